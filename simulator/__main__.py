@@ -1,0 +1,106 @@
+"""Run a simulator with one account and one lock, to play with: ``python -m simulator``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from .clock import Clock
+from .simulator import Simulator
+
+if TYPE_CHECKING:
+    from .lock import Lock
+
+_ACTS = (
+    "away_mode",
+    "child_lock",
+    "close_door",
+    "deadbolt",
+    "emit",
+    "enrol",
+    "exception",
+    "fingerprint",
+    "leave_ajar",
+    "one_time_password",
+    "open_door",
+    "operate",
+    "push_settings",
+    "push_versions",
+    "report_history",
+    "ring",
+    "set",
+    "set_battery",
+    "set_charging",
+    "sleep",
+    "stay",
+    "wake",
+    "wechat_unauthorised",
+)
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="of the cloud's HTTP interface")
+    parser.add_argument("--broker-port", type=int, default=0, help="of the cloud's MQTT broker")
+    parser.add_argument("--broker", choices=("rumqttd", "mosquitto"), default="rumqttd")
+    parser.add_argument("--speed", type=float, default=1, help="of time")
+    parser.add_argument("--host", help="also answer miIO, on this address of loopback")
+    return parser.parse_args()
+
+
+def play(lock: Lock, line: str) -> str:
+    """Do what a line says, such as ``fingerprint 3`` or ``set_battery 15 dry_cells=True``."""
+    name, *words = line.split()
+    if name not in _ACTS:
+        return f"One of: {', '.join(_ACTS)}"
+    named = dict(word.split("=", 1) for word in words if "=" in word)
+    try:
+        getattr(lock, name)(
+            *(ast.literal_eval(word) for word in words if "=" not in word),
+            **{key: ast.literal_eval(word) for key, word in named.items()},
+        )
+    except (LookupError, SyntaxError, TypeError, ValueError) as error:
+        return f"{name}: {error}"
+    return "done"
+
+
+async def main(options: argparse.Namespace, directory: Path) -> None:
+    """Run until cancelled."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    async with Simulator(
+        directory,
+        broker=options.broker,
+        http_port=options.port,
+        broker_port=options.broker_port,
+        clock=Clock(options.speed),
+    ) as simulator:
+        lock = simulator.add_lock(simulator.add_account(), host=options.host)
+        await simulator.settle()
+        print(simulator.endpoints, flush=True)
+        if options.host:
+            print(f"miIO on {options.host}, token {lock.token}", flush=True)
+        Thread(target=listen, daemon=True).start()
+        while True:
+            if line := (await lines.get()).strip():
+                print(play(lock, line), flush=True)
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory(prefix="lock-simulator-") as folder:
+        try:
+            asyncio.run(main(arguments(), Path(folder)))
+        except KeyboardInterrupt:
+            sys.exit(0)

@@ -1,0 +1,63 @@
+"""Xiaomi accounts: who they are, and which locks stand where in their homes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from .lock import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Another person, whose lock or home is shared with an account."""
+
+    user_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a lock stands, as an account sees it.
+
+    ``home`` is None for a lock that was shared singly, ``room`` for one in no room. ``owner`` is
+    None for the account's own lock.
+    """
+
+    lock: Lock
+    home: str | None
+    room: str | None
+    owner: Owner | None
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Account:
+    """An account; it has a home of its own even before there is a lock in it."""
+
+    user_id: str
+    name: str
+    home: str = "Home"
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def locks(self) -> dict[str, Lock]:
+        """The account's locks, own and shared, by did."""
+        return {place.lock.did: place.lock for place in self.places}
+
+    @property
+    def homes(self) -> dict[tuple[str, str], Owner | None]:
+        """Whose each home is, by the owner's user id and the home's name, own homes first."""
+        own = {(self.user_id, self.home): None}
+        others = {
+            (place.owner.user_id if place.owner else self.user_id, place.home): place.owner
+            for place in self.places
+            if place.home is not None
+        }
+        return {**own, **others}
+
+
+def identifier(*names: str) -> str:
+    """Return a number for a home or room, as text, the same at each run."""
+    return str(crc32("/".join(names).encode()))

@@ -1,0 +1,241 @@
+"""Xiaomi's cloud for Home Assistant: its HTTP interface, with TLS on loopback."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from aiohttp import web
+
+from . import listing
+from .codes import Code
+from .oauth import SignIn
+from .tokens import CLIENT_ID, GrantRefusedError, Tokens
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from .account import Account
+    from .lock import Lock
+
+GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
+PROFILE: Final = "/user/profile"
+
+LIST_LIMIT: Final = 150
+"""How many properties may be read, or devices be asked for, in one request."""
+
+# Not seen of the real service, which only is known to refuse: any code but 0 does.
+INVALID_REQUEST: Final = -6
+
+_HEADERS: Final = {
+    "X-Client-BizId": "haapi",
+    "X-Client-AppId": str(CLIENT_ID),
+    "Content-Type": "application/json",
+}
+_GET_TOKEN_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_BEARER: Final = "Bearer"
+
+
+class InvalidRequestError(Exception):
+    """A request has a shape that the interface does not know."""
+
+
+@dataclass(slots=True)
+class _Refusal:
+    status: int
+    path_part: str
+    times: int
+
+
+class Cloud:
+    """The interface and what it knows: accounts, tokens and every lock that ever was in it."""
+
+    def __init__(self, tls: ssl.SSLContext, port: int = 0) -> None:
+        """Prepare to serve on a port of loopback; 0 takes a free one."""
+        self.port = port
+        self.online = True
+        """False while there is an outage: every connection ends without an answer."""
+        self.requests: list[tuple[str, Any]] = []
+        """Path and body (of a GET: query) of every request, in order."""
+        self.accounts: dict[str, Account] = {}
+        self.locks: dict[str, Lock] = {}
+        self.tokens = Tokens()
+        self._refusals: list[_Refusal] = []
+        self._tls = tls
+        app = web.Application(middlewares=[self._guard])
+        app.add_routes(SignIn(self.accounts, self.tokens).routes)
+        app.add_routes([web.get(GET_TOKEN, self._get_token), web.get(PROFILE, self._profile)])
+        app.add_routes([web.post(path, self._call) for path in _CALLS])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening and end all connections."""
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where the interface is."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def token_lifetime(self) -> int:
+        """How long an access token works, in seconds; for tokens given from now on."""
+        return self.tokens.lifetime
+
+    @token_lifetime.setter
+    def token_lifetime(self, seconds: int) -> None:
+        self.tokens.lifetime = seconds
+
+    def expire_access_tokens(self) -> None:
+        """End all access tokens before their time; they can be renewed."""
+        self.tokens.expire()
+
+    def revoke(self, account: Account) -> None:
+        """End all tokens of an account; it has to sign in again."""
+        self.tokens.revoke(account)
+
+    def refuse_next(self, status: int, path_part: str = "", times: int = 1) -> None:
+        """Answer the next requests, to paths with this part, with an HTTP status."""
+        self._refusals.append(_Refusal(status, path_part, times))
+
+    def authenticate(self, client_id: str, username: str, password: str) -> bool:
+        """Tell whether the broker lets a client in: its id, the client's and an access token."""
+        grant = self.tokens.grant(password)
+        return username == str(CLIENT_ID) and grant is not None and grant.device_id == client_id
+
+    @web.middleware
+    async def _guard(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        if not self.online and request.transport:
+            request.transport.abort()
+            return web.Response()
+        self.requests.append((request.path, await _body(request)))
+        for refusal in self._refusals:
+            if refusal.times and refusal.path_part in request.path:
+                refusal.times -= 1
+                return web.Response(status=refusal.status)
+        return await handler(request)
+
+    async def _get_token(self, request: web.Request) -> web.Response:
+        if not _has(request, _GET_TOKEN_HEADERS) or "Authorization" in request.headers:
+            raise web.HTTPBadRequest
+        try:
+            return _answer(self.tokens.exchange(json.loads(request.query["data"])))
+        except (KeyError, ValueError):
+            raise web.HTTPBadRequest from None
+        except GrantRefusedError as error:
+            raise web.HTTPUnauthorized(text=str(error)) from None
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        grant = self.tokens.grant(request.query.get("token", ""))
+        if request.query.get("clientId") != str(CLIENT_ID) or grant is None:
+            raise web.HTTPUnauthorized
+        return web.json_response(
+            {"result": "ok", "code": 0, "data": {"miliaoNick": grant.account.name}}
+        )
+
+    async def _call(self, request: web.Request) -> web.Response:
+        if not _has(request, _HEADERS):
+            raise web.HTTPBadRequest
+        authorization = request.headers.get("Authorization", "")
+        grant = self.tokens.grant(authorization.removeprefix(_BEARER))
+        if not authorization.startswith(_BEARER) or grant is None:
+            raise web.HTTPUnauthorized
+        try:
+            return _answer(_CALLS[request.path](self, grant.account, await request.json()))
+        except (InvalidRequestError, KeyError, TypeError, ValueError) as error:
+            return _answer(None, INVALID_REQUEST, f"invalid request: {error}")
+
+    def _gethome(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+        listed = listing.homes(account, 0, body["limit"])
+        return listed if body.get("fetch_share") else listed | {"share_home_list": []}
+
+    def _rooms(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+        return listing.rooms(account, int(body["start_id"]), body["limit"])
+
+    def _devices(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+        dids = _limited(body["dids"])
+        return listing.devices(account, dids, body.get("start_did", ""), body["limit"])
+
+    def _read(self, account: Account, body: dict[str, Any]) -> list[dict[str, Any]]:
+        fresh = body.get("datasource") != 1
+        return [self._read_one(account, item, fresh=fresh) for item in _limited(body["params"])]
+
+    def _read_one(self, account: Account, item: dict[str, Any], *, fresh: bool) -> dict[str, Any]:
+        did, siid, piid = item["did"], item["siid"], item["piid"]
+        result = {"did": did, "siid": siid, "piid": piid}
+        lock = self._lock(account, did)
+        if isinstance(lock, Code):
+            return result | {"code": lock}
+        if fresh and not lock.awake:
+            return result | {"code": Code.ASLEEP}
+        code, value = lock.read((siid, piid))
+        if code is not Code.DONE:
+            return result | {"code": code}
+        return result | {"code": code, "value": value, "updateTime": lock.updated[siid, piid]}
+
+    def _write(self, account: Account, body: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._write_one(account, **item) for item in _limited(body["params"])]
+
+    def _write_one(
+        self, account: Account, did: str, siid: int, piid: int, value: object
+    ) -> dict[str, Any]:
+        lock = self._lock(account, did)
+        code = lock if isinstance(lock, Code) else lock.write((siid, piid), value)
+        return {"did": did, "siid": siid, "piid": piid, "code": code}
+
+    def _act(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+        params = body["params"]
+        did, siid, aiid = params["did"], params["siid"], params["aiid"]
+        lock = self._lock(account, did)
+        code, out = (lock, []) if isinstance(lock, Code) else lock.act((siid, aiid), params["in"])
+        return {"did": did, "siid": siid, "aiid": aiid, "code": code, "out": out}
+
+    def _lock(self, account: Account, did: str) -> Lock | Code:
+        """Return an account's lock, or the code for one that is another's, or nobody's."""
+        missing = Code.NOT_AUTHORISED if did in self.locks else Code.NO_SUCH_DEVICE
+        return account.locks.get(did, missing)
+
+
+_CALLS: Final[dict[str, Callable[[Cloud, Account, dict[str, Any]], Any]]] = {
+    "/app/v2/homeroom/gethome": Cloud._gethome,  # noqa: SLF001
+    "/app/v2/homeroom/get_dev_room_page": Cloud._rooms,  # noqa: SLF001
+    "/app/v2/home/device_list_page": Cloud._devices,  # noqa: SLF001
+    "/app/v2/miotspec/prop/get": Cloud._read,  # noqa: SLF001
+    "/app/v2/miotspec/prop/set": Cloud._write,  # noqa: SLF001
+    "/app/v2/miotspec/action": Cloud._act,  # noqa: SLF001
+}
+
+
+async def _body(request: web.Request) -> Any:
+    if request.method == "GET":
+        return dict(request.query)
+    if request.content_type == "application/json":
+        return json.loads(await request.read())
+    return dict(await request.post())
+
+
+def _has(request: web.Request, headers: dict[str, str]) -> bool:
+    return all(request.headers.get(name) == value for name, value in headers.items())
+
+
+def _limited(items: list[Any]) -> list[Any]:
+    if len(items) > LIST_LIMIT:
+        raise InvalidRequestError(f"{len(items)} items are more than {LIST_LIMIT}")
+    return items
+
+
+def _answer(result: object, code: int = 0, message: str = "ok") -> web.Response:
+    return web.json_response({"code": code, "message": message, "result": result})

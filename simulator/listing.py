@@ -1,0 +1,105 @@
+"""How the cloud lists an account's homes and devices, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .account import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .account import Account, Place
+
+PID_WIFI: Final = 0
+"""The kind of a device that reaches the cloud by itself."""
+
+
+def homes(account: Account, start: int, limit: int) -> dict[str, Any]:
+    """Return homes with those of the account's locks from ``start`` on, at most ``limit``.
+
+    Both lists have all homes, also those whose locks are on another page.
+    """
+    page = _placed(account)[start : start + limit]
+    own: list[dict[str, Any]] = []
+    shared: list[dict[str, Any]] = []
+    for (uid, name), owner in account.homes.items():
+        inside = [place for place in page if (_uid(account, place), place.home) == (uid, name)]
+        home = {"id": identifier(uid, name), "name": name, "uid": int(uid), **_rooms(uid, inside)}
+        (shared if owner else own).append(home)
+    return {"homelist": own, "share_home_list": shared, **_more(account, start, limit)}
+
+
+def rooms(account: Account, start: int, limit: int) -> dict[str, Any]:
+    """Return a further page of what ``homes`` began, without names of homes."""
+    listed = homes(account, start, limit)
+    info = [
+        {key: home[key] for key in ("id", "dids", "roomlist")}
+        for home in listed["homelist"] + listed["share_home_list"]
+        if home["dids"] or home["roomlist"]
+    ]
+    return {"info": info, **_more(account, start, limit)}
+
+
+def devices(account: Account, dids: Sequence[str], start_did: str, limit: int) -> dict[str, Any]:
+    """Return the account's devices from a did on; those asked for, or all where none is."""
+    places = [place for place in account.places if not dids or place.lock.did in dids]
+    order = [place.lock.did for place in places]
+    start = order.index(start_did) if start_did in order else 0
+    following = order[start + limit :]
+    return {
+        "list": [_device(place) for place in places[start : start + limit]],
+        "has_more": bool(following),
+        "next_start_did": following[0] if following else "",
+    }
+
+
+def _placed(account: Account) -> list[Place]:
+    return [place for place in account.places if place.home is not None]
+
+
+def _uid(account: Account, place: Place) -> str:
+    return place.owner.user_id if place.owner else account.user_id
+
+
+def _rooms(uid: str, inside: Sequence[Place]) -> dict[str, Any]:
+    """Return the locks of a home that are in no room, and its rooms with theirs."""
+    names = dict.fromkeys(place.room for place in inside if place.room is not None)
+    return {
+        "dids": [place.lock.did for place in inside if place.room is None],
+        "roomlist": [
+            {
+                "id": identifier(uid, str(inside[0].home), name),
+                "name": name,
+                "dids": [place.lock.did for place in inside if place.room == name],
+            }
+            for name in names
+        ],
+    }
+
+
+def _more(account: Account, start: int, limit: int) -> dict[str, Any]:
+    end = start + limit
+    more = end < len(_placed(account))
+    return {"has_more": more, "max_id": str(end) if more else ""}
+
+
+def _device(place: Place) -> dict[str, Any]:
+    lock, owner = place.lock, place.owner
+    return {
+        "did": lock.did,
+        "name": lock.name,
+        "model": lock.model,
+        "spec_type": lock.urn,
+        "isOnline": lock.awake,
+        "token": lock.token,
+        "local_ip": lock.host or "",
+        "mac": lock.mac,
+        "rssi": -54,
+        "ssid": "Home",
+        "bssid": "54:48:E6:00:00:01",
+        "pid": PID_WIFI,
+        "parent_id": "",
+        "owner": {"userid": int(owner.user_id), "nickname": owner.name} if owner else None,
+        "extra": {"fw_version": lock.firmware},
+    }

@@ -1,0 +1,256 @@
+"""The lock: what happens at its door, and how it answers from afar. No I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+
+from . import factory
+from .codes import Code, RefusedError
+from .device import DO_NOT_DISTURB_PERIOD, HISTORY, Device
+from .door import CONSEQUENCES, DOOR_STATE, Action, Door, Method, Position
+from .users import SERVICES as USER_SERVICES
+from .users import Users
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Value
+
+    from .clock import Clock
+
+_SERVICES: Final = frozenset(service.address[0] for service in SPEC.services)
+_MANAGEMENT: Final = 4
+"""Lock user management, which some firmwares do not know."""
+
+AJAR_EXCEPTION: Final = 24
+"""abnormal-condition (2.4): the door was left ajar."""
+
+_PERIOD: Final = re.compile(r"([01]\d|2[0-3])(:[0-5]\d){2}-([01]\d|2[0-3])(:[0-5]\d){2}")
+
+
+def validate(prop: Property, raw: object) -> Value:
+    """Return a valid value, as strictly as a device: also by the range's step."""
+    value = prop.validate(raw)
+    if prop.range and (float(value) - prop.range[0]) % prop.range[2]:
+        raise InvalidValueError(f"{prop}: {value} is between two steps")
+    if prop.address == DO_NOT_DISTURB_PERIOD and not _PERIOD.fullmatch(str(value)):
+        raise InvalidValueError(f"{prop}: {value} is no period")
+    return value
+
+
+def _missing(siid: int, code: Code) -> RefusedError:
+    return RefusedError(code if siid in _SERVICES else Code.NO_SUCH_SERVICE)
+
+
+def _property(address: Address) -> Property:
+    if prop := SPEC.properties.get(address):
+        return prop
+    raise _missing(address[0], Code.NO_SUCH_PROPERTY)
+
+
+class Lock(Device):
+    """A Xiaomi Smart Door Lock 4 Pro, as its cloud and the people at its door see it."""
+
+    def __init__(self, clock: Clock, *, did: str, name: str, uid: str) -> None:
+        """Install a lock; ``uid`` is the account that owns it."""
+        super().__init__(clock, did=did, name=name, uid=uid)
+        self.users = Users(self)
+        self.accepts_remote_unlock = False
+        self.accepts_service_4 = True
+        self.recordings: list[int] = []
+
+    # At the door
+
+    def operate(self, action: int, *, method: int, position: int, operation_id: int = 0) -> None:
+        """Report a lock event (2.1020) and what it left behind."""
+        self.emit((2, 1020), position, method, action, operation_id, self.time)
+        for address, value in CONSEQUENCES[action].items():
+            self.set(address, value)
+
+    def fingerprint(self, operation_id: int, position: int = Position.OUTSIDE) -> None:
+        """Unlock with a finger."""
+        self.operate(
+            Action.UNLOCKED,
+            method=Method.FINGERPRINT,
+            position=position,
+            operation_id=operation_id,
+        )
+
+    def one_time_password(self, operation_id: int) -> None:
+        """Unlock with a guest's password."""
+        self.operate(
+            Action.UNLOCKED,
+            method=Method.ONE_TIME_PASSWORD,
+            position=Position.OUTSIDE,
+            operation_id=operation_id,
+        )
+
+    def open_door(self) -> None:
+        """Open the door."""
+        self.set(DOOR_STATE, Door.NOT_CLOSED)
+
+    def close_door(self) -> None:
+        """Close the door; it locks by itself."""
+        self.operate(Action.DOOR_CLOSED, method=Method.AUTOMATIC, position=Position.UNKNOWN)
+
+    def leave_ajar(self) -> None:
+        """Close the door not quite, until the lock complains."""
+        self.set(DOOR_STATE, Door.AJAR)
+        self.exception(AJAR_EXCEPTION)
+
+    def deadbolt(self, on: bool) -> None:  # noqa: FBT001
+        """Turn the deadbolt by hand."""
+        self._by_hand(Action.DEADBOLT_ON if on else Action.DEADBOLT_OFF)
+
+    def child_lock(self, on: bool) -> None:  # noqa: FBT001
+        """Switch the child lock by hand."""
+        self._by_hand(Action.CHILD_LOCK_ON if on else Action.CHILD_LOCK_OFF)
+
+    def away_mode(self, on: bool) -> None:  # noqa: FBT001
+        """Switch the away mode by hand."""
+        self._by_hand(Action.AWAY_MODE_ON if on else Action.AWAY_MODE_OFF)
+
+    def _by_hand(self, action: Action) -> None:
+        self.operate(action, method=Method.MANUAL, position=Position.INSIDE)
+
+    def ring(self) -> None:
+        """Ring the bell: both of its services report it."""
+        now = self.time
+        self.emit((7, 1006), now)
+        self.emit((21, 1), now)
+
+    def stay(self) -> None:
+        """Stay in front of the door for longer than the camera likes."""
+        self.emit((17, 2), self.time)
+
+    def wechat_unauthorised(self) -> None:
+        """Report that WeChat is not authorised for calls."""
+        self.emit((17, 3), self.time)
+
+    def exception(self, code: int) -> None:
+        """Report an exception (2.1007)."""
+        self.emit((2, 1007), code, self.time)
+
+    def set_battery(self, level: int, *, dry_cells: bool = False, push: bool = True) -> None:
+        """Change a battery's level; the real lock does not push each change."""
+        address = (6, 1003) if dry_cells else (13, 1)
+        if push:
+            self.set(address, level)
+        else:
+            self._store(address, level)
+
+    def enrol(self, state: int = 0) -> None:
+        """Show a finger, a face or a hand once for a running enrolment; 0 is well done."""
+        self.users.show(state)
+
+    def set_charging(self, state: int) -> None:
+        """Change the lithium battery's charging state (13.2)."""
+        self.set((13, 2), state)
+
+    def push_versions(self) -> None:
+        """Report the versions of the lock's parts."""
+        self._repeat(factory.VERSIONS)
+
+    def push_settings(self) -> None:
+        """Report the settings of service 2, which cannot be read."""
+        self._repeat(factory.SETTINGS)
+
+    def _repeat(self, addresses: Iterable[Address]) -> None:
+        for address in addresses:
+            self.set(address, self.values[address])
+
+    def report_history(self, since: int = 0) -> None:
+        """Push what happened from a device time on: a list of [time, values…] as JSON each."""
+        recent = [record for record in self.history if record[0] >= since]
+        for kind in sorted(set(HISTORY.values())):
+            self.set(kind, json.dumps([[when, *given] for when, of, given in recent if of == kind]))
+        self.emit((5, 1), max((when for when, _, _ in recent), default=since))
+
+    # From afar
+
+    def read(self, address: Address) -> tuple[Code, Value | None]:
+        """Return the cloud's copy of a property; the lock need not be awake."""
+        try:
+            if Access.READ not in _property(address).access:
+                return Code.EVENT_ONLY, None
+        except RefusedError as refused:
+            return refused.code, None
+        return Code.DONE, self.values[address]
+
+    def write(self, address: Address, raw: object) -> Code:
+        """Change a property."""
+        try:
+            self._write(address, raw)
+        except RefusedError as refused:
+            return refused.code
+        return Code.DONE
+
+    def act(self, address: Address, raw: Sequence[object]) -> tuple[Code, list[Value]]:
+        """Do an action with inputs in the specification's order; return what it answers with."""
+        try:
+            return Code.DONE, self._act(address, raw)
+        except RefusedError as refused:
+            return refused.code, []
+
+    def _write(self, address: Address, raw: object) -> None:
+        prop = _property(address)
+        if Access.WRITE not in prop.access:
+            raise RefusedError(Code.NOT_WRITABLE)
+        try:
+            value = validate(prop, raw)
+        except InvalidValueError:
+            raise RefusedError(Code.WRONG_VALUE) from None
+        self._need_awake()
+        self.set(address, value)
+
+    def _act(self, address: Address, raw: Sequence[object]) -> list[Value]:
+        siid, _ = address
+        action = SPEC.actions.get(address)
+        if action is None or (siid == _MANAGEMENT and not self.accepts_service_4):
+            raise _missing(siid, Code.NO_SUCH_ACTION)
+        if len(raw) != len(action.inputs):
+            raise RefusedError(Code.WRONG_PARAMETER_COUNT)
+        try:
+            inputs = list(map(validate, action.inputs, raw))
+        except InvalidValueError:
+            raise RefusedError(Code.WRONG_PARAMETER) from None
+        self._need_awake()
+        if siid in USER_SERVICES:
+            return self.users.act(address, inputs)
+        _ACTIONS[address](self, *inputs)
+        return []
+
+    def _need_awake(self) -> None:
+        if not self.awake:
+            raise RefusedError(Code.ASLEEP)
+        self.wake()
+
+    def _unlock(self) -> None:
+        if not self.accepts_remote_unlock:
+            raise RefusedError(Code.NOT_NOW)
+        self.operate(Action.UNLOCKED, method=Method.REMOTE, position=Position.UNKNOWN)
+
+    def _correct_time(self, zone: float, now: int) -> None:
+        self.time_zone = zone
+        drift = now - int(self.clock.now())
+        # Whole seconds travel, so that a right time may be one off when it arrives.
+        self.clock_offset = 0 if abs(drift) <= 1 else drift
+
+    def _record(self) -> None:
+        self.recordings.append(self.time)
+
+
+# What each action does once the lock is awake; those of services 4 and 22 are the users' own.
+_ACTIONS: Final[dict[Address, Callable[..., None]]] = {
+    (2, 1): Lock._unlock,  # noqa: SLF001
+    (2, 2): Lock.wake,
+    (5, 1): Lock.report_history,
+    (9, 1): Lock._correct_time,  # noqa: SLF001
+    (17, 3): Lock.wake,
+    (17, 4): Lock._record,  # noqa: SLF001
+}

@@ -1,0 +1,80 @@
+"""The methods that a lock answers to on the local network.
+
+A request's did is the asker's own label: it comes back as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .codes import Code
+from .miio import MiioError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .lock import Lock
+
+READ_LIMIT: Final = 15
+"""How many properties may be read in one request."""
+
+
+def handle(lock: Lock, method: str, params: Any) -> object:
+    """Return the result of a method; raises MiioError where there is none."""
+    if method not in _METHODS:
+        raise MiioError(-32601, "Method not found.")
+    try:
+        return _METHODS[method](lock, params)
+    except (KeyError, TypeError):
+        raise MiioError(-32602, "Invalid params.") from None
+
+
+def _info(lock: Lock, _: object) -> dict[str, Any]:
+    return {
+        "life": int(lock.clock.now() - lock.installed),
+        "model": lock.model,
+        "fw_ver": lock.firmware,
+        "hw_ver": "ESP32",
+        "mac": lock.mac,
+        "token": lock.token,
+        "ap": {"ssid": "Home", "bssid": "54:48:E6:00:00:01", "rssi": -54},
+        "netif": {"localIp": lock.host, "mask": "255.255.255.0", "gw": lock.host},
+    }
+
+
+def _read(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(params) > READ_LIMIT:
+        raise MiioError(-9999, "user ack timeout")
+    return [_read_one(lock, item["siid"], item["piid"], item.get("did")) for item in params]
+
+
+def _read_one(lock: Lock, siid: int, piid: int, label: object) -> dict[str, Any]:
+    code, value = lock.read((siid, piid))
+    result = {"did": label, "siid": siid, "piid": piid, "code": code}
+    return result | {"value": value} if code is Code.DONE else result
+
+
+def _write(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "did": item.get("did"),
+            "siid": item["siid"],
+            "piid": item["piid"],
+            "code": lock.write((item["siid"], item["piid"]), item["value"]),
+        }
+        for item in params
+    ]
+
+
+def _act(lock: Lock, params: dict[str, Any]) -> dict[str, Any]:
+    siid, aiid = params["siid"], params["aiid"]
+    code, out = lock.act((siid, aiid), params.get("in", []))
+    return {"did": params.get("did"), "siid": siid, "aiid": aiid, "code": code, "out": out}
+
+
+_METHODS: Final[dict[str, Callable[[Lock, Any], object]]] = {
+    "miIO.info": _info,
+    "get_properties": _read,
+    "set_properties": _write,
+    "action": _act,
+}

@@ -1,0 +1,58 @@
+"""A simulator in a thread and an event loop of its own, for those who are busy in theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from concurrent.futures import Future
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self
+
+from .simulator import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class SimulatorThread:
+    """Runs a simulator from entering to leaving; takes what the simulator takes."""
+
+    simulator: Simulator
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Prepare."""
+        self._args = args
+        self._kwargs = kwargs
+        self._started: Future[tuple[Simulator, asyncio.AbstractEventLoop]] = Future()
+        self._thread = Thread(target=lambda: asyncio.run(self._run()), name="simulator")
+
+    def __enter__(self) -> Self:
+        """Start; raises what the simulator's start raises."""
+        self._thread.start()
+        self.simulator, self._loop = self._started.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, and wait until all of it is gone."""
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function, or a coroutine function, in the simulator's loop; return its result."""
+
+        async def run() -> Any:
+            result = function(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    async def _run(self) -> None:
+        self._end = asyncio.Event()
+        try:
+            async with Simulator(*self._args, **self._kwargs) as simulator:
+                self._started.set_result((simulator, asyncio.get_running_loop()))
+                await self._end.wait()
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)

@@ -1,0 +1,175 @@
+"""Everything together: accounts with locks, behind a cloud, a broker and local doors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from .account import Account, Owner, Place
+from .broker import Broker
+from .clock import Clock
+from .cloud import PROFILE, Cloud
+from .device import QUIET_SECONDS
+from .gate import Gate
+from .lock import Lock
+from .miio import MiioServer
+from .miio_methods import handle
+from .oauth import PATH as AUTHORIZE
+from .tls import server_context
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+_FRIEND: Final = Owner("2000000001", "Hua")
+"""Who shares the locks that are shared."""
+
+
+class Simulator:
+    """The whole, on ports of loopback that are free unless they are given.
+
+    Everything but the constructor belongs to one event loop; see ``runner`` for use from others.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        broker: Literal["rumqttd", "mosquitto"] = "rumqttd",
+        http_port: int = 0,
+        broker_port: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare; the directory takes the certificate, the endpoints and the broker's files."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.clock = clock or Clock()
+        self.endpoints = directory / "endpoints.json"
+        self._ca_file = directory / "ca.pem"
+        self._tls = server_context(self._ca_file)
+        self.cloud = Cloud(self._tls, http_port)
+        self.gate: Gate
+        self.broker = Broker(broker, directory)
+        self._broker_port = broker_port
+        self._user_ids = count(1_000_000_001)
+        self._dids = count(700_000_001)
+        self._stack = AsyncExitStack()
+        self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._doors: dict[Lock, AsyncExitStack] = {}
+        self._moves: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Open all doors and write down where they are."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.cloud)
+            await stack.enter_async_context(self.broker)
+            self.gate = await stack.enter_async_context(
+                Gate(self.broker.port, self._tls, self.cloud.authenticate, self._broker_port)
+            )
+            for work in (self._report(), self._let_sleep()):
+                stack.callback(asyncio.create_task(work).cancel)
+            self._stack = stack.pop_all()
+        self.endpoints.write_text(json.dumps(self._addresses(), indent=2), encoding="utf-8")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all doors."""
+        async with self._stack:
+            for lock in list(self._doors):
+                self._move(self._close(lock))
+            await asyncio.gather(*self._moves)
+
+    def add_account(self, name: str = "Ming", *, user_id: str | None = None) -> Account:
+        """Register an account; the sign-in page has a button for it."""
+        account = Account(user_id=user_id or str(next(self._user_ids)), name=name)
+        self.cloud.accounts[account.user_id] = account
+        return account
+
+    def add_lock(
+        self,
+        account: Account,
+        name: str = "Front door",
+        *,
+        did: str | None = None,
+        home: str | None = "Home",
+        room: str | None = "Hall",
+        shared: bool = False,
+        host: str | None = None,
+    ) -> Lock:
+        """Install a lock, or share a friend's; without a home it is shared singly.
+
+        With a host, a loopback address such as 127.0.0.2, it is reached there by miIO as well.
+        """
+        owner = _FRIEND if shared else None
+        uid = owner.user_id if owner else account.user_id
+        lock = Lock(self.clock, did=did or str(next(self._dids)), name=name, uid=uid)
+        lock.listeners.append(self._queue)
+        self.cloud.locks[lock.did] = lock
+        account.places.append(Place(lock, home, room, owner))
+        if host:
+            lock.host = host
+            self._move(self._open(lock, host))
+        return lock
+
+    def remove_lock(self, lock: Lock) -> None:
+        """Take a lock out of its account; nothing is heard of it any more."""
+        lock.listeners.remove(self._queue)
+        for account in self.cloud.accounts.values():
+            account.places = [place for place in account.places if place.lock is not lock]
+        if lock in self._doors:
+            self._move(self._close(lock))
+
+    async def settle(self) -> None:
+        """Wait until all that happened is published, and local doors are open or closed."""
+        await asyncio.gather(*self._moves)
+        await self._reports.join()
+
+    def _addresses(self) -> dict[str, Any]:
+        return {
+            "authorize": self.cloud.url + AUTHORIZE,
+            "profile": self.cloud.url + PROFILE,
+            "api": self.cloud.url,
+            "broker": "127.0.0.1",
+            "broker_port": self.gate.port,
+            "ca_file": str(self._ca_file),
+        }
+
+    def _queue(self, topic: str, payload: dict[str, Any]) -> None:
+        self._reports.put_nowait((topic, json.dumps(payload).encode()))
+
+    async def _report(self) -> None:
+        while True:
+            await self.broker.publish(*await self._reports.get())
+            self._reports.task_done()
+
+    async def _let_sleep(self) -> None:
+        while True:
+            for lock in self.cloud.locks.values():
+                lock.tick()
+            # A lock that is used meanwhile falls asleep later than any that is awake now.
+            awake = [lock.falls_asleep_at for lock in self.cloud.locks.values() if lock.awake]
+            quiet = min(awake, default=self.clock.now() + QUIET_SECONDS) - self.clock.now()
+            await asyncio.sleep(max(quiet, 0) / self.clock.speed)
+
+    async def _open(self, lock: Lock, host: str) -> None:
+        self._doors[lock] = AsyncExitStack()
+        await self._doors[lock].enter_async_context(
+            MiioServer(
+                host,
+                int(lock.did),
+                bytes.fromhex(lock.token),
+                partial(handle, lock),
+                lambda: lock.awake,
+            )
+        )
+
+    async def _close(self, lock: Lock) -> None:
+        await self._doors.pop(lock).aclose()
+
+    def _move(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
