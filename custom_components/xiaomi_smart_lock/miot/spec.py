@@ -42,6 +42,10 @@ _LIMITS: Final = {"uint8": 0xFF, "uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
 _FLOAT_MAX: Final = 3.4028234e38
 
 
+def _slug(description: str) -> str:
+    return re.sub(r"\W+", "_", description.lower())
+
+
 @dataclass(frozen=True, slots=True)
 class NamedValue:
     """A value of an enumeration, and what it is called."""
@@ -53,7 +57,7 @@ class NamedValue:
     @property
     def key(self) -> str:
         """The value's name for machines; the number where the specification has no words."""
-        return re.sub(r"\W+", "_", self.description.lower()) or str(self.value)
+        return _slug(self.description) or str(self.value)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Item:
     name: str
     description: str
     description_zh: str
+
+    @property
+    def key(self) -> str:
+        """The item's name for machines."""
+        return _slug(self.description)
 
     def __str__(self) -> str:
         """Write the address as the specification's readers do: ``2.1020``."""
@@ -89,11 +98,11 @@ class Property(Item):
         """The keys of the enumeration, each once, in the order of their values."""
         return list(dict.fromkeys(self._keys.values()))
 
-    def key(self, value: Value) -> str:
+    def key_of(self, value: Value) -> str:
         """Return the key of a valid value of the enumeration."""
         return self._keys[int(value)]
 
-    def value(self, key: str) -> int:
+    def value_of(self, key: str) -> int:
         """Return the (first) value of the enumeration with a key."""
         return next(value for value, known in self._keys.items() if known == key)
 
@@ -109,15 +118,25 @@ class Property(Item):
                 value = bool(raw)
             case "string", str():
                 value = raw
-            case "float", int() | float() if not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX:
+            case "float", int() | float() if (
+                not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX
+            ):
                 value = float(raw)
-            case ("uint8" | "uint16" | "uint32") as size, int() if not isinstance(raw, bool):
+            case ("uint8" | "uint16" | "uint32") as size, int() if not isinstance(
+                raw, bool
+            ):
                 if not 0 <= raw <= _LIMITS[size]:
                     raise InvalidValueError(f"{self}: {raw} is no {size}")
                 value = raw
             case _:
-                raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
-        if self.range and not isinstance(value, str) and not self.range[0] <= value <= self.range[1]:
+                raise InvalidValueError(
+                    f"{self}: a {type(raw).__name__} is no {self.format}"
+                )
+        if (
+            self.range
+            and not isinstance(value, str)
+            and not self.range[0] <= value <= self.range[1]
+        ):
             raise InvalidValueError(f"{self}: {value} is out of range")
         if self.values and value not in self._keys:
             raise InvalidValueError(f"{self}: {value} is not in the value list")
@@ -150,7 +169,9 @@ class Event(Item):
         match raw:
             case [{"value": list(values), **rest}] if "piid" not in rest:
                 raw = values
-        if all(isinstance(item, dict) and isinstance(item.get("piid"), int) for item in raw):
+        if all(
+            isinstance(item, dict) and isinstance(item.get("piid"), int) for item in raw
+        ):
             given = {item["piid"]: item.get("value") for item in raw}
             return {
                 argument: given[argument.address[1]]
@@ -158,7 +179,9 @@ class Event(Item):
                 if argument.address[1] in given
             }
         if len(raw) != len(self.arguments):
-            raise InvalidValueError(f"{self}: {len(raw)} arguments are not {len(self.arguments)}")
+            raise InvalidValueError(
+                f"{self}: {len(raw)} arguments are not {len(self.arguments)}"
+            )
         return dict(zip(self.arguments, raw, strict=True))
 
 
@@ -194,7 +217,11 @@ class Spec:
 
     def having(self, access: Access) -> list[Address]:
         """Return the addresses of the properties that allow an access."""
-        return [address for address, prop in self.properties.items() if access in prop.access]
+        return [
+            address
+            for address, prop in self.properties.items()
+            if access in prop.access
+        ]
 
 
 def _item(data: Mapping[str, Any], siid: int) -> dict[str, Any]:
@@ -212,7 +239,9 @@ def _property(data: Mapping[str, Any], siid: int) -> Property:
         format=data["format"],
         access=frozenset(map(Access, data["access"])),
         values=tuple(
-            NamedValue(item["value"], item["description"], item.get("description_zh", ""))
+            NamedValue(
+                item["value"], item["description"], item.get("description_zh", "")
+            )
             for item in data.get("value-list", ())
         ),
         range=tuple(data["value-range"]) if "value-range" in data else None,
@@ -235,7 +264,8 @@ def _service(data: Mapping[str, Any]) -> Service:
             for item in data["actions"]
         ),
         events=tuple(
-            Event(**_item(item, siid), arguments=of(item["arguments"])) for item in data["events"]
+            Event(**_item(item, siid), arguments=of(item["arguments"]))
+            for item in data["events"]
         ),
     )
 
@@ -251,5 +281,7 @@ def parse(instance: Mapping[str, Any]) -> Spec:
 
 
 SPEC: Final = parse(
-    json.loads((Path(__file__).parent / "specs" / f"{MODEL}.json").read_text(encoding="utf-8"))
+    json.loads(
+        (Path(__file__).parent / "specs" / f"{MODEL}.json").read_text(encoding="utf-8")
+    )
 )

@@ -1,0 +1,73 @@
+"""The Xiaomi Smart Door Lock 4 Pro in Home Assistant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homeassistant.const import Platform
+from homeassistant.helpers import device_registry as dr
+
+from .connection import Connection, async_connect, lock_ids
+from .const import DOMAIN
+from .coordinator import store
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+type LockConfigEntry = ConfigEntry[Connection]
+
+PLATFORMS = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.LOCK,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.TEXT,
+    Platform.TIME,
+)
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
+    """Connect, and show the locks."""
+    entry.runtime_data = await async_connect(hass, entry)
+    entry.async_on_unload(entry.runtime_data.async_stop)
+    options = dict(entry.options)
+
+    async def reload_for_options(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+        """Reload, but not when only the tokens were renewed."""
+        if options != dict(entry.options):
+            await hass.config_entries.async_reload(entry.entry_id)
+
+    entry.async_on_unload(entry.add_update_listener(reload_for_options))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    _forget_other_devices(hass, entry)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
+    """Take the locks' entities away, and keep what is known of the locks."""
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        for lock in entry.runtime_data.coordinators.values():
+            await lock.async_save()
+    return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Forget what is known of the locks."""
+    for did in lock_ids(entry):
+        await store(hass, did).async_remove()
+
+
+def _forget_other_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Remove the devices of locks that are no longer chosen."""
+    registry = dr.async_get(hass)
+    chosen = {(DOMAIN, did) for did in lock_ids(entry)}
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if not chosen & device.identifiers:
+            registry.async_update_device(
+                device.id, remove_config_entry_id=entry.entry_id
+            )

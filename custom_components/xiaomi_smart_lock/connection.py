@@ -1,0 +1,247 @@
+"""The connection of a config entry: to an account with its locks, or to one lock nearby."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homeassistant.components import webhook
+from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util.ssl import client_context
+
+from .const import (
+    CONF_DID,
+    CONF_LOCKS,
+    CONF_POLL_INTERVAL,
+    CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_TOKENS,
+    CONF_UUID,
+    DOMAIN,
+    ENDPOINTS_VARIABLE,
+    PATIENCE_CLOUD,
+    PATIENCE_LOCAL,
+    POLL_INTERVAL_CLOUD,
+    POLL_INTERVAL_LOCAL,
+    POLL_INTERVAL_WITHOUT_PUSH,
+)
+from .coordinator import LockCoordinator
+from .miot.cloud import CloudClient, Device
+from .miot.endpoints import Endpoints, load
+from .miot.errors import MiotError, NotSignedInError
+from .miot.local import LocalClient
+from .miot.oauth import SignIn, TokenKeeper, Tokens
+from .miot.push import Push
+from .miot.spec import MODEL, SPEC
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from . import LockConfigEntry
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def redirect_path(uuid: str) -> str:
+    """Return where the sign-in of a client comes back to."""
+    return webhook.async_generate_path(f"{DOMAIN}_{uuid}")
+
+
+def lock_ids(entry: LockConfigEntry) -> list[str]:
+    """Return the dids of an entry's locks."""
+    return (
+        [entry.data[CONF_DID]]
+        if CONF_DID in entry.data
+        else list(entry.data[CONF_LOCKS])
+    )
+
+
+async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContext]:
+    """Return the addresses to talk to, and how to trust who answers there."""
+
+    def read() -> tuple[Endpoints, ssl.SSLContext]:
+        path = os.environ.get(ENDPOINTS_VARIABLE)
+        endpoints = load(Path(path)) if path else Endpoints()
+        if endpoints.ca_file is None:
+            return endpoints, client_context()
+        return endpoints, ssl.create_default_context(cafile=endpoints.ca_file)
+
+    return await hass.async_add_executor_job(read)
+
+
+async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
+    """Return the sign-in of a client in a region."""
+    endpoints, tls = await async_endpoints(hass)
+    return SignIn(async_get_clientsession(hass), tls, endpoints, region, uuid)
+
+
+async def async_cloud(
+    hass: HomeAssistant, region: str, keeper: TokenKeeper
+) -> CloudClient:
+    """Return the cloud of a region as the account whose tokens are kept."""
+    endpoints, tls = await async_endpoints(hass)
+    return CloudClient(async_get_clientsession(hass), tls, endpoints, region, keeper)
+
+
+@dataclass
+class Connection:
+    """Refreshes all locks of an entry together, so that their reads share requests."""
+
+    hass: HomeAssistant
+    entry: LockConfigEntry
+    coordinators: dict[str, LockCoordinator] = field(default_factory=dict)
+    cloud: CloudClient | None = None
+    push: Push | None = None
+    _cancel: CALLBACK_TYPE | None = None
+    _started: bool = False
+    _missed: bool = False
+
+    async def async_start(self) -> None:
+        """Read all locks for the first time, and keep reading them."""
+        self._missed = False
+        await asyncio.gather(
+            *(
+                lock.async_config_entry_first_refresh()
+                for lock in self.coordinators.values()
+            )
+        )
+        self._started = True
+        self._schedule()
+
+    @callback
+    def async_stop(self) -> None:
+        """Stop reading."""
+        self._started = False
+        if self._cancel:
+            self._cancel()
+
+    @callback
+    def async_connected(self, connected: bool) -> None:  # noqa: FBT001
+        """Read at once when push comes, for what it missed; more often when it is gone."""
+        self._missed = connected
+        self._schedule()
+
+    @callback
+    def _schedule(self) -> None:
+        if self._cancel:
+            self._cancel()
+            self._cancel = None
+        if self._started:
+            job = HassJob(self._async_poll, "poll the locks", cancel_on_shutdown=True)
+            self._cancel = async_call_later(
+                self.hass, 0 if self._missed else self._interval, job
+            )
+
+    @property
+    def _interval(self) -> int:
+        options = self.entry.options
+        if self.push is None:
+            return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_LOCAL))
+        if self.push.connected:
+            return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD))
+        return int(
+            options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH)
+        )
+
+    async def _async_poll(self, _now: datetime) -> None:
+        self._cancel = None
+        told_of_sleep = (
+            self.push is not None and self.push.connected and not self._missed
+        )
+        self._missed = False
+        try:
+            if not told_of_sleep and self.cloud:
+                for device in await self.cloud.devices():
+                    if lock := self.coordinators.get(device.did):
+                        lock.async_set_device(device)
+        except MiotError as error:
+            _LOGGER.debug("No list of devices: %s", error)
+        await asyncio.gather(
+            *(lock.async_refresh() for lock in self.coordinators.values())
+        )
+        self._schedule()
+
+
+async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
+    """Return the running connection of an entry.
+
+    Raises ConfigEntryAuthFailed where signing in again helps, ConfigEntryNotReady where waiting
+    does.
+    """
+    connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
+    return await connect(hass, entry)
+
+
+async def _async_connect_local(
+    hass: HomeAssistant, entry: LockConfigEntry
+) -> Connection:
+    client = LocalClient(entry.data[CONF_HOST], entry.data[CONF_TOKEN])
+    device = Device(
+        did=entry.data[CONF_DID],
+        name=entry.title,
+        model=MODEL,
+        urn=SPEC.urn,
+        online=False,
+        firmware=entry.data.get("firmware"),
+        mac=entry.data.get("mac"),
+        address=entry.data[CONF_HOST],
+        token=None,
+    )
+    lock = LockCoordinator(hass, entry, client, device, PATIENCE_LOCAL, pushes=False)
+    connection = Connection(hass, entry, {device.did: lock})
+    await connection.async_start()
+    return connection
+
+
+async def _async_connect_cloud(
+    hass: HomeAssistant, entry: LockConfigEntry
+) -> Connection:
+    region, uuid = entry.data[CONF_REGION], entry.data[CONF_UUID]
+
+    @callback
+    def keep(tokens: Tokens) -> None:
+        hass.config_entries.async_update_entry(
+            entry, data={**entry.data, CONF_TOKENS: tokens.as_dict()}
+        )
+
+    sign_in = await async_sign_in(hass, region, uuid)
+    keeper = TokenKeeper(
+        sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep
+    )
+    endpoints, tls = await async_endpoints(hass)
+    cloud = await async_cloud(hass, region, keeper)
+    push = Push(tls, endpoints, region, uuid, keeper)
+    connection = Connection(hass, entry, cloud=cloud, push=push)
+    try:
+        devices = {device.did: device for device in await cloud.devices()}
+    except NotSignedInError as error:
+        raise ConfigEntryAuthFailed(
+            translation_domain=DOMAIN, translation_key="not_signed_in"
+        ) from error
+    except MiotError as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="cloud_out_of_reach",
+            translation_placeholders={"error": str(error)},
+        ) from error
+    for did in entry.data[CONF_LOCKS]:
+        if device := devices.get(did):
+            lock = LockCoordinator(
+                hass, entry, cloud, device, PATIENCE_CLOUD, pushes=True
+            )
+            connection.coordinators[did] = lock
+            push.subscribe(did, lock.async_handle)
+        else:
+            _LOGGER.warning("A lock has left the account")
+    push.on_connection(connection.async_connected)
+    entry.async_create_background_task(hass, push.run(), "push")
+    await connection.async_start()
+    return connection

@@ -1,0 +1,253 @@
+"""One lock: what it and its connection say becomes what its entities show."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.core import callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.helpers.storage import Store
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .const import DOMAIN
+from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
+from .miot.errors import (
+    REASONS,
+    CannotConnectError,
+    InvalidValueError,
+    MiotError,
+    NotSignedInError,
+    Reason,
+    ResultError,
+)
+from .miot.spec import SPEC, Access, Address, Value
+from .state import LockData, Occurrence
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from homeassistant.core import HomeAssistant
+
+    from . import LockConfigEntry
+    from .miot.client import Client
+    from .miot.cloud import Device
+
+_LOGGER = logging.getLogger(__name__)
+
+READABLE: Final = SPEC.having(Access.READ)
+STORAGE_VERSION: Final = 1
+SAVE_DELAY: Final = 30  # seconds in which changes are written together
+
+type EventListener = Callable[[Occurrence], None]
+
+
+def store(hass: HomeAssistant, did: str) -> Store[dict[str, Any]]:
+    """Return where what is known of a lock is kept."""
+    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{did}", private=True)
+
+
+class LockCoordinator(DataUpdateCoordinator[LockData]):
+    """Holds what is known of one lock; asks, listens, writes and has it act."""
+
+    config_entry: LockConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: LockConfigEntry,
+        client: Client,
+        device: Device,
+        patience: timedelta,
+        *,
+        pushes: bool,
+    ) -> None:
+        """Prepare for a lock; ``pushes`` says whether its connection tells of it by itself.
+
+        Nothing is unknown before nothing was heard for as long as ``patience``.
+        """
+        super().__init__(hass, _LOGGER, config_entry=entry, name=device.name)
+        self.client = client
+        self.device = device
+        self.pushes = pushes
+        self._patience = patience.total_seconds()
+        self._store = store(hass, device.did)
+        self._event_listeners: dict[Address, list[EventListener]] = {}
+        self._heard_while_reading: set[Address] = set()
+        self.data = LockData(awake=device.online)
+
+    @override
+    async def _async_setup(self) -> None:
+        """Start from what was known before the restart."""
+        if stored := await self._store.async_load():
+            self.data = LockData.from_dict(stored)
+            self.data.awake = self.device.online
+
+    @override
+    async def _async_update_data(self) -> LockData:
+        """Read all that can be read; what is pushed meanwhile is newer and wins."""
+        self._heard_while_reading.clear()
+        try:
+            readings = await self.client.read(self.device.did, READABLE)
+        except NotSignedInError as error:
+            raise ConfigEntryAuthFailed(
+                translation_domain=DOMAIN, translation_key="not_signed_in"
+            ) from error
+        except MiotError as error:
+            if not self.pushes:
+                self.data.awake = False
+            if time.time() - self.data.heard < self._patience:
+                _LOGGER.debug("%s: no reading: %s", self.name, error)
+                return self.data
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="out_of_reach",
+                translation_placeholders={"lock": self.name, "error": str(error)},
+            ) from error
+        if readings and all(_is_gone(reading.code) for reading in readings.values()):
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="gone",
+                translation_placeholders={"lock": self.name},
+            )
+        self._heard()
+        if not self.pushes:
+            self.data.awake = True
+        for address, reading in readings.items():
+            if reading.code == 0 and address not in self._heard_while_reading:
+                self._take(address, reading.value)
+        return self.data
+
+    @callback
+    def async_listen(
+        self, kind: Address, listener: EventListener
+    ) -> Callable[[], None]:
+        """Have an event handed over each time that it happens; returns how to stop that."""
+        listeners = self._event_listeners.setdefault(kind, [])
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
+
+    @callback
+    def async_handle(self, message: Message) -> None:
+        """Take what the connection heard from the lock."""
+        self._heard()
+        match message:
+            case PropertyChanged(address, raw):
+                self._heard_while_reading.add(address)
+                self._take(address, raw)
+            case EventOccurred(address, raw):
+                self._handle_event(address, raw)
+            case OnlineChanged(online):
+                self.async_set_awake(awake=online)
+                return
+        self.async_update_listeners()
+
+    @callback
+    def async_set_awake(self, *, awake: bool) -> None:
+        """Take whether the lock is awake; one that wakes up is asked how it is."""
+        woke_up = awake and not self.data.awake
+        self.data.awake = awake
+        self.async_update_listeners()
+        if woke_up:
+            self.config_entry.async_create_background_task(
+                self.hass, self.async_request_refresh(), f"{self.name} woke up"
+            )
+
+    @callback
+    def async_set_device(self, device: Device) -> None:
+        """Take what the account's device list says."""
+        self.device = device
+        self.async_set_awake(awake=device.online)
+
+    async def async_write(self, address: Address, value: Value) -> None:
+        """Set a property at the lock and show it at once; raises HomeAssistantError."""
+        SPEC.properties[address].validate(value)
+        await self._ask(self.client.write(self.device.did, address, value))
+        self._heard_while_reading.add(address)
+        self.data.set(address, value)
+        self.async_update_listeners()
+
+    async def async_act(self, address: Address, *inputs: Value) -> list[object]:
+        """Have the lock do something; raises HomeAssistantError."""
+        return await self._ask(self.client.act(self.device.did, address, inputs))
+
+    async def async_save(self) -> None:
+        """Write down what is known, before the entry goes."""
+        await self._store.async_save(self.data.as_dict())
+
+    async def _ask[Answer](self, request: Awaitable[Answer]) -> Answer:
+        """Await an answer, or raise what went wrong in the user's words."""
+        try:
+            answer = await request
+        except NotSignedInError as error:
+            self.config_entry.async_start_reauth(self.hass)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="not_signed_in"
+            ) from error
+        except ResultError as error:
+            if error.reason is Reason.ASLEEP:
+                self.async_set_awake(awake=False)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key=f"lock_{error.reason}",
+                translation_placeholders={"lock": self.name, "code": str(error.code)},
+            ) from error
+        except CannotConnectError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="no_answer",
+                translation_placeholders={"lock": self.name, "error": str(error)},
+            ) from error
+        self._heard()
+        return answer
+
+    def _heard(self) -> None:
+        """Note that there was contact just now, and that there is something new to keep."""
+        self.data.heard = time.time()
+        self._store.async_delay_save(lambda: self.data.as_dict(), SAVE_DELAY)
+
+    def _take(self, address: Address, raw: object) -> None:
+        """Take a value if the specification allows it."""
+        try:
+            value = SPEC.properties[address].validate(raw)
+        except (KeyError, InvalidValueError) as error:
+            self._reject(address, error)
+        else:
+            self.data.set(address, value)
+
+    def _handle_event(self, address: Address, raw: object) -> None:
+        """Take an event once, and hand it over to who listens."""
+        event = SPEC.events.get(address)
+        if event is None:
+            self._reject(address, KeyError(address))
+            return
+        arguments: dict[int, Value] = {}
+        try:
+            for argument, its_raw in event.pair(raw).items():
+                try:
+                    arguments[argument.address[1]] = argument.validate(its_raw)
+                except InvalidValueError as error:
+                    self._reject(argument.address, error)
+        except InvalidValueError as error:
+            self._reject(address, error)
+            return
+        occurrence = Occurrence(event, arguments)
+        if self.data.record(occurrence):
+            for listener in self._event_listeners.get(occurrence.kind, ()):
+                listener(occurrence)
+
+    def _reject(self, address: Address, error: Exception) -> None:
+        """Count what the specification does not allow, and log the first of its kind."""
+        name = "{}.{}".format(*address)
+        if name not in self.data.rejected:
+            _LOGGER.warning(
+                "%s sent what its specification does not have: %s", self.name, error
+            )
+        self.data.rejected[name] += 1
+
+
+def _is_gone(code: object) -> bool:
+    reason = REASONS.get(code) if isinstance(code, int) else None
+    return reason in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)

@@ -1,0 +1,118 @@
+"""What all entities of a lock have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN, MANUFACTURER
+from .coordinator import LockCoordinator
+from .miot.spec import SPEC, Access, Address, Property
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+    from .miot.spec import Value
+    from .state import LockData
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockEntityDescription(EntityDescription):
+    """An entity, and where its place in the specification is."""
+
+    address: Address | None = None
+    """The property that is shown here and nowhere else."""
+    event: Address | None = None
+    """The event whose last arguments are shown; None for the property's own value."""
+
+    @property
+    def only_pushed(self) -> bool:
+        """Whether only a connection that tells by itself ever knows the value."""
+        return self.event is not None or (
+            self.address is not None
+            and Access.READ not in SPEC.properties[self.address].access
+        )
+
+    @property
+    def prop(self) -> Property:
+        """The property that is shown."""
+        assert self.address is not None  # noqa: S101
+        return SPEC.properties[self.address]
+
+    def value(self, data: LockData) -> Value | None:
+        """Return what is known of the property, None where nothing is."""
+        assert self.address is not None  # noqa: S101
+        if self.event is None:
+            return data.values.get(self.address)
+        last = data.events.get(self.event)
+        return last.arguments.get(self.address[1]) if last else None
+
+
+class LockEntity(CoordinatorEntity[LockCoordinator]):
+    """An entity of a lock; it writes its state only when that changes."""
+
+    _attr_has_entity_name = True
+    entity_description: LockEntityDescription
+
+    def __init__(self, coordinator: LockCoordinator, description: LockEntityDescription) -> None:
+        """Attach the entity to its lock."""
+        super().__init__(coordinator)
+        device = coordinator.device
+        self.entity_description = description
+        self._attr_translation_key = description.key
+        self._attr_unique_id = f"{device.did}-{description.key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, device.did)},
+            connections={(CONNECTION_NETWORK_MAC, device.mac)} if device.mac else set(),
+            manufacturer=MANUFACTURER,
+            model=SPEC.description,
+            model_id=device.model,
+            name=device.name,
+            sw_version=device.firmware,
+        )
+        self._shown: object = None
+
+    @property
+    def known(self) -> Value | None:
+        """The property's value, None where it is not known."""
+        return self.entity_description.value(self.coordinator.data)
+
+    def _shows(self) -> object:
+        """Return all that the state is made of."""
+        return self.known
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if it is another one than before."""
+        shows = (self.available, self._shows())
+        if shows != self._shown:
+            self._shown = shows
+            self.async_write_ha_state()
+
+    async def async_write(self, value: Value) -> None:
+        """Set the property."""
+        await self.coordinator.async_write(self.entity_description.prop.address, value)
+
+
+def add_entities[Description: LockEntityDescription](
+    entry: LockConfigEntry,
+    add: AddConfigEntryEntitiesCallback,
+    entity: Callable[[LockCoordinator, Description], Entity],
+    descriptions: Iterable[Description],
+) -> None:
+    """Add an entity of each description to each lock whose connection can ever know its state."""
+    add(
+        entity(lock, description)
+        for lock in entry.runtime_data.coordinators.values()
+        for description in descriptions
+        if lock.pushes or not description.only_pushed
+    )

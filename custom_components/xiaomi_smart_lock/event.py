@@ -1,0 +1,196 @@
+"""What happens at the door, as it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.components.event import (
+    EventDeviceClass,
+    EventEntity,
+    EventEntityDescription,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
+
+from .entity import LockEntity, LockEntityDescription, add_entities
+from .miot.spec import SPEC, Property
+from .state import LOCK_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+    from .miot.spec import Address, Value
+    from .state import Occurrence
+
+PARALLEL_UPDATES: Final = 0
+
+# The type that Home Assistant wants of doorbells; its own name for it came after 2025.4.
+RING: Final = "ring"
+DURESS_FINGERPRINT: Final = SPEC.properties[2, 2].value_of("duress_fingerprint")
+
+# What the attributes of events are called, by the arguments' names in the specification
+ATTRIBUTES: Final = {
+    "operation-position": "position",
+    "operation-method": "method",
+    "operation-id": "operation_id",
+    "user-ids": "user_id",
+    "user-type": "user_type",
+    "error-code": "error",
+    "credential-step-current": "step",
+    "credential-step-all": "total",
+    "current-time": "device_time",
+}
+
+
+def _by_argument(name: str) -> Callable[[Occurrence], str | None]:
+    """Take the type from the key of an argument."""
+
+    def type_of(occurrence: Occurrence) -> str | None:
+        value = occurrence.get(name)
+        return None if value is None else occurrence.argument(name).key_of(value)
+
+    return type_of
+
+
+def _duress(occurrence: Occurrence) -> str | None:
+    forced = occurrence.get("operation-method") == DURESS_FINGERPRINT
+    return "duress" if forced else None
+
+
+def _own_name(occurrence: Occurrence) -> str:
+    return occurrence.event.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockEventDescription(LockEntityDescription, EventEntityDescription):
+    """An event entity: the events that it shows, and as which type, None for not at all."""
+
+    kinds: tuple[Address, ...]
+    type_of: Callable[[Occurrence], str | None] = _own_name
+    code: str | None = None
+    """The argument whose number is worth showing, since its values share types."""
+
+    @property
+    @override
+    def only_pushed(self) -> bool:
+        return True
+
+
+def _keys(kinds: tuple[Address, ...]) -> list[str]:
+    return [SPEC.events[kind].key for kind in kinds]
+
+
+SOMEONE_STAYS: Final = ((17, 2),)
+WECHAT: Final = ((17, 3),)
+USERS: Final = ((4, 1), (4, 2), (4, 4), (4, 5), (4, 6), (4, 7), (4, 8), (4, 9))
+
+EVENTS: Final = (
+    LockEventDescription(
+        key="lock_event",
+        kinds=(LOCK_EVENT,),
+        event_types=SPEC.properties[2, 3].options,
+        type_of=_by_argument("lock-action"),
+    ),
+    LockEventDescription(
+        key="doorbell",
+        kinds=((21, 1),),
+        device_class=EventDeviceClass.DOORBELL,
+        event_types=[RING],
+        type_of=lambda _occurrence: RING,
+    ),
+    LockEventDescription(
+        key="exception",
+        kinds=((2, 1007),),
+        event_types=SPEC.properties[2, 4].options,
+        type_of=_by_argument("abnormal-condition"),
+        code="abnormal-condition",
+    ),
+    LockEventDescription(
+        key="duress",
+        kinds=(LOCK_EVENT,),
+        event_types=["duress"],
+        type_of=_duress,
+    ),
+    LockEventDescription(
+        key="someone_at_the_door",
+        kinds=SOMEONE_STAYS,
+        device_class=EventDeviceClass.MOTION,
+        event_types=_keys(SOMEONE_STAYS),
+    ),
+    LockEventDescription(
+        key="users_and_credentials",
+        kinds=USERS,
+        event_types=_keys(USERS),
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    LockEventDescription(
+        key="enrolment",
+        kinds=((4, 3),),
+        event_types=SPEC.properties[4, 8].options,
+        type_of=_by_argument("credential-state"),
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    LockEventDescription(
+        key="wechat",
+        kinds=WECHAT,
+        event_types=_keys(WECHAT),
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+)
+
+
+def _attribute(argument: Property, value: Value) -> object:
+    """Return an argument as automations like it: keys of value lists, times with their zone."""
+    if argument.name == "current-time":
+        return dt_util.utc_from_timestamp(int(value)).isoformat()
+    return argument.key_of(value) if argument.values else value
+
+
+class LockEvent(LockEntity, EventEntity):
+    """Something that happens at the door."""
+
+    entity_description: LockEventDescription
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen."""
+        await super().async_added_to_hass()
+        for kind in self.entity_description.kinds:
+            self.async_on_remove(
+                self.coordinator.async_listen(kind, self._async_happened)
+            )
+
+    @override
+    def _shows(self) -> object:
+        return None
+
+    @callback
+    def _async_happened(self, occurrence: Occurrence) -> None:
+        """Show what happened."""
+        description = self.entity_description
+        if (its_type := description.type_of(occurrence)) is None:
+            return
+        attributes: dict[str, Any] = {
+            ATTRIBUTES[argument.name]: _attribute(argument, value)
+            for argument, value in occurrence.valid_arguments
+            if argument.name in ATTRIBUTES
+        }
+        if description.code:
+            attributes["code"] = occurrence.get(description.code)
+        self._trigger_event(its_type, attributes)
+        self.async_write_ha_state()
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the events of each lock."""
+    add_entities(entry, async_add_entities, LockEvent, EVENTS)

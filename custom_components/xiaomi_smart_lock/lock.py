@@ -1,0 +1,102 @@
+"""The lock itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, override
+
+from homeassistant.components.lock import LockEntity as HomeAssistantLock
+from homeassistant.components.lock import (
+    LockEntityDescription as HomeAssistantLockDescription,
+)
+from homeassistant.exceptions import ServiceValidationError
+
+from .const import CONF_ALLOW_UNLOCK, DOMAIN
+from .entity import LockEntity, LockEntityDescription, add_entities
+from .miot.spec import SPEC
+from .state import DOOR_STATE, LOCK_EVENT
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+
+PARALLEL_UPDATES: Final = 1
+
+UNLOCK: Final = (2, 1)
+LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
+    """The lock of a door state."""
+
+
+LOCKS: Final = (LockDescription(key="lock", name=None),)
+
+
+class DoorLock(LockEntity, HomeAssistantLock):
+    """The bolt as the door state tells of it, and who moved it last."""
+
+    entity_description: LockDescription
+
+    @property
+    @override
+    def is_locked(self) -> bool | None:
+        """Return whether the bolt is out; it is not while the door is open or ajar."""
+        state = self.coordinator.data.values.get(DOOR_STATE)
+        return (
+            None
+            if state is None
+            else SPEC.properties[DOOR_STATE].key_of(state) in LOCKED
+        )
+
+    @property
+    @override
+    def changed_by(self) -> str | None:
+        """Return by what the lock was operated last, in Home Assistant's language."""
+        if (last := self.coordinator.data.events.get(LOCK_EVENT)) is None:
+            return None
+        method = last.get("operation-method")
+        if method is None:
+            return None
+        named = next(
+            named for named in SPEC.properties[2, 2].values if named.value == method
+        )
+        chinese = self.hass.config.language.startswith("zh")
+        name = named.description_zh if chinese else named.description
+        return (
+            f"{name} {operation_id}"
+            if (operation_id := last.get("operation-id"))
+            else name
+        )
+
+    @override
+    def _shows(self) -> object:
+        return self.is_locked, self.changed_by
+
+    @override
+    async def async_lock(self, **kwargs: Any) -> None:
+        """Say that no action of the lock locks it."""
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="cannot_be_locked_remotely"
+        )
+
+    @override
+    async def async_unlock(self, **kwargs: Any) -> None:
+        """Unlock, if an option allows it; the lock itself may refuse."""
+        if not self.coordinator.config_entry.options.get(CONF_ALLOW_UNLOCK):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="unlocking_not_allowed"
+            )
+        await self.coordinator.async_act(UNLOCK)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the lock of each lock."""
+    add_entities(entry, async_add_entities, DoorLock, LOCKS)

@@ -1,0 +1,70 @@
+"""What any connection to a lock can do, and what it hears."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from .spec import Address, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The answer to reading one property: its result code, and a value that nobody checked yet."""
+
+    code: int
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChanged:
+    """The lock reported a value of a property; not checked yet."""
+
+    address: Address
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class EventOccurred:
+    """The lock reported an event; its arguments are as they came."""
+
+    address: Address
+    arguments: object
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineChanged:
+    """The cloud says that the lock woke up or went to sleep."""
+
+    online: bool
+
+
+type Message = PropertyChanged | EventOccurred | OnlineChanged
+
+
+class Client(ABC):
+    """A connection over which locks are read, written and made to act.
+
+    All methods raise CannotConnectError where nothing answers, NotSignedInError where tokens are
+    refused, and ResultError where the service or the lock answers with an error.
+    """
+
+    @abstractmethod
+    async def read(
+        self, did: str, addresses: Collection[Address]
+    ) -> dict[Address, Reading]:
+        """Return what is known of properties; those that got no answer are missing."""
+
+    @abstractmethod
+    async def write(self, did: str, address: Address, value: Value) -> None:
+        """Set a property."""
+
+    @abstractmethod
+    async def act(
+        self, did: str, address: Address, inputs: Sequence[Value] = ()
+    ) -> list[object]:
+        """Have an action done, once and never again by itself; return what it answers."""

@@ -1,0 +1,296 @@
+"""Xiaomi's cloud for Home Assistant: an account's devices, read, written and made to act.
+
+Protocol as XiaoMi/ha_xiaomi_home uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+from .client import Client, Reading
+from .errors import CannotConnectError, NotSignedInError, ResultError, check
+from .http import request
+from .oauth import CLIENT_ID
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from aiohttp import ClientSession
+
+    from .endpoints import Endpoints
+    from .oauth import TokenKeeper
+    from .spec import Address, Value
+
+READ_LIMIT: Final = 150  # properties a request
+GATHERING_TIME: Final = 0.005  # seconds in which reads of several locks come together
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the account, as its list says."""
+
+    did: str
+    name: str
+    model: str
+    urn: str
+    online: bool
+    firmware: str | None
+    mac: str | None
+    address: str | None
+    token: str | None = field(repr=False)
+
+    @classmethod
+    def from_list(cls, item: Mapping[str, Any]) -> Device | None:
+        """Return the device of an item of the device list, None where it makes no sense."""
+        match item:
+            case {"did": str(did), "model": str(model)}:
+                extra = item.get("extra")
+                return cls(
+                    did=did,
+                    name=str(item.get("name") or model),
+                    model=model,
+                    urn=str(item.get("spec_type") or ""),
+                    online=item.get("isOnline") is True,
+                    firmware=extra.get("fw_version")
+                    if isinstance(extra, dict)
+                    else None,
+                    mac=item.get("mac") or None,
+                    address=item.get("local_ip") or None,
+                    token=item.get("token") or None,
+                )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose account it is, and where its devices are: ``rooms`` has the home and room of a did."""
+
+    user_id: str | None
+    rooms: Mapping[str, tuple[str, str | None]]
+
+
+type _Wanted = tuple[str, int, int]
+
+
+class CloudClient(Client):
+    """The HTTP interface of one account in one region."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        tls: ssl.SSLContext,
+        endpoints: Endpoints,
+        region: str,
+        tokens: TokenKeeper,
+    ) -> None:
+        """Prepare; nothing is sent yet."""
+        self._session = session
+        self._tls = tls
+        self._endpoints = endpoints
+        self._region = region
+        self._tokens = tokens
+        self._gathered: dict[_Wanted, None] = {}
+        self._reading: asyncio.Task[dict[_Wanted, Reading]] | None = None
+
+    async def account(self) -> Account:
+        """Return whose account this is and in which rooms its devices are."""
+        result = await self._post(
+            "/app/v2/homeroom/gethome",
+            limit=150,
+            fetch_share=True,
+            fetch_share_dev=True,
+            plat_form=0,
+            app_ver=9,
+        )
+        own, shared = (_list(result, key) for key in ("homelist", "share_home_list"))
+        homes = {home["id"]: home for home in own + shared if "id" in home}
+        rooms = dict(_rooms(homes.values()))
+        while result.get("has_more"):
+            result = await self._post(
+                "/app/v2/homeroom/get_dev_room_page",
+                start_id=result.get("max_id"),
+                limit=150,
+            )
+            names = {home_id: home.get("name") for home_id, home in homes.items()}
+            pages = (
+                {"name": names.get(page.get("id"))} | page
+                for page in _list(result, "info")
+            )
+            rooms |= dict(_rooms(pages))
+        user_id = next((str(home["uid"]) for home in own if home.get("uid")), None)
+        return Account(user_id, rooms)
+
+    async def nickname(self) -> str | None:
+        """Return what the account's owner is called, None where the service does not say."""
+        token = await self._tokens.access_token()
+        answer = await request(
+            self._session,
+            self._tls,
+            "GET",
+            self._endpoints.profile,
+            params={"clientId": str(CLIENT_ID), "token": token},
+        )
+        match answer:
+            case {"data": {"miliaoNick": str(name)}}:
+                return name
+        return None
+
+    async def devices(self) -> list[Device]:
+        """Return all devices of the account, those that were shared with it too."""
+        found: list[Device] = []
+        page: dict[str, Any] = {}
+        while True:
+            result = await self._post(
+                "/app/v2/home/device_list_page",
+                limit=200,
+                get_split_device=True,
+                get_third_device=True,
+                dids=[],
+                **page,
+            )
+            found += filter(None, map(Device.from_list, _list(result, "list")))
+            if not (result.get("has_more") and result.get("next_start_did")):
+                return found
+            page = {"start_did": result["next_start_did"]}
+
+    async def read(
+        self, did: str, addresses: Collection[Address]
+    ) -> dict[Address, Reading]:
+        """Read from the cloud's copy, which does not wake the lock.
+
+        Reads that are asked for within a few milliseconds share requests of up to 150 properties.
+        """
+        self._gathered.update(dict.fromkeys((did, *address) for address in addresses))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_gathered())
+        readings = await asyncio.shield(self._reading)
+        return {
+            address: readings[did, *address]
+            for address in addresses
+            if (did, *address) in readings
+        }
+
+    async def _read_gathered(self) -> dict[_Wanted, Reading]:
+        await asyncio.sleep(GATHERING_TIME)
+        wanted, self._gathered, self._reading = self._gathered, {}, None
+        requests = [
+            self._read_page(page) for page in batched(wanted, READ_LIMIT, strict=False)
+        ]
+        return {
+            key: value
+            for page in await asyncio.gather(*requests)
+            for key, value in page
+        }
+
+    async def _read_page(
+        self, wanted: Collection[_Wanted]
+    ) -> list[tuple[_Wanted, Reading]]:
+        params = [
+            {"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted
+        ]
+        result = await self._call(
+            "/app/v2/miotspec/prop/get", {"datasource": 1, "params": params}
+        )
+        return [
+            (
+                (item["did"], item["siid"], item["piid"]),
+                Reading(item["code"], item.get("value")),
+            )
+            for item in _items(result)
+            if {"did", "siid", "piid", "code"} <= item.keys()
+        ]
+
+    async def write(self, did: str, address: Address, value: Value) -> None:
+        """Set a property; the lock must be awake."""
+        siid, piid = address
+        params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
+        result = await self._call("/app/v2/miotspec/prop/set", {"params": params})
+        for item in _items(result):
+            if (item.get("did"), item.get("siid"), item.get("piid")) == (
+                did,
+                siid,
+                piid,
+            ):
+                return check(item.get("code"))
+        raise CannotConnectError("the answer says nothing of what was written")
+
+    async def act(
+        self, did: str, address: Address, inputs: Sequence[Value] = ()
+    ) -> list[object]:
+        """Have an action done; the lock must be awake."""
+        siid, aiid = address
+        params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
+        result = await self._post("/app/v2/miotspec/action", params=params)
+        check(result.get("code"))
+        out = result.get("out")
+        return out if isinstance(out, list) else []
+
+    async def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        result = await self._call(path, body)
+        if not isinstance(result, dict):
+            raise CannotConnectError("the answer has another shape")
+        return result
+
+    async def _call(self, path: str, body: Mapping[str, Any]) -> object:
+        """Post, with renewed tokens once more where the present ones are refused.
+
+        A refused call was not carried out, so repeating it is safe for actions too.
+        """
+        token = await self._tokens.access_token()
+        try:
+            answer = await self._send(path, body, token)
+        except NotSignedInError:
+            token = await self._tokens.access_token(refused=token)
+            answer = await self._send(path, body, token)
+        match answer.get("code"):
+            case 0:
+                return answer.get("result")
+            case int(code):
+                raise ResultError(code)
+        raise CannotConnectError("the answer has no code")
+
+    async def _send(
+        self, path: str, body: Mapping[str, Any], token: str
+    ) -> dict[str, Any]:
+        return await request(
+            self._session,
+            self._tls,
+            "POST",
+            self._endpoints.api_url(self._region, path),
+            json=body,
+            headers={
+                "X-Client-BizId": "haapi",
+                "X-Client-AppId": str(CLIENT_ID),
+                "Authorization": f"Bearer{token}",
+            },
+        )
+
+
+def _items(result: object) -> list[dict[str, Any]]:
+    """Return the objects of what should be a list of objects."""
+    return (
+        [item for item in result if isinstance(item, dict)]
+        if isinstance(result, list)
+        else []
+    )
+
+
+def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    return _items(result.get(key))
+
+
+def _rooms(
+    homes: Iterable[dict[str, Any]],
+) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    """Yield the home and, where it has one, the room of each device."""
+    for home in homes:
+        name = str(home.get("name") or "")
+        for did in home.get("dids") or ():
+            yield did, (name, None)
+        for room in _list(home, "roomlist"):
+            for did in room.get("dids") or ():
+                yield did, (name, room.get("name"))

@@ -1,0 +1,47 @@
+"""One HTTP request with a JSON answer, and what went wrong in our own words."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from .errors import CannotConnectError, NotSignedInError
+
+if TYPE_CHECKING:
+    import ssl
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+
+
+async def request(
+    session: aiohttp.ClientSession,
+    tls: ssl.SSLContext,
+    method: str,
+    url: str,
+    **kwargs: Any,
+) -> dict[str, Any]:
+    """Return the JSON object that a URL answers with.
+
+    Raises NotSignedInError for 401, CannotConnectError for anything else but a JSON object. No
+    error's text holds the URL: its query may be a secret.
+    """
+    try:
+        async with session.request(
+            method, url, ssl=tls, timeout=TIMEOUT, **kwargs
+        ) as response:
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                raise NotSignedInError("HTTP 401")
+            if response.status != HTTPStatus.OK:
+                raise CannotConnectError(f"HTTP {response.status}")
+            answer = await response.json(content_type=None)
+    except TimeoutError:
+        raise CannotConnectError("no answer in time") from None
+    except aiohttp.ClientError as error:
+        raise CannotConnectError(type(error).__name__) from None
+    except ValueError:
+        raise CannotConnectError("the answer is no JSON") from None
+    if not isinstance(answer, dict):
+        raise CannotConnectError("the answer is no JSON object")
+    return answer

@@ -1,0 +1,72 @@
+"""Settings of the lock that are numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, override
+
+from homeassistant.components.number import NumberEntity, NumberEntityDescription
+from homeassistant.const import EntityCategory
+
+from .entity import LockEntity, LockEntityDescription, add_entities
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+    from .coordinator import LockCoordinator
+
+PARALLEL_UPDATES: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
+    """A number of a property; its range is the property's."""
+
+
+NUMBERS: Final = (
+    LockNumberDescription(
+        key="camera_ringtone",
+        address=(17, 6),
+        entity_category=EntityCategory.CONFIG,
+    ),
+)
+
+
+class LockNumber(LockEntity, NumberEntity):
+    """A setting that is a number."""
+
+    entity_description: LockNumberDescription
+
+    def __init__(
+        self, coordinator: LockCoordinator, description: LockNumberDescription
+    ) -> None:
+        """Take the range from the specification."""
+        super().__init__(coordinator, description)
+        if description.prop.range:
+            (
+                self._attr_native_min_value,
+                self._attr_native_max_value,
+                self._attr_native_step,
+            ) = description.prop.range
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        """Return the number."""
+        return None if self.known is None else float(self.known)
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        """Set the number."""
+        await self.async_write(int(value))
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the numbers of each lock."""
+    add_entities(entry, async_add_entities, LockNumber, NUMBERS)

@@ -1,0 +1,84 @@
+"""From when to when the lock is not to be disturbed."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, override
+
+from homeassistant.components.time import TimeEntity, TimeEntityDescription
+from homeassistant.const import EntityCategory
+
+from .entity import LockEntity, LockEntityDescription, add_entities
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+
+PARALLEL_UPDATES: Final = 1
+
+PERIOD: Final = (20, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
+    """One end of a period, which the lock keeps as ``HH:MM:SS-HH:MM:SS``."""
+
+    end: int
+    """0 for when the period begins, 1 for when it ends."""
+
+
+TIMES: Final = (
+    LockTimeDescription(
+        key="do_not_disturb_start",
+        address=PERIOD,
+        end=0,
+        entity_category=EntityCategory.CONFIG,
+    ),
+    LockTimeDescription(
+        key="do_not_disturb_end",
+        address=PERIOD,
+        end=1,
+        entity_category=EntityCategory.CONFIG,
+    ),
+)
+
+
+def parse_period(text: str) -> list[datetime.time] | None:
+    """Return both ends of a period, None where the text is none."""
+    try:
+        ends = [datetime.time.fromisoformat(end) for end in text.split("-")]
+    except ValueError:
+        return None
+    return ends if len(ends) == len(TIMES) else None
+
+
+class LockTime(LockEntity, TimeEntity):
+    """One end of a period."""
+
+    entity_description: LockTimeDescription
+
+    @property
+    @override
+    def native_value(self) -> datetime.time | None:
+        """Return this end of the period."""
+        ends = parse_period(str(self.known or ""))
+        return ends[self.entity_description.end] if ends else None
+
+    @override
+    async def async_set_value(self, value: datetime.time) -> None:
+        """Set this end of the period and leave the other; it is midnight where none is known."""
+        ends = parse_period(str(self.known or "")) or [datetime.time()] * len(TIMES)
+        ends[self.entity_description.end] = value.replace(microsecond=0, tzinfo=None)
+        await self.async_write("-".join(end.isoformat() for end in ends))
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the times of each lock."""
+    add_entities(entry, async_add_entities, LockTime, TIMES)
