@@ -1,0 +1,119 @@
+"""The day played once, and all that should be seen held against what is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .day import COMMANDS, DAY
+from .setup import DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from simulator.lock import Lock
+
+    from .client import State
+    from .day import Command, Step
+    from .setup import Home
+
+SEEN_WITHIN: Final = 15
+
+# The lock tells the time in seconds, and the same thing twice in one second is the same event.
+BETWEEN_STEPS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    step: str
+    what: str
+    expected: str
+    seen: str
+
+    @property
+    def right(self) -> bool:
+        """Whether what was expected was seen."""
+        return self.expected == self.seen
+
+
+async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool:
+    """Play the day and print the table; return whether all of it is right."""
+    rows: list[Row] = []
+    unavailable: set[str] = set()
+    for step in DAY:
+        progress(step.name)
+        rows += await _play(step, home, lock)
+        unavailable |= {key for key in home.entity_ids if home.state(key).state == "unavailable"}
+        await asyncio.sleep(BETWEEN_STEPS)
+    for command in COMMANDS:
+        progress(command.name)
+        rows.append(await _give(command, home, lock))
+    rows += [
+        Row("All day long", "unavailable entities", "none", _listed(unavailable)),
+        Row("All day long", "complaints in the log", "none", _listed(await _complaints(home))),
+    ]
+    print(table(rows))
+    return all(row.right for row in rows)
+
+
+async def _play(step: Step, home: Home, lock: Lock) -> list[Row]:
+    """Let it happen and wait until it is seen, or until it should have been."""
+    before = {key: home.state(key) for key in step.events}
+
+    def rows() -> list[Row]:
+        return [Row(step.name, *what) for what in _seen(step, home, before)]
+
+    step.act(lock)
+    await home.client.wait_until(lambda: all(row.right for row in rows()), SEEN_WITHIN)
+    return rows()
+
+
+def _seen(step: Step, home: Home, before: dict[str, State]) -> Iterator[tuple[str, str, str]]:
+    """Yield what is looked at, what should be there and what is."""
+    for key, expected in step.states.items():
+        yield key, expected, home.state(key).state
+    for key, attributes in step.events.items():
+        now = home.state(key)
+        fired = now.state != before[key].state
+        for name, value in attributes.items():
+            seen = str(now.attributes.get(name)) if fired else "not fired"
+            yield f"{key} {name}", str(value), seen
+
+
+async def _give(command: Command, home: Home, lock: Lock) -> Row:
+    """Do what a user does and look at the lock itself."""
+    await home.client.action(command.action, home.entity_ids[command.key], **command.data)
+    seen = "obeyed" if command.obeyed(lock) else "not obeyed"
+    return Row(command.name, command.key, "obeyed", seen)
+
+
+async def _complaints(home: Home) -> list[str]:
+    """Return what Home Assistant's log has to say of the integration, but for its being custom."""
+    records: list[dict[str, Any]] = await home.client.command("system_log/list")
+    return [
+        f"{record['name']}: {record['message'][0]}"
+        for record in records
+        if DOMAIN in str(record) and record["name"] != "homeassistant.loader"
+    ]
+
+
+def _listed(things: Iterable[str]) -> str:
+    return ", ".join(sorted(things)) or "none"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return the rows as text in columns, the name of a step at its first row only."""
+    lines = [("step", "what", "expected", "seen", "")]
+    last = ""
+    for row in rows:
+        step = row.step if row.step != last else ""
+        lines.append((step, row.what, row.expected, row.seen, "ok" if row.right else "WRONG"))
+        last = row.step
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )

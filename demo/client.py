@@ -1,0 +1,152 @@
+"""What a signed-in user's browser does: requests, commands, and states as they change."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from .home_assistant import HomeAssistantError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An entity's state and attributes, as Home Assistant sends them."""
+
+    state: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def changed(self, difference: Mapping[str, Any]) -> Self:
+        """Return the state after a change, in the compressed form of ``subscribe_entities``."""
+        added = difference.get("+", {})
+        removed = difference.get("-", {}).get("a", ())
+        kept = {name: value for name, value in self.attributes.items() if name not in removed}
+        return type(self)(added.get("s", self.state), {**kept, **added.get("a", {})})
+
+
+class Client:
+    """A user's session.
+
+    Messages are read while a command or a state is waited for; ``states`` is as new as that.
+    """
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        websocket: aiohttp.ClientWebSocketResponse,
+        tokens: dict[str, Any],
+    ) -> None:
+        """Keep the open connections and the tokens of ``/auth/token``."""
+        self.states: dict[str, State] = {}
+        self.tokens = tokens
+        self._http = http
+        self._websocket = websocket
+        self._ids = count(1)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Send JSON to a path of the HTTP interface and return its answer."""
+        async with self._http.post(path, json=body) as response:
+            return await _answer(response)
+
+    async def command(self, kind: str, **fields: object) -> Any:
+        """Send a command over the WebSocket and return its result."""
+        ident = next(self._ids)
+        await self._websocket.send_json({"id": ident, "type": kind, **fields})
+        while True:
+            message = await self._receive()
+            if message["id"] == ident and message["type"] == "result":
+                break
+        if not message["success"]:
+            raise HomeAssistantError(f"{kind}: {message['error']['message']}")
+        return message["result"]
+
+    async def action(self, name: str, entity_id: str, **data: object) -> None:
+        """Call an action, ``domain.name``, on an entity."""
+        domain, service = name.split(".")
+        await self.command(
+            "call_service",
+            domain=domain,
+            service=service,
+            target={"entity_id": entity_id},
+            service_data=data,
+        )
+
+    async def follow_states(self) -> None:
+        """Keep ``states`` up to date from now on."""
+        await self.command("subscribe_entities")
+
+    async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Read on until a condition is met; return whether it was within the time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await self._receive()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._websocket.receive_json()
+        if message["type"] == "event":
+            self._apply(message["event"])
+        return message
+
+    def _apply(self, event: Mapping[str, Any]) -> None:
+        """Take over what a message of ``subscribe_entities`` says."""
+        for entity_id, new in event.get("a", {}).items():
+            self.states[entity_id] = State(new["s"], new["a"])
+        for entity_id, difference in event.get("c", {}).items():
+            self.states[entity_id] = self.states[entity_id].changed(difference)
+        for entity_id in event.get("r", ()):
+            self.states.pop(entity_id, None)
+
+
+@asynccontextmanager
+async def onboard(address: str, name: str, password: str) -> AsyncIterator[Client]:
+    """Go through a new Home Assistant's onboarding and stay signed in as its first user."""
+    client_id = f"{address}/"
+    async with aiohttp.ClientSession(address) as http:
+        user = {
+            "client_id": client_id,
+            "language": "en",
+            "name": name.title(),
+            "username": name,
+            "password": password,
+        }
+        async with http.post("/api/onboarding/users", json=user) as response:
+            code = (await _answer(response))["auth_code"]
+        tokens = await _tokens(http, client_id, code)
+        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        async with http.ws_connect("/api/websocket", max_msg_size=0) as websocket:
+            await websocket.receive_json()
+            await websocket.send_json({"type": "auth", "access_token": tokens["access_token"]})
+            if (await websocket.receive_json())["type"] != "auth_ok":
+                raise HomeAssistantError("the WebSocket interface refused the access token")
+            client = Client(http, websocket, tokens)
+            await client.post("/api/onboarding/analytics", {})
+            await client.post(
+                "/api/onboarding/integration", {"client_id": client_id, "redirect_uri": client_id}
+            )
+            yield client
+
+
+async def _tokens(http: aiohttp.ClientSession, client_id: str, code: str) -> dict[str, Any]:
+    form = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
+    async with http.post("/auth/token", data=form) as response:
+        tokens: dict[str, Any] = await _answer(response)
+        return tokens
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Any:
+    """Return an answer's JSON, or say what Home Assistant did not like."""
+    if not response.ok:
+        message = f"{response.method} {response.url.path}: {response.status}"
+        raise HomeAssistantError(f"{message} {await response.text()}")
+    return await response.json()

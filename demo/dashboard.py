@@ -1,0 +1,41 @@
+"""The lock's dashboard, stored in Home Assistant as its editor would store it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from .home_assistant import HomeAssistantError
+
+if TYPE_CHECKING:
+    from .setup import Home
+
+DASHBOARD: Final = Path(__file__).with_name("dashboard.yaml")
+PATH: Final = "lovelace"
+
+
+async def save_dashboard(home: Home) -> None:
+    """Make the dashboard the one that opens first."""
+    config = _with_entity_ids(yaml.safe_load(DASHBOARD.read_text(encoding="utf-8")), home)
+    await home.client.command("lovelace/config/save", url_path=None, config=config)
+    # Older ones know no setting for this, and open this dashboard anyway.
+    with suppress(HomeAssistantError):
+        await home.client.command(
+            "frontend/set_system_data", key="core", value={"default_panel": PATH}
+        )
+
+
+def _with_entity_ids(config: Any, home: Home) -> Any:
+    """Replace the keys of entities, which do not depend on names, by their ids."""
+    match config:
+        case dict():
+            return {name: _with_entity_ids(value, home) for name, value in config.items()}
+        case list():
+            return [_with_entity_ids(value, home) for value in config]
+        case str():
+            return home.entity_ids.get(config, config)
+        case _:
+            return config

@@ -1,0 +1,172 @@
+"""A day at the door: what happens, and what must be seen in Home Assistant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.lock import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happens at the door.
+
+    ``states`` are those of entities afterwards, ``events`` the attributes that an event entity
+    has once it has fired anew; both by the entity's key, the end of its unique id.
+    """
+
+    name: str
+    act: Callable[[Lock], None]
+    states: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that a user does in Home Assistant, and what it leaves behind in the lock."""
+
+    name: str
+    key: str
+    action: str
+    obeyed: Callable[[Lock], object]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _operation(action: str, method: str, position: str, number: int = 0) -> Mapping[str, Any]:
+    return {
+        "event_type": action,
+        "method": method,
+        "position": position,
+        "operation_id": number,
+    }
+
+
+_CLOSED: Final = _operation("door_closed", "automatic", "unknown_side")
+
+DAY: Final = (
+    Step(
+        "The deadbolt comes off in the morning",
+        lambda lock: lock.deadbolt(on=False),
+        {"lock.lock": "locked", "binary_sensor.deadbolt": "off", "sensor.door_state": "locked"},
+        {"event.lock_event": _operation("deadbolt_off", "manual", "inside")},
+    ),
+    Step(
+        "The battery is charged",
+        lambda lock: lock.set_battery(87),
+        {"sensor.lithium_battery": "87"},
+    ),
+    Step(
+        "Someone comes home by fingerprint",
+        lambda lock: lock.fingerprint(3),
+        {
+            "lock.lock": "unlocked",
+            "sensor.door_state": "unlocked",
+            "binary_sensor.awake": "on",
+            "sensor.last_action": "unlocked",
+            "sensor.last_method": "fingerprint",
+            "sensor.last_position": "outside",
+            "sensor.last_operation_id": "3",
+        },
+        {"event.lock_event": _operation("unlocked", "fingerprint", "outside", 3)},
+    ),
+    Step(
+        "The door opens",
+        lambda lock: lock.open_door(),
+        {"binary_sensor.door": "on", "sensor.door_state": "not_closed"},
+    ),
+    Step(
+        "The door closes and locks",
+        lambda lock: lock.close_door(),
+        {
+            "lock.lock": "locked",
+            "binary_sensor.door": "off",
+            "sensor.door_state": "locked",
+            "sensor.last_action": "door_closed",
+        },
+        {"event.lock_event": _CLOSED},
+    ),
+    Step(
+        "The bell rings",
+        lambda lock: lock.ring(),
+        events={"event.doorbell": {"event_type": "ring"}},
+    ),
+    Step(
+        "A guest uses a one-time password",
+        lambda lock: lock.one_time_password(12),
+        {
+            "lock.lock": "unlocked",
+            "sensor.last_method": "one_time_password",
+            "sensor.last_operation_id": "12",
+        },
+        {"event.lock_event": _operation("unlocked", "one_time_password", "outside", 12)},
+    ),
+    Step(
+        "The door is left ajar",
+        lambda lock: lock.leave_ajar(),
+        {
+            "binary_sensor.door": "on",
+            "sensor.door_state": "ajar",
+            "sensor.last_exception": "door_ajar",
+        },
+        {"event.exception": {"event_type": "door_ajar"}},
+    ),
+    Step(
+        "The door is closed properly",
+        lambda lock: lock.close_door(),
+        {"lock.lock": "locked", "binary_sensor.door": "off", "sensor.door_state": "locked"},
+        {"event.lock_event": _CLOSED},
+    ),
+    Step(
+        "The deadbolt goes on for the night",
+        lambda lock: lock.deadbolt(on=True),
+        {
+            "lock.lock": "locked",
+            "binary_sensor.deadbolt": "on",
+            "sensor.door_state": "deadbolt_on",
+        },
+        {"event.lock_event": _operation("deadbolt_on", "manual", "inside")},
+    ),
+    Step(
+        "The lock goes to sleep",
+        lambda lock: lock.sleep(),
+        {
+            "binary_sensor.awake": "off",
+            "lock.lock": "locked",
+            "binary_sensor.deadbolt": "on",
+            "sensor.lithium_battery": "87",
+        },
+    ),
+    Step(
+        "The battery runs low",
+        lambda lock: lock.set_battery(15),
+        {"binary_sensor.awake": "on", "sensor.lithium_battery": "15"},
+    ),
+    Step(
+        "A finger is not recognised again and again",
+        lambda lock: lock.exception(3),
+        {"sensor.last_exception": "fingerprint_failed_repeatedly"},
+        {"event.exception": {"event_type": "fingerprint_failed_repeatedly"}},
+    ),
+)
+
+LOUD: Final = 3
+
+COMMANDS: Final = (
+    Command(
+        "The doorbell is turned up",
+        "select.doorbell_volume",
+        "select.select_option",
+        lambda lock: lock.values[21, 5] == LOUD,
+        {"option": str(LOUD)},
+    ),
+    Command(
+        "A video is recorded",
+        "button.record_video",
+        "button.press",
+        lambda lock: bool(lock.recordings),
+    ),
+)

@@ -1,0 +1,111 @@
+"""The integration added as a user adds it: through its config flow, with a sign-in."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.miot.endpoints import load
+
+from .home_assistant import HomeAssistantError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from simulator.account import Account
+    from simulator.lock import Lock
+
+    from .client import Client, State
+
+READY_WITHIN: Final = 60
+_FLOW: Final = "/api/config/config_entries/flow"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The lock's entities in Home Assistant.
+
+    ``entity_ids`` are by platform and key, as ``sensor.door_state``: an entity's unique id says
+    the key, and does not change with names.
+    """
+
+    client: Client
+    device_id: str
+    entity_ids: Mapping[str, str]
+
+    def state(self, key: str) -> State:
+        """Return the state of an entity as it was last heard of."""
+        return self.client.states[self.entity_ids[key]]
+
+
+async def add_integration(client: Client, endpoints: Path, account: Account, lock: Lock) -> Home:
+    """Sign in to the account, choose the lock and wait until its entities are known."""
+    step = await client.post(_FLOW, {"handler": DOMAIN, "show_advanced_options": False})
+    while step["type"] in ("menu", "form"):
+        if step.get("errors"):
+            raise HomeAssistantError(f"{step['step_id']}: {step['errors']}")
+        match step["step_id"]:
+            case "user":
+                answer: dict[str, Any] = {"next_step_id": "account"}
+            case "account":
+                answer = {"region": "cn"}
+            case "sign_in":
+                answer = {"next_step_id": "paste"}
+            case "paste":
+                link = step["description_placeholders"]["url"]
+                answer = {"address": await _sign_in(link, endpoints, account)}
+            case "locks":
+                answer = {CONF_LOCKS: [lock.did]}
+            case unknown:
+                raise HomeAssistantError(f"the config flow asks for {unknown}")
+        step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
+    if step["type"] != "create_entry":
+        raise HomeAssistantError(f"the config flow ended with {step['type']}: {step['reason']}")
+    return await _entities(client, lock)
+
+
+async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
+    """Press the account's button on the sign-in page; return where the browser is sent to."""
+    trust = ssl.create_default_context(cafile=load(endpoints).ca_file)
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.post(
+            link, data={"user": account.user_id}, ssl=trust, allow_redirects=False
+        ) as answer,
+    ):
+        if (location := answer.headers.get("Location")) is None:
+            raise HomeAssistantError(f"sign-in: {answer.status} {await answer.text()}")
+        return location
+
+
+async def _entities(client: Client, lock: Lock) -> Home:
+    """Return the lock's enabled entities once Home Assistant has heard of the lock."""
+    prefix = f"{lock.did}-"
+    entries = [
+        entry
+        for entry in await client.command("config/entity_registry/list")
+        if entry["platform"] == DOMAIN
+        and entry["unique_id"].startswith(prefix)
+        and entry["disabled_by"] is None
+    ]
+    if not entries:
+        raise HomeAssistantError("the lock has no entities")
+    home = Home(
+        client,
+        entries[0]["device_id"],
+        {
+            f"{entry['entity_id'].split('.')[0]}.{entry['unique_id'].removeprefix(prefix)}": entry[
+                "entity_id"
+            ]
+            for entry in entries
+        },
+    )
+    await client.follow_states()
+    missing = lambda: set(home.entity_ids.values()) - set(client.states)  # noqa: E731
+    if not await client.wait_until(lambda: not missing(), READY_WITHIN):
+        raise HomeAssistantError(f"entities without a state: {missing()}")
+    return home
