@@ -1,0 +1,120 @@
+"""A device on the local network: miIO over UDP, with python-miio's own packets."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from construct import ConstructError
+from miio.exceptions import PayloadDecodeException
+from miio.protocol import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PORT: Final = 54321
+
+# A packet without payload, of which only magic and length count; the rest is ones.
+_HELLO: Final = struct.pack(">HH", 0x2131, 32) + b"\xff" * 28
+
+
+class MiioError(Exception):
+    """The device answers a request with an error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        """Keep what the answer says."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class MiioServer(asyncio.DatagramProtocol):
+    """One device at one address; it says nothing to who does not know its token."""
+
+    def __init__(
+        self,
+        host: str,
+        did: int,
+        token: bytes,
+        handle: Callable[[str, object], object],
+        awake: Callable[[], bool],
+    ) -> None:
+        """Prepare; ``handle`` returns the result of a method with its parameters.
+
+        It may raise MiioError. While ``awake`` says no, nothing is answered.
+        """
+        self._host = host
+        self._did = did.to_bytes(4)
+        self._token = token
+        self._handle = handle
+        self._awake = awake
+        self._started = time.monotonic()
+        self._closed = asyncio.Event()
+        self._transport: asyncio.DatagramTransport
+
+    async def __aenter__(self) -> Self:
+        """Listen at the device's address."""
+        await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(self._host, PORT)
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the address back."""
+        self._transport.close()
+        await self._closed.wait()
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        """Keep what answers are sent with."""
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Tell that the address is free again."""
+        self._closed.set()
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Answer a packet, or stay silent as the device does."""
+        if not self._awake():
+            return
+        answer = self._greeting() if data == _HELLO else self._answer(data)
+        if answer:
+            self._transport.sendto(answer, addr)
+
+    @property
+    def _stamp(self) -> int:
+        """The seconds since the device started."""
+        return int(time.monotonic() - self._started)
+
+    def _greeting(self) -> bytes:
+        """Return the answer to a hello: who we are and our stamp, but not our token."""
+        return struct.pack(">HHI4sI16s", 0x2131, 32, 0, self._did, self._stamp, b"\xff" * 16)
+
+    def _answer(self, data: bytes) -> bytes | None:
+        try:
+            request = Message.parse(data, token=self._token).data.value
+        except (ConstructError, PayloadDecodeException):
+            return None
+        match request:
+            case {"id": int(message_id), "method": str(method), **rest}:
+                return self._packet({"id": message_id} | self._outcome(method, rest.get("params")))
+        return None
+
+    def _outcome(self, method: str, params: object) -> dict[str, object]:
+        try:
+            return {"result": self._handle(method, params)}
+        except MiioError as error:
+            return {"error": {"code": error.code, "message": error.message}}
+
+    def _packet(self, answer: dict[str, object]) -> bytes:
+        header = {
+            "length": 0,
+            "unknown": 0,
+            "device_id": self._did,
+            "ts": datetime.fromtimestamp(self._stamp, UTC),
+        }
+        message = {"data": {"value": answer}, "header": {"value": header}, "checksum": 0}
+        packet: bytes = Message.build(message, token=self._token)
+        return packet
