@@ -85,7 +85,6 @@ BINARY_SENSORS: Final = (
     ),
     LockBinarySensorDescription(
         key="awake",
-        device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
         is_on=lambda data: data.awake,
     ),

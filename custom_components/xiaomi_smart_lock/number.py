@@ -55,7 +55,7 @@ class LockNumber(LockEntity, NumberEntity):
     @override
     def native_value(self) -> float | None:
         """Return the number."""
-        return None if self.known is None else float(self.known)
+        return None if self.known is None else int(self.known)
 
     @override
     async def async_set_native_value(self, value: float) -> None:

@@ -1,0 +1,69 @@
+"""What helps to find out what is wrong, without what is nobody's business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
+from homeassistant.const import CONF_HOST, CONF_TOKEN
+
+from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_USER_ID, CONF_UUID
+from .miot.spec import SPEC
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from . import LockConfigEntry
+    from .coordinator import LockCoordinator
+    from .miot.spec import Address
+
+TO_REDACT: Final = {
+    CONF_DID,
+    CONF_HOST,
+    CONF_LOCKS,
+    CONF_TOKEN,
+    CONF_TOKENS,
+    CONF_USER_ID,
+    CONF_UUID,
+    "mac",
+}
+
+# What the lock pushes of its past; it has no entities, since a state has no place for so much.
+HISTORY: Final[tuple[Address, ...]] = tuple((5, piid) for piid in range(11, 19))
+
+# Who may open the door, how, and the key to talk to who stands before it.
+SECRET: Final[frozenset[Address]] = frozenset(
+    {(4, 5), (5, 14), (5, 15), (5, 16), (5, 17), (17, 24), (22, 5), (22, 11), (22, 12)}
+)
+
+
+def _lock(lock: LockCoordinator) -> dict[str, Any]:
+    data = lock.data
+    return {
+        "firmware": lock.device.firmware,
+        "specification": lock.device.urn,
+        "awake": data.awake,
+        "heard": data.heard,
+        "values": {
+            str(SPEC.properties[address]): REDACTED if address in SECRET else value
+            for address, value in sorted(data.values.items())
+        },
+        "events": {
+            str(occurrence.event): dict(occurrence.arguments)
+            for occurrence in data.events.values()
+        },
+        "rejected": dict(data.rejected),
+    }
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: LockConfigEntry
+) -> dict[str, Any]:
+    """Return what is known of an entry and of all its locks."""
+    connection = entry.runtime_data
+    return {
+        "entry": async_redact_data(dict(entry.data), TO_REDACT),
+        "options": dict(entry.options),
+        "push_connected": connection.push and connection.push.connected,
+        "locks": [_lock(lock) for lock in connection.coordinators.values()],
+    }

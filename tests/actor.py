@@ -1,0 +1,112 @@
+"""Who does things at the simulated door, and waits until Home Assistant noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_DID,
+    CONF_LOCKS,
+    CONF_TOKENS,
+    CONF_USER_ID,
+    CONF_UUID,
+    DOMAIN,
+)
+from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT
+from simulator.tokens import CLIENT_ID, Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeassistant.core import HomeAssistant, State
+
+    from simulator.account import Account
+    from simulator.lock import Lock
+    from simulator.runner import SimulatorThread
+
+PATIENCE = 10  # seconds until something counts as never happening
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        await asyncio.sleep(0.005)
+
+
+class Actor:
+    """Stands at the door of one lock, and owns the account that it is in."""
+
+    def __init__(self, simulation: SimulatorThread, account: Account, lock: Lock) -> None:
+        """Stand at the door."""
+        self.simulation = simulation
+        self.simulator = simulation.simulator
+        self.account = account
+        self.lock = lock
+
+    def do(self, act: str, *args: Any, **kwargs: Any) -> Any:
+        """Do something that the lock has a method for, and see it published."""
+        result = self.simulation.call(getattr(self.lock, act), *args, **kwargs)
+        self.simulation.call(self.simulator.settle)
+        return result
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        """Have the broker deliver a message of our own."""
+        self.simulation.call(self.simulator.broker.publish, topic, payload, qos)
+
+    def account_data(self, *locks: Lock) -> dict[str, Any]:
+        """Return the data of an entry whose account was signed in just now."""
+        uuid = uuid4().hex
+        redirect = REDIRECT + redirect_path(uuid)
+        tokens = self.simulator.cloud.tokens
+        grant = Grant(self.account, f"ha.{uuid}", redirect)
+        answer = tokens.exchange(
+            {
+                "client_id": CLIENT_ID,
+                "redirect_uri": redirect,
+                "device_id": grant.device_id,
+                "code": tokens.code(grant),
+            }
+        )
+        return {
+            CONF_REGION: "cn",
+            CONF_UUID: uuid,
+            CONF_USER_ID: self.account.user_id,
+            CONF_TOKENS: {
+                "access": answer["access_token"],
+                "refresh": answer["refresh_token"],
+                "renew_at": time.time() + answer["expires_in"] * 0.7,
+            },
+            CONF_LOCKS: [lock.did for lock in locks or (self.lock,)],
+        }
+
+    def local_data(self, host: str) -> dict[str, Any]:
+        """Return the data of an entry of the lock on the local network."""
+        return {
+            CONF_HOST: host,
+            CONF_TOKEN: self.lock.token,
+            CONF_DID: self.lock.did,
+            "firmware": self.lock.firmware,
+            "mac": self.lock.mac,
+        }
+
+    def entity_id(self, hass: HomeAssistant, platform: str, key: str) -> str:
+        """Return the id of one of the lock's entities."""
+        registry = er.async_get(hass)
+        found = registry.async_get_entity_id(platform, DOMAIN, f"{self.lock.did}-{key}")
+        assert found, f"there is no {platform} {key}"
+        return found
+
+    def state(self, hass: HomeAssistant, platform: str, key: str) -> State:
+        """Return the state of one of the lock's entities."""
+        state = hass.states.get(self.entity_id(hass, platform, key))
+        assert state, f"{platform} {key} has no state"
+        return state

@@ -1,0 +1,76 @@
+"""Home Assistant with the integration, and the simulator that it talks to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_socket
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN, ENDPOINTS_VARIABLE
+from simulator.runner import SimulatorThread
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from homeassistant.core import HomeAssistant
+
+LOCAL_HOST = "127.0.0.2"
+
+
+def _allow_loopback() -> None:
+    """Let the simulator and those who talk to it open sockets; all else stays forbidden."""
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(["127.0.0.1", LOCAL_HOST], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _environment(enable_custom_integrations: None) -> None:
+    """Have Home Assistant find the integration, and the integration the simulator."""
+    _allow_loopback()
+
+
+@pytest.fixture(scope="session")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorThread]:
+    """One simulator for all tests; each test brings its own account and lock."""
+    _allow_loopback()
+    with SimulatorThread(tmp_path_factory.mktemp("simulator")) as running:
+        yield running
+
+
+@pytest.fixture
+def actor(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+    """Return who does things at the door of a new lock, in a new account."""
+    simulator = simulation.simulator
+    monkeypatch.setenv(ENDPOINTS_VARIABLE, str(simulator.endpoints))
+    account = simulation.call(simulator.add_account, "Ming")
+    lock = simulation.call(simulator.add_lock, account)
+    yield Actor(simulation, account, lock)
+    for one in account.locks.values():
+        simulation.call(simulator.remove_lock, one)
+    simulation.call(simulator.settle)
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
+    """Return the entry of an account that was signed in, added but not set up."""
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title=actor.account.name,
+        unique_id=actor.account.user_id,
+        data=actor.account_data(),
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[MockConfigEntry]:
+    """Return the entry of an account, set up and connected to push."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await until(lambda: entry.runtime_data.push.connected)
+    yield entry
+    await hass.config_entries.async_unload(entry.entry_id)
