@@ -68,6 +68,4 @@ def _forget_other_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     chosen = {(DOMAIN, did) for did in lock_ids(entry)}
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         if not chosen & device.identifiers:
-            registry.async_update_device(
-                device.id, remove_config_entry_id=entry.entry_id
-            )
+            registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)

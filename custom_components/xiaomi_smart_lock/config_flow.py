@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from aiohttp.web import Request
     from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
     from homeassistant.core import HomeAssistant
+    from homeassistant.core_config import Config
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
     from .miot.cloud import Device
@@ -69,24 +70,15 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 # What the browser shows when the sign-in came back; it closes itself where it may.
-PAGE: Final = "<script>window.close()</script>Signed in. You may close this window. / 已登录,可以关闭此窗口。"
+PAGE: Final = (
+    "<script>window.close()</script>Signed in. You may close this window. / 已登录,可以关闭此窗口。"
+)
 
 CONF_ADDRESS: Final = "address"
 TOKEN: Final = re.compile(r"[0-9a-fA-F]{32}")
 
-# Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves most others.
-REGION_OF_COUNTRY: Final = {
-    "CN": "cn",
-    "IN": "i2",
-    "RU": "ru",
-    "US": "us",
-} | dict.fromkeys(
-    (
-        "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO"
-        " SE SI SK"
-    ).split(),
-    "de",
-)
+# Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
+REGION_OF_COUNTRY: Final = {"CN": "cn", "IN": "i2", "RU": "ru", "US": "us"}
 
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 LOCAL_SCHEMA: Final = vol.Schema(
@@ -121,9 +113,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         return LockOptionsFlow()
 
     @override
-    async def async_step_user(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask how to reach the lock."""
         return self.async_show_menu(step_id="user", menu_options=["account", "local"])
 
@@ -135,17 +125,12 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask for the region."""
         if user_input is not None:
             return await self._async_begin_sign_in(user_input[CONF_REGION], uuid4().hex)
-        country = self.hass.config.country or ""
         return self.async_show_form(
             step_id="account",
             data_schema=vol.Schema(
                 {
-                    vol.Required(
-                        CONF_REGION, default=REGION_OF_COUNTRY.get(country, "sg")
-                    ): SelectSelector(
-                        SelectSelectorConfig(
-                            options=list(REGIONS), translation_key="region"
-                        )
+                    vol.Required(CONF_REGION, default=_region(self.hass.config)): SelectSelector(
+                        SelectSelectorConfig(options=list(REGIONS), translation_key="region")
                     )
                 }
             ),
@@ -161,9 +146,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask how the browser comes back."""
-        return self.async_show_menu(
-            step_id="sign_in", menu_options=["browser", "paste"]
-        )
+        return self.async_show_menu(step_id="sign_in", menu_options=["browser", "paste"])
 
     @property
     def _authorize_url(self) -> str:
@@ -193,9 +176,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_browser_came_back(
         self, hass: HomeAssistant, webhook_id: str, request: Request
     ) -> Response:
-        await hass.config_entries.flow.async_configure(
-            self.flow_id, dict(request.query)
-        )
+        await hass.config_entries.flow.async_configure(self.flow_id, dict(request.query))
         return Response(text=PAGE, content_type="text/html")
 
     async def async_step_came_back(
@@ -208,9 +189,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_abort(reason=str(error))
         return await self._async_signed_in()
 
-    async def async_step_paste(
-        self, user_input: dict[str, str] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_paste(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
         """Have the address pasted that the browser ended on."""
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -272,19 +251,13 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     def _keep_tokens(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    async def async_step_locks(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_locks(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Have the locks chosen."""
-        entry = (
-            self._get_reconfigure_entry() if self.source == SOURCE_RECONFIGURE else None
-        )
+        entry = self._get_reconfigure_entry() if self.source == SOURCE_RECONFIGURE else None
         elsewhere = _configured_locks(self.hass, but=entry)
         free = [lock for lock in self._locks if lock.did not in elsewhere]
         if not free:
-            return self.async_abort(
-                reason="already_configured" if self._locks else "no_lock"
-            )
+            return self.async_abort(reason="already_configured" if self._locks else "no_lock")
         errors: dict[str, str] = {}
         if user_input is not None:
             if user_input[CONF_LOCKS]:
@@ -299,17 +272,13 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
                 {
                     vol.Required(
                         CONF_LOCKS, default=[did for did in chosen if did in available]
-                    ): SelectSelector(
-                        SelectSelectorConfig(options=options, multiple=True)
-                    )
+                    ): SelectSelector(SelectSelectorConfig(options=options, multiple=True))
                 }
             ),
             errors=errors,
         )
 
-    def _finish(
-        self, entry: ConfigEntry[Any] | None, locks: list[str]
-    ) -> ConfigFlowResult:
+    def _finish(self, entry: ConfigEntry[Any] | None, locks: list[str]) -> ConfigFlowResult:
         data = {
             CONF_REGION: self._region,
             CONF_UUID: self._uuid,
@@ -324,9 +293,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     # A lock on the local network
 
     @override
-    async def async_step_zeroconf(
-        self, discovery_info: ZeroconfServiceInfo
-    ) -> ConfigFlowResult:
+    async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
         """Take a lock that was discovered, named MODEL_miioDID."""
         did = discovery_info.name.split(".")[0].partition("_miio")[2]
         if not did.isdigit():
@@ -337,13 +304,9 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         self._abort_if_unique_id_configured(updates={CONF_HOST: discovery_info.host})
         self._host, self._discovered_did = discovery_info.host, did
         self.context["title_placeholders"] = {"name": f"{MODEL} {did}"}
-        return self.async_show_menu(
-            step_id="discovered", menu_options=["local", "account"]
-        )
+        return self.async_show_menu(step_id="discovered", menu_options=["local", "account"])
 
-    async def async_step_local(
-        self, user_input: dict[str, str] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_local(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
         """Ask for address and token, and look whether they are right."""
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -371,9 +334,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
             errors=errors,
         )
 
-    async def _async_look(
-        self, data: Mapping[str, str], errors: dict[str, str]
-    ) -> Info | None:
+    async def _async_look(self, data: Mapping[str, str], errors: dict[str, str]) -> Info | None:
         """Return what the lock says of itself; what is wrong goes to ``errors``."""
         if not TOKEN.fullmatch(data[CONF_TOKEN]):
             errors[CONF_TOKEN] = "token_format"
@@ -392,9 +353,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
 
     # Signing in again, and changing what was set up
 
-    async def async_step_reauth(
-        self, entry_data: Mapping[str, Any]
-    ) -> ConfigFlowResult:
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Say what is to be done."""
         return await self.async_step_reauth_confirm()
 
@@ -405,9 +364,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reauth_entry()
         if CONF_HOST in entry.data:
             return await self._async_change_local("reauth_confirm", entry, user_input)
-        return await self._async_begin_sign_in(
-            entry.data[CONF_REGION], entry.data[CONF_UUID]
-        )
+        return await self._async_begin_sign_in(entry.data[CONF_REGION], entry.data[CONF_UUID])
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
@@ -416,17 +373,13 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reconfigure_entry()
         if CONF_HOST in entry.data:
             return await self._async_change_local("reconfigure", entry, user_input)
-        return await self._async_begin_sign_in(
-            entry.data[CONF_REGION], entry.data[CONF_UUID]
-        )
+        return await self._async_begin_sign_in(entry.data[CONF_REGION], entry.data[CONF_UUID])
 
     async def _async_change_local(
         self, step_id: str, entry: ConfigEntry[Any], user_input: dict[str, str] | None
     ) -> ConfigFlowResult:
         errors: dict[str, str] = {}
-        if user_input is not None and (
-            info := await self._async_look(user_input, errors)
-        ):
+        if user_input is not None and (info := await self._async_look(user_input, errors)):
             if info.did == entry.data[CONF_DID]:
                 return self.async_update_reload_and_abort(
                     entry, data_updates=_local_data(user_input, info)
@@ -439,9 +392,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
 class LockOptionsFlow(OptionsFlow):
     """How often to ask, and what to allow."""
 
-    async def async_step_init(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the options."""
         if user_input is not None:
             return self.async_create_entry(data=user_input)
@@ -459,18 +410,19 @@ class LockOptionsFlow(OptionsFlow):
             )
         )
         schema = vol.Schema(
-            {
-                vol.Required(key, default=default): seconds
-                for key, default in intervals.items()
-            }
+            {vol.Required(key, default=default): seconds for key, default in intervals.items()}
             | {vol.Required(CONF_ALLOW_UNLOCK, default=False): BooleanSelector()}
         )
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                schema, self.config_entry.options
-            ),
+            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
         )
+
+
+def _region(config: Config) -> str:
+    """Return the region that an account of someone who lives here is most likely in."""
+    elsewhere = "de" if config.time_zone.startswith("Europe/") else "sg"
+    return REGION_OF_COUNTRY.get(config.country or "", elsewhere)
 
 
 def _query(address: str) -> Mapping[str, str]:

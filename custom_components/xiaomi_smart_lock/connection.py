@@ -27,8 +27,6 @@ from .const import (
     CONF_UUID,
     DOMAIN,
     ENDPOINTS_VARIABLE,
-    PATIENCE_CLOUD,
-    PATIENCE_LOCAL,
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
@@ -57,11 +55,7 @@ def redirect_path(uuid: str) -> str:
 
 def lock_ids(entry: LockConfigEntry) -> list[str]:
     """Return the dids of an entry's locks."""
-    return (
-        [entry.data[CONF_DID]]
-        if CONF_DID in entry.data
-        else list(entry.data[CONF_LOCKS])
-    )
+    return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
 
 
 async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContext]:
@@ -83,9 +77,7 @@ async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
     return SignIn(async_get_clientsession(hass), tls, endpoints, region, uuid)
 
 
-async def async_cloud(
-    hass: HomeAssistant, region: str, keeper: TokenKeeper
-) -> CloudClient:
+async def async_cloud(hass: HomeAssistant, region: str, keeper: TokenKeeper) -> CloudClient:
     """Return the cloud of a region as the account whose tokens are kept."""
     endpoints, tls = await async_endpoints(hass)
     return CloudClient(async_get_clientsession(hass), tls, endpoints, region, keeper)
@@ -108,10 +100,7 @@ class Connection:
         """Read all locks for the first time, and keep reading them."""
         self._missed = False
         await asyncio.gather(
-            *(
-                lock.async_config_entry_first_refresh()
-                for lock in self.coordinators.values()
-            )
+            *(lock.async_config_entry_first_refresh() for lock in self.coordinators.values())
         )
         self._started = True
         self._schedule()
@@ -124,7 +113,7 @@ class Connection:
             self._cancel()
 
     @callback
-    def async_connected(self, connected: bool) -> None:  # noqa: FBT001
+    def async_connected(self, connected: bool) -> None:
         """Read at once when push comes, for what it missed; more often when it is gone."""
         self._missed = connected
         self._schedule()
@@ -136,9 +125,7 @@ class Connection:
             self._cancel = None
         if self._started:
             job = HassJob(self._async_poll, "poll the locks", cancel_on_shutdown=True)
-            self._cancel = async_call_later(
-                self.hass, 0 if self._missed else self._interval, job
-            )
+            self._cancel = async_call_later(self.hass, 0 if self._missed else self._interval, job)
 
     @property
     def _interval(self) -> int:
@@ -147,15 +134,11 @@ class Connection:
             return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_LOCAL))
         if self.push.connected:
             return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD))
-        return int(
-            options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH)
-        )
+        return int(options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH))
 
     async def _async_poll(self, _now: datetime) -> None:
         self._cancel = None
-        told_of_sleep = (
-            self.push is not None and self.push.connected and not self._missed
-        )
+        told_of_sleep = self.push is not None and self.push.connected and not self._missed
         self._missed = False
         try:
             if not told_of_sleep and self.cloud:
@@ -164,9 +147,7 @@ class Connection:
                         lock.async_set_device(device)
         except MiotError as error:
             _LOGGER.debug("No list of devices: %s", error)
-        await asyncio.gather(
-            *(lock.async_refresh() for lock in self.coordinators.values())
-        )
+        await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
         self._schedule()
 
 
@@ -180,9 +161,7 @@ async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connecti
     return await connect(hass, entry)
 
 
-async def _async_connect_local(
-    hass: HomeAssistant, entry: LockConfigEntry
-) -> Connection:
+async def _async_connect_local(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
     client = LocalClient(entry.data[CONF_HOST], entry.data[CONF_TOKEN])
     device = Device(
         did=entry.data[CONF_DID],
@@ -195,15 +174,13 @@ async def _async_connect_local(
         address=entry.data[CONF_HOST],
         token=None,
     )
-    lock = LockCoordinator(hass, entry, client, device, PATIENCE_LOCAL, pushes=False)
+    lock = LockCoordinator(hass, entry, client, device, pushes=False)
     connection = Connection(hass, entry, {device.did: lock})
     await connection.async_start()
     return connection
 
 
-async def _async_connect_cloud(
-    hass: HomeAssistant, entry: LockConfigEntry
-) -> Connection:
+async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
     region, uuid = entry.data[CONF_REGION], entry.data[CONF_UUID]
 
     @callback
@@ -213,9 +190,7 @@ async def _async_connect_cloud(
         )
 
     sign_in = await async_sign_in(hass, region, uuid)
-    keeper = TokenKeeper(
-        sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep
-    )
+    keeper = TokenKeeper(sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep)
     endpoints, tls = await async_endpoints(hass)
     cloud = await async_cloud(hass, region, keeper)
     push = Push(tls, endpoints, region, uuid, keeper)
@@ -234,9 +209,7 @@ async def _async_connect_cloud(
         ) from error
     for did in entry.data[CONF_LOCKS]:
         if device := devices.get(did):
-            lock = LockCoordinator(
-                hass, entry, cloud, device, PATIENCE_CLOUD, pushes=True
-            )
+            lock = LockCoordinator(hass, entry, cloud, device, pushes=True)
             connection.coordinators[did] = lock
             push.subscribe(did, lock.async_handle)
         else:

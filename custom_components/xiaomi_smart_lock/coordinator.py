@@ -12,7 +12,7 @@ from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .const import DOMAIN
+from .const import DOMAIN, PATIENCE_CLOUD, PATIENCE_LOCAL
 from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
 from .miot.errors import (
     REASONS,
@@ -27,8 +27,6 @@ from .miot.spec import SPEC, Access, Address, Value
 from .state import LockData, Occurrence
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
@@ -60,19 +58,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         entry: LockConfigEntry,
         client: Client,
         device: Device,
-        patience: timedelta,
         *,
         pushes: bool,
     ) -> None:
-        """Prepare for a lock; ``pushes`` says whether its connection tells of it by itself.
-
-        Nothing is unknown before nothing was heard for as long as ``patience``.
-        """
+        """Prepare for a lock; ``pushes`` says whether its connection tells of it by itself."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=device.name)
         self.client = client
         self.device = device
         self.pushes = pushes
-        self._patience = patience.total_seconds()
+        self._patience = (PATIENCE_CLOUD if pushes else PATIENCE_LOCAL).total_seconds()
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
         self._heard_while_reading: set[Address] = set()
@@ -121,9 +115,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return self.data
 
     @callback
-    def async_listen(
-        self, kind: Address, listener: EventListener
-    ) -> Callable[[], None]:
+    def async_listen(self, kind: Address, listener: EventListener) -> Callable[[], None]:
         """Have an event handed over each time that it happens; returns how to stop that."""
         listeners = self._event_listeners.setdefault(kind, [])
         listeners.append(listener)
@@ -206,7 +198,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _heard(self) -> None:
         """Note that there was contact just now, and that there is something new to keep."""
         self.data.heard = time.time()
-        self._store.async_delay_save(lambda: self.data.as_dict(), SAVE_DELAY)
+        self._store.async_delay_save(self.data.as_dict, SAVE_DELAY)
 
     def _take(self, address: Address, raw: object) -> None:
         """Take a value if the specification allows it."""
@@ -242,9 +234,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Count what the specification does not allow, and log the first of its kind."""
         name = "{}.{}".format(*address)
         if name not in self.data.rejected:
-            _LOGGER.warning(
-                "%s sent what its specification does not have: %s", self.name, error
-            )
+            _LOGGER.warning("%s sent what its specification does not have: %s", self.name, error)
         self.data.rejected[name] += 1
 
 

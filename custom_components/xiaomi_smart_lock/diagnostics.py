@@ -49,8 +49,7 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
             for address, value in sorted(data.values.items())
         },
         "events": {
-            str(occurrence.event): dict(occurrence.arguments)
-            for occurrence in data.events.values()
+            str(occurrence.event): dict(occurrence.arguments) for occurrence in data.events.values()
         },
         "rejected": dict(data.rejected),
     }

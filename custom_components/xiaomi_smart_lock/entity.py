@@ -37,8 +37,7 @@ class LockEntityDescription(EntityDescription):
     def only_pushed(self) -> bool:
         """Whether only a connection that tells by itself ever knows the value."""
         return self.event is not None or (
-            self.address is not None
-            and Access.READ not in SPEC.properties[self.address].access
+            self.address is not None and Access.READ not in SPEC.properties[self.address].access
         )
 
     @property

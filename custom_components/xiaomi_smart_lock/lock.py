@@ -46,11 +46,7 @@ class DoorLock(LockEntity, HomeAssistantLock):
     def is_locked(self) -> bool | None:
         """Return whether the bolt is out; it is not while the door is open or ajar."""
         state = self.coordinator.data.values.get(DOOR_STATE)
-        return (
-            None
-            if state is None
-            else SPEC.properties[DOOR_STATE].key_of(state) in LOCKED
-        )
+        return None if state is None else SPEC.properties[DOOR_STATE].key_of(state) in LOCKED
 
     @property
     @override
@@ -61,16 +57,10 @@ class DoorLock(LockEntity, HomeAssistantLock):
         method = last.get("operation-method")
         if method is None:
             return None
-        named = next(
-            named for named in SPEC.properties[2, 2].values if named.value == method
-        )
+        named = next(named for named in SPEC.properties[2, 2].values if named.value == method)
         chinese = self.hass.config.language.startswith("zh")
         name = named.description_zh if chinese else named.description
-        return (
-            f"{name} {operation_id}"
-            if (operation_id := last.get("operation-id"))
-            else name
-        )
+        return f"{name} {operation_id}" if (operation_id := last.get("operation-id")) else name
 
     @override
     def _shows(self) -> object:

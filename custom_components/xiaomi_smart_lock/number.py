@@ -39,9 +39,7 @@ class LockNumber(LockEntity, NumberEntity):
 
     entity_description: LockNumberDescription
 
-    def __init__(
-        self, coordinator: LockCoordinator, description: LockNumberDescription
-    ) -> None:
+    def __init__(self, coordinator: LockCoordinator, description: LockNumberDescription) -> None:
         """Take the range from the specification."""
         super().__init__(coordinator, description)
         if description.prop.range:

@@ -96,9 +96,7 @@ SELECTS: Final = (
         address=(19, 6),
         entity_category=EntityCategory.CONFIG,
     ),
-    LockSelectDescription(
-        key="language", address=(19, 7), entity_category=EntityCategory.CONFIG
-    ),
+    LockSelectDescription(key="language", address=(19, 7), entity_category=EntityCategory.CONFIG),
     LockSelectDescription(
         key="operation_volume",
         address=(19, 8),
@@ -122,9 +120,7 @@ class LockSelect(LockEntity, SelectEntity):
 
     entity_description: LockSelectDescription
 
-    def __init__(
-        self, coordinator: LockCoordinator, description: LockSelectDescription
-    ) -> None:
+    def __init__(self, coordinator: LockCoordinator, description: LockSelectDescription) -> None:
         """Take the options from the specification."""
         super().__init__(coordinator, description)
         self._attr_options = description.prop.options
@@ -133,11 +129,7 @@ class LockSelect(LockEntity, SelectEntity):
     @override
     def current_option(self) -> str | None:
         """Return the key of the value."""
-        return (
-            None
-            if self.known is None
-            else self.entity_description.prop.key_of(self.known)
-        )
+        return None if self.known is None else self.entity_description.prop.key_of(self.known)
 
     @override
     async def async_select_option(self, option: str) -> None:

@@ -180,9 +180,7 @@ class LockSensor(LockEntity, SensorEntity):
 
     entity_description: LockSensorDescription
 
-    def __init__(
-        self, coordinator: LockCoordinator, description: LockSensorDescription
-    ) -> None:
+    def __init__(self, coordinator: LockCoordinator, description: LockSensorDescription) -> None:
         """Make an enumeration of a property with a value list."""
         super().__init__(coordinator, description)
         if description.prop.values:

@@ -23,9 +23,7 @@ AWAY_MODE: Final = (18, 10)
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
 # that closes is not taken for locked, and an open one not for closed.
-LOCK_ACTION_MEANS: Final[
-    dict[int, tuple[tuple[Address, Value, tuple[Value, ...] | None], ...]]
-] = {
+LOCK_ACTION_MEANS: Final[dict[int, tuple[tuple[Address, Value, tuple[Value, ...] | None], ...]]] = {
     1: ((DOOR_STATE, 2, (3, 4)),),
     2: ((DOOR_STATE, 2, (1, 5, 6)), (DEADBOLT, False, None)),
     3: ((DOOR_STATE, 6, (1, 2, 5)), (DEADBOLT, True, None)),
@@ -75,15 +73,11 @@ class Occurrence:
 
     def argument(self, name: str) -> Property:
         """Return the argument with a name in the specification."""
-        return next(
-            argument for argument in self.event.arguments if argument.name == name
-        )
+        return next(argument for argument in self.event.arguments if argument.name == name)
 
     def get(self, name: str) -> Value | None:
         """Return an argument's value by its name, None where there is none or it is not valid."""
-        valid = (
-            value for argument, value in self.valid_arguments if argument.name == name
-        )
+        valid = (value for argument, value in self.valid_arguments if argument.name == name)
         return next(valid, None)
 
     @property
@@ -106,13 +100,9 @@ class Occurrence:
         """
         if self.time is None:
             return ()
-        told_apart = [
-            -1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)
-        ]
+        told_apart = [-1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)]
         seconds = (0, -1, 1) if self.kind in SAME_EVENT.values() else (0,)
-        return tuple(
-            (*self.kind, self.time + second, *told_apart) for second in seconds
-        )
+        return tuple((*self.kind, self.time + second, *told_apart) for second in seconds)
 
 
 @dataclass

@@ -26,9 +26,7 @@ class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
 
 SWITCHES: Final = (
     LockSwitchDescription(key="away_mode", address=(18, 10)),
-    LockSwitchDescription(
-        key="doorbell", address=(21, 1), entity_category=EntityCategory.CONFIG
-    ),
+    LockSwitchDescription(key="doorbell", address=(21, 1), entity_category=EntityCategory.CONFIG),
     LockSwitchDescription(
         key="doorbell_light",
         address=(21, 7),
@@ -44,9 +42,7 @@ SWITCHES: Final = (
         address=(18, 11),
         entity_category=EntityCategory.CONFIG,
     ),
-    LockSwitchDescription(
-        key="recording", address=(17, 1), entity_category=EntityCategory.CONFIG
-    ),
+    LockSwitchDescription(key="recording", address=(17, 1), entity_category=EntityCategory.CONFIG),
     LockSwitchDescription(
         key="distortion_correction",
         address=(17, 7),

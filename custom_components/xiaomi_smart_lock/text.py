@@ -72,11 +72,7 @@ class LockText(LockEntity, TextEntity):
         if self.known is None:
             return None
         text = str(self.known)
-        return (
-            MASK
-            if text and self.mode is TextMode.PASSWORD
-            else text[:MAX_LENGTH_STATE_STATE]
-        )
+        return MASK if text and self.mode is TextMode.PASSWORD else text[:MAX_LENGTH_STATE_STATE]
 
     @override
     async def async_set_value(self, value: str) -> None:

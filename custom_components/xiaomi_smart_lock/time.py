@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
@@ -46,10 +46,10 @@ TIMES: Final = (
 )
 
 
-def parse_period(text: str) -> list[datetime.time] | None:
+def parse_period(text: str) -> list[dt.time] | None:
     """Return both ends of a period, None where the text is none."""
     try:
-        ends = [datetime.time.fromisoformat(end) for end in text.split("-")]
+        ends = [dt.time.fromisoformat(end) for end in text.split("-")]
     except ValueError:
         return None
     return ends if len(ends) == len(TIMES) else None
@@ -62,15 +62,15 @@ class LockTime(LockEntity, TimeEntity):
 
     @property
     @override
-    def native_value(self) -> datetime.time | None:
+    def native_value(self) -> dt.time | None:
         """Return this end of the period."""
         ends = parse_period(str(self.known or ""))
         return ends[self.entity_description.end] if ends else None
 
     @override
-    async def async_set_value(self, value: datetime.time) -> None:
+    async def async_set_value(self, value: dt.time) -> None:
         """Set this end of the period and leave the other; it is midnight where none is known."""
-        ends = parse_period(str(self.known or "")) or [datetime.time()] * len(TIMES)
+        ends = parse_period(str(self.known or "")) or [dt.time()] * len(TIMES)
         ends[self.entity_description.end] = value.replace(microsecond=0, tzinfo=None)
         await self.async_write("-".join(end.isoformat() for end in ends))
 

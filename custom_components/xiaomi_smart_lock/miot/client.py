@@ -54,9 +54,7 @@ class Client(ABC):
     """
 
     @abstractmethod
-    async def read(
-        self, did: str, addresses: Collection[Address]
-    ) -> dict[Address, Reading]:
+    async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Return what is known of properties; those that got no answer are missing."""
 
     @abstractmethod
@@ -64,7 +62,5 @@ class Client(ABC):
         """Set a property."""
 
     @abstractmethod
-    async def act(
-        self, did: str, address: Address, inputs: Sequence[Value] = ()
-    ) -> list[object]:
+    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
         """Have an action done, once and never again by itself; return what it answers."""

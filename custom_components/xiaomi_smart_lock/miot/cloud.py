@@ -55,9 +55,7 @@ class Device:
                     model=model,
                     urn=str(item.get("spec_type") or ""),
                     online=item.get("isOnline") is True,
-                    firmware=extra.get("fw_version")
-                    if isinstance(extra, dict)
-                    else None,
+                    firmware=extra.get("fw_version") if isinstance(extra, dict) else None,
                     mac=item.get("mac") or None,
                     address=item.get("local_ip") or None,
                     token=item.get("token") or None,
@@ -116,10 +114,7 @@ class CloudClient(Client):
                 limit=150,
             )
             names = {home_id: home.get("name") for home_id, home in homes.items()}
-            pages = (
-                {"name": names.get(page.get("id"))} | page
-                for page in _list(result, "info")
-            )
+            pages = ({"name": names.get(page.get("id"))} | page for page in _list(result, "info"))
             rooms |= dict(_rooms(pages))
         user_id = next((str(home["uid"]) for home in own if home.get("uid")), None)
         return Account(user_id, rooms)
@@ -157,9 +152,7 @@ class CloudClient(Client):
                 return found
             page = {"start_did": result["next_start_did"]}
 
-    async def read(
-        self, did: str, addresses: Collection[Address]
-    ) -> dict[Address, Reading]:
+    async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Read from the cloud's copy, which does not wake the lock.
 
         Reads that are asked for within a few milliseconds share requests of up to 150 properties.
@@ -169,32 +162,18 @@ class CloudClient(Client):
             self._reading = asyncio.create_task(self._read_gathered())
         readings = await asyncio.shield(self._reading)
         return {
-            address: readings[did, *address]
-            for address in addresses
-            if (did, *address) in readings
+            address: readings[did, *address] for address in addresses if (did, *address) in readings
         }
 
     async def _read_gathered(self) -> dict[_Wanted, Reading]:
         await asyncio.sleep(GATHERING_TIME)
         wanted, self._gathered, self._reading = self._gathered, {}, None
-        requests = [
-            self._read_page(page) for page in batched(wanted, READ_LIMIT, strict=False)
-        ]
-        return {
-            key: value
-            for page in await asyncio.gather(*requests)
-            for key, value in page
-        }
+        requests = [self._read_page(page) for page in batched(wanted, READ_LIMIT, strict=False)]
+        return {key: value for page in await asyncio.gather(*requests) for key, value in page}
 
-    async def _read_page(
-        self, wanted: Collection[_Wanted]
-    ) -> list[tuple[_Wanted, Reading]]:
-        params = [
-            {"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted
-        ]
-        result = await self._call(
-            "/app/v2/miotspec/prop/get", {"datasource": 1, "params": params}
-        )
+    async def _read_page(self, wanted: Collection[_Wanted]) -> list[tuple[_Wanted, Reading]]:
+        params = [{"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted]
+        result = await self._call("/app/v2/miotspec/prop/get", {"datasource": 1, "params": params})
         return [
             (
                 (item["did"], item["siid"], item["piid"]),
@@ -218,9 +197,7 @@ class CloudClient(Client):
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
-    async def act(
-        self, did: str, address: Address, inputs: Sequence[Value] = ()
-    ) -> list[object]:
+    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
         """Have an action done; the lock must be awake."""
         siid, aiid = address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
@@ -253,9 +230,7 @@ class CloudClient(Client):
                 raise ResultError(code)
         raise CannotConnectError("the answer has no code")
 
-    async def _send(
-        self, path: str, body: Mapping[str, Any], token: str
-    ) -> dict[str, Any]:
+    async def _send(self, path: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
         return await request(
             self._session,
             self._tls,
@@ -272,11 +247,7 @@ class CloudClient(Client):
 
 def _items(result: object) -> list[dict[str, Any]]:
     """Return the objects of what should be a list of objects."""
-    return (
-        [item for item in result if isinstance(item, dict)]
-        if isinstance(result, list)
-        else []
-    )
+    return [item for item in result if isinstance(item, dict)] if isinstance(result, list) else []
 
 
 def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

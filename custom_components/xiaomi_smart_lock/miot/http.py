@@ -28,9 +28,7 @@ async def request(
     error's text holds the URL: its query may be a secret.
     """
     try:
-        async with session.request(
-            method, url, ssl=tls, timeout=TIMEOUT, **kwargs
-        ) as response:
+        async with session.request(method, url, ssl=tls, timeout=TIMEOUT, **kwargs) as response:
             if response.status == HTTPStatus.UNAUTHORIZED:
                 raise NotSignedInError("HTTP 401")
             if response.status != HTTPStatus.OK:

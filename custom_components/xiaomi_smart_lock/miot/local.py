@@ -51,9 +51,7 @@ class LocalClient(Client):
             raise CannotConnectError("the answer has another shape")
         return Info(did, answer["model"], answer.get("fw_ver"), answer.get("mac"))
 
-    async def read(
-        self, did: str, addresses: Collection[Address]
-    ) -> dict[Address, Reading]:
+    async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Read from the lock itself."""
         readings: dict[Address, Reading] = {}
         for page in batched(addresses, READ_LIMIT, strict=False):
@@ -76,9 +74,7 @@ class LocalClient(Client):
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
-    async def act(
-        self, did: str, address: Address, inputs: Sequence[Value] = ()
-    ) -> list[object]:
+    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
         """Have an action done; the request is sent once only."""
         siid, aiid = address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
@@ -89,9 +85,7 @@ class LocalClient(Client):
         out = answer.get("out")
         return out if isinstance(out, list) else []
 
-    async def _call(
-        self, method: str, params: object, *, retries: int = 2
-    ) -> tuple[str, Any]:
+    async def _call(self, method: str, params: object, *, retries: int = 2) -> tuple[str, Any]:
         """Return the device's did and its answer; one request at a time."""
         async with self._lock:
             return await asyncio.to_thread(self._send, method, params, retries)
@@ -107,34 +101,22 @@ class LocalClient(Client):
 
         try:
             if (message := hello()) is None:
-                raise CannotConnectError(
-                    "the lock does not answer: it is asleep or out of reach"
-                )
+                raise CannotConnectError("the lock does not answer: it is asleep or out of reach")
             did = str(int.from_bytes(message.header.value.device_id))
             if self._device is None:
-                self._device = MiotDevice(
-                    self._host, self._token, timeout=ANSWER_TIMEOUT
-                )
+                self._device = MiotDevice(self._host, self._token, timeout=ANSWER_TIMEOUT)
             return did, self._device.send(method, params, retry_count=retries)
         except DeviceError as error:
             raise ResultError(error.code) from None
         except DeviceException:
             if hello() is not None:
-                raise NotSignedInError(
-                    "the lock is awake but does not take this token"
-                ) from None
+                raise NotSignedInError("the lock is awake but does not take this token") from None
             raise CannotConnectError("the lock fell asleep") from None
         except OSError as error:
             raise CannotConnectError(str(error)) from None
         except (construct.ConstructError, LookupError, TypeError, ValueError) as error:
-            raise CannotConnectError(
-                f"the answer is garbled ({type(error).__name__})"
-            ) from None
+            raise CannotConnectError(f"the answer is garbled ({type(error).__name__})") from None
 
 
 def _items(answer: object) -> list[dict[str, Any]]:
-    return (
-        [item for item in answer if isinstance(item, dict)]
-        if isinstance(answer, list)
-        else []
-    )
+    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []

@@ -83,7 +83,7 @@ class Push:
         self._tokens = tokens
         self._refused: str | None = None
         self._listeners: dict[str, Callable[[Message], None]] = {}
-        self._on_connection: Callable[[bool], None] = lambda connected: None
+        self._on_connection: Callable[[bool], None] = lambda _connected: None
         self.connected = False
 
     def subscribe(self, did: str, listener: Callable[[Message], None]) -> None:
@@ -139,8 +139,6 @@ class Push:
                 self._hand_over(message)
 
     def _hand_over(self, message: aiomqtt.Message) -> None:
-        if not isinstance(message.payload, bytes):
-            return
         if (parsed := parse(message.topic.value, message.payload)) is None:
             _LOGGER.debug("A message on %s has no meaning", message.topic)
         elif listener := self._listeners.get(parsed[0]):

@@ -118,20 +118,14 @@ class Property(Item):
                 value = bool(raw)
             case "string", str():
                 value = raw
-            case "float", int() | float() if (
-                not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX
-            ):
+            case "float", int() | float() if not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX:
                 value = float(raw)
-            case ("uint8" | "uint16" | "uint32") as size, int() if not isinstance(
-                raw, bool
-            ):
+            case ("uint8" | "uint16" | "uint32") as size, int() if not isinstance(raw, bool):
                 if not 0 <= raw <= _LIMITS[size]:
                     raise InvalidValueError(f"{self}: {raw} is no {size}")
                 value = raw
             case _:
-                raise InvalidValueError(
-                    f"{self}: a {type(raw).__name__} is no {self.format}"
-                )
+                raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
         if (
             self.range
             and not isinstance(value, str)
@@ -169,9 +163,7 @@ class Event(Item):
         match raw:
             case [{"value": list(values), **rest}] if "piid" not in rest:
                 raw = values
-        if all(
-            isinstance(item, dict) and isinstance(item.get("piid"), int) for item in raw
-        ):
+        if all(isinstance(item, dict) and isinstance(item.get("piid"), int) for item in raw):
             given = {item["piid"]: item.get("value") for item in raw}
             return {
                 argument: given[argument.address[1]]
@@ -179,9 +171,7 @@ class Event(Item):
                 if argument.address[1] in given
             }
         if len(raw) != len(self.arguments):
-            raise InvalidValueError(
-                f"{self}: {len(raw)} arguments are not {len(self.arguments)}"
-            )
+            raise InvalidValueError(f"{self}: {len(raw)} arguments are not {len(self.arguments)}")
         return dict(zip(self.arguments, raw, strict=True))
 
 
@@ -217,11 +207,7 @@ class Spec:
 
     def having(self, access: Access) -> list[Address]:
         """Return the addresses of the properties that allow an access."""
-        return [
-            address
-            for address, prop in self.properties.items()
-            if access in prop.access
-        ]
+        return [address for address, prop in self.properties.items() if access in prop.access]
 
 
 def _item(data: Mapping[str, Any], siid: int) -> dict[str, Any]:
@@ -239,9 +225,7 @@ def _property(data: Mapping[str, Any], siid: int) -> Property:
         format=data["format"],
         access=frozenset(map(Access, data["access"])),
         values=tuple(
-            NamedValue(
-                item["value"], item["description"], item.get("description_zh", "")
-            )
+            NamedValue(item["value"], item["description"], item.get("description_zh", ""))
             for item in data.get("value-list", ())
         ),
         range=tuple(data["value-range"]) if "value-range" in data else None,
@@ -264,8 +248,7 @@ def _service(data: Mapping[str, Any]) -> Service:
             for item in data["actions"]
         ),
         events=tuple(
-            Event(**_item(item, siid), arguments=of(item["arguments"]))
-            for item in data["events"]
+            Event(**_item(item, siid), arguments=of(item["arguments"])) for item in data["events"]
         ),
     )
 
@@ -281,7 +264,5 @@ def parse(instance: Mapping[str, Any]) -> Spec:
 
 
 SPEC: Final = parse(
-    json.loads(
-        (Path(__file__).parent / "specs" / f"{MODEL}.json").read_text(encoding="utf-8")
-    )
+    json.loads((Path(__file__).parent / "specs" / f"{MODEL}.json").read_text(encoding="utf-8"))
 )
