@@ -1,0 +1,109 @@
+# What scripts/test and scripts/demo share: a Python, its environment, and Debian's programs.
+# To be sourced by bash from a script that has `set -euo pipefail`.
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# The Pythons that requirements/ has pins for, newest first: the oldest release of each that its
+# Home Assistant runs on.
+releases=(3.14.2 3.13.0)
+
+# Debian keeps mosquitto where not everybody looks.
+PATH=$PATH:/usr/sbin
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# python_version COMMAND: print 3.14 or 3.13 if it is a Python that we can use, else nothing.
+# A command on PATH need not even start: pyenv has one for every version, active or not.
+python_version() {
+  "$1" -c '
+import sqlite3, ssl, sys
+for release in sys.argv[1:]:
+    oldest = tuple(int(part) for part in release.split("."))
+    if sys.version_info[:2] == oldest[:2] and sys.version_info >= oldest:
+        print("%d.%d" % oldest[:2])
+' "${releases[@]}" 2>/dev/null || true
+}
+
+# find_python: print the path of the Python to use; $PYTHON wins, else the newest that is there.
+find_python() {
+  local needed="One of these is needed, or a later release of the same: ${releases[*]}"
+  if [[ -n ${PYTHON:-} ]]; then
+    [[ -n $(python_version "$PYTHON") ]] || fail "PYTHON=$PYTHON does not do. $needed"
+    command -v "$PYTHON"
+    return
+  fi
+  local release candidate
+  for release in "${releases[@]}"; do
+    while IFS= read -r candidate; do
+      if [[ $(python_version "$candidate") == "${release%.*}" ]]; then
+        echo "$candidate"
+        return
+      fi
+    done < <(candidates "${release%.*}")
+  done
+  fail "No suitable Python was found. $needed"
+}
+
+# candidates VERSION: print the commands that may be this Python, on PATH and among pyenv's.
+candidates() {
+  type -ap "python$1" python3 || true
+  compgen -G "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1*/bin/python$1" | sort -rV || true
+}
+
+# enter_environment: make .venv-VERSION, unless it has these very pins, and put it first on PATH.
+enter_environment() {
+  local python version environment pins origin
+  python=$(find_python)
+  version=$(python_version "$python")
+  environment=$project/.venv-$version
+  pins=$project/requirements/$version.txt
+  origin=$("$python" -c 'import sys; print(sys.version, sys.base_prefix)' && cat "$pins")
+  if [[ $(cat "$environment/origin" 2>/dev/null) != "$origin" ]]; then
+    # netifaces, which python-miio needs, is published as source only.
+    need_programs cc:build-essential
+    local uv
+    uv=$(find_uv "$python")
+    say "Installing the pinned requirements for Python $version: this takes a few minutes"
+    rm -rf "$environment"
+    "$uv" venv --quiet --python "$python" "$environment"
+    "$uv" pip install --compile-bytecode \
+      --python "$environment/bin/python" --requirement "$pins"
+    echo "$origin" >"$environment/origin"
+  fi
+  say "Python $version ($python) with Home Assistant $(sed -n 's/^homeassistant==//p' "$pins")"
+  PATH=$environment/bin:$PATH
+}
+
+# find_uv PYTHON: print the path of uv; where there is none, pip fetches it, for this or any Python.
+find_uv() {
+  if uv --version >/dev/null 2>&1; then
+    command -v uv
+    return
+  fi
+  local environment=$project/.venv-uv python
+  for python in "$1" python3; do
+    [[ ! -x $environment/bin/uv ]] || break
+    say "Installing uv"
+    { "$python" -m venv --clear "$environment" >/dev/null 2>&1 &&
+      "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+        "$(grep '^uv==' "$project/requirements/3.14.txt")" >&2; } || true
+  done
+  [[ -x $environment/bin/uv ]] || fail "Please install uv: it is not there, nor is pip to fetch it."
+  echo "$environment/bin/uv"
+}
+
+# need_programs PROGRAM:PACKAGE...: install the Debian packages of the programs that are missing.
+need_programs() {
+  local pair packages=() as_root=()
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
+  done
+  [[ ${#packages[@]} -gt 0 ]] || return 0
+  [[ $EUID -eq 0 ]] || as_root=(sudo -n)
+  "${as_root[@]}" apt-get --version >/dev/null 2>&1 || fail "Please install: ${packages[*]}"
+  say "Installing ${packages[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq --no-install-recommends "${packages[@]}"
+}

@@ -1,0 +1,94 @@
+"""Pin what the tests and the demo need, for each Python: ``requirements/VERSION.txt``.
+
+Home Assistant does not declare what its components need: each names it in its manifest, and Home
+Assistant installs it when the component is first set up. Here nothing is installed at run time, so
+the requirements of all components that are used are collected and pinned along with the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PROJECT: Final = Path(__file__).parent.parent
+REQUIREMENTS: Final = PROJECT / "requirements"
+INTEGRATION: Final = PROJECT / "custom_components/xiaomi_smart_lock"
+
+PYTHONS: Final = {"3.13": "3.13.0", "3.14": "3.14.2"}
+"""The oldest release of each Python that its Home Assistant runs on."""
+
+COMPONENTS: Final = (
+    # Always set up by Home Assistant, in one of the versions at least, and in need of something.
+    *("assist_satellite", "backup", "camera", "conversation", "frontend", "hardware", "infrared"),
+    *("network", "radio_frequency", "tts"),
+    # Used by the tests, the demo or the benchmarks.
+    *("config", "diagnostics", "history", "image", "logbook", "media_source", "mqtt", "recorder"),
+    *("system_log", "webhook", "zeroconf"),
+)
+
+
+def main() -> None:
+    """Compile the requirements of every Python that we support."""
+    for version, oldest in PYTHONS.items():
+        with TemporaryDirectory() as directory:
+            compile_pins(REQUIREMENTS / f"{version}.in", oldest, Path(directory))
+
+
+def compile_pins(source: Path, version: str, directory: Path) -> None:
+    """Write the pins of a source for a version of Python, beside it.
+
+    The directory is for the Home Assistant that it names: its manifests and constraints count.
+    """
+    python = ("--python-version", version)
+    home_assistant = next(
+        line for line in source.read_text().splitlines() if line.startswith("homeassistant==")
+    )
+    uv("install", "--quiet", "--no-deps", *python, "--target", str(directory), home_assistant)
+    components = directory / "homeassistant/components"
+    manifests = [read_manifest(INTEGRATION), *walk(components, COMPONENTS)]
+    uv(
+        *("compile", "--quiet", "--upgrade", *python),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--constraint", str(directory / "homeassistant/package_constraints.txt")),
+        *("--output-file", str(source.with_suffix(".txt"))),
+        *(str(source), str(REQUIREMENTS / "base.in"), "-"),
+        stdin="\n".join(line for manifest in manifests for line in manifest["requirements"]),
+    )
+
+
+def walk(components: Path, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the manifests of components and of all that they depend on, each once.
+
+    A component that this Home Assistant does not have yet is left out.
+    """
+    seen = set[str]()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in seen or not (components / name).exists():
+            continue
+        seen.add(name)
+        manifest = read_manifest(components / name)
+        waiting += manifest.get("dependencies", [])
+        yield {"requirements": [], **manifest}
+
+
+def read_manifest(component: Path) -> dict[str, Any]:
+    """Return the manifest of a component, as written."""
+    manifest: dict[str, Any] = json.loads((component / "manifest.json").read_text("utf-8"))
+    return manifest
+
+
+def uv(*arguments: str, stdin: str = "") -> None:
+    """Run ``uv pip`` with the arguments; what it complains about is shown as it is."""
+    subprocess.run(["uv", "pip", *arguments], input=stdin, text=True, check=True)
+
+
+if __name__ == "__main__":
+    main()
