@@ -9,9 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 import aiomqtt
+
+from .gate import Gate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +71,9 @@ class _Server(NamedTuple):
 # Debian keeps Mosquitto where only the superuser's PATH leads.
 _SYSTEM_PATH: Final = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
+# Has the kernel end a broker whose simulator was killed.
+_END_WITH_US: Final = ("setpriv", "--pdeathsig", "TERM")
+
 _SERVERS: Final[dict[Kind, _Server]] = {
     "rumqttd": _Server(
         _RUMQTTD,
@@ -107,16 +113,22 @@ class Broker:
         self._log = directory / f"{kind}.log"
         configuration = directory / server.file
         configuration.write_text(server.configuration.format(port=self.port), encoding="utf-8")
-        self._command = (*server.command, str(configuration))
+        self._command = (*_END_WITH_US, *server.command, str(configuration))
+        # The publisher goes through a gate too, because that acknowledges at once.
+        self._gate = Gate(self.port, None, lambda *_: True)
 
     async def __aenter__(self) -> Self:
         """Start the broker."""
-        await self._start()
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._gate)
+            await self._start()
+            stack.push_async_callback(self._stop)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop the broker."""
-        await self._stop()
+        await self._stack.aclose()
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Publish, and wait until the broker has the message; calls keep their order."""
@@ -137,7 +149,7 @@ class Broker:
                 await self._listening()
             self._publisher = aiomqtt.Client(
                 "127.0.0.1",
-                self.port,
+                self._gate.port,
                 identifier="simulator",
                 protocol=aiomqtt.ProtocolVersion.V5,
                 timeout=PUBLISH_SECONDS,
@@ -161,10 +173,9 @@ class Broker:
         raise RuntimeError(f"the broker does not start: {self._log.read_text(encoding='utf-8')}")
 
     async def _stop(self) -> None:
-        try:
+        with suppress(aiomqtt.MqttError):  # the broker may have gone by itself
             await self._publisher.__aexit__(None, None, None)
-        finally:
-            await self._end()
+        await self._end()
 
     async def _end(self) -> None:
         if self._process.returncode is None:

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
+from socket import IPPROTO_TCP, TCP_QUICKACK
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
@@ -209,6 +210,9 @@ class _Broker(_Side):
         self.other: _Client = client
 
     def data_received(self, data: bytes) -> None:
+        # rumqttd leaves Nagle's algorithm on: it sends no more until this has been acknowledged.
+        # The kernel keeps no such setting, it only stops delaying now.
+        self.transport.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)
         self.other.deliver(data)
 
 
@@ -303,7 +307,7 @@ class Gate:
     def __init__(
         self,
         upstream_port: int,
-        ssl_context: ssl.SSLContext,
+        ssl_context: ssl.SSLContext | None,
         authenticate: Callable[[str, str, str], bool],
         port: int = 0,
     ) -> None:
