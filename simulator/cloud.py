@@ -129,7 +129,8 @@ class Cloud:
         return await handler(request)
 
     async def _get_token(self, request: web.Request) -> web.Response:
-        if not _has(request, _GET_TOKEN_HEADERS) or "Authorization" in request.headers:
+        of_calls = {"Authorization", *_HEADERS} - _GET_TOKEN_HEADERS.keys()
+        if not _has(request, _GET_TOKEN_HEADERS) or of_calls & request.headers.keys():
             raise web.HTTPBadRequest
         try:
             return _answer(self.tokens.exchange(json.loads(request.query["data"])))
@@ -153,8 +154,9 @@ class Cloud:
         grant = self.tokens.grant(authorization.removeprefix(_BEARER))
         if not authorization.startswith(_BEARER) or grant is None:
             raise web.HTTPUnauthorized
+        call = _CALLS[request.path]
         try:
-            return _answer(_CALLS[request.path](self, grant.account, await request.json()))
+            return _answer(call(self, grant.account, dict(await request.json())))
         except (InvalidRequestError, KeyError, TypeError, ValueError) as error:
             return _answer(None, INVALID_REQUEST, f"invalid request: {error}")
 
@@ -223,7 +225,10 @@ async def _body(request: web.Request) -> Any:
     if request.method == "GET":
         return dict(request.query)
     if request.content_type == "application/json":
-        return json.loads(await request.read())
+        try:
+            return json.loads(await request.read())
+        except ValueError:
+            raise web.HTTPBadRequest from None
     return dict(await request.post())
 
 

@@ -103,15 +103,15 @@ class Lock(Device):
         self.set(DOOR_STATE, Door.AJAR)
         self.exception(AJAR_EXCEPTION)
 
-    def deadbolt(self, on: bool) -> None:  # noqa: FBT001
+    def deadbolt(self, on: bool) -> None:
         """Turn the deadbolt by hand."""
         self._by_hand(Action.DEADBOLT_ON if on else Action.DEADBOLT_OFF)
 
-    def child_lock(self, on: bool) -> None:  # noqa: FBT001
+    def child_lock(self, on: bool) -> None:
         """Switch the child lock by hand."""
         self._by_hand(Action.CHILD_LOCK_ON if on else Action.CHILD_LOCK_OFF)
 
-    def away_mode(self, on: bool) -> None:  # noqa: FBT001
+    def away_mode(self, on: bool) -> None:
         """Switch the away mode by hand."""
         self._by_hand(Action.AWAY_MODE_ON if on else Action.AWAY_MODE_OFF)
 

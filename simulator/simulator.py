@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import aiomqtt
 
 from .account import Account, Owner, Place
 from .broker import Broker
@@ -22,7 +24,7 @@ from .oauth import PATH as AUTHORIZE
 from .tls import server_context
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 _FRIEND: Final = Owner("2000000001", "Hua")
@@ -59,7 +61,8 @@ class Simulator:
         self._stack = AsyncExitStack()
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._doors: dict[Lock, AsyncExitStack] = {}
-        self._moves: set[asyncio.Task[None]] = set()
+        self._moving = asyncio.Lock()
+        self._moves: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Open all doors and write down where they are."""
@@ -79,7 +82,7 @@ class Simulator:
         """Close all doors."""
         async with self._stack:
             for lock in list(self._doors):
-                self._move(self._close(lock))
+                self._move(self._close, lock)
             await asyncio.gather(*self._moves)
 
     def add_account(self, name: str = "Ming", *, user_id: str | None = None) -> Account:
@@ -111,7 +114,7 @@ class Simulator:
         account.places.append(Place(lock, home, room, owner))
         if host:
             lock.host = host
-            self._move(self._open(lock, host))
+            self._move(self._open, lock, host)
         return lock
 
     def remove_lock(self, lock: Lock) -> None:
@@ -119,8 +122,8 @@ class Simulator:
         lock.listeners.remove(self._queue)
         for account in self.cloud.accounts.values():
             account.places = [place for place in account.places if place.lock is not lock]
-        if lock in self._doors:
-            self._move(self._close(lock))
+        if lock.host:
+            self._move(self._close, lock)
 
     async def settle(self) -> None:
         """Wait until all that happened is published, and local doors are open or closed."""
@@ -142,8 +145,13 @@ class Simulator:
 
     async def _report(self) -> None:
         while True:
-            await self.broker.publish(*await self._reports.get())
-            self._reports.task_done()
+            topic, payload = await self._reports.get()
+            try:
+                # What is reported while the broker is down is lost, as it is with the real one.
+                with suppress(aiomqtt.MqttError):
+                    await self.broker.publish(topic, payload)
+            finally:
+                self._reports.task_done()
 
     async def _let_sleep(self) -> None:
         while True:
@@ -167,9 +175,14 @@ class Simulator:
         )
 
     async def _close(self, lock: Lock) -> None:
-        await self._doors.pop(lock).aclose()
+        if door := self._doors.pop(lock, None):
+            await door.aclose()
 
-    def _move(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._moves.add(task)
-        task.add_done_callback(self._moves.discard)
+    def _move(self, move: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Open or close a local door, one after the other: two locks may share an address."""
+
+        async def in_turn() -> None:
+            async with self._moving:
+                await move(*args)
+
+        self._moves.append(asyncio.create_task(in_turn()))

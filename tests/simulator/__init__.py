@@ -1,0 +1,1 @@
+"""Tests of the simulator, by clients that it did not make itself."""

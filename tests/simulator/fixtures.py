@@ -1,0 +1,40 @@
+"""What the tests of the cloud share."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from simulator.simulator import Simulator
+
+from .client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
+    """Return a simulator with one account, of which the cloud alone is open."""
+    simulator = Simulator(tmp_path)
+    simulator.add_account("Ming")
+    async with simulator.cloud as cloud:
+        addresses = {
+            "authorize": f"{cloud.url}/oauth2/authorize",
+            "profile": f"{cloud.url}/user/profile",
+            "api": cloud.url,
+            "ca_file": str(tmp_path / "ca.pem"),
+        }
+        simulator.endpoints.write_text(json.dumps(addresses), encoding="utf-8")
+        yield simulator
+
+
+@pytest.fixture
+async def client(simulator: Simulator) -> AsyncIterator[Client]:
+    """Return a client that is not signed in yet."""
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, simulator.endpoints)
