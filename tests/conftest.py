@@ -9,6 +9,7 @@ import pytest_socket
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN, ENDPOINTS_VARIABLE
+from custom_components.xiaomi_smart_lock.miot import local
 from simulator.runner import SimulatorThread
 
 from .actor import Actor, until
@@ -31,6 +32,13 @@ def _allow_loopback() -> None:
 def _environment(enable_custom_integrations: None) -> None:
     """Have Home Assistant find the integration, and the integration the simulator."""
     _allow_loopback()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have those who ask locks on the local network wait less for answers that do not come."""
+    monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
+    monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
 
 
 @pytest.fixture(scope="session")

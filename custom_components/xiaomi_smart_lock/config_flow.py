@@ -304,6 +304,12 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         self._abort_if_unique_id_configured(updates={CONF_HOST: discovery_info.host})
         self._host, self._discovered_did = discovery_info.host, did
         self.context["title_placeholders"] = {"name": f"{MODEL} {did}"}
+        return await self.async_step_discovered()
+
+    async def async_step_discovered(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask how to reach the lock that was discovered."""
         return self.async_show_menu(step_id="discovered", menu_options=["local", "account"])
 
     async def async_step_local(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
