@@ -8,7 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.core import callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    HomeAssistantError,
+    ServiceValidationError,
+)
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -69,7 +73,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._patience = (PATIENCE_CLOUD if pushes else PATIENCE_LOCAL).total_seconds()
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
-        self._heard_while_reading: set[Address] = set()
         self.data = LockData(awake=device.online)
 
     @override
@@ -82,7 +85,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     @override
     async def _async_update_data(self) -> LockData:
         """Read all that can be read; what is pushed meanwhile is newer and wins."""
-        self._heard_while_reading.clear()
+        before = dict(self.data.values)
         try:
             readings = await self.client.read(self.device.did, READABLE)
         except NotSignedInError as error:
@@ -110,7 +113,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self.pushes:
             self.data.awake = True
         for address, reading in readings.items():
-            if reading.code == 0 and address not in self._heard_while_reading:
+            unchanged = self.data.values.get(address) == before.get(address)
+            if reading.code == 0 and unchanged:
                 self._take(address, reading.value)
         return self.data
 
@@ -127,7 +131,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._heard()
         match message:
             case PropertyChanged(address, raw):
-                self._heard_while_reading.add(address)
                 self._take(address, raw)
             case EventOccurred(address, raw):
                 self._handle_event(address, raw)
@@ -155,9 +158,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     async def async_write(self, address: Address, value: Value) -> None:
         """Set a property at the lock and show it at once; raises HomeAssistantError."""
-        SPEC.properties[address].validate(value)
+        try:
+            SPEC.properties[address].validate(value)
+        except InvalidValueError as error:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="invalid_value",
+                translation_placeholders={"lock": self.name},
+            ) from error
         await self._ask(self.client.write(self.device.did, address, value))
-        self._heard_while_reading.add(address)
         self.data.set(address, value)
         self.async_update_listeners()
 
