@@ -48,7 +48,8 @@ find_python() {
 # candidates VERSION: print the commands that may be this Python, on PATH and among pyenv's.
 candidates() {
   type -ap "python$1" python3 || true
-  compgen -G "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1*/bin/python$1" | sort -rV || true
+  local pyenv=${PYENV_ROOT:-$(pyenv root 2>/dev/null || echo "$HOME/.pyenv")}
+  compgen -G "$pyenv/versions/$1*/bin/python$1" | sort -rV || true
 }
 
 # enter_environment: make .venv-VERSION, unless it has these very pins, and put it first on PATH.
