@@ -29,7 +29,11 @@ class SimulatorThread:
     def __enter__(self) -> Self:
         """Start; raises what the simulator's start raises."""
         self._thread.start()
-        self.simulator, self._loop = self._started.result()
+        try:
+            self.simulator, self._loop = self._started.result()
+        except BaseException:
+            self._thread.join()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,16 +9,12 @@ import pytest
 
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 
-from .fixtures import client, simulator
-
 if TYPE_CHECKING:
     from simulator.account import Account
     from simulator.lock import Lock
     from simulator.simulator import Simulator
 
     from .client import Client
-
-__all__ = ["client", "simulator"]
 
 HOMES = "/app/v2/homeroom/gethome"
 ROOMS = "/app/v2/homeroom/get_dev_room_page"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 
 from .client import CLIENT_ID, REDIRECT, Client
-from .fixtures import client, simulator
 
 if TYPE_CHECKING:
-    from simulator.simulator import Simulator
+    import aiohttp
 
-__all__ = ["client", "simulator"]
+    from simulator.simulator import Simulator
 
 HOMES = "/app/v2/homeroom/gethome"
 HOMES_BODY = {"limit": 150, "fetch_share": True}
@@ -196,9 +194,3 @@ async def test_the_profile(client: Client) -> None:
     assert (await (await profile(client.token)).json())["data"]["miliaoNick"] == "Ming"
     assert (await profile("invented")).status == 401
     assert (await profile(client.token, 1)).status == 401
-
-
-async def test_the_certificate_is_of_the_simulators_own_authority(client: Client) -> None:
-    """Who does not know it does not come in."""
-    with pytest.raises(aiohttp.ClientConnectorCertificateError):
-        await client.session.get(client.addresses["authorize"])

@@ -25,8 +25,6 @@ from .client import CLIENT_ID, Client
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.usefixtures("socket_enabled")
-
 HOST = "127.0.0.3"
 
 
@@ -165,6 +163,14 @@ def test_a_thread_that_cannot_start(tmp_path: Path) -> None:
         SimulatorThread(tmp_path / "2", http_port=running.simulator.cloud.port),
     ):
         pass
+
+
+async def test_its_certificate_is_of_its_own_authority(tmp_path: Path) -> None:
+    """Who does not know it does not come in."""
+    with SimulatorThread(tmp_path) as running:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await session.get(running.simulator.cloud.url)
 
 
 async def test_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the cloud share."""
+"""The simulator is tested without Home Assistant."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(autouse=True)
+def _custom_integration() -> None:
+    """Do without the integration."""
+
+
 @pytest.fixture
-async def simulator(tmp_path: Path, socket_enabled: None) -> AsyncIterator[Simulator]:
+async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
     """Return a simulator with one account, of which the cloud alone is open."""
     simulator = Simulator(tmp_path)
     simulator.add_account("Ming")
