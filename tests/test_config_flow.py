@@ -112,13 +112,13 @@ async def sign_in(actor: Actor, url: URL, user: str | None = None) -> URL:
     """Press a button of the sign-in page; return where the browser is sent back to."""
     ca_file = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
     tls = ssl.create_default_context(cafile=ca_file)
+    button = {"user": actor.account.user_id if user is None else user}
     async with aiohttp.ClientSession() as browser:
-        page = await browser.get(url, ssl=tls)
-        assert page.status == 200
-        user = actor.account.user_id if user is None else user
-        answer = await browser.post(url, data={"user": user}, ssl=tls, allow_redirects=False)
-        assert answer.status == 302
-        return URL(answer.headers["Location"])
+        async with browser.get(url, ssl=tls) as page:
+            assert page.status == 200
+        async with browser.post(url, data=button, ssl=tls, allow_redirects=False) as answer:
+            assert answer.status == 302
+            return URL(answer.headers["Location"])
 
 
 async def come_back(
