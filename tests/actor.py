@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant, State
 
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.account import Account
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
@@ -61,6 +63,22 @@ class Actor:
     def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Have the broker deliver a message of our own."""
         self.simulation.call(self.simulator.broker.publish, topic, payload, qos)
+
+    def push_property(self, address: Address, value: object) -> None:
+        """Have the broker deliver a property, whether the specification has the value or not."""
+        siid, piid = address
+        params = {"did": self.lock.did, "siid": siid, "piid": piid, "value": value}
+        self._push(f"properties_changed/{siid}/{piid}", params)
+
+    def push_event(self, address: Address, *arguments: object) -> None:
+        """Have the broker deliver an event with its arguments as they are."""
+        siid, eiid = address
+        params = {"did": self.lock.did, "siid": siid, "eiid": eiid, "arguments": arguments}
+        self._push(f"event_occured/{siid}/{eiid}", params)
+
+    def _push(self, topic: str, params: dict[str, object]) -> None:
+        payload = json.dumps({"params": params}).encode()
+        self.publish(f"device/{self.lock.did}/up/{topic}", payload)
 
     def account_data(self, *locks: Lock) -> dict[str, Any]:
         """Return the data of an entry whose account was signed in just now."""

@@ -104,7 +104,9 @@ class LocalClient(Client):
                 raise CannotConnectError("the lock does not answer: it is asleep or out of reach")
             did = str(int.from_bytes(message.header.value.device_id))
             if self._device is None:
-                self._device = MiotDevice(self._host, self._token, timeout=ANSWER_TIMEOUT)
+                self._device = MiotDevice(
+                    self._host, self._token, timeout=ANSWER_TIMEOUT, mapping={}
+                )
             return did, self._device.send(method, params, retry_count=retries)
         except DeviceError as error:
             raise ResultError(error.code) from None

@@ -1,0 +1,160 @@
+"""The entities of a lock in an account, and of one on the local network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.const import EVENT_STATE_CHANGED, Platform
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
+from .actor import Actor, until
+from .conftest import LOCAL_HOST
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant, State
+    from syrupy.assertion import SnapshotAssertion
+
+NOON = 1790000000  # 2026-09-21T14:13:20 UTC
+
+# Home Assistant's own, which differ between its versions or say nothing of ours
+NOT_OURS = {"friendly_name", "supported_features"}
+
+
+@pytest.fixture
+def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the user enable all entities from the beginning."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+
+
+def _shown(entry: er.RegistryEntry, state: State) -> dict[str, str]:
+    """Return what a user sees of an entity, in words that do not depend on time or version."""
+    shown = {"name": state.name, "state": state.state}
+    if state.domain == Platform.EVENT:
+        shown["state"] = "a time" if state.attributes["event_type"] else state.state
+    if entry.entity_category:
+        shown["category"] = entry.entity_category.value
+    shown |= {
+        str(key): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in state.attributes.items()
+        if key not in NOT_OURS
+    }
+    return dict(sorted(shown.items()))
+
+
+def _all_shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, dict[str, str]]:
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    states = {entity.entity_id: hass.states.get(entity.entity_id) for entity in entities}
+    return {
+        entity.entity_id: _shown(entity, state)
+        for entity in sorted(entities, key=lambda entity: entity.entity_id)
+        if (state := states[entity.entity_id])
+    }
+
+
+def _tell_everything(actor: Actor) -> None:
+    """Have the lock tell all that it only ever pushes, at times that do not change."""
+    actor.do("push_settings")
+    actor.do("push_versions")
+    actor.push_property((13, 4), NOON)
+    actor.push_property((22, 12), "fingerprint 7")
+    actor.push_property((22, 13), 3)
+    actor.push_event((5, 1), {"piid": 6, "value": NOON})
+    for address, arguments in {
+        (2, 1020): (2, 9, 2, 7, NOON),
+        (2, 1007): (25, NOON),
+        (4, 3): (1004, 2, 5),
+        (4, 6): (3, 7, 2, NOON),
+        (17, 2): (NOON,),
+        (17, 3): (NOON,),
+        (21, 1): (NOON,),
+    }.items():
+        actor.push_event(address, {"value": arguments})
+
+
+@pytest.mark.usefixtures("all_enabled")
+async def test_in_an_account(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, snapshot: SnapshotAssertion
+) -> None:
+    """All is shown of a lock that an account tells of, once everything was pushed."""
+    _tell_everything(actor)
+    told = loaded.runtime_data.coordinators[actor.lock.did].data
+    await until(lambda: len(told.events) == 8 and {(2, 19), (11, 8), (22, 13)} <= set(told.values))
+    assert _all_shown(hass, loaded) == snapshot
+
+
+@pytest.fixture
+def nearby(actor: Actor) -> Actor:
+    """Return who stands at the door of a lock on the local network."""
+    simulation = actor.simulation
+    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    simulation.call(simulation.simulator.settle)
+    return Actor(simulation, actor.account, lock)
+
+
+@pytest.mark.usefixtures("all_enabled")
+async def test_on_the_local_network(
+    hass: HomeAssistant,
+    nearby: Actor,
+    snapshot: SnapshotAssertion,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What can be read or done is there; what is only ever pushed is not. Nothing to warn of."""
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=nearby.local_data(LOCAL_HOST))
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert _all_shown(hass, entry) == snapshot
+    ours = ("custom_components", "miio")
+    assert not [r for r in caplog.records if r.levelname == "WARNING" and r.name.startswith(ours)]
+
+
+async def test_disabled_by_default(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """What few need, and what says too much, is there only for who asks for it."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
+    disabled = {
+        entity.unique_id.removeprefix(f"{actor.lock.did}-")
+        for entity in entities
+        if entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    }
+    assert disabled == {
+        *("button_function", "face_unlock_sensitivity", "face_unlock_sleep_time"),
+        *("triggering_method", "local_settings_switch", "administrator_deadbolt"),
+        *("verified_reset", "face_unlock", "palm_vein_unlock"),
+        *("front_panel_version", "rear_panel_version", "fingerprint_board_version"),
+        *("hardware_version", "voice_version", "wifi_version", "camera_version"),
+        "face_palm_vein_version",
+        *("lithium_battery_time", "unlock_methods", "sync_version"),
+        *("deadbolt_permission", "wechat_info"),
+    }
+
+
+async def test_the_device(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """The device page says what lock it is, and on which firmware."""
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
+    assert device.identifiers == {(DOMAIN, actor.lock.did)}
+    assert device.name == "Front door"
+    assert device.manufacturer == "Xiaomi"
+    assert device.model == "Xiaomi Smart Door Lock 4 Pro"
+    assert device.model_id == "xiaomi.lock.s1"
+    assert device.sw_version == actor.lock.firmware
+    assert device.connections == {("mac", actor.lock.mac.lower())}
+
+
+async def test_states_are_written_when_they_change(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A message that changes one value writes one state."""
+    await hass.async_block_till_done()
+    written = async_capture_events(hass, EVENT_STATE_CHANGED)
+    actor.push_property((13, 1), 87)
+    actor.do("set_battery", 12)
+    await until(lambda: written)
+    assert [event.data["entity_id"] for event in written] == ["sensor.front_door_lithium_battery"]
+    assert written[0].data["new_state"].state == "12"

@@ -1,0 +1,81 @@
+"""Each item of the specification has exactly one place where a user meets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Action, Event, Property
+from scripts import specification
+from scripts.specification import OPEN, Item, main, places
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+PLACES = places()
+
+# The two halves of one period
+TWO_PLACES = {"Property 20.2"}
+
+
+def named(item: Item) -> str:
+    """Tell items apart: a property, an action and an event can have the same address."""
+    return f"{type(item).__name__} {item}"
+
+
+def test_nothing_is_left_out() -> None:
+    """Every item is walked: as many as the specification's page says."""
+    walked = [sum(isinstance(item, kind) for item in PLACES) for kind in (Property, Action, Event)]
+    assert walked == [108, 22, 25]
+    assert len(SPEC.services) == 15
+
+
+def test_one_place() -> None:
+    """No item is nowhere, and none is shown twice."""
+    expected = {item: 2 if named(item) in TWO_PLACES else 1 for item in PLACES}
+    wrong = {named(item): found for item, found in PLACES.items() if len(found) != expected[item]}
+    assert wrong == {}
+
+
+def test_what_is_open() -> None:
+    """What waits for the management of users, by number; nothing carries 22.2."""
+    assert {named(item) for item, where in PLACES.items() if where == [OPEN]} == {
+        *(f"Action {siid}.{aiid}" for siid in (4, 22) for aiid in range(1, 9)),
+        "Property 4.5",
+        "Property 22.2",
+        "Property 22.5",
+    }
+
+
+def test_where() -> None:
+    """Items of each kind are where they are expected."""
+    expected = {
+        SPEC.properties[3, 1021]: "sensor *Door state*",
+        SPEC.properties[2, 3]: "sensor *Last action*",
+        SPEC.properties[4, 9]: "`step` of event *Enrolment*",
+        SPEC.properties[22, 8]: "type of event *Enrolment*",
+        SPEC.properties[5, 5]: "set by button *Fetch history*",
+        SPEC.properties[5, 18]: "diagnostics",
+        SPEC.actions[2, 1]: "lock",
+        SPEC.actions[9, 1]: "button *Set clock*",
+        SPEC.events[7, 1006]: "event *Doorbell*",
+        SPEC.events[22, 5]: "event *Users and credentials*",
+        SPEC.events[5, 1]: "sensor *History reported*",
+    }
+    assert {item: PLACES[item] for item in expected} == {
+        item: [place] for item, place in expected.items()
+    }
+
+
+def test_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The written document is current; where one is not, the check fails and says what to do."""
+    assert main(["--check"]) == 0
+    monkeypatch.setattr(specification, "DOCUMENT", tmp_path / "specification.md")
+    specification.DOCUMENT.write_text("of yesterday", encoding="utf-8")
+    assert main(["--check"]) == 1
+    assert "python -m scripts.specification" in capsys.readouterr().out
+    assert main([]) == 0
+    assert main(["--check"]) == 0
