@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
 USER: Final = "demo"
 PAUSE: Final = 12
-SHORT_PAUSE: Final = 1
+SHORT_PAUSE: Final = 6
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ async def show(options: argparse.Namespace) -> bool:
         if options.check:
             return await check(demo.home, demo.lock, progress)
         if options.screenshots:
-            # A day's history, and a door at which somebody has just rung.
-            await play(demo.lock, (*DAY, *DAY[:6]), SHORT_PAUSE)
+            # A day's history, and somebody who has just come home.
+            await play(demo.lock, (*DAY, DAY[0]), SHORT_PAUSE)
             await take_screenshots(demo.home, address(options.port), progress)
             return True
         await play_on(demo, options.port)

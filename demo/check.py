@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
 from .day import COMMANDS, DAY
-from .setup import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

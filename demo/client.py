@@ -78,6 +78,12 @@ class Client:
             service_data=data,
         )
 
+    async def ready(self) -> None:
+        """Return once all is started and a browser would get what it cannot do without."""
+        while (await self.command("get_config"))["state"] != "RUNNING":  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        await self.command("get_services")
+
     async def follow_states(self) -> None:
         """Keep ``states`` up to date from now on."""
         await self.command("subscribe_entities")
@@ -134,6 +140,7 @@ async def onboard(address: str, name: str, password: str) -> AsyncIterator[Clien
             await client.post(
                 "/api/onboarding/integration", {"client_id": client_id, "redirect_uri": client_id}
             )
+            await client.ready()
             yield client
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,18 +13,29 @@ if TYPE_CHECKING:
     from .setup import Home
 
 DASHBOARD: Final = Path(__file__).with_name("dashboard.yaml")
-PATH: Final = "lovelace"
+PATH: Final = "front-door"
 
 
 async def save_dashboard(home: Home) -> None:
     """Make the dashboard the one that opens first."""
     config = _with_entity_ids(yaml.safe_load(DASHBOARD.read_text(encoding="utf-8")), home)
-    await home.client.command("lovelace/config/save", url_path=None, config=config)
-    # Older ones know no setting for this, and open this dashboard anyway.
-    with suppress(HomeAssistantError):
+    path = await _first_dashboard(home, config["title"])
+    await home.client.command("lovelace/config/save", url_path=path, config=config)
+
+
+async def _first_dashboard(home: Home, title: str) -> str | None:
+    """Return the path of the dashboard that opens first, None for the default one."""
+    try:
         await home.client.command(
             "frontend/set_system_data", key="core", value={"default_panel": PATH}
         )
+    except HomeAssistantError:
+        # Older ones know no such setting, and open their default dashboard.
+        return None
+    await home.client.command(
+        "lovelace/dashboards/create", url_path=PATH, title=title, icon="mdi:door-closed-lock"
+    )
+    return PATH
 
 
 def _with_entity_ids(config: Any, home: Home) -> Any:

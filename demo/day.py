@@ -49,17 +49,6 @@ _CLOSED: Final = _operation("door_closed", "automatic", "unknown_side")
 
 DAY: Final = (
     Step(
-        "The deadbolt comes off in the morning",
-        lambda lock: lock.deadbolt(on=False),
-        {"lock.lock": "locked", "binary_sensor.deadbolt": "off", "sensor.door_state": "locked"},
-        {"event.lock_event": _operation("deadbolt_off", "manual", "inside")},
-    ),
-    Step(
-        "The battery is charged",
-        lambda lock: lock.set_battery(87),
-        {"sensor.lithium_battery": "87"},
-    ),
-    Step(
         "Someone comes home by fingerprint",
         lambda lock: lock.fingerprint(3),
         {
@@ -150,6 +139,17 @@ DAY: Final = (
         lambda lock: lock.exception(3),
         {"sensor.last_exception": "fingerprint_failed_repeatedly"},
         {"event.exception": {"event_type": "fingerprint_failed_repeatedly"}},
+    ),
+    Step(
+        "The deadbolt comes off in the morning",
+        lambda lock: lock.deadbolt(on=False),
+        {"lock.lock": "locked", "binary_sensor.deadbolt": "off", "sensor.door_state": "locked"},
+        {"event.lock_event": _operation("deadbolt_off", "manual", "inside")},
+    ),
+    Step(
+        "The battery is charged",
+        lambda lock: lock.set_battery(87),
+        {"sensor.lithium_battery": "87"},
     ),
 )
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from playwright.async_api import async_playwright
 
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
 from .home_assistant import HomeAssistantError
-from .setup import DOMAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from playwright.async_api import Page, ViewportSize
+    from collections.abc import Callable
 
     from .setup import Home
 
@@ -35,44 +34,35 @@ CHROMIUM_ARGUMENTS: Final = (
 )
 
 
-async def _as_it_is(page: Page) -> None:
-    await page.locator("hui-tile-card").first.wait_for()
-
-
-async def _device(page: Page) -> None:
-    await page.locator("ha-device-entities-card").first.wait_for()
-
-
-async def _details(page: Page) -> None:
-    await page.locator("hui-tile-card").first.click()
-    await page.locator("ha-more-info-history").first.wait_for()
-
-
-async def _menu(page: Page) -> None:
-    await page.get_by_text("Xiaomi account").first.wait_for()
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: the page's path, its size, and what to do and wait for there."""
+    """A picture: the page, what to press there, what has to be there then, and its size."""
 
     name: str
     path: str
-    prepare: Callable[[Page], Awaitable[None]]
-    size: ViewportSize
+    awaited: str
+    width: int
+    height: int
+    pressed: str | None = None
 
 
 PICTURES: Final = (
-    Picture("dashboard", "/", _as_it_is, {"width": 1400, "height": 860}),
+    Picture("dashboard", "/", "hui-history-graph-card canvas", 1400, 760),
+    Picture("device", "/config/devices/device/{device_id}", "ha-device-entities-card", 1400, 1080),
     Picture(
-        "device", "/config/devices/device/{device_id}", _device, {"width": 1400, "height": 1100}
+        "lock-event",
+        "/?more-info-entity-id={lock_event}",
+        "ha-more-info-dialog ha-logbook",
+        900,
+        660,
     ),
-    Picture("lock", "/", _details, {"width": 900, "height": 760}),
     Picture(
         "config-flow",
         f"/config/integrations/dashboard/add?domain={DOMAIN}",
-        _menu,
-        {"width": 900, "height": 600},
+        "step-flow-menu",
+        900,
+        560,
+        pressed="OK",
     ),
 )
 
@@ -93,9 +83,15 @@ async def take_screenshots(home: Home, address: str, progress: Callable[[str], N
         for picture in PICTURES:
             progress(f"{picture.name}.png")
             page = await context.new_page()
-            await page.set_viewport_size(picture.size)
-            await page.goto(picture.path.format(device_id=home.device_id))
-            await picture.prepare(page)
+            await page.set_viewport_size({"width": picture.width, "height": picture.height})
+            await page.goto(
+                picture.path.format(
+                    device_id=home.device_id, lock_event=home.entity_ids["event.lock_event"]
+                )
+            )
+            if picture.pressed:
+                await page.get_by_role("button", name=picture.pressed).click()
+            await page.locator(picture.awaited).first.wait_for(state="attached")
             await page.wait_for_load_state("networkidle")
             # Icons and graphs are drawn a little later, and nothing says when.
             await page.wait_for_timeout(1500)

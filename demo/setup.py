@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.endpoints import load
 
@@ -105,7 +106,7 @@ async def _entities(client: Client, lock: Lock) -> Home:
         },
     )
     await client.follow_states()
-    missing = lambda: set(home.entity_ids.values()) - set(client.states)  # noqa: E731
-    if not await client.wait_until(lambda: not missing(), READY_WITHIN):
-        raise HomeAssistantError(f"entities without a state: {missing()}")
+    expected = set(home.entity_ids.values())
+    if not await client.wait_until(lambda: expected <= client.states.keys(), READY_WITHIN):
+        raise HomeAssistantError(f"entities without a state: {expected - client.states.keys()}")
     return home
