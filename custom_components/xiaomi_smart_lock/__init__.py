@@ -10,6 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
+from .issues import async_settle_all
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -58,6 +59,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
 
 async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Forget what is known of the locks."""
+    async_settle_all(hass, entry)
     for did in lock_ids(entry):
         await store(hass, did).async_remove()
 

@@ -31,9 +31,7 @@ PARALLEL_UPDATES: Final = 0
 
 @dataclass(frozen=True, kw_only=True)
 class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescription):
-    """A binary sensor; of its property, unless ``is_on`` says it of all that is known."""
-
-    is_on: Callable[[LockData], bool | None] | None = None
+    """A binary sensor."""
 
 
 def _door_is_open(data: LockData) -> bool | None:
@@ -61,7 +59,7 @@ BINARY_SENSORS: Final = (
     LockBinarySensorDescription(
         key="door",
         device_class=BinarySensorDeviceClass.DOOR,
-        is_on=_door_is_open,
+        read=_door_is_open,
     ),
     LockBinarySensorDescription(key="deadbolt", address=(2, 7)),
     LockBinarySensorDescription(key="child_lock", address=(2, 8)),
@@ -69,24 +67,24 @@ BINARY_SENSORS: Final = (
         key="charging",
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=_is_key((13, 2), "charging"),
+        read=_is_key((13, 2), "charging"),
     ),
     LockBinarySensorDescription(
         key="lithium_battery_installed",
         address=(13, 3),
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=_is_key((13, 3), "installed"),
+        read=_is_key((13, 3), "installed"),
     ),
     LockBinarySensorDescription(
         key="dry_cells_installed",
         address=(6, 1004),
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=_is_key((6, 1004), "installed"),
+        read=_is_key((6, 1004), "installed"),
     ),
     LockBinarySensorDescription(
         key="awake",
         entity_category=EntityCategory.DIAGNOSTIC,
-        is_on=lambda data: data.awake,
+        read=lambda data: data.awake,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", address=(20, 3)),
     LockBinarySensorDescription(
@@ -131,13 +129,7 @@ class LockBinarySensor(LockEntity, BinarySensorEntity):
     @override
     def is_on(self) -> bool | None:
         """Return whether it is so, None where that is not known."""
-        if is_on := self.entity_description.is_on:
-            return is_on(self.coordinator.data)
         return None if self.known is None else bool(self.known)
-
-    @override
-    def _shows(self) -> object:
-        return self.is_on
 
 
 async def async_setup_entry(

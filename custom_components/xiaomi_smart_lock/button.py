@@ -2,65 +2,68 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.const import EntityCategory
-from homeassistant.util import dt as dt_util
 
+from .coordinator import SET_CLOCK, LockCoordinator
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .state import HISTORY_EVENT, LOCK_EVENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from . import LockConfigEntry
-    from .miot.spec import Address, Value
-    from .state import LockData
+    from .miot.spec import Address
 
 PARALLEL_UPDATES: Final = 1
 
+FETCH_HISTORY: Final = (5, 1)
 
-def _last_known_time(data: LockData) -> tuple[Value, ...]:
-    """Return the time up to which what happened is known."""
-    known = (data.events.get(kind) for kind in (LOCK_EVENT, HISTORY_EVENT))
-    return (max((last.time or 0 for last in known if last), default=0),)
+type Press = Callable[[LockCoordinator], Awaitable[object]]
 
 
-def _clock(_data: LockData) -> tuple[Value, ...]:
-    """Return Home Assistant's offset from UTC in hours as it is now, and its time."""
-    offset = dt_util.now().utcoffset()
-    assert offset is not None  # noqa: S101
-    return round(offset.total_seconds() / 900) / 4, int(time.time())
+def _act(action: Address) -> Press:
+    return lambda lock: lock.async_act(action)
+
+
+async def _fetch_history(lock: LockCoordinator) -> None:
+    """Ask for what happened since the last that is known."""
+    known = (lock.data.events.get(kind) for kind in (LOCK_EVENT, HISTORY_EVENT))
+    await lock.async_act(FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
-    """A button, the action that it has done, and with what."""
+    """A button, what it does, and the action of the specification that this is."""
 
-    action: Address
-    inputs: Callable[[LockData], tuple[Value, ...]] = lambda _data: ()
+    action: Address | None = None
+    press: Press
 
 
 BUTTONS: Final = (
-    LockButtonDescription(key="wake", action=(2, 2)),
-    LockButtonDescription(key="wake_camera", action=(17, 3)),
-    LockButtonDescription(key="record_video", action=(17, 4)),
+    LockButtonDescription(key="wake", action=(2, 2), press=_act((2, 2))),
+    LockButtonDescription(key="wake_camera", action=(17, 3), press=_act((17, 3))),
+    LockButtonDescription(key="record_video", action=(17, 4), press=_act((17, 4))),
     LockButtonDescription(
         key="fetch_history",
-        action=(5, 1),
-        inputs=_last_known_time,
+        action=FETCH_HISTORY,
+        press=_fetch_history,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockButtonDescription(
         key="set_clock",
-        action=(9, 1),
-        inputs=_clock,
+        action=SET_CLOCK,
+        press=LockCoordinator.async_set_clock,
+        entity_category=EntityCategory.CONFIG,
+    ),
+    LockButtonDescription(
+        key="discard_pending",
+        press=LockCoordinator.async_discard_pending,
         entity_category=EntityCategory.CONFIG,
     ),
 )
@@ -78,9 +81,7 @@ class LockButton(LockEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Have it done."""
-        description = self.entity_description
-        inputs = description.inputs(self.coordinator.data)
-        await self.coordinator.async_act(description.action, *inputs)
+        await self.entity_description.press(self.coordinator)
 
 
 async def async_setup_entry(

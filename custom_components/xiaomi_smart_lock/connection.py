@@ -8,8 +8,9 @@ import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import certifi
 from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
@@ -19,6 +20,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util.ssl import client_context
 
 from .const import (
+    CONF_ACCEPT_BROKER_NAME,
     CONF_DID,
     CONF_LOCKS,
     CONF_POLL_INTERVAL,
@@ -31,13 +33,15 @@ from .const import (
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
 )
-from .coordinator import LockCoordinator
+from .coordinator import LockCoordinator, async_stored_device
+from .issues import Issue, async_settle, async_tell
 from .miot.cloud import CloudClient, Device
 from .miot.endpoints import Endpoints, load
 from .miot.errors import MiotError, NotSignedInError
+from .miot.instance import fetch, is_newer, unknown_items
 from .miot.local import LocalClient
 from .miot.oauth import SignIn, TokenKeeper, Tokens
-from .miot.push import Push
+from .miot.push import Push, PushProblem
 from .miot.spec import MODEL, SPEC
 
 if TYPE_CHECKING:
@@ -46,6 +50,13 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
+
+PUSH_DOWN_AFTER: Final = 3600  # seconds until it is worth a word
+
+ISSUES: Final = {
+    PushProblem.REFUSED: Issue.PUSH_REFUSED,
+    PushProblem.WRONG_NAME: Issue.PUSH_NAME,
+}
 
 
 def redirect_path(uuid: str) -> str:
@@ -58,15 +69,22 @@ def lock_ids(entry: LockConfigEntry) -> list[str]:
     return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
 
 
-async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContext]:
-    """Return the addresses to talk to, and how to trust who answers there."""
+async def async_endpoints(
+    hass: HomeAssistant, *, any_name: bool = False
+) -> tuple[Endpoints, ssl.SSLContext]:
+    """Return the addresses to talk to, and how to trust who answers there.
+
+    With ``any_name``, a certificate is trusted whatever host it names.
+    """
 
     def read() -> tuple[Endpoints, ssl.SSLContext]:
         path = os.environ.get(ENDPOINTS_VARIABLE)
         endpoints = load(Path(path)) if path else Endpoints()
-        if endpoints.ca_file is None:
+        if endpoints.ca_file is None and not any_name:
             return endpoints, client_context()
-        return endpoints, ssl.create_default_context(cafile=endpoints.ca_file)
+        trust = ssl.create_default_context(cafile=endpoints.ca_file or certifi.where())
+        trust.check_hostname = not any_name
+        return endpoints, trust
 
     return await hass.async_add_executor_job(read)
 
@@ -92,7 +110,8 @@ class Connection:
     coordinators: dict[str, LockCoordinator] = field(default_factory=dict)
     cloud: CloudClient | None = None
     push: Push | None = None
-    _cancel: CALLBACK_TYPE | None = None
+    _cancel_poll: CALLBACK_TYPE | None = None
+    _cancel_push_down: CALLBACK_TYPE | None = None
     _started: bool = False
     _missed: bool = False
 
@@ -103,29 +122,52 @@ class Connection:
             *(lock.async_config_entry_first_refresh() for lock in self.coordinators.values())
         )
         self._started = True
-        self._schedule()
+        if self.push:
+            self.async_push_changed()
+        else:
+            self._schedule()
 
     @callback
     def async_stop(self) -> None:
         """Stop reading."""
         self._started = False
-        if self._cancel:
-            self._cancel()
+        for cancel in (self._cancel_poll, self._cancel_push_down):
+            if cancel:
+                cancel()
 
     @callback
-    def async_connected(self, connected: bool) -> None:
-        """Read at once when push comes, for what it missed; more often when it is gone."""
-        self._missed = connected
+    def async_push_changed(self) -> None:
+        """Read at once when push comes, for what it missed; say when it is gone for long."""
+        assert self.push is not None  # noqa: S101
+        connected = self.push.connected
+        self._missed = self._missed or connected
+        for problem, issue in ISSUES.items():
+            if self.push.problem is problem:
+                async_tell(self.hass, self.entry, issue)
+            else:
+                async_settle(self.hass, self.entry, issue)
+        if connected:
+            async_settle(self.hass, self.entry, Issue.PUSH_DOWN)
+        if self._cancel_push_down and connected:
+            self._cancel_push_down()
+            self._cancel_push_down = None
+        elif not self._cancel_push_down and not connected and self._started:
+            self._cancel_push_down = async_call_later(self.hass, PUSH_DOWN_AFTER, self._push_down)
         self._schedule()
 
     @callback
+    def _push_down(self, _now: datetime) -> None:
+        async_tell(self.hass, self.entry, Issue.PUSH_DOWN)
+
+    @callback
     def _schedule(self) -> None:
-        if self._cancel:
-            self._cancel()
-            self._cancel = None
+        if self._cancel_poll:
+            self._cancel_poll()
+            self._cancel_poll = None
         if self._started:
             job = HassJob(self._async_poll, "poll the locks", cancel_on_shutdown=True)
-            self._cancel = async_call_later(self.hass, 0 if self._missed else self._interval, job)
+            wait = 0 if self._missed else self._interval
+            self._cancel_poll = async_call_later(self.hass, wait, job)
 
     @property
     def _interval(self) -> int:
@@ -137,7 +179,7 @@ class Connection:
         return int(options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH))
 
     async def _async_poll(self, _now: datetime) -> None:
-        self._cancel = None
+        self._cancel_poll = None
         told_of_sleep = self.push is not None and self.push.connected and not self._missed
         self._missed = False
         try:
@@ -174,8 +216,7 @@ async def _async_connect_local(hass: HomeAssistant, entry: LockConfigEntry) -> C
         address=entry.data[CONF_HOST],
         token=None,
     )
-    lock = LockCoordinator(hass, entry, client, device, pushes=False)
-    connection = Connection(hass, entry, {device.did: lock})
+    connection = Connection(hass, entry, {device.did: LockCoordinator(hass, entry, client, device)})
     await connection.async_start()
     return connection
 
@@ -191,30 +232,66 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
 
     sign_in = await async_sign_in(hass, region, uuid)
     keeper = TokenKeeper(sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep)
-    endpoints, tls = await async_endpoints(hass)
+    any_name = entry.options.get(CONF_ACCEPT_BROKER_NAME, False)
+    endpoints, tls = await async_endpoints(hass, any_name=any_name)
     cloud = await async_cloud(hass, region, keeper)
     push = Push(tls, endpoints, region, uuid, keeper)
     connection = Connection(hass, entry, cloud=cloud, push=push)
+    devices = await _async_devices(hass, entry, cloud)
+    for did in entry.data[CONF_LOCKS]:
+        if device := devices.get(did):
+            lock = LockCoordinator(hass, entry, cloud, device)
+            connection.coordinators[did] = lock
+            push.subscribe(did, lock.async_handle)
+            if is_newer(device.urn, SPEC):
+                entry.async_create_background_task(
+                    hass, _async_tell_of_newer_specification(lock), "compare specifications"
+                )
+        else:
+            known = await async_stored_device(hass, did)
+            async_tell(hass, entry, Issue.GONE, did, lock=known.name if known else did)
+    push.on_change(connection.async_push_changed)
+    entry.async_create_background_task(hass, push.run(), "push")
+    await connection.async_start()
+    return connection
+
+
+async def _async_devices(
+    hass: HomeAssistant, entry: LockConfigEntry, cloud: CloudClient
+) -> dict[str, Device]:
+    """Return the account's devices, or the locks as they were last known in a passing outage."""
     try:
-        devices = {device.did: device for device in await cloud.devices()}
+        return {device.did: device for device in await cloud.devices()}
     except NotSignedInError as error:
         raise ConfigEntryAuthFailed(
             translation_domain=DOMAIN, translation_key="not_signed_in"
         ) from error
     except MiotError as error:
+        stored = [await async_stored_device(hass, did) for did in lock_ids(entry)]
+        known = {device.did: device for device in stored if device}
+        if len(known) == len(stored):
+            return known
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="cloud_out_of_reach",
             translation_placeholders={"error": str(error)},
         ) from error
-    for did in entry.data[CONF_LOCKS]:
-        if device := devices.get(did):
-            lock = LockCoordinator(hass, entry, cloud, device, pushes=True)
-            connection.coordinators[did] = lock
-            push.subscribe(did, lock.async_handle)
-        else:
-            _LOGGER.warning("A lock has left the account")
-    push.on_connection(connection.async_connected)
-    entry.async_create_background_task(hass, push.run(), "push")
-    await connection.async_start()
-    return connection
+
+
+async def _async_tell_of_newer_specification(lock: LockCoordinator) -> None:
+    """Say what a lock's firmware has that we do not know yet."""
+    endpoints, tls = await async_endpoints(lock.hass)
+    try:
+        theirs = await fetch(async_get_clientsession(lock.hass), tls, endpoints, lock.device.urn)
+    except MiotError as error:
+        _LOGGER.debug("%s: no specification: %s", lock.name, error)
+        return
+    if unknown := unknown_items(theirs, SPEC):
+        async_tell(
+            lock.hass,
+            lock.config_entry,
+            Issue.SPECIFICATION,
+            lock.device.did,
+            lock=lock.name,
+            items="\n".join(f"- {item}" for item in unknown),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 DOMAIN: Final = "xiaomi_smart_lock"
@@ -15,7 +14,11 @@ CONF_TOKENS: Final = "tokens"
 CONF_USER_ID: Final = "user_id"
 CONF_UUID: Final = "uuid"
 
+CONF_ACCEPT_BROKER_NAME: Final = "accept_broker_name"
 CONF_ALLOW_UNLOCK: Final = "allow_unlock"
+CONF_LATE_AFTER: Final = "late_after"
+CONF_PENDING_FOR: Final = "pending_for"
+CONF_UNAVAILABLE_AFTER: Final = "unavailable_after"
 CONF_POLL_INTERVAL: Final = "poll_interval"
 CONF_POLL_INTERVAL_WITHOUT_PUSH: Final = "poll_interval_without_push"
 
@@ -24,6 +27,10 @@ POLL_INTERVAL_CLOUD: Final = 300
 POLL_INTERVAL_WITHOUT_PUSH: Final = 60
 POLL_INTERVAL_LOCAL: Final = 30
 
-# How long nothing may be heard before what is shown no longer counts as known
-PATIENCE_CLOUD: Final = timedelta(minutes=10)
-PATIENCE_LOCAL: Final = timedelta(hours=24)
+# In minutes
+LATE_AFTER: Final = 5
+UNAVAILABLE_AFTER_CLOUD: Final = 10
+UNAVAILABLE_AFTER_LOCAL: Final = 24 * 60
+
+# In hours
+PENDING_FOR: Final = 24

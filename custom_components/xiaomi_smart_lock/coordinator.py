@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, override
 
+from homeassistant.const import CONF_HOST
 from homeassistant.core import callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
@@ -15,9 +19,21 @@ from homeassistant.exceptions import (
 )
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN, PATIENCE_CLOUD, PATIENCE_LOCAL
+from .const import (
+    CONF_LATE_AFTER,
+    CONF_PENDING_FOR,
+    CONF_UNAVAILABLE_AFTER,
+    DOMAIN,
+    LATE_AFTER,
+    PENDING_FOR,
+    UNAVAILABLE_AFTER_CLOUD,
+    UNAVAILABLE_AFTER_LOCAL,
+)
+from .issues import Issue, async_settle, async_tell
 from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
+from .miot.cloud import Device
 from .miot.errors import (
     REASONS,
     CannotConnectError,
@@ -28,18 +44,21 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
-from .state import LockData, Occurrence
+from .state import LockData, Occurrence, Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
     from .miot.client import Client
-    from .miot.cloud import Device
+    from .miot.spec import Property
 
 _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
+SET_CLOCK: Final = (9, 1)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
 
@@ -49,6 +68,12 @@ type EventListener = Callable[[Occurrence], None]
 def store(hass: HomeAssistant, did: str) -> Store[dict[str, Any]]:
     """Return where what is known of a lock is kept."""
     return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{did}", private=True)
+
+
+async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
+    """Return what was last known of a lock as a device of the account."""
+    stored = await store(hass, did).async_load()
+    return Device(**stored["device"], online=False, token=None) if stored else None
 
 
 class LockCoordinator(DataUpdateCoordinator[LockData]):
@@ -62,29 +87,33 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         entry: LockConfigEntry,
         client: Client,
         device: Device,
-        *,
-        pushes: bool,
     ) -> None:
-        """Prepare for a lock; ``pushes`` says whether its connection tells of it by itself."""
+        """Prepare for a lock of an entry."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=device.name)
         self.client = client
         self.device = device
-        self.pushes = pushes
-        self._patience = (PATIENCE_CLOUD if pushes else PATIENCE_LOCAL).total_seconds()
+        self.pushes = CONF_HOST not in entry.data
+        """Whether the connection tells of the lock by itself."""
+        unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
+        self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
+        self._late_after = 60 * entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
+        self._pending_for = 3600 * entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
+        self._writing = asyncio.Lock()
         self.data = LockData(awake=device.online)
 
     @override
     async def _async_setup(self) -> None:
         """Start from what was known before the restart."""
         if stored := await self._store.async_load():
-            self.data = LockData.from_dict(stored)
+            self.data = LockData.from_dict(stored["data"])
             self.data.awake = self.device.online
 
     @override
     async def _async_update_data(self) -> LockData:
-        """Read all that can be read; what is pushed meanwhile is newer and wins."""
+        """Read all that can be read; what came from the lock meanwhile is newer and wins."""
+        self._drop_expired()
         before = dict(self.data.values)
         try:
             readings = await self.client.read(self.device.did, READABLE)
@@ -104,18 +133,23 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 translation_placeholders={"lock": self.name, "error": str(error)},
             ) from error
         if readings and all(_is_gone(reading.code) for reading in readings.values()):
+            self._tell(Issue.GONE)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="gone",
                 translation_placeholders={"lock": self.name},
             )
-        self._heard()
+        self._settle(Issue.GONE)
+        told = [reading.updated for reading in readings.values() if reading.updated]
+        self._heard(contact=max(told, default=0) if self.pushes else time.time())
         if not self.pushes:
             self.data.awake = True
         for address, reading in readings.items():
             unchanged = self.data.values.get(address) == before.get(address)
             if reading.code == 0 and unchanged:
                 self._take(address, reading.value)
+        if self.data.awake and self.data.pending:
+            self._in_background(self.async_deliver())
         return self.data
 
     @callback
@@ -128,12 +162,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_handle(self, message: Message) -> None:
         """Take what the connection heard from the lock."""
-        self._heard()
+        now = time.time()
+        self._heard(contact=now)
         match message:
             case PropertyChanged(address, raw):
-                self._take(address, raw)
+                self._take(address, raw, told=now)
             case EventOccurred(address, raw):
-                self._handle_event(address, raw)
+                self._handle_event(address, raw, now)
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
@@ -141,14 +176,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:
-        """Take whether the lock is awake; one that wakes up is asked how it is."""
+        """Take whether the lock is awake; one that wakes up gets what waits, and is read."""
         woke_up = awake and not self.data.awake
         self.data.awake = awake
         self.async_update_listeners()
         if woke_up:
-            self.config_entry.async_create_background_task(
-                self.hass, self.async_request_refresh(), f"{self.name} woke up"
-            )
+            self._in_background(self.async_deliver())
+            self._in_background(self.async_request_refresh())
 
     @callback
     def async_set_device(self, device: Device) -> None:
@@ -157,7 +191,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.async_set_awake(awake=device.online)
 
     async def async_write(self, address: Address, value: Value) -> None:
-        """Set a property at the lock and show it at once; raises HomeAssistantError."""
+        """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
+
+        Raises HomeAssistantError where the lock refuses.
+        """
         try:
             SPEC.properties[address].validate(value)
         except InvalidValueError as error:
@@ -166,78 +203,178 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 translation_key="invalid_value",
                 translation_placeholders={"lock": self.name},
             ) from error
-        await self._ask(self.client.write(self.device.did, address, value))
-        self.data.set(address, value)
+        self.data.pending.pop(address, None)
+        self.data.pending[address] = Pending(value, time.time())
+        # Written down before it is tried: it survives whatever happens meanwhile.
+        await self.async_save()
+        failure = await self._deliver(address)
+        if failure and not _may_wait(failure):
+            self.data.pending.pop(address, None)
+            self.async_update_listeners()
+            raise self._failure(failure) from failure
+        self.async_update_listeners()
+
+    async def async_deliver(self) -> None:
+        """Write what waits for the lock, as long as it takes it."""
+        refused: list[Address] = []
+        for address in list(self.data.pending):
+            error = await self._deliver(address)
+            if isinstance(error, ResultError) and not _may_wait(error):
+                self.data.pending.pop(address, None)
+                refused.append(address)
+            elif error:
+                break
+        self._tell_undelivered(refused)
+        await self.async_save()
+        self.async_update_listeners()
+
+    async def _deliver(self, address: Address) -> MiotError | None:
+        """Write what waits for a property; return what went wrong."""
+        async with self._writing:
+            if (wanted := self.data.pending.get(address)) is None:
+                return None
+            try:
+                await self.client.write(self.device.did, address, wanted.value)
+            except MiotError as error:
+                self._note_sleep(error)
+                return error
+            self._heard(contact=time.time())
+            self.data.set(address, wanted.value)
+            if self.data.pending.get(address) is wanted:
+                del self.data.pending[address]
+        return None
+
+    async def async_discard_pending(self) -> None:
+        """Forget what waits for the lock."""
+        self.data.pending.clear()
+        await self.async_save()
         self.async_update_listeners()
 
     async def async_act(self, address: Address, *inputs: Value) -> list[object]:
-        """Have the lock do something; raises HomeAssistantError."""
-        return await self._ask(self.client.act(self.device.did, address, inputs))
+        """Have the lock do something, now or not at all; raises HomeAssistantError."""
+        try:
+            outputs = await self.client.act(self.device.did, address, inputs)
+        except MiotError as error:
+            self._note_sleep(error)
+            raise self._failure(error) from error
+        self._heard(contact=time.time())
+        return outputs
+
+    async def async_set_clock(self) -> None:
+        """Set the lock's clock to Home Assistant's time and zone; raises HomeAssistantError."""
+        offset = dt_util.now().utcoffset() or timedelta()
+        hours = round(offset / timedelta(minutes=15)) / 4
+        await self.async_act(SET_CLOCK, hours, int(time.time()))
+        self.data.clock.was_set()
+        self._settle(Issue.CLOCK)
 
     async def async_save(self) -> None:
-        """Write down what is known, before the entry goes."""
-        await self._store.async_save(self.data.as_dict())
+        """Write down what is known, now."""
+        await self._store.async_save(self._as_dict())
 
-    async def _ask[Answer](self, request: Awaitable[Answer]) -> Answer:
-        """Await an answer, or raise what went wrong in the user's words."""
-        try:
-            answer = await request
-        except NotSignedInError as error:
+    def _as_dict(self) -> dict[str, Any]:
+        device = asdict(replace(self.device, token=None))
+        del device["token"], device["online"]
+        return {"device": device, "data": self.data.as_dict()}
+
+    def _failure(self, error: MiotError) -> HomeAssistantError:
+        """Return what went wrong in the user's words; starts signing in again where that helps."""
+        key, placeholders = "no_answer", {"error": str(error)}
+        if isinstance(error, NotSignedInError):
             self.config_entry.async_start_reauth(self.hass)
-            raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="not_signed_in"
-            ) from error
-        except ResultError as error:
-            if error.reason is Reason.ASLEEP:
-                self.async_set_awake(awake=False)
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key=f"lock_{error.reason}",
-                translation_placeholders={"lock": self.name, "code": str(error.code)},
-            ) from error
-        except CannotConnectError as error:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="no_answer",
-                translation_placeholders={"lock": self.name, "error": str(error)},
-            ) from error
-        self._heard()
-        return answer
+            key, placeholders = "not_signed_in", {}
+        elif isinstance(error, ResultError):
+            key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders={"lock": self.name, **placeholders},
+        )
 
-    def _heard(self) -> None:
-        """Note that there was contact just now, and that there is something new to keep."""
+    def _note_sleep(self, error: MiotError) -> None:
+        if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
+            self.async_set_awake(awake=False)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self.config_entry.async_create_background_task(self.hass, work, self.name)
+
+    def _heard(self, contact: float) -> None:
+        """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
-        self._store.async_delay_save(self.data.as_dict, SAVE_DELAY)
+        self.data.contact = max(self.data.contact, contact)
+        self._store.async_delay_save(self._as_dict, SAVE_DELAY)
 
-    def _take(self, address: Address, raw: object) -> None:
+    def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
         try:
             value = SPEC.properties[address].validate(raw)
         except (KeyError, InvalidValueError) as error:
             self._reject(address, error)
         else:
-            self.data.set(address, value)
+            self.data.set(address, value, told)
 
-    def _handle_event(self, address: Address, raw: object) -> None:
-        """Take an event once, and hand it over to who listens."""
+    def _handle_event(self, address: Address, raw: object, now: float) -> None:
+        """Take an event once, and hand it over to who listens unless it is an old one."""
         event = SPEC.events.get(address)
         if event is None:
             self._reject(address, KeyError(address))
             return
-        arguments: dict[int, Value] = {}
         try:
-            for argument, its_raw in event.pair(raw).items():
-                try:
-                    arguments[argument.address[1]] = argument.validate(its_raw)
-                except InvalidValueError as error:
-                    self._reject(argument.address, error)
+            arguments = self._valid(event.pair(raw))
         except InvalidValueError as error:
             self._reject(address, error)
             return
-        occurrence = Occurrence(event, arguments)
-        if self.data.record(occurrence):
-            for listener in self._event_listeners.get(occurrence.kind, ()):
-                listener(occurrence)
+        occurrence = Occurrence(event, arguments, now)
+        if not self.data.is_new(occurrence):
+            return
+        occurrence = replace(occurrence, when=self.data.clock.when(occurrence.time, now))
+        if self.data.clock.is_off:
+            self._tell(Issue.CLOCK)
+        else:
+            self._settle(Issue.CLOCK)
+        self.data.record(occurrence)
+        if now - occurrence.when > self._late_after:
+            _LOGGER.debug("%s: an event came late and only counts as history", self.name)
+            return
+        self.data.follow(occurrence)
+        for listener in self._event_listeners.get(occurrence.kind, ()):
+            listener(occurrence)
+
+    def _valid(self, given: Mapping[Property, object]) -> dict[int, Value]:
+        """Return the arguments that the specification allows, by piid."""
+        arguments: dict[int, Value] = {}
+        for argument, raw in given.items():
+            try:
+                arguments[argument.address[1]] = argument.validate(raw)
+            except InvalidValueError as error:
+                self._reject(argument.address, error)
+        return arguments
+
+    def _drop_expired(self) -> None:
+        """Give up what waited too long, and say so."""
+        now = time.time()
+        expired = [
+            address
+            for address, wanted in self.data.pending.items()
+            if now - wanted.since > self._pending_for
+        ]
+        for address in expired:
+            del self.data.pending[address]
+        self._tell_undelivered(expired)
+
+    def _tell_undelivered(self, settings: Sequence[Address]) -> None:
+        """Say which settings the lock did not take."""
+        chinese = self.hass.config.language.startswith("zh")
+        props = [SPEC.properties[address] for address in settings]
+        names = [prop.description_zh if chinese else prop.description for prop in props]
+        if names:
+            self._tell(Issue.UNDELIVERED, settings=", ".join(names))
+
+    def _tell(self, issue: Issue, **texts: str) -> None:
+        async_tell(self.hass, self.config_entry, issue, self.device.did, lock=self.name, **texts)
+
+    def _settle(self, issue: Issue) -> None:
+        async_settle(self.hass, self.config_entry, issue, self.device.did)
 
     def _reject(self, address: Address, error: Exception) -> None:
         """Count what the specification does not allow, and log the first of its kind."""
@@ -247,6 +384,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.rejected[name] += 1
 
 
-def _is_gone(code: object) -> bool:
-    reason = REASONS.get(code) if isinstance(code, int) else None
-    return reason in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)
+def _is_gone(code: int) -> bool:
+    return REASONS.get(code) in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)
+
+
+def _may_wait(error: MiotError) -> bool:
+    """Say whether a write that failed so is worth another try when the lock wakes up."""
+    if isinstance(error, ResultError):
+        return error.reason in (Reason.ASLEEP, Reason.TIMED_OUT)
+    return isinstance(error, CannotConnectError)

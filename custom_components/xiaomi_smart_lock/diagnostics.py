@@ -9,6 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_TOKEN
 
 from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_USER_ID, CONF_UUID
 from .miot.spec import SPEC
+from .state import SECRET
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -31,11 +32,6 @@ TO_REDACT: Final = {
 # What the lock pushes of its past; it has no entities, since a state has no place for so much.
 HISTORY: Final[tuple[Address, ...]] = tuple((5, piid) for piid in range(11, 19))
 
-# Who may open the door, how, and the key to talk to who stands before it.
-SECRET: Final[frozenset[Address]] = frozenset(
-    {(4, 5), (5, 14), (5, 15), (5, 16), (5, 17), (17, 24), (22, 5), (22, 11), (22, 12)}
-)
-
 
 def _lock(lock: LockCoordinator) -> dict[str, Any]:
     data = lock.data
@@ -51,6 +47,9 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         "events": {
             str(occurrence.event): dict(occurrence.arguments) for occurrence in data.events.values()
         },
+        "contact": data.contact,
+        "clock_behind": data.clock.behind,
+        "pending": [str(SPEC.properties[address]) for address in data.pending],
         "rejected": dict(data.rejected),
     }
 
@@ -64,5 +63,6 @@ async def async_get_config_entry_diagnostics(
         "entry": async_redact_data(dict(entry.data), TO_REDACT),
         "options": dict(entry.options),
         "push_connected": connection.push and connection.push.connected,
+        "push_problem": connection.push and connection.push.problem,
         "locks": [_lock(lock) for lock in connection.coordinators.values()],
     }

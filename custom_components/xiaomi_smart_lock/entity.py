@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
@@ -32,6 +32,8 @@ class LockEntityDescription(EntityDescription):
     """The property that is shown here and nowhere else."""
     event: Address | None = None
     """The event whose last arguments are shown; None for the property's own value."""
+    read: Callable[[LockData], Value | None] | None = None
+    """What is shown instead, where it is made of other things that are known."""
 
     @property
     def only_pushed(self) -> bool:
@@ -46,11 +48,18 @@ class LockEntityDescription(EntityDescription):
         assert self.address is not None  # noqa: S101
         return SPEC.properties[self.address]
 
+    @property
+    def keys(self) -> list[str] | None:
+        """The keys of the property's value list, None where it has none."""
+        return self.prop.options if self.address and self.prop.values else None
+
     def value(self, data: LockData) -> Value | None:
         """Return what is known of the property, None where nothing is."""
+        if self.read:
+            return self.read(data)
         assert self.address is not None  # noqa: S101
         if self.event is None:
-            return data.values.get(self.address)
+            return data.shown(self.address)
         last = data.events.get(self.event)
         return last.arguments.get(self.address[1]) if last else None
 
@@ -84,9 +93,20 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """The property's value, None where it is not known."""
         return self.entity_description.value(self.coordinator.data)
 
+    @property
+    def pending(self) -> bool:
+        """Whether the value is one that waits for the lock to wake up."""
+        return self.entity_description.address in self.coordinator.data.pending
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return that the value waits, while it does."""
+        return {"pending": True} if self.pending else None
+
     def _shows(self) -> object:
         """Return all that the state is made of."""
-        return self.known
+        return self.known, self.pending
 
     @callback
     @override

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -15,9 +15,11 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCatego
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .state import LOCK_EVENT
+from .miot.spec import SPEC
+from .state import LOCK_EVENT, SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from homeassistant.core import HomeAssistant
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
+    from .state import LockData
 
 PARALLEL_UPDATES: Final = 0
 
@@ -34,8 +37,33 @@ PARALLEL_UPDATES: Final = 0
 class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     """A sensor; where the property has a value list, its states are the keys of that."""
 
+    attributes: Callable[[LockData], dict[str, Any]] | None = None
+
+
+def _changes(data: LockData) -> dict[str, Any]:
+    """List the settings that wait, by their names in the specification."""
+    return {
+        "changes": {
+            SPEC.properties[address].description: wanted.value
+            for address, wanted in data.pending.items()
+            if address not in SECRET
+        }
+    }
+
 
 SENSORS: Final = (
+    LockSensorDescription(
+        key="last_contact",
+        read=lambda data: data.contact or None,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    LockSensorDescription(
+        key="pending_changes",
+        read=lambda data: len(data.pending),
+        attributes=_changes,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
     LockSensorDescription(key="door_state", address=(3, 1021)),
     LockSensorDescription(key="last_action", address=(2, 3), event=LOCK_EVENT),
     LockSensorDescription(key="last_position", address=(2, 1), event=LOCK_EVENT),
@@ -183,9 +211,9 @@ class LockSensor(LockEntity, SensorEntity):
     def __init__(self, coordinator: LockCoordinator, description: LockSensorDescription) -> None:
         """Make an enumeration of a property with a value list."""
         super().__init__(coordinator, description)
-        if description.prop.values:
+        if keys := description.keys:
             self._attr_device_class = SensorDeviceClass.ENUM
-            self._attr_options = description.prop.options
+            self._attr_options = keys
 
     @property
     @override
@@ -194,11 +222,18 @@ class LockSensor(LockEntity, SensorEntity):
         value = self.known
         if value is None:
             return None
-        if self.entity_description.prop.values:
+        if self.entity_description.keys:
             return self.entity_description.prop.key_of(value)
         if self.device_class is SensorDeviceClass.TIMESTAMP:
             return dt_util.utc_from_timestamp(int(value))
         return value[:MAX_LENGTH_STATE_STATE] if isinstance(value, str) else value
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return what else there is to say, where the description has something."""
+        attributes = self.entity_description.attributes
+        return attributes(self.coordinator.data) if attributes else None
 
 
 async def async_setup_entry(

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from .clock import LockClock
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 
@@ -42,6 +43,11 @@ DOOR_STATE_MEANS: Final[dict[Value, tuple[Address, Value]]] = {
     6: (DEADBOLT, True),
 }
 
+# Who may open the door, how, and the key to talk to who stands before it.
+SECRET: Final[frozenset[Address]] = frozenset(
+    {(4, 5), (5, 14), (5, 15), (5, 16), (5, 17), (17, 24), (22, 5), (22, 11), (22, 12)}
+)
+
 # Events that the lock reports twice, once by each of two services, and the one that is kept.
 SAME_EVENT: Final[dict[Address, Address]] = {
     (7, 1006): (21, 1),
@@ -52,6 +58,9 @@ SAME_EVENT: Final[dict[Address, Address]] = {
 _IDENTIFYING: Final = ("lock-action", "abnormal-condition", "user-ids", "operation-id")
 _TIMES: Final = ("current-time", "last-history-time")
 
+# How many events are known again: those of weeks, so that nothing late is new.
+REMEMBERED: Final = 1000
+
 type Identity = tuple[int, ...]
 
 
@@ -61,6 +70,8 @@ class Occurrence:
 
     event: Event
     arguments: Mapping[int, Value]
+    when: float
+    """When it happened by our clock, in Unix seconds."""
 
     @property
     def valid_arguments(self) -> list[tuple[Property, Value]]:
@@ -105,67 +116,114 @@ class Occurrence:
         return tuple((*self.kind, self.time + second, *told_apart) for second in seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A setting that waits for the lock to wake up, and since when, in Unix seconds."""
+
+    value: Value
+    since: float
+
+
 @dataclass
 class LockData:
-    """What is known of one lock: valid values and the last event of each kind."""
+    """What is known of one lock: valid values, the last event of each kind, and what waits."""
 
     values: dict[Address, Value] = field(default_factory=dict)
     events: dict[Address, Occurrence] = field(default_factory=dict)
-    handled: deque[Identity] = field(default_factory=lambda: deque(maxlen=500))
+    pending: dict[Address, Pending] = field(default_factory=dict)
+    """In the order in which they were asked for."""
+    handled: deque[Identity] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    clock: LockClock = field(default_factory=LockClock)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
+    contact: float = 0.0
+    """When the lock itself was last heard of, in Unix seconds."""
     rejected: Counter[str] = field(default_factory=Counter)
     """How often something came that the specification does not allow, by its address."""
+    _told: dict[Address, float] = field(default_factory=dict)
+    """When the lock itself told a value, in Unix seconds."""
 
-    def set(self, address: Address, value: Value) -> None:
-        """Take a valid value, and what it says of other properties."""
+    def shown(self, address: Address) -> Value | None:
+        """Return what is to be shown of a property: what was asked for, else what is known."""
+        if wanted := self.pending.get(address):
+            return wanted.value
+        return self.values.get(address)
+
+    def set(self, address: Address, value: Value, told: float | None = None) -> None:
+        """Take a valid value, and what it says of other properties.
+
+        ``told`` is when the lock itself told it; None where it was only read.
+        """
         self.values[address] = value
+        if told is not None:
+            self._told[address] = told
+        if (wanted := self.pending.get(address)) and wanted.value == value:
+            del self.pending[address]
         if address == DOOR_STATE and value in DOOR_STATE_MEANS:
             implied, its_value = DOOR_STATE_MEANS[value]
             self.values[implied] = its_value
 
-    def record(self, occurrence: Occurrence) -> bool:
-        """Take an event, and what it says of properties; False where it is not new."""
-        if identities := occurrence.identities:
-            if any(identity in self.handled for identity in identities):
-                return False
-            self.handled.append(identities[0])
+    def is_new(self, occurrence: Occurrence) -> bool:
+        """Say whether an event has not been recorded before."""
+        return not any(identity in self.handled for identity in occurrence.identities)
+
+    def record(self, occurrence: Occurrence) -> None:
+        """Remember an event, as the last of its kind unless it is older."""
+        self.handled.extend(occurrence.identities[:1])
         last = self.events.get(occurrence.kind)
-        if last and last.time and occurrence.time and occurrence.time < last.time:
-            return True
-        self.events[occurrence.kind] = occurrence
-        for address, value, before in LOCK_ACTION_MEANS.get(
-            int(occurrence.get("lock-action") or 0), ()
-        ):
-            if before is None or self.values.get(address) in before:
+        if last is None or occurrence.when >= last.when:
+            self.events[occurrence.kind] = occurrence
+
+    def follow(self, occurrence: Occurrence) -> None:
+        """Take what an event says of properties, but for those that the lock told of since."""
+        if self.events.get(occurrence.kind) is not occurrence:
+            return
+        action = int(occurrence.get("lock-action") or 0)
+        for address, value, before in LOCK_ACTION_MEANS.get(action, ()):
+            told_since = int(self._told.get(address, 0)) > int(occurrence.when)
+            if not told_since and (before is None or self.values.get(address) in before):
                 self.values[address] = value
-        return True
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is worth keeping over a restart, as JSON allows."""
         return {
             "values": [[*address, value] for address, value in self.values.items()],
             "events": [
-                [*occurrence.event.address, list(occurrence.arguments.items())]
+                [*occurrence.event.address, list(occurrence.arguments.items()), occurrence.when]
                 for occurrence in self.events.values()
             ],
+            "pending": [
+                [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
+            ],
             "handled": [list(identity) for identity in self.handled],
+            "behind": self.clock.behind,
             "heard": self.heard,
+            "contact": self.contact,
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         """Return what was kept, without what the specification no longer allows."""
-        data = cls(heard=stored["heard"])
+        data = cls(
+            clock=LockClock(stored["behind"]), heard=stored["heard"], contact=stored["contact"]
+        )
         data.handled.extend(map(tuple, stored["handled"]))
         for siid, piid, value in stored["values"]:
-            try:
-                data.values[siid, piid] = SPEC.properties[siid, piid].validate(value)
-            except (KeyError, InvalidValueError):
-                continue
-        for siid, eiid, arguments in stored["events"]:
+            if (valid := _still_valid((siid, piid), value)) is not None:
+                data.values[siid, piid] = valid
+        for siid, piid, value, since in stored["pending"]:
+            if (valid := _still_valid((siid, piid), value)) is not None:
+                data.pending[siid, piid] = Pending(valid, since)
+        for siid, eiid, arguments, when in stored["events"]:
             if event := SPEC.events.get((siid, eiid)):
-                occurrence = Occurrence(event, dict(arguments))
+                occurrence = Occurrence(event, dict(arguments), when)
                 data.events[occurrence.kind] = occurrence
         return data
+
+
+def _still_valid(address: Address, value: object) -> Value | None:
+    try:
+        return SPEC.properties[address].validate(value)
+    except (KeyError, InvalidValueError):
+        return None

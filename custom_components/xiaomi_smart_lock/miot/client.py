@@ -18,6 +18,8 @@ class Reading:
 
     code: int
     value: object = None
+    updated: float | None = None
+    """When the lock reported the value, in Unix seconds, where the service says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,14 +174,7 @@ class CloudClient(Client):
     async def _read_page(self, wanted: Collection[_Wanted]) -> list[tuple[_Wanted, Reading]]:
         params = [{"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted]
         result = await self._call("/app/v2/miotspec/prop/get", {"datasource": 1, "params": params})
-        return [
-            (
-                (item["did"], item["siid"], item["piid"]),
-                Reading(item["code"], item.get("value")),
-            )
-            for item in _items(result)
-            if {"did", "siid", "piid", "code"} <= item.keys()
-        ]
+        return [read for read in map(_read_item, _items(result)) if read]
 
     async def write(self, did: str, address: Address, value: Value) -> None:
         """Set a property; the lock must be awake."""
@@ -248,6 +241,20 @@ class CloudClient(Client):
 def _items(result: object) -> list[dict[str, Any]]:
     """Return the objects of what should be a list of objects."""
     return [item for item in result if isinstance(item, dict)] if isinstance(result, list) else []
+
+
+def _seconds(raw: object) -> float | None:
+    return float(raw) if isinstance(raw, int) and not isinstance(raw, bool) else None
+
+
+def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
+    """Return what one item of the answer to a reading says, None where it makes no sense."""
+    match item:
+        case {"did": str(did), "siid": int(siid), "piid": int(piid), "code": int(code)}:
+            updated = item.get("updateTime")
+            told = float(updated) if isinstance(updated, int) else None
+            return (did, siid, piid), Reading(code, item.get("value"), told)
+    return None
 
 
 def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ class Endpoints:
     api: str = "https://{prefix}ha.api.io.mi.com"
     broker: str = "{region}-ha.mqtt.io.mi.com"
     broker_port: int = 8883
+    instance: str = "https://miot-spec.org/miot-spec-v2/instance"
     ca_file: str | None = None
 
     def api_url(self, region: str, path: str) -> str:

@@ -57,11 +57,10 @@ class LocalClient(Client):
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             _, answer = await self._call("get_properties", params)
-            readings |= {
-                (item["siid"], item["piid"]): Reading(item["code"], item.get("value"))
-                for item in _items(answer)
-                if {"siid", "piid", "code"} <= item.keys()
-            }
+            for item in _items(answer):
+                match item:
+                    case {"siid": int(siid), "piid": int(piid), "code": int(code)}:
+                        readings[siid, piid] = Reading(code, item.get("value"))
         return readings
 
     async def write(self, did: str, address: Address, value: Value) -> None:

@@ -10,10 +10,13 @@ import json
 import logging
 import random
 import socket
+import ssl
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import EventOccurred, Message, OnlineChanged, PropertyChanged
@@ -21,11 +24,23 @@ from .errors import MiotError
 from .oauth import CLIENT_ID
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
+
+
+class PushProblem(StrEnum):
+    """Why there is no connection, where that is more than a passing fault."""
+
+    REFUSED = "refused"
+    """Not even a token that was renewed for it is accepted."""
+    WRONG_NAME = "wrong_name"
+    """The certificate is trusted, but names another host."""
+
+
+# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
+_NAME_MISMATCHES: Final = (62, 64)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -81,18 +96,20 @@ class Push:
         self._port = endpoints.broker_port
         self._identifier = f"ha.{uuid}"
         self._tokens = tokens
+        self._token: str | None = None
         self._refused: str | None = None
         self._listeners: dict[str, Callable[[Message], None]] = {}
-        self._on_connection: Callable[[bool], None] = lambda _connected: None
+        self._on_change: Callable[[], None] = lambda: None
         self.connected = False
+        self.problem: PushProblem | None = None
 
     def subscribe(self, did: str, listener: Callable[[Message], None]) -> None:
         """Have a lock's messages handed over, from the next connection on."""
         self._listeners[did] = listener
 
-    def on_connection(self, callback: Callable[[bool], None]) -> None:
-        """Have told whenever the connection comes or goes."""
-        self._on_connection = callback
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Have told whenever the connection comes or goes, or has another problem."""
+        self._on_change = callback
 
     async def run(self) -> None:
         """Stay connected until cancelled, with growing, jittered pauses after failures."""
@@ -103,22 +120,20 @@ class Push:
                 await self._connect_and_listen()
             except (aiomqtt.MqttError, MiotError, OSError) as error:
                 _LOGGER.debug("Push connection ended: %s", error)
-            finally:
-                self._set_connected(False)
+                self._set(connected=False, problem=self._problem(error))
             if time.monotonic() - started > STABLE_AFTER:
                 delay = FIRST_DELAY
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311
             delay = min(2 * delay, LAST_DELAY)
 
     async def _connect_and_listen(self) -> None:
-        token = await self._tokens.access_token(self._refused)
-        self._refused = token
+        self._token = await self._tokens.access_token(self._refused)
         async with aiomqtt.Client(
             self._host,
             self._port,
             identifier=self._identifier,
             username=str(CLIENT_ID),
-            password=token,
+            password=self._token,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
             keepalive=KEEP_ALIVE,
@@ -134,7 +149,7 @@ class Push:
                     for topic in TOPICS
                 ]
             )
-            self._set_connected(True)
+            self._set(connected=True, problem=None)
             async for message in client.messages:
                 self._hand_over(message)
 
@@ -142,9 +157,23 @@ class Push:
         if (parsed := parse(message.topic.value, message.payload)) is None:
             _LOGGER.debug("A message on %s has no meaning", message.topic)
         elif listener := self._listeners.get(parsed[0]):
-            listener(parsed[1])
+            try:
+                listener(parsed[1])
+            except Exception:  # one message must not end the connection for all others
+                _LOGGER.exception("A message on %s could not be handled", message.topic)
 
-    def _set_connected(self, connected: bool) -> None:
-        if connected != self.connected:
-            self.connected = connected
-            self._on_connection(connected)
+    def _problem(self, error: Exception) -> PushProblem | None:
+        """Return what is wrong for longer, and remember a token that was refused."""
+        cause = error.__context__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return PushProblem.WRONG_NAME if cause.verify_code in _NAME_MISMATCHES else None
+        refused, self._refused = self._refused, None
+        if isinstance(error, MqttConnectError):
+            self._refused = self._token
+            return PushProblem.REFUSED if refused else None
+        return None
+
+    def _set(self, *, connected: bool, problem: PushProblem | None) -> None:
+        if (connected, problem) != (self.connected, self.problem):
+            self.connected, self.problem = connected, problem
+            self._on_change()

@@ -1,0 +1,68 @@
+"""What is wrong, told in Home Assistant's repairs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from . import LockConfigEntry
+
+
+class Issue(StrEnum):
+    """Issues; the value is the key of the translation."""
+
+    CLOCK = "clock_off"
+    GONE = "lock_gone"
+    PUSH_DOWN = "push_down"
+    PUSH_NAME = "push_wrong_name"
+    PUSH_REFUSED = "push_refused"
+    SPECIFICATION = "specification_newer"
+    UNDELIVERED = "undelivered"
+
+
+PUSH_ISSUES: Final = (Issue.PUSH_DOWN, Issue.PUSH_NAME, Issue.PUSH_REFUSED)
+FIXABLE: Final = (Issue.CLOCK, Issue.GONE, Issue.PUSH_NAME)
+
+
+@callback
+def async_tell(
+    hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "", **texts: str
+) -> None:
+    """Raise an issue of an entry, or of one of its locks."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _issue_id(entry, issue, did),
+        data={"entry_id": entry.entry_id, "issue": issue, "did": did, **texts},
+        is_fixable=issue in FIXABLE,
+        is_persistent=issue is Issue.UNDELIVERED,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=issue,
+        translation_placeholders=texts,
+    )
+
+
+@callback
+def async_settle(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> None:
+    """Take an issue back."""
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did))
+
+
+@callback
+def async_settle_all(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Take all issues of an entry back."""
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and entry.entry_id in issue_id:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+def _issue_id(entry: LockConfigEntry, issue: Issue, did: str) -> str:
+    return f"{issue}_{entry.entry_id}_{did}"
