@@ -143,8 +143,13 @@ def _events_of_sensors() -> Placed:
 
 def _actions() -> Placed:
     yield SPEC.actions[UNLOCK], str(Platform.LOCK)
+    yield from _buttons()
+
+
+def _buttons() -> Iterator[tuple[Action, str]]:
     for description in BUTTONS:
-        yield SPEC.actions[description.action], _entity(Platform.BUTTON, description)
+        if description.action:
+            yield SPEC.actions[description.action], _entity(Platform.BUTTON, description)
 
 
 def _arguments() -> Placed:
@@ -169,9 +174,9 @@ def _role(description: LockEventDescription, argument: Property) -> str | None:
 
 
 def _rest() -> Placed:
-    for description in BUTTONS:
-        for argument in SPEC.actions[description.action].inputs:
-            yield argument, f"set by {_entity(Platform.BUTTON, description)}"
+    for action, button in _buttons():
+        for argument in action.inputs:
+            yield argument, f"set by {button}"
     for address in HISTORY:
         yield SPEC.properties[address], "diagnostics"
 

@@ -6,12 +6,13 @@ Protocol as XiaoMi/ha_xiaomi_home uses it.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from .client import Client, Reading
-from .errors import CannotConnectError, NotSignedInError, ResultError, check
+from .errors import CannotConnectError, NotSignedInError, ResultError, TooManyRequestsError, check
 from .http import request
 from .oauth import CLIENT_ID
 
@@ -92,6 +93,7 @@ class CloudClient(Client):
         self._region = region
         self._tokens = tokens
         self._gathered: dict[_Wanted, None] = {}
+        self._left_alone_until = 0.0
         self._reading: asyncio.Task[dict[_Wanted, Reading]] | None = None
 
     async def account(self) -> Account:
@@ -210,9 +212,14 @@ class CloudClient(Client):
 
         A refused call was not carried out, so repeating it is safe for actions too.
         """
+        if (wait := self._left_alone_until - time.monotonic()) > 0:
+            raise TooManyRequestsError(wait)
         token = await self._tokens.access_token()
         try:
             answer = await self._send(path, body, token)
+        except TooManyRequestsError as error:
+            self._left_alone_until = time.monotonic() + error.wait
+            raise
         except NotSignedInError:
             token = await self._tokens.access_token(refused=token)
             answer = await self._send(path, body, token)

@@ -14,6 +14,15 @@ class CannotConnectError(MiotError):
     """Nothing answered, or what answered was not the service."""
 
 
+class TooManyRequestsError(CannotConnectError):
+    """The service wants to be left alone for a while."""
+
+    def __init__(self, wait: float) -> None:
+        """Keep for how many seconds."""
+        self.wait = wait
+        super().__init__(f"the service wants to be left alone for {wait:.0f} s")
+
+
 class NotSignedInError(MiotError):
     """The account's tokens, or the device's token, are not accepted."""
 
