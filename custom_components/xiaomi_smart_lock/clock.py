@@ -15,6 +15,11 @@ APART: Final = 5.0  # seconds between two events that together show how far a cl
 ALIKE: Final = 2.0  # seconds by which such two may disagree
 
 
+def says_something(device_time: float, arrival: float) -> bool:
+    """Say whether a time of the lock's can be one at all, both in Unix seconds."""
+    return EARLIEST <= device_time <= arrival + FURTHEST_AHEAD
+
+
 @dataclass
 class LockClock:
     """How far the lock's clock is behind ours, as its events tell.
@@ -33,7 +38,7 @@ class LockClock:
         """Return when something happened by our clock, both times in Unix seconds."""
         if device_time is None:
             return arrival
-        self.says_nothing = not EARLIEST <= device_time <= arrival + FURTHEST_AHEAD
+        self.says_nothing = not says_something(device_time, arrival)
         if self.says_nothing:
             return arrival
         lag = arrival - device_time

@@ -47,7 +47,7 @@ from .miot.spec import SPEC, Access, Address, Value
 from .state import LockData, Occurrence, Pending
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping
 
     from homeassistant.core import HomeAssistant
 
@@ -101,6 +101,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
         self._writing = asyncio.Lock()
+        self._save_due = False
         self.data = LockData(awake=device.online)
 
     @override
@@ -203,28 +204,31 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 translation_key="invalid_value",
                 translation_placeholders={"lock": self.name},
             ) from error
+        wanted = Pending(value, time.time())
         self.data.pending.pop(address, None)
-        self.data.pending[address] = Pending(value, time.time())
+        self.data.pending[address] = wanted
         # Written down before it is tried: it survives whatever happens meanwhile.
         await self.async_save()
         failure = await self._deliver(address)
-        if failure and not _may_wait(failure):
-            self.data.pending.pop(address, None)
-            self.async_update_listeners()
-            raise self._failure(failure) from failure
+        refused = failure if failure and not _may_wait(failure) else None
+        if refused:
+            self._drop(address, wanted)
         self.async_update_listeners()
+        # And after: what was delivered or refused must not come again after a restart.
+        await self.async_save()
+        if refused:
+            raise self._failure(refused) from refused
 
     async def async_deliver(self) -> None:
         """Write what waits for the lock, as long as it takes it."""
-        refused: list[Address] = []
-        for address in list(self.data.pending):
+        for address, wanted in list(self.data.pending.items()):
             error = await self._deliver(address)
             if isinstance(error, ResultError) and not _may_wait(error):
-                self.data.pending.pop(address, None)
-                refused.append(address)
+                self._drop(address, wanted)
+                self.data.undelivered[address] = None
             elif error:
                 break
-        self._tell_undelivered(refused)
+        self._tell_undelivered()
         await self.async_save()
         self.async_update_listeners()
 
@@ -240,9 +244,16 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 return error
             self._heard(contact=time.time())
             self.data.set(address, wanted.value)
-            if self.data.pending.get(address) is wanted:
-                del self.data.pending[address]
+            self._drop(address, wanted)
+        if address in self.data.undelivered:
+            del self.data.undelivered[address]
+            self._tell_undelivered()
         return None
+
+    def _drop(self, address: Address, wanted: Pending) -> None:
+        """Have a setting wait no longer, unless something newer is wanted by now."""
+        if self.data.pending.get(address) is wanted:
+            del self.data.pending[address]
 
     async def async_discard_pending(self) -> None:
         """Forget what waits for the lock."""
@@ -273,6 +284,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self._store.async_save(self._as_dict())
 
     def _as_dict(self) -> dict[str, Any]:
+        """Return what is written down, when it is."""
+        self._save_due = False
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
@@ -302,7 +315,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
         self.data.contact = max(self.data.contact, contact)
-        self._store.async_delay_save(self._as_dict, SAVE_DELAY)
+        # Asking again would put off what is asked for already, and so for ever.
+        if not self._save_due:
+            self._save_due = True
+            self._store.async_delay_save(self._as_dict, SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
@@ -360,15 +376,18 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         ]
         for address in expired:
             del self.data.pending[address]
-        self._tell_undelivered(expired)
+            self.data.undelivered[address] = None
+        self._tell_undelivered()
 
-    def _tell_undelivered(self, settings: Sequence[Address]) -> None:
-        """Say which settings the lock did not take."""
+    def _tell_undelivered(self) -> None:
+        """Say which settings the lock did not take, until it takes them."""
         chinese = self.hass.config.language.startswith("zh")
-        props = [SPEC.properties[address] for address in settings]
+        props = [SPEC.properties[address] for address in self.data.undelivered]
         names = [prop.description_zh if chinese else prop.description for prop in props]
         if names:
             self._tell(Issue.UNDELIVERED, settings=", ".join(names))
+        else:
+            self._settle(Issue.UNDELIVERED)
 
     def _tell(self, issue: Issue, **texts: str) -> None:
         async_tell(self.hass, self.config_entry, issue, self.device.did, lock=self.name, **texts)

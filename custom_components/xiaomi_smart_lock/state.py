@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from .clock import LockClock
+from .clock import LockClock, says_something
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 
@@ -106,14 +106,17 @@ class Occurrence:
     def identities(self) -> tuple[Identity, ...]:
         """What makes it the same event when it comes again: its own identity first.
 
-        Two services may stamp the same event a second apart. Nothing can tell an event without
-        a time from the next one.
+        Two services may stamp the same event a second apart. A time that says nothing may be the
+        same for all events: when they arrived tells them apart instead. Nothing can tell an event
+        without a time from the next one.
         """
         if self.time is None:
             return ()
         told_apart = [-1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)]
-        seconds = (0, -1, 1) if self.kind in SAME_EVENT.values() else (0,)
-        return tuple((*self.kind, self.time + second, *told_apart) for second in seconds)
+        timed = says_something(self.time, self.when)
+        moment = self.time if timed else int(self.when)
+        near = (0, -1, 1) if self.kind in SAME_EVENT.values() or not timed else (0,)
+        return tuple((*self.kind, moment + second, *told_apart) for second in near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class LockData:
     events: dict[Address, Occurrence] = field(default_factory=dict)
     pending: dict[Address, Pending] = field(default_factory=dict)
     """In the order in which they were asked for."""
+    undelivered: dict[Address, None] = field(default_factory=dict)
+    """Settings that waited and were given up, until the lock takes a value of them."""
     handled: deque[Identity] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     clock: LockClock = field(default_factory=LockClock)
     awake: bool | None = None
@@ -196,6 +201,7 @@ class LockData:
             "pending": [
                 [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
             ],
+            "undelivered": [list(address) for address in self.undelivered],
             "handled": [list(identity) for identity in self.handled],
             "behind": self.clock.behind,
             "heard": self.heard,
@@ -215,6 +221,9 @@ class LockData:
         for siid, piid, value, since in stored["pending"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.pending[siid, piid] = Pending(valid, since)
+        for siid, piid in stored.get("undelivered", ()):
+            if (siid, piid) in SPEC.properties:
+                data.undelivered[siid, piid] = None
         for siid, eiid, arguments, when in stored["events"]:
             if event := SPEC.events.get((siid, eiid)):
                 occurrence = Occurrence(event, dict(arguments), when)
