@@ -7,21 +7,29 @@ import and blocks while it waits, so both happen in worker threads.
 from __future__ import annotations
 
 import asyncio
+import logging
+import random
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from .client import Client, Reading
-from .errors import CannotConnectError, NotSignedInError, ResultError, check
+from .errors import CannotConnectError, MiotError, NotSignedInError, ResultError, check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from .spec import Address, Value
 
 READ_LIMIT: Final = 15  # properties a request
 HELLO_TIMEOUT: Final = 1  # seconds until a lock counts as asleep
 ANSWER_TIMEOUT: Final = 3  # seconds
+FIRST_IDS: Final = 5000
+SILENCES: Final = 10  # calls in a row without an answer until a token that worked counts as wrong
+
+_speaking: ContextVar[bool] = ContextVar("speaking", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +43,24 @@ class Info:
 
 
 class LocalClient(Client):
-    """One lock, by its address and its token of 32 hexadecimal digits."""
+    """One lock, by its address and its token of 32 hexadecimal digits.
+
+    A lock that is awake keeps silent towards who has another token, as towards one whose packets
+    are lost: a token that worked is given time.
+    """
 
     def __init__(self, host: str, token: str) -> None:
         """Prepare; nothing is sent yet."""
         self._host = host
         self._token = token
+        self._patience = 0
+        self._stamp: datetime | None = None
         self._device: Any = None
         self._lock = asyncio.Lock()
 
     async def info(self) -> Info:
         """Return what the device says of itself."""
-        did, answer = await self._call("miIO.info", [])
+        did, answer = await self._call(None, "miIO.info", [])
         if not isinstance(answer, dict) or not isinstance(answer.get("model"), str):
             raise CannotConnectError("the answer has another shape")
         return Info(did, answer["model"], answer.get("fw_ver"), answer.get("mac"))
@@ -56,7 +70,7 @@ class LocalClient(Client):
         readings: dict[Address, Reading] = {}
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
-            _, answer = await self._call("get_properties", params)
+            _, answer = await self._call(did, "get_properties", params)
             for item in _items(answer):
                 match item:
                     case {"siid": int(siid), "piid": int(piid), "code": int(code)}:
@@ -67,7 +81,7 @@ class LocalClient(Client):
         """Set a property."""
         siid, piid = address
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
-        _, answer = await self._call("set_properties", params)
+        _, answer = await self._call(did, "set_properties", params)
         for item in _items(answer):
             if (item.get("siid"), item.get("piid")) == address:
                 return check(item.get("code"))
@@ -77,46 +91,103 @@ class LocalClient(Client):
         """Have an action done; the request is sent once only."""
         siid, aiid = address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
-        _, answer = await self._call("action", params, retries=0)
+        _, answer = await self._call(did, "action", params, retries=0)
         if not isinstance(answer, dict):
             raise CannotConnectError("the answer has another shape")
         check(answer.get("code"))
         out = answer.get("out")
         return out if isinstance(out, list) else []
 
-    async def _call(self, method: str, params: object, *, retries: int = 2) -> tuple[str, Any]:
-        """Return the device's did and its answer; one request at a time."""
+    async def _call(
+        self, did: str | None, method: str, params: object, *, retries: int = 2
+    ) -> tuple[str, Any]:
+        """Return the device's did and its answer; one request at a time.
+
+        No other device is asked than the one that is meant, None for any.
+        """
         async with self._lock:
-            return await asyncio.to_thread(self._send, method, params, retries)
+            return await asyncio.to_thread(self._send, did, method, params, retries)
 
-    def _send(self, method: str, params: object, retries: int) -> tuple[str, Any]:
+    def _send(self, did: str | None, method: str, params: object, retries: int) -> tuple[str, Any]:
         import construct  # noqa: PLC0415
-        from miio.exceptions import DeviceError, DeviceException  # noqa: PLC0415
-        from miio.miioprotocol import MiIOProtocol  # noqa: PLC0415
-        from miio.miot_device import MiotDevice  # noqa: PLC0415
+        from miio.exceptions import (  # noqa: PLC0415
+            DeviceError,
+            DeviceException,
+            PayloadDecodeException,
+        )
 
-        def hello() -> Any:
-            return MiIOProtocol.discover(self._host, timeout=HELLO_TIMEOUT)
-
+        _keep_quiet()
         try:
-            if (message := hello()) is None:
-                raise CannotConnectError("the lock does not answer: it is asleep or out of reach")
-            did = str(int.from_bytes(message.header.value.device_id))
-            if self._device is None:
-                self._device = MiotDevice(
-                    self._host, self._token, timeout=ANSWER_TIMEOUT, mapping={}
-                )
-            return did, self._device.send(method, params, retry_count=retries)
+            found = self._find(did)
+            answer = self._device.send(method, params, retry_count=retries)
         except DeviceError as error:
             raise ResultError(error.code) from None
-        except DeviceException:
-            if hello() is not None:
-                raise NotSignedInError("the lock is awake but does not take this token") from None
-            raise CannotConnectError("the lock fell asleep") from None
+        except PayloadDecodeException:
+            raise CannotConnectError("the answer is garbled (PayloadDecodeException)") from None
+        except DeviceException as error:
+            if isinstance(error.__cause__, DeviceError):
+                raise ResultError(error.__cause__.code) from None
+            # What is asked once may have got lost; who never answers while awake has another token.
+            raise self._silence(lasting=retries > 0) from None
         except OSError as error:
             raise CannotConnectError(str(error)) from None
         except (construct.ConstructError, LookupError, TypeError, ValueError) as error:
             raise CannotConnectError(f"the answer is garbled ({type(error).__name__})") from None
+        self._patience = SILENCES
+        return found, answer
+
+    def _find(self, did: str | None) -> str:
+        """Return the did of who is there, ready to be asked."""
+        from miio.miot_device import MiotDevice  # noqa: PLC0415
+
+        if (header := self._hello()) is None:
+            raise CannotConnectError("the lock does not answer: it is asleep or out of reach")
+        found = str(int.from_bytes(header.device_id))
+        if did not in (None, found):
+            raise CannotConnectError("another device answers at the lock's address")
+        # One that was restarted counts from zero, and takes no request of the time before.
+        restarted, self._stamp = self._stamp and header.ts < self._stamp, header.ts
+        if self._device is None or restarted:
+            self._device = MiotDevice(
+                self._host,
+                self._token,
+                # A device may take a request for one that it has seen, by its number.
+                start_id=random.randrange(FIRST_IDS),  # noqa: S311
+                timeout=ANSWER_TIMEOUT,
+                mapping={},
+            )
+        return found
+
+    def _hello(self) -> Any:
+        """Return the header of the answer to a greeting, None where there is none."""
+        from miio.miioprotocol import MiIOProtocol  # noqa: PLC0415
+
+        message = MiIOProtocol.discover(self._host, timeout=HELLO_TIMEOUT)
+        return message and message.header.value
+
+    def _silence(self, *, lasting: bool) -> MiotError:
+        """Return what it means that nothing was answered."""
+        try:
+            awake = self._hello() is not None
+        except OSError:
+            awake = False
+        if not (awake and lasting):
+            return CannotConnectError("the lock does not answer any more")
+        if self._patience:
+            self._patience -= 1
+            return CannotConnectError("the lock is awake but does not answer")
+        return NotSignedInError("the lock is awake but does not take this token")
+
+
+def _keep_quiet() -> None:
+    """Keep what python-miio says in this thread from the log: tokens, secrets, passing faults."""
+    _speaking.set(True)
+    for name in ("miio.miioprotocol", "miio.protocol"):
+        logging.getLogger(name).addFilter(_not_speaking)
+
+
+def _not_speaking(_record: logging.LogRecord) -> bool:
+    return not _speaking.get()
 
 
 def _items(answer: object) -> list[dict[str, Any]]:
