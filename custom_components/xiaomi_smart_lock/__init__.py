@@ -10,7 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
-from .issues import async_settle_all
+from .issues import async_settle_all, async_settle_passing
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -54,6 +54,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.coordinators.values():
             await lock.async_save()
+        async_settle_passing(hass, entry, entry.runtime_data.coordinators)
     return unloaded
 
 

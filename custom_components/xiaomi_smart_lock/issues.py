@@ -11,6 +11,8 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
@@ -28,7 +30,8 @@ class Issue(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-PUSH_ISSUES: Final = (Issue.PUSH_DOWN, Issue.PUSH_NAME, Issue.PUSH_REFUSED)
+# What is found again where it still is so, and can only be seen or fixed while connected
+PASSING: Final = (Issue.CLOCK, Issue.PUSH_DOWN, Issue.PUSH_NAME, Issue.PUSH_REFUSED)
 FIXABLE: Final = (Issue.CLOCK, Issue.GONE, Issue.PUSH_NAME)
 
 
@@ -54,6 +57,14 @@ def async_tell(
 def async_settle(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> None:
     """Take an issue back."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did))
+
+
+@callback
+def async_settle_passing(hass: HomeAssistant, entry: LockConfigEntry, dids: Iterable[str]) -> None:
+    """Take back what nobody looks after once an entry is unloaded."""
+    for issue in PASSING:
+        for did in ("", *dids):
+            async_settle(hass, entry, issue, did)
 
 
 @callback
