@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from . import listing
+from . import instances, listing
 from .codes import Code
 from .oauth import SignIn
 from .tokens import CLIENT_ID, GrantRefusedError, Tokens
@@ -67,6 +67,7 @@ class Cloud:
         app = web.Application(middlewares=[self._guard])
         app.add_routes(SignIn(self.accounts, self.tokens).routes)
         app.add_routes([web.get(GET_TOKEN, self._get_token), web.get(PROFILE, self._profile)])
+        app.add_routes([web.get(instances.PATH, instances.serve)])
         app.add_routes([web.post(path, self._call) for path in _CALLS])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import struct
 import time
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PORT: Final = 54321
+
+# A request is for the time since the device started. How far it may seem to be ahead, in seconds
+_AHEAD: Final = 5
+_UPTIME: Final = 3600
+"""How long a device has been running when the simulation starts, in seconds."""
 
 # A packet without payload, of which only magic and length count; the rest is ones.
 _HELLO: Final = struct.pack(">HH", 0x2131, 32) + b"\xff" * 28
@@ -51,7 +57,12 @@ class MiioServer(asyncio.DatagramProtocol):
         self._token = token
         self._handle = handle
         self._awake = awake
-        self._started = time.monotonic()
+        self.loss = 0.0
+        """Which share of the packets is lost, of requests as of answers."""
+        self.stray: Callable[[bytes], bytes | None] = lambda _request: None
+        """What else arrives just before the answer to a packet, where something does."""
+        self._random = random.Random(did)  # noqa: S311
+        self._started = time.monotonic() - _UPTIME
         self._closed = asyncio.Event()
         self._transport: asyncio.DatagramTransport
 
@@ -77,11 +88,20 @@ class MiioServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Answer a packet, or stay silent as the device does."""
-        if not self._awake():
+        if not self._awake() or self._is_lost():
             return
         answer = self._greeting() if data == _HELLO else self._answer(data)
-        if answer:
+        if stray := self.stray(data):
+            self._transport.sendto(stray, addr)
+        if answer and not self._is_lost():
             self._transport.sendto(answer, addr)
+
+    def restart(self) -> None:
+        """Start again: the stamp counts from zero."""
+        self._started = time.monotonic()
+
+    def _is_lost(self) -> bool:
+        return self._random.random() < self.loss
 
     @property
     def _stamp(self) -> int:
@@ -94,9 +114,12 @@ class MiioServer(asyncio.DatagramProtocol):
 
     def _answer(self, data: bytes) -> bytes | None:
         try:
-            request = Message.parse(data, token=self._token).data.value
+            packet = Message.parse(data, token=self._token)
         except (ConstructError, PayloadDecodeException):
             return None
+        if packet.header.value.ts.replace(tzinfo=UTC).timestamp() > self._stamp + _AHEAD:
+            return None
+        request = packet.data.value
         match request:
             case {"id": int(message_id), "method": str(method), **rest}:
                 return self._packet({"id": message_id} | self._outcome(method, rest.get("params")))

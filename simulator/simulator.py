@@ -17,11 +17,12 @@ from .clock import Clock
 from .cloud import PROFILE, Cloud
 from .device import QUIET_SECONDS
 from .gate import Gate
+from .instances import PATH as INSTANCE
 from .lock import Lock
 from .miio import MiioServer
 from .miio_methods import handle
 from .oauth import PATH as AUTHORIZE
-from .tls import server_context
+from .tls import HERE, Authority
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,8 +52,9 @@ class Simulator:
         self.clock = clock or Clock()
         self.endpoints = directory / "endpoints.json"
         self._ca_file = directory / "ca.pem"
-        self._tls = server_context(self._ca_file)
-        self.cloud = Cloud(self._tls, http_port)
+        self._authority = Authority(self._ca_file)
+        self._gate_tls = self._authority.context()
+        self.cloud = Cloud(self._authority.context(), http_port)
         self.gate: Gate
         self.broker = Broker(broker, directory)
         self._broker_port = broker_port
@@ -60,6 +62,8 @@ class Simulator:
         self._dids = count(700_000_001)
         self._stack = AsyncExitStack()
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self.miio: dict[Lock, MiioServer] = {}
+        """Where locks are reached on the local network."""
         self._doors: dict[Lock, AsyncExitStack] = {}
         self._moving = asyncio.Lock()
         self._moves: list[asyncio.Task[None]] = []
@@ -70,7 +74,7 @@ class Simulator:
             await stack.enter_async_context(self.cloud)
             await stack.enter_async_context(self.broker)
             self.gate = await stack.enter_async_context(
-                Gate(self.broker.port, self._tls, self.cloud.authenticate, self._broker_port)
+                Gate(self.broker.port, self._gate_tls, self.cloud.authenticate, self._broker_port)
             )
             for work in (self._report(), self._let_sleep()):
                 stack.callback(asyncio.create_task(work).cancel)
@@ -125,6 +129,10 @@ class Simulator:
         if lock.host:
             self._move(self._close, lock)
 
+    def name_broker(self, *names: str) -> None:
+        """Have the broker show a certificate for other names; without names, the right ones."""
+        self._authority.certify(self._gate_tls, *(names or HERE))
+
     async def settle(self) -> None:
         """Wait until all that happened is published, and local doors are open or closed."""
         await asyncio.gather(*self._moves)
@@ -135,6 +143,7 @@ class Simulator:
             "authorize": self.cloud.url + AUTHORIZE,
             "profile": self.cloud.url + PROFILE,
             "api": self.cloud.url,
+            "instance": self.cloud.url + INSTANCE,
             "broker": "127.0.0.1",
             "broker_port": self.gate.port,
             "ca_file": str(self._ca_file),
@@ -164,7 +173,7 @@ class Simulator:
 
     async def _open(self, lock: Lock, host: str) -> None:
         self._doors[lock] = AsyncExitStack()
-        await self._doors[lock].enter_async_context(
+        self.miio[lock] = await self._doors[lock].enter_async_context(
             MiioServer(
                 host,
                 int(lock.did),
@@ -175,6 +184,7 @@ class Simulator:
         )
 
     async def _close(self, lock: Lock) -> None:
+        self.miio.pop(lock, None)
         if door := self._doors.pop(lock, None):
             await door.aclose()
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trustme
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+HERE: Final = ("localhost", "127.0.0.1")
 
-def server_context(ca_file: Path) -> ssl.SSLContext:
-    """Return a context for servers on loopback; write the certificate that vouches for them."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(ca_file)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    return context
+
+class Authority:
+    """Vouches for servers on loopback."""
+
+    def __init__(self, ca_file: Path) -> None:
+        """Write the certificate by which it is trusted."""
+        self._authority = trustme.CA()
+        self._authority.cert_pem.write_to_path(ca_file)
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context for a server here."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.certify(context, *HERE)
+        return context
+
+    def certify(self, context: ssl.SSLContext, *names: str) -> None:
+        """Have a server show a certificate for other names, to who connects from now on."""
+        self._authority.issue_cert(*names).configure_cert(context)
