@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOCAL_HOST = "127.0.0.2"
 
 
-def _allow_loopback() -> None:
+def allow_loopback() -> None:
     """Let the simulator and those who talk to it open sockets; all else stays forbidden."""
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(["127.0.0.1", LOCAL_HOST], allow_unix_socket=True)
@@ -31,7 +31,7 @@ def _allow_loopback() -> None:
 @pytest.fixture(autouse=True)
 def _environment(enable_custom_integrations: None) -> None:
     """Have Home Assistant find the integration, and the integration the simulator."""
-    _allow_loopback()
+    allow_loopback()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorThread]:
     """One simulator for all tests; each test brings its own account and lock."""
-    _allow_loopback()
+    allow_loopback()
     with SimulatorThread(tmp_path_factory.mktemp("simulator")) as running:
         yield running
 

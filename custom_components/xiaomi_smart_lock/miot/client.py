@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from .spec import Address, Value
 
@@ -46,6 +46,12 @@ class OnlineChanged:
 
 
 type Message = PropertyChanged | EventOccurred | OnlineChanged
+
+
+def address_of(item: Mapping[Any, Any], iid: str) -> Address | None:
+    """Return the address that JSON has as ``siid`` and, say, ``piid``; true is no number."""
+    siid, number = item.get("siid"), item.get(iid)
+    return (siid, number) if type(siid) is int and type(number) is int else None
 
 
 class Client(ABC):

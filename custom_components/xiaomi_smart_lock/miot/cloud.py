@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading
+from .client import Client, Reading, address_of
 from .errors import CannotConnectError, NotSignedInError, ResultError, TooManyRequestsError, check
 from .http import request
 from .oauth import CLIENT_ID
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 READ_LIMIT: Final = 150  # properties a request
 GATHERING_TIME: Final = 0.005  # seconds in which reads of several locks come together
+CLOCKS_APART: Final = 3600  # seconds by which the service's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,18 @@ class Device:
     def from_list(cls, item: Mapping[str, Any]) -> Device | None:
         """Return the device of an item of the device list, None where it makes no sense."""
         match item:
-            case {"did": str(did), "model": str(model)}:
+            case {"did": str(did), "model": str(model)} if did and model:
                 extra = item.get("extra")
                 return cls(
                     did=did,
-                    name=str(item.get("name") or model),
+                    name=_text(item, "name") or model,
                     model=model,
-                    urn=str(item.get("spec_type") or ""),
+                    urn=_text(item, "spec_type") or "",
                     online=item.get("isOnline") is True,
-                    firmware=extra.get("fw_version") if isinstance(extra, dict) else None,
-                    mac=item.get("mac") or None,
-                    address=item.get("local_ip") or None,
-                    token=item.get("token") or None,
+                    firmware=_text(extra, "fw_version") if isinstance(extra, dict) else None,
+                    mac=_text(item, "mac"),
+                    address=_text(item, "local_ip"),
+                    token=_text(item, "token"),
                 )
         return None
 
@@ -107,16 +108,17 @@ class CloudClient(Client):
             app_ver=9,
         )
         own, shared = (_list(result, key) for key in ("homelist", "share_home_list"))
-        homes = {home["id"]: home for home in own + shared if "id" in home}
-        rooms = dict(_rooms(homes.values()))
-        while result.get("has_more"):
+        rooms = dict(_rooms(own + shared))
+        names = {_text(home, "id"): _text(home, "name") for home in own + shared}
+        start, before = result.get("max_id"), None
+        while result.get("has_more") and start != before:
             result = await self._post(
-                "/app/v2/homeroom/get_dev_room_page",
-                start_id=result.get("max_id"),
-                limit=150,
+                "/app/v2/homeroom/get_dev_room_page", start_id=start, limit=150
             )
-            names = {home_id: home.get("name") for home_id, home in homes.items()}
-            pages = ({"name": names.get(page.get("id"))} | page for page in _list(result, "info"))
+            start, before = result.get("max_id"), start
+            pages = (
+                {"name": names.get(_text(page, "id"))} | page for page in _list(result, "info")
+            )
             rooms |= dict(_rooms(pages))
         user_id = next((str(home["uid"]) for home in own if home.get("uid")), None)
         return Account(user_id, rooms)
@@ -150,9 +152,10 @@ class CloudClient(Client):
                 **page,
             )
             found += filter(None, map(Device.from_list, _list(result, "list")))
-            if not (result.get("has_more") and result.get("next_start_did")):
+            following = {"start_did": result.get("next_start_did")}
+            if not (result.get("has_more") and following["start_did"]) or following == page:
                 return found
-            page = {"start_did": result["next_start_did"]}
+            page = following
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Read from the cloud's copy, which does not wake the lock.
@@ -223,12 +226,12 @@ class CloudClient(Client):
         except NotSignedInError:
             token = await self._tokens.access_token(refused=token)
             answer = await self._send(path, body, token)
-        match answer.get("code"):
-            case 0:
-                return answer.get("result")
-            case int(code):
-                raise ResultError(code)
-        raise CannotConnectError("the answer has no code")
+        code = answer.get("code")
+        if type(code) is not int:
+            raise CannotConnectError("the answer has no code")
+        if code != 0:
+            raise ResultError(code)
+        return answer.get("result")
 
     async def _send(self, path: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
         return await request(
@@ -250,18 +253,27 @@ def _items(result: object) -> list[dict[str, Any]]:
     return [item for item in result if isinstance(item, dict)] if isinstance(result, list) else []
 
 
-def _seconds(raw: object) -> float | None:
-    return float(raw) if isinstance(raw, int) and not isinstance(raw, bool) else None
+def _text(item: Mapping[str, Any], key: str) -> str | None:
+    text = item.get(key)
+    return text if isinstance(text, str) and text else None
+
+
+def _texts(raw: object) -> list[str]:
+    return [text for text in raw if isinstance(text, str)] if isinstance(raw, list) else []
+
+
+def _past(raw: object) -> float | None:
+    """Return a time that is over by our clock, which may be behind, in Unix seconds."""
+    now = time.time()
+    return float(min(raw, now)) if type(raw) is int and 0 <= raw <= now + CLOCKS_APART else None
 
 
 def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
     """Return what one item of the answer to a reading says, None where it makes no sense."""
-    match item:
-        case {"did": str(did), "siid": int(siid), "piid": int(piid), "code": int(code)}:
-            updated = item.get("updateTime")
-            told = float(updated) if isinstance(updated, int) else None
-            return (did, siid, piid), Reading(code, item.get("value"), told)
-    return None
+    did, address, code = item.get("did"), address_of(item, "piid"), item.get("code")
+    if not isinstance(did, str) or address is None or type(code) is not int:
+        return None
+    return (did, *address), Reading(code, item.get("value"), _past(item.get("updateTime")))
 
 
 def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -273,9 +285,9 @@ def _rooms(
 ) -> Iterator[tuple[str, tuple[str, str | None]]]:
     """Yield the home and, where it has one, the room of each device."""
     for home in homes:
-        name = str(home.get("name") or "")
-        for did in home.get("dids") or ():
+        name = _text(home, "name") or ""
+        for did in _texts(home.get("dids")):
             yield did, (name, None)
         for room in _list(home, "roomlist"):
-            for did in room.get("dids") or ():
-                yield did, (name, room.get("name"))
+            for did in _texts(room.get("dids")):
+                yield did, (name, _text(room, "name"))

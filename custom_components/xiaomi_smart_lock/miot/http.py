@@ -38,7 +38,7 @@ async def request(
                 raise TooManyRequestsError(_wait(response.headers.get("Retry-After", "")))
             if response.status != HTTPStatus.OK:
                 raise CannotConnectError(f"HTTP {response.status}")
-            answer = await response.json(content_type=None)
+            answer = await response.json(content_type=None, encoding="utf-8")
     except TimeoutError:
         raise CannotConnectError("no answer in time") from None
     except aiohttp.ClientError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from .errors import CannotConnectError
 from .http import request
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from .endpoints import Endpoints
 
 
+VERSION: Final = re.compile("[0-9]{1,9}")
+
+
 def is_newer(urn: str, than: Spec) -> bool:
     """Say whether a URN is of the same device's specification, in a later version."""
     device, _, version = urn.rpartition(":")
     known_device, _, known_version = than.urn.rpartition(":")
-    return device == known_device and version.isdigit() and int(version) > int(known_version)
+    if device != known_device or not VERSION.fullmatch(version):
+        return False
+    return int(version) > int(known_version)
 
 
 async def fetch(

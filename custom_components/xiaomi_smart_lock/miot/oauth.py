@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from yarl import URL
 
 from .endpoints import REDIRECT
-from .errors import NotSignedInError
+from .errors import CannotConnectError, NotSignedInError
 from .http import request
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CLIENT_ID: Final = 2882303761520251711
 TOKEN_PATH: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
 RENEW_AT: Final = 0.7  # of a token's lifetime
+LONGEST_LIFETIME: Final = 10 * 365 * 86_400  # seconds; what says more says nothing
+TOKEN: Final = re.compile("[!-~]+")  # what an HTTP header and an MQTT password can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class Tokens:
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
-        """Return the tokens of the service's answer, or raise NotSignedInError."""
+        """Return the tokens of the service's answer.
+
+        Raises NotSignedInError where it refuses, CannotConnectError where it makes no sense.
+        """
         match answer:
             case {
                 "code": 0,
@@ -50,9 +56,11 @@ class Tokens:
                     "refresh_token": str(refresh),
                     "expires_in": int() | float() as lifetime,
                 },
-            }:
+            } if all(map(TOKEN.fullmatch, (access, refresh))) and 0 < lifetime <= LONGEST_LIFETIME:
                 return cls(access, refresh, time.time() + lifetime * RENEW_AT)
-        raise NotSignedInError(f"code {answer.get('code')}")
+            case {"code": int(code)} if code:
+                raise NotSignedInError(f"code {code}")
+        raise CannotConnectError("the answer has no tokens")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tokens for storage."""

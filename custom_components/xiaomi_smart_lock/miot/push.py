@@ -19,7 +19,7 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .client import EventOccurred, Message, OnlineChanged, PropertyChanged
+from .client import EventOccurred, Message, OnlineChanged, PropertyChanged, address_of
 from .errors import MiotError
 from .oauth import CLIENT_ID
 
@@ -66,14 +66,14 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
     match topic.split("/"), data:
         case (
             ["device", did, "up", "properties_changed", *_],
-            {"params": {"siid": int(siid), "piid": int(piid), "value": value}},
-        ):
-            return did, PropertyChanged((siid, piid), value)
+            {"params": {"value": value, **params}},
+        ) if address := address_of(params, "piid"):
+            return did, PropertyChanged(address, value)
         case (
             ["device", did, "up", "event_occured", *_],
-            {"params": {"siid": int(siid), "eiid": int(eiid), **params}},
-        ):
-            return did, EventOccurred((siid, eiid), params.get("arguments", []))
+            {"params": {**params}},
+        ) if address := address_of(params, "eiid"):
+            return did, EventOccurred(address, params.get("arguments", []))
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
     return None

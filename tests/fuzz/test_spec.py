@@ -1,0 +1,68 @@
+"""Values and events that the lock reports, held against its specification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Event, Property
+
+from .strategies import damaged, json_values, values_of
+
+TYPES = {"bool": bool, "string": str, "float": float}
+properties = st.sampled_from(list(SPEC.properties.values()))
+events = st.sampled_from(list(SPEC.events.values()))
+
+
+@st.composite
+def reported(draw: st.DrawFn) -> tuple[Event, Any]:
+    """Return an event and its arguments in one of their three shapes, or almost."""
+    event = draw(events)
+    values = [draw(values_of(argument)) for argument in event.arguments]
+    items = [
+        {"piid": argument.address[1], "value": value}
+        for argument, value in zip(event.arguments, values, strict=True)
+    ]
+    raw = draw(st.sampled_from([items, values, [{"value": values}]]))
+    return event, draw(damaged(raw))
+
+
+@given(
+    data=properties.flatmap(lambda prop: st.tuples(st.just(prop), values_of(prop) | json_values))
+)
+def test_validate(data: tuple[Property, Any]) -> None:
+    """A value that is taken has the type of its property, and is as valid as before."""
+    prop, raw = data
+    try:
+        value = prop.validate(raw)
+    except InvalidValueError:
+        return
+    assert type(value) is TYPES.get(prop.format, int)
+    assert prop.validate(value) == value
+    if prop.values:
+        assert prop.key_of(value) in prop.options
+    if prop.range and not isinstance(value, str):
+        assert prop.range[0] <= value <= prop.range[1]
+
+
+@given(data=reported() | st.tuples(events, json_values))
+def test_pair(data: tuple[Event, Any]) -> None:
+    """Arguments that are taken are among those of the event."""
+    event, raw = data
+    try:
+        given_arguments = event.pair(raw)
+    except InvalidValueError:
+        return
+    assert set(given_arguments) <= set(event.arguments)
+
+
+@pytest.mark.parametrize("prop", SPEC.properties.values(), ids=str)
+@pytest.mark.parametrize("raw", [None, [], {}, float("nan"), float("inf"), 10**400])
+def test_never_valid(prop: Property, raw: Any) -> None:
+    """No property of this lock takes any of these."""
+    with pytest.raises(InvalidValueError):
+        prop.validate(raw)
