@@ -228,6 +228,10 @@ class LockSensor(LockEntity, SensorEntity):
             return dt_util.utc_from_timestamp(int(value))
         return value[:MAX_LENGTH_STATE_STATE] if isinstance(value, str) else value
 
+    @override
+    def _shows(self) -> object:
+        return self.known, self.extra_state_attributes
+
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
