@@ -1,0 +1,202 @@
+"""Who lives behind the door and uses Home Assistant, whichever way leads to the lock."""
+
+from __future__ import annotations
+
+import copy
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, EVENT_STATE_CHANGED, Platform
+from homeassistant.core import Event, EventStateChangedData, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock.const import DOMAIN, POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    import pytest
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
+    from custom_components.xiaomi_smart_lock.state import LockData
+
+type Storage = dict[str, Any]
+
+
+def nearby(actor: Actor, host: str) -> Actor:
+    """Return who stands at the door of one more lock of the account, on the local network."""
+    simulation = actor.simulation
+    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=host)
+    simulation.call(simulation.simulator.settle)
+    return Actor(simulation, actor.account, lock)
+
+
+def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> MockConfigEntry:
+    """Add an entry, not set up."""
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=data, options=options)
+    entry.add_to_hass(hass)
+    return entry
+
+
+def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have the integration believe that it is later; its timers do not know."""
+    clock = SimpleNamespace(time=lambda: time.time() + seconds)
+    monkeypatch.setattr(coordinator, "time", clock)
+
+
+class Resident:
+    """Looks at a lock's entities, changes its settings and restarts Home Assistant."""
+
+    def __init__(self, hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+        """Move in; nothing is set up yet."""
+        self.hass = hass
+        self.actor = actor
+        self.entry = entry
+        self.taken: list[tuple[Address, Value]] = []
+        """What the lock took or changed by itself, in order."""
+        self.acts: list[Address] = []
+        """The actions that the lock did."""
+        actor.lock.listeners.append(self._note)
+        self._act = actor.lock.act
+        actor.lock.act = self._note_act  # type: ignore[method-assign]
+
+    def _note(self, topic: str, payload: dict[str, Any]) -> None:
+        if "/up/properties_changed/" in topic:
+            params = payload["params"]
+            self.taken.append(((params["siid"], params["piid"]), params["value"]))
+
+    def _note_act(self, address: Address, raw: Any) -> Any:
+        code, out = self._act(address, raw)
+        if code == 0:
+            self.acts.append(address)
+        return code, out
+
+    @property
+    def pushes(self) -> bool:
+        """Whether the lock is reached through an account, which tells by itself."""
+        return CONF_HOST not in self.entry.data
+
+    @property
+    def lock(self) -> LockCoordinator:
+        """The integration's side of the lock."""
+        found: LockCoordinator = self.entry.runtime_data.coordinators[self.actor.lock.did]
+        return found
+
+    @property
+    def known(self) -> LockData:
+        """What the integration knows of the lock."""
+        return self.lock.data
+
+    def state(self, platform: str, key: str) -> str:
+        """Return the state of an entity."""
+        return self.actor.state(self.hass, platform, key).state
+
+    def attributes(self, platform: str, key: str) -> dict[str, Any]:
+        """Return the attributes of an entity."""
+        return dict(self.actor.state(self.hass, platform, key).attributes)
+
+    async def call(self, platform: str, service: str, key: str, **data: object) -> None:
+        """Use an entity."""
+        target = {ATTR_ENTITY_ID: self.actor.entity_id(self.hass, platform, key)}
+        await self.hass.services.async_call(platform, service, target | data, blocking=True)
+
+    def events(self, key: str) -> list[dict[str, Any]]:
+        """Return a list that grows by the attributes of each event that an entity fires."""
+        fired: list[dict[str, Any]] = []
+        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+
+        @callback
+        def changed(event: Event[EventStateChangedData]) -> None:
+            old, new = event.data["old_state"], event.data["new_state"]
+            if event.data["entity_id"] == entity_id and old and new and old.state != new.state:
+                fired.append(dict(new.attributes))
+
+        self.hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+        return fired
+
+    def issue(self, issue: str, *, of_lock: bool = True) -> ir.IssueEntry | None:
+        """Return a repair issue, None where there is none."""
+        did = self.actor.lock.did if of_lock else ""
+        issue_id = f"{issue}_{self.entry.entry_id}_{did}"
+        return ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id)
+
+    # Home Assistant comes and goes
+
+    async def start(self) -> None:
+        """Set the entry up, and be connected to push where there is one."""
+        assert await self.hass.config_entries.async_setup(self.entry.entry_id)
+        await self.hass.async_block_till_done()
+        if self.pushes and self.actor.simulator.gate.open:
+            await until(lambda: self.entry.runtime_data.push.connected)
+            await self.hass.async_block_till_done()
+
+    async def stop(self) -> None:
+        """Take the entry down, if it is not down already."""
+        if self.entry.state is ConfigEntryState.LOADED:
+            assert await self.hass.config_entries.async_unload(self.entry.entry_id)
+
+    async def poll(self) -> None:
+        """Let the time come for the next poll, and have it end."""
+        then = dt_util.utcnow() + timedelta(seconds=POLL_INTERVAL_CLOUD + 1)
+        async_fire_time_changed(self.hass, then)
+        await self.hass.async_block_till_done()
+
+    async def reached(self) -> None:
+        """Wait until all that was pushed before has been taken: a message after it was."""
+        marker = 1 + int(self.known.values.get((13, 4), 0))
+        self.actor.push_property((13, 4), marker)
+        await until(lambda: self.known.values.get((13, 4)) == marker)
+
+    # The lock sleeps and wakes
+
+    async def put_to_sleep(self) -> None:
+        """Have the lock fall asleep, and Home Assistant notice."""
+        self.actor.do("sleep")
+        if not self.pushes:
+            await self.poll()
+        await until(lambda: self.state("binary_sensor", "awake") == "off")
+
+    async def wake(self) -> None:
+        """Have the lock wake up, and Home Assistant notice."""
+        self.actor.do("wake")
+        if not self.pushes:
+            await self.poll()
+        await until(lambda: self.state("binary_sensor", "awake") == "on")
+
+    async def all_delivered(self) -> None:
+        """Wait until no setting waits, and that is written down."""
+        await until(lambda: not self.known.pending)
+        await self.lock.async_save()
+
+
+def stored_key(actor: Actor) -> str:
+    """Return by what name the storage keeps the lock."""
+    return f"{DOMAIN}.{actor.lock.did}"
+
+
+def stored(storage: Storage, actor: Actor) -> dict[str, Any]:
+    """Return a copy of what is kept of the lock."""
+    return copy.deepcopy(storage[stored_key(actor)]["data"]["data"])
+
+
+def waiting(storage: Storage, actor: Actor) -> list[tuple[Address, Value]]:
+    """Return the settings that are kept as waiting, in order."""
+    pending = stored(storage, actor)["pending"]
+    return [((siid, piid), value) for siid, piid, value, _since in pending]
+
+
+def name_of(address: Address) -> str:
+    """Return what the specification calls a property."""
+    return SPEC.properties[address].description
