@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
+from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN, ENDPOINTS_VARIABLE
@@ -32,6 +33,12 @@ def allow_loopback() -> None:
 def _environment(enable_custom_integrations: None) -> None:
     """Have Home Assistant find the integration, and the integration the simulator."""
     allow_loopback()
+
+
+@pytest.fixture
+def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the user enable all entities from the beginning."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 @pytest.fixture

@@ -302,9 +302,8 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """Take a lock that was discovered, named MODEL_miioDID."""
-        did = discovery_info.name.split(".")[0].partition("_miio")[2]
-        if not did.isdigit():
+        """Take a lock that was discovered."""
+        if (did := _did(discovery_info.name)) is None:
             return self.async_abort(reason="not_a_lock")
         if did in _configured_locks(self.hass, local=False):
             return self.async_abort(reason="already_configured")
@@ -471,6 +470,12 @@ def _query(address: str) -> Mapping[str, str]:
         return URL(address.strip()).query
     except ValueError:
         raise SignInError("no_code") from None
+
+
+def _did(name: str) -> str | None:
+    """Return the did in a name under which a device announces itself, MODEL_miioDID."""
+    did = name.partition(".")[0].partition("_miio")[2]
+    return did if did.isascii() and did.isdecimal() else None
 
 
 def _local_data(user_input: Mapping[str, str], info: Info) -> dict[str, Any]:

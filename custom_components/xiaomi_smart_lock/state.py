@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -210,25 +211,49 @@ class LockData:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
-        """Return what was kept, without what the specification no longer allows."""
+        """Return what was kept, without what the specification no longer allows.
+
+        What has another shape was not written by us: then nothing is known.
+        """
+        try:
+            return cls._from_dict(stored)
+        except (LookupError, OverflowError, TypeError, ValueError):
+            return cls()
+
+    @classmethod
+    def _from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         data = cls(
-            clock=LockClock(stored["behind"]), heard=stored["heard"], contact=stored["contact"]
+            clock=LockClock(_number(stored["behind"])),
+            heard=_number(stored["heard"]),
+            contact=_number(stored["contact"]),
         )
-        data.handled.extend(map(tuple, stored["handled"]))
+        data.handled.extend(tuple(map(int, identity)) for identity in stored["handled"])
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
         for siid, piid, value, since in stored["pending"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
-                data.pending[siid, piid] = Pending(valid, since)
+                data.pending[siid, piid] = Pending(valid, _number(since))
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
         for siid, eiid, arguments, when in stored["events"]:
             if event := SPEC.events.get((siid, eiid)):
-                occurrence = Occurrence(event, dict(arguments), when)
+                valid_arguments = {
+                    piid: valid
+                    for piid, value in arguments
+                    if (valid := _still_valid((siid, piid), value)) is not None
+                }
+                occurrence = Occurrence(event, valid_arguments, _number(when))
                 data.events[occurrence.kind] = occurrence
         return data
+
+
+def _number(raw: object) -> float:
+    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
+    if not isinstance(raw, int | float) or not math.isfinite(raw):
+        raise ValueError("no number")
+    return float(raw)
 
 
 def _still_valid(address: Address, value: object) -> Value | None:

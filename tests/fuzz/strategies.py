@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from custom_components.xiaomi_smart_lock.miot.spec import Property
+    from custom_components.xiaomi_smart_lock.miot.spec import Event, Property
 
 HUGE = 10**400
 """An integer that no float can hold; JSON may have it."""
@@ -67,3 +69,20 @@ def values_of(prop: Property) -> st.SearchStrategy[Any]:
         smallest, largest, _ = map(int, prop.range)
         likely.append(st.integers(smallest - 1, largest + 1))
     return st.one_of(*likely, scalars)
+
+
+properties = st.sampled_from(list(SPEC.properties.values()))
+events = st.sampled_from(list(SPEC.events.values()))
+
+
+@st.composite
+def reported(draw: st.DrawFn) -> tuple[Event, Any]:
+    """Return an event and its arguments in one of their three shapes, or almost."""
+    event = draw(events)
+    values = [draw(values_of(argument)) for argument in event.arguments]
+    items = [
+        {"piid": argument.address[1], "value": value}
+        for argument, value in zip(event.arguments, values, strict=True)
+    ]
+    raw = draw(st.sampled_from([items, values, [{"value": values}]]))
+    return event, draw(damaged(raw))

@@ -11,24 +11,9 @@ from hypothesis import strategies as st
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Event, Property
 
-from .strategies import damaged, json_values, values_of
+from .strategies import events, json_values, properties, reported, values_of
 
 TYPES = {"bool": bool, "string": str, "float": float}
-properties = st.sampled_from(list(SPEC.properties.values()))
-events = st.sampled_from(list(SPEC.events.values()))
-
-
-@st.composite
-def reported(draw: st.DrawFn) -> tuple[Event, Any]:
-    """Return an event and its arguments in one of their three shapes, or almost."""
-    event = draw(events)
-    values = [draw(values_of(argument)) for argument in event.arguments]
-    items = [
-        {"piid": argument.address[1], "value": value}
-        for argument, value in zip(event.arguments, values, strict=True)
-    ]
-    raw = draw(st.sampled_from([items, values, [{"value": values}]]))
-    return event, draw(damaged(raw))
 
 
 @given(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading
+from .client import Client, Reading, address_of
 from .errors import CannotConnectError, MiotError, NotSignedInError, ResultError, check
 
 if TYPE_CHECKING:
@@ -61,9 +61,13 @@ class LocalClient(Client):
     async def info(self) -> Info:
         """Return what the device says of itself."""
         did, answer = await self._call(None, "miIO.info", [])
-        if not isinstance(answer, dict) or not isinstance(answer.get("model"), str):
-            raise CannotConnectError("the answer has another shape")
-        return Info(did, answer["model"], answer.get("fw_ver"), answer.get("mac"))
+        match answer:
+            case {"model": str(model)}:
+                texts = (answer.get(key) for key in ("fw_ver", "mac"))
+                return Info(
+                    did, model, *(text if isinstance(text, str) else None for text in texts)
+                )
+        raise CannotConnectError("the answer has another shape")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Read from the lock itself."""
@@ -72,9 +76,9 @@ class LocalClient(Client):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             _, answer = await self._call(did, "get_properties", params)
             for item in _items(answer):
-                match item:
-                    case {"siid": int(siid), "piid": int(piid), "code": int(code)}:
-                        readings[siid, piid] = Reading(code, item.get("value"))
+                address, code = address_of(item, "piid"), item.get("code")
+                if address and type(code) is int:
+                    readings[address] = Reading(code, item.get("value"))
         return readings
 
     async def write(self, did: str, address: Address, value: Value) -> None:
@@ -109,7 +113,6 @@ class LocalClient(Client):
             return await asyncio.to_thread(self._send, did, method, params, retries)
 
     def _send(self, did: str | None, method: str, params: object, retries: int) -> tuple[str, Any]:
-        import construct  # noqa: PLC0415
         from miio.exceptions import (  # noqa: PLC0415
             DeviceError,
             DeviceException,
@@ -120,19 +123,21 @@ class LocalClient(Client):
         try:
             found = self._find(did)
             answer = self._device.send(method, params, retry_count=retries)
+        except MiotError:
+            raise
         except DeviceError as error:
-            raise ResultError(error.code) from None
-        except PayloadDecodeException:
-            raise CannotConnectError("the answer is garbled (PayloadDecodeException)") from None
+            raise _refusal(error.code) from None
+        except PayloadDecodeException as error:
+            raise self._garbled(error) from None
         except DeviceException as error:
             if isinstance(error.__cause__, DeviceError):
-                raise ResultError(error.__cause__.code) from None
+                raise _refusal(error.__cause__.code) from None
             # What is asked once may have got lost; who never answers while awake has another token.
             raise self._silence(lasting=retries > 0) from None
         except OSError as error:
             raise CannotConnectError(str(error)) from None
-        except (construct.ConstructError, LookupError, TypeError, ValueError) as error:
-            raise CannotConnectError(f"the answer is garbled ({type(error).__name__})") from None
+        except Exception as error:  # noqa: BLE001, of python-miio's, whatever a packet leads to
+            raise self._garbled(error) from None
         self._patience = SILENCES
         return found, answer
 
@@ -147,7 +152,8 @@ class LocalClient(Client):
             raise CannotConnectError("another device answers at the lock's address")
         # One that was restarted counts from zero, and takes no request of the time before.
         restarted, self._stamp = self._stamp and header.ts < self._stamp, header.ts
-        if self._device is None or restarted:
+        # python-miio counts on from the number in the last answer, whatever that is.
+        if self._device is None or restarted or type(self._device.raw_id) is not int:
             self._device = MiotDevice(
                 self._host,
                 self._token,
@@ -165,6 +171,11 @@ class LocalClient(Client):
         message = MiIOProtocol.discover(self._host, timeout=HELLO_TIMEOUT)
         return message and message.header.value
 
+    def _garbled(self, error: Exception) -> MiotError:
+        """Return that an answer makes no sense, and begin anew with the next request."""
+        self._device = None
+        return CannotConnectError(f"the answer is garbled ({type(error).__name__})")
+
     def _silence(self, *, lasting: bool) -> MiotError:
         """Return what it means that nothing was answered."""
         try:
@@ -177,6 +188,13 @@ class LocalClient(Client):
             self._patience -= 1
             return CannotConnectError("the lock is awake but does not answer")
         return NotSignedInError("the lock is awake but does not take this token")
+
+
+def _refusal(code: object) -> MiotError:
+    """Return what the lock's own error code means."""
+    if type(code) is not int:
+        return CannotConnectError("the answer has no error code")
+    return ResultError(code)
 
 
 def _keep_quiet() -> None:

@@ -1,0 +1,122 @@
+"""What was kept, what the lock keeps as text, and what it reports to a running integration."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from custom_components.xiaomi_smart_lock.miot.client import EventOccurred, PropertyChanged
+from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state import LockData
+from custom_components.xiaomi_smart_lock.time import parse_period
+
+from .strategies import HUGE, damaged, events, json_values, properties, reported, values_of
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from tests.actor import Actor
+
+STORED = {
+    "values": [[13, 1, 87], [21, 5, 2], [20, 2, "22:00:00-07:00:00"], [2, 7, True]],
+    "events": [[2, 1020, [[1, 1], [2, 2], [3, 2], [5, 7], [6, 1790000000]], 1790000000.5]],
+    "pending": [[21, 5, 1, 1790000000.5]],
+    "undelivered": [[21, 4]],
+    "handled": [[2, 1020, 1790000000, 2, -1, -1, 7]],
+    "behind": 1.5,
+    "heard": 1790000000.5,
+    "contact": 1790000000.5,
+}
+
+
+@given(stored=damaged(STORED) | json_values)
+@example({**STORED, "heard": HUGE})
+def test_what_was_kept(stored: Any) -> None:
+    """Nothing invalid comes back, and what comes back can be kept again."""
+    data = LockData.from_dict(stored)
+    for address, value in data.values.items():
+        assert SPEC.properties[address].validate(value) == value
+    for address, wanted in data.pending.items():
+        assert SPEC.properties[address].validate(wanted.value) == wanted.value
+    for occurrence in data.events.values():
+        for argument, value in occurrence.valid_arguments:
+            assert argument.validate(value) == value
+    kept = json.loads(json.dumps(data.as_dict(), allow_nan=False))
+    assert LockData.from_dict(kept) == data
+
+
+def test_all_that_was_kept_comes_back() -> None:
+    """Where nothing is wrong with it."""
+    assert json.loads(json.dumps(LockData.from_dict(STORED).as_dict())) == STORED
+
+
+clock_times = st.times().map(str)
+
+
+@given(
+    text=st.text()
+    | st.lists(clock_times, max_size=3).map("-".join)
+    | st.text("0123456789:-+TZ.W", max_size=20)
+)
+def test_parse_period(text: str) -> None:
+    """A period has two ends, or is none."""
+    assert len(parse_period(text) or "..") == 2
+
+
+messages = st.one_of(
+    properties.flatmap(
+        lambda prop: st.builds(PropertyChanged, st.just(prop.address), values_of(prop))
+    ),
+    reported().map(lambda data: EventOccurred(data[0].address, data[1])),
+    st.builds(PropertyChanged, properties.map(lambda prop: prop.address), json_values),
+    st.builds(EventOccurred, events.map(lambda event: event.address), json_values),
+    st.builds(PropertyChanged, st.tuples(st.integers(), st.integers()), json_values),
+    st.builds(EventOccurred, st.tuples(st.integers(), st.integers()), json_values),
+)
+
+
+def is_valid(message: PropertyChanged | EventOccurred) -> bool:
+    """Say whether the specification has what is reported."""
+    try:
+        match message:
+            case PropertyChanged(address, raw):
+                SPEC.properties[address].validate(raw)
+            case EventOccurred(address, raw):
+                SPEC.events[address].pair(raw)
+    except (KeyError, InvalidValueError):
+        return False
+    return True
+
+
+def known(hass: HomeAssistant, lock: LockCoordinator) -> object:
+    """Return what is known of the lock and shown of it, but for when it was heard of."""
+    data = lock.data.as_dict() | {"awake": lock.data.awake}
+    del data["heard"], data["contact"]
+    shown = {state.entity_id: state for state in hass.states.async_all()}
+    shown.pop("sensor.front_door_last_contact")
+    return data, shown
+
+
+@pytest.mark.usefixtures("enable_custom_integrations", "all_enabled")
+async def test_messages(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the lock reports, all entities can show it; what is invalid changes nothing."""
+    lock: LockCoordinator = loaded.runtime_data.coordinators[actor.lock.did]
+
+    @given(message=messages)
+    def handle(message: PropertyChanged | EventOccurred) -> None:
+        before = known(hass, lock)
+        lock.async_handle(message)
+        if not is_valid(message):
+            assert known(hass, lock) == before
+
+    handle()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
