@@ -24,9 +24,10 @@ def says_something(device_time: float, arrival: float) -> bool:
 class LockClock:
     """How far the lock's clock is behind ours, as its events tell.
 
-    An event from the future shows at once that the clock is ahead. One from the past is late, or
-    the clock is behind: two that arrive some seconds apart, each as far from the past as the
-    other, show that it is the clock. What is delivered late comes in one go instead.
+    An event of this very moment shows at once that the clock is right, and one from the future
+    that it is ahead. One from the past is late, or the clock is behind: two that arrive some
+    seconds apart, each as far from the past as the other, show that it is the clock. What is
+    delivered late comes in one go instead.
     """
 
     behind: float = 0.0
@@ -45,7 +46,9 @@ class LockClock:
         alike = self._arrival is not None and abs(lag - self._lag) <= ALIKE
         apart = self._arrival is not None and arrival - self._arrival >= APART
         from_the_future = lag < self.behind - AHEAD
-        if from_the_future or (alike and apart and lag - self.behind > CLEARLY_OFF):
+        if abs(lag) <= AHEAD:
+            self.behind = 0.0
+        elif from_the_future or (alike and apart and lag - self.behind > CLEARLY_OFF):
             self.behind = lag
         self._arrival, self._lag = arrival, lag
         return min(device_time + self.behind, arrival)

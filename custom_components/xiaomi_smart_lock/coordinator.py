@@ -61,6 +61,7 @@ READABLE: Final = SPEC.having(Access.READ)
 SET_CLOCK: Final = (9, 1)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
+SAVE_DELAY_OF_EVENTS: Final = 1  # the same for events, which must not come again after a restart
 
 type EventListener = Callable[[Occurrence], None]
 
@@ -349,6 +350,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         else:
             self._settle(Issue.CLOCK)
         self.data.record(occurrence)
+        self._store.async_delay_save(self._as_dict, SAVE_DELAY_OF_EVENTS)
         if now - occurrence.when > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return

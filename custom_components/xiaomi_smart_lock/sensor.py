@@ -51,6 +51,12 @@ def _changes(data: LockData) -> dict[str, Any]:
     }
 
 
+def _operated_at(data: LockData) -> float | None:
+    """Return when it was by our clock: the lock's own may be off."""
+    last = data.events.get(LOCK_EVENT)
+    return last.when if last else None
+
+
 SENSORS: Final = (
     LockSensorDescription(
         key="last_contact",
@@ -73,6 +79,7 @@ SENSORS: Final = (
         key="last_operation_time",
         address=(2, 6),
         event=LOCK_EVENT,
+        read=_operated_at,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
     LockSensorDescription(key="last_exception", address=(2, 4), event=(2, 1007)),
