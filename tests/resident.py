@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, EVENT_STATE_CHANGED, Platform
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -25,8 +27,11 @@ from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from .actor import Actor, until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import pytest
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
@@ -34,11 +39,13 @@ if TYPE_CHECKING:
 
 type Storage = dict[str, Any]
 
+NEARBY = "127.0.0.7"
 
-def nearby(actor: Actor, host: str) -> Actor:
+
+def nearby(actor: Actor) -> Actor:
     """Return who stands at the door of one more lock of the account, on the local network."""
     simulation = actor.simulation
-    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=host)
+    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
     return Actor(simulation, actor.account, lock)
 
@@ -147,11 +154,14 @@ class Resident:
         if self.entry.state is ConfigEntryState.LOADED:
             assert await self.hass.config_entries.async_unload(self.entry.entry_id)
 
+    async def later(self, seconds: float) -> None:
+        """Let the time come for what is due in some seconds, and have it end."""
+        async_fire_time_changed(self.hass, dt_util.utcnow() + timedelta(seconds=seconds))
+        await self.hass.async_block_till_done()
+
     async def poll(self) -> None:
         """Let the time come for the next poll, and have it end."""
-        then = dt_util.utcnow() + timedelta(seconds=POLL_INTERVAL_CLOUD + 1)
-        async_fire_time_changed(self.hass, then)
-        await self.hass.async_block_till_done()
+        await self.later(POLL_INTERVAL_CLOUD + 1)
 
     async def reached(self) -> None:
         """Wait until all that was pushed before has been taken: a message after it was."""
@@ -181,6 +191,20 @@ class Resident:
         await self.lock.async_save()
 
 
+@asynccontextmanager
+async def at_home(
+    hass: HomeAssistant, actor: Actor, *, local: bool = False, **options: object
+) -> AsyncIterator[Resident]:
+    """Have someone live there, whose Home Assistant runs, until it is taken down."""
+    if local:
+        actor = nearby(actor)
+    data = actor.local_data(NEARBY) if local else actor.account_data()
+    resident = Resident(hass, actor, entry_of(hass, data, **options))
+    await resident.start()
+    yield resident
+    await resident.stop()
+
+
 def stored_key(actor: Actor) -> str:
     """Return by what name the storage keeps the lock."""
     return f"{DOMAIN}.{actor.lock.did}"
@@ -200,3 +224,20 @@ def waiting(storage: Storage, actor: Actor) -> list[tuple[Address, Value]]:
 def name_of(address: Address) -> str:
     """Return what the specification calls a property."""
     return SPEC.properties[address].description
+
+
+async def fix(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, issue: ir.IssueEntry | None
+) -> Any:
+    """Go through the fix of a repair issue as its user; return what the browser is told last."""
+    assert issue
+    assert await async_setup_component(hass, "repairs", {})
+    client = await hass_client()
+    url = "/api/repairs/issues/fix"
+    begun = await client.post(url, json={"handler": DOMAIN, "issue_id": issue.issue_id})
+    explained = await begun.json()
+    assert explained["type"] == "form", explained
+    submitted = await client.post(f"{url}/{explained['flow_id']}", json={})
+    result = await submitted.json()
+    await hass.async_block_till_done()
+    return result

@@ -11,8 +11,7 @@ from homeassistant.helpers.entity import Entity
 from custom_components.xiaomi_smart_lock.const import CONF_ALLOW_UNLOCK, CONF_PENDING_FOR
 
 from .actor import until
-from .conftest import LOCAL_HOST
-from .resident import Resident, Storage, entry_of, let_time_pass, name_of, nearby, waiting
+from .resident import Resident, Storage, at_home, let_time_pass, name_of, waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,21 +42,14 @@ def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
-@pytest.fixture(params=["account", "nearby"])
+@pytest.fixture(params=[False, True], ids=["account", "nearby"])
 async def resident(
     request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[Resident]:
     """Return who lives behind a door whose lock is awake, on each way to it."""
-    if request.param == "nearby":
-        actor = nearby(actor, LOCAL_HOST)
-        data = actor.local_data(LOCAL_HOST)
-    else:
-        data = actor.account_data()
-    entry = entry_of(hass, data, **{CONF_ALLOW_UNLOCK: True, CONF_PENDING_FOR: 1})
-    resident = Resident(hass, actor, entry)
-    await resident.start()
-    yield resident
-    await resident.stop()
+    options = {CONF_ALLOW_UNLOCK: True, CONF_PENDING_FOR: 1}
+    async with at_home(hass, actor, local=request.param, **options) as resident:
+        yield resident
 
 
 async def ask_not_to_be_disturbed(resident: Resident) -> None:

@@ -1,0 +1,417 @@
+"""What outlives sleep, outages and restarts: the lock's state, and which events were there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock import state
+from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAVAILABLE_AFTER
+
+from .actor import until
+from .resident import Resident, Storage, at_home, entry_of, let_time_pass, stored, stored_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from homeassistant.core import HomeAssistant
+
+    from .actor import Actor
+
+LOCK_EVENT: Final = (2, 1020)
+RING: Final = (21, 1)
+RING_AS_WELL: Final = (7, 1006)
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+
+# What is about freshness, and so changes when nothing else does
+OF_FRESHNESS: Final = ("last_contact", "awake")
+
+
+@pytest.fixture
+def internet(actor: Actor) -> Iterator[Callable[[bool], None]]:
+    """Return how to take the whole cloud away, and bring it back."""
+    simulator = actor.simulator
+
+    def switch(on: bool) -> None:
+        simulator.cloud.online = simulator.gate.open = on
+        if not on:
+            actor.simulation.call(simulator.gate.cut)
+
+    yield switch
+    switch(True)
+
+
+@pytest.fixture
+async def resident(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock in an account."""
+    async with at_home(hass, actor) as resident:
+        yield resident
+
+
+@pytest.fixture
+async def neighbour(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, impatient: None
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock on the local network."""
+    async with at_home(hass, actor, local=True) as resident:
+        yield resident
+
+
+@pytest.fixture(params=[False, True], ids=["account", "nearby"])
+async def anyone(
+    request: pytest.FixtureRequest,
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    actor: Actor,
+    impatient: None,
+) -> AsyncIterator[Resident]:
+    """Return who lives behind either door."""
+    async with at_home(hass, actor, local=request.param) as resident:
+        yield resident
+
+
+def shown(resident: Resident) -> dict[str, str]:
+    """Return the states of all entities of the lock that are enabled, but those of freshness."""
+    registry = er.async_get(resident.hass)
+    entities = er.async_entries_for_config_entry(registry, resident.entry.entry_id)
+    states = {one.unique_id: resident.hass.states.get(one.entity_id) for one in entities}
+    return {
+        f"{state.domain} {unique_id.partition('-')[2]}": state.state
+        for unique_id, state in states.items()
+        if state and not unique_id.endswith(OF_FRESHNESS)
+    }
+
+
+def available(resident: Resident) -> set[bool]:
+    """Return whether the entities are available: once for all, where they agree."""
+    return {state != STATE_UNAVAILABLE for state in shown(resident).values()}
+
+
+def last_contact(resident: Resident) -> float:
+    """Return when the lock was last heard of, in Unix seconds."""
+    moment = dt_util.parse_datetime(resident.state("sensor", "last_contact"))
+    assert moment
+    return moment.timestamp()
+
+
+# Asleep is not unavailable
+
+
+async def test_sleep(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is shown as before; freshness is told apart, and polling the cloud is no contact."""
+    resident.actor.do("open_door")
+    await until(lambda: resident.state("binary_sensor", "door") == "on")
+    before = shown(resident)
+    await resident.put_to_sleep()
+    await resident.reached()
+    assert shown(resident) == before | {"sensor wifi_status": "sleep"}
+    heard = last_contact(resident)
+    assert abs(heard - time.time()) < MINUTE
+    let_time_pass(monkeypatch, 20 * HOUR)
+    await resident.poll()
+    assert last_contact(resident) == heard
+    assert available(resident) == {True}
+
+
+async def test_the_first_moment_of_waking(resident: Resident) -> None:
+    """What is pushed together with waking up, or while the lock counts as asleep, is not missed."""
+    rung = resident.events("doorbell")
+    await resident.put_to_sleep()
+    now = int(time.time())
+    resident.actor.push_event(RING, {"value": [now - 2]})
+    await until(lambda: len(rung) == 1)
+    assert resident.state("binary_sensor", "awake") == "off"
+    resident.actor.do("ring")
+    await until(lambda: len(rung) == 2)
+
+
+async def test_sleep_nearby(neighbour: Resident) -> None:
+    """A lock on the local network keeps silent while it sleeps; that is no failure."""
+    before = shown(neighbour)
+    await neighbour.put_to_sleep()
+    assert shown(neighbour) == before
+    assert last_contact(neighbour) <= time.time()
+    neighbour.actor.do("set_battery", 41)
+    await neighbour.wake()
+    assert neighbour.state("sensor", "lithium_battery") == "41"
+
+
+# Restarts
+
+
+async def test_restart_while_asleep(resident: Resident) -> None:
+    """All is there again, what is only ever pushed too."""
+    resident.actor.do("push_settings")
+    resident.actor.do("deadbolt", True)
+    resident.actor.do("ring")
+    await resident.put_to_sleep()
+    await resident.reached()
+    before = shown(resident)
+    heard = last_contact(resident)
+    await resident.stop()
+    await resident.start()
+    assert shown(resident) == before
+    assert resident.state("binary_sensor", "deadbolt") == "on"
+    assert resident.state("binary_sensor", "awake") == "off"
+    assert last_contact(resident) == heard
+
+
+async def test_restart_while_the_cloud_is_down(
+    resident: Resident, internet: Callable[[bool], None]
+) -> None:
+    """What was heard a short while ago is shown; when the cloud is back, so is the lock."""
+    resident.actor.do("fingerprint", 3)
+    await resident.reached()
+    before = shown(resident)
+    await resident.stop()
+    internet(False)
+    await resident.start()
+    assert shown(resident) == before
+    resident.actor.do("set_battery", 41)
+    internet(True)
+    await resident.poll()
+    await until(lambda: resident.state("sensor", "lithium_battery") == "41")
+    await until(lambda: resident.entry.runtime_data.push.connected)
+    assert resident.state("binary_sensor", "awake") == "on"
+
+
+@pytest.mark.parametrize(
+    ("options", "minutes", "expected"),
+    [
+        ({}, 9, ConfigEntryState.LOADED),
+        ({}, 11, ConfigEntryState.SETUP_RETRY),
+        ({CONF_UNAVAILABLE_AFTER: 60}, 59, ConfigEntryState.LOADED),
+        ({CONF_UNAVAILABLE_AFTER: 60}, 61, ConfigEntryState.SETUP_RETRY),
+    ],
+)
+async def test_restart_after_long(
+    resident: Resident,
+    internet: Callable[[bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, int],
+    minutes: int,
+    expected: ConfigEntryState,
+) -> None:
+    """What was heard longer ago than an option says is not shown as if it were so now."""
+    await resident.stop()
+    resident.hass.config_entries.async_update_entry(resident.entry, options=options)
+    internet(False)
+    let_time_pass(monkeypatch, minutes * MINUTE)
+    await resident.hass.config_entries.async_setup(resident.entry.entry_id)
+    assert resident.entry.state is expected
+    await resident.hass.config_entries.async_unload(resident.entry.entry_id)
+
+
+async def test_the_first_start_needs_the_cloud(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, internet: Callable[[bool], None]
+) -> None:
+    """Of a lock that was never heard of, there is nothing to show."""
+    internet(False)
+    entry = entry_of(hass, actor.account_data())
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert stored_key(actor) not in hass_storage
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"), [(23, ConfigEntryState.LOADED), (25, ConfigEntryState.SETUP_RETRY)]
+)
+async def test_restart_nearby_while_asleep(
+    neighbour: Resident, monkeypatch: pytest.MonkeyPatch, hours: int, expected: ConfigEntryState
+) -> None:
+    """A lock that sleeps is there after a restart, with what it said in the last 24 hours."""
+    await neighbour.put_to_sleep()
+    before = shown(neighbour)
+    await neighbour.stop()
+    let_time_pass(monkeypatch, hours * HOUR)
+    await neighbour.hass.config_entries.async_setup(neighbour.entry.entry_id)
+    assert neighbour.entry.state is expected
+    if expected is ConfigEntryState.LOADED:
+        assert shown(neighbour) == before
+        await neighbour.wake()
+    else:
+        await neighbour.hass.config_entries.async_unload(neighbour.entry.entry_id)
+
+
+# Outages
+
+
+async def test_unavailable_and_back(
+    anyone: Resident,
+    internet: Callable[[bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Only after too long without an answer; both are logged once each."""
+    resident = anyone
+    before = shown(resident)
+    patience = 10 * MINUTE if resident.pushes else 24 * HOUR
+    internet(False)
+    resident.actor.do("sleep")
+    caplog.clear()
+    for waited, expected in ((0, True), (patience - 30, True), (patience + 30, False)):
+        let_time_pass(monkeypatch, waited)
+        await resident.poll()
+        await resident.poll()
+        assert available(resident) == {expected}
+    internet(True)
+    resident.actor.do("wake")
+    await resident.poll()
+    await until(lambda: available(resident) == {True})
+    assert shown(resident) == before
+    ours = [
+        record.levelname
+        for record in caplog.records
+        if record.name.startswith("custom_components.xiaomi_smart_lock")
+        and record.levelname != "DEBUG"
+    ]
+    assert ours == ["ERROR", "INFO"]
+
+
+# Events exactly once
+
+
+def operation(operation_id: int, when: float) -> dict[str, list[int]]:
+    """Return the arguments of an unlocking from outside with a finger."""
+    return {"value": [2, 2, 2, operation_id, int(when)]}
+
+
+async def test_again_after_a_restart(resident: Resident) -> None:
+    """What is delivered again is not handled again, with the same connection or the next."""
+    rung, operated = resident.events("doorbell"), resident.events("lock_event")
+    now = int(time.time())
+
+    def deliver() -> None:
+        for kind in (RING_AS_WELL, RING):
+            resident.actor.push_event(kind, {"value": [now]})
+        resident.actor.push_event(LOCK_EVENT, operation(3, now))
+
+    deliver()
+    await until(lambda: rung and operated)
+    await resident.stop()
+    await resident.start()
+    rung.clear()
+    operated.clear()
+    deliver()
+    deliver()
+    await resident.reached()
+    assert (rung, operated) == ([], [])
+    assert resident.state("sensor", "last_operation_id") == "3"
+
+
+async def test_again_after_a_crash(resident: Resident, hass_storage: Storage) -> None:
+    """What was handled is written down soon, so that it is known even if all ends suddenly."""
+    rung = resident.events("doorbell")
+    resident.actor.do("ring")
+    await until(lambda: rung)
+    await resident.later(2)
+    [identity] = stored(hass_storage, resident.actor)["handled"]
+    crashed = hass_storage[stored_key(resident.actor)]
+    await resident.stop()
+    hass_storage[stored_key(resident.actor)] = crashed
+    await resident.start()
+    rung.clear()
+    resident.actor.push_event(RING, {"value": [identity[2]]})
+    await resident.reached()
+    assert rung == []
+
+
+@pytest.mark.parametrize("arrive", [(0, 2), (2, 0)], ids=["in order", "out of order"])
+async def test_two_presses(resident: Resident, arrive: tuple[int, int]) -> None:
+    """Two presses of the bell two seconds apart are two, each told by both services."""
+    rung = resident.events("doorbell")
+    before = int(time.time()) - 10
+    for after in arrive:
+        for kind in (RING_AS_WELL, RING):
+            resident.actor.push_event(kind, {"value": [before + after]})
+    await until(lambda: len(rung) == 2)
+    await resident.reached()
+    assert len(rung) == 2
+
+
+async def test_out_of_order(resident: Resident) -> None:
+    """Each is told of, but the last operation is the one that was last at the door."""
+    operated = resident.events("lock_event")
+    now = time.time()
+    for operation_id, age in ((3, 60), (5, 20), (4, 40)):
+        resident.actor.push_event(LOCK_EVENT, operation(operation_id, now - age))
+    await until(lambda: len(operated) == 3)
+    assert [event["operation_id"] for event in operated] == [3, 5, 4]
+    assert resident.state("sensor", "last_operation_id") == "5"
+
+
+@pytest.mark.parametrize(
+    ("options", "minutes", "late"),
+    [
+        ({}, 4.8, False),
+        ({}, 5.2, True),
+        ({}, 24 * 60, True),
+        ({CONF_LATE_AFTER: 30}, 29.8, False),
+        ({CONF_LATE_AFTER: 30}, 30.2, True),
+    ],
+)
+async def test_late(
+    resident: Resident, options: dict[str, int], minutes: float, late: bool
+) -> None:
+    """What is older than an option says only counts as history: it fires nothing."""
+    await resident.stop()
+    resident.hass.config_entries.async_update_entry(resident.entry, options=options)
+    await resident.start()
+    operated, rung = resident.events("lock_event"), resident.events("doorbell")
+    door = resident.state("sensor", "door_state")
+    then = time.time() - minutes * 60
+    resident.actor.push_event(LOCK_EVENT, operation(3, then))
+    resident.actor.push_event(RING, {"value": [int(then)]})
+    await resident.reached()
+    assert [len(operated), len(rung)] == ([0, 0] if late else [1, 1])
+    assert resident.state("sensor", "last_operation_id") == "3"
+    assert (resident.state("sensor", "door_state") == door) is late
+
+
+async def test_late_ones_in_the_right_order(resident: Resident) -> None:
+    """A late event is the last operation only if none is known that came after it."""
+    now = time.time()
+    for operation_id, age, expected in (
+        (3, 2 * HOUR, "3"),
+        (4, 3 * HOUR, "3"),
+        (5, HOUR, "5"),
+        (6, 0, "6"),
+        (7, HOUR / 2, "6"),
+    ):
+        resident.actor.push_event(LOCK_EVENT, operation(operation_id, now - age))
+        await resident.reached()
+        assert resident.state("sensor", "last_operation_id") == expected
+
+
+async def test_what_is_remembered_is_bounded(
+    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so many events are kept to be known again; the newest are."""
+    assert state.REMEMBERED >= 1000
+    monkeypatch.setattr(state, "REMEMBERED", 5)
+    await resident.stop()
+    await resident.start()
+    operated = resident.events("lock_event")
+    now = time.time() - 60
+    for number in range(12):
+        resident.actor.push_event(LOCK_EVENT, operation(number, now + number))
+    await until(lambda: len(operated) == 12)
+    await resident.stop()
+    assert [one[-1] for one in stored(hass_storage, resident.actor)["handled"]] == [*range(7, 12)]
+    await resident.start()
+    operated.clear()
+    for number in range(7, 12):
+        resident.actor.push_event(LOCK_EVENT, operation(number, now + number))
+    await resident.reached()
+    assert operated == []
