@@ -1,0 +1,354 @@
+"""Tokens, passwords, codes and credentials are found nowhere that others look."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+import struct
+import traceback
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_TOKEN, MATCH_ALL
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import issue_registry as ir
+from miio import miioprotocol
+
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS
+from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state import SECRET
+from simulator import tokens
+from simulator.codes import Code
+from simulator.miio import MiioServer
+
+from .actor import Actor, until
+from .test_config_flow import (
+    add_lock,
+    authorize_url,
+    begin,
+    begin_account,
+    choose,
+    come_back,
+    paste,
+    sign_in,
+    submit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from homeassistant.config_entries import ConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from simulator.lock import Lock
+
+NEARBY: Final = "127.0.0.3"
+WECHAT: Final = (17, 24)
+NOON: Final = 1790000000
+ANOTHER_TOKEN: Final = "badc0ffee0" * 3 + "00"
+
+# Who stands in for the disk and logs what is written, which Home Assistant itself does not; and
+# the access log of the web server, which Home Assistant silences whatever the level of others.
+NOT_HEARD: Final = {"pytest_homeassistant_custom_component.common", "aiohttp.access"}
+
+# Shown by entities, which the user has to enable first
+SHOWN: Final[frozenset[Address]] = frozenset({(22, 11), (22, 12)})
+
+pytestmark = pytest.mark.usefixtures("impatient", "all_enabled", "everything_logged")
+
+
+def mark(address: Address) -> str:
+    """Return the secret that a property has here."""
+    return "password-of-{}-{}".format(*address)
+
+
+def another(address: Address) -> str:
+    """Return the secret that somebody wants it to have."""
+    return f"another-{mark(address)}"
+
+
+def refuse(lock: Lock) -> Callable[..., Code]:
+    """Return how a lock takes no value, asleep or awake."""
+    return lambda *_: Code.WRONG_VALUE if lock.awake else Code.ASLEEP
+
+
+def forms(token: str) -> set[str]:
+    """Return how a token of the local network may be written."""
+    raw = bytes.fromhex(token)
+    return {token, token.upper(), repr(raw)[2:-1], base64.b64encode(raw).decode(), str(list(raw))}
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Have every logger say all that it can."""
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, name)
+
+
+@pytest.fixture
+def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by every code and token that the cloud gives out."""
+    given: list[str] = []
+
+    def give(size: int) -> str:
+        given.append(secrets.token_urlsafe(size))
+        return given[-1]
+
+    monkeypatch.setattr(tokens, "secrets", SimpleNamespace(token_urlsafe=give))
+    return given
+
+
+@pytest.fixture
+def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have devices on the local network answer a hello with their token, as old ones do."""
+
+    def greeting(self: MiioServer) -> bytes:
+        return struct.pack(">HHI4sI16s", 0x2131, 32, 0, self._did, self._stamp, self._token)
+
+    monkeypatch.setattr(MiioServer, "_greeting", greeting)
+
+
+class Witness:
+    """Notes all that Home Assistant says in places where others look."""
+
+    def __init__(self, hass: HomeAssistant, log: pytest.LogCaptureFixture) -> None:
+        """Begin to listen."""
+        self._hass = hass
+        self._log = log
+        self.noted: list[str] = []
+        hass.bus.async_listen(MATCH_ALL, self._note_event)
+
+    @callback
+    def _note_event(self, event: Event[Any]) -> None:
+        self.noted.append(f"event {event.as_dict()}")
+
+    async def fails(self, work: Awaitable[object]) -> None:
+        """Note how something fails."""
+        with pytest.raises(HomeAssistantError) as raised:
+            await work
+        error: BaseException | None = raised.value
+        self.noted.append(f"error {''.join(traceback.format_exception(raised.value))}")
+        while error:
+            self.noted.append(f"error {error!r} {vars(error)}")
+            error = error.__cause__ or error.__context__
+
+    async def look_around(self, entry: ConfigEntry[Any]) -> None:
+        """Note what there is to see now."""
+        hass = self._hass
+        found = await async_get_config_entry_diagnostics(hass, entry)
+        self.noted += [f"diagnostics {json.dumps(found)}"]
+        self.noted += [f"state {state.as_dict()}" for state in hass.states.async_all()]
+        self.noted += [f"issue {issue}" for issue in ir.async_get(hass).issues.values()]
+        devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        self.noted += [f"registered {one}" for one in devices + entities]
+        self.noted += [f"entry {entry!r} {entry.title} {entry.unique_id} {entry.options}"]
+        self.noted += [f"connection {entry.runtime_data!r}"]
+
+    def assert_never_heard(self, those: Iterable[str]) -> None:
+        """Look whether none of those secrets is in anything that was noted or logged."""
+        logged = [
+            f"log {self._log.handler.format(record)} {record.args}"
+            for record in self._log.records
+            if record.threadName != "simulator" and record.name not in NOT_HEARD
+        ]
+        for secret in those:
+            heard = [line for line in self.noted + logged if secret in line]
+            assert not heard, f"{secret} in: {heard[0]}"
+
+
+@pytest.fixture
+def witness(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> Witness:
+    """Return who notes everything."""
+    return Witness(hass, caplog)
+
+
+def push_secrets(actor: Actor, lock: LockCoordinator) -> None:
+    """Have the lock tell secrets, in every place for them and in some that are not."""
+    for address in SECRET - SHOWN:
+        actor.push_property(address, mark(address))
+    for event in SPEC.events.values():
+        piids = [argument.address[1] for argument in event.arguments]
+        actor.push_event(event.address, *({"piid": piid, "value": NOON} for piid in piids))
+        actor.push_event(event.address, *({"piid": piid, "value": mark(WECHAT)} for piid in piids))
+        actor.push_event(event.address, *(mark(WECHAT) for _ in piids))
+        actor.push_event(event.address, mark(WECHAT))
+    actor.push_property((13, 1), mark(WECHAT))
+    actor.push_property((1, 1), mark(WECHAT))
+    actor.push_event((1, 1), mark(WECHAT))
+    topic = f"device/{lock.device.did}/up/properties_changed/17/24"
+    actor.publish(topic, mark(WECHAT).encode())
+    actor.publish(topic, json.dumps({"params": {"value": mark(WECHAT)}}).encode())
+
+
+def enrolment() -> tuple[Any, ...]:
+    """Return the action that adds a way to unlock, and its inputs; one is a door code."""
+    inputs = SPEC.actions[4, 3].inputs
+    return (4, 3), *(mark(prop.address) if prop.address in SECRET else 1 for prop in inputs)
+
+
+async def leave_undelivered(
+    actor: Actor, lock: LockCoordinator, monkeypatch: pytest.MonkeyPatch, witness: Witness
+) -> None:
+    """Set a secret that waits for the lock, which then refuses it; and one that it refuses now."""
+    monkeypatch.setattr(actor.lock, "write", refuse(actor.lock))
+    actor.do("sleep")
+    await until(lambda: lock.data.awake is False)
+    await lock.async_write(WECHAT, another(WECHAT))
+    assert lock.data.pending
+    await witness.look_around(lock.config_entry)
+    actor.do("wake")
+    await until(lambda: lock.data.undelivered)
+    await witness.fails(lock.async_write(WECHAT, another(WECHAT)))
+    await witness.fails(lock.async_write((13, 1), another(WECHAT)))
+
+
+async def set_up_account(
+    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+) -> ConfigEntry[Any]:
+    """Go through the sign-in in a browser."""
+    result = await begin_account(hass, "browser")
+    location = await sign_in(actor, authorize_url(result))
+    result = await come_back(hass, hass_client_no_auth, result, location)
+    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    return result["result"]
+
+
+async def live_through_outages(
+    actor: Actor, entry: ConfigEntry[Any], lock: LockCoordinator, witness: Witness
+) -> None:
+    """Have the cloud fail in all ways, and recover."""
+    cloud = actor.simulator.cloud
+    for status in (403, 500, 502):
+        cloud.refuse_next(status, "prop/get")
+        await lock.async_refresh()
+        cloud.refuse_next(status, "action")
+        await witness.fails(lock.async_act((2, 2)))
+    cloud.online = False
+    try:
+        await lock.async_refresh()
+        await witness.fails(lock.async_act((2, 2)))
+    finally:
+        cloud.online = True
+    actor.simulation.call(cloud.expire_access_tokens)
+    await lock.async_refresh()
+    assert lock.last_update_success
+    actor.simulation.call(actor.simulator.gate.cut)
+    await until(lambda: not entry.runtime_data.push.connected)
+    await until(lambda: entry.runtime_data.push.connected)
+
+
+async def sign_in_again(hass: HomeAssistant, actor: Actor) -> None:
+    """Go through the flow that was started where the sign-in expired, by a detour."""
+    [flow] = hass.config_entries.flow.async_progress()
+    result = await hass.config_entries.flow.async_configure(flow["flow_id"])
+    result = await choose(hass, result, "paste")
+    address = await sign_in(actor, authorize_url(result))
+    result = await paste(hass, result, address.update_query(code="a-code-that-nobody-gave"))
+    assert result["errors"]
+    result = await paste(hass, result, address)
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+
+
+async def test_in_an_account(
+    hass: HomeAssistant,
+    actor: Actor,
+    issued: list[str],
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """From the sign-in through a day, every failure and the way out."""
+    entry = await set_up_account(hass, actor, hass_client_no_auth)
+    lock: LockCoordinator = entry.runtime_data.coordinators[actor.lock.did]
+    await until(lambda: entry.runtime_data.push.connected)
+
+    push_secrets(actor, lock)
+    actor.do("fingerprint", 3)
+    actor.do("ring")
+    await until(lambda: (2, 1020) in lock.data.events and (21, 1) in lock.data.events)
+    assert {address: lock.data.values.get(address) for address in SECRET - SHOWN} == {
+        address: mark(address) for address in SECRET - SHOWN
+    }
+    await witness.look_around(entry)
+    await leave_undelivered(actor, lock, monkeypatch, witness)
+    monkeypatch.setattr(actor.lock, "accepts_service_4", False)
+    await witness.fails(lock.async_act(*enrolment()))
+    await live_through_outages(actor, entry, lock, witness)
+    await witness.look_around(entry)
+
+    actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
+    await witness.fails(lock.async_act((2, 2)))
+    await lock.async_refresh()
+    await hass.async_block_till_done()
+    await witness.look_around(entry)
+    await sign_in_again(hass, actor)
+    assert entry.state is ConfigEntryState.LOADED
+    lock = entry.runtime_data.coordinators[actor.lock.did]
+    await until(lambda: entry.runtime_data.push.connected)
+
+    actor.simulation.call(actor.simulator.remove_lock, actor.lock)
+    await lock.async_refresh()
+    actor.simulator.cloud.refuse_next(429, "action")
+    await witness.fails(lock.async_act((2, 2)))
+    await witness.look_around(entry)
+    given = entry.data[CONF_TOKENS]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+    assert {given["access"], given["refresh"]} < set(issued)
+    assert len(issued) >= 8
+    witness.assert_never_heard([*issued, *map(mark, SECRET - SHOWN), *forms(actor.lock.token)])
+
+
+@pytest.mark.usefixtures("talkative")
+async def test_on_the_local_network(
+    hass: HomeAssistant,
+    actor: Actor,
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the form through reading, writing and every failure; python-miio is quiet."""
+    assert miioprotocol._LOGGER.isEnabledFor(logging.DEBUG)
+    nearby: Lock = add_lock(actor, "Back door", host=NEARBY)
+    wrong = {CONF_HOST: NEARBY, CONF_TOKEN: ANOTHER_TOKEN}
+    result = await submit(hass, await begin(hass, "local"), wrong)
+    assert result["errors"] == {CONF_TOKEN: "wrong_token"}
+    result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
+    entry = result["result"]
+    lock: LockCoordinator = entry.runtime_data.coordinators[nearby.did]
+    door = Actor(actor.simulation, actor.account, nearby)
+
+    await lock.async_write(WECHAT, mark(WECHAT))
+    await lock.async_refresh()
+    assert lock.data.values[WECHAT] == mark(WECHAT)
+    await witness.fails(lock.async_act((2, 1)))
+    await witness.look_around(entry)
+
+    monkeypatch.setattr(nearby, "write", refuse(nearby))
+    await witness.fails(lock.async_write(WECHAT, another(WECHAT)))
+    door.do("sleep")
+    await lock.async_write(WECHAT, another(WECHAT))
+    await witness.fails(lock.async_act((2, 2)))
+    await lock.async_refresh()
+    await witness.look_around(entry)
+    door.do("wake")
+    await lock.async_refresh()
+    await until(lambda: lock.data.undelivered)
+    await witness.look_around(entry)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+    witness.assert_never_heard([mark(WECHAT), *forms(nearby.token), *forms(ANOTHER_TOKEN)])
