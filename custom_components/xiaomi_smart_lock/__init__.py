@@ -10,7 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
-from .issues import async_settle_all, async_settle_passing
+from .issues import async_settle_all, async_settle_lock, async_settle_passing
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -45,7 +45,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 
     entry.async_on_unload(entry.add_update_listener(reload_for_options))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    _forget_other_devices(hass, entry)
+    await _async_forget_other_locks(hass, entry)
     return True
 
 
@@ -65,10 +65,13 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
         await store(hass, did).async_remove()
 
 
-def _forget_other_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Remove the devices of locks that are no longer chosen."""
+async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Forget locks that are no longer chosen: their devices, and what is known and wrong."""
     registry = dr.async_get(hass)
     chosen = {(DOMAIN, did) for did in lock_ids(entry)}
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         if not chosen & device.identifiers:
             registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
+            for _, did in device.identifiers:
+                async_settle_lock(hass, entry, did)
+                await store(hass, did).async_remove()

@@ -238,6 +238,7 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
     push = Push(tls, endpoints, region, uuid, keeper)
     connection = Connection(hass, entry, cloud=cloud, push=push)
     devices = await _async_devices(hass, entry, cloud)
+    gone: list[str] = []
     for did in entry.data[CONF_LOCKS]:
         if device := devices.get(did):
             lock = LockCoordinator(hass, entry, cloud, device)
@@ -249,7 +250,14 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
                 )
         else:
             known = await async_stored_device(hass, did)
-            async_tell(hass, entry, Issue.GONE, did, lock=known.name if known else did)
+            gone.append(known.name if known else did)
+            async_tell(hass, entry, Issue.GONE, did, lock=gone[-1])
+    if not connection.coordinators:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="gone",
+            translation_placeholders={"lock": ", ".join(gone)},
+        )
     push.on_change(connection.async_push_changed)
     entry.async_create_background_task(hass, push.run(), "push")
     await connection.async_start()

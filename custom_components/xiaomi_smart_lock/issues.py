@@ -68,6 +68,13 @@ def async_settle_passing(hass: HomeAssistant, entry: LockConfigEntry, dids: Iter
 
 
 @callback
+def async_settle_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Take all issues of a lock back."""
+    for issue in Issue:
+        async_settle(hass, entry, issue, did)
+
+
+@callback
 def async_settle_all(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Take all issues of an entry back."""
     for domain, issue_id in list(ir.async_get(hass).issues):
