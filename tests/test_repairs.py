@@ -1,0 +1,328 @@
+"""What is wrong is said in words, has a way out, and is no longer said when it is right again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import trustme
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import issue_registry as ir
+
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_ACCEPT_BROKER_NAME,
+    CONF_LOCKS,
+    DOMAIN,
+)
+from custom_components.xiaomi_smart_lock.miot import push
+
+from .actor import until
+from .resident import Resident, Storage, at_home, entry_of, fix, stored_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.lock import Lock
+
+    from .actor import Actor
+
+REVISION_3: Final = "urn:miot-spec-v2:device:lock:0000A038:xiaomi-s1:3"
+HOUR: Final = 3600
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long to connect to push again."""
+    monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
+    monkeypatch.setattr(push, "LAST_DELAY", 0.1)
+
+
+@pytest.fixture
+async def resident(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock in an account."""
+    async with at_home(hass, actor) as resident:
+        yield resident
+
+
+def cut(resident: Resident) -> None:
+    """Drop the connections to the broker."""
+    resident.actor.simulation.call(resident.actor.simulator.gate.cut)
+
+
+async def settled(resident: Resident, issue: str, *, of_lock: bool = False) -> None:
+    """Wait until an issue is gone."""
+    await until(lambda: resident.issue(issue, of_lock=of_lock) is None)
+
+
+async def told(resident: Resident, issue: str, *, of_lock: bool = False) -> ir.IssueEntry:
+    """Wait until an issue is there, and return it."""
+    await until(lambda: resident.issue(issue, of_lock=of_lock))
+    found = resident.issue(issue, of_lock=of_lock)
+    assert found
+    return found
+
+
+async def test_nothing_is_wrong(hass: HomeAssistant, resident: Resident) -> None:
+    """On a good day there is nothing to repair."""
+    resident.actor.do("ring")
+    await resident.poll()
+    await resident.reached()
+    assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
+# Push
+
+
+async def test_push_refused(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that does not even take a token that was renewed for it is named."""
+    gate = resident.actor.simulator.gate
+    with monkeypatch.context() as patch:
+        patch.setattr(gate, "authenticate", lambda *_: False)
+        cut(resident)
+        issue = await told(resident, "push_refused")
+        assert not issue.is_fixable
+    await settled(resident, "push_refused")
+    assert resident.entry.runtime_data.push.connected
+
+
+async def test_an_expired_token_is_no_refusal(resident: Resident) -> None:
+    """One that is renewed in time is not worth a word."""
+    seen: list[object] = []
+    resident.hass.bus.async_listen(
+        ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, lambda event: seen.append(event.data)
+    )
+    resident.actor.simulator.cloud.expire_access_tokens()
+    cut(resident)
+    await until(lambda: not resident.entry.runtime_data.push.connected)
+    await until(lambda: resident.entry.runtime_data.push.connected)
+    assert not [data for data in seen if data["action"] == "create"]  # type: ignore[index]
+
+
+async def test_push_down(resident: Resident) -> None:
+    """An hour without push is worth a word; it is over with the next connection."""
+    gate = resident.actor.simulator.gate
+    gate.open = False
+    try:
+        cut(resident)
+        await until(lambda: not resident.entry.runtime_data.push.connected)
+        await resident.later(HOUR - 60)
+        assert resident.issue("push_down", of_lock=False) is None
+        await resident.later(HOUR + 1)
+        await told(resident, "push_down")
+    finally:
+        gate.open = True
+    await settled(resident, "push_down")
+    await resident.later(HOUR + 1)
+    assert resident.issue("push_down", of_lock=False) is None
+
+
+@pytest.fixture
+def wrong_name(actor: Actor) -> Iterator[None]:
+    """Have the broker show a certificate that is trusted, but of another host."""
+    actor.simulation.call(actor.simulator.name_broker, "push.example")
+    yield
+    actor.simulation.call(actor.simulator.name_broker)
+
+
+@pytest.mark.usefixtures("wrong_name")
+async def test_push_of_another_name(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+) -> None:
+    """It is refused until the user accepts that; then there is push, and nothing to repair."""
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
+    assert await hass.config_entries.async_setup(resident.entry.entry_id)
+    issue = await told(resident, "push_wrong_name")
+    assert not actor.simulator.gate.connections
+    result = await fix(hass, hass_client, issue)
+    assert result["type"] == "create_entry"
+    assert resident.entry.options[CONF_ACCEPT_BROKER_NAME] is True
+    await until(lambda: resident.entry.runtime_data.push.connected)
+    assert resident.issue("push_wrong_name", of_lock=False) is None
+    rung = resident.events("doorbell")
+    actor.do("ring")
+    await until(lambda: rung)
+    await resident.stop()
+
+
+@pytest.mark.usefixtures("wrong_name")
+async def test_the_right_name_again(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """There is nothing to accept any more once the broker shows its own name."""
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
+    assert await hass.config_entries.async_setup(resident.entry.entry_id)
+    await told(resident, "push_wrong_name")
+    actor.simulation.call(actor.simulator.name_broker)
+    await settled(resident, "push_wrong_name")
+    await until(lambda: resident.entry.runtime_data.push.connected)
+    await resident.stop()
+
+
+@pytest.mark.parametrize("accept", [False, True])
+@pytest.mark.parametrize("named", ["127.0.0.1", "push.example"])
+async def test_push_of_a_stranger(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    actor: Actor,
+    caplog: pytest.LogCaptureFixture,
+    accept: bool,
+    named: str,
+) -> None:
+    """A certificate that nobody trusts is never accepted, whatever it names."""
+    simulator = actor.simulator
+    stranger = trustme.CA().issue_cert(named)
+    actor.simulation.call(stranger.configure_cert, simulator._gate_tls)
+    tried = caplog.text.count("CERTIFICATE_VERIFY_FAILED")
+    resident = Resident(
+        hass, actor, entry_of(hass, actor.account_data(), **{CONF_ACCEPT_BROKER_NAME: accept})
+    )
+    try:
+        assert await hass.config_entries.async_setup(resident.entry.entry_id)
+        await until(lambda: caplog.text.count("CERTIFICATE_VERIFY_FAILED") > tried + 2)
+        assert not simulator.gate.connections
+        assert resident.issue("push_wrong_name", of_lock=False) is None
+        assert not resident.entry.runtime_data.push.connected
+    finally:
+        actor.simulation.call(simulator.name_broker)
+    await until(lambda: resident.entry.runtime_data.push.connected)
+    await resident.stop()
+
+
+# Locks that are gone
+
+
+def leave(actor: Actor, lock: Lock) -> None:
+    """Take a lock out of the account, as its owner does in the app."""
+    account = actor.account
+    account.places = [place for place in account.places if place.lock is not lock]
+
+
+async def test_lock_gone_and_back(resident: Resident) -> None:
+    """It is unavailable and named while it is gone, and neither when it is back."""
+    places = resident.actor.account.places
+    leave(resident.actor, resident.actor.lock)
+    await resident.poll()
+    issue = await told(resident, "lock_gone", of_lock=True)
+    assert issue.translation_placeholders == {"lock": "Front door"}
+    assert resident.state("sensor", "door_state") == STATE_UNAVAILABLE
+    resident.actor.account.places = places
+    await resident.poll()
+    assert resident.issue("lock_gone") is None
+    assert resident.state("sensor", "door_state") != STATE_UNAVAILABLE
+
+
+async def test_gone_and_back_over_a_restart(resident: Resident) -> None:
+    """It is named as it was known when Home Assistant starts without it."""
+    places = resident.actor.account.places
+    await resident.stop()
+    leave(resident.actor, resident.actor.lock)
+    await resident.hass.config_entries.async_setup(resident.entry.entry_id)
+    assert resident.entry.state is ConfigEntryState.SETUP_RETRY
+    issue = await told(resident, "lock_gone", of_lock=True)
+    assert issue.translation_placeholders == {"lock": "Front door"}
+    resident.actor.account.places = places
+    await resident.later(60)
+    await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
+    assert resident.issue("lock_gone") is None
+
+
+async def test_taking_one_of_two_out(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+) -> None:
+    """The fix takes the lock out of Home Assistant; the other one stays."""
+    gone = actor.lock
+    other: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data(gone, other)))
+    await resident.start()
+    await resident.lock.async_save()
+    leave(actor, gone)
+    await resident.poll()
+    result = await fix(hass, hass_client, await told(resident, "lock_gone", of_lock=True))
+    assert result["type"] == "create_entry"
+    assert resident.entry.data[CONF_LOCKS] == [other.did]
+    assert resident.entry.state is ConfigEntryState.LOADED
+    registry = dr.async_get(hass)
+    [device] = dr.async_entries_for_config_entry(registry, resident.entry.entry_id)
+    assert device.identifiers == {(DOMAIN, other.did)}
+    assert resident.issue("lock_gone") is None
+    assert stored_key(actor) not in hass_storage
+    await resident.stop()
+
+
+async def test_taking_the_last_one_out(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    hass_client: ClientSessionGenerator,
+    resident: Resident,
+) -> None:
+    """With its last lock the entry goes, with all that was known and wrong of it."""
+    leave(resident.actor, resident.actor.lock)
+    await resident.poll()
+    result = await fix(hass, hass_client, await told(resident, "lock_gone", of_lock=True))
+    assert result["type"] == "create_entry"
+    assert hass.config_entries.async_entries(DOMAIN) == []
+    assert stored_key(resident.actor) not in hass_storage
+    assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
+# Specifications
+
+
+async def test_a_newer_specification(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """What the firmware has and we do not know is listed."""
+    actor.lock.urn = REVISION_3
+    async with at_home(hass, actor) as resident:
+        issue = await told(resident, "specification_newer", of_lock=True)
+        assert issue.translation_placeholders == {
+            "lock": "Front door",
+            "items": "- 17.4 Someone passed by",
+        }
+        assert issue.severity is ir.IssueSeverity.WARNING
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+async def test_nothing_new(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, revision: int
+) -> None:
+    """A newer revision without anything new, as the same one, is not worth a word."""
+    actor.lock.urn = REVISION_3[:-1] + str(revision)
+    requests = actor.simulator.cloud.requests
+    before = len(requests)
+    async with at_home(hass, actor) as resident:
+        asked = [path for path, _ in requests[before:]].count("/miot-spec-v2/instance")
+        assert asked == revision - 1
+        assert resident.issue("specification_newer") is None
+
+
+async def test_a_specification_that_nobody_publishes(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """Where it cannot be fetched, all works all the same."""
+    actor.lock.urn = REVISION_3
+    actor.simulator.cloud.refuse_next(404, "/miot-spec-v2/instance")
+    async with at_home(hass, actor) as resident:
+        assert resident.entry.state is ConfigEntryState.LOADED
+        assert resident.issue("specification_newer") is None
+
+
+async def test_issues_go_with_the_entry(hass: HomeAssistant, resident: Resident) -> None:
+    """Nothing is left to repair of an entry that was removed."""
+    resident.actor.push_event((2, 1020), {"value": [2, 2, 2, 4, 0]})
+    await told(resident, "clock_off", of_lock=True)
+    await hass.config_entries.async_remove(resident.entry.entry_id)
+    assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
