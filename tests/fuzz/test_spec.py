@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Event, Property
 
-from .strategies import events, json_values, properties, reported, values_of
+from .strategies import HUGE, events, json_values, properties, reported, values_of
 
 TYPES = {"bool": bool, "string": str, "float": float}
 
@@ -45,9 +46,9 @@ def test_pair(data: tuple[Event, Any]) -> None:
     assert set(given_arguments) <= set(event.arguments)
 
 
-@pytest.mark.parametrize("prop", SPEC.properties.values(), ids=str)
-@pytest.mark.parametrize("raw", [None, [], {}, float("nan"), float("inf"), 10**400])
-def test_never_valid(prop: Property, raw: Any) -> None:
+@pytest.mark.parametrize("raw", [None, [], {}, math.nan, math.inf, HUGE])
+def test_never_valid(raw: Any) -> None:
     """No property of this lock takes any of these."""
-    with pytest.raises(InvalidValueError):
-        prop.validate(raw)
+    for prop in SPEC.properties.values():
+        with pytest.raises(InvalidValueError):
+            prop.validate(raw)
