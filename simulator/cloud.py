@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from . import instances, listing
+from . import faults, instances, listing
 from .codes import Code
 from .oauth import SignIn
 from .tokens import CLIENT_ID, GrantRefusedError, Tokens
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from .account import Account
+    from .faults import Fault, Handler
     from .lock import Lock
 
 GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
@@ -43,8 +44,8 @@ class InvalidRequestError(Exception):
 
 
 @dataclass(slots=True)
-class _Refusal:
-    status: int
+class _Disturbance:
+    fault: Fault
     path_part: str
     times: int
 
@@ -62,7 +63,7 @@ class Cloud:
         self.accounts: dict[str, Account] = {}
         self.locks: dict[str, Lock] = {}
         self.tokens = Tokens()
-        self._refusals: list[_Refusal] = []
+        self._disturbances: list[_Disturbance] = []
         self._tls = tls
         app = web.Application(middlewares=[self._guard])
         app.add_routes(SignIn(self.accounts, self.tokens).routes)
@@ -106,7 +107,17 @@ class Cloud:
 
     def refuse_next(self, status: int, path_part: str = "", times: int = 1) -> None:
         """Answer the next requests, to paths with this part, with an HTTP status."""
-        self._refusals.append(_Refusal(status, path_part, times))
+        self.disturb_next(faults.status(status), path_part, times)
+
+    def disturb_next(self, fault: Fault, path_part: str = "", times: int = 1) -> None:
+        """Have a fault in the answers to the next requests, to paths with this part."""
+        self._disturbances.append(_Disturbance(fault, path_part, times))
+
+    def calm(self) -> int:
+        """Forget the faults that are still to come; return how many there were."""
+        left = sum(disturbance.times for disturbance in self._disturbances)
+        self._disturbances.clear()
+        return left
 
     def authenticate(self, client_id: str, username: str, password: str) -> bool:
         """Tell whether the broker lets a client in: its id, the client's and an access token."""
@@ -114,19 +125,15 @@ class Cloud:
         return username == str(CLIENT_ID) and grant is not None and grant.device_id == client_id
 
     @web.middleware
-    async def _guard(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    ) -> web.StreamResponse:
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not self.online and request.transport:
             request.transport.abort()
             return web.Response()
         self.requests.append((request.path, await _body(request)))
-        for refusal in self._refusals:
-            if refusal.times and refusal.path_part in request.path:
-                refusal.times -= 1
-                return web.Response(status=refusal.status)
+        for disturbance in self._disturbances:
+            if disturbance.times and disturbance.path_part in request.path:
+                disturbance.times -= 1
+                return await disturbance.fault(request, handler)
         return await handler(request)
 
     async def _get_token(self, request: web.Request) -> web.Response:

@@ -251,7 +251,10 @@ class _Client(_Side):
         try:
             if (body := _body(self._received)) is None or len(self._received) < body[1]:
                 return
-            self._check(credentials(self._received[: body[1]]))
+            who = credentials(self._received[: body[1]])
+            if self._gate.silent:
+                return
+            self._check(who)
         except RefusedError as refused:
             self._refuse(refused.reason)
         else:
@@ -260,9 +263,7 @@ class _Client(_Side):
     def _check(self, who: Credentials) -> None:
         if not self._gate.authenticate(who.client_id, who.user, who.password):
             given = who.user or who.password
-            raise RefusedError(
-                Reason.BAD_USER_NAME_OR_PASSWORD if given else Reason.NOT_AUTHORIZED
-            )
+            raise RefusedError(Reason.BAD_USER_NAME_OR_PASSWORD if given else Reason.NOT_AUTHORIZED)
         self.id = who.client_id
 
     def _refuse(self, reason: Reason) -> None:
@@ -317,6 +318,8 @@ class Gate:
         self.port = port
         self.open = True
         """Whether new connections are let in, or closed at once."""
+        self.silent = False
+        """Whether those who want to connect get no answer."""
         self.delay = 0.0
         """How long what the broker sends is held back, in seconds."""
         self.repeat = 0

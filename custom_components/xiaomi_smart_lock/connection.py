@@ -111,6 +111,7 @@ class Connection:
     cloud: CloudClient | None = None
     push: Push | None = None
     _cancel_poll: CALLBACK_TYPE | None = None
+    _polling: asyncio.Task[None] | None = None
     _cancel_push_down: CALLBACK_TYPE | None = None
     _started: bool = False
     _missed: bool = False
@@ -131,6 +132,8 @@ class Connection:
     def async_stop(self) -> None:
         """Stop reading."""
         self._started = False
+        if self._polling:
+            self._polling.cancel()
         for cancel in (self._cancel_poll, self._cancel_push_down):
             if cancel:
                 cancel()
@@ -165,7 +168,7 @@ class Connection:
             self._cancel_poll()
             self._cancel_poll = None
         if self._started:
-            job = HassJob(self._async_poll, "poll the locks", cancel_on_shutdown=True)
+            job = HassJob(self._poll, "poll the locks", cancel_on_shutdown=True)
             wait = 0 if self._missed else self._interval
             self._cancel_poll = async_call_later(self.hass, wait, job)
 
@@ -178,8 +181,12 @@ class Connection:
             return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD))
         return int(options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH))
 
-    async def _async_poll(self, _now: datetime) -> None:
+    @callback
+    def _poll(self, _now: datetime) -> None:
         self._cancel_poll = None
+        self._polling = self.entry.async_create_task(self.hass, self._async_poll())
+
+    async def _async_poll(self) -> None:
         told_of_sleep = self.push is not None and self.push.connected and not self._missed
         self._missed = False
         try:
@@ -235,6 +242,7 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
     any_name = entry.options.get(CONF_ACCEPT_BROKER_NAME, False)
     endpoints, tls = await async_endpoints(hass, any_name=any_name)
     cloud = await async_cloud(hass, region, keeper)
+    entry.async_on_unload(cloud.close)
     push = Push(tls, endpoints, region, uuid, keeper)
     connection = Connection(hass, entry, cloud=cloud, push=push)
     devices = await _async_devices(hass, entry, cloud)

@@ -96,6 +96,12 @@ class CloudClient(Client):
         self._gathered: dict[_Wanted, None] = {}
         self._left_alone_until = 0.0
         self._reading: asyncio.Task[dict[_Wanted, Reading]] | None = None
+        self._readings: set[asyncio.Task[dict[_Wanted, Reading]]] = set()
+
+    def close(self) -> None:
+        """Wait no longer for what is being read."""
+        for reading in self._readings:
+            reading.cancel()
 
     async def account(self) -> Account:
         """Return whose account this is and in which rooms its devices are."""
@@ -151,6 +157,8 @@ class CloudClient(Client):
                 dids=[],
                 **page,
             )
+            if not isinstance(result.get("list"), list):
+                raise CannotConnectError("the answer has no list")
             found += filter(None, map(Device.from_list, _list(result, "list")))
             following = {"start_did": result.get("next_start_did")}
             if not (result.get("has_more") and following["start_did"]) or following == page:
@@ -165,10 +173,15 @@ class CloudClient(Client):
         self._gathered.update(dict.fromkeys((did, *address) for address in addresses))
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_gathered())
+            self._readings.add(self._reading)
+            self._reading.add_done_callback(self._readings.discard)
         readings = await asyncio.shield(self._reading)
-        return {
+        found = {
             address: readings[did, *address] for address in addresses if (did, *address) in readings
         }
+        if not found:
+            raise CannotConnectError("the answer says nothing of what was read")
+        return found
 
     async def _read_gathered(self) -> dict[_Wanted, Reading]:
         await asyncio.sleep(GATHERING_TIME)

@@ -12,6 +12,7 @@ import random
 import socket
 import ssl
 import time
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from .errors import MiotError
 from .oauth import CLIENT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
@@ -50,6 +51,7 @@ TOPICS: Final = (
     "device/{did}/state/#",
 )
 KEEP_ALIVE: Final = 60
+ANSWER_TIMEOUT: Final = 10.0  # seconds
 FIRST_DELAY: Final = 1.0  # seconds; doubles with each failure
 LAST_DELAY: Final = 300.0
 STABLE_AFTER: Final = 60.0  # a connection that lasted this long was a good one
@@ -77,6 +79,23 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
     return None
+
+
+@asynccontextmanager
+async def _connected(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
+    """Connect a client, and close its connection however that ends.
+
+    aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a thread,
+    which nothing can end early: so that is waited for.
+    """
+    connecting = asyncio.ensure_future(client.__aenter__())
+    try:
+        yield await asyncio.shield(connecting)
+    finally:
+        with suppress(aiomqtt.MqttError):
+            await connecting
+            await client.__aexit__(None, None, None)
+        client._client.disconnect()  # noqa: SLF001
 
 
 class Push:
@@ -128,7 +147,7 @@ class Push:
 
     async def _connect_and_listen(self) -> None:
         self._token = await self._tokens.access_token(self._refused)
-        async with aiomqtt.Client(
+        client = aiomqtt.Client(
             self._host,
             self._port,
             identifier=self._identifier,
@@ -140,7 +159,9 @@ class Push:
             tls_context=self._tls,
             socket_options=_NO_DELAY,
             logger=_LOGGER,
-        ) as client:
+            timeout=ANSWER_TIMEOUT,
+        )
+        async with _connected(client):
             self._refused = None
             await client.subscribe(
                 [
