@@ -29,7 +29,7 @@ def status(code: int, **headers: str) -> Fault:
 
 async def silence(request: web.Request, _handler: Handler) -> web.StreamResponse:
     """Say nothing until the client goes."""
-    while (transport := request.transport) and not transport.is_closing():
+    while (transport := request.transport) and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return web.Response()
 
