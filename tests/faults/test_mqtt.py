@@ -1,4 +1,4 @@
-"""The cloud's push fails or says strange things: each event is handled once, and only what is so."""
+"""The cloud's push fails or says strange things: each event counts once, and only what is so."""
 
 from __future__ import annotations
 
