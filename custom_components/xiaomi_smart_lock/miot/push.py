@@ -43,6 +43,9 @@ class PushProblem(StrEnum):
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _NAME_MISMATCHES: Final = (62, 64)
 
+# MQTT 5.0, 3.2.2.2: bad user name or password, not authorised. Others do not blame the token.
+_REFUSALS: Final = (0x86, 0x87)
+
 _LOGGER = logging.getLogger(__name__)
 
 TOPICS: Final = (
@@ -69,12 +72,12 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
         case (
             ["device", did, "up", "properties_changed", *_],
             {"params": {"value": value, **params}},
-        ) if address := address_of(params, "piid"):
+        ) if (address := address_of(params, "piid")) and params.get("did", did) == did:
             return did, PropertyChanged(address, value)
         case (
             ["device", did, "up", "event_occured", *_],
             {"params": {**params}},
-        ) if address := address_of(params, "eiid"):
+        ) if (address := address_of(params, "eiid")) and params.get("did", did) == did:
             return did, EventOccurred(address, params.get("arguments", []))
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
@@ -189,7 +192,7 @@ class Push:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return PushProblem.WRONG_NAME if cause.verify_code in _NAME_MISMATCHES else None
         refused, self._refused = self._refused, None
-        if isinstance(error, MqttConnectError):
+        if isinstance(error, MqttConnectError) and error.rc in _REFUSALS:
             self._refused = self._token
             return PushProblem.REFUSED if refused else None
         return None
