@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
@@ -72,7 +73,11 @@ class LockText(LockEntity, TextEntity):
         if self.known is None:
             return None
         text = str(self.known)
-        return MASK if text and self.mode is TextMode.PASSWORD else text[:MAX_LENGTH_STATE_STATE]
+        if text and self.mode is TextMode.PASSWORD:
+            return MASK
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            return None  # Home Assistant refuses to show it
+        return text[:MAX_LENGTH_STATE_STATE]
 
     @override
     async def async_set_value(self, value: str) -> None:
