@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, Platform
+from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
@@ -38,6 +38,7 @@ GET: Final = "/app/v2/miotspec/prop/get"
 SET: Final = "/app/v2/miotspec/prop/set"
 ACTION: Final = "/app/v2/miotspec/action"
 GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"
+NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
 
 
 def _connections(*ports: int) -> list[str]:
@@ -125,16 +126,21 @@ class Home:
         assert not [key for key, state in shown.items() if state == STATE_UNAVAILABLE]
 
     def follow(self, key: str) -> list[dict[str, object]]:
-        """Return a list that grows by the attributes of each event that an entity fires."""
+        """Return a list that grows by the attributes of each event that an entity fires.
+
+        What it shows again after it was unavailable was fired before.
+        """
         fired: list[dict[str, object]] = []
+        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+        seen = [self.hass.states.get(entity_id)]
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
-            old, new = event.data["old_state"], event.data["new_state"]
-            if old and new and old.state != new.state:
+            new = event.data["new_state"]
+            if new and new.state not in NO_STATE and new not in seen:
+                seen.append(new)
                 fired.append(dict(new.attributes))
 
-        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
         async_track_state_change_event(self.hass, entity_id, changed)
         return fired
 
