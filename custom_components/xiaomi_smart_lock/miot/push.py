@@ -72,12 +72,12 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
         case (
             ["device", did, "up", "properties_changed", *_],
             {"params": {"value": value, **params}},
-        ) if (address := address_of(params, "piid")) and params.get("did", did) == did:
+        ) if (address := address_of(params, "piid")) and str(params.get("did", did)) == did:
             return did, PropertyChanged(address, value)
         case (
             ["device", did, "up", "event_occured", *_],
             {"params": {**params}},
-        ) if (address := address_of(params, "eiid")) and params.get("did", did) == did:
+        ) if (address := address_of(params, "eiid")) and str(params.get("did", did)) == did:
             return did, EventOccurred(address, params.get("arguments", []))
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
