@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from socket import IPPROTO_TCP, TCP_QUICKACK
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, cast
 
 if TYPE_CHECKING:
     import ssl
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT: Final = 1
 PUBLISH: Final = 3
+PUBREL: Final = 6
 VERSION: Final = 5
 
 _WILL: Final = 0x04
@@ -26,6 +27,7 @@ _PASSWORD: Final = 0x40
 _USER: Final = 0x80
 _RETAIN: Final = 0x01
 _QOS: Final = 0x06
+_QOS_2: Final = 0x04
 
 
 class Reason(IntEnum):
@@ -60,7 +62,7 @@ class _Reader:
         self.data = data
         self.position = position
 
-    def bytes(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
         taken = bytes(self.data[self.position : self.position + count])
         if len(taken) < count:
             raise RefusedError(Reason.MALFORMED_PACKET)
@@ -68,7 +70,7 @@ class _Reader:
         return taken
 
     def integer(self, size: int) -> int:
-        return int.from_bytes(self.bytes(size))
+        return int.from_bytes(self.take(size))
 
     def variable(self) -> int:
         value = 0
@@ -80,7 +82,7 @@ class _Reader:
         raise RefusedError(Reason.MALFORMED_PACKET)
 
     def binary(self) -> bytes:
-        return self.bytes(self.integer(2))
+        return self.take(self.integer(2))
 
     def text(self) -> str:
         try:
@@ -90,7 +92,7 @@ class _Reader:
 
     def properties(self) -> None:
         """Pass over them."""
-        self.bytes(self.variable())
+        self.take(self.variable())
 
 
 def _variable(value: int) -> bytes:
@@ -144,37 +146,50 @@ def credentials(packet: bytes | bytearray) -> Credentials:
     return Credentials(client_id, user, password)
 
 
-def _copy(packet: bytes, body: int) -> bytes:
-    """Return a PUBLISH (3.3) as one of QoS 0, which needs neither identifier nor answer."""
+def _copy(packet: bytes, body: int) -> tuple[bytes, bytes]:
+    """Return a PUBLISH (3.3) as one of QoS 0, which needs no answer, and the identifier it had."""
     reader = _Reader(packet, body)
-    topic = reader.integer(2).to_bytes(2) + reader.bytes(int.from_bytes(packet[body : body + 2]))
-    if packet[0] & _QOS:
-        reader.integer(2)
+    reader.binary()  # topic
+    topic = packet[body : reader.position]
+    identifier = reader.take(2) if packet[0] & _QOS else b""
     rest = topic + packet[reader.position :]
-    return bytes((PUBLISH << 4 | packet[0] & _RETAIN,)) + _variable(len(rest)) + rest
+    header = bytes((PUBLISH << 4 | packet[0] & _RETAIN,)) + _variable(len(rest))
+    return header + rest, identifier
 
 
 class _Repeater:
-    """Follows the packets of a stream, so that copies can be put in between at any time."""
+    """Follows the packets of a stream, so that copies can be put in between at any time.
+
+    A copy follows what delivers the message: PUBLISH, or with QoS 2 PUBREL.
+    """
 
     def __init__(self) -> None:
         self._packet = bytearray()
+        self._unreleased: dict[bytes, bytes] = {}
 
     def feed(self, data: bytes, times: int) -> bytes:
-        """Return the bytes with every PUBLISH that ends in them repeated a number of times."""
+        """Return the bytes with every message that they deliver repeated a number of times."""
         passed = len(self._packet)
         self._packet += data
-        out = [data] if not times else []
+        out = []
         while (body := _body(self._packet)) and body[1] <= len(self._packet):
-            if times:
-                out.append(bytes(self._packet[passed : body[1]]))
-                if self._packet[0] >> 4 == PUBLISH:
-                    out.append(_copy(bytes(self._packet[: body[1]]), body[0]) * times)
+            packet = bytes(self._packet[: body[1]])
             del self._packet[: body[1]]
+            out += [packet[passed:], self._copies(packet, body[0], times)]
             passed = 0
-        if times:
-            out.append(bytes(self._packet[passed:]))
-        return b"".join(out)
+        return b"".join((*out, self._packet[passed:]))
+
+    def _copies(self, packet: bytes, body: int, times: int) -> bytes:
+        kind = packet[0] >> 4
+        if kind == PUBREL:
+            return self._unreleased.pop(packet[body : body + 2], b"")
+        if kind != PUBLISH or not times:
+            return b""
+        copy, identifier = _copy(packet, body)
+        if packet[0] & _QOS != _QOS_2:
+            return copy * times
+        self._unreleased[identifier] = copy * times
+        return b""
 
 
 class _Side(asyncio.Protocol):
@@ -187,8 +202,7 @@ class _Side(asyncio.Protocol):
     other: _Side | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self.other:
@@ -260,9 +274,7 @@ class _Client(_Side):
     def _check(self, who: Credentials) -> None:
         if not self._gate.authenticate(who.client_id, who.user, who.password):
             given = who.user or who.password
-            raise RefusedError(
-                Reason.BAD_USER_NAME_OR_PASSWORD if given else Reason.NOT_AUTHORIZED
-            )
+            raise RefusedError(Reason.BAD_USER_NAME_OR_PASSWORD if given else Reason.NOT_AUTHORIZED)
         self.id = who.client_id
 
     def _refuse(self, reason: Reason) -> None:
