@@ -213,7 +213,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Take a value if the specification allows it."""
         try:
             value = SPEC.properties[address].validate(raw)
-        except (KeyError, InvalidValueError) as error:
+        except KeyError:
+            self._reject(address, "no such property")
+        except InvalidValueError as error:
             self._reject(address, error)
         else:
             self.data.set(address, value)
@@ -222,7 +224,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Take an event once, and hand it over to who listens."""
         event = SPEC.events.get(address)
         if event is None:
-            self._reject(address, KeyError(address))
+            self._reject(address, "no such event")
             return
         arguments: dict[int, Value] = {}
         try:
@@ -239,11 +241,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             for listener in self._event_listeners.get(occurrence.kind, ()):
                 listener(occurrence)
 
-    def _reject(self, address: Address, error: Exception) -> None:
+    def _reject(self, address: Address, reason: object) -> None:
         """Count what the specification does not allow, and log the first of its kind."""
         name = "{}.{}".format(*address)
         if name not in self.data.rejected:
-            _LOGGER.warning("%s sent what its specification does not have: %s", self.name, error)
+            _LOGGER.warning(
+                "%s sent %s, which its specification does not have: %s", self.name, name, reason
+            )
         self.data.rejected[name] += 1
 
 
