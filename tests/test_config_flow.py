@@ -136,9 +136,7 @@ async def come_back(
     return await submit(hass, result)
 
 
-async def paste(
-    hass: HomeAssistant, result: ConfigFlowResult, address: object
-) -> ConfigFlowResult:
+async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) -> ConfigFlowResult:
     """Paste the address that the browser ended on."""
     return await submit(hass, result, {"address": str(address)})
 
@@ -363,9 +361,7 @@ async def test_code_waits_for_the_cloud(hass: HomeAssistant, actor: Actor) -> No
 
 
 @pytest.mark.parametrize("path", ["gethome", "device_list_page", "profile"])
-async def test_cloud_fails_after_the_sign_in(
-    hass: HomeAssistant, actor: Actor, path: str
-) -> None:
+async def test_cloud_fails_after_the_sign_in(hass: HomeAssistant, actor: Actor, path: str) -> None:
     """The flow ends and says why."""
     actor.simulator.cloud.refuse_next(500, path)
     result = await signed_in(hass, actor)
@@ -572,9 +568,7 @@ async def sign_in_again(
     return await paste(hass, result, await sign_in(actor, authorize_url(result), user))
 
 
-async def test_reauthentication(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
-) -> None:
+async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
     """The new tokens are taken, all else stays."""
     before = dict(loaded.data)
     actor.simulator.cloud.revoke(actor.account)
@@ -615,9 +609,7 @@ async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, begi
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_another_local_lock_instead(
-    hass: HomeAssistant, actor: Actor, nearby: Lock
-) -> None:
+async def test_another_local_lock_instead(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
     """An entry stays with its lock."""
     entry = local_entry(hass, actor.lock)
     result = await entry.start_reconfigure_flow(hass)

@@ -32,11 +32,12 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_UUID,
     DOMAIN,
 )
+from custom_components.xiaomi_smart_lock.miot import push
 
 from .actor import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from homeassistant.core import HomeAssistant
 
@@ -104,16 +105,9 @@ def outage(actor: Actor) -> Iterator[None]:
 
 
 @pytest.fixture
-async def without_push(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
-) -> AsyncIterator[None]:
-    """Have the broker be gone until the test ends."""
-    await settle(hass, actor)
-    actor.simulator.gate.open = False
-    actor.simulation.call(actor.simulator.gate.cut)
-    await until(lambda: not loaded.runtime_data.push.connected)
-    yield
-    actor.simulator.gate.open = True
+def no_reconnection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have push stay away for the rest of the test once it is lost."""
+    monkeypatch.setattr(push, "FIRST_DELAY", 24 * 3600)
 
 
 def connections(actor: Actor, entry: MockConfigEntry) -> int:
@@ -143,6 +137,22 @@ async def unlock(hass: HomeAssistant, actor: Actor) -> None:
     """Unlock the door."""
     target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
     await hass.services.async_call("lock", "unlock", target, blocking=True)
+
+
+async def settle(hass: HomeAssistant, actor: Actor) -> Requests:
+    """Wait for the reading that follows the connection to push; return what comes after it."""
+    await later(hass, 1)
+    await hass.async_block_till_done(wait_background_tasks=False)
+    return Requests(actor)
+
+
+async def lose_push(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> Requests:
+    """Cut the connection to the broker; return the requests that follow."""
+    await until(lambda: entry.runtime_data.push.connected)
+    await settle(hass, actor)
+    actor.simulation.call(actor.simulator.gate.cut)
+    await until(lambda: not entry.runtime_data.push.connected)
+    return Requests(actor)
 
 
 def signs_in_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
@@ -259,9 +269,7 @@ async def test_local_lock_is_asleep(
     assert local.state is ConfigEntryState.LOADED
 
 
-async def test_local_lock_has_another_token(
-    hass: HomeAssistant, local: MockConfigEntry
-) -> None:
+async def test_local_lock_has_another_token(hass: HomeAssistant, local: MockConfigEntry) -> None:
     """The user is asked for it."""
     hass.config_entries.async_update_entry(local, data={**local.data, CONF_TOKEN: "f" * 32})
     await set_up(hass, local)
@@ -275,8 +283,8 @@ async def test_local_lock_has_another_token(
 async def test_expired_token(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
     """It is renewed, the call is repeated once, and the new token is kept without a reload."""
     before, running = loaded.data[CONF_TOKENS], loaded.runtime_data
+    requests = await settle(hass, actor)
     actor.simulator.cloud.expire_access_tokens()
-    requests = Requests(actor)
     await press(hass, actor, "record_video")
     assert requests.paths == [ACTION, GET_TOKEN, ACTION]
     assert len(actor.lock.recordings) == 1
@@ -317,21 +325,13 @@ async def test_signed_out_is_noticed_by_polling(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """The user is asked to sign in again."""
-    await until(lambda: not loaded.runtime_data._missed)
-    await hass.async_block_till_done()
+    await settle(hass, actor)
     actor.simulator.cloud.revoke(actor.account)
     await later(hass, 301)
     await until(lambda: signs_in_again(hass, loaded))
 
 
 # Polling
-
-
-async def settle(hass: HomeAssistant, actor: Actor) -> Requests:
-    """Wait for the reading that follows the connection to push; return what comes after it."""
-    await later(hass, 1)
-    await hass.async_block_till_done(wait_background_tasks=False)
-    return Requests(actor)
 
 
 async def test_polling_with_push(
@@ -345,9 +345,12 @@ async def test_polling_with_push(
     assert requests.paths == [READ]
 
 
-@pytest.mark.usefixtures("without_push")
-async def test_polling_without_push(hass: HomeAssistant, actor: Actor, requests: Requests) -> None:
+@pytest.mark.usefixtures("no_reconnection")
+async def test_polling_without_push(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
     """Every minute; the device list tells whether the lock is asleep."""
+    requests = await lose_push(hass, actor, loaded)
     actor.do("sleep")
     await later(hass, 50)
     assert requests.paths == []
@@ -356,9 +359,12 @@ async def test_polling_without_push(hass: HomeAssistant, actor: Actor, requests:
     assert actor.state(hass, "binary_sensor", "awake").state == "off"
 
 
-@pytest.mark.usefixtures("without_push")
-async def test_device_list_fails(hass: HomeAssistant, actor: Actor, requests: Requests) -> None:
+@pytest.mark.usefixtures("no_reconnection")
+async def test_device_list_fails(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
     """The lock is read all the same."""
+    requests = await lose_push(hass, actor, loaded)
     actor.simulator.cloud.refuse_next(500, DEVICES)
     actor.do("set_battery", 33, push=False)
     await later(hass, 61)
@@ -403,15 +409,15 @@ async def test_poll_interval_is_an_option(
     assert requests.paths == [READ]
 
 
-@pytest.mark.usefixtures("without_push")
+@pytest.mark.usefixtures("no_reconnection")
 async def test_poll_interval_without_push_is_an_option(
-    hass: HomeAssistant, loaded: MockConfigEntry, actor: Actor
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """It holds at once too."""
     options = {CONF_POLL_INTERVAL_WITHOUT_PUSH: 10}
     hass.config_entries.async_update_entry(loaded, options=options)
     await hass.async_block_till_done()
-    requests = await settle(hass, actor)
+    requests = await lose_push(hass, actor, loaded)
     await later(hass, 11)
     assert requests.paths == [DEVICES, READ]
 
@@ -444,7 +450,7 @@ def test_loading_does_not_import_miio() -> None:
         " print('miio' in sys.modules)"
     )
     root = Path(__file__).parents[1]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"

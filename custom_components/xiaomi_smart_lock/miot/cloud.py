@@ -160,6 +160,8 @@ class CloudClient(Client):
         self._gathered.update(dict.fromkeys((did, *address) for address in addresses))
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_gathered())
+            # Whoever asked may be gone when it fails.
+            self._reading.add_done_callback(lambda done: done.cancelled() or done.exception())
         readings = await asyncio.shield(self._reading)
         return {
             address: readings[did, *address] for address in addresses if (did, *address) in readings

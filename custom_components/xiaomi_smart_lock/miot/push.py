@@ -11,6 +11,7 @@ import logging
 import random
 import socket
 import time
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import aiomqtt
@@ -22,7 +23,7 @@ from .oauth import CLIENT_ID
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
@@ -40,6 +41,8 @@ LAST_DELAY: Final = 300.0
 STABLE_AFTER: Final = 60.0  # a connection that lasted this long was a good one
 # Nagle's algorithm would hold acknowledgements back, which costs 40 ms a step in bursts.
 _NO_DELAY: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+# "Bad user name or password" and "not authorised" of a CONNACK (MQTT 5, 3.2.2.2)
+_REFUSALS: Final = (0x86, 0x87)
 
 
 def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
@@ -112,8 +115,7 @@ class Push:
 
     async def _connect_and_listen(self) -> None:
         token = await self._tokens.access_token(self._refused)
-        self._refused = token
-        async with aiomqtt.Client(
+        client = aiomqtt.Client(
             self._host,
             self._port,
             identifier=self._identifier,
@@ -125,18 +127,26 @@ class Push:
             tls_context=self._tls,
             socket_options=_NO_DELAY,
             logger=_LOGGER,
-        ) as client:
-            self._refused = None
-            await client.subscribe(
-                [
-                    (topic.format(did=did), SubscribeOptions(qos=2))
-                    for did in self._listeners
-                    for topic in TOPICS
-                ]
-            )
-            self._set_connected(True)
-            async for message in client.messages:
-                self._hand_over(message)
+        )
+        try:
+            async with _connected(client):
+                await self._listen(client)
+        except aiomqtt.MqttCodeError as error:
+            if error.rc in _REFUSALS:
+                self._refused = token
+            raise
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        await client.subscribe(
+            [
+                (topic.format(did=did), SubscribeOptions(qos=2))
+                for did in self._listeners
+                for topic in TOPICS
+            ]
+        )
+        self._set_connected(True)
+        async for message in client.messages:
+            self._hand_over(message)
 
     def _hand_over(self, message: aiomqtt.Message) -> None:
         if (parsed := parse(message.topic.value, message.payload)) is None:
@@ -148,3 +158,19 @@ class Push:
         if connected != self.connected:
             self.connected = connected
             self._on_connection(connected)
+
+
+@asynccontextmanager
+async def _connected(client: aiomqtt.Client) -> AsyncIterator[None]:
+    """Connect, and disconnect in the end.
+
+    Cancelled while it connects, aiomqtt would leave its connection open: it is let finish.
+    """
+    connecting = asyncio.create_task(client.__aenter__())
+    try:
+        await asyncio.shield(connecting)
+        yield
+    finally:
+        with suppress(aiomqtt.MqttError):
+            await connecting
+            await client.__aexit__(None, None, None)
