@@ -7,6 +7,7 @@ import and blocks while it waits, so both happen in worker threads.
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 READ_LIMIT: Final = 15  # properties a request
 HELLO_TIMEOUT: Final = 1  # seconds until a lock counts as asleep
 ANSWER_TIMEOUT: Final = 3  # seconds
+FIRST_IDS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,12 @@ class LocalClient(Client):
             did = str(int.from_bytes(message.header.value.device_id))
             if self._device is None:
                 self._device = MiotDevice(
-                    self._host, self._token, timeout=ANSWER_TIMEOUT, mapping={}
+                    self._host,
+                    self._token,
+                    # A device may take a request for one that it has seen, by its number.
+                    start_id=random.randrange(FIRST_IDS),  # noqa: S311
+                    timeout=ANSWER_TIMEOUT,
+                    mapping={},
                 )
             return did, self._device.send(method, params, retry_count=retries)
         except DeviceError as error:
