@@ -80,5 +80,6 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[M
     """Return the entry of an account, set up and connected to push."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     await until(lambda: entry.runtime_data.push.connected)
+    await hass.async_block_till_done()  # What was missed before is being read
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
