@@ -94,9 +94,21 @@ class LocalClient(Client):
 
     def _send(self, method: str, params: object, retries: int) -> tuple[str, Any]:
         import construct  # noqa: PLC0415
-        from miio.exceptions import DeviceError, DeviceException  # noqa: PLC0415
+        from miio.exceptions import (  # noqa: PLC0415
+            DeviceError,
+            DeviceException,
+            PayloadDecodeException,
+        )
         from miio.miioprotocol import MiIOProtocol  # noqa: PLC0415
         from miio.miot_device import MiotDevice  # noqa: PLC0415
+
+        garbled = (
+            construct.ConstructError,
+            PayloadDecodeException,
+            LookupError,
+            TypeError,
+            ValueError,
+        )
 
         def hello() -> Any:
             return MiIOProtocol.discover(self._host, timeout=HELLO_TIMEOUT)
@@ -115,16 +127,19 @@ class LocalClient(Client):
                     mapping={},
                 )
             return did, self._device.send(method, params, retry_count=retries)
+        except garbled as error:
+            raise CannotConnectError(f"the answer is garbled ({type(error).__name__})") from None
         except DeviceError as error:
             raise ResultError(error.code) from None
-        except DeviceException:
-            if hello() is not None:
+        except DeviceException as error:
+            if isinstance(error.__cause__, DeviceError):
+                raise ResultError(error.__cause__.code) from None
+            # What is asked once may have got lost; who never answers while awake has another token.
+            if retries and hello() is not None:
                 raise NotSignedInError("the lock is awake but does not take this token") from None
-            raise CannotConnectError("the lock fell asleep") from None
+            raise CannotConnectError("the lock does not answer any more") from None
         except OSError as error:
             raise CannotConnectError(str(error)) from None
-        except (construct.ConstructError, LookupError, TypeError, ValueError) as error:
-            raise CannotConnectError(f"the answer is garbled ({type(error).__name__})") from None
 
 
 def _items(answer: object) -> list[dict[str, Any]]:
