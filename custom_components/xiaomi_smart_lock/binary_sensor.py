@@ -60,6 +60,7 @@ def _is_key(address: Address, key: str) -> Callable[[LockData], bool | None]:
 BINARY_SENSORS: Final = (
     LockBinarySensorDescription(
         key="door",
+        sources=(DOOR_STATE,),
         device_class=BinarySensorDeviceClass.DOOR,
         is_on=_door_is_open,
     ),
@@ -67,6 +68,7 @@ BINARY_SENSORS: Final = (
     LockBinarySensorDescription(key="child_lock", address=(2, 8)),
     LockBinarySensorDescription(
         key="charging",
+        sources=((13, 2),),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         entity_category=EntityCategory.DIAGNOSTIC,
         is_on=_is_key((13, 2), "charging"),

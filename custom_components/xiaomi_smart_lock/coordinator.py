@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, Final, cast, override
 
 from homeassistant.core import callback
 from homeassistant.exceptions import (
@@ -137,7 +137,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
-        self.async_update_listeners()
+        self._async_show_news()
+
+    @callback
+    def _async_show_news(self) -> None:
+        """Update the entities that news concern, which are few of many."""
+        news, self.data.news = self.data.news, set()
+        for update, concerns in list(self._listeners.values()):
+            if not news.isdisjoint(cast("frozenset[Address]", concerns)):
+                update()
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:

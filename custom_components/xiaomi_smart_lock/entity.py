@@ -32,6 +32,8 @@ class LockEntityDescription(EntityDescription):
     """The property that is shown here and nowhere else."""
     event: Address | None = None
     """The event whose last arguments are shown; None for the property's own value."""
+    sources: tuple[Address, ...] = ()
+    """Other properties and events that the state is made of."""
 
     @property
     def only_pushed(self) -> bool:
@@ -39,6 +41,12 @@ class LockEntityDescription(EntityDescription):
         return self.event is not None or (
             self.address is not None and Access.READ not in SPEC.properties[self.address].access
         )
+
+    @property
+    def concerns(self) -> frozenset[Address]:
+        """The properties and events whose news may change the state."""
+        shown = self.event or self.address
+        return frozenset((*self.sources, shown) if shown else self.sources)
 
     @property
     def prop(self) -> Property:
@@ -63,7 +71,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     def __init__(self, coordinator: LockCoordinator, description: LockEntityDescription) -> None:
         """Attach the entity to its lock."""
-        super().__init__(coordinator)
+        super().__init__(coordinator, context=description.concerns)
         device = coordinator.device
         self.entity_description = description
         self._attr_translation_key = description.key

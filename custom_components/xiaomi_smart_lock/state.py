@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .miot.errors import InvalidValueError
@@ -48,21 +49,25 @@ SAME_EVENT: Final[dict[Address, Address]] = {
     **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
 }
 
+_REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
+
 # By what two events of the same second are told apart.
 _IDENTIFYING: Final = ("lock-action", "abnormal-condition", "user-ids", "operation-id")
 _TIMES: Final = ("current-time", "last-history-time")
 
+REMEMBERED: Final = 500  # events
+
 type Identity = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Occurrence:
     """An event that happened, with those of its arguments that are valid, by piid."""
 
     event: Event
     arguments: Mapping[int, Value]
 
-    @property
+    @cached_property
     def valid_arguments(self) -> list[tuple[Property, Value]]:
         """The arguments in the specification's order."""
         return [
@@ -77,10 +82,13 @@ class Occurrence:
 
     def get(self, name: str) -> Value | None:
         """Return an argument's value by its name, None where there is none or it is not valid."""
-        valid = (value for argument, value in self.valid_arguments if argument.name == name)
-        return next(valid, None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
+    def _by_name(self) -> Mapping[str, Value]:
+        return {argument.name: value for argument, value in self.valid_arguments}
+
+    @cached_property
     def time(self) -> int | None:
         """When it happened by the lock's clock, in Unix seconds."""
         found = (self.get(name) for name in _TIMES)
@@ -101,7 +109,7 @@ class Occurrence:
         if self.time is None:
             return ()
         told_apart = [-1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)]
-        seconds = (0, -1, 1) if self.kind in SAME_EVENT.values() else (0,)
+        seconds = (0, -1, 1) if self.kind in _REPORTED_TWICE else (0,)
         return tuple((*self.kind, self.time + second, *told_apart) for second in seconds)
 
 
@@ -111,7 +119,10 @@ class LockData:
 
     values: dict[Address, Value] = field(default_factory=dict)
     events: dict[Address, Occurrence] = field(default_factory=dict)
-    handled: deque[Identity] = field(default_factory=lambda: deque(maxlen=500))
+    handled: dict[Identity, None] = field(default_factory=dict)
+    """The identities of the last events, oldest first."""
+    news: set[Address] = field(default_factory=set)
+    """The properties and events that something came of since they were last shown."""
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -120,26 +131,32 @@ class LockData:
 
     def set(self, address: Address, value: Value) -> None:
         """Take a valid value, and what it says of other properties."""
-        self.values[address] = value
+        self._set(address, value)
         if address == DOOR_STATE and value in DOOR_STATE_MEANS:
-            implied, its_value = DOOR_STATE_MEANS[value]
-            self.values[implied] = its_value
+            self._set(*DOOR_STATE_MEANS[value])
+
+    def _set(self, address: Address, value: Value) -> None:
+        self.values[address] = value
+        self.news.add(address)
 
     def record(self, occurrence: Occurrence) -> bool:
         """Take an event, and what it says of properties; False where it is not new."""
         if identities := occurrence.identities:
-            if any(identity in self.handled for identity in identities):
+            if not self.handled.keys().isdisjoint(identities):
                 return False
-            self.handled.append(identities[0])
+            self.handled[identities[0]] = None
+            if len(self.handled) > REMEMBERED:
+                del self.handled[next(iter(self.handled))]
         last = self.events.get(occurrence.kind)
         if last and last.time and occurrence.time and occurrence.time < last.time:
             return True
         self.events[occurrence.kind] = occurrence
+        self.news.add(occurrence.kind)
         for address, value, before in LOCK_ACTION_MEANS.get(
             int(occurrence.get("lock-action") or 0), ()
         ):
             if before is None or self.values.get(address) in before:
-                self.values[address] = value
+                self._set(address, value)
         return True
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,7 +175,7 @@ class LockData:
     def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         """Return what was kept, without what the specification no longer allows."""
         data = cls(heard=stored["heard"])
-        data.handled.extend(map(tuple, stored["handled"]))
+        data.handled = dict.fromkeys(map(tuple, stored["handled"]))
         for siid, piid, value in stored["values"]:
             try:
                 data.values[siid, piid] = SPEC.properties[siid, piid].validate(value)

@@ -12,7 +12,7 @@ import random
 import socket
 import time
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, override
 
 import aiomqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -127,6 +127,7 @@ class Push:
             tls_context=self._tls,
             socket_options=_NO_DELAY,
             logger=_LOGGER,
+            queue_type=_inbox(self._hand_over),
         )
         try:
             async with _connected(client):
@@ -145,8 +146,7 @@ class Push:
             ]
         )
         self._set_connected(True)
-        async for message in client.messages:
-            self._hand_over(message)
+        await anext(client.messages)  # Nothing gets there; it raises when the connection ends.
 
     def _hand_over(self, message: aiomqtt.Message) -> None:
         if (parsed := parse(message.topic.value, message.payload)) is None:
@@ -158,6 +158,20 @@ class Push:
         if connected != self.connected:
             self.connected = connected
             self._on_connection(connected)
+
+
+def _inbox(hand_over: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+    """Return a queue that keeps nothing: what is put in is handed over.
+
+    Reading aiomqtt's own queue costs a task for each message.
+    """
+
+    class Inbox(asyncio.Queue[aiomqtt.Message]):
+        @override
+        def put_nowait(self, item: aiomqtt.Message) -> None:
+            hand_over(item)
+
+    return Inbox
 
 
 @asynccontextmanager
