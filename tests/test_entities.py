@@ -8,7 +8,6 @@ import pytest
 from homeassistant.const import EVENT_STATE_CHANGED, Platform
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
@@ -24,12 +23,6 @@ NOON = 1790000000  # 2026-09-21T14:13:20 UTC
 
 # Home Assistant's own, which differ between its versions or say nothing of ours
 NOT_OURS = {"friendly_name", "supported_features"}
-
-
-@pytest.fixture
-def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the user enable all entities from the beginning."""
-    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 def _shown(entry: er.RegistryEntry, state: State) -> dict[str, str]:

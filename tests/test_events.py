@@ -321,36 +321,32 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("address", "value", "key"),
-    [
-        ((13, 2), 4, "charging_state"),  # not in the value list
-        ((13, 1), "87", "lithium_battery"),  # a text
-        ((13, 1), True, "lithium_battery"),  # a bool
-        ((13, 1), 101, "lithium_battery"),  # out of range
-        ((11, 1), 12, "wifi_status"),  # no text, of an entity that is disabled
-        ((18, 99), 1, "wifi_status"),  # no such property
-        ((99, 1), 1, "wifi_status"),  # no such service
-    ],
+INVALID: tuple[tuple[Address, object], ...] = (
+    ((13, 2), 4),  # not in the value list
+    ((13, 1), "87"),  # a text
+    ((6, 1003), True),  # a bool
+    ((18, 12), -1),  # out of range
+    ((13, 3), None),
+    ((11, 1), 12),  # no text
+    ((18, 99), 1),  # no such property
+    ((99, 1), 1),  # no such service
 )
-async def test_invalid_property(
-    hass: HomeAssistant,
-    actor: Actor,
-    loaded: MockConfigEntry,
-    caplog: pytest.LogCaptureFixture,
-    address: Address,
-    value: object,
-    key: str,
+
+
+async def test_invalid_properties(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is kept out of the state, counted each time and logged once."""
-    before = actor.state(hass, "sensor", key).state
-    for _ in range(2):
+    """They are kept out of the state, counted each time and logged once."""
+    before = hass.states.async_all()
+    for address, value in INVALID * 2:
         actor.push_property(address, value)
-    await until(lambda: _rejected(loaded, actor) == {"{}.{}".format(*address): 2})
-    assert actor.state(hass, "sensor", key).state == before
-    [warning] = _warnings(caplog)
-    assert "Front door" in warning
-    assert "{}.{}".format(*address) in warning
+    names = {"{}.{}".format(*address) for address, _ in INVALID}
+    await until(lambda: _rejected(loaded, actor) == dict.fromkeys(names, 2))
+    assert hass.states.async_all() == before
+    warnings = _warnings(caplog)
+    assert len(warnings) == len(names)
+    assert all(any(f" {name}, " in warning for warning in warnings) for name in names)
+    assert all("Front door" in warning for warning in warnings)
     actor.push_property((13, 1), 55)
     await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
 
@@ -387,39 +383,36 @@ async def test_an_unknown_action(
     assert actor.state(hass, "sensor", "last_method").state == "fingerprint"
 
 
-@pytest.mark.parametrize(
-    ("address", "arguments"),
-    [((17, 4), (NOON,)), ((99, 1), ()), ((2, 1020), (1, 2)), ((2, 1020), ({"value": 3},))],
-    ids=["of revision 3", "of no service", "too few", "no list"],
-)
-async def test_an_event_that_means_nothing(
+MEANINGLESS: dict[Address, tuple[object, ...]] = {
+    (17, 4): (NOON,),  # of revision 3
+    (99, 1): (),  # of no service
+    (2, 1020): (1, 2),  # too few arguments
+    (2, 1007): ({"value": 3},),  # no list of arguments
+}
+
+
+async def test_events_that_mean_nothing(
     hass: HomeAssistant,
     actor: Actor,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
-    address: Address,
-    arguments: tuple[object, ...],
 ) -> None:
-    """It is counted each time and logged once, and what comes after it is taken."""
+    """They are counted each time and logged once, and what comes after them is taken."""
     for _ in range(2):
-        actor.push_event(address, *arguments)
+        for address, arguments in MEANINGLESS.items():
+            actor.push_event(address, *arguments)
     assert await listener.all() == []
-    assert _rejected(loaded, actor) == {"{}.{}".format(*address): 2}
-    assert len(_warnings(caplog)) == 1
+    assert _rejected(loaded, actor) == {"17.4": 2, "99.1": 2, "2.1020": 2, "2.1007": 2}
+    assert len(_warnings(caplog)) == len(MEANINGLESS)
+    assert shown(hass, actor, "exception") == {"event_type": None}
 
 
-@pytest.mark.parametrize(
-    "payload", [b"", b"{", b"[]", b'{"params": 1}', b'{"params": {}}', b"\xff"]
-)
-async def test_a_message_that_means_nothing(
-    hass: HomeAssistant,
-    actor: Actor,
-    loaded: MockConfigEntry,
-    listener: Listener,
-    payload: bytes,
+async def test_messages_that_mean_nothing(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
 ) -> None:
-    """It ends nothing."""
-    actor.publish(f"device/{actor.lock.did}/up/event_occured/2/1020", payload)
+    """They end nothing."""
+    for payload in (b"", b"{", b"[]", b'{"params": 1}', b'{"params": {}}', b"\xff"):
+        actor.publish(f"device/{actor.lock.did}/up/event_occured/2/1020", payload)
     assert await listener.all() == []
     assert loaded.runtime_data.push.connected

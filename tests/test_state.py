@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-import pytest
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
 
 from .actor import Actor, until
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 NOON = 1790000000
+TIMES = count(NOON)
 DOOR_STATES = {
     "locked": 1,
     "unlocked": 2,
@@ -43,80 +50,63 @@ def shown(hass: HomeAssistant, actor: Actor, platform: str, key: str) -> str:
     return actor.state(hass, platform, key).state
 
 
-@pytest.mark.parametrize(("number", "action"), enumerate(MOVES, start=1))
+async def shows(hass: HomeAssistant, actor: Actor, platform: str, key: str, state: str) -> None:
+    """Wait until one of the lock's entities has a state."""
+    await until(lambda: shown(hass, actor, platform, key) == state)
+
+
 async def test_an_action_moves_the_door_state_at_once(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, number: int, action: str
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """What can be concluded of the door is shown before the lock reports it; nothing else is."""
-    times = count(NOON)
-    moved = {}
-    for before, its_number in DOOR_STATES.items():
-        actor.push_property((3, 1021), its_number)
-        await until(lambda: shown(hass, actor, "sensor", "door_state") == before)  # noqa: B023
-        now = next(times)
-        actor.push_event((2, 1020), 1, 11, number, now - NOON, now)
-        await until(
-            lambda: shown(hass, actor, "sensor", "last_operation_id") == str(now - NOON)  # noqa: B023
-        )
-        assert shown(hass, actor, "sensor", "last_action") == action
-        if (after := shown(hass, actor, "sensor", "door_state")) != before:
-            moved[before] = after
-    assert moved == MOVES[action]
+    operations = count(1)
+    for number, (action, moves) in enumerate(MOVES.items(), start=1):
+        moved = {}
+        for before, its_number in DOOR_STATES.items():
+            actor.push_property((3, 1021), its_number)
+            await shows(hass, actor, "sensor", "door_state", before)
+            operation = next(operations)
+            actor.push_event((2, 1020), 1, 11, number, operation, NOON + operation)
+            await shows(hass, actor, "sensor", "last_operation_id", str(operation))
+            assert shown(hass, actor, "sensor", "last_action") == action
+            if (after := shown(hass, actor, "sensor", "door_state")) != before:
+                moved[before] = after
+        assert moved == moves, action
 
 
-@pytest.mark.parametrize(
-    ("action", "platform", "key", "expected"),
-    [
-        (2, "binary_sensor", "deadbolt", "off"),
+async def test_an_action_tells_of_more_than_the_door(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Deadbolt, child lock and away mode follow the actions that say so."""
+    for action, platform, key, expected in (
         (3, "binary_sensor", "deadbolt", "on"),
         (4, "binary_sensor", "deadbolt", "off"),
+        (3, "binary_sensor", "deadbolt", "on"),
+        (2, "binary_sensor", "deadbolt", "off"),
         (5, "binary_sensor", "child_lock", "on"),
         (6, "binary_sensor", "child_lock", "off"),
         (7, "switch", "away_mode", "on"),
         (8, "switch", "away_mode", "off"),
-    ],
-)
-async def test_an_action_tells_of_more_than_the_door(
-    hass: HomeAssistant,
-    actor: Actor,
-    loaded: MockConfigEntry,
-    action: int,
-    platform: str,
-    key: str,
-    expected: str,
-) -> None:
-    """Deadbolt, child lock and away mode follow the actions that say so."""
-    address = {"deadbolt": (2, 7), "child_lock": (2, 8), "away_mode": (18, 10)}[key]
-    before = "on" if expected == "off" else "off"
-    actor.push_property(address, expected == "off")
-    await until(lambda: shown(hass, actor, platform, key) == before)
-    actor.push_event((2, 1020), 1, 11, action, 0, NOON)
-    await until(lambda: shown(hass, actor, platform, key) == expected)
+    ):
+        assert shown(hass, actor, platform, key) != expected
+        actor.push_event((2, 1020), 1, 11, action, 0, next(TIMES))
+        await shows(hass, actor, platform, key, expected)
 
 
-@pytest.mark.parametrize(
-    ("door_state", "key", "expected"),
-    [
-        (1, "deadbolt", "off"),
-        (2, "deadbolt", "off"),
-        (5, "child_lock", "on"),
-        (6, "deadbolt", "on"),
-    ],
-)
 async def test_the_door_state_tells_of_the_bolts(
-    hass: HomeAssistant,
-    actor: Actor,
-    loaded: MockConfigEntry,
-    door_state: int,
-    key: str,
-    expected: str,
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """The truth about the door says what cannot be read of deadbolt and child lock."""
-    before = "on" if expected == "off" else "off"
-    actor.push_property((2, 7) if key == "deadbolt" else (2, 8), expected == "off")
-    await until(lambda: shown(hass, actor, "binary_sensor", key) == before)
-    actor.push_property((3, 1021), door_state)
-    await until(lambda: shown(hass, actor, "binary_sensor", key) == expected)
+    for door_state, key, expected in (
+        (6, "deadbolt", "on"),
+        (1, "deadbolt", "off"),
+        (6, "deadbolt", "on"),
+        (2, "deadbolt", "off"),
+        (5, "child_lock", "on"),
+    ):
+        assert shown(hass, actor, "binary_sensor", key) != expected
+        actor.push_property((3, 1021), door_state)
+        await shows(hass, actor, "binary_sensor", key, expected)
 
 
 async def test_a_late_event_moves_nothing(
@@ -178,6 +168,20 @@ async def test_a_restart(
     assert shown(hass, actor, "event", "lock_event") != "unavailable"
 
 
+async def test_what_comes_after_the_end_is_not_kept(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, object]
+) -> None:
+    """Nothing is written any more of an entry that was unloaded, or even removed."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    lock = entry.runtime_data.coordinators[actor.lock.did]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await hass.config_entries.async_remove(entry.entry_id)
+    lock.async_handle(PropertyChanged((13, 1), 5))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=1))
+    await hass.async_block_till_done()
+    assert f"xiaomi_smart_lock.{actor.lock.did}" not in hass_storage
+
+
 async def test_what_was_kept_and_is_no_longer_allowed(
     hass: HomeAssistant,
     actor: Actor,
@@ -198,14 +202,3 @@ async def test_what_was_kept_and_is_no_longer_allowed(
     assert shown(hass, actor, "binary_sensor", "child_lock") == "on"
     assert shown(hass, actor, "sensor", "last_exception") == "door_ajar"
     await hass.config_entries.async_unload(entry.entry_id)
-
-
-async def test_what_is_kept_goes_with_the_entry(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, object]
-) -> None:
-    """Who removes the entry leaves nothing behind."""
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    assert await hass.config_entries.async_unload(entry.entry_id)
-    assert f"xiaomi_smart_lock.{actor.lock.did}" in hass_storage
-    await hass.config_entries.async_remove(entry.entry_id)
-    assert f"xiaomi_smart_lock.{actor.lock.did}" not in hass_storage

@@ -183,7 +183,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return await self._ask(self.client.act(self.device.did, address, inputs))
 
     async def async_save(self) -> None:
-        """Write down what is known, before the entry goes."""
+        """Write down what is known, before the entry goes; what comes later is not kept."""
+        await self.async_shutdown()
         await self._store.async_save(self.data.as_dict())
 
     async def _ask[Answer](self, request: Awaitable[Answer]) -> Answer:
@@ -215,7 +216,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _heard(self) -> None:
         """Note that there was contact just now, and that there is something new to keep."""
         self.data.heard = time.time()
-        self._store.async_delay_save(self.data.as_dict, SAVE_DELAY)
+        if not self._shutdown_requested:
+            self._store.async_delay_save(self.data.as_dict, SAVE_DELAY)
 
     def _take(self, address: Address, raw: object) -> None:
         """Take a value if the specification allows it."""
