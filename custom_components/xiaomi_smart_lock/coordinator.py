@@ -13,6 +13,7 @@ from homeassistant.exceptions import (
     HomeAssistantError,
     ServiceValidationError,
 )
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
+HARDWARE_VERSION: Final = (11, 4)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
 
@@ -162,6 +164,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_set_device(self, device: Device) -> None:
         """Take what the account's device list says."""
         self.device = device
+        self._show_versions()
         self.async_set_awake(awake=device.online)
 
     async def async_write(self, address: Address, value: Value) -> None:
@@ -229,6 +232,22 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self._reject(address, error)
         else:
             self.data.set(address, value)
+            if address == HARDWARE_VERSION:
+                self._show_versions()
+
+    def _show_versions(self) -> None:
+        """Have the device page show the versions that are known now."""
+        registry = dr.async_get(self.hass)
+        if device := registry.async_get_device(identifiers={(DOMAIN, self.device.did)}):
+            registry.async_update_device(
+                device.id, sw_version=self.device.firmware, hw_version=self.hardware_version
+            )
+
+    @property
+    def hardware_version(self) -> str | None:
+        """The version of the hardware, once the lock has told it."""
+        version = self.data.values.get(HARDWARE_VERSION)
+        return None if version is None else str(version)
 
     def _handle_event(self, address: Address, raw: object) -> None:
         """Take an event once, and hand it over to who listens."""
