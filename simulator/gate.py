@@ -65,7 +65,7 @@ class _Client(_Side):
         self._received = bytearray()
         self._opening: asyncio.Task[None] | None = None
         self._repeater = Repeater()
-        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -119,12 +119,16 @@ class _Client(_Side):
         self._gate.clients.add(self)
 
     def deliver(self, data: bytes) -> None:
-        """Send what the broker says, with its copies, and after its delay."""
-        data = self._repeater.feed(data, self._gate.repeat)
+        """Send what the broker says, with its copies, and after its delay.
+
+        Each packet is a TLS record, as from a broker that ends TLS itself: a client may take only
+        one packet of each record that comes, as Home Assistant's ``mqtt`` does.
+        """
+        packets = self._repeater.feed(data, self._gate.repeat)
         if not self._gate.delay and not self._waiting:
-            self.transport.write(data)
+            self.transport.writelines(packets)
             return
-        self._waiting.append((self._loop.time() + self._gate.delay, data))
+        self._waiting.append((self._loop.time() + self._gate.delay, packets))
         if len(self._waiting) == 1:
             self._wait()
 
@@ -132,8 +136,8 @@ class _Client(_Side):
         self._timer = self._loop.call_at(self._waiting[0][0], self._send)
 
     def _send(self) -> None:
-        _, data = self._waiting.popleft()
-        self.transport.write(data)
+        _, packets = self._waiting.popleft()
+        self.transport.writelines(packets)
         if self._waiting:
             self._wait()
 

@@ -159,8 +159,8 @@ class Repeater:
         self._packet = bytearray()
         self._unreleased: dict[bytes, bytes] = {}
 
-    def feed(self, data: bytes, times: int) -> bytes:
-        """Return the bytes with every message that they deliver repeated a number of times."""
+    def feed(self, data: bytes, times: int) -> list[bytes]:
+        """Return the bytes, cut where packets end, with every message repeated as many times."""
         passed = len(self._packet)
         self._packet += data
         out = []
@@ -169,7 +169,7 @@ class Repeater:
             del self._packet[: span[1]]
             out += [packet[passed:], self._copies(packet, span[0], times)]
             passed = 0
-        return b"".join((*out, self._packet[passed:]))
+        return [part for part in (*out, bytes(self._packet[passed:])) if part]
 
     def _copies(self, packet: bytes, start: int, times: int) -> bytes:
         kind = packet[0] >> 4
