@@ -145,9 +145,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _async_show_news(self) -> None:
         """Update the entities that news concern, which are few of many."""
         news, self.data.news = self.data.news, set()
-        for update, concerns in list(self._listeners.values()):
-            if not news.isdisjoint(cast("frozenset[Address]", concerns)):
-                update()
+        for update in [
+            update
+            for update, concerns in self._listeners.values()
+            if not news.isdisjoint(cast("frozenset[Address]", concerns))
+        ]:
+            update()
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:
@@ -238,10 +241,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _show_versions(self) -> None:
         """Have the device page show the versions that are known now."""
         registry = dr.async_get(self.hass)
-        if device := registry.async_get_device(identifiers={(DOMAIN, self.device.did)}):
-            registry.async_update_device(
-                device.id, sw_version=self.device.firmware, hw_version=self.hardware_version
-            )
+        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
+            if (DOMAIN, self.device.did) in device.identifiers:
+                registry.async_update_device(
+                    device.id, sw_version=self.device.firmware, hw_version=self.hardware_version
+                )
 
     @property
     def hardware_version(self) -> str | None:

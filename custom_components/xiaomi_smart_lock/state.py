@@ -91,8 +91,10 @@ class Occurrence:
     @cached_property
     def time(self) -> int | None:
         """When it happened by the lock's clock, in Unix seconds."""
-        found = (self.get(name) for name in _TIMES)
-        return next((int(time) for time in found if time is not None), None)
+        for name in _TIMES:
+            if (time := self.get(name)) is not None:
+                return int(time)
+        return None
 
     @property
     def kind(self) -> Address:
