@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.device_registry import DeviceEntry
 
     from simulator.lock import Lock
 
@@ -519,3 +520,18 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
         if record.levelno >= logging.ERROR
         or (record.levelno >= logging.WARNING and record.name not in NO_COMPLAINTS)
     ]
+
+
+async def test_the_device_page_shows_the_lock_s_versions(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    def device() -> DeviceEntry:
+        [found] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
+        return found
+
+    assert (device().sw_version, device().hw_version) == (actor.lock.firmware, None)
+    actor.do("push_versions")
+    await until(lambda: device().hw_version == actor.lock.values[11, 4])
+
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    assert device().hw_version == actor.lock.values[11, 4]

@@ -84,6 +84,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             model_id=device.model,
             name=device.name,
             sw_version=device.firmware,
+            hw_version=coordinator.hardware_version,
         )
         self._shown: object = None
 
