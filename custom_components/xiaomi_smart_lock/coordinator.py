@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, cast, override
+from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     HomeAssistantError,
@@ -75,6 +75,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._patience = (PATIENCE_CLOUD if pushes else PATIENCE_LOCAL).total_seconds()
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
+        self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
         self.data = LockData(awake=device.online)
 
     @override
@@ -128,6 +129,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return lambda: listeners.remove(listener)
 
     @callback
+    def async_watch(self, address: Address, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Have news of a property or an event told; returns how to stop that."""
+        watchers = self._watchers.setdefault(address, [])
+        watchers.append(watcher)
+        return lambda: watchers.remove(watcher)
+
+    @callback
     def async_handle(self, message: Message) -> None:
         """Take what the connection heard from the lock."""
         self._heard()
@@ -145,12 +153,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _async_show_news(self) -> None:
         """Update the entities that news concern, which are few of many."""
         news, self.data.news = self.data.news, set()
-        for update in [
-            update
-            for update, concerns in self._listeners.values()
-            if not news.isdisjoint(cast("frozenset[Address]", concerns))
-        ]:
-            update()
+        concerned = (watcher for address in news for watcher in self._watchers.get(address, ()))
+        for watcher in dict.fromkeys(concerned):
+            watcher()
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:

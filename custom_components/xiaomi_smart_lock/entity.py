@@ -71,7 +71,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     def __init__(self, coordinator: LockCoordinator, description: LockEntityDescription) -> None:
         """Attach the entity to its lock."""
-        super().__init__(coordinator, context=description.concerns)
+        super().__init__(coordinator)
         device = coordinator.device
         self.entity_description = description
         self._attr_translation_key = description.key
@@ -87,6 +87,15 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             hw_version=coordinator.hardware_version,
         )
         self._shown: object = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Watch what the state is made of."""
+        await super().async_added_to_hass()
+        for address in self.entity_description.concerns:
+            self.async_on_remove(
+                self.coordinator.async_watch(address, self._handle_coordinator_update)
+            )
 
     @property
     def known(self) -> Value | None:

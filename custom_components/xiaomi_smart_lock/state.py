@@ -110,7 +110,7 @@ class Occurrence:
         """
         if self.time is None:
             return ()
-        told_apart = [-1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)]
+        told_apart = [int(self._by_name.get(name, -1)) for name in _IDENTIFYING]
         seconds = (0, -1, 1) if self.kind in _REPORTED_TWICE else (0,)
         return tuple((*self.kind, self.time + second, *told_apart) for second in seconds)
 
