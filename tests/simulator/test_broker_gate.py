@@ -90,7 +90,7 @@ def client(gate: Gate, tls: Tls, **changes: Any) -> aiomqtt.Client:
 
 async def take(client: aiomqtt.Client, count: int) -> list[tuple[int, bytes]]:
     """Return QoS and payload of the next messages."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         messages = [await anext(client.messages) for _ in range(count)]
     return [(message.qos, bytes(message.payload)) for message in messages]
 
