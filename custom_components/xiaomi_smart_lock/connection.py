@@ -142,13 +142,21 @@ class Connection:
         self._missed = False
         try:
             if not told_of_sleep and self.cloud:
-                for device in await self.cloud.devices():
-                    if lock := self.coordinators.get(device.did):
-                        lock.async_set_device(device)
+                await self._async_look_at_devices(self.cloud)
+            await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
+        finally:
+            # Whatever goes wrong, this poll must not be the last.
+            self._schedule()
+
+    async def _async_look_at_devices(self, cloud: CloudClient) -> None:
+        try:
+            devices = await cloud.devices()
         except MiotError as error:
             _LOGGER.debug("No list of devices: %s", error)
-        await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
-        self._schedule()
+            return
+        for device in devices:
+            if lock := self.coordinators.get(device.did):
+                lock.async_set_device(device)
 
 
 async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
@@ -189,10 +197,11 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
             entry, data={**entry.data, CONF_TOKENS: tokens.as_dict()}
         )
 
-    sign_in = await async_sign_in(hass, region, uuid)
-    keeper = TokenKeeper(sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep)
     endpoints, tls = await async_endpoints(hass)
-    cloud = await async_cloud(hass, region, keeper)
+    session = async_get_clientsession(hass)
+    sign_in = SignIn(session, tls, endpoints, region, uuid)
+    keeper = TokenKeeper(sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep)
+    cloud = CloudClient(session, tls, endpoints, region, keeper)
     push = Push(tls, endpoints, region, uuid, keeper)
     connection = Connection(hass, entry, cloud=cloud, push=push)
     try:

@@ -289,6 +289,5 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.rejected[name] += 1
 
 
-def _is_gone(code: object) -> bool:
-    reason = REASONS.get(code) if isinstance(code, int) else None
-    return reason in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)
+def _is_gone(code: int) -> bool:
+    return REASONS.get(code) in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
 LOCK_EVENT: Final = (2, 1020)
-LOCK_ACTION: Final = (2, 3)
 DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)

@@ -211,7 +211,7 @@ GOOD = {"siid": 13, "piid": 1, "code": 0}
         (write, "ok", CannotConnectError),
         (act, {"code": 0, "out": [1]}, [1]),
         (act, {"code": 1}, []),
-        (act, {}, ResultError),
+        (act, {}, CannotConnectError),
         (act, [], CannotConnectError),
         (info, {"model": "m"}, Info(str(DID), "m", None, None)),
         (info, {}, CannotConnectError),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,6 +44,11 @@ class OnlineChanged:
 
 
 type Message = PropertyChanged | EventOccurred | OnlineChanged
+
+
+def objects(answer: object) -> list[dict[str, Any]]:
+    """Return the objects of what should be a list of objects."""
+    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
 
 
 class Client(ABC):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading
+from .client import Client, Reading, objects
 from .errors import CannotConnectError, NotSignedInError, ResultError, check
 from .http import request
 from .oauth import CLIENT_ID
@@ -176,26 +176,15 @@ class CloudClient(Client):
     async def _read_page(self, wanted: Collection[_Wanted]) -> list[tuple[_Wanted, Reading]]:
         params = [{"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted]
         result = await self._call("/app/v2/miotspec/prop/get", {"datasource": 1, "params": params})
-        return [
-            (
-                (item["did"], item["siid"], item["piid"]),
-                Reading(item["code"], item.get("value")),
-            )
-            for item in _items(result)
-            if {"did", "siid", "piid", "code"} <= item.keys()
-        ]
+        return [read for read in map(_read_item, objects(result)) if read]
 
     async def write(self, did: str, address: Address, value: Value) -> None:
         """Set a property; the lock must be awake."""
         siid, piid = address
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         result = await self._call("/app/v2/miotspec/prop/set", {"params": params})
-        for item in _items(result):
-            if (item.get("did"), item.get("siid"), item.get("piid")) == (
-                did,
-                siid,
-                piid,
-            ):
+        for item in objects(result):
+            if (item.get("did"), item.get("siid"), item.get("piid")) == (did, siid, piid):
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
@@ -247,13 +236,16 @@ class CloudClient(Client):
         )
 
 
-def _items(result: object) -> list[dict[str, Any]]:
-    """Return the objects of what should be a list of objects."""
-    return [item for item in result if isinstance(item, dict)] if isinstance(result, list) else []
-
-
 def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    return _items(result.get(key))
+    return objects(result.get(key))
+
+
+def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
+    """Return what one item of the answer to a reading says, None where it makes no sense."""
+    match item:
+        case {"did": str(did), "siid": int(siid), "piid": int(piid), "code": int(code)}:
+            return (did, siid, piid), Reading(code, item.get("value"))
+    return None
 
 
 def _rooms(

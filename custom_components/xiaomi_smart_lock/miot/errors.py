@@ -91,5 +91,7 @@ class ResultError(MiotError):
 
 def check(code: object) -> None:
     """Raise unless a result code says done (0) or accepted, not confirmed (1)."""
-    if code not in (0, 1) or isinstance(code, bool):
-        raise ResultError(code if isinstance(code, int) else 0)
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise CannotConnectError("the answer has no code")
+    if code not in (0, 1):
+        raise ResultError(code)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading
+from .client import Client, Reading, objects
 from .errors import CannotConnectError, NotSignedInError, ResultError, check
 
 if TYPE_CHECKING:
@@ -59,11 +59,10 @@ class LocalClient(Client):
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             _, answer = await self._call("get_properties", params)
-            readings |= {
-                (item["siid"], item["piid"]): Reading(item["code"], item.get("value"))
-                for item in _items(answer)
-                if {"siid", "piid", "code"} <= item.keys()
-            }
+            for item in objects(answer):
+                match item:
+                    case {"siid": int(siid), "piid": int(piid), "code": int(code)}:
+                        readings[siid, piid] = Reading(code, item.get("value"))
         return readings
 
     async def write(self, did: str, address: Address, value: Value) -> None:
@@ -71,7 +70,7 @@ class LocalClient(Client):
         siid, piid = address
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         _, answer = await self._call("set_properties", params)
-        for item in _items(answer):
+        for item in objects(answer):
             if (item.get("siid"), item.get("piid")) == address:
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
@@ -140,7 +139,3 @@ class LocalClient(Client):
             raise CannotConnectError("the lock does not answer any more") from None
         except OSError as error:
             raise CannotConnectError(str(error)) from None
-
-
-def _items(answer: object) -> list[dict[str, Any]]:
-    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
