@@ -52,6 +52,15 @@ async def test_other_answers(
     assert str(raised.value) == text
 
 
+async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """The error keeps the secret that is in the address."""
+    there = {"Location": f"{liar.url}?token={SECRET}"}
+    liar.answers = [web.Response(status=302, headers=there) for _ in range(20)]
+    with pytest.raises(CannotConnectError) as raised:
+        await ask(session, liar)
+    assert SECRET not in str(raised.value)
+
+
 async def test_no_answer_in_time(
     session: aiohttp.ClientSession, liar: Liar, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -206,10 +206,10 @@ async def test_long_connection_ends_the_growing_of_pauses(
     """A connection that was good for long enough comes back as fast as the first time."""
     monkeypatch.setattr(push_module, "STABLE_AFTER", 0)
     monkeypatch.setattr(push_module, "LAST_DELAY", 24 * 3600)
-    for times in range(1, 5):
+    for times in range(1, 11):
         await listening.until_connected(times)
         listening.cut()
-    await listening.until_connected(5)
+    await listening.until_connected(11)
 
 
 async def test_refused_token_is_renewed_for_the_next_connection(listening: Listening) -> None:
