@@ -26,8 +26,7 @@ HTTP_IS_STORED: Final = MAJOR_VERSION >= 2026  # noqa: PLR2004
 STARTED_WITHIN: Final = 300
 ENDED_WITHIN: Final = 30
 
-# Without default_config: nothing here searches the network or talks to the internet.
-CONFIGURATION: Final = """\
+CORE: Final = """\
 homeassistant:
   name: Home
   country: CN
@@ -39,6 +38,9 @@ homeassistant:
   longitude: 116.4074
   elevation: 44
   internal_url: {address}
+"""
+# Without default_config: nothing here searches the network or talks to the internet.
+COMPONENTS: Final = """\
 frontend:
 history:
 logbook:
@@ -53,10 +55,12 @@ class HomeAssistantError(Exception):
     """Home Assistant did not start, or is not what we expect."""
 
 
-def write_configuration(directory: Path, integrations: Path, port: int) -> None:
+def write_configuration(
+    directory: Path, integrations: Path, port: int, components: str = COMPONENTS
+) -> None:
     """Fill an empty directory with what Home Assistant reads at its first start."""
     directory.mkdir(parents=True)
-    configuration = CONFIGURATION.format(address=address(port))
+    configuration = CORE.format(address=address(port)) + components
     http = {"server_host": [HOST], "server_port": port}
     if HTTP_IS_STORED:
         _store(directory, "http", 1, http)

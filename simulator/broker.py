@@ -48,7 +48,9 @@ max_inflight_count = 100
 dynamic_filters = true
 """
 
+# It stays the user that it was started as: one that changes is no longer ended with us.
 _MOSQUITTO: Final = """\
+user root
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence false

@@ -1,180 +1,20 @@
 """The gate before the MQTT broker: ends TLS, checks who comes, and can disturb the connection.
 
-It is there because rumqttd drops who gives wrong credentials without a word. Packets are those of
-the OASIS standard "MQTT Version 5.0", whose sections are named.
+It is there because rumqttd drops who gives wrong credentials without a word.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from enum import IntEnum
 from socket import IPPROTO_TCP, TCP_QUICKACK
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self, cast
+
+from .packets import Credentials, Reason, RefusedError, Repeater, body, credentials
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
-
-CONNECT: Final = 1
-PUBLISH: Final = 3
-VERSION: Final = 5
-
-_WILL: Final = 0x04
-_PASSWORD: Final = 0x40
-_USER: Final = 0x80
-_RETAIN: Final = 0x01
-_QOS: Final = 0x06
-
-
-class Reason(IntEnum):
-    """Why a connection is refused (3.2.2.2)."""
-
-    MALFORMED_PACKET = 0x81
-    PROTOCOL_ERROR = 0x82
-    UNSUPPORTED_PROTOCOL_VERSION = 0x84
-    BAD_USER_NAME_OR_PASSWORD = 0x86
-    NOT_AUTHORIZED = 0x87
-    SERVER_UNAVAILABLE = 0x88
-
-    @property
-    def connack(self) -> bytes:
-        """The CONNACK that says so: no session, no properties."""
-        return bytes((0x20, 3, 0, self, 0))
-
-
-class RefusedError(Exception):
-    """A client does not come in."""
-
-    def __init__(self, reason: Reason) -> None:
-        """Keep the reason."""
-        super().__init__(reason.name)
-        self.reason = reason
-
-
-class _Reader:
-    """Reads the data types of MQTT (1.5); refuses a packet that ends too early."""
-
-    def __init__(self, data: bytes | bytearray, position: int = 0) -> None:
-        self.data = data
-        self.position = position
-
-    def bytes(self, count: int) -> bytes:
-        taken = bytes(self.data[self.position : self.position + count])
-        if len(taken) < count:
-            raise RefusedError(Reason.MALFORMED_PACKET)
-        self.position += count
-        return taken
-
-    def integer(self, size: int) -> int:
-        return int.from_bytes(self.bytes(size))
-
-    def variable(self) -> int:
-        value = 0
-        for shift in range(0, 28, 7):
-            byte = self.integer(1)
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-        raise RefusedError(Reason.MALFORMED_PACKET)
-
-    def binary(self) -> bytes:
-        return self.bytes(self.integer(2))
-
-    def text(self) -> str:
-        try:
-            return self.binary().decode()
-        except UnicodeDecodeError:
-            raise RefusedError(Reason.MALFORMED_PACKET) from None
-
-    def properties(self) -> None:
-        """Pass over them."""
-        self.bytes(self.variable())
-
-
-def _variable(value: int) -> bytes:
-    """Encode a variable byte integer (1.5.5)."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*encoded, value))
-
-
-def _body(data: bytes | bytearray) -> tuple[int, int] | None:
-    """Return where the first packet's body starts and ends, None while its header is incomplete.
-
-    Raises RefusedError where the length is none (2.1.4).
-    """
-    if len(data) < 2 or (len(data) < 5 and all(byte > 0x7F for byte in data[1:])):
-        return None
-    reader = _Reader(data, 1)
-    length = reader.variable()
-    return reader.position, reader.position + length
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who a client says it is; a user name or password that it does not give is empty."""
-
-    client_id: str
-    user: str
-    password: str
-
-
-def credentials(packet: bytes | bytearray) -> Credentials:
-    """Return what a CONNECT says (3.1). Raises RefusedError where it is none of MQTT 5."""
-    if packet[0] != CONNECT << 4:
-        raise RefusedError(Reason.PROTOCOL_ERROR)
-    reader = _Reader(packet, 1)
-    reader.variable()
-    if reader.text() != "MQTT" or reader.integer(1) != VERSION:
-        raise RefusedError(Reason.UNSUPPORTED_PROTOCOL_VERSION)
-    flags = reader.integer(1)
-    reader.integer(2)  # keep-alive
-    reader.properties()
-    client_id = reader.text()
-    if flags & _WILL:
-        reader.properties()
-        reader.text()
-        reader.binary()
-    user = reader.text() if flags & _USER else ""
-    password = reader.text() if flags & _PASSWORD else ""
-    return Credentials(client_id, user, password)
-
-
-def _copy(packet: bytes, body: int) -> bytes:
-    """Return a PUBLISH (3.3) as one of QoS 0, which needs neither identifier nor answer."""
-    reader = _Reader(packet, body)
-    topic = reader.integer(2).to_bytes(2) + reader.bytes(int.from_bytes(packet[body : body + 2]))
-    if packet[0] & _QOS:
-        reader.integer(2)
-    rest = topic + packet[reader.position :]
-    return bytes((PUBLISH << 4 | packet[0] & _RETAIN,)) + _variable(len(rest)) + rest
-
-
-class _Repeater:
-    """Follows the packets of a stream, so that copies can be put in between at any time."""
-
-    def __init__(self) -> None:
-        self._packet = bytearray()
-
-    def feed(self, data: bytes, times: int) -> bytes:
-        """Return the bytes with every PUBLISH that ends in them repeated a number of times."""
-        passed = len(self._packet)
-        self._packet += data
-        out = [data] if not times else []
-        while (body := _body(self._packet)) and body[1] <= len(self._packet):
-            if times:
-                out.append(bytes(self._packet[passed : body[1]]))
-                if self._packet[0] >> 4 == PUBLISH:
-                    out.append(_copy(bytes(self._packet[: body[1]]), body[0]) * times)
-            del self._packet[: body[1]]
-            passed = 0
-        if times:
-            out.append(bytes(self._packet[passed:]))
-        return b"".join(out)
 
 
 class _Side(asyncio.Protocol):
@@ -187,8 +27,7 @@ class _Side(asyncio.Protocol):
     other: _Side | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self.other:
@@ -225,8 +64,8 @@ class _Client(_Side):
         self._loop = asyncio.get_running_loop()
         self._received = bytearray()
         self._opening: asyncio.Task[None] | None = None
-        self._repeater = _Repeater()
-        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._repeater = Repeater()
+        self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -249,9 +88,9 @@ class _Client(_Side):
         if self._opening:
             return
         try:
-            if (body := _body(self._received)) is None or len(self._received) < body[1]:
+            if (span := body(self._received)) is None or len(self._received) < span[1]:
                 return
-            who = credentials(self._received[: body[1]])
+            who = credentials(self._received[: span[1]])
             if self._gate.silent:
                 return
             self._check(who)
@@ -283,12 +122,16 @@ class _Client(_Side):
         self._gate.clients.add(self)
 
     def deliver(self, data: bytes) -> None:
-        """Send what the broker says, with its copies, and after its delay."""
-        data = self._repeater.feed(data, self._gate.repeat)
+        """Send what the broker says, with its copies, and after its delay.
+
+        Each packet is a TLS record, as from a broker that ends TLS itself: a client may take only
+        one packet of each record that comes, as Home Assistant's ``mqtt`` does.
+        """
+        packets = self._repeater.feed(data, self._gate.repeat)
         if not self._gate.delay and not self._waiting:
-            self.transport.write(data)
+            self.transport.writelines(packets)
             return
-        self._waiting.append((self._loop.time() + self._gate.delay, data))
+        self._waiting.append((self._loop.time() + self._gate.delay, packets))
         if len(self._waiting) == 1:
             self._wait()
 
@@ -296,8 +139,8 @@ class _Client(_Side):
         self._timer = self._loop.call_at(self._waiting[0][0], self._send)
 
     def _send(self) -> None:
-        _, data = self._waiting.popleft()
-        self.transport.write(data)
+        _, packets = self._waiting.popleft()
+        self.transport.writelines(packets)
         if self._waiting:
             self._wait()
 

@@ -7,7 +7,7 @@ import random
 import struct
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from construct import ConstructError
 from miio.exceptions import PayloadDecodeException
@@ -64,7 +64,6 @@ class MiioServer(asyncio.DatagramProtocol):
         self._random = random.Random(did)  # noqa: S311
         self._started = time.monotonic() - _UPTIME
         self._closed = asyncio.Event()
-        self._transport: asyncio.DatagramTransport
 
     async def __aenter__(self) -> Self:
         """Listen at the device's address."""
@@ -78,9 +77,9 @@ class MiioServer(asyncio.DatagramProtocol):
         self._transport.close()
         await self._closed.wait()
 
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what answers are sent with."""
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Tell that the address is free again."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
+from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -36,16 +38,26 @@ def _environment(enable_custom_integrations: None) -> None:
 
 
 @pytest.fixture
-def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the user enable all entities from the beginning."""
-    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
-
-
-@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have those who ask locks on the local network wait less for answers that do not come."""
     monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
     monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
+
+
+@pytest.fixture
+def frozen(request: pytest.FixtureRequest) -> Iterator[FrozenDateTimeFactory]:
+    """Hold the time, now or when the test says; the simulator and event loops go on."""
+    loops = "pytest_homeassistant_custom_component.patch_time"
+    moving = ["simulator", "tests.actor", loops]
+    with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
+        assert isinstance(held, FrozenDateTimeFactory)
+        yield held
+
+
+@pytest.fixture
+def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the user enable all entities from the beginning."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 @pytest.fixture(scope="session")
@@ -87,5 +99,6 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[M
     """Return the entry of an account, set up and connected to push."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     await until(lambda: entry.runtime_data.push.connected)
+    await hass.async_block_till_done()  # What was missed before is being read
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from homeassistant.components import webhook
 from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigEntryState
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
@@ -136,9 +137,7 @@ async def come_back(
     return await submit(hass, result)
 
 
-async def paste(
-    hass: HomeAssistant, result: ConfigFlowResult, address: object
-) -> ConfigFlowResult:
+async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) -> ConfigFlowResult:
     """Paste the address that the browser ended on."""
     return await submit(hass, result, {"address": str(address)})
 
@@ -196,8 +195,18 @@ async def test_account_by_browser(
     location = await sign_in(actor, authorize_url(result))
     result = await come_back(hass, hass_client_no_auth, result, location)
     assert result["step_id"] == "locks"
+    assert not hass.data[webhook.DOMAIN]
     result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
     assert_account_entry(result, actor, actor.lock)
+
+
+@pytest.mark.usefixtures("actor")
+async def test_browser_never_comes_back(hass: HomeAssistant) -> None:
+    """No door stays open for it when the user gives up."""
+    result = await begin_account(hass, "browser")
+    assert hass.data[webhook.DOMAIN]
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    assert not hass.data[webhook.DOMAIN]
 
 
 async def test_account_by_paste(hass: HomeAssistant, actor: Actor) -> None:
@@ -205,7 +214,7 @@ async def test_account_by_paste(hass: HomeAssistant, actor: Actor) -> None:
     result = await begin_account(hass, "paste")
     assert result["type"] is FlowResultType.FORM
     location = await sign_in(actor, authorize_url(result))
-    result = await paste(hass, result, f"  {location}\n")
+    result = await paste(hass, result, f" {location} ")
     result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
     assert_account_entry(result, actor, actor.lock)
 
@@ -363,9 +372,7 @@ async def test_code_waits_for_the_cloud(hass: HomeAssistant, actor: Actor) -> No
 
 
 @pytest.mark.parametrize("path", ["gethome", "device_list_page", "profile"])
-async def test_cloud_fails_after_the_sign_in(
-    hass: HomeAssistant, actor: Actor, path: str
-) -> None:
+async def test_cloud_fails_after_the_sign_in(hass: HomeAssistant, actor: Actor, path: str) -> None:
     """The flow ends and says why."""
     actor.simulator.cloud.refuse_next(500, path)
     result = await signed_in(hass, actor)
@@ -379,7 +386,9 @@ async def test_tokens_that_end_during_the_flow(hass: HomeAssistant, actor: Actor
     result = await signed_in(hass, actor)
     result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
     assert_account_entry(result, actor, actor.lock)
-    assert actor.simulator.cloud.tokens.grant(result["result"].data[CONF_TOKENS]["access"])
+    actor.simulator.cloud.expire_access_tokens()
+    await hass.config_entries.async_reload(result["result"].entry_id)
+    assert result["result"].state is ConfigEntryState.LOADED
 
 
 @pytest.mark.usefixtures("entry")
@@ -572,9 +581,7 @@ async def sign_in_again(
     return await paste(hass, result, await sign_in(actor, authorize_url(result), user))
 
 
-async def test_reauthentication(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
-) -> None:
+async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
     """The new tokens are taken, all else stays."""
     before = dict(loaded.data)
     actor.simulator.cloud.revoke(actor.account)
@@ -615,9 +622,7 @@ async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, begi
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_another_local_lock_instead(
-    hass: HomeAssistant, actor: Actor, nearby: Lock
-) -> None:
+async def test_another_local_lock_instead(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
     """An entry stays with its lock."""
     entry = local_entry(hass, actor.lock)
     result = await entry.start_reconfigure_flow(hass)

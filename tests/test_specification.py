@@ -50,7 +50,7 @@ def test_what_is_open() -> None:
 
 def test_where() -> None:
     """Items of each kind are where they are expected."""
-    expected = {
+    expected: dict[Item, str] = {
         SPEC.properties[3, 1021]: "sensor *Door state*",
         SPEC.properties[2, 3]: "sensor *Last action*",
         SPEC.properties[4, 9]: "`step` of event *Enrolment*",

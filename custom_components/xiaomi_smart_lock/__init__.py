@@ -53,7 +53,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
     """Take the locks' entities away, and keep what is known of the locks."""
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.coordinators.values():
-            await lock.async_save()
+            await lock.async_stop()
         async_settle_passing(hass, entry, entry.runtime_data.coordinators)
     return unloaded
 

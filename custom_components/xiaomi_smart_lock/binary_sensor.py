@@ -58,6 +58,7 @@ def _is_key(address: Address, key: str) -> Callable[[LockData], bool | None]:
 BINARY_SENSORS: Final = (
     LockBinarySensorDescription(
         key="door",
+        sources=(DOOR_STATE,),
         device_class=BinarySensorDeviceClass.DOOR,
         read=_door_is_open,
     ),
@@ -65,6 +66,7 @@ BINARY_SENSORS: Final = (
     LockBinarySensorDescription(key="child_lock", address=(2, 8)),
     LockBinarySensorDescription(
         key="charging",
+        sources=((13, 2),),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         entity_category=EntityCategory.DIAGNOSTIC,
         read=_is_key((13, 2), "charging"),

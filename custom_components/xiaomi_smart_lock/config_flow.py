@@ -102,7 +102,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     """Sets up an entry, signs in again, and changes what was set up."""
 
     _region: str
-    _uuid: str
+    _uuid: str = ""
     _state: str
     _sign_in: SignIn
     _tokens: Tokens
@@ -156,6 +156,16 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         """Ask how the browser comes back."""
         return self.async_show_menu(step_id="sign_in", menu_options=["browser", "paste"])
 
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Wait for the browser no longer."""
+        webhook.async_unregister(self.hass, self._webhook_id)
+
+    @property
+    def _webhook_id(self) -> str:
+        return f"{DOMAIN}_{self._uuid}"
+
     @property
     def _authorize_url(self) -> str:
         return self._sign_in.authorize_url(redirect_path(self._uuid), self._state)
@@ -164,20 +174,19 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, str] | None = None
     ) -> ConfigFlowResult:
         """Send the browser to the sign-in, and wait until it comes back to the webhook."""
-        webhook_id = f"{DOMAIN}_{self._uuid}"
         if user_input is None:
-            webhook.async_unregister(self.hass, webhook_id)
+            webhook.async_unregister(self.hass, self._webhook_id)
             webhook.async_register(
                 self.hass,
                 DOMAIN,
                 "Sign-in",
-                webhook_id,
+                self._webhook_id,
                 self._async_browser_came_back,
                 local_only=False,
                 allowed_methods=["GET"],
             )
             return self.async_external_step(step_id="browser", url=self._authorize_url)
-        webhook.async_unregister(self.hass, webhook_id)
+        webhook.async_unregister(self.hass, self._webhook_id)
         self._answer = user_input
         return self.async_external_step_done(next_step_id="came_back")
 

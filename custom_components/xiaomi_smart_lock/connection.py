@@ -191,13 +191,21 @@ class Connection:
         self._missed = False
         try:
             if not told_of_sleep and self.cloud:
-                for device in await self.cloud.devices():
-                    if lock := self.coordinators.get(device.did):
-                        lock.async_set_device(device)
+                await self._async_look_at_devices(self.cloud)
+            await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
+        finally:
+            # Whatever goes wrong, this poll must not be the last.
+            self._schedule()
+
+    async def _async_look_at_devices(self, cloud: CloudClient) -> None:
+        try:
+            devices = await cloud.devices()
         except MiotError as error:
             _LOGGER.debug("No list of devices: %s", error)
-        await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
-        self._schedule()
+            return
+        for device in devices:
+            if lock := self.coordinators.get(device.did):
+                lock.async_set_device(device)
 
 
 async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -11,12 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.const import CONF_HOST
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     HomeAssistantError,
     ServiceValidationError,
 )
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
@@ -44,7 +46,7 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
-from .state import LockData, Occurrence, Pending
+from .state import CONTACT, LockData, Occurrence, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -59,9 +61,12 @@ _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
 SET_CLOCK: Final = (9, 1)
+HARDWARE_VERSION: Final = (11, 4)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
 SAVE_DELAY_OF_EVENTS: Final = 1  # the same for events, which must not come again after a restart
+
+FRESHNESS: Final = 60  # seconds by which the last contact that is shown may be behind
 
 type EventListener = Callable[[Occurrence], None]
 
@@ -101,8 +106,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._pending_for = 3600 * entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
+        self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
         self._writing = asyncio.Lock()
-        self._save_due = False
+        self._save_at = math.inf
         self.data = LockData(awake=device.online)
 
     @override
@@ -162,6 +168,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return lambda: listeners.remove(listener)
 
     @callback
+    def async_watch(self, address: Address, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Have news of a property or an event told; returns how to stop that."""
+        watchers = self._watchers.setdefault(address, [])
+        watchers.append(watcher)
+        return lambda: watchers.remove(watcher)
+
+    @callback
     def async_handle(self, message: Message) -> None:
         """Take what the connection heard from the lock."""
         now = time.time()
@@ -174,7 +187,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
-        self.async_update_listeners()
+        self._async_show_news()
+
+    @callback
+    def _async_show_news(self) -> None:
+        """Update the entities that news concern, which are few of many."""
+        news, self.data.news = self.data.news, set()
+        concerned = (watcher for address in news for watcher in self._watchers.get(address, ()))
+        for watcher in dict.fromkeys(concerned):
+            watcher()
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:
@@ -190,6 +211,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_set_device(self, device: Device) -> None:
         """Take what the account's device list says."""
         self.device = device
+        self._show_versions()
         self.async_set_awake(awake=device.online)
 
     async def async_write(self, address: Address, value: Value) -> None:
@@ -284,9 +306,21 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Write down what is known, now."""
         await self._store.async_save(self._as_dict())
 
+    async def async_stop(self) -> None:
+        """Write down what is known, before the entry goes; what comes later is not kept."""
+        await self.async_shutdown()
+        await self.async_save()
+
+    def _save_within(self, seconds: float) -> None:
+        """Write down what is known soon; asking again does not put it off."""
+        at = time.monotonic() + seconds
+        if at < self._save_at and not self._shutdown_requested:
+            self._save_at = at
+            self._store.async_delay_save(self._as_dict, seconds)
+
     def _as_dict(self) -> dict[str, Any]:
         """Return what is written down, when it is."""
-        self._save_due = False
+        self._save_at = math.inf
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
@@ -315,26 +349,44 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _heard(self, contact: float) -> None:
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
+        if contact // FRESHNESS > self.data.contact // FRESHNESS:
+            self.data.news.add(CONTACT)
         self.data.contact = max(self.data.contact, contact)
-        # Asking again would put off what is asked for already, and so for ever.
-        if not self._save_due:
-            self._save_due = True
-            self._store.async_delay_save(self._as_dict, SAVE_DELAY)
+        self._save_within(SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
         try:
             value = SPEC.properties[address].validate(raw)
-        except (KeyError, InvalidValueError) as error:
+        except KeyError:
+            self._reject(address, "no such property")
+        except InvalidValueError as error:
             self._reject(address, error)
         else:
             self.data.set(address, value, told)
+            if address == HARDWARE_VERSION:
+                self._show_versions()
+
+    def _show_versions(self) -> None:
+        """Have the device page show the versions that are known now."""
+        registry = dr.async_get(self.hass)
+        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
+            if (DOMAIN, self.device.did) in device.identifiers:
+                registry.async_update_device(
+                    device.id, sw_version=self.device.firmware, hw_version=self.hardware_version
+                )
+
+    @property
+    def hardware_version(self) -> str | None:
+        """The version of the hardware, once the lock has told it."""
+        version = self.data.values.get(HARDWARE_VERSION)
+        return None if version is None else str(version)
 
     def _handle_event(self, address: Address, raw: object, now: float) -> None:
         """Take an event once, and hand it over to who listens unless it is an old one."""
         event = SPEC.events.get(address)
         if event is None:
-            self._reject(address, KeyError(address))
+            self._reject(address, "no such event")
             return
         try:
             arguments = self._valid(event.pair(raw))
@@ -344,19 +396,25 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         occurrence = Occurrence(event, arguments, now)
         if not self.data.is_new(occurrence):
             return
-        occurrence = replace(occurrence, when=self.data.clock.when(occurrence.time, now))
-        if self.data.clock.is_off:
-            self._tell(Issue.CLOCK)
-        else:
-            self._settle(Issue.CLOCK)
+        self._read_clock(occurrence, now)
         self.data.record(occurrence)
-        self._store.async_delay_save(self._as_dict, SAVE_DELAY_OF_EVENTS)
+        self._save_within(SAVE_DELAY_OF_EVENTS)
         if now - occurrence.when > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return
         self.data.follow(occurrence)
         for listener in self._event_listeners.get(occurrence.kind, ()):
             listener(occurrence)
+
+    def _read_clock(self, occurrence: Occurrence, now: float) -> None:
+        """Learn from an event how far the lock's clock is off, and correct the event's time."""
+        clock = self.data.clock
+        was_off = clock.is_off
+        occurrence.when = clock.when(occurrence.time, now)
+        if clock.is_off and not was_off:
+            self._tell(Issue.CLOCK)
+        elif was_off and not clock.is_off:
+            self._settle(Issue.CLOCK)
 
     def _valid(self, given: Mapping[Property, object]) -> dict[int, Value]:
         """Return the arguments that the specification allows, by piid."""
@@ -397,11 +455,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _settle(self, issue: Issue) -> None:
         async_settle(self.hass, self.config_entry, issue, self.device.did)
 
-    def _reject(self, address: Address, error: Exception) -> None:
+    def _reject(self, address: Address, reason: object) -> None:
         """Count what the specification does not allow, and log the first of its kind."""
         name = "{}.{}".format(*address)
         if name not in self.data.rejected:
-            _LOGGER.warning("%s sent what its specification does not have: %s", self.name, error)
+            _LOGGER.warning(
+                "%s sent %s, which its specification does not have: %s", self.name, name, reason
+            )
         self.data.rejected[name] += 1
 
 

@@ -34,6 +34,8 @@ class LockEntityDescription(EntityDescription):
     """The event whose last arguments are shown; None for the property's own value."""
     read: Callable[[LockData], Value | None] | None = None
     """What is shown instead, where it is made of other things that are known."""
+    sources: tuple[Address, ...] = ()
+    """The properties and events, or what else there is news of, that it is made of."""
 
     @property
     def only_pushed(self) -> bool:
@@ -41,6 +43,12 @@ class LockEntityDescription(EntityDescription):
         return self.event is not None or (
             self.address is not None and Access.READ not in SPEC.properties[self.address].access
         )
+
+    @property
+    def concerns(self) -> frozenset[Address]:
+        """The properties and events whose news may change the state."""
+        shown = self.event or self.address
+        return frozenset((*self.sources, shown) if shown else self.sources)
 
     @property
     def prop(self) -> Property:
@@ -85,8 +93,18 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             model_id=device.model,
             name=device.name,
             sw_version=device.firmware,
+            hw_version=coordinator.hardware_version,
         )
         self._shown: object = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Watch what the state is made of."""
+        await super().async_added_to_hass()
+        for address in self.entity_description.concerns:
+            self.async_on_remove(
+                self.coordinator.async_watch(address, self._handle_coordinator_update)
+            )
 
     @property
     def known(self) -> Value | None:

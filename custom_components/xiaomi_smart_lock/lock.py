@@ -33,7 +33,7 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
     """The lock of a door state."""
 
 
-LOCKS: Final = (LockDescription(key="lock", name=None),)
+LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT)),)
 
 
 class DoorLock(LockEntity, HomeAssistantLock):

@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state import LOCK_EVENT, SECRET
+from .state import CHANGES, CONTACT, LOCK_EVENT, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,12 +60,14 @@ def _operated_at(data: LockData) -> float | None:
 SENSORS: Final = (
     LockSensorDescription(
         key="last_contact",
+        sources=(CONTACT,),
         read=lambda data: data.contact or None,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="pending_changes",
+        sources=(CHANGES,),
         read=lambda data: len(data.pending),
         attributes=_changes,
         entity_category=EntityCategory.DIAGNOSTIC,

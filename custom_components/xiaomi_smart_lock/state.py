@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .clock import LockClock, says_something
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
 LOCK_EVENT: Final = (2, 1020)
-LOCK_ACTION: Final = (2, 3)
 DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)
+
+# What there is news of beside properties and events, in a service that no specification has.
+CONTACT: Final = (0, 1)
+CHANGES: Final = (0, 2)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -55,6 +59,8 @@ SAME_EVENT: Final[dict[Address, Address]] = {
     **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
 }
 
+_REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
+
 # By what two events of the same second are told apart.
 _IDENTIFYING: Final = ("lock-action", "abnormal-condition", "user-ids", "operation-id")
 _TIMES: Final = ("current-time", "last-history-time")
@@ -65,16 +71,16 @@ REMEMBERED: Final = 1000
 type Identity = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Occurrence:
     """An event that happened, with those of its arguments that are valid, by piid."""
 
     event: Event
     arguments: Mapping[int, Value]
     when: float
-    """When it happened by our clock, in Unix seconds."""
+    """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
 
-    @property
+    @cached_property
     def valid_arguments(self) -> list[tuple[Property, Value]]:
         """The arguments in the specification's order."""
         return [
@@ -89,21 +95,26 @@ class Occurrence:
 
     def get(self, name: str) -> Value | None:
         """Return an argument's value by its name, None where there is none or it is not valid."""
-        valid = (value for argument, value in self.valid_arguments if argument.name == name)
-        return next(valid, None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
+    def _by_name(self) -> Mapping[str, Value]:
+        return {argument.name: value for argument, value in self.valid_arguments}
+
+    @cached_property
     def time(self) -> int | None:
         """When it happened by the lock's clock, in Unix seconds."""
-        found = (self.get(name) for name in _TIMES)
-        return next((int(time) for time in found if time is not None), None)
+        for name in _TIMES:
+            if (time := self.get(name)) is not None:
+                return int(time)
+        return None
 
-    @property
+    @cached_property
     def kind(self) -> Address:
         """The event's address, the same for events that two services report."""
         return SAME_EVENT.get(self.event.address, self.event.address)
 
-    @property
+    @cached_property
     def identities(self) -> tuple[Identity, ...]:
         """What makes it the same event when it comes again: its own identity first.
 
@@ -113,10 +124,10 @@ class Occurrence:
         """
         if self.time is None:
             return ()
-        told_apart = [-1 if value is None else int(value) for value in map(self.get, _IDENTIFYING)]
+        told_apart = [int(self._by_name.get(name, -1)) for name in _IDENTIFYING]
         timed = says_something(self.time, self.when)
         moment = self.time if timed else int(self.when)
-        near = (0, -1, 1) if self.kind in SAME_EVENT.values() or not timed else (0,)
+        near = (0, -1, 1) if self.kind in _REPORTED_TWICE or not timed else (0,)
         return tuple((*self.kind, moment + second, *told_apart) for second in near)
 
 
@@ -138,7 +149,10 @@ class LockData:
     """In the order in which they were asked for."""
     undelivered: dict[Address, None] = field(default_factory=dict)
     """Settings that waited and were given up, until the lock takes a value of them."""
-    handled: deque[Identity] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    handled: dict[Identity, None] = field(default_factory=dict)
+    """The identities of the last events, oldest first."""
+    news: set[Address] = field(default_factory=set)
+    """What there is news of since it was last shown: properties, events, CONTACT, CHANGES."""
     clock: LockClock = field(default_factory=LockClock)
     awake: bool | None = None
     heard: float = 0.0
@@ -159,27 +173,37 @@ class LockData:
     def set(self, address: Address, value: Value, told: float | None = None) -> None:
         """Take a valid value, and what it says of other properties.
 
-        ``told`` is when the lock itself told it; None where it was only read.
+        ``told`` is when the lock itself told it; None where it was only read. What was known when
+        it was read says nothing new: the other property may have been told since.
         """
-        self.values[address] = value
+        tells = told is not None or self.values.get(address) != value
+        self._set(address, value)
         if told is not None:
             self._told[address] = told
         if (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
-        if address == DOOR_STATE and value in DOOR_STATE_MEANS:
-            implied, its_value = DOOR_STATE_MEANS[value]
-            self.values[implied] = its_value
+            self.news.add(CHANGES)
+        if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:
+            self._set(*DOOR_STATE_MEANS[value])
+
+    def _set(self, address: Address, value: Value) -> None:
+        self.values[address] = value
+        self.news.add(address)
 
     def is_new(self, occurrence: Occurrence) -> bool:
         """Say whether an event has not been recorded before."""
-        return not any(identity in self.handled for identity in occurrence.identities)
+        return self.handled.keys().isdisjoint(occurrence.identities)
 
     def record(self, occurrence: Occurrence) -> None:
         """Remember an event, as the last of its kind unless it is older."""
-        self.handled.extend(occurrence.identities[:1])
+        if occurrence.identities:
+            self.handled[occurrence.identities[0]] = None
+            if len(self.handled) > REMEMBERED:
+                del self.handled[next(iter(self.handled))]
         last = self.events.get(occurrence.kind)
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
+            self.news.add(occurrence.kind)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
@@ -189,7 +213,7 @@ class LockData:
         for address, value, before in LOCK_ACTION_MEANS.get(action, ()):
             told_since = int(self._told.get(address, 0)) > int(occurrence.when)
             if not told_since and (before is None or self.values.get(address) in before):
-                self.values[address] = value
+                self._set(address, value)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is worth keeping over a restart, as JSON allows."""
@@ -227,7 +251,7 @@ class LockData:
             heard=_number(stored["heard"]),
             contact=_number(stored["contact"]),
         )
-        data.handled.extend(tuple(map(int, identity)) for identity in stored["handled"])
+        data.handled = dict.fromkeys(tuple(map(int, identity)) for identity in stored["handled"])
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid

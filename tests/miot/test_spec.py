@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
@@ -117,6 +117,7 @@ _JSON = st.recursive(
 
 
 @given(raw=_JSON)
+@settings(deadline=None)
 def test_nothing_else_is_raised(raw: object) -> None:
     """Whatever JSON can say is either a value or an InvalidValueError."""
     for prop in SPEC.properties.values():
@@ -128,6 +129,7 @@ def test_nothing_else_is_raised(raw: object) -> None:
 
 
 @given(raw=_JSON)
+@settings(deadline=None)
 def test_whatever_comes_as_arguments(raw: object) -> None:
     """Whatever JSON can say is either arguments of the event or an InvalidValueError."""
     try:

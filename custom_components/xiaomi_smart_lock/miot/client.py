@@ -54,6 +54,11 @@ def address_of(item: Mapping[Any, Any], iid: str) -> Address | None:
     return (siid, number) if type(siid) is int and type(number) is int else None
 
 
+def objects(answer: object) -> list[dict[str, Any]]:
+    """Return the objects of what should be a list of objects."""
+    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
+
+
 class Client(ABC):
     """A connection over which locks are read, written and made to act.
 

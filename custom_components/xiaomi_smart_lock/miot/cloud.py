@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading, address_of
+from .client import Client, Reading, address_of, objects
 from .errors import CannotConnectError, NotSignedInError, ResultError, TooManyRequestsError, check
 from .http import request
 from .oauth import CLIENT_ID
@@ -174,7 +174,7 @@ class CloudClient(Client):
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_gathered())
             self._readings.add(self._reading)
-            self._reading.add_done_callback(self._readings.discard)
+            self._reading.add_done_callback(self._end_reading)
         readings = await asyncio.shield(self._reading)
         found = {
             address: readings[did, *address] for address in addresses if (did, *address) in readings
@@ -182,6 +182,11 @@ class CloudClient(Client):
         if not found:
             raise CannotConnectError("the answer says nothing of what was read")
         return found
+
+    def _end_reading(self, reading: asyncio.Task[dict[_Wanted, Reading]]) -> None:
+        self._readings.discard(reading)
+        if not reading.cancelled():
+            reading.exception()  # Whoever asked may be gone when it fails.
 
     async def _read_gathered(self) -> dict[_Wanted, Reading]:
         await asyncio.sleep(GATHERING_TIME)
@@ -192,19 +197,15 @@ class CloudClient(Client):
     async def _read_page(self, wanted: Collection[_Wanted]) -> list[tuple[_Wanted, Reading]]:
         params = [{"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted]
         result = await self._call("/app/v2/miotspec/prop/get", {"datasource": 1, "params": params})
-        return [read for read in map(_read_item, _items(result)) if read]
+        return [read for read in map(_read_item, objects(result)) if read]
 
     async def write(self, did: str, address: Address, value: Value) -> None:
         """Set a property; the lock must be awake."""
         siid, piid = address
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         result = await self._call("/app/v2/miotspec/prop/set", {"params": params})
-        for item in _items(result):
-            if (item.get("did"), item.get("siid"), item.get("piid")) == (
-                did,
-                siid,
-                piid,
-            ):
+        for item in objects(result):
+            if (item.get("did"), item.get("siid"), item.get("piid")) == (did, siid, piid):
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
@@ -261,11 +262,6 @@ class CloudClient(Client):
         )
 
 
-def _items(result: object) -> list[dict[str, Any]]:
-    """Return the objects of what should be a list of objects."""
-    return [item for item in result if isinstance(item, dict)] if isinstance(result, list) else []
-
-
 def _text(item: Mapping[str, Any], key: str) -> str | None:
     text = item.get(key)
     return text if isinstance(text, str) and text else None
@@ -290,7 +286,7 @@ def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
 
 
 def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    return _items(result.get(key))
+    return objects(result.get(key))
 
 
 def _rooms(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading, address_of
+from .client import Client, Reading, address_of, objects
 from .errors import CannotConnectError, MiotError, NotSignedInError, ResultError, check
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class LocalClient(Client):
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             _, answer = await self._call(did, "get_properties", params)
-            for item in _items(answer):
+            for item in objects(answer):
                 address, code = address_of(item, "piid"), item.get("code")
                 if address and type(code) is int:
                     readings[address] = Reading(code, item.get("value"))
@@ -86,7 +86,7 @@ class LocalClient(Client):
         siid, piid = address
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         _, answer = await self._call(did, "set_properties", params)
-        for item in _items(answer):
+        for item in objects(answer):
             if (item.get("siid"), item.get("piid")) == address:
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
@@ -206,7 +206,3 @@ def _keep_quiet() -> None:
 
 def _not_speaking(_record: logging.LogRecord) -> bool:
     return not _speaking.get()
-
-
-def _items(answer: object) -> list[dict[str, Any]]:
-    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []

@@ -14,10 +14,9 @@ import ssl
 import time
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, override
 
 import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import EventOccurred, Message, OnlineChanged, PropertyChanged, address_of
@@ -43,9 +42,6 @@ class PushProblem(StrEnum):
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _NAME_MISMATCHES: Final = (62, 64)
 
-# MQTT 5.0, 3.2.2.2: bad user name or password, not authorised. Others do not blame the token.
-_REFUSALS: Final = (0x86, 0x87)
-
 _LOGGER = logging.getLogger(__name__)
 
 TOPICS: Final = (
@@ -60,6 +56,8 @@ LAST_DELAY: Final = 300.0
 STABLE_AFTER: Final = 60.0  # a connection that lasted this long was a good one
 # Nagle's algorithm would hold acknowledgements back, which costs 40 ms a step in bursts.
 _NO_DELAY: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+# MQTT 5.0, 3.2.2.2: bad user name or password, not authorised. Others do not blame the token.
+_REFUSALS: Final = (0x86, 0x87)
 
 
 def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
@@ -143,6 +141,8 @@ class Push:
             except (aiomqtt.MqttError, MiotError, OSError) as error:
                 _LOGGER.debug("Push connection ended: %s", error)
                 self._set(connected=False, problem=self._problem(error))
+            finally:
+                self._set(connected=False, problem=self.problem)
             if time.monotonic() - started > STABLE_AFTER:
                 delay = FIRST_DELAY
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311
@@ -163,6 +163,7 @@ class Push:
             socket_options=_NO_DELAY,
             logger=_LOGGER,
             timeout=ANSWER_TIMEOUT,
+            queue_type=_inbox(self._hand_over),
         )
         async with _connected(client):
             self._refused = None
@@ -174,8 +175,7 @@ class Push:
                 ]
             )
             self._set(connected=True, problem=None)
-            async for message in client.messages:
-                self._hand_over(message)
+            await anext(client.messages)  # Nothing gets there; it raises when the connection ends.
 
     def _hand_over(self, message: aiomqtt.Message) -> None:
         if (parsed := parse(message.topic.value, message.payload)) is None:
@@ -192,7 +192,7 @@ class Push:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return PushProblem.WRONG_NAME if cause.verify_code in _NAME_MISMATCHES else None
         refused, self._refused = self._refused, None
-        if isinstance(error, MqttConnectError) and error.rc in _REFUSALS:
+        if isinstance(error, aiomqtt.MqttCodeError) and error.rc in _REFUSALS:
             self._refused = self._token
             return PushProblem.REFUSED if refused else None
         return None
@@ -201,3 +201,17 @@ class Push:
         if (connected, problem) != (self.connected, self.problem):
             self.connected, self.problem = connected, problem
             self._on_change()
+
+
+def _inbox(hand_over: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+    """Return a queue that keeps nothing: what is put in is handed over.
+
+    Reading aiomqtt's own queue costs a task for each message.
+    """
+
+    class Inbox(asyncio.Queue[aiomqtt.Message]):
+        @override
+        def put_nowait(self, item: aiomqtt.Message) -> None:
+            hand_over(item)
+
+    return Inbox

@@ -1,0 +1,96 @@
+"""Events as the cloud pushes them, and their likes for Home Assistant's own ``mqtt``."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state import LOCK_EVENT
+from simulator.door import Action, Method, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+
+EVENT_TYPE: Final = "happened"
+"""The only type of the event entities of ``mqtt``."""
+
+_FIRST_RING: Final = int(time.time())
+_BETWEEN_RINGS: Final = 10
+"""Seconds; rings of about the same time are taken for one that came twice."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event of the lock: its arguments, and the attributes that Home Assistant shows of it."""
+
+    arguments: Sequence[int]
+    attributes: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of event, and the attribute by whose value its events are told apart."""
+
+    name: str
+    address: Address
+    entity: str
+    """The end of the unique id of the entity that shows it."""
+    mark: str
+    happening: Callable[[int], Happening]
+    """Makes the event with a number below 65536."""
+
+    def pushed(self, did: str, happening: Happening) -> tuple[str, bytes]:
+        """Return topic and payload as the cloud pushes them."""
+        siid, eiid = self.address
+        arguments = [
+            {"piid": argument.address[1], "value": value}
+            for argument, value in zip(
+                SPEC.events[self.address].arguments, happening.arguments, strict=True
+            )
+        ]
+        params = {"did": did, "siid": siid, "eiid": eiid, "tid": 1, "arguments": arguments}
+        message = {"id": 1, "method": "event_occured", "params": params}
+        return f"device/{did}/up/event_occured/{siid}/{eiid}", json.dumps(message).encode()
+
+    def mqtt(self, did: str, happening: Happening) -> tuple[str, bytes]:
+        """Return topic and payload for ``mqtt``: the same attributes, and as many bytes."""
+        _, pushed = self.pushed(did, happening)
+        message = {"event_type": EVENT_TYPE, **happening.attributes}
+        return mqtt_topic(did), json.dumps(message).encode().ljust(len(pushed))
+
+
+def mqtt_topic(did: str) -> str:
+    """Return where the ``mqtt`` entity that stands beside a lock listens."""
+    return f"benchmarks/{did}"
+
+
+def _lock_event(number: int) -> Happening:
+    now = int(time.time())
+    return Happening(
+        (Position.OUTSIDE, Method.FINGERPRINT, Action.UNLOCKED, number, now),
+        {
+            "position": "outside",
+            "method": "fingerprint",
+            "operation_id": number,
+            "device_time": _iso(now),
+        },
+    )
+
+
+def _ring(number: int) -> Happening:
+    when = _FIRST_RING + _BETWEEN_RINGS * number
+    return Happening((when,), {"device_time": _iso(when)})
+
+
+def _iso(when: int) -> str:
+    return datetime.fromtimestamp(when, UTC).isoformat()
+
+
+RING: Final = Kind("ring", (21, 1), "doorbell", "device_time", _ring)
+UNLOCKED: Final = Kind("unlocked", LOCK_EVENT, "lock_event", "operation_id", _lock_event)

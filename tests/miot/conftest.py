@@ -1,0 +1,119 @@
+"""The protocols' own surroundings: a session, a trust anchor, tokens, and services that lie."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from homeassistant.const import CONF_REGION
+
+from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.const import CONF_TOKENS, CONF_UUID
+from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
+from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints, load
+from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
+from simulator.tls import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.actor import Actor
+
+
+class Signed:
+    """A client that signed in to the account just now."""
+
+    def __init__(self, actor: Actor, session: aiohttp.ClientSession) -> None:
+        """Take the tokens."""
+        data = actor.account_data()
+        self.actor = actor
+        self.session = session
+        self.endpoints = load(actor.simulator.endpoints)
+        self.tls = ssl.create_default_context(cafile=self.endpoints.ca_file)
+        self.region = data[CONF_REGION]
+        self.uuid = data[CONF_UUID]
+        self.path = redirect_path(self.uuid)
+        self.tokens = Tokens(**data[CONF_TOKENS])
+        self.renewed: list[Tokens] = []
+        self.sign_in = SignIn(session, self.tls, self.endpoints, self.region, self.uuid)
+        self.keeper = self.keep(self.tokens)
+        self.cloud = CloudClient(session, self.tls, self.endpoints, self.region, self.keeper)
+        self._seen = len(actor.simulator.cloud.requests)
+
+    def keep(self, tokens: Tokens) -> TokenKeeper:
+        """Return a keeper of tokens; renewed ones are noted."""
+        return TokenKeeper(self.sign_in, self.path, tokens, self.renewed.append)
+
+    def requests(self) -> list[tuple[str, Any]]:
+        """Return the last part of the path, and the body, of the requests since the last call."""
+        seen, self._seen = self._seen, len(self.actor.simulator.cloud.requests)
+        return [
+            (path.rpartition("/")[2], body)
+            for path, body in self.actor.simulator.cloud.requests[seen:]
+        ]
+
+    def paths(self) -> list[str]:
+        """Return the last part of the path of each request since the last call."""
+        return [path for path, _ in self.requests()]
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a plain session."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def signed(actor: Actor, session: aiohttp.ClientSession) -> Signed:
+    """Return a client that is signed in."""
+    return Signed(actor, session)
+
+
+class Liar:
+    """A service with a certificate to trust, that answers what it was told to, in turn."""
+
+    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
+        """Know where it is and how to trust it."""
+        self.url = url
+        self.tls = tls
+        self.answers: list[object] = []
+        self.endpoints = Endpoints(api=url, profile=f"{url}/profile")
+
+    def client(self, signed: Signed) -> CloudClient:
+        """Return a client of this service, signed in."""
+        return CloudClient(signed.session, self.tls, self.endpoints, "cn", signed.keeper)
+
+    async def answer(self, _: web.Request) -> web.Response:
+        """Give the next answer: JSON, a ready response, or for seconds none."""
+        match self.answers.pop(0):
+            case web.Response() as ready:
+                return ready
+            case float(seconds):
+                await asyncio.sleep(seconds)
+                return web.json_response({})
+            case said:
+                return web.json_response(said)
+
+
+@pytest.fixture
+async def liar(tmp_path: Path) -> AsyncIterator[Liar]:
+    """Return a service that answers what it is told to."""
+    ca_file = tmp_path / "ca.pem"
+    context = Authority(ca_file).context()
+    app = web.Application()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    liar = Liar("", ssl.create_default_context(cafile=ca_file))
+    app.router.add_route("*", "/{path:.*}", liar.answer)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    liar.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    liar.endpoints = replace(liar.endpoints, api=liar.url, profile=f"{liar.url}/profile")
+    yield liar
+    await runner.cleanup()

@@ -1,0 +1,88 @@
+"""One request, and all that can go wrong with it."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from custom_components.xiaomi_smart_lock.miot import http
+from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotSignedInError
+
+if TYPE_CHECKING:
+    from .conftest import Liar, Signed
+
+SECRET = "a-token"
+
+
+async def ask(session: aiohttp.ClientSession, liar: Liar) -> dict[str, object]:
+    """Send a request whose URL has a secret in it."""
+    return await http.request(session, liar.tls, "GET", liar.url, params={"token": SECRET})
+
+
+async def test_an_object(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """It is what is wanted; what type the server calls it does not matter."""
+    liar.answers = [{"code": 0}, web.Response(text='{"code": 1}', content_type="text/plain")]
+    assert await ask(session, liar) == {"code": 0}
+    assert await ask(session, liar) == {"code": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        (web.Response(status=401), NotSignedInError, "HTTP 401"),
+        (web.Response(status=500), CannotConnectError, "HTTP 500"),
+        (web.Response(status=204), CannotConnectError, "HTTP 204"),
+        (web.Response(text="<html>"), CannotConnectError, "the answer is no JSON"),
+        (web.Response(body=b"\xff\xfe{"), CannotConnectError, "the answer is no JSON"),
+        (web.Response(text=""), CannotConnectError, "the answer is no JSON object"),
+        ([1], CannotConnectError, "the answer is no JSON object"),
+    ],
+)
+async def test_other_answers(
+    session: aiohttp.ClientSession, liar: Liar, answer: object, error: type[Exception], text: str
+) -> None:
+    """Each has its own words."""
+    liar.answers = [answer]
+    with pytest.raises(error) as raised:
+        await ask(session, liar)
+    assert str(raised.value) == text
+
+
+async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """The error keeps the secret that is in the address."""
+    there = {"Location": f"{liar.url}?token={SECRET}"}
+    liar.answers = [web.Response(status=302, headers=there) for _ in range(20)]
+    with pytest.raises(CannotConnectError) as raised:
+        await ask(session, liar)
+    assert SECRET not in str(raised.value)
+
+
+async def test_no_answer_in_time(
+    session: aiohttp.ClientSession, liar: Liar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for ever."""
+    monkeypatch.setattr(http, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    liar.answers = [0.5]
+    with pytest.raises(CannotConnectError, match="no answer in time"):
+        await ask(session, liar)
+
+
+async def test_certificate_of_an_authority_that_is_not_trusted(signed: Signed) -> None:
+    """Nothing is sent."""
+    with pytest.raises(CannotConnectError):
+        await http.request(
+            signed.session, ssl.create_default_context(), "GET", signed.endpoints.profile
+        )
+    assert signed.requests() == []
+
+
+async def test_nobody_there(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """The error keeps the secret."""
+    liar.url = "https://127.0.0.1:1"
+    with pytest.raises(CannotConnectError) as raised:
+        await ask(session, liar)
+    assert SECRET not in str(raised.value)

@@ -1,0 +1,125 @@
+"""Signing in, and keeping tokens fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from yarl import URL
+
+from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotSignedInError
+from custom_components.xiaomi_smart_lock.miot.oauth import Tokens
+from simulator.tokens import Grant
+
+if TYPE_CHECKING:
+    from .conftest import Signed
+
+CLIENT_ID = 2882303761520251711
+THREE_DAYS = 3 * 24 * 3600
+
+
+def code(signed: Signed) -> str:
+    """Return a code for the client, as the browser brings it."""
+    redirect = f"http://homeassistant.local:8123{signed.path}"
+    grant = Grant(signed.actor.account, f"ha.{signed.uuid}", redirect)
+    return signed.actor.simulator.cloud.tokens.code(grant)
+
+
+async def test_authorize_url(signed: Signed) -> None:
+    """It has all that the service wants."""
+    url = URL(signed.sign_in.authorize_url("/api/webhook/1", "a state"))
+    assert str(url.with_query(None)) == signed.endpoints.authorize
+    assert url.query == {
+        "client_id": str(CLIENT_ID),
+        "response_type": "code",
+        "redirect_uri": "http://homeassistant.local:8123/api/webhook/1",
+        "device_id": f"ha.{signed.uuid}",
+        "state": "a state",
+        "skip_confirm": "false",
+    }
+
+
+async def test_code_is_exchanged_once(signed: Signed) -> None:
+    """Its tokens are to be renewed after 70 % of their lifetime."""
+    given = code(signed)
+    before = time.time()
+    tokens = await signed.sign_in.exchange(signed.path, given)
+    assert before <= tokens.renew_at - 0.7 * THREE_DAYS <= time.time()
+    assert signed.actor.simulator.cloud.tokens.grant(tokens.access)
+    with pytest.raises(NotSignedInError):
+        await signed.sign_in.exchange(signed.path, given)
+
+
+async def test_code_is_of_one_redirect(signed: Signed) -> None:
+    """Another path is not the one that it was given for."""
+    with pytest.raises(NotSignedInError):
+        await signed.sign_in.exchange("/elsewhere", code(signed))
+
+
+async def test_renewing(signed: Signed) -> None:
+    """There is a new refresh token too; the old one has done its work."""
+    renewed = await signed.sign_in.renew(signed.path, signed.tokens)
+    assert renewed.access != signed.tokens.access
+    assert renewed.refresh != signed.tokens.refresh
+    with pytest.raises(NotSignedInError):
+        await signed.sign_in.renew(signed.path, signed.tokens)
+
+
+async def test_fresh_token_is_kept(signed: Signed) -> None:
+    """Asking costs nothing."""
+    assert await signed.keeper.access_token() == signed.tokens.access
+    assert await signed.keeper.access_token(refused="another") == signed.tokens.access
+    assert signed.paths() == []
+    assert signed.renewed == []
+
+
+async def test_old_token_is_renewed_once(signed: Signed) -> None:
+    """However many ask at the same time."""
+    keeper = signed.keep(replace(signed.tokens, renew_at=time.time()))
+    got = await asyncio.gather(*(keeper.access_token() for _ in range(5)))
+    assert signed.paths() == ["get_token"]
+    assert [set(got)] == [{tokens.access} for tokens in signed.renewed]
+
+
+async def test_refused_token_is_renewed_once(signed: Signed) -> None:
+    """However many it was refused to."""
+    refused = signed.tokens.access
+    got = await asyncio.gather(*(signed.keeper.access_token(refused) for _ in range(5)))
+    assert signed.paths() == ["get_token"]
+    assert [set(got)] == [{tokens.access} for tokens in signed.renewed]
+    assert refused not in got
+
+
+async def test_renewing_fails_for_now(signed: Signed) -> None:
+    """The old refresh token is kept for the next time."""
+    signed.actor.simulator.cloud.refuse_next(502, "get_token")
+    with pytest.raises(CannotConnectError):
+        await signed.keeper.access_token(signed.tokens.access)
+    assert await signed.keeper.access_token(signed.tokens.access) != signed.tokens.access
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"code": -1, "result": {"access_token": "a", "refresh_token": "r", "expires_in": 1}},
+        {"code": 0, "result": None},
+        {"code": 0, "result": {"access_token": "a", "expires_in": 1}},
+        {"code": 0, "result": {"access_token": 1, "refresh_token": "r", "expires_in": 1}},
+        {"code": 0, "result": {"access_token": "a", "refresh_token": "r", "expires_in": "1"}},
+    ],
+)
+def test_answers_without_tokens(answer: dict[str, object]) -> None:
+    """They sign nobody in."""
+    with pytest.raises(NotSignedInError):
+        Tokens.from_answer(answer)
+
+
+def test_tokens_stay_out_of_logs() -> None:
+    """And come back from storage as they were."""
+    tokens = Tokens("secret one", "secret two", 1.5)
+    assert "secret" not in repr(tokens)
+    assert Tokens(**tokens.as_dict()) == tokens

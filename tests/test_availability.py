@@ -1,0 +1,181 @@
+"""What is shown of a lock that sleeps, and of one that nothing is heard of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
+from .actor import Actor, until
+from .conftest import LOCAL_HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from freezegun.api import FrozenDateTimeFactory
+    from homeassistant.core import HomeAssistant
+
+FIVE_MINUTES = 301  # seconds, a little more
+
+
+async def later(hass: HomeAssistant, frozen: FrozenDateTimeFactory, seconds: float) -> None:
+    """Let time pass, and wait for what was to happen then."""
+    frozen.tick(seconds)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
+
+
+def unavailable(hass: HomeAssistant, entry: MockConfigEntry) -> set[bool]:
+    """Return whether the entities are unavailable: they should agree."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    states = [hass.states.get(entity.entity_id) for entity in entities if not entity.disabled]
+    return {state is None or state.state == STATE_UNAVAILABLE for state in states}
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what we logged as an error."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "ERROR" and record.name.startswith("custom_components")
+    ]
+
+
+@pytest.fixture
+def asleep(hass: HomeAssistant, actor: Actor) -> None:
+    """Have the lock sleep, so that it says nothing by itself."""
+    actor.do("sleep")
+
+
+@pytest.fixture
+def outage(actor: Actor) -> Iterator[None]:
+    """Have the cloud be back for others when the test is over."""
+    yield
+    actor.simulator.cloud.online = True
+
+
+async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """A lock that sleeps shows what it showed; that it sleeps is a state of its own."""
+    actor.do("fingerprint", 7)
+    await until(lambda: actor.state(hass, "sensor", "last_operation_id").state == "7")
+    actor.do("sleep")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    assert unavailable(hass, loaded) == {False}
+    assert actor.state(hass, "sensor", "door_state").state == "unlocked"
+    assert actor.state(hass, "sensor", "wifi_status").state == "sleep"
+
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    assert unavailable(hass, loaded) == {False}
+    assert actor.state(hass, "binary_sensor", "awake").state == "off"
+    assert actor.state(hass, "sensor", "door_state").state == "unlocked"
+
+
+async def test_awake_again(
+    hass: HomeAssistant, actor: Actor, asleep: None, loaded: MockConfigEntry
+) -> None:
+    """A lock that wakes up is read at once, for what it did not push."""
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    actor.do("set_battery", 15, push=False)
+    actor.do("wake")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "on")
+    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "15")
+
+
+@pytest.mark.usefixtures("outage")
+async def test_no_cloud(
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    asleep: None,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A cloud that is away for a moment is no news; one that is away for long is said once."""
+    actor.simulator.cloud.online = False
+    await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {False}
+    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert errors(caplog) == []
+
+    await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {True}
+    await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {True}
+    assert len(errors(caplog)) == 1
+
+    actor.simulator.cloud.online = True
+    await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {False}
+    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert len(errors(caplog)) == 1
+
+
+@pytest.mark.usefixtures("outage")
+async def test_no_cloud_but_push(
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    asleep: None,
+    loaded: MockConfigEntry,
+) -> None:
+    """A lock that is heard of by push is there, whatever becomes of the readings."""
+    actor.simulator.cloud.online = False
+    for level in (80, 79, 78):
+        actor.push_property((13, 1), level)
+        shown = str(level)
+        await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == shown)  # noqa: B023
+        await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {False}
+
+
+async def test_gone(
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    asleep: None,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A lock that left the account is unavailable at the next reading; what it was is not."""
+    actor.simulation.call(actor.simulator.remove_lock, actor.lock)
+    await later(hass, frozen, FIVE_MINUTES)
+    assert unavailable(hass, loaded) == {True}
+    await later(hass, frozen, FIVE_MINUTES)
+    [error] = errors(caplog)
+    assert "Front door is no longer in the account" in error
+
+
+async def test_asleep_on_the_local_network(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, impatient: None
+) -> None:
+    """A lock that does not answer is asleep, for as long as a day; then something is wrong."""
+    simulation = actor.simulation
+    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    simulation.call(simulation.simulator.settle)
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(LOCAL_HOST))
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert actor.state(hass, "binary_sensor", "awake").state == "on"
+
+    actor.do("sleep")
+    await later(hass, frozen, 31)
+    assert actor.state(hass, "binary_sensor", "awake").state == "off"
+    await later(hass, frozen, 23 * 3600)
+    assert unavailable(hass, entry) == {False}
+    await later(hass, frozen, 3600)
+    assert unavailable(hass, entry) == {True}
+
+    actor.do("wake")
+    await later(hass, frozen, 31)
+    assert unavailable(hass, entry) == {False}
+    assert actor.state(hass, "binary_sensor", "awake").state == "on"

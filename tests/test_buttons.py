@@ -1,0 +1,112 @@
+"""What the lock can be asked to do, and with what."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.exceptions import HomeAssistantError
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+NOON = 1790000000
+ACTION = "/app/v2/miotspec/action"
+
+
+async def press(hass: HomeAssistant, actor: Actor, key: str) -> dict[str, Any]:
+    """Press a button, and return what the cloud was asked."""
+    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "button", key)}
+    await hass.services.async_call("button", "press", target, blocking=True)
+    [asked] = [
+        body["params"]
+        for path, body in actor.simulator.cloud.requests
+        if path == ACTION and body["params"]["did"] == actor.lock.did
+    ]
+    assert isinstance(asked, dict)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("key", "address"), [("wake", (2, 2)), ("wake_camera", (17, 3)), ("record_video", (17, 4))]
+)
+async def test_without_inputs(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    key: str,
+    address: tuple[int, int],
+) -> None:
+    """The lock does what it is asked to, and stays awake for longer."""
+    before = actor.lock.falls_asleep_at
+    siid, aiid = address
+    asked = await press(hass, actor, key)
+    assert asked == {"did": actor.lock.did, "siid": siid, "aiid": aiid, "in": []}
+    assert actor.lock.falls_asleep_at > before
+    assert len(actor.lock.recordings) == (key == "record_video")
+
+
+async def test_fetch_all_history(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who knows of nothing asks for all; that it was reported is shown, and kept is what came."""
+    actor.simulation.call(actor.lock.history.append, (NOON, (5, 18), [2, 2, 2, 7, NOON]))
+    assert (await press(hass, actor, "fetch_history"))["in"] == [0]
+    reported = "2026-09-21T14:13:20+00:00"
+    await until(lambda: actor.state(hass, "sensor", "history_reported").state == reported)
+    known = loaded.runtime_data.coordinators[actor.lock.did].data.values
+    await until(lambda: known.get((5, 18)) == f"[[{NOON}, 2, 2, 2, 7, {NOON}]]")
+
+
+async def test_fetch_new_history(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who knows of something asks for what came after it."""
+    actor.push_event((5, 1), NOON - 60)
+    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: actor.state(hass, "sensor", "last_action").state == "unlocked")
+    asked = await press(hass, actor, "fetch_history")
+    assert (asked["siid"], asked["aiid"], asked["in"]) == (5, 1, [NOON])
+
+
+@pytest.mark.parametrize(
+    ("zone", "frozen", "hours"),
+    [
+        ("Asia/Shanghai", "2027-01-15", 8),
+        ("Asia/Kathmandu", "2027-01-15", 5.75),
+        ("America/New_York", "2027-01-15", -5),
+        ("America/New_York", "2027-07-15", -4),
+        ("Australia/Lord_Howe", "2027-01-15", 11),
+        ("Australia/Lord_Howe", "2027-07-15", 10.5),
+    ],
+    indirect=["frozen"],
+)
+async def test_set_clock(
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    zone: str,
+    hours: float,
+) -> None:
+    """The lock gets Home Assistant's time and its offset at that time, quarter hours included."""
+    await hass.config.async_set_time_zone(zone)
+    asked = await press(hass, actor, "set_clock")
+    now = frozen().replace(tzinfo=UTC).timestamp()
+    assert (asked["siid"], asked["aiid"], asked["in"]) == (9, 1, [hours, int(now)])
+    assert actor.lock.time_zone == hours
+
+
+async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """A lock that sleeps says so."""
+    actor.do("sleep")
+    with pytest.raises(HomeAssistantError) as raised:
+        await press(hass, actor, "record_video")
+    assert raised.value.translation_key == "lock_asleep"
+    assert actor.lock.recordings == []

@@ -1,0 +1,111 @@
+"""What a user attaches to a bug report: all that helps, and nothing that is nobody's business."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
+from .actor import Actor, until
+from .conftest import LOCAL_HOST
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+    from syrupy.assertion import SnapshotAssertion
+
+NOON = 1790000000
+
+# What the lock only tells to those who are entitled to it
+SECRETS = {
+    (4, 5): "code 123456",
+    (5, 14): "deleted users",
+    (5, 15): "added users",
+    (5, 16): "added credentials",
+    (5, 17): "deleted credentials",
+    (17, 24): "WeChat's key",
+    (22, 5): "code 654321",
+    (22, 11): "who may turn the deadbolt",
+    (22, 12): "credentials of all users",
+}
+HARMLESS = {
+    (5, 11): "rings",
+    (5, 12): "exceptions",
+    (5, 13): "door states",
+    (5, 18): "lock events",
+}
+
+
+async def download(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> dict[str, Any]:
+    """Return the diagnostics of an entry as a user downloads them."""
+    assert await async_setup_component(hass, "diagnostics", {})
+    await hass.async_block_till_done()
+    client = await hass_client()
+    answer = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
+    assert answer.status == 200
+    data: dict[str, Any] = (await answer.json())["data"]
+    return data
+
+
+def without_time(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is another one each time."""
+    for lock in data["locks"]:
+        assert lock.pop("heard") > NOON
+    return data
+
+
+async def test_of_an_account(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Values, last events and what was rejected are there; secrets are not."""
+    known = loaded.runtime_data.coordinators[actor.lock.did].data
+    for address, text in (SECRETS | HARMLESS).items():
+        actor.push_property(address, text)
+    actor.push_property((13, 2), 4)
+    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    actor.push_event((17, 4), NOON)
+    await until(lambda: SECRETS.keys() | HARMLESS.keys() <= known.values.keys())
+    await until(lambda: known.events and known.rejected == {"13.2": 1, "17.4": 1})
+
+    data = without_time(await download(hass, hass_client, loaded))
+    assert data == snapshot
+    text = json.dumps(data, ensure_ascii=False)
+    tokens = loaded.data["tokens"]
+    for secret in (
+        *SECRETS.values(),
+        *(tokens["access"], tokens["refresh"], loaded.data["uuid"], actor.account.user_id),
+        *(actor.lock.did, actor.lock.mac, actor.lock.token),
+    ):
+        assert secret not in text
+    for harmless in HARMLESS.values():
+        assert harmless in text
+
+
+async def test_on_the_local_network(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Nor are the address and the token of a lock on the local network."""
+    simulation = actor.simulation
+    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    simulation.call(simulation.simulator.settle)
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(LOCAL_HOST))
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    data = without_time(await download(hass, hass_client, entry))
+    assert data == snapshot
+    text = json.dumps(data)
+    for secret in (LOCAL_HOST, actor.lock.did, actor.lock.mac, actor.lock.token):
+        assert secret not in text

@@ -1,0 +1,418 @@
+"""What happens at the door is shown as it happens, once, and only as the specification says it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from custom_components.xiaomi_smart_lock.state import Occurrence
+
+NOON = 1790000000
+NOON_TEXT = "2026-09-21T14:13:20+00:00"
+
+MARKS = count(NOON)  # Times of events that mark how far a listener has heard
+
+
+class Listener:
+    """Notes each time that the lock's coordinator hands an event over."""
+
+    def __init__(self, entry: MockConfigEntry, actor: Actor) -> None:
+        """Listen to the doorbell and to lock events."""
+        self.heard: list[Occurrence] = []
+        self._actor = actor
+        self._coordinator = entry.runtime_data.coordinators[actor.lock.did]
+        for kind in ((2, 1020), (21, 1)):
+            self._coordinator.async_listen(kind, self.heard.append)
+
+    async def all(self) -> list[Occurrence]:
+        """Wait for all that was published up to now, and return what was heard."""
+        marked: list[Occurrence] = []
+        stop = self._coordinator.async_listen((17, 3), marked.append)
+        self._actor.push_event((17, 3), next(MARKS))
+        await until(lambda: marked)
+        stop()
+        return self.heard
+
+
+@pytest.fixture
+def listener(loaded: MockConfigEntry, actor: Actor) -> Listener:
+    """Return who listens to the lock."""
+    return Listener(loaded, actor)
+
+
+def shown(hass: HomeAssistant, actor: Actor, key: str) -> dict[str, Any]:
+    """Return the type and the attributes of the last event, without Home Assistant's own."""
+    attributes = actor.state(hass, "event", key).attributes
+    not_ours = ("event_types", "friendly_name", "device_class")
+    return {name: value for name, value in attributes.items() if name not in not_ours}
+
+
+def iso(device_time: int) -> str:
+    """Return a time of the lock as attributes have it."""
+    return datetime.fromtimestamp(device_time, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("act", "arguments", "key", "expected"),
+    [
+        (
+            "fingerprint",
+            (7,),
+            "lock_event",
+            {
+                "event_type": "unlocked",
+                "method": "fingerprint",
+                "position": "outside",
+                "operation_id": 7,
+            },
+        ),
+        (
+            "one_time_password",
+            (9,),
+            "lock_event",
+            {
+                "event_type": "unlocked",
+                "method": "one_time_password",
+                "position": "outside",
+                "operation_id": 9,
+            },
+        ),
+        (
+            "deadbolt",
+            (True,),
+            "lock_event",
+            {
+                "event_type": "deadbolt_on",
+                "method": "manual",
+                "position": "inside",
+                "operation_id": 0,
+            },
+        ),
+        ("ring", (), "doorbell", {"event_type": "ring"}),
+        ("stay", (), "someone_at_the_door", {"event_type": "someone_at_the_door"}),
+        ("wechat_unauthorised", (), "wechat", {"event_type": "wechat_not_authorised"}),
+        ("exception", (9,), "exception", {"event_type": "possible_tampering", "code": 9}),
+        ("exception", (25,), "exception", {"event_type": "possible_tampering", "code": 25}),
+        ("leave_ajar", (), "exception", {"event_type": "door_ajar", "code": 24}),
+    ],
+)
+async def test_acts(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    act: str,
+    arguments: tuple[object, ...],
+    key: str,
+    expected: dict[str, object],
+) -> None:
+    """Each act at the door is an event of its own type; the time is the lock's own."""
+    assert shown(hass, actor, key) == {"event_type": None}
+    before = actor.lock.time
+    actor.do(act, *arguments)
+    await until(lambda: shown(hass, actor, key)["event_type"])
+    its = shown(hass, actor, key)
+    assert iso(before) <= its.pop("device_time") <= iso(actor.lock.time)
+    assert its == expected
+
+
+async def test_users_and_enrolment(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who enrols a finger sees the user come, each touch, and the credential at the end."""
+    act, enrol = actor.lock.act, actor.lock.enrol
+    actor.simulation.call(act, (4, 1), [3, 2])
+    await until(lambda: shown(hass, actor, "users_and_credentials")["event_type"])
+    its = shown(hass, actor, "users_and_credentials")
+    assert its.pop("device_time")
+    assert its == {"event_type": "user_added", "user_id": 3, "user_type": "normal_user"}
+
+    actor.simulation.call(act, (4, 3), [3, 2, 8, ""])
+    expected = {"event_type": "success", "step": 0, "total": 5}
+    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    actor.simulation.call(enrol, 1004)
+    expected = {"event_type": "finger_wet", "step": 0, "total": 5}
+    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    for _ in range(5):
+        actor.simulation.call(enrol)
+    expected = {"event_type": "success", "step": 5, "total": 5}
+    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    await until(
+        lambda: shown(hass, actor, "users_and_credentials")["event_type"] == "unlock_method_added"
+    )
+    its = shown(hass, actor, "users_and_credentials")
+    assert its.pop("device_time")
+    assert its == {
+        "event_type": "unlock_method_added",
+        "user_id": 3,
+        "operation_id": 8,
+        "method": "fingerprint",
+    }
+
+
+USERS: dict[Address, tuple[tuple[int, ...], dict[str, object]]] = {
+    (4, 1): (
+        (0, 3, 1, NOON),
+        {
+            "event_type": "users_updated",
+            "error": "success",
+            "user_id": 3,
+            "user_type": "administrator",
+            "device_time": NOON_TEXT,
+        },
+    ),
+    (4, 5): (
+        (3, 3, NOON),
+        {
+            "event_type": "user_deleted",
+            "user_id": 3,
+            "user_type": "frequent_visitor",
+            "device_time": NOON_TEXT,
+        },
+    ),
+    (4, 8): ((), {"event_type": "unlock_methods_synchronised"}),
+    (4, 9): ((), {"event_type": "users_synchronised"}),
+    (22, 1): ((), {"event_type": "users_updated"}),
+    (22, 2): (
+        (9, 3, 1, 4, NOON),
+        {
+            "event_type": "unlock_methods_updated",
+            "error": "duplicate_credential",
+            "user_id": 3,
+            "method": "bluetooth",
+            "operation_id": 4,
+            "device_time": NOON_TEXT,
+        },
+    ),
+    (22, 4): ((3, NOON), {"event_type": "user_added", "user_id": 3, "device_time": NOON_TEXT}),
+    (22, 7): (
+        (3, 4, NOON),
+        {
+            "event_type": "unlock_method_deleted",
+            "user_id": 3,
+            "operation_id": 4,
+            "device_time": NOON_TEXT,
+        },
+    ),
+    (22, 9): ((), {"event_type": "users_synchronised"}),
+}
+
+
+async def test_users_of_both_services(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Both services report their users by the same event, with what each of them tells."""
+    for address, (arguments, expected) in USERS.items():
+        actor.push_event(address, *arguments)
+        await until(lambda: shown(hass, actor, "users_and_credentials") == expected)  # noqa: B023
+
+
+async def test_enrolment_of_service_22(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A Bluetooth key that fails to be added says so in the same words."""
+    actor.push_event((22, 3), 1, 1, 2)
+    expected = {"event_type": "failure", "step": 1, "total": 2}
+    await until(lambda: shown(hass, actor, "enrolment") == expected)
+
+
+async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Only the finger for emergencies is duress; the door was opened all the same."""
+    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: shown(hass, actor, "lock_event")["event_type"])
+    assert shown(hass, actor, "duress") == {"event_type": None}
+    actor.push_event((2, 1020), 2, 9, 2, 8, NOON)
+    await until(lambda: shown(hass, actor, "duress")["event_type"])
+    its = {
+        "method": "duress_fingerprint",
+        "position": "outside",
+        "operation_id": 8,
+        "device_time": NOON_TEXT,
+    }
+    assert shown(hass, actor, "duress") == {"event_type": "duress"} | its
+    assert shown(hass, actor, "lock_event") == {"event_type": "unlocked"} | its
+
+
+# Once only
+
+
+async def test_one_ring_is_one(hass: HomeAssistant, actor: Actor, listener: Listener) -> None:
+    """The bell's two services tell of the same ring, even with the clock moving on between."""
+    actor.push_event((7, 1006), NOON)
+    actor.push_event((21, 1), NOON)
+    actor.push_event((21, 1), NOON + 10)
+    actor.push_event((7, 1006), NOON + 11)
+    assert [ring.time for ring in await listener.all()] == [NOON, NOON + 10]
+
+
+async def test_two_rings_are_two(hass: HomeAssistant, actor: Actor, listener: Listener) -> None:
+    """Who rings again two seconds later rings again."""
+    for now in (NOON, NOON + 2):
+        actor.push_event((7, 1006), now)
+        actor.push_event((21, 1), now)
+    assert len(await listener.all()) == 2
+
+
+async def test_the_same_message_again(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+) -> None:
+    """The cloud may deliver a message again, also after a restart: it happened once."""
+    opened = (2, 2, 2, 7, NOON)
+    for _ in range(2):
+        actor.push_event((2, 1020), *opened)
+    actor.push_event((2, 1020), 2, 2, 2, 8, NOON)  # Another finger in the same second
+    actor.push_event((2, 1020), 2, 2, 3, 7, NOON)  # Another action in the same second
+    assert len(await listener.all()) == 3
+
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await until(lambda: loaded.runtime_data.push.connected)
+    again = Listener(loaded, actor)
+    actor.push_event((2, 1020), *opened)
+    actor.push_event((2, 1020), *opened[:-1], NOON + 1)
+    assert [event.time for event in await again.all()] == [NOON + 1]
+
+
+async def test_same_event_in_other_words(
+    hass: HomeAssistant, actor: Actor, listener: Listener
+) -> None:
+    """The same arguments in another shape are the same event."""
+    values = (2, 2, 2, 7, NOON)
+    pieces = [
+        {"piid": piid, "value": value} for piid, value in zip((1, 2, 3, 5, 6), values, strict=True)
+    ]
+    actor.push_event((2, 1020), *pieces)
+    actor.push_event((2, 1020), {"value": values})
+    actor.push_event((2, 1020), *values)
+    [event] = await listener.all()
+    assert dict(event.arguments) == dict(zip((1, 2, 3, 5, 6), values, strict=True))
+    assert shown(hass, actor, "lock_event") == {
+        "event_type": "unlocked",
+        "method": "fingerprint",
+        "position": "outside",
+        "operation_id": 7,
+        "device_time": NOON_TEXT,
+    }
+
+
+# What the specification does not have
+
+
+def _rejected(entry: MockConfigEntry, actor: Actor) -> Mapping[str, int]:
+    rejected: Mapping[str, int] = entry.runtime_data.coordinators[actor.lock.did].data.rejected
+    return rejected
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and record.name.startswith("custom_components")
+    ]
+
+
+INVALID: tuple[tuple[Address, object], ...] = (
+    ((13, 2), 4),  # not in the value list
+    ((13, 1), "87"),  # a text
+    ((6, 1003), True),  # a bool
+    ((18, 12), -1),  # out of range
+    ((13, 3), None),
+    ((11, 1), 12),  # no text
+    ((18, 99), 1),  # no such property
+    ((99, 1), 1),  # no such service
+)
+
+
+async def test_invalid_properties(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are kept out of the state, counted each time and logged once."""
+    before = hass.states.async_all()
+    for address, value in INVALID * 2:
+        actor.push_property(address, value)
+    names = {"{}.{}".format(*address) for address, _ in INVALID}
+    await until(lambda: _rejected(loaded, actor) == dict.fromkeys(names, 2))
+    assert hass.states.async_all() == before
+    warnings = _warnings(caplog)
+    assert len(warnings) == len(names)
+    assert all(any(f" {name}, " in warning for warning in warnings) for name in names)
+    assert all("Front door" in warning for warning in warnings)
+    actor.push_property((13, 1), 55)
+    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
+
+
+async def test_an_invalid_argument(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The rest of an event is used."""
+    actor.push_event((2, 1020), 2, 99, 2, "seven", NOON)
+    assert len(await listener.all()) == 1
+    assert shown(hass, actor, "lock_event") == {
+        "event_type": "unlocked",
+        "position": "outside",
+        "device_time": NOON_TEXT,
+    }
+    assert actor.state(hass, "sensor", "last_method").state == "unknown"
+    assert actor.state(hass, "sensor", "last_action").state == "unlocked"
+    assert _rejected(loaded, actor) == {"2.2": 1, "2.5": 1}
+    assert len(_warnings(caplog)) == 2
+
+
+async def test_an_unknown_action(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+) -> None:
+    """A lock event that does not say what happened has no type, and moves nothing."""
+    actor.push_event((2, 1020), 2, 2, 9, 7, NOON)
+    await listener.all()
+    assert shown(hass, actor, "lock_event") == {"event_type": None}
+    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert actor.state(hass, "sensor", "last_method").state == "fingerprint"
+
+
+MEANINGLESS: dict[Address, tuple[object, ...]] = {
+    (17, 4): (NOON,),  # of revision 3
+    (99, 1): (),  # of no service
+    (2, 1020): (1, 2),  # too few arguments
+    (2, 1007): ({"value": 3},),  # no list of arguments
+}
+
+
+async def test_events_that_mean_nothing(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are counted each time and logged once, and what comes after them is taken."""
+    for _ in range(2):
+        for address, arguments in MEANINGLESS.items():
+            actor.push_event(address, *arguments)
+    assert await listener.all() == []
+    assert _rejected(loaded, actor) == {"17.4": 2, "99.1": 2, "2.1020": 2, "2.1007": 2}
+    assert len(_warnings(caplog)) == len(MEANINGLESS)
+    assert shown(hass, actor, "exception") == {"event_type": None}
+
+
+async def test_messages_that_mean_nothing(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+) -> None:
+    """They end nothing."""
+    for payload in (b"", b"{", b"[]", b'{"params": 1}', b'{"params": {}}', b"\xff"):
+        actor.publish(f"device/{actor.lock.did}/up/event_occured/2/1020", payload)
+    assert await listener.all() == []
+    assert loaded.runtime_data.push.connected

@@ -1,0 +1,537 @@
+"""An entry comes, stays for a while in a world that is not always kind, and goes."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant import block_async_io
+from homeassistant.components.lock import LockState
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.xiaomi_smart_lock.connection import async_endpoints
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_ALLOW_UNLOCK,
+    CONF_LOCKS,
+    CONF_POLL_INTERVAL,
+    CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_TOKENS,
+    CONF_UUID,
+    DOMAIN,
+    ENDPOINTS_VARIABLE,
+)
+from custom_components.xiaomi_smart_lock.miot import push
+from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
+
+from .actor import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.device_registry import DeviceEntry
+
+    from simulator.lock import Lock
+
+    from .actor import Actor
+
+NEARBY = "127.0.0.3"
+READ = "/app/v2/miotspec/prop/get"
+DEVICES = "/app/v2/home/device_list_page"
+ACTION = "/app/v2/miotspec/action"
+GET_TOKEN = "/app/v2/ha/oauth/get_token"
+
+PLATFORMS = (
+    "binary_sensor button event lock number select sensor switch text time".split()  # noqa: SIM905
+)
+
+
+class Requests:
+    """The requests that reach the cloud from now on."""
+
+    def __init__(self, actor: Actor) -> None:
+        """Begin now."""
+        self._all = actor.simulator.cloud.requests
+        self._start = len(self._all)
+
+    @property
+    def paths(self) -> list[str]:
+        """Where they went, in order."""
+        return [path for path, _ in self._all[self._start :]]
+
+
+@pytest.fixture
+def requests(actor: Actor) -> Requests:
+    """Return the requests of this test."""
+    return Requests(actor)
+
+
+@pytest.fixture
+def nearby(actor: Actor) -> Lock:
+    """Return a lock that is on the local network."""
+    lock: Lock = actor.simulation.call(
+        actor.simulator.add_lock, actor.account, "Back door", host=NEARBY
+    )
+    actor.simulation.call(actor.simulator.settle)
+    return lock
+
+
+@pytest.fixture
+def local(hass: HomeAssistant, actor: Actor, nearby: Lock, impatient: None) -> MockConfigEntry:
+    """Return the entry of the lock on the local network, not set up."""
+    actor.lock = nearby
+    data = actor.local_data(NEARBY)
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=nearby.did, data=data)
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+def outage(actor: Actor) -> Iterator[None]:
+    """Have the cloud be down until the test ends or says otherwise."""
+    actor.simulator.cloud.online = False
+    yield
+    actor.simulator.cloud.online = True
+
+
+@pytest.fixture
+def no_reconnection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have push stay away for the rest of the test once it is lost."""
+    monkeypatch.setattr(push, "FIRST_DELAY", 24 * 3600)
+
+
+def connections(actor: Actor, entry: MockConfigEntry) -> int:
+    """Return how often an entry is connected to the broker."""
+    return actor.simulator.gate.connections.count(f"ha.{entry.data[CONF_UUID]}")
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Set an entry up, whether that works or not."""
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+async def later(hass: HomeAssistant, seconds: float) -> None:
+    """Have time pass."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
+
+
+async def press(hass: HomeAssistant, actor: Actor, key: str) -> None:
+    """Press a button."""
+    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "button", key)}
+    await hass.services.async_call("button", "press", target, blocking=True)
+
+
+async def unlock(hass: HomeAssistant, actor: Actor) -> None:
+    """Unlock the door."""
+    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
+    await hass.services.async_call("lock", "unlock", target, blocking=True)
+
+
+async def settle(hass: HomeAssistant, actor: Actor) -> Requests:
+    """Wait for the reading that follows the connection to push; return what comes after it."""
+    await later(hass, 1)
+    await hass.async_block_till_done(wait_background_tasks=False)
+    return Requests(actor)
+
+
+async def lose_push(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> Requests:
+    """Cut the connection to the broker; return the requests that follow."""
+    await until(lambda: entry.runtime_data.push.connected)
+    await settle(hass, actor)
+    actor.simulation.call(actor.simulator.gate.cut)
+    await until(lambda: not entry.runtime_data.push.connected)
+    return Requests(actor)
+
+
+def signs_in_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
+    """Return whether the user is asked to sign in again."""
+    return any(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+
+
+# Coming and going
+
+
+async def test_coming_and_going(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Nothing stays behind."""
+    assert connections(actor, loaded) == 1
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    assert loaded.state is ConfigEntryState.NOT_LOADED
+    await until(lambda: connections(actor, loaded) == 0)
+    requests = Requests(actor)
+    await later(hass, 3600)
+    assert requests.paths == []
+
+
+async def test_what_is_known_goes_with_the_entry(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    """It is kept while the entry is not loaded, and deleted when it is removed."""
+    key = f"{DOMAIN}.{actor.lock.did}"
+    await set_up(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert key in hass_storage
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert key not in hass_storage
+
+
+async def test_locks_that_are_no_longer_chosen(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Their devices go, the others stay."""
+    another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    registry = dr.async_get(hass)
+
+    async def devices_when_chosen(*locks: Lock) -> set[str | None]:
+        dids = [lock.did for lock in locks]
+        hass.config_entries.async_update_entry(loaded, data={**loaded.data, CONF_LOCKS: dids})
+        await hass.config_entries.async_reload(loaded.entry_id)
+        devices = dr.async_entries_for_config_entry(registry, loaded.entry_id)
+        return {device.name for device in devices}
+
+    assert await devices_when_chosen(actor.lock, another) == {"Front door", "Back door"}
+    assert await devices_when_chosen(another) == {"Back door"}
+
+
+async def test_lock_that_left_the_account(
+    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others work on."""
+    another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data(actor.lock, another))
+    entry.add_to_hass(hass)
+    actor.simulation.call(actor.simulator.remove_lock, another)
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.LOADED
+    assert list(entry.runtime_data.coordinators) == [actor.lock.did]
+    assert "A lock has left the account" in caplog.text
+
+
+# Setting up in a bad moment
+
+
+@pytest.mark.usefixtures("outage")
+async def test_cloud_is_down(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+    """It is tried again until the cloud is back."""
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    actor.simulator.cloud.online = True
+    await later(hass, 60)
+    await until(lambda: entry.state is ConfigEntryState.LOADED)
+
+
+@pytest.mark.parametrize("path", [DEVICES, READ])
+async def test_cloud_fails(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, path: str
+) -> None:
+    """Whatever it fails at."""
+    actor.simulator.cloud.refuse_next(500, path)
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    await later(hass, 60)
+    await until(lambda: entry.state is ConfigEntryState.LOADED)
+
+
+async def test_account_signed_us_out(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+) -> None:
+    """The user is asked to sign in again."""
+    actor.simulator.cloud.revoke(actor.account)
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert signs_in_again(hass, entry)
+
+
+async def test_local_lock_is_asleep(
+    hass: HomeAssistant, actor: Actor, local: MockConfigEntry
+) -> None:
+    """It is tried again until the lock wakes up; what it said then is known from then on."""
+    actor.do("sleep")
+    await set_up(hass, local)
+    assert local.state is ConfigEntryState.SETUP_RETRY
+    actor.do("wake")
+    await later(hass, 60)
+    await until(lambda: local.state is ConfigEntryState.LOADED)
+    actor.do("sleep")
+    await hass.config_entries.async_reload(local.entry_id)
+    await until(lambda: local.state is ConfigEntryState.LOADED)
+
+
+async def test_local_lock_has_another_token(hass: HomeAssistant, local: MockConfigEntry) -> None:
+    """The user is asked for it."""
+    hass.config_entries.async_update_entry(local, data={**local.data, CONF_TOKEN: "f" * 32})
+    await set_up(hass, local)
+    assert local.state is ConfigEntryState.SETUP_ERROR
+    assert signs_in_again(hass, local)
+
+
+# Tokens
+
+
+async def test_expired_token(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """It is renewed, the call is repeated once, and the new token is kept without a reload."""
+    before, running = loaded.data[CONF_TOKENS], loaded.runtime_data
+    requests = await settle(hass, actor)
+    actor.simulator.cloud.expire_access_tokens()
+    await press(hass, actor, "record_video")
+    assert requests.paths == [ACTION, GET_TOKEN, ACTION]
+    assert len(actor.lock.recordings) == 1
+    await hass.async_block_till_done()
+    assert loaded.data[CONF_TOKENS]["access"] != before["access"]
+    assert loaded.data[CONF_TOKENS]["refresh"] != before["refresh"]
+    assert actor.simulator.cloud.tokens.grant(loaded.data[CONF_TOKENS]["access"])
+    assert loaded.runtime_data is running
+    await hass.config_entries.async_reload(loaded.entry_id)
+    assert loaded.state is ConfigEntryState.LOADED
+
+
+async def test_token_is_renewed_before_it_expires(
+    hass: HomeAssistant, entry: MockConfigEntry, requests: Requests
+) -> None:
+    """When most of its lifetime is over."""
+    tokens = entry.data[CONF_TOKENS] | {"renew_at": time.time() - 1}
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_TOKENS: tokens})
+    await set_up(hass, entry)
+    assert requests.paths[:2] == [GET_TOKEN, DEVICES]
+    assert requests.paths.count(GET_TOKEN) == 1
+    assert entry.data[CONF_TOKENS]["renew_at"] > time.time() + 24 * 3600
+
+
+async def test_signed_out_while_running(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """An act says so; the user is asked to sign in again."""
+    actor.simulator.cloud.revoke(actor.account)
+    with pytest.raises(HomeAssistantError) as raised:
+        await press(hass, actor, "record_video")
+    assert raised.value.translation_key == "not_signed_in"
+    await hass.async_block_till_done()
+    assert signs_in_again(hass, loaded)
+
+
+async def test_signed_out_is_noticed_by_polling(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """The user is asked to sign in again."""
+    await settle(hass, actor)
+    actor.simulator.cloud.revoke(actor.account)
+    await later(hass, 301)
+    await until(lambda: signs_in_again(hass, loaded))
+
+
+# Polling
+
+
+async def test_polling_with_push(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Every five minutes, with one request."""
+    requests = await settle(hass, actor)
+    await later(hass, 290)
+    assert requests.paths == []
+    await later(hass, 301)
+    assert requests.paths == [READ]
+
+
+@pytest.mark.usefixtures("no_reconnection")
+async def test_polling_without_push(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Every minute; the device list tells whether the lock is asleep."""
+    requests = await lose_push(hass, actor, loaded)
+    actor.do("sleep")
+    await later(hass, 50)
+    assert requests.paths == []
+    await later(hass, 61)
+    assert requests.paths == [DEVICES, READ]
+    assert actor.state(hass, "binary_sensor", "awake").state == "off"
+
+
+@pytest.mark.usefixtures("no_reconnection")
+async def test_device_list_fails(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """The lock is read all the same."""
+    requests = await lose_push(hass, actor, loaded)
+    actor.simulator.cloud.refuse_next(500, DEVICES)
+    actor.do("set_battery", 33, push=False)
+    await later(hass, 61)
+    assert requests.paths == [DEVICES, READ]
+    assert actor.state(hass, "sensor", "lithium_battery").state == "33"
+
+
+async def test_what_push_missed_is_read(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """As soon as it is connected again."""
+    await settle(hass, actor)
+    actor.simulation.call(actor.simulator.gate.cut)
+    await until(lambda: not loaded.runtime_data.push.connected)
+    actor.do("set_battery", 44)
+    await until(lambda: loaded.runtime_data.push.connected)
+    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "44")
+
+
+async def test_local_polling(hass: HomeAssistant, actor: Actor, local: MockConfigEntry) -> None:
+    """Every half a minute."""
+    await set_up(hass, local)
+    actor.do("set_battery", 55)
+    await later(hass, 31)
+    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
+
+
+# Options
+
+
+async def test_poll_interval_is_an_option(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It holds at once."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_POLL_INTERVAL: 20})
+    await hass.async_block_till_done()
+    await until(lambda: loaded.runtime_data.push.connected)
+    requests = await settle(hass, actor)
+    await later(hass, 15)
+    assert requests.paths == []
+    await later(hass, 21)
+    assert requests.paths == [READ]
+
+
+@pytest.mark.usefixtures("no_reconnection")
+async def test_poll_interval_without_push_is_an_option(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It holds at once too."""
+    options = {CONF_POLL_INTERVAL_WITHOUT_PUSH: 10}
+    hass.config_entries.async_update_entry(loaded, options=options)
+    await hass.async_block_till_done()
+    requests = await lose_push(hass, actor, loaded)
+    await later(hass, 11)
+    assert requests.paths == [DEVICES, READ]
+
+
+async def test_unlocking_is_an_option(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, requests: Requests
+) -> None:
+    """Without it no request is made."""
+    actor.lock.accepts_remote_unlock = True
+    with pytest.raises(HomeAssistantError) as raised:
+        await unlock(hass, actor)
+    assert raised.value.translation_key == "unlocking_not_allowed"
+    assert ACTION not in requests.paths
+    hass.config_entries.async_update_entry(loaded, options={CONF_ALLOW_UNLOCK: True})
+    await hass.async_block_till_done()
+    await until(lambda: loaded.runtime_data.push.connected)
+    await unlock(hass, actor)
+    await until(lambda: actor.state(hass, "lock", "lock").state == LockState.UNLOCKED)
+
+
+# Manners
+
+
+async def test_real_addresses_are_trusted_as_any_other(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates are verified, and their names too."""
+    monkeypatch.delenv(ENDPOINTS_VARIABLE, raising=False)
+    endpoints, tls = await async_endpoints(hass)
+    assert endpoints == Endpoints()
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
+
+
+def test_loading_does_not_import_miio() -> None:
+    """It takes over a second, and only a lock on the local network needs it."""
+    package = f"custom_components.{DOMAIN}"
+    modules = [package, *(f"{package}.{name}" for name in (*PLATFORMS, "config_flow"))]
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {modules}];"
+        " print('miio' in sys.modules)"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.usefixtures("disable_block_async_io")
+async def test_a_good_day(
+    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is worth a warning, and nothing holds up Home Assistant."""
+    block_async_io.enable()
+    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data())
+    entry.add_to_hass(hass)
+    await set_up(hass, entry)
+    await until(lambda: entry.runtime_data.push.connected)
+    actor.do("fingerprint", 7)
+    await until(lambda: actor.state(hass, "lock", "lock").state == LockState.UNLOCKED)
+    actor.do("close_door")
+    actor.do("ring")
+    await press(hass, actor, "record_video")
+    actor.do("sleep")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    await later(hass, 301)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert complaints(caplog) == []
+
+
+@pytest.mark.usefixtures("disable_block_async_io")
+async def test_a_good_day_nearby(
+    hass: HomeAssistant, local: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same on the local network."""
+    block_async_io.enable()
+    await set_up(hass, local)
+    await later(hass, 31)
+    assert await hass.config_entries.async_unload(local.entry_id)
+    await hass.async_block_till_done()
+    assert complaints(caplog) == []
+
+
+# What is said of every custom integration, of how Home Assistant was installed, and of a slow
+# machine (asyncio warns of that in debug mode only).
+NO_COMPLAINTS = {"homeassistant.loader", "aiohttp_fast_zlib", "asyncio"}
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged that somebody should look at."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.ERROR
+        or (record.levelno >= logging.WARNING and record.name not in NO_COMPLAINTS)
+    ]
+
+
+async def test_the_device_page_shows_the_lock_s_versions(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    def device() -> DeviceEntry:
+        [found] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
+        return found
+
+    assert (device().sw_version, device().hw_version) == (actor.lock.firmware, None)
+    actor.do("push_versions")
+    await until(lambda: device().hw_version == actor.lock.values[11, 4])
+
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    assert device().hw_version == actor.lock.values[11, 4]

@@ -1,0 +1,141 @@
+"""The lock: locked or not, by whom, and unlocked from afar only by who insists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant, State
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+NOON = 1790000000
+
+
+def shown(hass: HomeAssistant, actor: Actor) -> State:
+    """Return the lock's state."""
+    return actor.state(hass, "lock", "lock")
+
+
+async def use(hass: HomeAssistant, actor: Actor, action: str) -> None:
+    """Lock or unlock."""
+    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
+    await hass.services.async_call("lock", action, target, blocking=True)
+
+
+@pytest.fixture
+async def allowed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """Have the user allow unlocking."""
+    hass.config_entries.async_update_entry(loaded, options={"allow_unlock": True})
+    await hass.async_block_till_done()
+    await until(lambda: loaded.runtime_data.push.connected)
+    await hass.async_block_till_done()
+
+
+async def test_door_states(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """A door that is open or ajar is not locked; one with child lock or deadbolt on is."""
+    for door_state, words, lock, door in (
+        (2, "unlocked", "unlocked", "off"),
+        (1, "locked", "locked", "off"),
+        (3, "not_closed", "unlocked", "on"),
+        (5, "child_lock_on", "locked", "off"),
+        (4, "ajar", "unlocked", "on"),
+        (6, "deadbolt_on", "locked", "off"),
+    ):
+        actor.push_property((3, 1021), door_state)
+        await until(lambda: actor.state(hass, "sensor", "door_state").state == words)  # noqa: B023
+        assert shown(hass, actor).state == lock
+        assert actor.state(hass, "binary_sensor", "door").state == door
+
+
+@pytest.mark.parametrize(
+    ("language", "method", "operation_id", "changed_by"),
+    [
+        ("en", 2, 7, "Fingerprint 7"),
+        ("en", 12, 0, "Automatic"),
+        ("zh-Hans", 2, 7, "指纹 7"),
+        ("zh-Hans", 7, 12, "一次性密码 12"),
+        ("zh-Hans", 14, 0, "门内按钮开锁"),
+    ],
+)
+async def test_changed_by(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    language: str,
+    method: int,
+    operation_id: int,
+    changed_by: str,
+) -> None:
+    """Who opens the door is named by how and by which credential, in the user's language."""
+    hass.config.language = language
+    assert shown(hass, actor).attributes.get("changed_by") is None
+    actor.push_event((2, 1020), 2, method, 2, operation_id, NOON)
+    await until(lambda: shown(hass, actor).attributes.get("changed_by") == changed_by)
+
+
+async def test_changed_by_nobody_knows_whom(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A method that the specification does not have is not made up."""
+    actor.push_event((2, 1020), 2, 99, 2, 7, NOON)
+    await until(lambda: shown(hass, actor).state == "unlocked")
+    assert shown(hass, actor).attributes.get("changed_by") is None
+
+
+async def test_locking(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """There is no action that locks: saying so is better than doing nothing."""
+    with pytest.raises(ServiceValidationError) as raised:
+        await use(hass, actor, "lock")
+    assert raised.value.translation_key == "cannot_be_locked_remotely"
+
+
+async def test_unlocking_is_not_allowed(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Without the option the lock does not even hear of it."""
+    actor.lock.accepts_remote_unlock = True
+    with pytest.raises(ServiceValidationError) as raised:
+        await use(hass, actor, "unlock")
+    assert raised.value.translation_key == "unlocking_not_allowed"
+    assert actor.lock.values[3, 1021] == 1
+
+
+async def test_unlocking_is_refused_by_the_lock(
+    hass: HomeAssistant, actor: Actor, allowed: None
+) -> None:
+    """A lock that does not want to be unlocked from afar says so, and stays locked."""
+    with pytest.raises(HomeAssistantError) as raised:
+        await use(hass, actor, "unlock")
+    assert raised.value.translation_key == "lock_not_now"
+    assert raised.value.translation_placeholders == {"lock": "Front door", "code": "-704053100"}
+    assert shown(hass, actor).state == "locked"
+
+
+async def test_unlocking_a_lock_that_sleeps(
+    hass: HomeAssistant, actor: Actor, allowed: None
+) -> None:
+    """It is not unlocked later either, when nobody expects it any more."""
+    actor.lock.accepts_remote_unlock = True
+    actor.do("sleep")
+    with pytest.raises(HomeAssistantError) as raised:
+        await use(hass, actor, "unlock")
+    assert raised.value.translation_key == "lock_asleep"
+    actor.do("wake")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "on")
+    await hass.async_block_till_done(wait_background_tasks=False)
+    assert actor.lock.values[3, 1021] == 1
+
+
+async def test_unlocking(hass: HomeAssistant, actor: Actor, allowed: None) -> None:
+    """The lock unlocks, and tells that it was from afar."""
+    actor.lock.accepts_remote_unlock = True
+    await use(hass, actor, "unlock")
+    assert actor.lock.values[3, 1021] == 2
+    await until(lambda: shown(hass, actor).attributes.get("changed_by") == "Remote")
+    assert shown(hass, actor).state == "unlocked"
