@@ -46,7 +46,7 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
-from .state import CONTACT, LockData, Occurrence, Pending
+from .state import LockData, Occurrence, Pending
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -65,8 +65,6 @@ HARDWARE_VERSION: Final = (11, 4)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
 SAVE_DELAY_OF_EVENTS: Final = 1  # the same for events, which must not come again after a restart
-
-FRESHNESS: Final = 60  # seconds by which the last contact that is shown may be behind
 
 type EventListener = Callable[[Occurrence], None]
 
@@ -117,6 +115,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if stored := await self._store.async_load():
             self.data = LockData.from_dict(stored["data"])
             self.data.awake = self.device.online
+        if self.data.clock.is_off:
+            self._tell(Issue.CLOCK)
 
     @override
     async def _async_update_data(self) -> LockData:
@@ -313,7 +313,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     def _save_within(self, seconds: float) -> None:
         """Write down what is known soon; asking again does not put it off."""
-        at = time.monotonic() + seconds
+        at = self.hass.loop.time() + seconds
         if at < self._save_at and not self._shutdown_requested:
             self._save_at = at
             self._store.async_delay_save(self._as_dict, seconds)
@@ -349,9 +349,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _heard(self, contact: float) -> None:
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
-        if contact // FRESHNESS > self.data.contact // FRESHNESS:
-            self.data.news.add(CONTACT)
-        self.data.contact = max(self.data.contact, contact)
+        self.data.touch(contact)
         self._save_within(SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:

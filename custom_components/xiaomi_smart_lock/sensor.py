@@ -61,7 +61,7 @@ SENSORS: Final = (
     LockSensorDescription(
         key="last_contact",
         sources=(CONTACT,),
-        read=lambda data: data.contact or None,
+        read=lambda data: data.last_contact,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),

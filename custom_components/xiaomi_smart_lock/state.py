@@ -164,6 +164,18 @@ class LockData:
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself told a value, in Unix seconds."""
 
+    def touch(self, contact: float) -> None:
+        """Note that the lock itself told something, at a time in Unix seconds."""
+        before = self.last_contact
+        self.contact = max(self.contact, contact)
+        if self.last_contact != before:
+            self.news.add(CONTACT)
+
+    @property
+    def last_contact(self) -> float | None:
+        """When the lock itself was last heard of, to the minute, in Unix seconds."""
+        return self.contact // 60 * 60 or None
+
     def shown(self, address: Address) -> Value | None:
         """Return what is to be shown of a property: what was asked for, else what is known."""
         if wanted := self.pending.get(address):

@@ -14,7 +14,7 @@ import ssl
 import time
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 import aiomqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -43,6 +43,16 @@ class PushProblem(StrEnum):
 _NAME_MISMATCHES: Final = (62, 64)
 
 _LOGGER = logging.getLogger(__name__)
+_CLIENT_LOGGER = logging.getLogger(f"{__name__}.client")
+
+
+def _passing(record: logging.LogRecord) -> bool:
+    """Have for debugging only what the client calls an error: it is tried again."""
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return _LOGGER.isEnabledFor(logging.DEBUG)
+
+
+_CLIENT_LOGGER.addFilter(_passing)
 
 TOPICS: Final = (
     "device/{did}/up/properties_changed/#",
@@ -82,21 +92,45 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
     return None
 
 
-@asynccontextmanager
-async def _connected(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Client]:
-    """Connect a client, and close its connection however that ends.
+class _Client(aiomqtt.Client):
+    """A client that keeps quiet and lets go where the broker does not behave."""
 
-    aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a thread,
-    which nothing can end early: so that is waited for.
-    """
-    connecting = asyncio.ensure_future(client.__aenter__())
-    try:
-        yield await asyncio.shield(connecting)
-    finally:
-        with suppress(aiomqtt.MqttError):
-            await connecting
-            await client.__aexit__(None, None, None)
-        client._client.disconnect()  # noqa: SLF001
+    @override
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """Watch the socket unless it was closed, as by a broker that drops who just came.
+
+        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks.
+        """
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001, as aiomqtt does: it ends the connection
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() != -1:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(watch)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Connect, and close the connection however that ends.
+
+        aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a
+        thread, which nothing can end early: so that is waited for.
+        """
+        connecting = asyncio.ensure_future(self.__aenter__())
+        try:
+            await asyncio.shield(connecting)
+            yield
+        finally:
+            with suppress(aiomqtt.MqttError):
+                await connecting
+                await self.__aexit__(None, None, None)
+            self._client.disconnect()
 
 
 class Push:
@@ -150,7 +184,7 @@ class Push:
 
     async def _connect_and_listen(self) -> None:
         self._token = await self._tokens.access_token(self._refused)
-        client = aiomqtt.Client(
+        client = _Client(
             self._host,
             self._port,
             identifier=self._identifier,
@@ -161,11 +195,11 @@ class Push:
             keepalive=KEEP_ALIVE,
             tls_context=self._tls,
             socket_options=_NO_DELAY,
-            logger=_LOGGER,
+            logger=_CLIENT_LOGGER,
             timeout=ANSWER_TIMEOUT,
             queue_type=_inbox(self._hand_over),
         )
-        async with _connected(client):
+        async with client.connected():
             self._refused = None
             await client.subscribe(
                 [
