@@ -11,7 +11,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock.const import DOMAIN, ENDPOINTS_VARIABLE
+from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN, ENDPOINTS_VARIABLE
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator.runner import SimulatorThread
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 LOCAL_HOST = "127.0.0.2"
+TEN_YEARS = 10 * 365 * 24 * 60  # minutes; what happened at a fixed time is no late event
 
 
 def allow_loopback() -> None:
@@ -89,6 +90,7 @@ async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
         title=actor.account.name,
         unique_id=actor.account.user_id,
         data=actor.account_data(),
+        options={CONF_LATE_AFTER: TEN_YEARS},
     )
     entry.add_to_hass(hass)
     return entry

@@ -18,12 +18,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import (
+    CONF_ACCEPT_BROKER_NAME,
     CONF_ALLOW_UNLOCK,
     CONF_DID,
+    CONF_LATE_AFTER,
     CONF_LOCKS,
+    CONF_PENDING_FOR,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_TOKENS,
+    CONF_UNAVAILABLE_AFTER,
     CONF_USER_ID,
     CONF_UUID,
     DOMAIN,
@@ -658,12 +662,20 @@ async def test_options_of_an_account(
     options = {
         CONF_POLL_INTERVAL: 600,
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
+        CONF_UNAVAILABLE_AFTER: 60,
+        CONF_LATE_AFTER: 1,
+        CONF_PENDING_FOR: 48,
+        CONF_ACCEPT_BROKER_NAME: True,
         CONF_ALLOW_UNLOCK: True,
     }
     result = await hass.config_entries.options.async_init(loaded.entry_id)
     assert {key: default(result, key) for key in options} == {
         CONF_POLL_INTERVAL: 300,
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
+        CONF_UNAVAILABLE_AFTER: 10,
+        CONF_LATE_AFTER: 5,
+        CONF_PENDING_FOR: 24,
+        CONF_ACCEPT_BROKER_NAME: False,
         CONF_ALLOW_UNLOCK: False,
     }
     result = await hass.config_entries.options.async_configure(result["flow_id"], options)
@@ -681,6 +693,11 @@ async def test_options_of_a_local_lock(hass: HomeAssistant, nearby: Lock) -> Non
     entry = local_entry(hass, nearby)
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["data_schema"]
-    assert set(result["data_schema"].schema) == {CONF_POLL_INTERVAL, CONF_ALLOW_UNLOCK}
-    assert default(result, CONF_POLL_INTERVAL) == 30
+    defaults = {
+        CONF_POLL_INTERVAL: 30,
+        CONF_UNAVAILABLE_AFTER: 24 * 60,
+        CONF_PENDING_FOR: 24,
+        CONF_ALLOW_UNLOCK: False,
+    }
+    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
     hass.config_entries.options.async_abort(result["flow_id"])

@@ -57,6 +57,7 @@ def without_time(data: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is another one each time."""
     for lock in data["locks"]:
         assert lock.pop("heard") > NOON
+        assert lock.pop("contact") > NOON
     return data
 
 

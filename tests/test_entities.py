@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from homeassistant.const import EVENT_STATE_CHANGED, Platform
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -28,8 +28,8 @@ NOT_OURS = {"friendly_name", "supported_features"}
 def _shown(entry: er.RegistryEntry, state: State) -> dict[str, str]:
     """Return what a user sees of an entity, in words that do not depend on time or version."""
     shown = {"name": state.name, "state": state.state}
-    if state.domain == Platform.EVENT:
-        shown["state"] = "a time" if state.attributes["event_type"] else state.state
+    if state.attributes.get("event_type") or entry.unique_id.endswith("-last_contact"):
+        shown["state"] = "a time"
     if entry.entity_category:
         shown["category"] = entry.entity_category.value
     shown |= {

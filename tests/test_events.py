@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
-
 from .actor import Actor, until
 
 if TYPE_CHECKING:
@@ -25,13 +23,6 @@ NOON = 1790000000
 NOON_TEXT = "2026-09-21T14:13:20+00:00"
 
 MARKS = count(NOON)  # Times of events that mark how far a listener has heard
-
-
-@pytest.fixture
-def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
-    """Take what happened at that noon for new, whenever this runs."""
-    hass.config_entries.async_update_entry(entry, options={CONF_LATE_AFTER: 10 * 365 * 24 * 60})
-    return entry
 
 
 class Listener:

@@ -18,6 +18,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -209,9 +210,7 @@ async def test_locks_that_are_no_longer_chosen(
     assert await devices_when_chosen(another) == {"Back door"}
 
 
-async def test_lock_that_left_the_account(
-    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_lock_that_left_the_account(hass: HomeAssistant, actor: Actor) -> None:
     """The others work on."""
     another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
     entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data(actor.lock, another))
@@ -220,7 +219,7 @@ async def test_lock_that_left_the_account(
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
     assert list(entry.runtime_data.coordinators) == [actor.lock.did]
-    assert "A lock has left the account" in caplog.text
+    assert [issue.translation_key for issue in ir.async_get(hass).issues.values()] == ["lock_gone"]
 
 
 # Setting up in a bad moment

@@ -8,8 +8,6 @@ import pytest
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
-
 from .actor import Actor, until
 
 if TYPE_CHECKING:
@@ -17,13 +15,6 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 NOON = 1790000000
-
-
-@pytest.fixture
-def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
-    """Take what happened at that noon for new, whenever this runs."""
-    hass.config_entries.async_update_entry(entry, options={CONF_LATE_AFTER: 10 * 365 * 24 * 60})
-    return entry
 
 
 def shown(hass: HomeAssistant, actor: Actor) -> State:

@@ -225,18 +225,6 @@ async def test_set_at_the_lock(hass: HomeAssistant, actor: Actor, loaded: MockCo
     await shows(hass, actor, "switch.away_mode", "on")
 
 
-async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
-    """A lock that sleeps cannot be set, and the user is told why; what it was set to stays."""
-    actor.simulation.call(setattr, actor.lock, "awake", False)  # Nobody was told yet
-    with pytest.raises(HomeAssistantError) as raised:
-        await use(hass, actor, "switch.doorbell", "turn_off", {})
-    assert raised.value.translation_key == "lock_asleep"
-    assert raised.value.translation_placeholders == {"lock": "Front door", "code": "-704042011"}
-    assert actor.state(hass, "switch", "doorbell").state == "on"
-    assert actor.lock.values[21, 1] is True
-    await shows(hass, actor, "binary_sensor.awake", "off")
-
-
 async def test_refused(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
     """What the cloud refuses is not shown as done."""
     actor.simulation.call(actor.simulator.remove_lock, actor.lock)
@@ -247,7 +235,7 @@ async def test_refused(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntr
 
 
 async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient: None) -> None:
-    """The other door takes the same values, and says when nobody answers."""
+    """The other door takes the same values."""
     simulation = actor.simulation
     actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
     simulation.call(simulation.simulator.settle)
@@ -259,9 +247,3 @@ async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient
     assert actor.state(hass, "switch", "doorbell").state == "off"
     await use(hass, actor, "select.language", "select_option", {"option": "english"})
     assert actor.lock.values[19, 7] == 1
-
-    actor.do("sleep")
-    with pytest.raises(HomeAssistantError) as raised:
-        await use(hass, actor, "switch.doorbell", "turn_on", {})
-    assert raised.value.translation_key == "no_answer"
-    assert actor.state(hass, "switch", "doorbell").state == "off"

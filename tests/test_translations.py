@@ -52,7 +52,7 @@ def flat(data: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 
 def states(platform: Platform, description: LockEntityDescription) -> dict[str, list[str]]:
     """Return the keys of an entity's states and what the specification's page calls them."""
-    if platform in (Platform.SENSOR, Platform.SELECT):
+    if platform in (Platform.SENSOR, Platform.SELECT) and description.address:
         return words(description.prop)
     return {}
 
@@ -153,11 +153,14 @@ def test_attributes_in_the_words_of_the_specification() -> None:
 OWN_WORDS = {
     "awake": "唤醒",
     "charging": "门锁充电中",
+    "discard_pending": "放弃待处理的更改",
     "door": "门",
     "doorbell": "门铃",
     "duress": "胁迫",
     "exception": "异常情况",
+    "last_contact": "上次联系",
     "last_operation_time": "上次操作时间",
+    "pending_changes": "待处理的更改",
     "users_and_credentials": "用户与凭据",
 }
 
@@ -196,7 +199,7 @@ def test_every_error_has_words() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {f"lock_{reason}" for reason in Reason}
+    raised |= {"no_answer", *(f"lock_{reason}" for reason in Reason)}
     assert ENGLISH["exceptions"].keys() == raised
 
 

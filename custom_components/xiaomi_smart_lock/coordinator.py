@@ -76,8 +76,10 @@ def store(hass: HomeAssistant, did: str) -> Store[dict[str, Any]]:
 
 async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
     """Return what was last known of a lock as a device of the account."""
-    stored = await store(hass, did).async_load()
-    return Device(**stored["device"], online=False, token=None) if stored else None
+    match await store(hass, did).async_load():
+        case {"device": device}:
+            return Device(**device, online=False, token=None)
+    return None
 
 
 class LockCoordinator(DataUpdateCoordinator[LockData]):
@@ -113,7 +115,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     async def _async_setup(self) -> None:
         """Start from what was known before the restart."""
         if stored := await self._store.async_load():
-            self.data = LockData.from_dict(stored["data"])
+            self.data = LockData.from_dict(stored.get("data", {}))
             self.data.awake = self.device.online
         if self.data.clock.is_off:
             self._tell(Issue.CLOCK)
