@@ -6,7 +6,6 @@ Topics and payloads as XiaoMi/ha_xiaomi_home uses them.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import socket
@@ -17,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, override
 
 import aiomqtt
+import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import EventOccurred, Message, OnlineChanged, PropertyChanged, address_of
@@ -73,8 +73,8 @@ _REFUSALS: Final = (0x86, 0x87)
 def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
     """Return the did and the meaning of a message, None where it has none for us."""
     try:
-        data = json.loads(payload)
-    except (ValueError, RecursionError):
+        data = orjson.loads(payload)
+    except ValueError:
         return None
     match topic.split("/"), data:
         case (
@@ -99,7 +99,8 @@ class _Client(aiomqtt.Client):
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
         """Watch the socket unless it was closed, as by a broker that drops who just came.
 
-        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks.
+        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks. It
+        also wakes the loop for each acknowledgement, from within the loop.
         """
 
         def write() -> None:
@@ -113,7 +114,12 @@ class _Client(aiomqtt.Client):
             if sock.fileno() != -1:
                 self._loop.add_writer(sock.fileno(), write)
 
-        self._loop.call_soon_threadsafe(watch)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # This is the thread that connects.
+            self._loop.call_soon_threadsafe(watch)
+        else:
+            watch()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
