@@ -28,7 +28,7 @@ from demo.home_assistant import HOST, address, running, write_configuration
 from simulator.simulator import Simulator
 from simulator.tokens import CLIENT_ID, Grant
 
-from .messages import EVENT_TYPE, mqtt_topic
+from .messages import EVENT_TYPE, UNLOCKED, mqtt_topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -89,7 +89,7 @@ async def house(
             if recorder:
                 components.append("recorder:\n")
             if with_mqtt:
-                components.append(f"mqtt: {json.dumps(_mqtt_events(account))}\n")
+                components.append(f"mqtt: {json.dumps(_mqtt_entities(account))}\n")
                 entries.append(_mqtt_entry(simulator, account))
             write_configuration(configuration, INTEGRATIONS, port, "".join(components))
             _write_entries(configuration, entries)
@@ -160,19 +160,30 @@ def _mqtt_entry(simulator: Simulator, account: Account) -> dict[str, Any]:
     return _entry("mqtt", data)
 
 
-def _mqtt_events(account: Account) -> list[dict[str, Any]]:
-    return [
+def _mqtt_entities(account: Account) -> list[dict[str, Any]]:
+    """Return what stands beside each lock: an event, and what an unlocking changes too."""
+    return [entity for did in account.locks for entity in _beside(did)]
+
+
+def _beside(did: str) -> list[dict[str, Any]]:
+    event = {
+        "name": f"Beside {did}",
+        "unique_id": did,
+        "state_topic": mqtt_topic(did),
+        "event_types": [EVENT_TYPE],
+        "qos": 2,
+    }
+    sensors = [
         {
-            "event": {
-                "name": f"Beside {did}",
-                "unique_id": did,
-                "state_topic": mqtt_topic(did),
-                "event_types": [EVENT_TYPE],
-                "qos": 2,
-            }
+            "name": f"Beside {did}, {number}",
+            "unique_id": f"{did}-{number}",
+            "state_topic": mqtt_topic(did, UNLOCKED),
+            "value_template": template,
+            "qos": 2,
         }
-        for did in account.locks
+        for number, template in enumerate(UNLOCKED.shown_too)
     ]
+    return [{"event": event}, *({"sensor": sensor} for sensor in sensors)]
 
 
 def _entry(domain: str, data: dict[str, Any]) -> dict[str, Any]:

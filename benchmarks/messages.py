@@ -21,8 +21,8 @@ EVENT_TYPE: Final = "happened"
 """The only type of the event entities of ``mqtt``."""
 
 _FIRST_RING: Final = int(time.time())
-_BETWEEN_RINGS: Final = 10
-"""Seconds; rings of about the same time are taken for one that came twice."""
+_BETWEEN_RINGS: Final = 2
+"""Seconds; rings that are closer are taken for one that came twice."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Kind:
     mark: str
     happening: Callable[[int], Happening]
     """Makes the event with a number below 65536."""
+    shown_too: Sequence[str] = ()
+    """Templates of what other entities show of it: as many of the lock change with the event."""
 
     def pushed(self, did: str, happening: Happening) -> tuple[str, bytes]:
         """Return topic and payload as the cloud pushes them."""
@@ -62,12 +64,12 @@ class Kind:
         """Return topic and payload for ``mqtt``: the same attributes, and as many bytes."""
         _, pushed = self.pushed(did, happening)
         message = {"event_type": EVENT_TYPE, **happening.attributes}
-        return mqtt_topic(did), json.dumps(message).encode().ljust(len(pushed))
+        return mqtt_topic(did, self), json.dumps(message).encode().ljust(len(pushed))
 
 
-def mqtt_topic(did: str) -> str:
-    """Return where the ``mqtt`` entity that stands beside a lock listens."""
-    return f"benchmarks/{did}"
+def mqtt_topic(did: str, kind: Kind | None = None) -> str:
+    """Return where the ``mqtt`` entities beside a lock are told of a kind, or of any."""
+    return f"benchmarks/{did}/{kind.name if kind else '+'}"
 
 
 def _lock_event(number: int) -> Happening:
@@ -93,4 +95,15 @@ def _iso(when: int) -> str:
 
 
 RING: Final = Kind("ring", (21, 1), "doorbell", "device_time", _ring)
-UNLOCKED: Final = Kind("unlocked", LOCK_EVENT, "lock_event", "operation_id", _lock_event)
+UNLOCKED: Final = Kind(
+    "unlocked",
+    LOCK_EVENT,
+    "lock_event",
+    "operation_id",
+    _lock_event,
+    (
+        "{{ value_json.operation_id }}",
+        "{{ value_json.device_time }}",
+        "{{ value_json.method }} {{ value_json.operation_id }}",  # What the lock is changed by
+    ),
+)

@@ -11,9 +11,8 @@ import random
 import socket
 import ssl
 import time
-from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Final
 
 import aiomqtt
 import orjson
@@ -21,10 +20,11 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import EventOccurred, Message, OnlineChanged, PropertyChanged, address_of
 from .errors import MiotError
+from .mqtt import Client
 from .oauth import CLIENT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
@@ -43,17 +43,6 @@ class PushProblem(StrEnum):
 _NAME_MISMATCHES: Final = (62, 64)
 
 _LOGGER = logging.getLogger(__name__)
-_CLIENT_LOGGER = logging.getLogger(f"{__name__}.client")
-
-
-def _passing(record: logging.LogRecord) -> bool:
-    """Have for debugging only what the client calls an error: it is tried again."""
-    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-    return _LOGGER.isEnabledFor(logging.DEBUG)
-
-
-_CLIENT_LOGGER.addFilter(_passing)
-
 TOPICS: Final = (
     "device/{did}/up/properties_changed/#",
     "device/{did}/up/event_occured/#",
@@ -90,53 +79,6 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
     return None
-
-
-class _Client(aiomqtt.Client):
-    """A client that keeps quiet and lets go where the broker does not behave."""
-
-    @override
-    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        """Watch the socket unless it was closed, as by a broker that drops who just came.
-
-        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks. It
-        also wakes the loop for each acknowledgement, from within the loop.
-        """
-
-        def write() -> None:
-            try:
-                client.loop_write()
-            except Exception as error:  # noqa: BLE001, as aiomqtt does: it ends the connection
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(error)
-
-        def watch() -> None:
-            if sock.fileno() != -1:
-                self._loop.add_writer(sock.fileno(), write)
-
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:  # This is the thread that connects.
-            self._loop.call_soon_threadsafe(watch)
-        else:
-            watch()
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        """Connect, and close the connection however that ends.
-
-        aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a
-        thread, which nothing can end early: so that is waited for.
-        """
-        connecting = asyncio.ensure_future(self.__aenter__())
-        try:
-            await asyncio.shield(connecting)
-            yield
-        finally:
-            with suppress(aiomqtt.MqttError):
-                await connecting
-                await self.__aexit__(None, None, None)
-            self._client.disconnect()
 
 
 class Push:
@@ -190,9 +132,10 @@ class Push:
 
     async def _connect_and_listen(self) -> None:
         self._token = await self._tokens.access_token(self._refused)
-        client = _Client(
+        client = Client(
             self._host,
             self._port,
+            self._hand_over,
             identifier=self._identifier,
             username=str(CLIENT_ID),
             password=self._token,
@@ -201,9 +144,7 @@ class Push:
             keepalive=KEEP_ALIVE,
             tls_context=self._tls,
             socket_options=_NO_DELAY,
-            logger=_CLIENT_LOGGER,
             timeout=ANSWER_TIMEOUT,
-            queue_type=_inbox(self._hand_over),
         )
         async with client.connected():
             self._refused = None
@@ -215,7 +156,7 @@ class Push:
                 ]
             )
             self._set(connected=True, problem=None)
-            await anext(client.messages)  # Nothing gets there; it raises when the connection ends.
+            await client.ended()
 
     def _hand_over(self, message: aiomqtt.Message) -> None:
         if (parsed := parse(message.topic.value, message.payload)) is None:
@@ -241,17 +182,3 @@ class Push:
         if (connected, problem) != (self.connected, self.problem):
             self.connected, self.problem = connected, problem
             self._on_change()
-
-
-def _inbox(hand_over: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
-    """Return a queue that keeps nothing: what is put in is handed over.
-
-    Reading aiomqtt's own queue costs a task for each message.
-    """
-
-    class Inbox(asyncio.Queue[aiomqtt.Message]):
-        @override
-        def put_nowait(self, item: aiomqtt.Message) -> None:
-            hand_over(item)
-
-    return Inbox

@@ -1,0 +1,95 @@
+"""aiomqtt's client as push needs it: quick, quiet about passing faults, and never left open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, override
+
+import aiomqtt
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def _passing(record: logging.LogRecord) -> bool:
+    """Have for debugging only what the client calls an error: it is tried again."""
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return _LOGGER.isEnabledFor(logging.DEBUG)
+
+
+_LOGGER.addFilter(_passing)
+
+
+class Client(aiomqtt.Client):
+    """A client that hands each message over as it is read, instead of queueing it."""
+
+    def __init__(
+        self, host: str, port: int, hand_over: Callable[[aiomqtt.Message], None], **options: Any
+    ) -> None:
+        """Prepare; the options are aiomqtt's."""
+        super().__init__(host, port, logger=_LOGGER, queue_type=_inbox(hand_over), **options)
+
+    @override
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """Watch the socket unless it was closed, as by a broker that drops who just came.
+
+        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks. It
+        also wakes the loop for each acknowledgement, from within the loop.
+        """
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:  # noqa: BLE001, as aiomqtt does: it ends the connection
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() != -1:
+                self._loop.add_writer(sock.fileno(), write)
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # This is the thread that connects.
+            self._loop.call_soon_threadsafe(watch)
+        else:
+            watch()
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Connect, and close the connection however that ends.
+
+        aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a
+        thread, which nothing can end early: so that is waited for.
+        """
+        connecting = asyncio.ensure_future(self.__aenter__())
+        try:
+            await asyncio.shield(connecting)
+            yield
+        finally:
+            with suppress(aiomqtt.MqttError):
+                await connecting
+                await self.__aexit__(None, None, None)
+            self._client.disconnect()
+
+    async def ended(self) -> None:
+        """Wait for the end of the connection; raises aiomqtt.MqttError then."""
+        await anext(self.messages)  # None gets there.
+
+
+def _inbox(hand_over: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+    """Return a queue that keeps nothing: what is put in is handed over.
+
+    Reading aiomqtt's own queue costs a task for each message.
+    """
+
+    class Inbox(asyncio.Queue[aiomqtt.Message]):
+        @override
+        def put_nowait(self, item: aiomqtt.Message) -> None:
+            hand_over(item)
+
+    return Inbox
