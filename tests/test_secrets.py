@@ -224,7 +224,8 @@ async def set_up_account(
     result = await come_back(hass, hass_client_no_auth, result, location)
     result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    return result["result"]
+    entry: ConfigEntry[Any] = result["result"]
+    return entry
 
 
 async def live_through_outages(
