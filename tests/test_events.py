@@ -182,7 +182,6 @@ USERS: dict[Address, tuple[tuple[int, ...], dict[str, object]]] = {
         },
     ),
     (4, 8): ((), {"event_type": "unlock_methods_synchronised"}),
-    (4, 9): ((), {"event_type": "users_synchronised"}),
     (22, 1): ((), {"event_type": "users_updated"}),
     (22, 2): (
         (9, 3, 1, 4, NOON),
@@ -225,6 +224,22 @@ async def test_enrolment_of_service_22(
     actor.push_event((22, 3), 1, 1, 2)
     expected = {"event_type": "failure", "step": 1, "total": 2}
     await until(lambda: shown(hass, actor, "enrolment") == expected)
+
+
+async def test_a_step_is_told_once(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Both services may report the same step, and neither says when it was."""
+    coordinator = loaded.runtime_data.coordinators[actor.lock.did]
+    heard: list[object] = []
+    coordinator.async_listen((4, 3), lambda step: heard.append(step.get("credential-step-current")))
+    for step in (1, 2):
+        actor.push_event((4, 3), 0, step, 5)
+        actor.push_event((22, 3), 0, step, 5)
+    await until(lambda: 2 in heard)
+    actor.push_property((13, 1), 9)
+    await until(lambda: coordinator.data.values[13, 1] == 9)
+    assert heard == [1, 2]
 
 
 async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:

@@ -236,6 +236,24 @@ async def test_gone_and_back_over_a_restart(resident: Resident) -> None:
     assert resident.issue("lock_gone") is None
 
 
+async def test_one_of_two_comes_back(hass: HomeAssistant, actor: Actor) -> None:
+    """A lock that was not there when Home Assistant started is there as soon as it is back."""
+    other: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data(actor.lock, other)))
+    places = actor.account.places
+    leave(actor, actor.lock)
+    await resident.start()
+    assert list(resident.entry.runtime_data.coordinators) == [other.did]
+    await resident.poll()
+    assert resident.issue("lock_gone")
+    actor.account.places = places
+    await resident.poll()
+    await until(lambda: actor.lock.did in resident.entry.runtime_data.coordinators)
+    await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
+    assert resident.issue("lock_gone") is None
+    await resident.stop()
+
+
 async def test_taking_one_of_two_out(
     hass: HomeAssistant,
     hass_storage: Storage,

@@ -190,7 +190,7 @@ class Connection:
         told_of_sleep = self.push is not None and self.push.connected and not self._missed
         self._missed = False
         try:
-            if not told_of_sleep and self.cloud:
+            if self.cloud and (self._missing or not told_of_sleep):
                 await self._async_look_at_devices(self.cloud)
             await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
         finally:
@@ -206,6 +206,13 @@ class Connection:
         for device in devices:
             if lock := self.coordinators.get(device.did):
                 lock.async_set_device(device)
+            elif device.did in self._missing:
+                self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
+
+    @property
+    def _missing(self) -> set[str]:
+        """The locks that were not in the account when the entry was set up."""
+        return set(lock_ids(self.entry)) - self.coordinators.keys()
 
 
 async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:

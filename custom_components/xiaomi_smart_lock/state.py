@@ -62,7 +62,15 @@ SAME_EVENT: Final[dict[Address, Address]] = {
 _REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
 
 # By what two events of the same second are told apart.
-_IDENTIFYING: Final = ("lock-action", "abnormal-condition", "user-ids", "operation-id")
+_IDENTIFYING: Final = (
+    "lock-action",
+    "abnormal-condition",
+    "user-ids",
+    "operation-id",
+    "credential-state",
+    "credential-step-current",
+    "credential-step-all",
+)
 _TIMES: Final = ("current-time", "last-history-time")
 
 # How many events are known again: those of weeks, so that nothing late is new.
@@ -119,14 +127,11 @@ class Occurrence:
         """What makes it the same event when it comes again: its own identity first.
 
         Two services may stamp the same event a second apart. A time that says nothing may be the
-        same for all events: when they arrived tells them apart instead. Nothing can tell an event
-        without a time from the next one.
+        same for all events, and some have none: when they arrived tells them apart instead.
         """
-        if self.time is None:
-            return ()
         told_apart = [int(self._by_name.get(name, -1)) for name in _IDENTIFYING]
-        timed = says_something(self.time, self.when)
-        moment = self.time if timed else int(self.when)
+        timed = self.time is not None and says_something(self.time, self.when)
+        moment = int((timed and self.time) or self.when)
         near = (0, -1, 1) if self.kind in _REPORTED_TWICE or not timed else (0,)
         return tuple((*self.kind, moment + second, *told_apart) for second in near)
 
@@ -208,10 +213,9 @@ class LockData:
 
     def record(self, occurrence: Occurrence) -> None:
         """Remember an event, as the last of its kind unless it is older."""
-        if occurrence.identities:
-            self.handled[occurrence.identities[0]] = None
-            if len(self.handled) > REMEMBERED:
-                del self.handled[next(iter(self.handled))]
+        self.handled[occurrence.identities[0]] = None
+        if len(self.handled) > REMEMBERED:
+            del self.handled[next(iter(self.handled))]
         last = self.events.get(occurrence.kind)
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
