@@ -397,7 +397,6 @@ async def test_socket_that_was_closed_before_it_is_watched() -> None:
 
 async def test_writing_fails(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is over then, and made again."""
-
     write = mqtt.Client.loop_write
 
     def fail(client: mqtt.Client) -> object:
