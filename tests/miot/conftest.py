@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -84,7 +83,11 @@ class Liar:
         self.url = url
         self.tls = tls
         self.answers: list[object] = []
-        self.endpoints = Endpoints(api=url, profile=f"{url}/profile")
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Its addresses, for whatever is asked of it over HTTP."""
+        return Endpoints(api=self.url, profile=self.url, instance=self.url)
 
     def client(self, signed: Signed) -> CloudClient:
         """Return a client of this service, signed in."""
@@ -114,6 +117,5 @@ async def liar(tmp_path: Path) -> AsyncIterator[Liar]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     liar.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    liar.endpoints = replace(liar.endpoints, api=liar.url, profile=f"{liar.url}/profile")
     yield liar
     await runner.cleanup()

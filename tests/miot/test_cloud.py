@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
+from custom_components.xiaomi_smart_lock.miot import cloud
 from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
@@ -15,13 +18,17 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     NotSignedInError,
     Reason,
     ResultError,
+    TooManyRequestsError,
 )
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from simulator.faults import silence, status
+from tests.actor import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
     from simulator.lock import Lock
 
     from .conftest import Liar, Signed
@@ -41,6 +48,11 @@ def add_lock(signed: Signed, name: str, **kwargs: Any) -> Lock:
     return lock
 
 
+def reading(lock: Lock, address: Address, value: Value) -> Reading:
+    """Return what is to be read: a value, and when the lock reported it."""
+    return Reading(0, value, lock.updated[address])
+
+
 # Reading
 
 
@@ -57,16 +69,20 @@ async def test_reads_at_the_same_time_share_requests(
     assert [path for path, _ in sent] == ["get"] * requests
     assert all(len(body["params"]) <= 150 for _, body in sent)
     assert sum(len(body["params"]) for _, body in sent) == 45 * locks
-    assert [of_lock[BATTERY] for of_lock in readings] == [Reading(0, i) for i in range(locks)]
+    assert [of_lock[BATTERY] for of_lock in readings] == [
+        reading(lock, BATTERY, level) for level, lock in enumerate(all_locks)
+    ]
     assert all(set(of_lock) == set(READABLE) for of_lock in readings)
 
 
 async def test_reads_one_after_the_other(signed: Signed) -> None:
     """Each sees what is there then."""
-    did = signed.actor.lock.did
-    assert await signed.cloud.read(did, [RECORDING]) == {RECORDING: Reading(0, True)}
+    lock = signed.actor.lock
+    first = await signed.cloud.read(lock.did, [RECORDING])
+    assert first == {RECORDING: reading(lock, RECORDING, True)}
     signed.actor.do("write", RECORDING, False)
-    assert await signed.cloud.read(did, [RECORDING]) == {RECORDING: Reading(0, False)}
+    second = await signed.cloud.read(lock.did, [RECORDING])
+    assert second == {RECORDING: reading(lock, RECORDING, False)}
     assert signed.paths() == ["get", "get"]
 
 
@@ -82,11 +98,13 @@ async def test_same_property_is_read_once(signed: Signed) -> None:
 
 
 async def test_reading_does_not_wake_the_lock(signed: Signed) -> None:
-    """The cloud answers with what it knows."""
+    """The cloud answers with what it knows, and says since when."""
+    lock = signed.actor.lock
+    lock.updated[BATTERY] = int(time.time()) - 3600
     signed.actor.do("sleep")
-    readings = await signed.cloud.read(signed.actor.lock.did, [BATTERY])
-    assert readings == {BATTERY: Reading(0, 87)}
-    assert not signed.actor.lock.awake
+    readings = await signed.cloud.read(lock.did, [BATTERY])
+    assert readings == {BATTERY: Reading(0, 87, lock.updated[BATTERY])}
+    assert not lock.awake
 
 
 @pytest.mark.parametrize(
@@ -99,65 +117,131 @@ async def test_reading_does_not_wake_the_lock(signed: Signed) -> None:
     ],
 )
 async def test_properties_that_cannot_be_read(
-    signed: Signed, did: str | None, address: tuple[int, int], code: int
+    signed: Signed, did: str | None, address: Address, code: int
 ) -> None:
     """Each has its own code, and does not disturb the others."""
-    did = did or signed.actor.lock.did
+    lock = signed.actor.lock
     readings, good = await asyncio.gather(
-        signed.cloud.read(did, [address]), signed.cloud.read(signed.actor.lock.did, [RECORDING])
+        signed.cloud.read(did or lock.did, [address]), signed.cloud.read(lock.did, [RECORDING])
     )
     assert readings == {address: Reading(code)}
-    assert good == {RECORDING: Reading(0, True)}
+    assert good == {RECORDING: reading(lock, RECORDING, True)}
 
 
 async def test_who_stops_waiting_does_not_disturb_the_others(signed: Signed) -> None:
     """Reads share requests, not fates."""
-    did = signed.actor.lock.did
-    impatient = asyncio.create_task(signed.cloud.read(did, [BATTERY]))
-    patient = asyncio.create_task(signed.cloud.read(did, [RECORDING]))
+    lock = signed.actor.lock
+    impatient = asyncio.create_task(signed.cloud.read(lock.did, [BATTERY]))
+    patient = asyncio.create_task(signed.cloud.read(lock.did, [RECORDING]))
     await asyncio.sleep(0)
     impatient.cancel()
-    assert await patient == {RECORDING: Reading(0, True)}
+    assert await patient == {RECORDING: reading(lock, RECORDING, True)}
     with pytest.raises(asyncio.CancelledError):
         await impatient
 
 
 async def test_reading_fails_for_all_who_asked(signed: Signed) -> None:
     """And works again the next time."""
-    did = signed.actor.lock.did
+    lock = signed.actor.lock
     signed.actor.simulator.cloud.refuse_next(500, "prop/get")
     results = await asyncio.gather(
-        signed.cloud.read(did, [BATTERY]),
-        signed.cloud.read(did, [RECORDING]),
+        signed.cloud.read(lock.did, [BATTERY]),
+        signed.cloud.read(lock.did, [RECORDING]),
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [CannotConnectError] * 2
-    assert await signed.cloud.read(did, [BATTERY]) == {BATTERY: Reading(0, 87)}
+    assert await signed.cloud.read(lock.did, [BATTERY]) == {BATTERY: reading(lock, BATTERY, 87)}
+
+
+async def test_closing_while_reading(signed: Signed) -> None:
+    """Nobody waits for the answer any longer, and the next reading is a new one."""
+    signed.actor.simulator.cloud.disturb_next(silence, "prop/get")
+    reading_on = asyncio.create_task(signed.cloud.read(signed.actor.lock.did, [BATTERY]))
+    await until(signed.paths)
+    signed.cloud.close()
+    with pytest.raises(asyncio.CancelledError):
+        await reading_on
+    assert await signed.cloud.read(signed.actor.lock.did, [BATTERY])
 
 
 GOOD = {"did": "1", "siid": 13, "piid": 1, "code": 0, "value": 5}
 
 
 @pytest.mark.parametrize(
-    ("result", "readings"),
+    ("result", "found"),
     [
-        ([GOOD], {BATTERY: Reading(0, 5)}),
-        ([GOOD | {"updateTime": 1, "new": []}], {BATTERY: Reading(0, 5)}),
-        ([{key: GOOD[key] for key in ("did", "siid", "piid")}], {}),
-        ([GOOD | {"did": "2"}], {}),
-        ([GOOD | {"siid": [13]}, GOOD | {"did": {}}, GOOD | {"code": "0"}], {}),
-        (["text", None, GOOD], {BATTERY: Reading(0, 5)}),
-        ([], {}),
-        ({}, {}),
-        (None, {}),
+        ([GOOD], Reading(0, 5)),
+        ([GOOD | {"updateTime": 1, "new": []}], Reading(0, 5, 1)),
+        (["text", None, GOOD], Reading(0, 5)),
+        ([GOOD | {"did": "2", "value": 6}, GOOD | {"piid": 2, "value": 7}, GOOD], Reading(0, 5)),
+        ([GOOD | {"value": {"not": "checked"}}], Reading(0, {"not": "checked"})),
+        ([GOOD | {"code": -704042011}], Reading(-704042011, 5)),
     ],
 )
 async def test_readings_of_other_shapes(
-    signed: Signed, liar: Liar, result: object, readings: dict[tuple[int, int], Reading]
+    signed: Signed, liar: Liar, result: object, found: Reading
 ) -> None:
-    """What is not there is missing."""
+    """What is not of the property is passed over; whether the value is valid is not said here."""
     liar.answers = [{"code": 0, "message": "ok", "result": result}]
-    assert await liar.client(signed).read("1", [BATTERY]) == readings
+    assert await liar.client(signed).read("1", [BATTERY]) == {BATTERY: found}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [{key: GOOD[key] for key in ("did", "siid", "piid")}],
+        [GOOD | {"did": "2"}],
+        [GOOD | {"siid": [13]}, GOOD | {"did": {}}, GOOD | {"code": "0"}, GOOD | {"code": True}],
+        [],
+        {},
+        None,
+    ],
+)
+async def test_readings_of_nothing(signed: Signed, liar: Liar, result: object) -> None:
+    """An answer that says nothing of what was asked for is none."""
+    liar.answers = [{"code": 0, "message": "ok", "result": result}]
+    with pytest.raises(CannotConnectError, match="says nothing of what was read"):
+        await liar.client(signed).read("1", [BATTERY])
+
+
+async def test_reading_a_part(signed: Signed, liar: Liar) -> None:
+    """What is missing in an answer is missing, the rest is there."""
+    liar.answers = [{"code": 0, "result": [GOOD]}]
+    readings = await liar.client(signed).read("1", [BATTERY, RECORDING])
+    assert readings == {BATTERY: Reading(0, 5)}
+
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("told", "updated"),
+    [
+        (NOW - 86_400, NOW - 86_400),
+        (0, 0),
+        (NOW + 1, NOW),
+        (NOW + 3600, NOW),
+        (NOW + 3601, None),
+        (NOW * 1000, None),
+        (-1, None),
+        (str(NOW), None),
+        (float(NOW), None),
+        (True, None),
+        (None, None),
+    ],
+)
+async def test_when_a_value_was_reported(
+    signed: Signed,
+    liar: Liar,
+    monkeypatch: pytest.MonkeyPatch,
+    told: object,
+    updated: int | None,
+) -> None:
+    """Never in the future: the service's clock may be ahead of ours by up to an hour."""
+    liar.answers = [{"code": 0, "result": [GOOD | {"updateTime": told}]}]
+    client = liar.client(signed)
+    monkeypatch.setattr(cloud, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
+    assert await client.read("1", [BATTERY]) == {BATTERY: Reading(0, 5, updated)}
 
 
 # Writing and acting
@@ -181,7 +265,7 @@ async def test_writing(signed: Signed) -> None:
     ],
 )
 async def test_refused_writing(
-    signed: Signed, address: tuple[int, int], value: bool | int, reason: Reason
+    signed: Signed, address: Address, value: bool | int, reason: Reason
 ) -> None:
     """Nothing changes."""
     before = dict(signed.actor.lock.values)
@@ -226,7 +310,7 @@ async def test_acting(signed: Signed) -> None:
 async def test_refused_acting(
     signed: Signed,
     did: str | None,
-    address: tuple[int, int],
+    address: Address,
     inputs: list[int | str],
     reason: Reason,
 ) -> None:
@@ -247,14 +331,14 @@ async def test_lock_of_another_account(signed: Signed) -> None:
     simulation.call(simulation.simulator.remove_lock, lock)
 
 
-async def write(cloud: CloudClient) -> None:
+async def write(client: CloudClient) -> None:
     """Write something."""
-    await cloud.write("1", RECORDING, True)
+    await client.write("1", RECORDING, True)
 
 
-async def act(cloud: CloudClient) -> object:
+async def act(client: CloudClient) -> object:
     """Have something done."""
-    return await cloud.act("1", RECORD_VIDEO)
+    return await client.act("1", RECORD_VIDEO)
 
 
 WRITTEN = {"did": "1", "siid": 17, "piid": 1}
@@ -362,6 +446,41 @@ async def test_failed_call_is_not_repeated(
     assert len(signed.paths()) == 1
 
 
+# Being left alone
+
+
+async def test_service_that_wants_to_be_left_alone(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its time is over it is asked nothing at all, whatever is wanted of it."""
+    did = signed.actor.lock.did
+    signed.actor.simulator.cloud.disturb_next(status(429, Retry_After="1800"), "prop/get")
+    with pytest.raises(TooManyRequestsError) as raised:
+        await signed.cloud.read(did, [BATTERY])
+    assert raised.value.wait == 1800
+    for attempt in (
+        signed.cloud.read(did, [BATTERY]),
+        signed.cloud.devices(),
+        act(signed.cloud),
+        write(signed.cloud),
+    ):
+        with pytest.raises(TooManyRequestsError) as raised:
+            await attempt
+        assert 0 < raised.value.wait <= 1800
+    assert signed.paths() == ["get"]
+    later = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + 1800)
+    monkeypatch.setattr(cloud, "time", later)
+    assert await signed.cloud.read(did, [BATTERY])
+
+
+async def test_service_that_is_busy_for_now(signed: Signed) -> None:
+    """It may be asked again at once where it says so."""
+    signed.actor.simulator.cloud.disturb_next(status(429, Retry_After="0"), "prop/get")
+    with pytest.raises(TooManyRequestsError):
+        await signed.cloud.read(signed.actor.lock.did, [BATTERY])
+    assert await signed.cloud.read(signed.actor.lock.did, [BATTERY])
+
+
 # The account and its devices
 
 
@@ -436,14 +555,28 @@ async def test_devices_of_other_shapes(signed: Signed, liar: Liar) -> None:
     assert [(one.firmware, one.mac, one.address, one.token) for one in found] == [(None,) * 4] * 2
 
 
+@pytest.mark.parametrize("result", [{}, {"list": None}, {"list": {}}, [], None])
+async def test_no_list_of_devices(signed: Signed, liar: Liar, result: object) -> None:
+    """It is not taken for an account without devices."""
+    liar.answers = [{"code": 0, "result": result}]
+    with pytest.raises(CannotConnectError):
+        await liar.client(signed).devices()
+
+
 async def test_homes_of_other_shapes(signed: Signed, liar: Liar) -> None:
     """What makes no sense is left out."""
     homes = [
         {"id": "1", "dids": None, "roomlist": None},
-        {"name": "without an id", "dids": ["5"]},
+        {"name": "Without an id", "dids": ["5", 8, None]},
+        {"id": ["3"], "name": None, "dids": ["9"]},
         {"id": "2", "name": "Home", "dids": ["6"], "roomlist": [None, {"dids": ["7"]}]},
     ]
     liar.answers = [{"code": 0, "result": {"homelist": homes}}]
     account = await liar.client(signed).account()
     assert account.user_id is None
-    assert account.rooms == {"6": ("Home", None), "7": ("Home", None)}
+    assert account.rooms == {
+        "5": ("Without an id", None),
+        "6": ("Home", None),
+        "7": ("Home", None),
+        "9": ("", None),
+    }

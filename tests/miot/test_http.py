@@ -10,7 +10,11 @@ import pytest
 from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot import http
-from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotSignedInError
+from custom_components.xiaomi_smart_lock.miot.errors import (
+    CannotConnectError,
+    NotSignedInError,
+    TooManyRequestsError,
+)
 
 if TYPE_CHECKING:
     from .conftest import Liar, Signed
@@ -50,6 +54,33 @@ async def test_other_answers(
     with pytest.raises(error) as raised:
         await ask(session, liar)
     assert str(raised.value) == text
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "wait"),
+    [
+        (None, 60),
+        ("", 60),
+        ("0", 0),
+        ("120", 120),
+        ("3601", 3600),
+        pytest.param("9" * 5000, 3600, id="very long"),
+        ("-1", 60),
+        ("1.5", 60),
+        ("tomorrow", 60),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 60),
+    ],
+)
+async def test_too_many_requests(
+    session: aiohttp.ClientSession, liar: Liar, retry_after: str | None, wait: int
+) -> None:
+    """A minute unless the service names some seconds, and an hour at most."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    liar.answers = [web.Response(status=429, headers=headers)]
+    with pytest.raises(TooManyRequestsError) as raised:
+        await ask(session, liar)
+    assert raised.value.wait == wait
+    assert str(raised.value) == f"the service wants to be left alone for {wait} s"
 
 
 async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:

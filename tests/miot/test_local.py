@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from miio.protocol import Utils
 
+from custom_components.xiaomi_smart_lock.miot import local
 from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
@@ -135,6 +137,11 @@ def packet(payload: bytes) -> bytes:
     return header + Utils.md5(header + token + encrypted) + encrypted
 
 
+def refusal(code: Any) -> MiioError:
+    """Return an error as the device's answer."""
+    return MiioError(code, "no")
+
+
 class Device(MiioServer):
     """Answers what it is told to; may fall silent, lose its answers or garble them."""
 
@@ -151,8 +158,8 @@ class Device(MiioServer):
         self.methods.append(method)
         self.awake = not self.falls_asleep
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, int):
-            raise MiioError(answer, "no")
+        if isinstance(answer, MiioError):
+            raise answer
         return answer
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
@@ -174,17 +181,17 @@ async def device() -> AsyncIterator[Device]:
 
 async def read(client: LocalClient) -> object:
     """Read something."""
-    return await client.read("1", [BATTERY])
+    return await client.read(str(DID), [BATTERY])
 
 
 async def write(client: LocalClient) -> None:
     """Write something."""
-    await client.write("1", BATTERY, 5)
+    await client.write(str(DID), BATTERY, 5)
 
 
 async def act(client: LocalClient) -> object:
     """Have something done."""
-    return await client.act("1", RECORD_VIDEO)
+    return await client.act(str(DID), RECORD_VIDEO)
 
 
 async def info(client: LocalClient) -> object:
@@ -203,7 +210,8 @@ GOOD = {"siid": 13, "piid": 1, "code": 0}
         (read, [GOOD | {"value": 5}], {BATTERY: Reading(0, 5)}),
         (read, [None, {}, GOOD], {BATTERY: Reading(0)}),
         (read, {}, {}),
-        (read, -32601, ResultError),
+        (read, refusal(-32601), ResultError),
+        (read, refusal(None), CannotConnectError),
         (write, [GOOD], None),
         (write, [GOOD | {"siid": 2}, GOOD | {"code": 1}], None),
         (write, [GOOD | {"code": -704220043}], ResultError),
@@ -243,7 +251,7 @@ async def test_action_is_never_repeated(device: Device, trouble: str) -> None:
 
 async def test_action_is_not_repeated_for_a_busy_lock(device: Device) -> None:
     """Its answer is one that python-miio would try again at."""
-    device.answers = [-9999, {"code": 0}]
+    device.answers = [refusal(-9999), {"code": 0}]
     with pytest.raises(ResultError) as raised:
         await act(LocalClient(HOST, TOKEN))
     assert raised.value.code == -9999
@@ -252,9 +260,58 @@ async def test_action_is_not_repeated_for_a_busy_lock(device: Device) -> None:
 
 async def test_reading_is_repeated(device: Device) -> None:
     """It does no harm."""
-    device.answers = [-9999, [GOOD]]
+    device.answers = [refusal(-9999), [GOOD]]
     assert await read(LocalClient(HOST, TOKEN)) == {BATTERY: Reading(0)}
     assert device.methods == ["get_properties"] * 2
+
+
+@pytest.mark.parametrize("ask", [read, write, act])
+async def test_another_device_at_the_address(device: Device, ask: Ask) -> None:
+    """It is asked nothing, and least of all to do something."""
+    device._did = (DID + 1).to_bytes(4)
+    with pytest.raises(CannotConnectError, match="another device"):
+        await ask(LocalClient(HOST, TOKEN))
+    assert device.methods == []
+
+
+async def test_token_that_worked_is_given_time(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost packets look like a wrong token; an answer shows that it is right."""
+    monkeypatch.setattr(local, "SILENCES", 2)
+    device.answers = [[GOOD]]
+    client = LocalClient(HOST, TOKEN)
+
+    async def lose(times: int) -> None:
+        device.loses = True
+        for _ in range(times):
+            with pytest.raises(CannotConnectError, match="awake but does not answer"):
+                await read(client)
+
+    for times in (1, 2):
+        device.loses = False
+        await read(client)
+        await lose(times)
+    with pytest.raises(NotSignedInError, match="does not take this token"):
+        await read(client)
+
+
+async def test_network_is_gone_after_the_greeting(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That says nothing of the token."""
+    device.loses = True
+    client = LocalClient(HOST, TOKEN)
+    greetings = [await asyncio.to_thread(client._hello)]
+
+    def hello() -> object:
+        if greetings:
+            return greetings.pop()
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(client, "_hello", hello)
+    with pytest.raises(CannotConnectError, match="does not answer any more"):
+        await read(client)
 
 
 async def test_falling_asleep_while_reading(device: Device) -> None:

@@ -101,20 +101,38 @@ async def test_renewing_fails_for_now(signed: Signed) -> None:
     assert await signed.keeper.access_token(signed.tokens.access) != signed.tokens.access
 
 
+GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 100}
+
+
+@pytest.mark.parametrize("code", [-1, 1, 96008])
+def test_refusal(code: int) -> None:
+    """Only the service's own code says that the sign-in is over."""
+    with pytest.raises(NotSignedInError, match=f"code {code}"):
+        Tokens.from_answer({"code": code, "result": GOOD})
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         {},
-        {"code": -1, "result": {"access_token": "a", "refresh_token": "r", "expires_in": 1}},
+        {"result": GOOD},
+        {"code": "1", "result": GOOD},
         {"code": 0, "result": None},
         {"code": 0, "result": {"access_token": "a", "expires_in": 1}},
-        {"code": 0, "result": {"access_token": 1, "refresh_token": "r", "expires_in": 1}},
-        {"code": 0, "result": {"access_token": "a", "refresh_token": "r", "expires_in": "1"}},
+        {"code": 0, "result": GOOD | {"access_token": 1}},
+        {"code": 0, "result": GOOD | {"access_token": ""}},
+        {"code": 0, "result": GOOD | {"access_token": "a\r\nX-Header: b"}},
+        {"code": 0, "result": GOOD | {"refresh_token": "r r"}},
+        {"code": 0, "result": GOOD | {"expires_in": "1"}},
+        {"code": 0, "result": GOOD | {"expires_in": 0}},
+        {"code": 0, "result": GOOD | {"expires_in": -1}},
+        {"code": 0, "result": GOOD | {"expires_in": 1e300}},
+        {"code": 0, "result": GOOD | {"expires_in": float("nan")}},
     ],
 )
 def test_answers_without_tokens(answer: dict[str, object]) -> None:
-    """They sign nobody in."""
-    with pytest.raises(NotSignedInError):
+    """They sign nobody in, and nobody out."""
+    with pytest.raises(CannotConnectError, match="the answer has no tokens"):
         Tokens.from_answer(answer)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import logging
 import socket
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import psutil  # type: ignore[import-untyped]
 import pytest
+from paho.mqtt import client as mqtt
 
 from custom_components.xiaomi_smart_lock.miot import push as push_module
 from custom_components.xiaomi_smart_lock.miot.client import (
@@ -17,11 +22,12 @@ from custom_components.xiaomi_smart_lock.miot.client import (
     OnlineChanged,
     PropertyChanged,
 )
-from custom_components.xiaomi_smart_lock.miot.push import Push, parse
+from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, parse
+from simulator import gate
 from tests.actor import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from .conftest import Signed
 
@@ -64,6 +70,11 @@ STATE = "device/1/state/7"
             {"id": 5, "params": {"siid": 13, "piid": 1, "value": None}},
             PropertyChanged((13, 1), None),
         ),
+        (
+            PROPERTY,
+            {"params": {"did": 1, "siid": 13, "piid": 1, "value": 50}},
+            PropertyChanged((13, 1), 50),
+        ),
         (EVENT, SEEN, EventOccurred((2, 1020), SEEN["params"]["arguments"])),  # type: ignore[index]
         (
             EVENT,
@@ -88,6 +99,9 @@ def test_meaning(topic: str, payload: object, message: Message) -> None:
 @pytest.mark.parametrize(
     ("topic", "payload"),
     [
+        (PROPERTY, b'{"params": {"did": "2", "siid": 13, "piid": 1, "value": 50}}'),
+        (EVENT, b'{"params": {"did": "2", "siid": 2, "eiid": 1020, "arguments": []}}'),
+        (PROPERTY, b'{"params": {"siid": true, "piid": 1, "value": 50}}'),
         (PROPERTY, b""),
         (PROPERTY, b"\xff"),
         (PROPERTY, b"{"),
@@ -120,6 +134,12 @@ def unused_port() -> int:
         return port
 
 
+def connections(port: int) -> list[str]:
+    """Return the sockets of this process that lead to a port, those half closed too."""
+    found = psutil.Process().net_connections("tcp")
+    return [str(one) for one in found if one.raddr and one.raddr.port == port]
+
+
 class Listening:
     """A push connection, and all that was heard of it."""
 
@@ -129,9 +149,14 @@ class Listening:
         self.actor = signed.actor
         self.heard: list[Message] = []
         self.connections: list[bool] = []
+        self.problems: list[PushProblem | None] = []
         self.push = Push(signed.tls, signed.endpoints, signed.region, signed.uuid, signed.keeper)
         self.push.subscribe(self.actor.lock.did, self.heard.append)
-        self.push.on_change(lambda: self.connections.append(self.push.connected))
+        self.push.on_change(self._note)
+
+    def _note(self) -> None:
+        self.connections.append(self.push.connected)
+        self.problems.append(self.push.problem)
 
     @property
     def clients(self) -> int:
@@ -225,12 +250,12 @@ async def test_refused_token_is_renewed_for_the_next_connection(listening: Liste
 async def test_broker_that_is_down_says_nothing_of_the_token(listening: Listening) -> None:
     """So the token stays as it is."""
     await listening.until_connected()
-    gate = listening.actor.simulator.gate
-    port, gate.upstream_port = gate.upstream_port, unused_port()
+    there = listening.actor.simulator.gate
+    port, there.upstream_port = there.upstream_port, unused_port()
     listening.cut()
     await until(lambda: listening.connections == [True, False])
     await asyncio.sleep(0.2)
-    gate.upstream_port = port
+    there.upstream_port = port
     await listening.until_connected(2)
     assert listening.signed.paths() == []
 
@@ -249,6 +274,162 @@ async def test_revoked_account_is_no_end(listening: Listening) -> None:
     await until(tried_often)
     assert set(requests) == {"get_token"}
     assert not listening.push.connected
+    assert listening.push.problem is None
+
+
+async def test_what_is_wrong_is_told_once(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is met again; a token that just ended is not worth a word."""
+    refused: list[str] = []
+
+    def refuse(_client: str, _user: str, password: str) -> bool:
+        refused.append(password)
+        return False
+
+    await listening.until_connected()
+    with monkeypatch.context() as patch:
+        patch.setattr(listening.actor.simulator.gate, "authenticate", refuse)
+        listening.cut()
+        await until(lambda: len(refused) > 3)
+    await listening.until_connected(2)
+    assert listening.connections == [True, False, False, True]
+    assert listening.problems == [None, None, PushProblem.REFUSED, None]
+    assert len(set(refused)) == len(refused)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+async def test_another_name(signed: Signed, host: str) -> None:
+    """It is known for what it is, whether a host or an address should have been named."""
+    simulation, simulator = signed.actor.simulation, signed.actor.simulator
+    signed.endpoints = replace(signed.endpoints, broker=host)
+    listening = Listening(signed)
+    simulation.call(simulator.name_broker, "push.example")
+    running = asyncio.create_task(listening.push.run())
+    try:
+        await until(lambda: listening.problems)
+    finally:
+        simulation.call(simulator.name_broker)
+    assert listening.problems == [PushProblem.WRONG_NAME]
+    assert listening.connections == [False]
+    assert signed.paths() == []
+    running.cancel()
+    await asyncio.wait([running])
+
+
+def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return what was said to more than those who debug."""
+    return [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+async def test_who_listens_fails(listening: Listening, caplog: pytest.LogCaptureFixture) -> None:
+    """One message that cannot be handled is logged; the others are heard, on the same line."""
+    other = listening.actor.simulation.call(
+        listening.actor.simulator.add_lock, listening.actor.account, "Back door"
+    )
+
+    def fail(_: Message) -> None:
+        raise ZeroDivisionError
+
+    listening.push.subscribe(other.did, fail)
+    await listening.until_connected()
+    listening.actor.publish(f"device/{other.did}/state/1", b'{"event": "online"}')
+    listening.actor.do("set_battery", 50)
+    await until(lambda: listening.heard == [PropertyChanged((13, 1), 50)])
+    assert listening.connections == [True]
+    assert [record.exc_info and record.exc_info[0] for record in loud(caplog)] == [
+        ZeroDivisionError
+    ]
+
+
+def reset(side: gate._Side) -> None:
+    """End a connection so that what is read from it next is an error."""
+    sock = side.transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    side.transport.abort()
+
+
+def reset_who_connects(side: gate._Side, transport: asyncio.Transport) -> None:
+    """Drop a client once the connection is encrypted."""
+    side.transport = transport
+    reset(side)
+
+
+def reset_who_says_who_it_is(side: gate._Side, _data: bytes) -> None:
+    """Drop a client once it sent its token, as rumqttd does with one that it does not know."""
+    reset(side)
+
+
+@pytest.mark.parametrize(
+    ("moment", "drop"),
+    [("connection_made", reset_who_connects), ("data_received", reset_who_says_who_it_is)],
+)
+async def test_broker_drops_who_just_came(
+    listening: Listening,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    drop: Callable[..., None],
+) -> None:
+    """Only who debugs is told of it, and no connection is left half open."""
+    monkeypatch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
+    await listening.until_connected()
+    with caplog.at_level(logging.DEBUG), monkeypatch.context() as patch:
+        patch.setattr(gate._Client, moment, drop)
+        listening.cut()
+        await until(lambda: caplog.text.count("Push connection ended") > 5)
+    assert "Connection reset by peer" in caplog.text
+    await listening.until_connected(2)
+    assert loud(caplog) == []
+    assert listening.problems == [None] * 3
+    await until(lambda: len(connections(listening.actor.simulator.gate.port)) == 1)
+
+
+async def test_socket_that_was_closed_before_it_is_watched() -> None:
+    """What the client's thread wants done comes to the event loop too late."""
+    failed: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+    with socket.socket() as closed:
+        push_module._Client("127.0.0.1")._on_socket_register_write(None, None, closed)
+    await asyncio.sleep(0)
+    assert failed == []
+
+
+async def test_writing_fails(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is over then, and made again."""
+    write = mqtt.Client.loop_write
+
+    def fail(client: mqtt.Client) -> object:
+        if client._client_id == f"ha.{listening.signed.uuid}".encode():
+            raise BrokenPipeError
+        return write(client)
+
+    await listening.until_connected()
+    with monkeypatch.context() as patch:
+        patch.setattr(mqtt.Client, "loop_write", fail)
+        listening.actor.do("set_battery", 50)
+        await until(lambda: not listening.push.connected)
+    await listening.until_connected(2)
+
+
+async def test_broker_says_nothing(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection is closed before the next one is tried, not when memory is cleaned up."""
+    monkeypatch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
+    there = listening.actor.simulator.gate
+    await listening.until_connected()
+    gc.disable()
+    there.silent = True
+    try:
+        with caplog.at_level(logging.DEBUG):
+            listening.cut()
+            await until(lambda: caplog.text.count("Push connection ended") > 5)
+        assert len(connections(there.port)) <= 1
+    finally:
+        there.silent = False
+        gc.enable()
+    await listening.until_connected(2)
 
 
 async def test_pauses_grow(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,9 +94,9 @@ async def test_hello_tells_the_did_but_not_the_token(device: Device) -> None:
 
 
 async def test_the_stamp_counts_the_seconds_since_the_start(device: Device) -> None:
-    """Which python-miio shows as a time of the first minute of 1970."""
+    """Which python-miio shows as a time of 1970; it has been running for an hour."""
     stamp = (await hello()).header.value.ts
-    assert (stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute) == (1970, 1, 1, 0, 0)
+    assert (stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute) == (1970, 1, 1, 1, 0)
 
 
 async def test_properties_are_read_in_pages(device: Device) -> None:

@@ -52,4 +52,4 @@ async def request(
 
 def _wait(retry_after: str) -> float:
     """Return the seconds that a Retry-After header asks for; a date is not worth the trouble."""
-    return min(int(retry_after), LONGEST_WAIT) if retry_after.isdecimal() else WAIT
+    return min(float(retry_after), LONGEST_WAIT) if retry_after.isdecimal() else WAIT
