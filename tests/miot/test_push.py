@@ -22,6 +22,7 @@ from custom_components.xiaomi_smart_lock.miot.client import (
     OnlineChanged,
     PropertyChanged,
 )
+from custom_components.xiaomi_smart_lock.miot.mqtt import Client
 from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, parse
 from simulator import gate
 from tests.actor import until
@@ -389,8 +390,10 @@ async def test_socket_that_was_closed_before_it_is_watched() -> None:
     """What the client's thread wants done comes to the event loop too late."""
     failed: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+    client = Client("127.0.0.1", 0, print)
     with socket.socket() as closed:
-        push_module._Client("127.0.0.1")._on_socket_register_write(None, None, closed)
+        pass
+    await asyncio.to_thread(client._on_socket_register_write, None, None, closed)
     await asyncio.sleep(0)
     assert failed == []
 
