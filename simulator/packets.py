@@ -47,7 +47,7 @@ class RefusedError(Exception):
         self.reason = reason
 
 
-class _Reader:
+class Reader:
     """Reads the data types of MQTT (1.5); refuses a packet that ends too early."""
 
     def __init__(self, data: bytes | bytearray, position: int = 0) -> None:
@@ -103,7 +103,7 @@ def body(data: bytes | bytearray) -> tuple[int, int] | None:
     """
     if len(data) < 2 or (len(data) < 5 and all(byte > 0x7F for byte in data[1:])):
         return None
-    reader = _Reader(data, 1)
+    reader = Reader(data, 1)
     length = reader.variable()
     return reader.position, reader.position + length
 
@@ -121,7 +121,7 @@ def credentials(packet: bytes | bytearray) -> Credentials:
     """Return what a CONNECT says (3.1). Raises RefusedError where it is none of MQTT 5."""
     if packet[0] != CONNECT << 4:
         raise RefusedError(Reason.PROTOCOL_ERROR)
-    reader = _Reader(packet, 1)
+    reader = Reader(packet, 1)
     reader.variable()
     if reader.text() != "MQTT" or reader.integer(1) != VERSION:
         raise RefusedError(Reason.UNSUPPORTED_PROTOCOL_VERSION)
@@ -140,7 +140,7 @@ def credentials(packet: bytes | bytearray) -> Credentials:
 
 def _copy(packet: bytes, start: int) -> tuple[bytes, bytes]:
     """Return a PUBLISH (3.3) as one of QoS 0, which needs no answer, and the identifier it had."""
-    reader = _Reader(packet, start)
+    reader = Reader(packet, start)
     reader.binary()  # topic
     topic = packet[start : reader.position]
     identifier = reader.take(2) if packet[0] & _QOS else b""
