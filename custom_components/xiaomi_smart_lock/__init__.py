@@ -45,12 +45,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 
     entry.async_on_unload(entry.add_update_listener(reload_for_options))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.runtime_data.async_listen()
     await _async_forget_other_locks(hass, entry)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Take the locks' entities away, and keep what is known of the locks."""
+    await entry.runtime_data.async_stop_listening()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.coordinators.values():
             await lock.async_stop()
