@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from uuid import uuid4
 
+from homeassistant import block_async_io
 from homeassistant.bootstrap import async_setup_hass
 from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.models import HaZeroconf
@@ -72,10 +73,15 @@ class Home:
     async def start(self) -> None:
         """Start Home Assistant."""
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
-        with patch.object(zeroconf, "HaZeroconf", _loopback_only):
+        # What ends us belongs on the screen, and not into Home Assistant's log. Blocking calls can be
+        # looked for once a process only, and here they would be those of the simulator.
+        with (
+            patch.object(block_async_io, "enable"),
+            patch.object(sys, "excepthook", sys.excepthook),
+            patch.object(zeroconf, "HaZeroconf", _loopback_only),
+        ):
             hass = await async_setup_hass(configuration)
         assert hass
-        sys.excepthook = sys.__excepthook__  # What ends us belongs on the screen, not into a log.
         self.hass = hass
         await hass.async_start()
 
