@@ -73,8 +73,8 @@ class Home:
     async def start(self) -> None:
         """Start Home Assistant."""
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
-        # What ends us belongs on the screen, and not into Home Assistant's log. Blocking calls can be
-        # looked for once a process only, and here they would be those of the simulator.
+        # What ends us belongs on the screen, not into Home Assistant's log. Blocking calls can be
+        # looked for only once in a process, and here they would be those of the simulator.
         with (
             patch.object(block_async_io, "enable"),
             patch.object(sys, "excepthook", sys.excepthook),
@@ -127,9 +127,7 @@ class Home:
         state = self.hass.states.get(entity_id) if entity_id else None
         return state.state if state else None
 
-    async def call(
-        self, lock: Lock, platform: str, service: str, key: str, **data: object
-    ) -> None:
+    async def call(self, lock: Lock, platform: str, service: str, key: str, **data: object) -> None:
         """Use one of a lock's entities; raises what its user is told."""
         target = {ATTR_ENTITY_ID: self.entity_id(lock, platform, key)}
         await self.hass.services.async_call(platform, service, target | data, blocking=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
 
 LATE_AFTER: Final = 300  # seconds from which on an event is history
@@ -52,6 +51,8 @@ class Ledger:
         self.taken: set[Happening] = set()
         """Of which Home Assistant acknowledged a message."""
         self.fired: Counter[Happening] = Counter()
+        self.recorded: set[Happening] = set()
+        """What came late and was found among what Home Assistant remembers."""
         self.writes: dict[tuple[str, Address], Write] = {}
         """The newest of each property."""
         self.writes_in_all = 0
@@ -84,8 +85,14 @@ class Ledger:
 
     @property
     def lost(self) -> list[Happening]:
-        """What arrived in time and was never fired."""
-        return [one for one in self.taken if not self.happened[one] and not self.fired[one]]
+        """What arrived and was never fired, or recorded where it arrived as history."""
+        handled = self.fired.keys() | self.recorded
+        return [one for one in self.taken if one not in handled]
+
+    @property
+    def late(self) -> set[Happening]:
+        """What arrived as history."""
+        return {one for one in self.taken if self.happened[one]}
 
     @property
     def twice(self) -> list[Happening]:
@@ -112,8 +119,9 @@ def _happening(payload: Any) -> Happening | None:
     """Return what a lock's report tells of, None where that is no event that is followed."""
     match payload:
         case {"params": {"did": did, "siid": siid, "eiid": eiid, "arguments": arguments}} if (
-            (siid, eiid) in EVENTS
-        ):
+            siid,
+            eiid,
+        ) in EVENTS:
             entity, time, detail = EVENTS[siid, eiid]
             values = [argument["value"] for argument in arguments]
             return Happening(did, entity, values[time], None if detail is None else values[detail])

@@ -55,6 +55,7 @@ class Reader:
         self.position = position
 
     def take(self, count: int) -> bytes:
+        """Return as many bytes."""
         taken = bytes(self.data[self.position : self.position + count])
         if len(taken) < count:
             raise RefusedError(Reason.MALFORMED_PACKET)
@@ -62,9 +63,11 @@ class Reader:
         return taken
 
     def integer(self, size: int) -> int:
+        """Return an integer of as many bytes (1.5.2, 1.5.3)."""
         return int.from_bytes(self.take(size))
 
     def variable(self) -> int:
+        """Return a variable byte integer (1.5.5)."""
         value = 0
         for shift in range(0, 28, 7):
             byte = self.integer(1)
@@ -74,9 +77,11 @@ class Reader:
         raise RefusedError(Reason.MALFORMED_PACKET)
 
     def binary(self) -> bytes:
+        """Return binary data (1.5.6)."""
         return self.take(self.integer(2))
 
     def text(self) -> str:
+        """Return a string (1.5.4)."""
         try:
             return self.binary().decode()
         except UnicodeDecodeError:
