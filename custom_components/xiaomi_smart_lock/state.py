@@ -192,7 +192,9 @@ class LockData:
         self._set(address, value)
         if told is not None:
             self._told[address] = told
-        if (wanted := self.pending.get(address)) and wanted.value == value:
+        # A reading shows that the lock has what it is to have. What it told may have come late, and
+        # be no longer so.
+        if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(CHANGES)
         if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:
