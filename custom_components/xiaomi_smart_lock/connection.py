@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import certifi
 from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
@@ -152,6 +152,11 @@ class Connection:
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
+
+    async def async_end(self, _event: Event) -> None:
+        """Neither hear nor read anything more: Home Assistant stops."""
+        self.async_stop()
+        await self.async_stop_listening()
 
     @callback
     def async_push_changed(self) -> None:
