@@ -34,6 +34,7 @@ from custom_components.xiaomi_smart_lock.miot import http, push
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
+from simulator import broker
 from simulator.door import AWAY_MODE, Action, Method, Position
 from simulator.simulator import Simulator
 
@@ -75,6 +76,8 @@ def hurry() -> None:
     push.ANSWER_TIMEOUT = 1.0  # type: ignore[misc]
     http.TIMEOUT = aiohttp.ClientTimeout(total=1)  # type: ignore[misc]
     http.WAIT = 2  # type: ignore[misc]
+    # A broker that restarts never acknowledges what it was given just before.
+    broker.PUBLISH_SECONDS = 2  # type: ignore[misc]
 
 
 class Exceptions(logging.Handler):
@@ -389,7 +392,7 @@ def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
     print(f"  twice               {len(ledger.twice)}")
     print(f"  wrongly fired       {len(ledger.wrongly_fired)}")
     print("faults                " + ", ".join(f"{n} {k}" for k, n in chaos.faults.most_common()))
-    print("\n".join(wrong))
+    print("\n".join(dict.fromkeys(wrong)))
 
 
 def _say(text: str) -> None:

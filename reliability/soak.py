@@ -147,20 +147,28 @@ class Month:
             await self.home.hass.async_block_till_done()
 
     async def _quiet(self) -> None:
-        """Wait until push is there, and connections that were kept for requests are not."""
+        """Wait until push is there, and no connection is kept for another request."""
         deadline = time.monotonic() + PATIENCE
         while not self.home.connected:
             assert time.monotonic() < deadline, "push does not come back"
             await asyncio.sleep(0.05)
             self._time.leap(1)
-        self._time.leap(IDLE)
-        await self._settle()
-        await asyncio.sleep(0.2)
+        while self._asking and time.monotonic() < deadline:
+            self._time.leap(IDLE)
+            await self._settle()
+            await asyncio.sleep(0.1)
         requests = self.home.simulator.cloud.requests
         self.requests += len(requests)
         requests.clear()
         for lock in self.home.locks:
             lock.history.clear()
+
+    @property
+    def _asking(self) -> bool:
+        """Whether a connection to the cloud is open."""
+        port = self.home.simulator.cloud.port
+        connections = psutil.Process().net_connections("tcp")
+        return any(one.raddr and one.raddr.port == port for one in connections)
 
     @property
     def _lock(self) -> Lock:

@@ -157,6 +157,8 @@ class Connection:
         """Neither hear nor read anything more: Home Assistant stops."""
         self.async_stop()
         await self.async_stop_listening()
+        for lock in self.coordinators.values():
+            await lock.async_stop()
 
     @callback
     def async_push_changed(self) -> None:
