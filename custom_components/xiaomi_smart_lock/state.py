@@ -192,8 +192,7 @@ class LockData:
         self._set(address, value)
         if told is not None:
             self._told[address] = told
-        # A reading shows that the lock has what it is to have. What it told may have come late, and
-        # be no longer so.
+        # A reading proves that the lock has what waits for it. What it told may have come late.
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(CHANGES)
