@@ -106,11 +106,9 @@ class Left:
 
     def grew(self, since: Left) -> list[str]:
         """Return what has grown too much."""
-        grown = [] if self.mebibytes - since.mebibytes < MEBIBYTES else ["memory"]
-        for name in ("tasks", "sockets", "threads"):
-            if getattr(self, name) > getattr(since, name):
-                grown.append(name)
-        return grown
+        counted = ("tasks", "sockets", "threads")
+        grown = [name for name in counted if getattr(self, name) > getattr(since, name)]
+        return grown if self.mebibytes - since.mebibytes < MEBIBYTES else ["memory", *grown]
 
 
 class Month:
