@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final, override
 from unittest.mock import patch
 
 import psutil  # type: ignore[import-untyped]
+from aiohttp import connector
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_CLOUD
@@ -262,6 +263,7 @@ async def run(days: int, seed: int) -> int:
             with (
                 patch.object(time, "time", leaping.now),
                 patch.object(dt_util, "utcnow", leaping.utcnow),
+                patch.object(connector, "monotonic", asyncio.get_running_loop().time),
             ):
                 await home.start()
                 month = Month(home, leaping, Random(seed))
