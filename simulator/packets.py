@@ -47,7 +47,7 @@ class RefusedError(Exception):
         self.reason = reason
 
 
-class _Reader:
+class Reader:
     """Reads the data types of MQTT (1.5); refuses a packet that ends too early."""
 
     def __init__(self, data: bytes | bytearray, position: int = 0) -> None:
@@ -55,6 +55,7 @@ class _Reader:
         self.position = position
 
     def take(self, count: int) -> bytes:
+        """Return as many bytes."""
         taken = bytes(self.data[self.position : self.position + count])
         if len(taken) < count:
             raise RefusedError(Reason.MALFORMED_PACKET)
@@ -62,9 +63,11 @@ class _Reader:
         return taken
 
     def integer(self, size: int) -> int:
+        """Return an integer of as many bytes (1.5.2, 1.5.3)."""
         return int.from_bytes(self.take(size))
 
     def variable(self) -> int:
+        """Return a variable byte integer (1.5.5)."""
         value = 0
         for shift in range(0, 28, 7):
             byte = self.integer(1)
@@ -74,9 +77,11 @@ class _Reader:
         raise RefusedError(Reason.MALFORMED_PACKET)
 
     def binary(self) -> bytes:
+        """Return binary data (1.5.6)."""
         return self.take(self.integer(2))
 
     def text(self) -> str:
+        """Return a string (1.5.4)."""
         try:
             return self.binary().decode()
         except UnicodeDecodeError:
@@ -103,7 +108,7 @@ def body(data: bytes | bytearray) -> tuple[int, int] | None:
     """
     if len(data) < 2 or (len(data) < 5 and all(byte > 0x7F for byte in data[1:])):
         return None
-    reader = _Reader(data, 1)
+    reader = Reader(data, 1)
     length = reader.variable()
     return reader.position, reader.position + length
 
@@ -121,7 +126,7 @@ def credentials(packet: bytes | bytearray) -> Credentials:
     """Return what a CONNECT says (3.1). Raises RefusedError where it is none of MQTT 5."""
     if packet[0] != CONNECT << 4:
         raise RefusedError(Reason.PROTOCOL_ERROR)
-    reader = _Reader(packet, 1)
+    reader = Reader(packet, 1)
     reader.variable()
     if reader.text() != "MQTT" or reader.integer(1) != VERSION:
         raise RefusedError(Reason.UNSUPPORTED_PROTOCOL_VERSION)
@@ -140,7 +145,7 @@ def credentials(packet: bytes | bytearray) -> Credentials:
 
 def _copy(packet: bytes, start: int) -> tuple[bytes, bytes]:
     """Return a PUBLISH (3.3) as one of QoS 0, which needs no answer, and the identifier it had."""
-    reader = _Reader(packet, start)
+    reader = Reader(packet, start)
     reader.binary()  # topic
     topic = packet[start : reader.position]
     identifier = reader.take(2) if packet[0] & _QOS else b""

@@ -24,6 +24,7 @@ class Authority:
     def context(self) -> ssl.SSLContext:
         """Return a context for a server here."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.num_tickets = 0  # Else OpenSSL keeps all sessions, to which nobody returns.
         self.certify(context, *HERE)
         return context
 

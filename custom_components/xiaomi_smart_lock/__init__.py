@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from homeassistant.const import Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.helpers import device_registry as dr
 
 from .connection import Connection, async_connect, lock_ids
@@ -45,12 +45,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 
     entry.async_on_unload(entry.add_update_listener(reload_for_options))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.runtime_data.async_listen()
+    entry.async_on_unload(
+        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)
+    )
     await _async_forget_other_locks(hass, entry)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Take the locks' entities away, and keep what is known of the locks."""
+    await entry.runtime_data.async_stop_listening()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.coordinators.values():
             await lock.async_stop()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import certifi
 from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
@@ -112,6 +112,7 @@ class Connection:
     push: Push | None = None
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
+    _listening: asyncio.Task[None] | None = None
     _cancel_push_down: CALLBACK_TYPE | None = None
     _started: bool = False
     _missed: bool = False
@@ -137,6 +138,27 @@ class Connection:
         for cancel in (self._cancel_poll, self._cancel_push_down):
             if cancel:
                 cancel()
+
+    @callback
+    def async_listen(self) -> None:
+        """Hear from the locks from now on: whoever shows what they tell is there."""
+        if self.push:
+            self._listening = self.entry.async_create_background_task(
+                self.hass, self.push.run(), "push"
+            )
+
+    async def async_stop_listening(self) -> None:
+        """Hear nothing more: what came now would be taken, and shown by nobody."""
+        if self._listening:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+
+    async def async_end(self, _event: Event) -> None:
+        """Neither hear nor read anything more: Home Assistant stops."""
+        self.async_stop()
+        await self.async_stop_listening()
+        for lock in self.coordinators.values():
+            await lock.async_stop()
 
     @callback
     def async_push_changed(self) -> None:
@@ -282,7 +304,6 @@ async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> C
             translation_placeholders={"lock": ", ".join(gone)},
         )
     push.on_change(connection.async_push_changed)
-    entry.async_create_background_task(hass, push.run(), "push")
     await connection.async_start()
     return connection
 

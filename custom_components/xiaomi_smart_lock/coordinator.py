@@ -184,12 +184,20 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         match message:
             case PropertyChanged(address, raw):
                 self._take(address, raw, told=now)
+                if self._seems_delivered(address):
+                    self._in_background(self.async_request_refresh())
             case EventOccurred(address, raw):
                 self._handle_event(address, raw, now)
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
         self._async_show_news()
+
+    def _seems_delivered(self, address: Address) -> bool:
+        """Say whether the lock told what waits for it, and not since we write it just now."""
+        wanted = self.data.pending.get(address)
+        has_it = wanted is not None and wanted.value == self.data.values.get(address)
+        return has_it and not self._writing.locked()
 
     @callback
     def _async_show_news(self) -> None:

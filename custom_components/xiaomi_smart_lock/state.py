@@ -197,7 +197,8 @@ class LockData:
         self._set(address, value)
         if told is not None:
             self._told[address] = told
-        if (wanted := self.pending.get(address)) and wanted.value == value:
+        # A reading proves that the lock has what waits for it. What it told may have come late.
+        if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(CHANGES)
         if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:

@@ -1,4 +1,4 @@
-# What scripts/test and scripts/demo share: a Python, its environment, and Debian's programs.
+# What all entries of scripts share: a Python, its environment, and Debian's programs.
 # To be sourced by bash from a script that has `set -euo pipefail`.
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -59,6 +59,15 @@ class Client(aiomqtt.Client):
         else:
             watch()
 
+    @override
+    def _on_disconnect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
+    ) -> None:
+        """Notice a broker that drops us before it answers: aiomqtt waits for the answer."""
+        if self._lock.locked() and not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttCodeError(reason_code, "Dropped"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
         """Connect, and close the connection however that ends.

@@ -1,0 +1,412 @@
+"""Storms of everything that can go wrong, and a look at what is left after each.
+
+``scripts/chaos``: print what was lost, fired twice or is wrong in the end; 1 where anything is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import math
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import aiomqtt
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.coordinator import READABLE
+from custom_components.xiaomi_smart_lock.miot import http, push
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.select import SELECTS
+from custom_components.xiaomi_smart_lock.switch import SWITCHES
+from simulator import broker
+from simulator.door import AWAY_MODE, Action, Method, Position
+from simulator.simulator import Simulator
+
+from .faults import OF_ANSWERS, OF_CONNECTIONS, Weather, speak_nonsense
+from .home import Home
+from .ledger import EVENTS, Happening, Ledger
+from .postman import Postman
+from .witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from custom_components.xiaomi_smart_lock.entity import LockEntityDescription
+    from simulator.lock import Lock
+
+LOCKS: Final = 10
+EVENTS_A_MINUTE: Final = 1000
+WRITES_A_MINUTE: Final = 200
+FAULTS_A_MINUTE: Final = 60
+STORM: Final = 30.0  # seconds
+CALM_WITHIN: Final = 60.0  # seconds
+POLL_INTERVAL: Final = 5  # seconds
+
+ENTITIES: Final = {entity for entity, _, _ in EVENTS.values()}
+SETTINGS: Final[dict[tuple[str, str], LockEntityDescription]] = {
+    (platform, description.key): description
+    for platform, descriptions in (("select", SELECTS), ("switch", SWITCHES))
+    for description in descriptions
+    if description.address != AWAY_MODE  # It changes with what happens at the door.
+}
+EXCEPTIONS: Final = [named.value for named in SPEC.properties[2, 4].values]
+
+DAY: Final = 86_400
+
+
+def hurry() -> None:
+    """Have the integration wait for seconds where it waits for minutes."""
+    push.FIRST_DELAY, push.LAST_DELAY = 0.05, 0.5  # type: ignore[misc]
+    push.ANSWER_TIMEOUT = 1.0  # type: ignore[misc]
+    http.TIMEOUT = aiohttp.ClientTimeout(total=1)  # type: ignore[misc]
+    http.WAIT = 2  # type: ignore[misc]
+    # A broker that restarts never acknowledges what it was given just before.
+    broker.PUBLISH_SECONDS = 2  # type: ignore[misc]
+
+
+class Exceptions(logging.Handler):
+    """Keeps the exceptions of ours that were logged: nobody expected them."""
+
+    def __init__(self) -> None:
+        """Keep none yet."""
+        super().__init__(logging.WARNING)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep an exception."""
+        text = logging.Formatter().format(record)
+        if "Traceback" in text and DOMAIN in text:
+            self.seen.append(text)
+
+
+@dataclass
+class Chaos:
+    """A home, all that goes wrong there, and the ledger of it."""
+
+    home: Home
+    weather: Weather
+    ledger: Ledger
+    door: Random
+    user: Random
+    postmen: list[Postman]
+    exceptions: Exceptions = field(default_factory=Exceptions)
+    operations: Counter[str] = field(default_factory=Counter)
+    """How many operations each lock has numbered."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """How often each fault was there."""
+    _running: bool = False
+    _writing: set[asyncio.Task[None]] = field(default_factory=set)
+    _shown: dict[str, tuple[str, Happening]] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Start Home Assistant, and follow what it fires."""
+        await self.home.start()
+        logging.getLogger().addHandler(self.exceptions)  # Home Assistant takes those away that are.
+        self.home.hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
+        self._running = True
+
+    async def restart(self) -> None:
+        """Stop Home Assistant whatever it is doing, and start it again."""
+        self._running = False
+        await self.home.stop()
+        await self.start()
+
+    @callback
+    def _state_changed(self, event: Event[EventStateChangedData]) -> None:
+        """Note an event that an entity fires; what it restores was fired before."""
+        entity_id, new = event.data["entity_id"], event.data["new_state"]
+        if not entity_id.startswith("event.") or not new:
+            return
+        if new.state in (STATE_UNAVAILABLE, STATE_UNKNOWN):
+            return
+        entry = er.async_get(self.home.hass).async_get(entity_id)
+        assert entry
+        did, _, key = entry.unique_id.partition("-")
+        if key not in ENTITIES:
+            return
+        moment = dt_util.parse_datetime(new.attributes["device_time"], raise_on_error=True)
+        detail = new.attributes.get("operation_id", new.attributes.get("code"))
+        shown = new.state, Happening(did, key, int(moment.timestamp()), detail)
+        before = self._shown.get(entity_id)
+        if before is None or (shown != before and shown[0] >= before[0]):
+            self._shown[entity_id] = shown
+            self.ledger.fired[shown[1]] += 1
+
+    # A storm
+
+    async def storm(self, seconds: float) -> None:
+        """Have everything happen at once for some time."""
+        for postman in self.postmen:
+            postman.stormy = True
+        async with asyncio.TaskGroup() as group:
+            for a_minute, act in (
+                (EVENTS_A_MINUTE, self._something_happens),
+                (WRITES_A_MINUTE, self._someone_writes),
+                (FAULTS_A_MINUTE, self._something_fails),
+            ):
+                number = round(a_minute * seconds / 60)
+                group.create_task(_paced(seconds, number, act, group))
+
+    async def _something_happens(self) -> None:
+        """Have one event happen at a door, and a few things that are none."""
+        lock = self.door.choice(self.home.locks)
+        self._happens_to(lock)
+        chance = self.door.random()
+        if chance < 0.1:
+            self._someone_sets(lock)
+        elif chance < 0.15:
+            lock.set_battery(self.door.randint(5, 100), push=self.door.random() < 0.5)
+        elif chance < 0.25:
+            lock.sleep()
+        elif chance < 0.3:
+            lock.wake()
+        elif chance < 0.32:
+            with suppress(aiomqtt.MqttError):
+                await speak_nonsense(self.weather, lock)
+
+    def _happens_to(self, lock: Lock) -> None:
+        """Have an event happen that can be told from all others: some need a second of their own.
+
+        Nobody rings twice within two seconds, since two services of the lock stamp each ring.
+        """
+        chance, now, before = self.door.random(), lock.time, len(self.ledger.happened)
+        code = self.door.choice(EXCEPTIONS)
+        happened = self.ledger.happened
+        rang = {Happening(lock.did, "doorbell", now - ago) for ago in range(-1, 3)}
+        if chance < 0.15 and not rang & happened.keys():
+            lock.ring()
+        elif chance < 0.25 and Happening(lock.did, "someone_at_the_door", now) not in happened:
+            lock.stay()
+        elif chance < 0.35 and Happening(lock.did, "exception", now, code) not in happened:
+            lock.exception(code)
+        elif chance < 0.4:
+            ago = self.door.randint(3600, 30 * DAY)
+            operation_id = self._operation(lock)
+            lock.emit((2, 1020), Position.OUTSIDE, Method.FINGERPRINT, 2, operation_id, now - ago)
+        else:
+            lock.operate(
+                self.door.choice(list(Action)),
+                method=Method.MANUAL,
+                position=Position.INSIDE,
+                operation_id=self._operation(lock),
+            )
+        assert len(happened) == before + 1
+
+    def _operation(self, lock: Lock) -> int:
+        self.operations[lock.did] += 1
+        return self.operations[lock.did]
+
+    def _someone_sets(self, lock: Lock) -> None:
+        """Have someone change a setting at the lock itself."""
+        prop = self.door.choice(list(SETTINGS.values())).prop
+        value = self.door.choice([named.value for named in prop.values] or [False, True])
+        self.ledger.set_by_hand(lock.did, prop.address, value)
+        lock.set(prop.address, value)
+
+    async def _someone_writes(self) -> None:
+        """Have a user change a setting, as soon as Home Assistant shows it."""
+        lock = self.user.choice(self.home.locks)
+        platform, key = self.user.choice(list(SETTINGS))
+        prop = SETTINGS[platform, key].prop
+        if platform == "select":
+            option = self.user.choice(prop.options)
+            value, call = prop.value_of(option), ("select_option", {"option": option})
+        else:
+            value = self.user.random() < 0.5
+            call = ("turn_on" if value else "turn_off", {})
+        while not self._running or self.home.state(lock, platform, key) in (
+            None,
+            STATE_UNAVAILABLE,
+        ):
+            await asyncio.sleep(0.05)
+        write = self.ledger.asked(lock.did, prop.address, value)
+        service, data = call
+        try:
+            await self.home.call(lock, platform, service, key, **data)
+        except HomeAssistantError:
+            write.refused = True
+
+    async def _something_fails(self) -> None:
+        """Have one fault of any kind."""
+        chance = self.weather.random.random()
+        if chance < 0.02:
+            self.faults["Home Assistant restarted"] += 1
+            if self._running:
+                await self.restart()
+        elif chance < 0.05:
+            self.faults["account reloaded"] += 1
+            if self._running and self.home.entry.state is ConfigEntryState.LOADED:
+                await self.home.reload()
+        elif chance < 0.65:
+            name = self.weather.random.choice(list(OF_ANSWERS))
+            self.faults[name] += 1
+            fault, path = OF_ANSWERS[name]
+            times = 1 if name == "401" else self.weather.random.randint(1, 4)
+            self.home.simulator.cloud.disturb_next(fault, path, times)
+        else:
+            name = self.weather.random.choice(list(OF_CONNECTIONS))
+            self.faults[name] += 1
+            await OF_CONNECTIONS[name](self.weather)
+
+    # The calm after it
+
+    async def calm(self) -> list[str]:
+        """Have all be well again; return what is still wrong after a while."""
+        for postman in self.postmen:
+            postman.stormy = False
+        self.weather.clear()
+        deadline = time.monotonic() + CALM_WITHIN
+        await _until(lambda: not any(man.on_their_way for man in self.postmen), deadline)
+        if self.home.entry.state is ConfigEntryState.SETUP_ERROR:
+            self.faults["signed in again"] += 1
+            await self.home.sign_in_again()
+        await _until(lambda: self.home.connected, deadline)
+        for lock in self.home.locks:
+            lock.sleep()
+            lock.wake()
+        await self.home.simulator.settle()
+        await _until(lambda: not any(self._wrong_values()), deadline)
+        self._look_for_late_ones()
+        return [*self._wrong_values(), *self._wrong_events()]
+
+    def _look_for_late_ones(self) -> None:
+        """Note which events that came late are remembered, as long as they are."""
+        for happening in self.ledger.late - self.ledger.recorded:
+            handled = self.home.entry.runtime_data.coordinators[happening.did].data.handled
+            if any({happening.time, happening.detail} <= set(identity) for identity in handled):
+                self.ledger.recorded.add(happening)
+
+    def _wrong_events(self) -> Iterable[str]:
+        for name in ("lost", "twice", "wrongly_fired"):
+            for happening in getattr(self.ledger, name):
+                yield f"{name.replace('_', ' ')}: {happening}"
+
+    def _wrong_values(self) -> Iterable[str]:
+        """Yield what Home Assistant shows that a lock does not have, or the lock that was asked."""
+        for lock in self.home.locks:
+            if not self.home.connected:
+                yield f"{lock.did}: not connected"
+                continue
+            coordinator = self.home.coordinator(lock)
+            for address in READABLE:
+                has, shown = lock.values[address], coordinator.data.shown(address)
+                if has != shown:
+                    yield f"{lock.did} {address} is {has!r}, shown as {shown!r}"
+                asked = self.ledger.may_have(lock.did, address)
+                if asked and has not in asked and address not in coordinator.data.undelivered:
+                    yield f"{lock.did} {address} is {has!r}, asked for was {asked!r}"
+            for (platform, key), description in SETTINGS.items():
+                value = lock.values[description.prop.address]
+                if platform == "select":
+                    expected = description.prop.key_of(value)
+                else:
+                    expected = "on" if value else "off"
+                if (state := self.home.state(lock, platform, key)) != expected:
+                    yield f"{lock.did} {platform} {key} is {state}, the lock has {expected}"
+
+
+async def _paced(
+    seconds: float,
+    number: int,
+    act: Callable[[], Coroutine[None, None, None]],
+    group: asyncio.TaskGroup,
+) -> None:
+    """Have something done as often, evenly over some seconds, whatever still is under way."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for n in range(number):
+        await asyncio.sleep(started + n * seconds / number - loop.time())
+        group.create_task(act())
+
+
+async def _until(condition: Callable[[], bool], deadline: float) -> None:
+    """Wait until a condition is true, or a deadline is over."""
+    while not condition() and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+
+
+async def run(seed: int, minutes: float) -> int:
+    """Have as many minutes of storms, each with its calm; return 0 where nothing is wrong."""
+    hurry()
+    logging.getLogger().addHandler(
+        logging.NullHandler()
+    )  # It keeps Home Assistant from the screen.
+    ledger = Ledger()
+    wrong: list[str] = []
+    with TemporaryDirectory(prefix="xiaomi-smart-lock-chaos-") as temporary:
+        directory = Path(temporary)
+        async with (
+            Simulator(directory / "simulator", broker="mosquitto") as simulator,
+            Witness(simulator.broker.port, ledger.acknowledged) as witness,
+        ):
+            home = Home(directory / "ha", simulator, LOCKS, poll_interval=POLL_INTERVAL)
+            # One chance for each, so that each does the same whatever the others do.
+            postmen = [Postman(lock, Random(f"{seed} {lock.did}")) for lock in home.locks]
+            for lock in home.locks:
+                lock.listeners.append(
+                    lambda _topic, payload: ledger.reported(simulator.clock.now(), payload)
+                )
+            weather = Weather(home, Random(f"{seed} weather"), witness.port)
+            weather.clear()
+            door, user = Random(f"{seed} door"), Random(f"{seed} user")
+            chaos = Chaos(home, weather, ledger, door, user, postmen)
+            await chaos.start()
+            wrong += await chaos.calm()
+            storms = math.ceil(minutes * 60 / STORM)
+            for number in range(storms):
+                await chaos.storm(minutes * 60 / storms)
+                wrong += await chaos.calm()
+                _say(f"storm {number + 1} of {storms}: {len(ledger.happened)} events so far")
+                if wrong:
+                    break
+            await home.stop()
+    _report(chaos, wrong + chaos.exceptions.seen, seed)
+    return 1 if wrong or chaos.exceptions.seen else 0
+
+
+def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
+    ledger = chaos.ledger
+    late = sum(ledger.happened.values())
+    print(f"seed {seed}: {LOCKS} locks, {ledger.writes_in_all} writes")
+    print(f"events                {len(ledger.happened)}, {late} of them told late")
+    print(f"  recorded only       {len(ledger.recorded)}")
+    print(f"  undeliverable       {ledger.undeliverable}")
+    print(f"  fired               {ledger.fired.total()}")
+    print(f"  lost                {len(ledger.lost)}")
+    print(f"  twice               {len(ledger.twice)}")
+    print(f"  wrongly fired       {len(ledger.wrongly_fired)}")
+    print("faults                " + ", ".join(f"{n} {k}" for k, n in chaos.faults.most_common()))
+    print("\n".join(dict.fromkeys(wrong)))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Return 0 if nothing was lost, nothing came twice and all values are right."""
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--minutes", type=float, default=10.0)
+    options = parser.parse_args()
+    return asyncio.run(run(options.seed, options.minutes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""A whole Home Assistant in this process, whose account has locks in a simulated cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+from uuid import uuid4
+
+from homeassistant import block_async_io
+from homeassistant.bootstrap import async_setup_hass
+from homeassistant.components import zeroconf
+from homeassistant.components.zeroconf.models import HaZeroconf
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.helpers import entity_registry as er
+from homeassistant.runner import RuntimeConfig
+
+from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_LOCKS,
+    CONF_TOKENS,
+    CONF_USER_ID,
+    CONF_UUID,
+    DOMAIN,
+    ENDPOINTS_VARIABLE,
+)
+from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT
+from demo.home_assistant import HOST, write_configuration
+from simulator.tokens import CLIENT_ID, Grant
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.xiaomi_smart_lock.connection import Connection
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from simulator.lock import Lock
+    from simulator.simulator import Simulator
+
+INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
+ENTRY: Final = "the_account"
+LOGGER: Final = "logger:\n  default: warning\n"
+
+
+class Home:
+    """Home Assistant, which may stop and start again with what it wrote down."""
+
+    hass: HomeAssistant
+
+    def __init__(self, directory: Path, simulator: Simulator, locks: int, **options: int) -> None:
+        """Install as many locks, and write down an account that was signed in just now."""
+        self.simulator = simulator
+        self.directory = directory
+        self.account = simulator.add_account()
+        self.locks = [simulator.add_lock(self.account, f"Lock {n}") for n in range(locks)]
+        os.environ[ENDPOINTS_VARIABLE] = str(simulator.endpoints)
+        write_configuration(directory, INTEGRATIONS, _free_port(), LOGGER)
+        uuid = uuid4().hex
+        data = {
+            "region": "cn",
+            CONF_UUID: uuid,
+            CONF_USER_ID: self.account.user_id,
+            CONF_TOKENS: self._sign_in(uuid),
+            CONF_LOCKS: list(self.account.locks),
+        }
+        _write_entry(directory, data, options)
+
+    async def start(self) -> None:
+        """Start Home Assistant."""
+        configuration = RuntimeConfig(str(self.directory), skip_pip=True)
+        # What ends us belongs on the screen, not into Home Assistant's log. Blocking calls can be
+        # looked for only once in a process, and here they would be those of the simulator.
+        with (
+            patch.object(block_async_io, "enable"),
+            patch.object(sys, "excepthook", sys.excepthook),
+            patch.object(zeroconf, "HaZeroconf", _loopback_only),
+        ):
+            hass = await async_setup_hass(configuration)
+        assert hass
+        self.hass = hass
+        await hass.async_start()
+
+    async def stop(self) -> None:
+        """Stop Home Assistant, which writes down what it knows."""
+        await self.hass.async_stop()
+
+    @property
+    def entry(self) -> ConfigEntry[Connection]:
+        """The account's config entry."""
+        entry = self.hass.config_entries.async_get_entry(ENTRY)
+        assert entry
+        return entry
+
+    @property
+    def connected(self) -> bool:
+        """Whether the account is set up, and connected to push."""
+        connection = getattr(self.entry, "runtime_data", None)
+        return bool(connection and connection.push and connection.push.connected)
+
+    def coordinator(self, lock: Lock) -> LockCoordinator:
+        """Return the integration's side of a lock."""
+        return self.entry.runtime_data.coordinators[lock.did]
+
+    async def reload(self) -> None:
+        """Set the account up anew."""
+        await self.hass.config_entries.async_reload(ENTRY)
+
+    async def sign_in_again(self) -> None:
+        """Do what the user is asked for where the account was signed out."""
+        data = {**self.entry.data, CONF_TOKENS: self._sign_in(self.entry.data[CONF_UUID])}
+        self.hass.config_entries.async_update_entry(self.entry, data=data)
+        await self.reload()
+
+    def entity_id(self, lock: Lock, platform: str, key: str) -> str | None:
+        """Return the id of one of a lock's entities."""
+        registry = er.async_get(self.hass)
+        return registry.async_get_entity_id(platform, DOMAIN, f"{lock.did}-{key}")
+
+    def state(self, lock: Lock, platform: str, key: str) -> str | None:
+        """Return the state of one of a lock's entities, None where it has none."""
+        entity_id = self.entity_id(lock, platform, key)
+        state = self.hass.states.get(entity_id) if entity_id else None
+        return state.state if state else None
+
+    async def call(self, lock: Lock, platform: str, service: str, key: str, **data: object) -> None:
+        """Use one of a lock's entities; raises what its user is told."""
+        target = {ATTR_ENTITY_ID: self.entity_id(lock, platform, key)}
+        await self.hass.services.async_call(platform, service, target | data, blocking=True)
+
+    def _sign_in(self, uuid: str) -> dict[str, Any]:
+        """Return the tokens of a client that the account's owner let in."""
+        tokens = self.simulator.cloud.tokens
+        grant = Grant(self.account, f"ha.{uuid}", REDIRECT + redirect_path(uuid))
+        answer = tokens.exchange(
+            {
+                "client_id": CLIENT_ID,
+                "redirect_uri": grant.redirect_uri,
+                "device_id": grant.device_id,
+                "code": tokens.code(grant),
+            }
+        )
+        return {
+            "access": answer["access_token"],
+            "refresh": answer["refresh_token"],
+            "renew_at": time.time() + answer["expires_in"] * 0.7,
+        }
+
+
+def _loopback_only(**_: object) -> HaZeroconf:
+    """Return what searches the network, without a network."""
+    return HaZeroconf(interfaces=[HOST])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write_entry(directory: Path, data: dict[str, Any], options: dict[str, int]) -> None:
+    """Write the config entry in the oldest form, which every Home Assistant brings up to date."""
+    entry = {
+        "entry_id": ENTRY,
+        "domain": DOMAIN,
+        "title": "Ming",
+        "source": "user",
+        "version": 1,
+        "data": data,
+        "options": options,
+    }
+    content = {
+        "key": "core.config_entries",
+        "version": 1,
+        "minor_version": 1,
+        "data": {"entries": [entry]},
+    }
+    path = directory / ".storage" / "core.config_entries"
+    path.write_text(json.dumps(content), encoding="utf-8")

@@ -1,0 +1,128 @@
+"""What the locks really did, and what Home Assistant made of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
+
+LATE_AFTER: Final = 300  # seconds from which on an event is history
+
+# Of each event: the entity that fires it, and which arguments are its time and its detail
+EVENTS: Final[dict[Address, tuple[str, int, int | None]]] = {
+    (2, 1020): ("lock_event", 4, 3),
+    (2, 1007): ("exception", 1, 0),
+    (7, 1006): ("doorbell", 0, None),
+    (21, 1): ("doorbell", 0, None),
+    (17, 2): ("someone_at_the_door", 0, None),
+}
+
+
+class Happening(NamedTuple):
+    """One event at one door; the detail is an operation's id, or an exception's code."""
+
+    did: str
+    entity: str
+    time: int
+    detail: int | None = None
+
+
+@dataclass(eq=False)
+class Write:
+    """A value that Home Assistant's user asked for, and whether the user was told of a failure."""
+
+    value: Value
+    refused: bool = False
+    by_hand: list[Value] = field(default_factory=list)
+    """What was set at the lock itself since."""
+
+
+class Ledger:
+    """Both sides of the door: what happened, what arrived, what was fired, and what was asked."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.happened: dict[Happening, bool] = {}
+        """What happened at the locks, and whether it was told too late to fire."""
+        self.taken: set[Happening] = set()
+        """Of which Home Assistant acknowledged a message."""
+        self.fired: Counter[Happening] = Counter()
+        self.recorded: set[Happening] = set()
+        """What came late and was found among what Home Assistant remembers."""
+        self.writes: dict[tuple[str, Address], Write] = {}
+        """The newest of each property."""
+        self.writes_in_all = 0
+
+    def reported(self, now: float, payload: dict[str, Any]) -> None:
+        """Note what a lock reports, as it leaves the lock."""
+        if happening := _happening(payload):
+            late = now - happening.time > LATE_AFTER
+            self.happened[happening] = late
+
+    def acknowledged(self, message: bytes) -> None:
+        """Note a message that Home Assistant acknowledged."""
+        try:
+            payload = json.loads(message)
+        except ValueError:
+            return
+        if (happening := _happening(payload)) and happening in self.happened:
+            self.taken.add(happening)
+
+    def asked(self, did: str, address: Address, value: Value) -> Write:
+        """Note that Home Assistant is to write."""
+        self.writes_in_all += 1
+        write = self.writes[did, address] = Write(value)
+        return write
+
+    def set_by_hand(self, did: str, address: Address, value: Value) -> None:
+        """Note that someone at the lock changes a setting."""
+        if write := self.writes.get((did, address)):
+            write.by_hand.append(value)
+
+    @property
+    def lost(self) -> list[Happening]:
+        """What arrived and was never fired, or recorded where it arrived as history."""
+        handled = self.fired.keys() | self.recorded
+        return [one for one in self.taken if one not in handled]
+
+    @property
+    def late(self) -> set[Happening]:
+        """What arrived as history."""
+        return {one for one in self.taken if self.happened[one]}
+
+    @property
+    def twice(self) -> list[Happening]:
+        """What was fired more than once."""
+        return [one for one, times in self.fired.items() if times > 1]
+
+    @property
+    def wrongly_fired(self) -> list[Happening]:
+        """What was fired though it never happened, or was history already."""
+        return [one for one in self.fired if self.happened.get(one, True)]
+
+    @property
+    def undeliverable(self) -> int:
+        """How many events were never acknowledged nor fired: the broker had nobody to give to."""
+        return len(self.happened.keys() - self.taken - self.fired.keys())
+
+    def may_have(self, did: str, address: Address) -> list[Value] | None:
+        """Return what a written property may be in the end; None for anything."""
+        write = self.writes.get((did, address))
+        return None if write is None or write.refused else [write.value, *write.by_hand]
+
+
+def _happening(payload: Any) -> Happening | None:
+    """Return what a lock's report tells of, None where that is no event that is followed."""
+    match payload:
+        case {"params": {"did": did, "siid": siid, "eiid": eiid, "arguments": arguments}} if (
+            siid,
+            eiid,
+        ) in EVENTS:
+            entity, time, detail = EVENTS[siid, eiid]
+            values = [argument["value"] for argument in arguments]
+            return Happening(did, entity, values[time], None if detail is None else values[detail])
+    return None

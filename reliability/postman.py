@@ -1,0 +1,47 @@
+"""Who carries what a lock reports to the broker, late, again and out of order at times."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from simulator.lock import Lock
+
+KEPT: Final = 50
+"""How many messages may come again."""
+
+
+class Postman:
+    """Carries the messages of one lock, in order and once while there is no storm."""
+
+    def __init__(self, lock: Lock, random: Random) -> None:
+        """Take the place of who carried them so far."""
+        (self._carry,) = lock.listeners
+        lock.listeners[:] = [self._take]
+        self._random = random
+        self._lately: deque[tuple[str, dict[str, Any]]] = deque(maxlen=KEPT)
+        self.stormy = False
+        self.on_their_way = 0
+
+    def _take(self, topic: str, payload: dict[str, Any]) -> None:
+        self._lately.append((topic, payload))
+        chance = self._random.random()
+        if not self.stormy or chance > 0.1:
+            self._carry(topic, payload)
+            return
+        if chance < 0.03:
+            self._carry(*self._random.choice(self._lately))
+        self._later(topic, payload)
+
+    def _later(self, topic: str, payload: dict[str, Any]) -> None:
+        self.on_their_way += 1
+        delay = self._random.uniform(0.05, 3)
+        asyncio.get_running_loop().call_later(delay, self._deliver, topic, payload)
+
+    def _deliver(self, topic: str, payload: dict[str, Any]) -> None:
+        self.on_their_way -= 1
+        self._carry(topic, payload)

@@ -1,0 +1,300 @@
+"""A month at the door within minutes, and what it leaves in memory and in the system.
+
+``scripts/soak``: print how memory, tasks, sockets and threads develop; 1 where they grow.
+
+What is left out is the waiting: whenever nothing is under way, the clocks leap to the next poll,
+Home Assistant's and its event loop's as well as that of the simulator. All that happens, happens:
+every poll of the month, every timer, every renewal of a token, on real connections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import gc
+import logging
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, override
+from unittest.mock import patch
+
+import psutil  # type: ignore[import-untyped]
+from aiohttp import connector
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_CLOUD
+from simulator.simulator import Simulator
+
+from .home import Home
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.lock import Lock
+
+LOCKS: Final = 3
+DAYS: Final = 30
+DAY: Final = 86_400
+POLLS_A_DAY: Final = DAY // POLL_INTERVAL_CLOUD
+MEBIBYTES: Final = 2
+PATIENCE: Final = 30
+IDLE: Final = 60  # seconds after which no connection is kept for another request
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time can leap."""
+
+    leapt = 0.0
+
+    @override
+    def time(self) -> float:
+        return super().time() + self.leapt
+
+
+class Time:
+    """The time of Home Assistant, its event loop and the simulator, which leap together."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        """Start now."""
+        self._clock = simulator.clock
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LeapingLoop)
+        self._loop = loop
+        self._real = time.time
+
+    def now(self) -> float:
+        """Return the time, in Unix seconds."""
+        return self._real() + self._loop.leapt
+
+    def utcnow(self) -> datetime:
+        """Return the time as Home Assistant wants it."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    def leap(self, seconds: float) -> None:
+        """Have it be later."""
+        self._loop.leapt += seconds
+        self._clock.advance(seconds)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What there is in this process, the simulator included."""
+
+    mebibytes: float
+    tasks: int
+    sockets: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Left:
+        """Look, once all that was given up is given back."""
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        process = psutil.Process()
+        return cls(
+            process.memory_info().rss / 2**20,
+            len(asyncio.all_tasks()),
+            len(process.net_connections("all")),
+            threading.active_count(),
+        )
+
+    def grew(self, since: Left) -> list[str]:
+        """Return what has grown too much."""
+        counted = ("tasks", "sockets", "threads")
+        grown = [name for name in counted if getattr(self, name) > getattr(since, name)]
+        return grown if self.mebibytes - since.mebibytes < MEBIBYTES else ["memory", *grown]
+
+
+class Month:
+    """Days at the doors of a home."""
+
+    def __init__(self, home: Home, leaping: Time, chance: Random) -> None:
+        """Begin."""
+        self.home = home
+        self.events = self.writes = self.requests = 0
+        self._time = leaping
+        self._chance = chance
+
+    async def day(self) -> Left:
+        """Let a day pass: what happens at the doors, at what hour of the day is left to chance."""
+        plan = [*TROUBLES, *(act for act, times in ACTS.items() for _ in range(times * LOCKS))]
+        at: dict[int, list[Callable[[Month], object]]] = {}
+        for act in plan:
+            at.setdefault(self._chance.randrange(POLLS_A_DAY), []).append(act)
+        for poll in range(POLLS_A_DAY):
+            for act in at.get(poll, ()):
+                if asyncio.iscoroutine(doing := act(self)):
+                    await doing
+                await self._settle()
+            self._time.leap(POLL_INTERVAL_CLOUD)
+            await self._settle()
+        await self._quiet()
+        return Left.now()
+
+    async def _settle(self) -> None:
+        """Wait until nothing is under way."""
+        await self.home.simulator.settle()
+        for _ in range(3):
+            await asyncio.sleep(0.001)
+            await self.home.hass.async_block_till_done()
+        if self.home.simulator.gate.open and not self.home.connected:
+            await asyncio.sleep(0.05)  # A leap would end an attempt to connect.
+
+    async def _quiet(self) -> None:
+        """Wait until push is there, and no connection is kept for another request."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.home.connected:
+            assert time.monotonic() < deadline, "push does not come back"
+            await asyncio.sleep(0.05)
+            self._time.leap(1)
+        for _ in range(3):  # One of them may be the next poll.
+            self._time.leap(IDLE)
+            await self._settle()
+            await asyncio.sleep(0.1)
+        requests = self.home.simulator.cloud.requests
+        self.requests += len(requests)
+        requests.clear()
+        for lock in self.home.locks:
+            lock.history.clear()
+
+    @property
+    def _lock(self) -> Lock:
+        return self._chance.choice(self.home.locks)
+
+    def come_home(self) -> None:
+        """Unlock the door, and close it."""
+        lock = self._lock
+        lock.fingerprint(self._chance.randint(1, 9))
+        lock.open_door()
+        lock.close_door()
+        self.events += 2
+
+    def ring(self) -> None:
+        """Ring the bell."""
+        self._lock.ring()
+        self.events += 1
+
+    def stay(self) -> None:
+        """Stay in front of the door."""
+        self._lock.stay()
+        self.events += 1
+
+    def fail(self) -> None:
+        """Have something be wrong."""
+        self._lock.exception(self._chance.choice((3, 5, 24)))
+        self.events += 1
+
+    def run_low(self) -> None:
+        """Use the battery."""
+        self._lock.set_battery(self._chance.randint(5, 100), push=self._chance.random() < 0.5)
+
+    async def change_a_setting(self) -> None:
+        """Change a setting in Home Assistant, mostly while the lock is asleep."""
+        volume = str(self._chance.randint(1, 3))
+        await self.home.call(
+            self._lock, "select", "select_option", "doorbell_volume", option=volume
+        )
+        self.writes += 1
+
+    # What goes wrong
+
+    def lose_push(self) -> None:
+        """End the connection to the broker."""
+        self.home.simulator.gate.cut()
+
+    async def restart_broker(self) -> None:
+        """Restart the broker."""
+        await self.home.simulator.broker.restart()
+
+    async def lose_the_cloud(self) -> None:
+        """Have the cloud be out of reach for half an hour."""
+        cloud, gate = self.home.simulator.cloud, self.home.simulator.gate
+        cloud.online = gate.open = False
+        gate.cut()
+        for _ in range(6):
+            self._time.leap(POLL_INTERVAL_CLOUD)
+            await self._settle()
+        cloud.online = gate.open = True
+
+    def expire_tokens(self) -> None:
+        """End the access tokens before their time."""
+        self.home.simulator.cloud.expire_access_tokens()
+
+    async def reload(self) -> None:
+        """Set the account up anew."""
+        await self.home.reload()
+
+
+# What happens in a day, how often at each lock
+ACTS: Final[dict[Callable[[Month], object], int]] = {
+    Month.come_home: 6,
+    Month.ring: 3,
+    Month.stay: 3,
+    Month.fail: 1,
+    Month.run_low: 1,
+    Month.change_a_setting: 2,
+}
+# What goes wrong in a day, once each
+TROUBLES: Final[tuple[Callable[[Month], object], ...]] = (
+    Month.lose_push,
+    Month.restart_broker,
+    Month.lose_the_cloud,
+    Month.expire_tokens,
+    Month.reload,
+)
+
+
+async def run(days: int, seed: int) -> int:
+    """Let days pass; return 0 if the last left no more than the first."""
+    logging.getLogger().addHandler(logging.NullHandler())  # It keeps Home Assistant off the screen.
+    started = time.monotonic()
+    with TemporaryDirectory(prefix="xiaomi-smart-lock-soak-") as temporary:
+        directory = Path(temporary)
+        async with Simulator(directory / "simulator", broker="mosquitto") as simulator:
+            leaping = Time(simulator)
+            home = Home(directory / "ha", simulator, LOCKS)
+            with (
+                patch.object(time, "time", leaping.now),
+                patch.object(dt_util, "utcnow", leaping.utcnow),
+                patch.object(connector, "monotonic", asyncio.get_running_loop().time),
+            ):
+                await home.start()
+                month = Month(home, leaping, Random(seed))
+                print(
+                    " day      MiB   tasks   sockets   threads   requests   events   writes       s"
+                )
+                grown: list[str] = []
+                first: Left | None = None
+                for day in range(1, days + 1):
+                    left = await month.day()
+                    first = first or left
+                    grown = left.grew(first)
+                    print(
+                        f"{day:4} {left.mebibytes:8.1f} {left.tasks:7} {left.sockets:9}"
+                        f" {left.threads:9} {month.requests:10} {month.events:8} {month.writes:8}"
+                        f" {time.monotonic() - started:7.0f}   {', '.join(grown)}",
+                        flush=True,
+                    )
+                await home.stop()
+    return 1 if grown else 0
+
+
+def main() -> int:
+    """Return 0 if nothing grows after the first day."""
+    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        return runner.run(run(options.days, options.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""A witness between gate and broker: sees which messages reached Home Assistant.
+
+A client acknowledges a message after it was handed over: what was acknowledged did arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Self
+
+from simulator.packets import PUBLISH, Reader, body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+PUBACK: Final = 4
+_QOS: Final = 0x06
+_CHUNK: Final = 65536
+
+
+class Witness:
+    """Passes everything on, and tells the payload of each message that was acknowledged."""
+
+    def __init__(self, broker_port: int, taken: Callable[[bytes], None]) -> None:
+        """Prepare; QoS 1 is what the simulator publishes with."""
+        self.port = 0
+        self._broker_port = broker_port
+        self._taken = taken
+
+    async def __aenter__(self) -> Self:
+        """Listen on loopback."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no longer."""
+        self._server.close()
+        self._server.close_clients()
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        try:
+            broker, to_broker = await asyncio.open_connection("127.0.0.1", self._broker_port)
+        except OSError:
+            to_client.close()
+            return
+        sent: dict[bytes, bytes] = {}
+        ways = [
+            asyncio.create_task(self._down(broker, to_client, sent)),
+            asyncio.create_task(self._up(client, to_broker, sent)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way, writer in zip(ways, (to_client, to_broker), strict=True):
+                way.cancel()
+                writer.close()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _down(
+        self, broker: asyncio.StreamReader, client: asyncio.StreamWriter, sent: dict[bytes, bytes]
+    ) -> None:
+        async for packet, start in _packets(broker):
+            if packet[0] >> 4 == PUBLISH and packet[0] & _QOS:
+                reader = Reader(packet, start)
+                reader.text()  # topic
+                identifier = reader.take(2)
+                reader.properties()
+                sent[identifier] = packet[reader.position :]
+            client.write(packet)
+            await client.drain()
+
+    async def _up(
+        self, client: asyncio.StreamReader, broker: asyncio.StreamWriter, sent: dict[bytes, bytes]
+    ) -> None:
+        async for packet, start in _packets(client):
+            if packet[0] >> 4 == PUBACK:
+                self._taken(sent.pop(packet[start : start + 2]))
+            broker.write(packet)
+            await broker.drain()
+
+
+async def _packets(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, int]]:
+    """Yield each packet, and where its body starts."""
+    received = bytearray()
+    while data := await reader.read(_CHUNK):
+        received += data
+        while (span := body(received)) and span[1] <= len(received):
+            yield bytes(received[: span[1]]), span[0]
+            del received[: span[1]]
