@@ -132,14 +132,16 @@ class Home:
         """
         fired: list[dict[str, object]] = []
         entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
-        seen = [self.hass.states.get(entity_id)]
+        before = self.hass.states.get(entity_id)
+        seen = [before and (before.state, before.attributes)]
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
             new = event.data["new_state"]
-            if new and new.state not in NO_STATE and new not in seen:
-                seen.append(new)
-                fired.append(dict(new.attributes))
+            if not new or new.state in NO_STATE or (new.state, new.attributes) in seen:
+                return
+            seen.append((new.state, new.attributes))
+            fired.append(dict(new.attributes))
 
         async_track_state_change_event(self.hass, entity_id, changed)
         return fired
