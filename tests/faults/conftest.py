@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
-from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
-
-from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_CLOUD
 from custom_components.xiaomi_smart_lock.miot import push
+from simulator.miio import PORT
 from tests.actor import PATIENCE, Actor, until
+from tests.resident import Resident
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.connection import Connection
-    from custom_components.xiaomi_smart_lock.state import LockData
     from simulator.cloud import Cloud
     from simulator.runner import SimulatorThread
+    from tests.resident import Storage
 
 DEVICES: Final = "/app/v2/home/device_list_page"
 GET: Final = "/app/v2/miotspec/prop/get"
@@ -41,9 +36,11 @@ GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"
 NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
 
 
-def _connections(*ports: int) -> list[str]:
-    """Return the sockets of this process that lead to some ports, those half closed too."""
-    found = psutil.Process().net_connections("tcp")
+def _sockets(kind: str, *ports: int) -> list[str]:
+    """Return the sockets of this process that lead to some ports, or are no door of a lock."""
+    found = psutil.Process().net_connections(kind)
+    if kind == "udp":
+        return [str(one) for one in found if one.laddr and one.laddr.port != PORT]
     return [str(one) for one in found if one.raddr and one.raddr.port in ports]
 
 
@@ -62,7 +59,7 @@ def nothing_left_open(simulation: SimulatorThread) -> Iterator[None]:
     yield
     unmet = simulation.call(simulator.cloud.calm)
     deadline = time.monotonic() + PATIENCE
-    while left := _connections(simulator.cloud.port, simulator.gate.port):
+    while left := _sockets("tcp", simulator.cloud.port, simulator.gate.port):
         assert time.monotonic() < deadline, left
         time.sleep(0.01)
     assert not unmet, "a fault never happened"
@@ -77,14 +74,26 @@ def _environment(
     monkeypatch.setattr(push, "LAST_DELAY", 0.1)
 
 
-class Home:
+@pytest.fixture(autouse=True)
+async def _nothing_left_running(
+    hass: HomeAssistant, hass_storage: Storage, simulation: SimulatorThread, _environment: None
+) -> AsyncIterator[None]:
+    """See that no task, no connection to the broker and no local socket outlives an entry."""
+    gate = simulation.simulator.gate
+    there = _sockets("udp")
+    yield
+    await hass.async_block_till_done()
+    await until(lambda: not tasks())
+    await until(lambda: not _sockets("tcp", gate.port))
+    await until(lambda: set(_sockets("udp")) <= set(there))
+
+
+class Home(Resident):
     """Home Assistant with the lock of an account, set up and connected to push."""
 
     def __init__(self, hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
         """Look at what there is."""
-        self.hass = hass
-        self.actor = actor
-        self.entry = entry
+        super().__init__(hass, actor, entry)
         self.cloud: Cloud = actor.simulator.cloud
 
     @property
@@ -93,18 +102,9 @@ class Home:
         connection: Connection = self.entry.runtime_data
         return connection
 
-    @property
-    def known(self) -> LockData:
-        """What the integration knows of the lock."""
-        return self.connection.coordinators[self.actor.lock.did].data
-
     def asked(self) -> list[str]:
         """Return the paths of the requests so far, in order."""
         return [path for path, _ in self.cloud.requests]
-
-    def state(self, platform: str, key: str) -> str:
-        """Return the state of one of the lock's entities."""
-        return self.actor.state(self.hass, platform, key).state
 
     def shown(self) -> dict[str, str]:
         """Return the states of all enabled entities but those that are about freshness."""
@@ -146,38 +146,15 @@ class Home:
         async_track_state_change_event(self.hass, entity_id, changed)
         return fired
 
-    async def poll(self) -> None:
-        """Let the time pass until the next poll, and have it end."""
-        then = dt_util.utcnow() + timedelta(seconds=POLL_INTERVAL_CLOUD + 1)
-        async_fire_time_changed(self.hass, then)
-        await self.hass.async_block_till_done()
-
-    async def call(self, platform: str, service: str, key: str, **data: object) -> None:
-        """Call a service of one of the lock's entities."""
-        target = {ATTR_ENTITY_ID: self.actor.entity_id(self.hass, platform, key)}
-        await self.hass.services.async_call(platform, service, target | data, blocking=True)
-
     async def reload(self) -> None:
         """Set the account up anew."""
         assert await self.hass.config_entries.async_reload(self.entry.entry_id)
 
-    async def reached(self) -> None:
-        """Wait until all that was pushed before has been taken: a message after it was."""
-        marker = 1 + int(self.known.values.get((13, 4), 0))
-        self.actor.push_property((13, 4), marker)
-        await until(lambda: self.known.values.get((13, 4)) == marker)
-
 
 @pytest.fixture
-async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> AsyncIterator[Home]:
-    """Return a home that has read all that it missed before it was connected to push.
-
-    When it is unloaded, neither tasks nor connections to the broker may be left.
-    """
+async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Home:
+    """Return a home that has read all that it missed before it was connected to push."""
     home = Home(hass, actor, loaded)
     await until(lambda: home.asked().count(GET) == 2)
     await hass.async_block_till_done()
-    yield home
-    await hass.config_entries.async_unload(loaded.entry_id)
-    await until(lambda: not tasks())
-    await until(lambda: not _connections(actor.simulator.gate.port))
+    return home
