@@ -12,6 +12,7 @@ from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
+
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator.miio import PORT
 from tests.actor import PATIENCE, Actor, until

@@ -45,7 +45,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have python-miio wait less for answers to its own greetings."""
     discover = MiIOProtocol.discover
 
-    def soon(addr: str, timeout: float = 0.2) -> Any:
+    def soon(addr: str, timeout: Any = 0.2) -> Any:
         return discover(addr, timeout)
 
     monkeypatch.setattr(MiIOProtocol, "discover", soon)
