@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_track_state_change_event
-from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
 
-from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_CLOUD
 from custom_components.xiaomi_smart_lock.miot import push
-from tests.actor import PATIENCE, Actor, until
+from simulator.miio import PORT
+from tests.actor import Actor, until
+from tests.resident import Resident
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.connection import Connection
-    from custom_components.xiaomi_smart_lock.state import LockData
     from simulator.cloud import Cloud
     from simulator.runner import SimulatorThread
+    from tests.resident import Storage
 
 DEVICES: Final = "/app/v2/home/device_list_page"
 GET: Final = "/app/v2/miotspec/prop/get"
@@ -41,9 +37,11 @@ GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"
 NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
 
 
-def _connections(*ports: int) -> list[str]:
-    """Return the sockets of this process that lead to some ports, those half closed too."""
-    found = psutil.Process().net_connections("tcp")
+def _sockets(kind: str, *ports: int) -> list[str]:
+    """Return the sockets of this process that lead to some ports, or are no door of a lock."""
+    found = psutil.Process().net_connections(kind)
+    if kind == "udp":
+        return [str(one) for one in found if one.laddr and one.laddr.port != PORT]
     return [str(one) for one in found if one.raddr and one.raddr.port in ports]
 
 
@@ -54,37 +52,40 @@ def tasks() -> list[str]:
     return [task for task in described if any(name in task for name in ours)]
 
 
-@pytest.fixture
-def nothing_left_open(simulation: SimulatorThread) -> Iterator[None]:
-    """See that no socket outlives Home Assistant, and that each fault was really met."""
-    simulator = simulation.simulator
-    simulator.cloud.requests.clear()
-    yield
-    unmet = simulation.call(simulator.cloud.calm)
-    deadline = time.monotonic() + PATIENCE
-    while left := _connections(simulator.cloud.port, simulator.gate.port):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.01)
-    assert not unmet, "a fault never happened"
-
-
 @pytest.fixture(autouse=True)
-def _environment(
-    nothing_left_open: None, _environment: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Start looking before Home Assistant starts; do not wait long to connect again."""
+def _environment(_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long to connect again."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     monkeypatch.setattr(push, "LAST_DELAY", 0.1)
 
 
-class Home:
+@pytest.fixture(autouse=True)
+async def _nothing_left(
+    hass: HomeAssistant, hass_storage: Storage, simulation: SimulatorThread, _environment: None
+) -> AsyncIterator[None]:
+    """See that no task and no socket outlives an entry, and that each fault was really met."""
+    cloud, gate = simulation.simulator.cloud, simulation.simulator.gate
+    cloud.requests.clear()
+    there = _sockets("udp")
+    yield
+    unmet = simulation.call(cloud.calm)
+    await hass.async_block_till_done()
+    await until(lambda: not tasks())
+    await until(lambda: not _sockets("tcp", gate.port))
+    # Idle connections to the cloud are Home Assistant's own.
+    if connector := async_get_clientsession(hass).connector:
+        await connector.close()
+    await until(lambda: not _sockets("tcp", cloud.port))
+    await until(lambda: set(_sockets("udp")) <= set(there))
+    assert not unmet, "a fault never happened"
+
+
+class Home(Resident):
     """Home Assistant with the lock of an account, set up and connected to push."""
 
     def __init__(self, hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
         """Look at what there is."""
-        self.hass = hass
-        self.actor = actor
-        self.entry = entry
+        super().__init__(hass, actor, entry)
         self.cloud: Cloud = actor.simulator.cloud
 
     @property
@@ -93,18 +94,9 @@ class Home:
         connection: Connection = self.entry.runtime_data
         return connection
 
-    @property
-    def known(self) -> LockData:
-        """What the integration knows of the lock."""
-        return self.connection.coordinators[self.actor.lock.did].data
-
     def asked(self) -> list[str]:
         """Return the paths of the requests so far, in order."""
         return [path for path, _ in self.cloud.requests]
-
-    def state(self, platform: str, key: str) -> str:
-        """Return the state of one of the lock's entities."""
-        return self.actor.state(self.hass, platform, key).state
 
     def shown(self) -> dict[str, str]:
         """Return the states of all enabled entities but those that are about freshness."""
@@ -132,50 +124,29 @@ class Home:
         """
         fired: list[dict[str, object]] = []
         entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
-        seen = [self.hass.states.get(entity_id)]
+        before = self.hass.states.get(entity_id)
+        seen = [before and (before.state, before.attributes)]
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
             new = event.data["new_state"]
-            if new and new.state not in NO_STATE and new not in seen:
-                seen.append(new)
-                fired.append(dict(new.attributes))
+            if not new or new.state in NO_STATE or (new.state, new.attributes) in seen:
+                return
+            seen.append((new.state, new.attributes))
+            fired.append(dict(new.attributes))
 
         async_track_state_change_event(self.hass, entity_id, changed)
         return fired
-
-    async def poll(self) -> None:
-        """Let the time pass until the next poll, and have it end."""
-        then = dt_util.utcnow() + timedelta(seconds=POLL_INTERVAL_CLOUD + 1)
-        async_fire_time_changed(self.hass, then)
-        await self.hass.async_block_till_done()
-
-    async def call(self, platform: str, service: str, key: str, **data: object) -> None:
-        """Call a service of one of the lock's entities."""
-        target = {ATTR_ENTITY_ID: self.actor.entity_id(self.hass, platform, key)}
-        await self.hass.services.async_call(platform, service, target | data, blocking=True)
 
     async def reload(self) -> None:
         """Set the account up anew."""
         assert await self.hass.config_entries.async_reload(self.entry.entry_id)
 
-    async def reached(self) -> None:
-        """Wait until all that was pushed before has been taken: a message after it was."""
-        marker = 1 + int(self.known.values.get((13, 4), 0))
-        self.actor.push_property((13, 4), marker)
-        await until(lambda: self.known.values.get((13, 4)) == marker)
-
 
 @pytest.fixture
-async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> AsyncIterator[Home]:
-    """Return a home that has read all that it missed before it was connected to push.
-
-    When it is unloaded, neither tasks nor connections to the broker may be left.
-    """
+async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Home:
+    """Return a home that has read all that it missed before it was connected to push."""
     home = Home(hass, actor, loaded)
     await until(lambda: home.asked().count(GET) == 2)
     await hass.async_block_till_done()
-    yield home
-    await hass.config_entries.async_unload(loaded.entry_id)
-    await until(lambda: not tasks())
-    await until(lambda: not _connections(actor.simulator.gate.port))
+    return home

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import traceback
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import batched
@@ -110,7 +111,11 @@ class LocalClient(Client):
         No other device is asked than the one that is meant, None for any.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._send, did, method, params, retries)
+            try:
+                return await asyncio.to_thread(self._send, did, method, params, retries)
+            except MiotError as error:
+                _close_sockets(error)
+                raise
 
     def _send(self, did: str | None, method: str, params: object, retries: int) -> tuple[str, Any]:
         from miio.exceptions import (  # noqa: PLC0415
@@ -195,6 +200,13 @@ def _refusal(code: object) -> MiotError:
     if type(code) is not int:
         return CannotConnectError("the answer has no error code")
     return ResultError(code)
+
+
+def _close_sockets(error: BaseException | None) -> None:
+    """Close what python-miio leaves open: its sockets live as long as the trace of an error."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _keep_quiet() -> None:

@@ -1,0 +1,256 @@
+"""A lock on the local network whose packets are lost, garbled or not its own: none misleads."""
+
+from __future__ import annotations
+
+import os
+import struct
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE
+from homeassistant.exceptions import HomeAssistantError
+from miio.miioprotocol import MiIOProtocol
+from miio.protocol import Message
+
+from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_LOCAL
+from custom_components.xiaomi_smart_lock.miot import local
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from tests.actor import until
+from tests.resident import NEARBY, Resident, at_home, entry_of, nearby
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from homeassistant.core import HomeAssistant
+
+    from simulator.miio import MiioServer
+    from tests.actor import Actor
+    from tests.resident import Storage
+
+RECORD_VIDEO: Final = (17, 4)
+RINGTONE: Final = (17, 6)
+READABLE: Final = SPEC.having(Access.READ)
+HELLO_LENGTH: Final = 32
+ANOTHER_TOKEN: Final = "fedcba98" * 4
+ANOTHER_DID: Final = 123_456_789
+
+pytestmark = pytest.mark.usefixtures("impatient", "in_a_hurry")
+
+
+@pytest.fixture
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have python-miio wait less for answers to its own greetings."""
+    discover = MiIOProtocol.discover
+
+    def soon(addr: str, timeout: Any = 0.2) -> Any:
+        return discover(addr, timeout)
+
+    monkeypatch.setattr(MiIOProtocol, "discover", soon)
+
+
+@pytest.fixture
+async def neighbour(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock on the local network; its token stays secret."""
+    caplog.set_level("DEBUG")
+    async with at_home(hass, actor, local=True) as resident:
+        yield resident
+    logged = [record.getMessage() for record in caplog.get_records("call")]
+    assert not [line for line in logged if resident.actor.lock.token in line]
+
+
+@pytest.fixture
+def door(neighbour: Resident) -> MiioServer:
+    """Return where the lock is reached."""
+    return neighbour.actor.simulator.miio[neighbour.actor.lock]
+
+
+async def _poll(resident: Resident) -> None:
+    await resident.later(POLL_INTERVAL_LOCAL + 1)
+
+
+async def _use(resident: Resident, ringtone: int) -> bool:
+    """Set something, and have something done; return whether that was said to be done."""
+    await resident.call("number", "set_value", "camera_ringtone", value=ringtone)
+    assert resident.state("number", "camera_ringtone") == str(ringtone)
+    with suppress(HomeAssistantError):
+        await resident.call("button", "press", "record_video")
+        return True
+    return False
+
+
+async def _assert_right(resident: Resident, ringtone: int) -> None:
+    """See that a good connection mends all, and that nothing is done that was not asked for."""
+    done = list(resident.acts)
+    for _ in range(2):  # what waits is delivered after the first reading
+        await _poll(resident)
+    await resident.all_delivered()
+    lock = resident.actor.lock
+    assert {address: resident.known.values[address] for address in READABLE} == {
+        address: lock.values[address] for address in READABLE
+    }
+    assert lock.values[RINGTONE] == ringtone
+    assert resident.state("number", "camera_ringtone") == str(ringtone)
+    assert resident.state("binary_sensor", "awake") == "on"
+    assert resident.acts == done
+    assert not resident.hass.config_entries.flow.async_progress()
+
+
+async def test_loss(neighbour: Resident, door: MiioServer) -> None:
+    """Of three packets one is lost: readings come through, and what is said to be done is."""
+    door.loss = 0.3
+    read = 0
+    for number in range(1, 6):
+        before = len(neighbour.acts)
+        said = await _use(neighbour, ringtone=number)
+        assert int(said) <= len(neighbour.acts) - before <= 1
+        neighbour.actor.do("set_battery", 50 + number)
+        await _poll(neighbour)
+        shown = neighbour.state("sensor", "lithium_battery")
+        assert int(shown) in (87, *range(51, 51 + number))
+        read += shown == str(50 + number)
+    assert read
+    assert neighbour.acts
+    door.loss = 0.0
+    await _assert_right(neighbour, ringtone=5)
+
+
+def _packet(token: str, did: int, value: object) -> bytes:
+    """Return a good packet of a device."""
+    header = {"length": 0, "unknown": 0, "ts": datetime.fromtimestamp(4000, UTC)}
+    header["device_id"] = did.to_bytes(4)
+    message = {"data": {"value": value}, "header": {"value": header}, "checksum": 0}
+    packet: bytes = Message.build(message, token=bytes.fromhex(token))
+    return packet
+
+
+def _greeting(did: int) -> bytes:
+    return struct.pack(">HHIII16s", 0x2131, HELLO_LENGTH, 0, did, 4000, b"\xff" * 16)
+
+
+# What arrives before the lock's own answer
+STRAY: Final[dict[str, Callable[[Actor], bytes]]] = {
+    "one byte": lambda _: b"!",
+    "no packet": lambda _: b"GET / HTTP/1.1\r\n\r\n",
+    "noise": lambda _: os.urandom(1400),
+    "only a header": lambda actor: _greeting(int(actor.lock.did)),
+    "half a packet": lambda actor: _packet(actor.lock.token, int(actor.lock.did), {"id": 1})[:40],
+    "another device's greeting": lambda _: _greeting(ANOTHER_DID),
+    "another device's answer": lambda _: _packet(
+        ANOTHER_TOKEN, ANOTHER_DID, {"id": 1, "result": ["ok"]}
+    ),
+    "without a result": lambda actor: _packet(actor.lock.token, int(actor.lock.did), {"id": 1}),
+    "a list": lambda actor: _packet(actor.lock.token, int(actor.lock.did), [1, 2]),
+    "an id that is a text": lambda actor: _packet(
+        actor.lock.token, int(actor.lock.did), {"id": "one", "result": []}
+    ),
+    "an error that is a text": lambda actor: _packet(
+        actor.lock.token, int(actor.lock.did), {"id": 1, "error": "no"}
+    ),
+    "an error without a code": lambda actor: _packet(
+        actor.lock.token, int(actor.lock.did), {"id": 1, "error": {}}
+    ),
+}
+
+
+@pytest.mark.parametrize("greetings", [True, False], ids=["always", "not to greetings"])
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+async def test_stray_packets(
+    neighbour: Resident, door: MiioServer, stray: Callable[[Actor], bytes], greetings: bool
+) -> None:
+    """They are no answers: what was known stays, and what was done once is not done again."""
+    packet = stray(neighbour.actor)
+    before = neighbour.state("sensor", "lithium_battery")
+    neighbour.actor.do("set_battery", 50)
+    door.stray = lambda request: packet if greetings or len(request) > HELLO_LENGTH else None
+    await _poll(neighbour)
+    assert neighbour.state("sensor", "lithium_battery") in (before, "50")
+    said = await _use(neighbour, ringtone=3)
+    assert int(said) <= len(neighbour.acts) <= 1
+    door.stray = lambda _: None
+    await _assert_right(neighbour, ringtone=3)
+    assert neighbour.state("sensor", "lithium_battery") == "50"
+
+
+async def test_restarts(neighbour: Resident, door: MiioServer) -> None:
+    """One whose counter begins anew is asked anew, without losing or repeating anything."""
+    for number in range(1, 3):
+        door.restart()
+        assert await _use(neighbour, ringtone=number)
+        assert len(neighbour.acts) == number
+        await _assert_right(neighbour, ringtone=number)
+
+
+async def test_restarting_while_it_is_asked(neighbour: Resident, door: MiioServer) -> None:
+    """It takes no request of the time before, not even one that comes right after a greeting."""
+
+    def restart(request: bytes) -> None:
+        if len(request) == HELLO_LENGTH:
+            door.restart()
+
+    door.stray = restart
+    said = await _use(neighbour, ringtone=4)
+    assert int(said) == len(neighbour.acts)
+    await _poll(neighbour)
+    door.stray = lambda _: None
+    await _assert_right(neighbour, ringtone=4)
+
+
+async def test_another_token(
+    hass: HomeAssistant, neighbour: Resident, door: MiioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock that was given another token is asked for again, once; all that waits is kept."""
+    before = neighbour.state("sensor", "lithium_battery")
+    neighbour.actor.do("set_battery", 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(neighbour.lock.client, "_patience", 2)
+        patch.setattr(door, "_token", bytes.fromhex(ANOTHER_TOKEN))
+        assert not await _use(neighbour, ringtone=5)
+        assert neighbour.state("sensor", "lithium_battery") == before
+        for _ in range(3):
+            await _poll(neighbour)
+        assert neighbour.state("sensor", "lithium_battery") == STATE_UNAVAILABLE
+        flows = hass.config_entries.flow.async_progress()
+        assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
+    assert neighbour.acts == []
+    for flow in flows:
+        hass.config_entries.flow.async_abort(flow["flow_id"])
+    await _assert_right(neighbour, ringtone=5)
+
+
+async def test_setting_up_with_a_wrong_token(
+    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user is asked for the right one; neither is logged."""
+    caplog.set_level("DEBUG")
+    actor = nearby(actor)
+    entry = entry_of(hass, actor.local_data(NEARBY) | {CONF_TOKEN: ANOTHER_TOKEN})
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    flows = hass.config_entries.flow.async_progress()
+    assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
+    assert ANOTHER_TOKEN not in caplog.text
+    assert actor.lock.token not in caplog.text
+
+
+async def test_setting_up_in_spite_of_loss(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again later; who is silent because packets are lost is not given up."""
+    monkeypatch.setattr(local, "SILENCES", 10)
+    actor = nearby(actor)
+    door = actor.simulator.miio[actor.lock]
+    resident = Resident(hass, actor, entry_of(hass, actor.local_data(NEARBY)))
+    door.loss = 1.0
+    assert not await hass.config_entries.async_setup(resident.entry.entry_id)
+    assert resident.entry.state is ConfigEntryState.SETUP_RETRY
+    door.loss = 0.0
+    await resident.later(60)
+    await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
+    assert await _use(resident, ringtone=2)
+    await _assert_right(resident, ringtone=2)
+    await resident.stop()
