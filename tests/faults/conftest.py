@@ -144,6 +144,13 @@ class Home(Resident):
 
 
 @pytest.fixture
+def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """Take what happened long ago for late, as where no option says otherwise."""
+    hass.config_entries.async_update_entry(entry, options={})
+    return entry
+
+
+@pytest.fixture
 async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Home:
     """Return a home that has read all that it missed before it was connected to push."""
     home = Home(hass, actor, loaded)
