@@ -25,7 +25,7 @@ from custom_components.xiaomi_smart_lock.miot.client import (
 from custom_components.xiaomi_smart_lock.miot.mqtt import Client
 from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, parse
 from simulator import gate
-from tests.actor import until
+from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -440,7 +440,12 @@ async def test_pauses_grow(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> N
     pauses: list[float] = []
     enough = asyncio.Event()
 
+    at_once = asyncio.sleep
+
     async def sleep(seconds: float, _: object = None) -> None:
+        await at_once(0)
+        if asyncio.current_task() is not running:
+            return
         pauses.append(seconds)
         if len(pauses) == 12:
             enough.set()
@@ -450,7 +455,8 @@ async def test_pauses_grow(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> N
     running = asyncio.create_task(Listening(signed).push.run())
     with monkeypatch.context() as patched:
         patched.setattr(asyncio, "sleep", sleep)
-        await enough.wait()
+        async with asyncio.timeout(PATIENCE):
+            await enough.wait()
     running.cancel()
     await asyncio.wait([running])
     longest = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
