@@ -185,7 +185,6 @@ async def test_while_it_is_set(
     setting = asyncio.create_task(_choose(resident, WANTED))
     await until(reached)
     await stop(setting)
-    assert (RINGTONE, WANTED) in waiting(hass_storage, resident.actor)
     assert resident.actor.lock.values[RINGTONE] == (WANTED if halt in DONE else OLDER)
     await resident.start()
     assert resident.state("number", "camera_ringtone") == str(WANTED)
