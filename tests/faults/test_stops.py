@@ -184,7 +184,6 @@ async def test_while_it_is_set(
     reached = halt(resident, "write")
     setting = asyncio.create_task(_choose(resident, WANTED))
     await until(reached)
-    assert (RINGTONE, WANTED) in waiting(hass_storage, resident.actor)
     await stop(setting)
     assert resident.actor.lock.values[RINGTONE] == (WANTED if halt in DONE else OLDER)
     await resident.start()

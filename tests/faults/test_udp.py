@@ -180,7 +180,9 @@ async def test_restarts(neighbour: Resident, door: MiioServer) -> None:
     """One whose counter begins anew is asked anew, without losing or repeating anything."""
     for number in range(1, 3):
         door.restart()
-        assert await _use(neighbour, ringtone=number)
+        # First what is sent once only: what is sent again would make up for it.
+        await neighbour.call("button", "press", "record_video")
+        await neighbour.call("number", "set_value", "camera_ringtone", value=number)
         assert len(neighbour.acts) == number
         await _assert_right(neighbour, ringtone=number)
 
