@@ -6,7 +6,6 @@ Topics and payloads as XiaoMi/ha_xiaomi_home uses them.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import socket
@@ -15,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, override
 
 import aiomqtt
+import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .client import EventOccurred, Message, OnlineChanged, PropertyChanged
@@ -48,8 +48,8 @@ _REFUSALS: Final = (0x86, 0x87)
 def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
     """Return the did and the meaning of a message, None where it has none for us."""
     try:
-        data = json.loads(payload)
-    except (ValueError, RecursionError):
+        data = orjson.loads(payload)
+    except ValueError:
         return None
     match topic.split("/"), data:
         case (

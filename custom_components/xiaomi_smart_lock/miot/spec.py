@@ -60,16 +60,16 @@ class NamedValue:
         return _slug(self.description) or str(self.value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Item:
-    """What services, properties, actions and events have in common."""
+    """What services, properties, actions and events have in common; each is only like itself."""
 
     address: Address
     name: str
     description: str
     description_zh: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The item's name for machines."""
         return _slug(self.description)
@@ -79,7 +79,7 @@ class Item:
         return "{}.{}".format(*self.address)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Property(Item):
     """A property: its format, what it allows and which values it can have."""
 
@@ -137,7 +137,7 @@ class Property(Item):
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Action(Item):
     """An action: the properties that it takes and answers with, in order."""
 
@@ -145,7 +145,7 @@ class Action(Item):
     outputs: tuple[Property, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Event(Item):
     """An event: the properties that it carries, in order."""
 
@@ -175,7 +175,7 @@ class Event(Item):
         return dict(zip(self.arguments, raw, strict=True))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Service(Item):
     """A service and what it holds; its own iid is the first part of its address."""
 
