@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .clock import LockClock, says_something
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
+from .users import Credential, Users, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,12 @@ class Occurrence:
         return None
 
     @cached_property
+    def credential(self) -> Credential | None:
+        """The credential by which the lock was operated, None where it was without one."""
+        method, operation_id = self.get("operation-method"), self.get("operation-id")
+        return Credential(int(method), int(operation_id)) if method and operation_id else None
+
+    @cached_property
     def kind(self) -> Address:
         """The event's address, the same for events that two services report."""
         return SAME_EVENT.get(self.event.address, self.event.address)
@@ -159,6 +165,7 @@ class LockData:
     news: set[Address] = field(default_factory=set)
     """What there is news of since it was last shown: properties, events, CONTACT, CHANGES."""
     clock: LockClock = field(default_factory=LockClock)
+    users: Users = field(default_factory=Users)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -221,6 +228,7 @@ class LockData:
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
             self.news.add(occurrence.kind)
+        self.users.follow(occurrence)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
@@ -245,6 +253,7 @@ class LockData:
             ],
             "undelivered": [list(address) for address in self.undelivered],
             "handled": [list(identity) for identity in self.handled],
+            "users": self.users.as_dict(),
             "behind": self.clock.behind,
             "heard": self.heard,
             "contact": self.contact,
@@ -258,23 +267,25 @@ class LockData:
         """
         try:
             return cls._from_dict(stored)
-        except (LookupError, OverflowError, TypeError, ValueError):
+        except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             return cls()
 
     @classmethod
     def _from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         data = cls(
-            clock=LockClock(_number(stored["behind"])),
-            heard=_number(stored["heard"]),
-            contact=_number(stored["contact"]),
+            clock=LockClock(number(stored["behind"])),
+            heard=number(stored["heard"]),
+            contact=number(stored["contact"]),
         )
+        if "users" in stored:
+            data.users = Users.from_dict(stored["users"])
         data.handled = dict.fromkeys(tuple(map(int, identity)) for identity in stored["handled"])
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
         for siid, piid, value, since in stored["pending"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
-                data.pending[siid, piid] = Pending(valid, _number(since))
+                data.pending[siid, piid] = Pending(valid, number(since))
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
@@ -285,16 +296,9 @@ class LockData:
                     for piid, value in arguments
                     if (valid := _still_valid((siid, piid), value)) is not None
                 }
-                occurrence = Occurrence(event, valid_arguments, _number(when))
+                occurrence = Occurrence(event, valid_arguments, number(when))
                 data.events[occurrence.kind] = occurrence
         return data
-
-
-def _number(raw: object) -> float:
-    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
-    if not isinstance(raw, int | float) or not math.isfinite(raw):
-        raise ValueError("no number")
-    return float(raw)
 
 
 def _still_valid(address: Address, value: object) -> Value | None:

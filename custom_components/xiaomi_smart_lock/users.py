@@ -1,0 +1,184 @@
+"""Who may open the door and by what, as far as the lock has told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from .miot.spec import SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .miot.spec import Address
+    from .state import Occurrence
+
+OPERATION_POSITION: Final = (2, 1)
+OPERATION_METHOD: Final = (2, 2)
+USER_ID: Final = (4, 1)
+USER_TYPE: Final = (4, 2)
+OPERATION_ID: Final = (4, 4)
+
+# Nobody has as many fingers; it only bounds what is kept.
+REMEMBERED: Final = 500
+SUCCESS: Final = 0
+"""error-code (4.7, 22.3)."""
+PHONE: Final = 1
+"""operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
+
+
+class Credential(NamedTuple):
+    """What opens the door: operation-method and operation-id."""
+
+    method: int
+    operation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the lock since a time in Unix seconds."""
+
+    user_type: int | None
+    since: float
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whose a credential is since a time in Unix seconds; nobody's once it was deleted."""
+
+    user_id: int | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """When a credential was used last, in Unix seconds, and the operation-position."""
+
+    when: float
+    position: int | None
+
+
+@dataclass
+class Users:
+    """The lock's users, their credentials, and when each was used last.
+
+    What was deleted is remembered too, so that an older event that comes late does not bring it
+    back.
+    """
+
+    known: dict[int, User] = field(default_factory=dict)
+    grants: dict[Credential, Grant] = field(default_factory=dict)
+    uses: dict[Credential, Use] = field(default_factory=dict)
+
+    @property
+    def present(self) -> dict[int, User]:
+        """The users that were not deleted."""
+        return {user_id: user for user_id, user in self.known.items() if not user.deleted}
+
+    def user_of(self, credential: Credential) -> int | None:
+        """Return the user id that a credential belongs to, None where nobody told."""
+        return grant.user_id if (grant := self.grants.get(credential)) else None
+
+    def credentials_of(self, user_id: int) -> list[Credential]:
+        """Return what a user may open the door with."""
+        return [known for known, grant in self.grants.items() if grant.user_id == user_id]
+
+    def follow(self, occurrence: Occurrence) -> None:
+        """Take what an event says of users and credentials."""
+        if occurrence.get("error-code") not in (None, SUCCESS):
+            return
+        match occurrence.event.name:
+            case "lock-event":
+                self._used(occurrence)
+            case "update-lock-user" | "add-user-complete":
+                self._set_user(occurrence, deleted=False)
+            case "delete-user-complete":
+                self._set_user(occurrence, deleted=True)
+            case "update-unlock-method" | "add-user-key-complete":
+                self._set_grant(occurrence, occurrence.get("user-ids"))
+            case "delete-user-key-complete":
+                self._set_grant(occurrence, None)
+
+    def _used(self, occurrence: Occurrence) -> None:
+        credential = occurrence.credential
+        last = credential and self.uses.get(credential)
+        if credential and (last is None or last.when <= occurrence.when):
+            position = occurrence.get("operation-position")
+            use = Use(occurrence.when, None if position is None else int(position))
+            _remember(self.uses, credential, use)
+
+    def _set_user(self, occurrence: Occurrence, *, deleted: bool) -> None:
+        if (user_id := occurrence.get("user-ids")) is None:
+            return
+        known = self.known.get(int(user_id))
+        if known and known.since > occurrence.when:
+            return
+        user_type = occurrence.get("user-type")
+        if user_type is None and known:
+            user_type = known.user_type
+        kind = None if user_type is None else int(user_type)
+        _remember(self.known, int(user_id), User(kind, occurrence.when, deleted))
+        if deleted:
+            for credential in self.credentials_of(int(user_id)):
+                _remember(self.grants, credential, Grant(None, occurrence.when))
+
+    def _set_grant(self, occurrence: Occurrence, user_id: object) -> None:
+        if (operation_id := occurrence.get("operation-id")) is None:
+            return
+        credential = Credential(int(occurrence.get("operation-method") or PHONE), int(operation_id))
+        known = self.grants.get(credential)
+        if known is None or known.since <= occurrence.when:
+            owner = user_id if isinstance(user_id, int) else None
+            _remember(self.grants, credential, Grant(owner, occurrence.when))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON allows."""
+        return {
+            "users": [[user_id, *asdict(user).values()] for user_id, user in self.known.items()],
+            "grants": [[*of, *asdict(grant).values()] for of, grant in self.grants.items()],
+            "uses": [[*of, *asdict(use).values()] for of, use in self.uses.items()],
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Users:
+        """Return what was kept; raises what its shape or its values deserve if it was not ours."""
+        users = cls()
+        for user_id, user_type, since, deleted in stored["users"]:
+            kind = _optional(USER_TYPE, user_type)
+            users.known[_valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+        for method, operation_id, owner, since in stored["grants"]:
+            grant = Grant(_optional(USER_ID, owner), number(since))
+            users.grants[_credential(method, operation_id)] = grant
+        for method, operation_id, when, position in stored["uses"]:
+            use = Use(number(when), _optional(OPERATION_POSITION, position))
+            users.uses[_credential(method, operation_id)] = use
+        return users
+
+
+def number(raw: object) -> float:
+    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
+    if not isinstance(raw, int | float) or not math.isfinite(raw):
+        raise ValueError("no number")
+    return float(raw)
+
+
+def _valid(address: Address, raw: object) -> int:
+    return int(SPEC.properties[address].validate(raw))
+
+
+def _optional(address: Address, raw: object) -> int | None:
+    return None if raw is None else _valid(address, raw)
+
+
+def _credential(method: object, operation_id: object) -> Credential:
+    return Credential(_valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id))
+
+
+def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:
+    """Keep something as the newest, and not more than is bearable."""
+    known.pop(key, None)
+    known[key] = value
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]
