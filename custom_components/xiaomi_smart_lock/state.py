@@ -67,6 +67,7 @@ _IDENTIFYING: Final = (
     "abnormal-condition",
     "user-ids",
     "operation-id",
+    "error-code",
     "credential-state",
     "credential-step-current",
     "credential-step-all",
