@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 
+from .actions import async_register_actions
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
@@ -15,8 +17,11 @@ from .issues import async_settle_all, async_settle_lock, async_settle_passing
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.typing import ConfigType
 
 type LockConfigEntry = ConfigEntry[Connection]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 PLATFORMS = (
     Platform.BINARY_SENSOR,
@@ -32,6 +37,12 @@ PLATFORMS = (
 )
 
 
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register what is there whether or not there is an entry."""
+    async_register_actions(hass)
+    return True
+
+
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Connect, and show the locks."""
     entry.runtime_data = await async_connect(hass, entry)
@@ -45,6 +56,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 
     entry.async_on_unload(entry.add_update_listener(reload_for_options))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    for lock in entry.runtime_data.coordinators.values():
+        entry.async_on_unload(lock.ender.async_start())
     entry.runtime_data.async_listen()
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .clock import LockClock, says_something
+from .endings import Endings
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 from .users import Credential, Users, number
@@ -25,6 +26,7 @@ AWAY_MODE: Final = (18, 10)
 # What there is news of beside properties and events, in a service that no specification has.
 CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
+ENDINGS: Final = (0, 3)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -164,9 +166,10 @@ class LockData:
     handled: dict[Identity, None] = field(default_factory=dict)
     """The identities of the last events, oldest first."""
     news: set[Address] = field(default_factory=set)
-    """What there is news of since it was last shown: properties, events, CONTACT, CHANGES."""
+    """What there is news of since it was last shown: properties, events, or else."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
+    endings: Endings = field(default_factory=Endings)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -229,7 +232,13 @@ class LockData:
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
             self.news.add(occurrence.kind)
+        self.learn(occurrence)
+
+    def learn(self, occurrence: Occurrence) -> None:
+        """Take what an event, or the answer to an action, says of users and credentials."""
         self.users.follow(occurrence)
+        if self.endings.follow(occurrence):
+            self.news.add(ENDINGS)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
@@ -255,6 +264,7 @@ class LockData:
             "undelivered": [list(address) for address in self.undelivered],
             "handled": [list(identity) for identity in self.handled],
             "users": self.users.as_dict(),
+            "endings": self.endings.as_list(),
             "behind": self.clock.behind,
             "heard": self.heard,
             "contact": self.contact,
@@ -264,12 +274,16 @@ class LockData:
     def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         """Return what was kept, without what the specification no longer allows.
 
-        What has another shape was not written by us: then nothing is known.
+        What has another shape was not written by us: then nothing is known, but for what is to
+        end, which is never forgotten.
         """
         try:
-            return cls._from_dict(stored)
+            data = cls._from_dict(stored)
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
-            return cls()
+            data = cls()
+        if isinstance(stored, dict):
+            data.endings = Endings.from_list(stored.get("endings"))
+        return data
 
     @classmethod
     def _from_dict(cls, stored: Mapping[str, Any]) -> LockData:

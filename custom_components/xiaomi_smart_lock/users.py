@@ -20,6 +20,8 @@ USER_ID: Final = (4, 1)
 USER_TYPE: Final = (4, 2)
 OPERATION_ID: Final = (4, 4)
 
+METHODS: Final = SPEC.properties[OPERATION_METHOD]
+
 # Nobody has as many fingers; it only bounds what is kept.
 REMEMBERED: Final = 500
 SUCCESS: Final = 0
@@ -33,6 +35,12 @@ class Credential(NamedTuple):
 
     method: int
     operation_id: int
+
+    def words(self, language: str) -> str:
+        """Return how it is called in a language: ``Password 12``."""
+        [named] = [one for one in METHODS.values if one.value == self.method]
+        name = named.description_zh if language.startswith("zh") else named.description
+        return f"{name} {self.operation_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ class Users:
         users = cls()
         for user_id, user_type, since, deleted in stored["users"]:
             kind = _optional(USER_TYPE, user_type)
-            users.known[_valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+            users.known[valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
         for method, operation_id, owner, since in stored["grants"]:
             grant = Grant(_optional(USER_ID, owner), number(since))
             users.grants[_credential(method, operation_id)] = grant
@@ -164,16 +172,17 @@ def number(raw: object) -> float:
     return float(raw)
 
 
-def _valid(address: Address, raw: object) -> int:
+def valid(address: Address, raw: object) -> int:
+    """Return a number that the specification allows; raises InvalidValueError for others."""
     return int(SPEC.properties[address].validate(raw))
 
 
 def _optional(address: Address, raw: object) -> int | None:
-    return None if raw is None else _valid(address, raw)
+    return None if raw is None else valid(address, raw)
 
 
 def _credential(method: object, operation_id: object) -> Credential:
-    return Credential(_valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id))
+    return Credential(valid(OPERATION_METHOD, method), valid(OPERATION_ID, operation_id))
 
 
 def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:
