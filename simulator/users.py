@@ -26,6 +26,9 @@ BLUETOOTH: Final = 1
 MEMORY: Final = 100
 """How many credentials the lock can keep."""
 
+PATIENCE_SECONDS: Final = 60
+"""How long the lock waits for a finger, a face or a hand."""
+
 type Facts = dict[str, Value]
 """What an action was told and an event tells, by the names of the specification."""
 
@@ -80,6 +83,8 @@ class Enrolment:
     operation_id: int
     credential: Credential
     steps: int
+    shown: int
+    """When something was shown last, by the lock's clock."""
     step: int = 0
 
 
@@ -112,12 +117,18 @@ class Users:
         enrolment = self.enrolment
         if enrolment is None:
             return
+        enrolment.shown = self._lock.time
         enrolment.step += state == 0
         self._report_step(enrolment, state)
         if state == CREDENTIAL_FAILED:
             self.enrolment = None
         elif enrolment.step == enrolment.steps:
             self._finish(enrolment)
+
+    def tick(self) -> None:
+        """Give up an enrolment for which nothing was shown for long."""
+        if self.enrolment and self._lock.time >= self.enrolment.shown + PATIENCE_SECONDS:
+            self.show(CREDENTIAL_FAILED)
 
     def add_user(self, siid: int, facts: Facts) -> Error:
         """Add a user, or change one, but not the owner."""
@@ -170,7 +181,9 @@ class Users:
             if applies:
                 return fault
         steps = _STEPS.get(method, 0) if siid == SERVICES[0] else _STEPS_OF_KEY
-        enrolment = Enrolment(siid, operation_id, Credential(user, method, text), steps)
+        enrolment = Enrolment(
+            siid, operation_id, Credential(user, method, text), steps, self._lock.time
+        )
         if not steps:
             self._finish(enrolment)
             return Error.SUCCESS

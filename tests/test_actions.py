@@ -59,7 +59,7 @@ EXPECTED: Final = {
     "get_users": None,
 }
 # Some data for each that is right in shape
-DATA: Final[dict[str, dict[str, object]]] = {
+DATA: Final[dict[str, dict[str, Any]]] = {
     "set_user": {"user_id": 7, "user_type": "normal_user"},
     "delete_user": {"user_id": 7, "user_type": "normal_user"},
     "set_credential": {
@@ -115,7 +115,7 @@ def holds(resident: Resident) -> dict[int, tuple[int, int]]:
     }
 
 
-async def refused(resident: Resident, action: str, **data: object) -> str:
+async def refused(resident: Resident, action: str, **data: Any) -> str:
     """Ask for what is not done; return by which translation that is said."""
     with pytest.raises(HomeAssistantError) as raised:
         await resident.manage(action, **data)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC
-from .users import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID, Credential, number, valid
+from .users import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID, Credential, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .miot.spec import Address
     from .state import Occurrence
 
 UNLOCKED: Final = SPEC.properties[2, 3].value_of("unlocked")
@@ -110,10 +111,10 @@ def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
                 try:
                     yield (
                         Credential(
-                            valid(OPERATION_METHOD, method), valid(OPERATION_ID, operation_id)
+                            _valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id)
                         ),
                         Ending(
-                            valid(USER_ID, user_id),
+                            _valid(USER_ID, user_id),
                             number(since),
                             None if due is None else number(due),
                             None if uses is None else int(number(uses)),
@@ -122,3 +123,7 @@ def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
                     )
                 except (InvalidValueError, OverflowError, ValueError):
                     continue
+
+
+def _valid(address: Address, raw: object) -> int:
+    return int(SPEC.properties[address].validate(raw))

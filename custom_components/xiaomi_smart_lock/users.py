@@ -155,7 +155,7 @@ class Users:
         users = cls()
         for user_id, user_type, since, deleted in stored["users"]:
             kind = _optional(USER_TYPE, user_type)
-            users.known[valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+            users.known[_valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
         for method, operation_id, owner, since in stored["grants"]:
             grant = Grant(_optional(USER_ID, owner), number(since))
             users.grants[_credential(method, operation_id)] = grant
@@ -172,17 +172,16 @@ def number(raw: object) -> float:
     return float(raw)
 
 
-def valid(address: Address, raw: object) -> int:
-    """Return a number that the specification allows; raises InvalidValueError for others."""
+def _valid(address: Address, raw: object) -> int:
     return int(SPEC.properties[address].validate(raw))
 
 
 def _optional(address: Address, raw: object) -> int | None:
-    return None if raw is None else valid(address, raw)
+    return None if raw is None else _valid(address, raw)
 
 
 def _credential(method: object, operation_id: object) -> Credential:
-    return Credential(valid(OPERATION_METHOD, method), valid(OPERATION_ID, operation_id))
+    return Credential(_valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id))
 
 
 def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:

@@ -136,6 +136,30 @@ def test_an_enrolment_that_is_given_up(lock: Lock, heard: Heard) -> None:
     assert heard.arguments("4/6") == []
 
 
+def test_an_enrolment_that_nobody_goes_on_with(lock: Lock, heard: Heard, clock: Standing) -> None:
+    """It fails a minute after a finger was shown last."""
+    add_user(lock)
+    lock.act((4, 3), [7, FINGERPRINT, 30, ""])
+    for seconds in (59, 59):
+        clock.advance(seconds)
+        lock.tick()
+        lock.enrol()
+    clock.advance(60)
+    lock.tick()
+    assert heard.arguments("4/3") == [[0, 0, 5], [0, 1, 5], [0, 2, 5], [1, 2, 5]]
+    assert lock.act((4, 4), []) == (DONE, [NOT_FOUND])
+
+
+def test_an_enrolment_ends_with_sleep(lock: Lock, heard: Heard) -> None:
+    """Nothing is shown to a lock that sleeps."""
+    add_user(lock)
+    lock.act((4, 3), [7, FINGERPRINT, 30, ""])
+    lock.sleep()
+    lock.wake()
+    assert lock.act((4, 4), []) == (DONE, [NOT_FOUND])
+    assert heard.arguments("4/6") == []
+
+
 def test_deleting_a_credential(lock: Lock, heard: Heard) -> None:
     """Of its own user only."""
     add_user(lock)
