@@ -50,6 +50,10 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         "contact": data.contact,
         "clock_behind": data.clock.behind,
         "pending": [str(SPEC.properties[address]) for address in data.pending],
+        "endings": [
+            {"due": ending.due, "uses": ending.uses, "enrolled": ending.enrolled}
+            for ending in data.endings.known.values()
+        ],
         "rejected": dict(data.rejected),
     }
 
