@@ -289,7 +289,8 @@ class Chaos:
         """Note which events that came late are remembered, as long as they are."""
         for happening in self.ledger.late - self.ledger.recorded:
             handled = self.home.entry.runtime_data.coordinators[happening.did].data.handled
-            if any({happening.time, happening.detail} <= set(identity) for identity in handled):
+            told = {str(happening.time), str(happening.detail)}
+            if any(told <= set(identity.split()) for identity in handled):
                 self.ledger.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:
