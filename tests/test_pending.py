@@ -418,3 +418,19 @@ async def test_told_while_it_is_read(
         await polling
         assert not resident.known.pending
         assert resident.state("binary_sensor", "awake") == "off"
+
+
+async def test_a_late_word_is_no_delivery(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """That the lock had the wanted value once says nothing of now: it still has to be told."""
+    async with at_home(hass, actor) as resident:
+        await resident.put_to_sleep()
+        await ask_not_to_be_disturbed(resident)
+        actor.push_property(DO_NOT_DISTURB, True)
+        await until(lambda: resident.known.values[DO_NOT_DISTURB] is True)
+        await resident.poll()
+        assert resident.known.pending
+        await resident.wake()
+        await resident.all_delivered()
+        assert actor.lock.values[DO_NOT_DISTURB] is True
