@@ -116,9 +116,10 @@ class Chaos:
 
     async def start(self) -> None:
         """Start Home Assistant, and follow what it fires."""
-        await self.home.start()
+        await self.home.start(
+            lambda hass: hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
+        )
         logging.getLogger().addHandler(self.exceptions)  # Home Assistant takes those away that are.
-        self.home.hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
         self._running = True
 
     async def restart(self) -> None:
