@@ -155,8 +155,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self.pushes:
             self.data.awake = True
         for address, reading in readings.items():
-            unchanged = self.data.values.get(address) == before.get(address)
-            if reading.code == 0 and unchanged:
+            known = self.data.values.get(address)
+            if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
         if self.data.awake and self.data.pending:
             self._in_background(self.async_deliver())

@@ -76,7 +76,8 @@ _TIMES: Final = ("current-time", "last-history-time")
 # How many events are known again: those of weeks, so that nothing late is new.
 REMEMBERED: Final = 1000
 
-type Identity = tuple[int, ...]
+type Identity = str
+"""What makes an event itself, in a line: many are kept, and written down each time."""
 
 
 @dataclass
@@ -135,11 +136,12 @@ class Occurrence:
         Two services may stamp the same event a second apart. A time that says nothing may be the
         same for all events, and some have none: when they arrived tells them apart instead.
         """
-        told_apart = [int(self._by_name.get(name, -1)) for name in _IDENTIFYING]
         timed = self.time is not None and says_something(self.time, self.when)
         moment = int((timed and self.time) or self.when)
         near = (0, -1, 1) if self.kind in _REPORTED_TWICE or not timed else (0,)
-        return tuple((*self.kind, moment + second, *told_apart) for second in near)
+        siid, eiid = self.kind
+        told_apart = " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
+        return tuple(f"{siid}.{eiid} {moment + second} {told_apart}" for second in near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ class LockData:
                 [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
-            "handled": [list(identity) for identity in self.handled],
+            "handled": list(self.handled),
             "users": self.users.as_dict(),
             "behind": self.clock.behind,
             "heard": self.heard,
@@ -279,7 +281,7 @@ class LockData:
         )
         if "users" in stored:
             data.users = Users.from_dict(stored["users"])
-        data.handled = dict.fromkeys(tuple(map(int, identity)) for identity in stored["handled"])
+        data.handled = dict.fromkeys(map(_text, stored["handled"]))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
@@ -299,6 +301,13 @@ class LockData:
                 occurrence = Occurrence(event, valid_arguments, number(when))
                 data.events[occurrence.kind] = occurrence
         return data
+
+
+def _text(raw: object) -> str:
+    """Return a text that was kept; raises TypeError where it is none."""
+    if not isinstance(raw, str):
+        raise TypeError("no text")
+    return raw
 
 
 def _still_valid(address: Address, value: object) -> Value | None:
