@@ -160,6 +160,7 @@ OWN_WORDS = {
     "exception": "异常情况",
     "last_contact": "上次联系",
     "last_operation_time": "上次操作时间",
+    "last_person": "上次操作人员",
     "pending_changes": "待处理的更改",
     "users_and_credentials": "用户与凭据",
 }
