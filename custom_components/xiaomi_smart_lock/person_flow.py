@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from .people import Person
     from .users import Credential, Use
 
-RECENT: Final = 30 * 86_400  # seconds in which somebody may remember who it was
+DAYS: Final = 30
+"""In which somebody may remember who it was."""
 
 
 class Choice(NamedTuple):
@@ -122,7 +123,7 @@ class PersonFlow(ConfigSubentryFlow):
         if choices:
             language = self.hass.config.language
             texts = await async_get_translations(self.hass, language, "common", [DOMAIN])
-            several = len({choice.lock for choice in choices.values()}) > 1
+            several = len(self._get_entry().runtime_data.coordinators) > 1
             options = [
                 SelectOptionDict(value=value, label=", ".join(_said(choice, texts, several)))
                 for value, choice in choices.items()
@@ -133,6 +134,7 @@ class PersonFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id=self.source if choices else "nothing_known",
             data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), suggested),
+            description_placeholders={"days": str(DAYS)},
             errors=errors,
         )
 
@@ -163,7 +165,7 @@ def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Crede
             if given == person:
                 yield credential
         elif (use := users.uses.get(credential)) and use.when > users.deleted(credential):
-            recent = time.time() - use.when < RECENT
+            recent = time.time() - use.when < DAYS * 86_400
             if recent and (person is None or person_of(lock, credential) != person):
                 yield credential
 
@@ -216,9 +218,8 @@ def _said(choice: Choice, texts: Mapping[str, str], several: bool) -> Iterator[s
         position = SPEC.properties[OPERATION_POSITION].named(choice.use.position)
         yield in_a_sentence(in_words(hass, position))
     if (user_id := users.user_of(credential)) is not None:
-        seems = person_of(lock, credential)
-        name = f" ({seems.name})" if seems else ""
-        yield text("user", user_id=user_id) + name
+        seems = None if holder(lock, credential) else person_of(lock, credential)
+        yield text("user", user_id=user_id) + (f" ({seems.name})" if seems else "")
     if several:
         yield lock.name
 
