@@ -12,7 +12,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
 from .conftest import LOCAL_HOST
-from .test_people import give
+from .people import give
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

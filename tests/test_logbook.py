@@ -14,7 +14,7 @@ from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
 
 from .actor import Actor, until
-from .test_people import give
+from .people import give
 
 if TYPE_CHECKING:
     from homeassistant.components.recorder import Recorder
