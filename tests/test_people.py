@@ -110,6 +110,7 @@ async def test_another_finger_of_the_same_number(
     await delete(loaded, actor, 3, now - 50)
     await named(hass, actor, "Ming", "Ming")
     assert not offers(await begin(hass, loaded, person(loaded, "Ming")))
+    actor.push_event((4, 6), 6, 3, FINGERPRINT, now - 45)
     await use(loaded, actor, now - 40, 3)
     await named(hass, actor, "Fingerprint 3", "unknown")
 
