@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,10 @@ SAID: tuple[tuple[tuple[int, int, int, int], str, str], ...] = (
 
 @pytest.fixture
 async def mock_recorder_before_hass(
-    async_test_recorder: RecorderInstanceContextManager,
+    async_test_recorder: RecorderInstanceContextManager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Have the recorder prepared before Home Assistant."""
+    """Have the recorder prepared before Home Assistant, and not tell of each query."""
+    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
 
 
 @pytest.fixture

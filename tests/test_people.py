@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.people import async_assign, person_of
 from custom_components.xiaomi_smart_lock.users import Credential
@@ -294,6 +295,9 @@ async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
     assert shown(hass, actor, "duress") == ordinary | duress
     await named(hass, actor, "Ming", "Ming")
     assert suspicious(hass, actor) == []
+    registered = er.async_get(hass).async_get(actor.entity_id(hass, "event", "duress"))
+    assert registered
+    assert registered.hidden_by is er.RegistryEntryHider.INTEGRATION
 
     hass.config_entries.async_remove_subentry(loaded, ming.subentry_id)
     await named(hass, actor, "Fingerprint 8", "unknown")
