@@ -44,6 +44,15 @@ class Person:
         """The person entity of Home Assistant."""
         return self.subentry.data.get(CONF_PERSON_ENTITY)
 
+    def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
+        """Say whether a credential was theirs when it was used, by default now.
+
+        What has the same number after it was deleted is another credential.
+        """
+        since = self.holds.get((lock.device.did, credential))
+        deleted = lock.data.users.deleted(credential)
+        return since is not None and (since < deleted) == (when < deleted)
+
 
 def people(entry: LockConfigEntry) -> list[Person]:
     """Return the people of an entry."""
@@ -67,17 +76,9 @@ def as_stored(holds: Mapping[Key, float]) -> list[dict[str, Any]]:
     ]
 
 
-def holder(lock: LockCoordinator, credential: Credential, when: float = math.inf) -> Person | None:
-    """Return whom a credential was given to when it was used, by default now.
-
-    What has the same number after it was deleted is another credential.
-    """
-    deleted = lock.data.users.deleted(credential)
-    for person in people(lock.config_entry):
-        since = person.holds.get((lock.device.did, credential))
-        if since is not None and (since < deleted) == (when < deleted):
-            return person
-    return None
+def holder(lock: LockCoordinator, credential: Credential) -> Person | None:
+    """Return whom a credential was given to."""
+    return next((one for one in people(lock.config_entry) if one.has(lock, credential)), None)
 
 
 def person_of(
@@ -85,20 +86,16 @@ def person_of(
 ) -> Person | None:
     """Return whose a credential was when it was used, by default now.
 
-    It is its holder's, else of the one person who holds others of the same user of the lock: who
-    enrolled the whole family as one user has to say whose each is.
+    It is of whom it was given to, else of the one person who has others of the same user of the
+    lock: who enrolled the whole family as one user has to say whose each is.
     """
-    if person := holder(lock, credential, when):
-        return person
-    users = lock.data.users
-    user_id = users.user_of(credential)
-    of_user = users.credentials_of(user_id) if user_id is not None else []
-    holders = {
-        person.subentry.subentry_id: person
-        for other in of_user
-        if (person := holder(lock, other, when))
-    }
-    return next(iter(holders.values())) if len(holders) == 1 else None
+    everyone, users = people(lock.config_entry), lock.data.users
+    given_to = [one for one in everyone if one.has(lock, credential, when)]
+    if given_to or (user_id := users.user_of(credential)) is None:
+        return next(iter(given_to), None)
+    others = users.credentials_of(user_id)
+    of_user = [one for one in everyone if any(one.has(lock, other, when) for other in others)]
+    return of_user[0] if len(of_user) == 1 else None
 
 
 def who(lock: LockCoordinator, occurrence: Occurrence) -> dict[str, str | int]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
-    from .people import Person
+    from .people import Key, Person
     from .users import Credential, Use
 
 DAYS: Final = 30
@@ -49,6 +49,11 @@ class Choice(NamedTuple):
 
     lock: LockCoordinator
     credential: Credential
+
+    @property
+    def key(self) -> Key:
+        """The credential among those of all locks."""
+        return self.lock.device.did, self.credential
 
     @property
     def use(self) -> Use | None:
@@ -98,7 +103,7 @@ class PersonFlow(ConfigSubentryFlow):
             errors[CONF_CREDENTIALS] = "credential_taken"
         if errors:
             return await self._async_show(choices, user_input, errors)
-        data = _as_data(entry, person, choices, user_input)
+        data = _as_data(person, choices, user_input)
         if person:
             return self.async_update_and_abort(entry, person.subentry, title=name, data=data)
         return self.async_create_entry(title=name, data=data)
@@ -158,15 +163,14 @@ def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Crede
 
     What only seems to be another's, since it is of the same user of the lock, is offered too.
     """
-    users, did = lock.data.users, lock.device.did
-    held = (credential for of, credential in (person.holds if person else ()) if of == did)
-    for credential in dict.fromkeys((*users.uses, *held)):
-        if given := holder(lock, credential):
-            if given == person:
-                yield credential
-        elif (use := users.uses.get(credential)) and use.when > users.deleted(credential):
-            recent = time.time() - use.when < DAYS * 86_400
-            if recent and (person is None or person_of(lock, credential) != person):
+    if person:
+        yield from (credential for _, credential in person.holds if person.has(lock, credential))
+    users, since = lock.data.users, time.time() - DAYS * 86_400
+    for credential, use in users.uses.items():
+        there = use.when > max(since, users.deleted(credential))
+        if there and not holder(lock, credential):
+            seems = person_of(lock, credential)
+            if seems is None or seems != person:
                 yield credential
 
 
@@ -174,27 +178,24 @@ def _as_input(person: Person | None, choices: Mapping[str, Choice]) -> dict[str,
     """Return what the form shows of a person."""
     if person is None:
         return {}
-    held = [value for value, choice in choices.items() if holder(*choice) == person]
+    held = [value for value, choice in choices.items() if person.has(*choice)]
     shown = {CONF_NAME: person.name, CONF_PERSON_ENTITY: person.entity_id, CONF_CREDENTIALS: held}
     return {key: value for key, value in shown.items() if value is not None}
 
 
 def _as_data(
-    entry: LockConfigEntry,
-    person: Person | None,
-    choices: Mapping[str, Choice],
-    user_input: Mapping[str, Any],
+    person: Person | None, choices: Mapping[str, Choice], user_input: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what is kept of a person; what is said of locks that are not there now is kept."""
-    before = person.holds if person else {}
-    holds = {
-        key: since for key, since in before.items() if key[0] not in entry.runtime_data.coordinators
-    }
-    for value in user_input.get(CONF_CREDENTIALS, ()):
-        lock, credential = choices[value]
-        key = (lock.device.did, credential)
-        holds[key] = before[key] if person and holder(lock, credential) == person else time.time()
-    data: dict[str, Any] = {CONF_CREDENTIALS: as_stored(holds)}
+    """Return what is kept of a person.
+
+    What was not asked about stays theirs: it is of a lock that is not there now, or was deleted
+    and names what it was used for before.
+    """
+    offered = {choice.key for choice in choices.values()}
+    held = person.holds if person else {}
+    not_asked = {key: since for key, since in held.items() if key not in offered}
+    chosen = {choices[value].key: time.time() for value in user_input.get(CONF_CREDENTIALS, ())}
+    data: dict[str, Any] = {CONF_CREDENTIALS: as_stored(not_asked | chosen)}
     if person_entity := user_input.get(CONF_PERSON_ENTITY):
         data[CONF_PERSON_ENTITY] = person_entity
     return data

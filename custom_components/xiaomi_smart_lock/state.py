@@ -246,6 +246,7 @@ class LockData:
             self.events[occurrence.kind] = occurrence
             self.news.add(occurrence.kind)
         self.users.follow(occurrence)
+        # It may tell whose the last operation was, even one that is not the last of its kind.
         self.news.add(PEOPLE)
 
     def follow(self, occurrence: Occurrence) -> None:
