@@ -160,6 +160,7 @@ OWN_WORDS = {
     "exception": "异常情况",
     "last_contact": "上次联系",
     "last_operation_time": "上次操作时间",
+    "last_person": "上次操作人员",
     "pending_changes": "待处理的更改",
     "users_and_credentials": "用户与凭据",
 }
@@ -187,6 +188,23 @@ def page_words(description: LockEntityDescription) -> Iterator[str]:
         yield SPEC.actions[description.action].description_zh
     if description.event is not None:
         yield SPEC.events[description.event].description_zh
+
+
+# What the logbook never says: a duress fingerprint is like any other, and who cannot tell says
+# nothing of the side.
+UNSAID = {"duress_fingerprint", "unknown_side"}
+
+
+def test_every_operation_has_words() -> None:
+    """What the logbook puts together a sentence of is there, in Chinese in the page's words."""
+    for fact, address in {"action": (2, 3), "position": (2, 1), "method": (2, 2)}.items():
+        said = words(SPEC.properties[address])
+        for translation in (ENGLISH["common"], CHINESE["common"]):
+            known = {key.removeprefix(f"{fact}_") for key in translation if key.startswith(fact)}
+            assert known == said.keys() - UNSAID
+        for key in said.keys() - UNSAID:
+            phrase = CHINESE["common"][f"{fact}_{key}"]
+            assert re.sub("^[用从经]", "", phrase) in said[key][0]
 
 
 def test_every_error_has_words() -> None:

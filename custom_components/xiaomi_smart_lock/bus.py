@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_TYPE
 from homeassistant.core import Context, callback
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
@@ -24,15 +23,16 @@ def async_log(
 ) -> None:
     """Have the logbook say what happened at a lock.
 
-    It is said by the translation ``common.logbook_KIND``, whose placeholders are the facts; who
-    is behind the context is shown beside it.
+    It is said by the translation ``common.logbook_KIND``, whose placeholders are the facts. A
+    fact that has a translation itself, ``common.NAME_FACT``, is said by that. Who is behind the
+    context is shown beside it.
     """
-    did = lock.device.did
-    device = dr.async_get(lock.hass).async_get_device({(DOMAIN, did)})
-    entity_id = er.async_get(lock.hass).async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock")
+    registry = er.async_get(lock.hass)
+    entity_id = registry.async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{lock.device.did}-lock")
+    entity = registry.async_get(entity_id) if entity_id else None
     told = {
         **facts,
-        ATTR_DEVICE_ID: device.id if device else None,
+        ATTR_DEVICE_ID: entity.device_id if entity else None,
         ATTR_ENTITY_ID: entity_id,
         CONF_TYPE: kind,
     }

@@ -53,6 +53,7 @@ from .const import (
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
+    SUBENTRY_PERSON,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
@@ -61,12 +62,13 @@ from .miot.errors import MiotError, NotSignedInError
 from .miot.local import LocalClient
 from .miot.oauth import TokenKeeper, Tokens
 from .miot.spec import MODEL
+from .person_flow import PersonFlow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.web import Request
-    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult, ConfigSubentryFlow
     from homeassistant.core import HomeAssistant
     from homeassistant.core_config import Config
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -112,6 +114,15 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     _answer: Mapping[str, str]
     _host: str | None = None
     _discovered_did: str | None = None
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry[Any]
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added: people, where it is told who opens the door."""
+        return {} if CONF_HOST in config_entry.data else {SUBENTRY_PERSON: PersonFlow}
 
     @staticmethod
     @callback

@@ -8,8 +8,12 @@ DOMAIN: Final = "xiaomi_smart_lock"
 MANUFACTURER: Final = "Xiaomi"
 ENDPOINTS_VARIABLE: Final = "XIAOMI_SMART_LOCK_ENDPOINTS"
 
+SUBENTRY_PERSON: Final = "person"
+
+CONF_CREDENTIALS: Final = "credentials"
 CONF_DID: Final = "did"
 CONF_LOCKS: Final = "locks"
+CONF_PERSON_ENTITY: Final = "person_entity"
 CONF_TOKENS: Final = "tokens"
 CONF_USER_ID: Final = "user_id"
 CONF_UUID: Final = "uuid"

@@ -9,6 +9,7 @@ from homeassistant.const import CONF_HOST, CONF_TOKEN
 
 from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_USER_ID, CONF_UUID
 from .miot.spec import SPEC
+from .people import people
 from .state import SECRET
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         },
         "contact": data.contact,
         "clock_behind": data.clock.behind,
+        "users": data.users.as_dict(),
         "pending": [str(SPEC.properties[address]) for address in data.pending],
         "rejected": dict(data.rejected),
     }
@@ -64,5 +66,9 @@ async def async_get_config_entry_diagnostics(
         "options": dict(entry.options),
         "push_connected": connection.push and connection.push.connected,
         "push_problem": connection.push and connection.push.problem,
+        "people": [
+            {"person_entity": bool(person.entity_id), "credentials": len(person.holds)}
+            for person in people(entry)
+        ],
         "locks": [_lock(lock) for lock in connection.coordinators.values()],
     }

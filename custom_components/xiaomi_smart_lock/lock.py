@@ -14,7 +14,9 @@ from homeassistant.exceptions import ServiceValidationError
 from .const import CONF_ALLOW_UNLOCK, DOMAIN
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state import DOOR_STATE, LOCK_EVENT
+from .people import person_of
+from .state import DOOR_STATE, LOCK_EVENT, PEOPLE
+from .words import means
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -33,7 +35,7 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
     """The lock of a door state."""
 
 
-LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT)),)
+LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT, PEOPLE)),)
 
 
 class DoorLock(LockEntity, HomeAssistantLock):
@@ -51,16 +53,13 @@ class DoorLock(LockEntity, HomeAssistantLock):
     @property
     @override
     def changed_by(self) -> str | None:
-        """Return by what the lock was operated last, in Home Assistant's language."""
-        if (last := self.coordinator.data.events.get(LOCK_EVENT)) is None:
+        """Return who operated the lock last, or by what, in Home Assistant's language."""
+        lock = self.coordinator
+        if (last := lock.data.events.get(LOCK_EVENT)) is None:
             return None
-        method = last.get("operation-method")
-        if method is None:
-            return None
-        named = next(named for named in SPEC.properties[2, 2].values if named.value == method)
-        chinese = self.hass.config.language.startswith("zh")
-        name = named.description_zh if chinese else named.description
-        return f"{name} {operation_id}" if (operation_id := last.get("operation-id")) else name
+        if last.credential and (person := person_of(lock, last.credential, last.when)):
+            return person.name
+        return means(self.hass, last.disguised)
 
     @override
     def _shows(self) -> object:

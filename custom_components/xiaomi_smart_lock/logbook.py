@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.logbook import (
@@ -38,13 +38,15 @@ def async_describe_events(
         entity_id = data.get(ATTR_ENTITY_ID)
         state = hass.states.get(entity_id) if entity_id else None
         texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
-        message = texts.get(f"component.{DOMAIN}.common.logbook_{data[CONF_TYPE]}", "")
-        # What an older version wrote may lack a fact; the other entries are to be shown then too.
-        with suppress(KeyError):
-            message = message.format(**data)
+        common = f"component.{DOMAIN}.common"
+        # A fact may be missing: the lock did not say it, or an older version did not write it.
+        facts = defaultdict(str)
+        for name, fact in data.items():
+            facts[name] = texts.get(f"{common}.{name}_{fact}", fact)
+        sentence = texts.get(f"{common}.logbook_{data[CONF_TYPE]}", "").format_map(facts)
         return {
             LOGBOOK_ENTRY_NAME: state.name if state else DOMAIN,
-            LOGBOOK_ENTRY_MESSAGE: message,
+            LOGBOOK_ENTRY_MESSAGE: " ".join(sentence.split()),
             LOGBOOK_ENTRY_ENTITY_ID: entity_id,
         }
 

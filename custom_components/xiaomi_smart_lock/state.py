@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,10 @@ from .users import Credential, Users, number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OPERATION_METHOD: Final = SPEC.properties[2, 2]
+FINGERPRINT: Final = OPERATION_METHOD.value_of("fingerprint")
+DURESS_FINGERPRINT: Final = OPERATION_METHOD.value_of("duress_fingerprint")
+
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
 LOCK_EVENT: Final = (2, 1020)
@@ -25,6 +29,7 @@ AWAY_MODE: Final = (18, 10)
 # What there is news of beside properties and events, in a service that no specification has.
 CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
+PEOPLE: Final = (0, 3)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -125,6 +130,18 @@ class Occurrence:
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 
     @cached_property
+    def disguised(self) -> Occurrence:
+        """The event as it is shown where who stands at the door may see it.
+
+        A duress fingerprint is like any other: who forces somebody to open must not see that it
+        was noticed.
+        """
+        if self.kind != LOCK_EVENT or self.get("operation-method") != DURESS_FINGERPRINT:
+            return self
+        _, piid = OPERATION_METHOD.address
+        return replace(self, arguments={**self.arguments, piid: FINGERPRINT})
+
+    @cached_property
     def kind(self) -> Address:
         """The event's address, the same for events that two services report."""
         return SAME_EVENT.get(self.event.address, self.event.address)
@@ -165,7 +182,7 @@ class LockData:
     handled: dict[Identity, None] = field(default_factory=dict)
     """The identities of the last events, oldest first."""
     news: set[Address] = field(default_factory=set)
-    """What there is news of since it was last shown: properties, events, CONTACT, CHANGES."""
+    """What there is news of since it was last shown: properties, events, CONTACT and the like."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
     awake: bool | None = None
@@ -231,6 +248,8 @@ class LockData:
             self.events[occurrence.kind] = occurrence
             self.news.add(occurrence.kind)
         self.users.follow(occurrence)
+        # It may tell whose the last operation was, even one that is not the last of its kind.
+        self.news.add(PEOPLE)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
