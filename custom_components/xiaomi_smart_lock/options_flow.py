@@ -198,5 +198,12 @@ class LockOptionsFlow(OptionsFlow):
 
     def _name(self, did: str) -> str:
         """Return what a lock is called, whether the entry is set up or not."""
-        device = dr.async_get(self.hass).async_get_device({(DOMAIN, did)})
-        return (device and (device.name_by_user or device.name)) or did
+        devices = dr.async_entries_for_config_entry(
+            dr.async_get(self.hass), self.config_entry.entry_id
+        )
+        names = (
+            device.name_by_user or device.name
+            for device in devices
+            if (DOMAIN, did) in device.identifiers
+        )
+        return next(names, None) or did

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from homeassistant.core import CALLBACK_TYPE, Context
 
     from .coordinator import LockCoordinator
+    from .miot.spec import Value
+    from .state import Occurrence
 
 UNLOCK: Final = (2, 1)
 REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
@@ -115,9 +117,16 @@ class Unlocking:
     async def _async_act(self) -> None:
         """Ask the lock once, and wait until it told what came of it."""
         told = asyncio.Event()
+        before = self._known
+
+        def compare() -> None:
+            # There is news of what was read too, though it says nothing new.
+            if self._known != before:
+                told.set()
+
         with ExitStack() as stack:
             for address in (DOOR_STATE, LOCK_EVENT):
-                stack.callback(self._lock.async_watch(address, told.set))
+                stack.callback(self._lock.async_watch(address, compare))
             stack.callback(self._set_awaited, awaited=False)
             self._set_awaited(awaited=True)
             await self._lock.async_act(UNLOCK)
@@ -126,6 +135,12 @@ class Unlocking:
                     await told.wait()
             except TimeoutError:
                 await self._lock.async_refresh()
+
+    @property
+    def _known(self) -> tuple[Value | None, Occurrence | None]:
+        """What is known of the bolt, and what happened to it last."""
+        data = self._lock.data
+        return data.values.get(DOOR_STATE), data.events.get(LOCK_EVENT)
 
     def _set_awaited(self, *, awaited: bool) -> None:
         self.awaited = awaited
