@@ -403,7 +403,6 @@ async def test_the_code_to_unlock(
         await witness.fails(unlock(WRONG_CODE))
     await witness.fails(unlock(CODE))
     await witness.look_around(loaded)
-    assert await hass.config_entries.async_unload(loaded.entry_id)
     witness.assert_never_heard([CODE, WRONG_CODE])
     hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
     kept = ("entry", "form")
