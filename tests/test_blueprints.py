@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import pytest
 from awesomeversion import AwesomeVersion
@@ -27,6 +29,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.event import EVENTS
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
 
 from .actor import Actor, until
@@ -34,7 +37,6 @@ from .actor import Actor, until
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant, ServiceCall
     from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
@@ -58,7 +60,7 @@ def install(
 
     async def make(name: str, *facts: str, **inputs: object) -> list[ServiceCall]:
         hass.config.config_dir = str(tmp_path)
-        calls = async_mock_service(hass, "test", "notice")
+        calls: list[ServiceCall] = async_mock_service(hass, "test", "notice")
         assert await async_setup_component(hass, "automation", {})
         client = await hass_ws_client(hass)
         path = f"{DOMAIN}/{name}.yaml"
@@ -121,9 +123,8 @@ def test_every_blueprint(file: Path) -> None:
     assert AwesomeVersion("2025.4.0") == needs <= AwesomeVersion(__version__)
     source = blueprint.metadata["source_url"]
     assert source.endswith(f"/blob/main/{file.relative_to(HERE).as_posix()}")
-    assert f"https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url={source}" in (
-        README.replace("%3A", ":").replace("%2F", "/")
-    )
+    link = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+    assert f"{link}{quote(source, safe='')})" in README
     for key, field in blueprint.inputs.items():
         assert field["name"], key
         assert field["selector"], key
@@ -236,16 +237,13 @@ async def test_doorbell_rang(
     assert [call.data["answer"] for call in calls] == [answer]
 
 
-async def test_door_left_open(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, install: Install
-) -> None:
+async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Install) -> None:
     """It is told after the time that was asked for, again after the same, until it is closed."""
     door = actor.entity_id(hass, "binary_sensor", "door")
     calls = await install("door_left_open", "minutes", door=door, minutes=2)
 
     async def later(minutes: float) -> None:
-        frozen.tick(timedelta(minutes=minutes))
-        async_fire_time_changed(hass)
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=minutes))
         await breathe()
 
     async def see(state: str) -> None:
@@ -257,9 +255,8 @@ async def test_door_left_open(
     assert calls == []
     actor.push_property((3, 1021), 4)  # ajar is as open
     await until(lambda: actor.state(hass, "sensor", "door_state").state == "ajar")
-    await later(0.2)
-    await later(2.1)
-    await later(2.1)
+    for _ in range(3):
+        await later(2.1)
     assert [call.data["minutes"] for call in calls] == [2, 4, 6]
     actor.do("close_door")
     await see("off")
@@ -298,10 +295,15 @@ async def test_failed_attempts(
     [types] = [event.event_types or [] for event in EVENTS if event.key == "exception"]
     failures = [means for means in types if means.endswith("_failed_repeatedly")]
     assert len(failures) == 6
-    shown = actor.lock.clock.now()
-    for code in range(1, 31):
-        actor.push_event((2, 1007), code, int(shown) - 30 + code)
-    await until(lambda: {call.data["means"] for call in calls} == set(failures))
+
+    def shown(code: int) -> bool:
+        return actor.state(hass, "event", "exception").attributes.get("code") == code
+
+    for second, named in enumerate(SPEC.properties[2, 4].values):
+        actor.push_event((2, 1007), named.value, NOON + second)
+        await until(partial(shown, named.value))
+    await hass.async_block_till_done()
+    assert [call.data["means"] for call in calls] == failures
     calls.clear()
     hass.bus.async_fire(f"{DOMAIN}_event", {"type": "unlocking_blocked", "device_id": "another"})
     target = {"entity_id": actor.entity_id(hass, "lock", "lock"), "code": "4321"}
@@ -351,7 +353,10 @@ class Stays(CalendarEntity):
         return self.stays[0]
 
     async def async_get_events(
-        self, hass: HomeAssistant, start_date: datetime, end_date: datetime
+        self,
+        hass: HomeAssistant,  # noqa: ARG002
+        start_date: datetime,
+        end_date: datetime,
     ) -> list[CalendarEvent]:
         """Return the stays of a time."""
         return [
@@ -361,9 +366,7 @@ class Stays(CalendarEntity):
         ]
 
 
-async def test_guest_password(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, install: Install
-) -> None:
+async def test_guest_password(hass: HomeAssistant, actor: Actor, install: Install) -> None:
     """A stay's password is set when the lock wakes up, and ends with the stay."""
     begins = dt_util.now().replace(microsecond=0) + timedelta(minutes=5)
     ends = begins + timedelta(days=2)
@@ -389,8 +392,7 @@ async def test_guest_password(
     )
     actor.do("sleep")
     await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
-    frozen.tick(timedelta(minutes=6))
-    async_fire_time_changed(hass)
+    async_fire_time_changed(hass, begins)
     await until(lambda: hass.states.async_all("automation")[0].attributes["current"] == 1)
     assert sent == []
     actor.do("wake")
@@ -404,3 +406,5 @@ async def test_guest_password(
         "valid_until": ends.isoformat(),
     }
     assert [call.data["guest"] for call in calls] == ["Stay of Wei"]
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+    await stays.async_remove()
