@@ -34,11 +34,11 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.connection import async_endpoints
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_ALLOW_UNLOCK,
     CONF_LOCKS,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_TOKENS,
+    CONF_UNLOCKING,
     CONF_UUID,
     DOMAIN,
     ENDPOINTS_VARIABLE,
@@ -441,7 +441,7 @@ async def test_unlocking_is_an_option(
         await unlock(hass, actor)
     assert raised.value.translation_key == "unlocking_not_allowed"
     assert ACTION not in requests.paths
-    hass.config_entries.async_update_entry(loaded, options={CONF_ALLOW_UNLOCK: True})
+    hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {actor.lock.did: None}})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
     await unlock(hass, actor)

@@ -10,7 +10,7 @@ import pytest
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity import Entity
 
-from custom_components.xiaomi_smart_lock.const import CONF_ALLOW_UNLOCK, CONF_PENDING_FOR
+from custom_components.xiaomi_smart_lock.const import CONF_PENDING_FOR, CONF_UNLOCKING
 
 from .actor import PATIENCE, until
 from .resident import Resident, Storage, at_home, let_time_pass, name_of, waiting
@@ -51,7 +51,7 @@ async def resident(
     request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[Resident]:
     """Return who lives behind a door whose lock is awake, on each way to it."""
-    options = {CONF_ALLOW_UNLOCK: True, CONF_PENDING_FOR: 1}
+    options = {CONF_UNLOCKING: None, CONF_PENDING_FOR: 1}
     async with at_home(hass, actor, local=request.param, **options) as resident:
         yield resident
 

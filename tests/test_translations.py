@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
 from custom_components.xiaomi_smart_lock.miot.errors import Reason
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
+from custom_components.xiaomi_smart_lock.unlocking import FAILURES, Refusal
 from scripts.specification import ENTITIES
 
 if TYPE_CHECKING:
@@ -217,8 +218,15 @@ def test_every_error_has_words() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {"no_answer", *(f"lock_{reason}" for reason in Reason)}
+    raised |= {"no_answer", *Refusal, *(f"lock_{reason}" for reason in Reason)}
     assert ENGLISH["exceptions"].keys() == raised
+
+
+def test_every_attempt_to_unlock_has_words() -> None:
+    """The logbook has a sentence for whatever comes of it."""
+    outcomes = {*Refusal, *FAILURES.values(), "done", "refused", "blocked"}
+    kinds = {f"logbook_unlocking_{outcome.removeprefix('unlocking_')}" for outcome in outcomes}
+    assert {key for key in ENGLISH["common"] if "unlocking" in key} == kinds
 
 
 def test_icons() -> None:

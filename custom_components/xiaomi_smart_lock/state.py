@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .clock import LockClock, says_something
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
+from .unlock_code import Guesses
 from .users import Credential, Users, number
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class LockData:
     """What there is news of since it was last shown: properties, events, CONTACT and the like."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
+    guesses: Guesses = field(default_factory=Guesses)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -275,6 +277,7 @@ class LockData:
             "undelivered": [list(address) for address in self.undelivered],
             "handled": list(self.handled),
             "users": self.users.as_dict(),
+            "guesses": [self.guesses.wrong, self.guesses.blocked_until],
             "behind": self.clock.behind,
             "heard": self.heard,
             "contact": self.contact,
@@ -300,6 +303,8 @@ class LockData:
         )
         if "users" in stored:
             data.users = Users.from_dict(stored["users"])
+        wrong, blocked_until = map(number, stored.get("guesses", (0, 0)))
+        data.guesses = Guesses(int(wrong), blocked_until)
         data.handled = dict.fromkeys(map(_text, stored["handled"]))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
