@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
@@ -28,10 +29,12 @@ from .people import (
     use,
 )
 from .test_config_flow import add_lock
+from .test_translations import ENGLISH
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 
 @pytest.mark.parametrize("frozen", ["2026-09-21T14:13:20"], indirect=True)
@@ -129,6 +132,28 @@ async def test_a_person_comes_changes_and_goes(
     await named(hass, actor, "Fingerprint 4", "unknown")
     assert list(offers(await begin(hass, loaded))) == [fourth, third]
     assert loaded.runtime_data is connection
+
+
+async def test_all_that_is_asked_has_words(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    """Each field of each form that a browser gets is named and explained."""
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_client()
+    shown = set()
+    for context in ({}, {"subentry_id": give(hass, loaded, "Ming").subentry_id}):
+        for _ in range(2):
+            answer = await client.post(
+                "/api/config/config_entries/subentries/flow",
+                json={"handler": [loaded.entry_id, "person"], **context},
+            )
+            form = await answer.json()
+            words = ENGLISH["config_subentries"]["person"]["step"][form["step_id"]]
+            fields = {field["name"] for field in form["data_schema"]}
+            assert words["data"].keys() == words["data_description"].keys() == fields
+            shown.add(form["step_id"])
+            await use(loaded, actor, actor.lock.time, 3)
+    assert shown == ENGLISH["config_subentries"]["person"]["step"].keys()
 
 
 async def test_nothing_to_choose_from(
