@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, override
 
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
@@ -63,6 +63,18 @@ class Lock(Device):
         self.accepts_remote_unlock = False
         self.accepts_service_4 = True
         self.recordings: list[int] = []
+
+    @override
+    def sleep(self) -> None:
+        """Fall asleep; an enrolment that runs is over."""
+        self.users.enrolment = None
+        super().sleep()
+
+    @override
+    def tick(self) -> None:
+        """Give up an enrolment for which nothing was shown for long, and fall asleep if quiet."""
+        self.users.tick()
+        super().tick()
 
     # At the door
 

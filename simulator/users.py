@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from .device import Device
 
 SERVICES: Final = (4, 22)
+BLUETOOTH: Final = 1
+"""The only operation-method of service 22 (22.6)."""
 MEMORY: Final = 100
 """How many credentials the lock can keep."""
+
+PATIENCE_SECONDS: Final = 60
+"""How long the lock waits for a finger, a face or a hand."""
 
 type Facts = dict[str, Value]
 """What an action was told and an event tells, by the names of the specification."""
@@ -78,6 +83,8 @@ class Enrolment:
     operation_id: int
     credential: Credential
     steps: int
+    shown: int
+    """When something was shown last, by the lock's clock."""
     step: int = 0
 
 
@@ -101,6 +108,7 @@ class Users:
         facts["error-code"] = int(_OPERATIONS[action.name](self, siid, facts))
         facts["current-time"] = self._lock.time
         if address in _REPORTED_BY_EVENT:
+            facts.setdefault("operation-method", BLUETOOTH)
             self._report(siid, 2, facts)
         return [facts[prop.name] for prop in action.outputs]
 
@@ -109,6 +117,7 @@ class Users:
         enrolment = self.enrolment
         if enrolment is None:
             return
+        enrolment.shown = self._lock.time
         enrolment.step += state == 0
         self._report_step(enrolment, state)
         if state == CREDENTIAL_FAILED:
@@ -116,13 +125,17 @@ class Users:
         elif enrolment.step == enrolment.steps:
             self._finish(enrolment)
 
+    def tick(self) -> None:
+        """Give up an enrolment for which nothing was shown for long."""
+        if self.enrolment and self._lock.time >= self.enrolment.shown + PATIENCE_SECONDS:
+            self.show(CREDENTIAL_FAILED)
+
     def add_user(self, siid: int, facts: Facts) -> Error:
-        """Add a user."""
+        """Add a user, or change one, but not the owner."""
         user = int(facts.setdefault("user-ids", max(self.types) + 1))
         kind = int(facts.setdefault("user-type", int(UserType.NORMAL)))
-        if user in self.types:
-            return Error.DUPLICATE_PARAMETER
-        if kind in (UserType.ALL, UserType.ALL_NORMAL):
+        owner = self.types.get(user) == UserType.OWNER
+        if owner or kind in (UserType.OWNER, UserType.ALL, UserType.ALL_NORMAL):
             return Error.PARAMETER_ERROR
         self.types[user] = kind
         self._report(siid, 4, facts)
@@ -168,7 +181,9 @@ class Users:
             if applies:
                 return fault
         steps = _STEPS.get(method, 0) if siid == SERVICES[0] else _STEPS_OF_KEY
-        enrolment = Enrolment(siid, operation_id, Credential(user, method, text), steps)
+        enrolment = Enrolment(
+            siid, operation_id, Credential(user, method, text), steps, self._lock.time
+        )
         if not steps:
             self._finish(enrolment)
             return Error.SUCCESS
@@ -195,12 +210,21 @@ class Users:
         return Error.SUCCESS
 
     def sync_users(self, siid: int, facts: Facts) -> Error:
-        """Compare the users with the app's."""
+        """Compare the users with the app's: tell of all, then that this is all."""
+        for user, kind in self.types.items():
+            self._report_update(siid, 1, {"user-ids": user, "user-type": kind})
         self._report(siid, 9, facts)
         return Error.SUCCESS
 
     def sync_credentials(self, siid: int, facts: Facts) -> Error:
-        """Compare the credentials with the app's."""
+        """Compare the credentials with the app's: tell of all, then that this is all."""
+        for operation_id, credential in self.credentials.items():
+            about: Facts = {
+                "user-ids": credential.user,
+                "operation-method": credential.method,
+                "operation-id": operation_id,
+            }
+            self._report_update(siid, 2, about)
         self._report(siid, 8, facts)
         return Error.SUCCESS
 
@@ -235,6 +259,11 @@ class Users:
             "credential-step-all": enrolment.steps,
         }
         self._report(enrolment.siid, 3, facts)
+
+    def _report_update(self, siid: int, eiid: int, facts: Facts) -> None:
+        """Report what there is, but by service 22 only the credentials that it knows."""
+        if siid == SERVICES[0] or facts.get("operation-method") in (None, BLUETOOTH):
+            self._report(siid, eiid, {**facts, "error-code": int(Error.SUCCESS)})
 
     def _report(self, siid: int, eiid: int, facts: Facts) -> None:
         known = {**facts, "current-time": self._lock.time}

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, EVENT_STATE_CHANGED, Platform
-from homeassistant.core import Event, EventStateChangedData, callback
+from homeassistant.core import (
+    Context,
+    Event,
+    EventStateChangedData,
+    SupportsResponse,
+    callback,
+)
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -122,6 +128,20 @@ class Resident:
         """Use an entity."""
         target = {ATTR_ENTITY_ID: self.actor.entity_id(self.hass, platform, key)}
         await self.hass.services.async_call(platform, service, target | data, blocking=True)
+
+    async def manage(self, action: str, *, user: str | None = None, **data: Any) -> Any:
+        """Have the lock's users and credentials managed; return the response where there is one."""
+        entity_id = self.actor.entity_id(self.hass, Platform.LOCK, "lock")
+        answers = self.hass.services.supports_response(DOMAIN, action) is not SupportsResponse.NONE
+        response = await self.hass.services.async_call(
+            DOMAIN,
+            action,
+            {ATTR_ENTITY_ID: entity_id, **data},
+            blocking=True,
+            context=Context(user_id=user),
+            return_response=answers,
+        )
+        return response[entity_id] if response else None
 
     def events(self, key: str) -> list[dict[str, Any]]:
         """Return a list that grows by the attributes of each event that an entity fires.

@@ -34,6 +34,9 @@ def read(name: str) -> dict[str, Any]:
 ENGLISH = read("translations/en.json")
 CHINESE = read("translations/zh-Hans.json")
 ICONS = read("icons.json")["entity"]
+ICONS_OF_ACTIONS = read("icons.json")["services"]
+SERVICES = (ENGLISH["services"], CHINESE["services"])
+SELECTORS = (ENGLISH["selector"], CHINESE["selector"])
 NAMED = [
     (platform, description)
     for platform, descriptions in ENTITIES.items()
@@ -219,6 +222,7 @@ def test_every_error_has_words() -> None:
         )
     }
     raised |= {"no_answer", *Refusal, *(f"lock_{reason}" for reason in Reason)}
+    raised |= {f"error_{key}" for key in SPEC.properties[4, 7].options if key != "success"}
     assert ENGLISH["exceptions"].keys() == raised
 
 

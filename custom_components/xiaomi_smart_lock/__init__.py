@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 
+from .actions import async_register_actions
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
@@ -18,8 +20,11 @@ from .state import LOCK_EVENT
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.typing import ConfigType
 
 type LockConfigEntry = ConfigEntry[Connection]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 PLATFORMS = (
     Platform.BINARY_SENSOR,
@@ -33,6 +38,12 @@ PLATFORMS = (
     Platform.TEXT,
     Platform.TIME,
 )
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register what is there whether or not there is an entry."""
+    async_register_actions(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
@@ -53,6 +64,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in entry.runtime_data.coordinators.values():
         entry.async_on_unload(lock.async_listen(LOCK_EVENT, partial(async_log_operation, lock)))
+        entry.async_on_unload(lock.ender.async_start())
     entry.runtime_data.async_listen()
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)

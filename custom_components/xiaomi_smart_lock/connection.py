@@ -149,6 +149,7 @@ class Connection:
 
     async def async_stop_listening(self) -> None:
         """Hear nothing more: what came now would be taken, and shown by nobody."""
+        await asyncio.gather(*(lock.management.async_stop() for lock in self.coordinators.values()))
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
@@ -166,6 +167,8 @@ class Connection:
         assert self.push is not None  # noqa: S101
         connected = self.push.connected
         self._missed = self._missed or connected
+        for lock in self.coordinators.values():
+            lock.async_update_listeners()  # Who waits for what a lock tells may wait in vain.
         for problem, issue in ISSUES.items():
             if self.push.problem is problem:
                 async_tell(self.hass, self.entry, issue)

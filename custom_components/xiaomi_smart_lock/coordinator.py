@@ -33,7 +33,9 @@ from .const import (
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
+from .ender import Ender
 from .issues import Issue, async_settle, async_tell
+from .management import Management
 from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
 from .miot.errors import (
@@ -109,6 +111,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._event_listeners: dict[Address, list[EventListener]] = {}
         self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
         self._writing = asyncio.Lock()
+        self.management = Management(self)
+        self.ender = Ender(self)
         self._save_at = math.inf
         self.data = LockData(awake=device.online)
 
@@ -257,7 +261,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         # And after: what was delivered or refused must not come again after a restart.
         await self.async_save()
         if refused:
-            raise self._failure(refused) from refused
+            raise self.failure(refused) from refused
 
     async def async_deliver(self) -> None:
         """Write what waits for the lock, as long as it takes it."""
@@ -304,10 +308,17 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     async def async_act(self, address: Address, *inputs: Value) -> list[object]:
         """Have the lock do something, now or not at all; raises HomeAssistantError."""
         try:
+            return await self.async_ask(address, *inputs)
+        except MiotError as error:
+            raise self.failure(error) from error
+
+    async def async_ask(self, address: Address, *inputs: Value) -> list[object]:
+        """Have the lock do something as ``async_act`` does; raises MiotError."""
+        try:
             outputs = await self.client.act(self.device.did, address, inputs)
         except MiotError as error:
             self._note_sleep(error)
-            raise self._failure(error) from error
+            raise
         self._heard(contact=time.time())
         return outputs
 
@@ -342,7 +353,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
 
-    def _failure(self, error: MiotError) -> HomeAssistantError:
+    def failure(self, error: MiotError) -> HomeAssistantError:
         """Return what went wrong in the user's words; starts signing in again where that helps."""
         key, placeholders = "no_answer", {"error": str(error)}
         if isinstance(error, NotSignedInError):

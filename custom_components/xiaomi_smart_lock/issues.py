@@ -27,12 +27,15 @@ class Issue(StrEnum):
     PUSH_NAME = "push_wrong_name"
     PUSH_REFUSED = "push_refused"
     SPECIFICATION = "specification_newer"
+    STILL_OPENS = "still_opens"
     UNDELIVERED = "undelivered"
 
 
 # What is found again where it still is so, and can only be seen or fixed while connected
 PASSING: Final = (Issue.CLOCK, Issue.PUSH_DOWN, Issue.PUSH_NAME, Issue.PUSH_REFUSED)
 FIXABLE: Final = (Issue.CLOCK, Issue.GONE, Issue.PUSH_NAME)
+# What is so too while nobody is connected
+PERSISTENT: Final = (Issue.STILL_OPENS, Issue.UNDELIVERED)
 
 
 @callback
@@ -46,7 +49,7 @@ def async_tell(
         _issue_id(entry, issue, did),
         data={"entry_id": entry.entry_id, "issue": issue, "did": did, **texts},
         is_fixable=issue in FIXABLE,
-        is_persistent=issue is Issue.UNDELIVERED,
+        is_persistent=issue in PERSISTENT,
         severity=ir.IssueSeverity.WARNING,
         translation_key=issue,
         translation_placeholders=texts,

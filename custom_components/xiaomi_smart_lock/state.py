@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .clock import LockClock, says_something
+from .endings import Endings
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 from .unlock_code import Guesses
@@ -31,6 +32,7 @@ AWAY_MODE: Final = (18, 10)
 CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
 PEOPLE: Final = (0, 3)
+ENDINGS: Final = (0, 4)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -73,6 +75,7 @@ _IDENTIFYING: Final = (
     "abnormal-condition",
     "user-ids",
     "operation-id",
+    "error-code",
     "credential-state",
     "credential-step-current",
     "credential-step-all",
@@ -186,6 +189,7 @@ class LockData:
     """What there is news of since it was last shown: properties, events, CONTACT and the like."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
+    endings: Endings = field(default_factory=Endings)
     guesses: Guesses = field(default_factory=Guesses)
     awake: bool | None = None
     heard: float = 0.0
@@ -249,9 +253,15 @@ class LockData:
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
             self.news.add(occurrence.kind)
+        self.learn(occurrence)
+
+    def learn(self, occurrence: Occurrence) -> None:
+        """Take what an event, or the answer to an action, says of users and credentials."""
         self.users.follow(occurrence)
         # It may tell whose the last operation was, even one that is not the last of its kind.
         self.news.add(PEOPLE)
+        if self.endings.follow(occurrence):
+            self.news.add(ENDINGS)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
@@ -278,6 +288,7 @@ class LockData:
             "handled": list(self.handled),
             "users": self.users.as_dict(),
             "guesses": [self.guesses.wrong, self.guesses.blocked_until],
+            "endings": self.endings.as_list(),
             "behind": self.clock.behind,
             "heard": self.heard,
             "contact": self.contact,
@@ -287,12 +298,16 @@ class LockData:
     def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
         """Return what was kept, without what the specification no longer allows.
 
-        What has another shape was not written by us: then nothing is known.
+        What has another shape was not written by us: then nothing is known, but for what is to
+        end, which is never forgotten.
         """
         try:
-            return cls._from_dict(stored)
+            data = cls._from_dict(stored)
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
-            return cls()
+            data = cls()
+        if isinstance(stored, dict):
+            data.endings = Endings.from_list(stored.get("endings"))
+        return data
 
     @classmethod
     def _from_dict(cls, stored: Mapping[str, Any]) -> LockData:

@@ -49,13 +49,20 @@ def test_adding_and_deleting_a_user(lock: Lock, heard: Heard) -> None:
     assert lock.act((4, 2), [7, 2]) == (DONE, [NOT_FOUND])
 
 
-@pytest.mark.parametrize(
-    ("user", "kind", "error"), [(7, 2, DUPLICATE), (0, 2, DUPLICATE), (8, 4, PARAMETER)]
-)
-def test_users_that_are_not_added(lock: Lock, user: int, kind: int, error: int) -> None:
-    """One that is there already, and one who would be everybody."""
+@pytest.mark.parametrize(("user", "kind"), [(0, 2), (8, 0), (8, 4), (8, 5)])
+def test_users_that_are_not_added(lock: Lock, user: int, kind: int) -> None:
+    """The owner, another owner, and one who would be everybody."""
     add_user(lock)
-    assert lock.act((4, 1), [user, kind])[1][0] == error
+    assert lock.act((4, 1), [user, kind])[1][0] == PARAMETER
+    assert lock.users.types == {0: 0, 7: 2}
+
+
+def test_a_user_is_overwritten(lock: Lock, heard: Heard) -> None:
+    """Adding one that is there changes the type."""
+    add_user(lock)
+    assert lock.act((4, 1), [7, 1]) == (DONE, [SUCCESS, 7, 1, NOW])
+    assert heard.arguments("4/4") == [[7, 2, NOW], [7, 1, NOW]]
+    assert lock.users.types == {0: 0, 7: 1}
 
 
 def test_deleting_many_users(lock: Lock, heard: Heard) -> None:
@@ -129,6 +136,30 @@ def test_an_enrolment_that_is_given_up(lock: Lock, heard: Heard) -> None:
     assert heard.arguments("4/6") == []
 
 
+def test_an_enrolment_that_nobody_goes_on_with(lock: Lock, heard: Heard, clock: Standing) -> None:
+    """It fails a minute after a finger was shown last."""
+    add_user(lock)
+    lock.act((4, 3), [7, FINGERPRINT, 30, ""])
+    for seconds in (59, 59):
+        clock.advance(seconds)
+        lock.tick()
+        lock.enrol()
+    clock.advance(60)
+    lock.tick()
+    assert heard.arguments("4/3") == [[0, 0, 5], [0, 1, 5], [0, 2, 5], [1, 2, 5]]
+    assert lock.act((4, 4), []) == (DONE, [NOT_FOUND])
+
+
+def test_an_enrolment_ends_with_sleep(lock: Lock, heard: Heard) -> None:
+    """Nothing is shown to a lock that sleeps."""
+    add_user(lock)
+    lock.act((4, 3), [7, FINGERPRINT, 30, ""])
+    lock.sleep()
+    lock.wake()
+    assert lock.act((4, 4), []) == (DONE, [NOT_FOUND])
+    assert heard.arguments("4/6") == []
+
+
 def test_deleting_a_credential(lock: Lock, heard: Heard) -> None:
     """Of its own user only."""
     add_user(lock)
@@ -158,8 +189,28 @@ def test_synchronising(lock: Lock, heard: Heard, action: tuple[int, int], event:
     """It ends with an event without arguments."""
     code, out = lock.act(action, [])
     assert code == DONE
-    assert out == [SUCCESS][: len(out)]
+    assert out == ([SUCCESS] if action[0] == 4 else [])
     assert heard.arguments(event) == [[]]
+
+
+def test_synchronising_tells_of_all(lock: Lock, heard: Heard) -> None:
+    """Of each user and each credential, before it ends; by service 22, what that can carry."""
+    add_user(lock)
+    add_password(lock, 20, "246810")
+    lock.act((22, 4), [7, 1, 40, "key"])
+    lock.enrol()
+    heard.clear()
+    for action in ((4, 6), (4, 7), (22, 3), (22, 7)):
+        lock.act(action, [])
+    assert [topic.removeprefix("up/event_occured/") for topic in heard.topics] == [
+        *("4/1", "4/1", "4/9"),
+        *("4/2", "4/2", "4/8"),
+        *("22/1", "22/1", "22/9"),
+        *("22/2", "22/8"),
+    ]
+    assert heard.arguments("4/1") == [[SUCCESS, 0, 0, NOW], [SUCCESS, 7, 2, NOW]]
+    assert heard.arguments("4/2") == [[SUCCESS, 7, PASSWORD, 20, NOW], [SUCCESS, 7, 1, 40, NOW]]
+    assert heard.arguments("22/2") == [[SUCCESS, 7, 1, 40, NOW]]
 
 
 def test_service_22_answers_by_events(lock: Lock, heard: Heard) -> None:
@@ -171,9 +222,11 @@ def test_service_22_answers_by_events(lock: Lock, heard: Heard) -> None:
     assert heard.arguments("22/3") == [[0, 0, 1], [0, 1, 1]]
     assert heard.arguments("22/6") == [[1, 40, NOW]]
     assert lock.act((22, 4), [1, 1, 40, "other"]) == (DONE, [])
-    assert lock.act((22, 6), [1, 40]) == (DONE, [])
+    for _ in range(2):
+        assert lock.act((22, 6), [1, 40]) == (DONE, [])
     assert heard.arguments("22/7") == [[1, 40, NOW]]
-    assert [error for error, *_ in heard.arguments("22/2")] == [IN_PROGRESS, DUPLICATE, SUCCESS]
+    errors = [error for error, *_ in heard.arguments("22/2")]
+    assert errors == [IN_PROGRESS, DUPLICATE, SUCCESS, NOT_FOUND]
     assert lock.act((22, 8), []) == (DONE, [])
     assert heard.arguments("22/1") == [[]]
     assert lock.act((22, 2), []) == (DONE, [])

@@ -1,0 +1,155 @@
+"""Deletes credentials whose time has come, however long that takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+
+from .bus import async_log
+from .call import NOT_FOUND, NotDoneError, hears
+from .issues import Issue, async_settle, async_tell
+from .state import ENDINGS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .coordinator import LockCoordinator
+    from .users import Credential
+
+_LOGGER = logging.getLogger(__name__)
+
+# A clock may jump, as after a start without a network: nobody relies on it for longer than this.
+LOOK_EVERY: Final = 60  # seconds
+MOST_LOOKS_LEFT_OUT: Final = 15
+LATE_AFTER: Final = 3600  # seconds from which on it is worth a word that the door still opens
+
+
+class Ender:
+    """Looks after the credentials of a lock that are to end."""
+
+    def __init__(self, lock: LockCoordinator) -> None:
+        """Prepare for a lock."""
+        self._lock = lock
+        self._cancel_look: CALLBACK_TYPE | None = None
+        self._working = False
+        self._failures = 0
+        self._leave_out = 0
+        self._reachable = False
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Begin to look; returns how to stop that."""
+        cancels = (
+            self._lock.async_watch(ENDINGS, self._changed),
+            self._lock.async_add_listener(self._look_whether_reachable),
+        )
+        self._look_whether_reachable()
+        self.async_look()
+
+        @callback
+        def stop() -> None:
+            self._cancel()
+            for cancel in cancels:
+                cancel()
+
+        return stop
+
+    @callback
+    def async_look(self, _now: datetime | None = None) -> None:
+        """Delete what is due, and look again before something else may be."""
+        self._cancel()
+        lock = self._lock
+        self._tell_of_late_ones()
+        if not lock.data.endings.known:
+            return
+        if self._due() and not self._working:
+            if self._leave_out:
+                self._leave_out -= 1
+            else:
+                self._working = True
+                lock.config_entry.async_create_background_task(
+                    lock.hass, self._async_end(), f"end credentials of {lock.name}"
+                )
+        job = HassJob(self.async_look, "end credentials", cancel_on_shutdown=True)
+        self._cancel_look = async_call_later(lock.hass, self._until_next(), job)
+
+    def _due(self) -> list[Credential]:
+        """Return what is due, but for what is being enrolled just now."""
+        due = self._lock.data.endings.due(time.time())
+        return [one for one in due if one != self._lock.management.enrols]
+
+    def _until_next(self) -> float:
+        """Return for how many seconds there is nothing to do."""
+        now = time.time()
+        coming = (ending.due for ending in self._lock.data.endings.known.values())
+        waits = (due - now for due in coming if due is not None and due > now)
+        return max(1, min([LOOK_EVERY, *waits]))
+
+    async def _async_end(self) -> None:
+        """Delete what is due; leave out the more looks the more often that fails."""
+        try:
+            ended = [await self._async_end_one(credential) for credential in self._due()]
+            self._failures = 0 if all(ended) else self._failures + 1
+            self._leave_out = min(2**self._failures - 1, MOST_LOOKS_LEFT_OUT)
+        finally:
+            self._working = False
+        self.async_look()
+
+    async def _async_end_one(self, credential: Credential) -> bool:
+        """Delete a credential; return whether the lock does not have it any more."""
+        lock = self._lock
+        ending = lock.data.endings.known[credential]
+        owner = lock.data.users.user_of(credential)
+        user_id = ending.user_id if owner is None else owner
+        try:
+            await lock.management.async_delete_credential(user_id, credential.operation_id)
+        except HomeAssistantError as error:
+            if not isinstance(error, NotDoneError) or error.code != NOT_FOUND:
+                _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
+                return False
+        lock.data.endings.known.pop(credential, None)
+        await lock.async_save()
+        if ending.enrolled:
+            words = credential.words(lock.hass.config.language)
+            async_log(lock, "credential_ended", credential=words)
+        return True
+
+    @callback
+    def _changed(self) -> None:
+        """Write down at once that a use was counted, and see what that means."""
+        self._lock.config_entry.async_create_background_task(
+            self._lock.hass, self._lock.async_save(), f"keep endings of {self._lock.name}"
+        )
+        self.async_look()
+
+    @callback
+    def _look_whether_reachable(self) -> None:
+        """Try at once when the lock wakes up, or the cloud is back."""
+        lock = self._lock
+        reachable = bool(lock.data.awake) and (hears(lock) or not lock.pushes)
+        came, self._reachable = reachable and not self._reachable, reachable
+        if came:
+            self._failures = self._leave_out = 0
+            self.async_look()
+
+    @callback
+    def _tell_of_late_ones(self) -> None:
+        """Say which credentials still open the door long after they should not."""
+        lock = self._lock
+        where = (lock.hass, lock.config_entry, Issue.STILL_OPENS, lock.device.did)
+        if late := lock.data.endings.due(time.time() - LATE_AFTER):
+            language = lock.hass.config.language
+            words = ", ".join(credential.words(language) for credential in late)
+            async_tell(*where, lock=lock.name, credentials=words)
+        else:
+            async_settle(*where)
+
+    def _cancel(self) -> None:
+        if self._cancel_look:
+            self._cancel_look()
+            self._cancel_look = None

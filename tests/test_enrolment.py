@@ -1,0 +1,527 @@
+"""A credential is enrolled: step by step, one at a time, and wholly or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import pytest
+import voluptuous as vol
+from homeassistant.components.persistent_notification import (
+    async_register_callback,
+)
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import translation
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.users import Credential
+from simulator import faults
+from simulator.users import Credential as Held
+
+from .actor import until
+from .resident import Resident, Storage, at_home, stored
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from homeassistant.core import HomeAssistant
+
+    from simulator.users import Users
+
+    from .actor import Actor
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+GUEST: Final = 7
+FINGERPRINT, PASSWORD, PHONE = 2, 3, 1
+FAILURE: Final = 1
+FINGER_WET: Final = 1004
+ACTION: Final = "miotspec/action"
+QUICKLY: Final = aiohttp.ClientTimeout(total=0.5)
+FINGER: Final[dict[str, Any]] = {"user_id": GUEST, "credential_type": "fingerprint"}
+CODE: Final[dict[str, Any]] = {
+    "user_id": GUEST,
+    "credential_type": "password",
+    "credential_data": "246810",
+}
+
+
+@pytest.fixture
+async def resident(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind a door, and has a guest."""
+    async with at_home(hass, actor) as resident:
+        await resident.manage("set_user", user_id=GUEST)
+        yield resident
+
+
+@pytest.fixture
+async def neighbour(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock on the local network, and has a guest."""
+    async with at_home(hass, actor, local=True) as resident:
+        await resident.manage("set_user", user_id=GUEST)
+        yield resident
+
+
+@pytest.fixture
+def notified(hass: HomeAssistant) -> dict[str, list[str]]:
+    """Return what happens to notifications, by their id: their texts, or that they go."""
+    seen: dict[str, list[str]] = {}
+
+    @callback
+    def changed(kind: str, notifications: dict[str, Any]) -> None:
+        for key, shown in notifications.items():
+            text = f"{shown['title']} | {shown['message']}"
+            seen.setdefault(key, []).append("gone" if kind == "removed" else text)
+
+    async_register_callback(hass, changed)
+    return seen
+
+
+def inside(resident: Resident) -> Users:
+    """Return the users and credentials that the lock itself has."""
+    return resident.actor.lock.users
+
+
+def held(resident: Resident) -> dict[int, tuple[int, int]]:
+    """Return whose and what each of the lock's credentials is, by operation id."""
+    return {number: (one.user, one.method) for number, one in inside(resident).credentials.items()}
+
+
+async def begin(resident: Resident, **data: Any) -> asyncio.Task[Any]:
+    """Begin to enrol a finger, and see that the lock waits for it."""
+    task = asyncio.create_task(resident.manage("set_credential", **(FINGER | data)))
+    await until(lambda: inside(resident).enrolment or task.done())
+    return task
+
+
+def show(resident: Resident, *states: int) -> None:
+    """Show a finger to the lock, well or badly."""
+    for state in states:
+        resident.actor.do("enrol", state)
+
+
+async def failure(task: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> str | None:
+    """Return by which translation it is said what went wrong."""
+    with pytest.raises(HomeAssistantError) as raised:
+        await task
+    return raised.value.translation_key
+
+
+async def assert_nothing_left(resident: Resident) -> None:
+    """See that neither the lock nor Home Assistant has anything of it."""
+    await until(lambda: not resident.known.endings.known)
+    assert inside(resident).enrolment is None
+    assert held(resident) == {}
+    assert resident.lock.management.enrols is None
+    assert not resident.lock.management.enrolling.locked()
+
+
+# Step by step
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "steps"),
+    [
+        ("fingerprint", 2, 5),
+        ("face", 5, 3),
+        ("duress_fingerprint", 9, 5),
+        ("palm_vein", 13, 3),
+    ],
+)
+async def test_steps(resident: Resident, kind: str, method: int, steps: int) -> None:
+    """It lasts until the last step is done; the response names what was enrolled."""
+    task = await begin(resident, credential_type=kind, operation_id=30)
+    show(resident, *(steps - 1) * [0])
+    await resident.reached()
+    assert not task.done()
+    show(resident, 0)
+    assert await task == {"user_id": GUEST, "method": kind, "operation_id": 30}
+    assert held(resident) == {30: (GUEST, method)}
+    assert resident.known.users.user_of(Credential(method, 30)) == GUEST
+    assert resident.known.endings.known == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (
+            "en",
+            [
+                "Enrolment at Front door | Fingerprint 30: Success (0 of 5)",
+                "Enrolment at Front door | Fingerprint 30: Finger wet (0 of 5)",
+                "Enrolment at Front door | Fingerprint 30: Success (1 of 5)",
+                "gone",
+            ],
+        ),
+        (
+            "zh-Hans",
+            [
+                "Front door 录入 | 指纹 30:成功(0/5)",
+                "Front door 录入 | 指纹 30:指纹湿(0/5)",
+                "Front door 录入 | 指纹 30:成功(1/5)",
+                "gone",
+            ],
+        ),
+    ],
+)
+async def test_progress(
+    hass: HomeAssistant,
+    resident: Resident,
+    notified: dict[str, list[str]],
+    language: str,
+    expected: list[str],
+) -> None:
+    """Each step is an event and a notification in words; the notification goes at the end."""
+    translation.async_setup(hass)
+    await hass.config.async_update(language=language)
+    await hass.async_block_till_done()
+    steps = resident.events("enrolment")
+    task = await begin(resident, operation_id=30)
+    show(resident, FINGER_WET, 0, FAILURE)
+    assert await failure(task) == "enrolment_failed"
+    assert list(notified.values()) == [expected]
+    told = [(step["event_type"], step["step"], step["total"]) for step in steps]
+    assert told == [
+        ("success", 0, 5),
+        ("finger_wet", 0, 5),
+        ("success", 1, 5),
+        ("failure", 1, 5),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["password", "nfc"])
+async def test_at_once(resident: Resident, notified: dict[str, list[str]], kind: str) -> None:
+    """What needs no steps is there at once, without a notification."""
+    response = await resident.manage("set_credential", **(CODE | {"credential_type": kind}))
+    method = SPEC.properties[4, 3].value_of(kind)
+    assert response == {"user_id": GUEST, "method": kind, "operation_id": 1}
+    assert held(resident) == {1: (GUEST, method)}
+    assert inside(resident).credentials[1].text == "246810"
+    assert notified == {}
+
+
+async def test_by_service_22(resident: Resident) -> None:
+    """A phone's key is all that it can carry; its events tell how it goes on."""
+    resident.actor.lock.accepts_service_4 = False
+    wanted = {"credential_type": "phone", "credential_data": "key", "operation_id": 40}
+    task = await begin(resident, **wanted)
+    show(resident, 0)
+    assert await task == {"user_id": GUEST, "method": "phone", "operation_id": 40}
+    assert held(resident) == {40: (GUEST, PHONE)}
+
+
+# Not at all
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "12345", "12345678901", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16", "12 456"],
+)
+async def test_password_rules(resident: Resident, password: str) -> None:
+    """Six to ten digits; what is not is not even sent."""
+    resident.acts.clear()
+    wanted = CODE | {"credential_data": password}
+    assert await failure(resident.manage("set_credential", **wanted)) == "password_rules"
+    assert resident.acts == []
+
+
+@pytest.mark.parametrize("password", ["123456", "0123456789"])
+async def test_passwords(resident: Resident, password: str) -> None:
+    """The shortest and the longest."""
+    await resident.manage("set_credential", **(CODE | {"credential_data": password}))
+    assert [one.text for one in inside(resident).credentials.values()] == [password]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"credential_type": "one_time_password"},
+        {"credential_type": "mechanical_key"},
+        {"user_id": -1},
+        {"user_id": 65536},
+        {"operation_id": 65536},
+        {"uses": 0},
+        {"time_limit": 9},
+        {"time_limit": 601},
+    ],
+)
+async def test_bounds(resident: Resident, wrong: dict[str, Any]) -> None:
+    """What the specification or a day does not have is refused."""
+    with pytest.raises(vol.Invalid):
+        await resident.manage("set_credential", **(CODE | wrong))
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        (2, "error_internal_error"),
+        (3, "error_not_found"),
+        (4, "error_memory_full"),
+        (5, "error_parameter_error"),
+        (6, "error_timeout"),
+        (7, "error_device_busy"),
+        (8, "error_duplicate_parameter"),
+        (9, "error_duplicate_credential"),
+    ],
+)
+@pytest.mark.parametrize("by_event", [False, True])
+async def test_refused(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch, code: int, key: str, by_event: bool
+) -> None:
+    """The lock's error is said in words, and what it had before it keeps."""
+    lock = resident.actor.lock
+    inside(resident).credentials[30] = Held(GUEST, FINGERPRINT)
+    act = lock.act
+
+    def answer(address: tuple[int, int], raw: Any) -> Any:
+        if address != (4, 3):
+            return act(address, raw)
+        if by_event:
+            lock.emit((4, 2), code, GUEST, FINGERPRINT, 30, lock.time)
+        return 0, [1 if by_event else code]
+
+    monkeypatch.setattr(lock, "act", answer)
+    task = resident.manage("set_credential", operation_id=30, **FINGER)
+    assert await failure(task) == key
+    certain = code not in (2, 6)
+    await until(lambda: not resident.known.endings.known)
+    assert held(resident) == ({30: (GUEST, FINGERPRINT)} if certain else {})
+
+
+async def test_busy(resident: Resident) -> None:
+    """One at a time; the first is not disturbed."""
+    task = await begin(resident)
+    assert await failure(resident.manage("set_credential", **CODE)) == "enrolment_busy"
+    show(resident, *5 * [0])
+    await task
+    await resident.manage("set_credential", **CODE)
+    assert held(resident) == {1: (GUEST, FINGERPRINT), 2: (GUEST, PASSWORD)}
+
+
+async def test_busy_with_another_ones(resident: Resident) -> None:
+    """What Xiaomi's app enrols is not disturbed either."""
+    resident.actor.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
+    assert await failure(resident.manage("set_credential", **FINGER)) == "error_device_busy"
+    show(resident, *5 * [0])
+    assert held(resident) == {9: (GUEST, FINGERPRINT)}
+
+
+async def test_nearby(neighbour: Resident) -> None:
+    """What cannot be followed is not begun."""
+    neighbour.acts.clear()
+    assert await failure(neighbour.manage("set_credential", **FINGER)) == "not_heard"
+    assert neighbour.acts == []
+    await neighbour.manage("set_credential", **CODE)
+    assert held(neighbour) == {1: (GUEST, PASSWORD)}
+
+
+# Ids
+
+
+async def test_a_free_id(resident: Resident) -> None:
+    """The lowest that the lock has never told of, not even as deleted."""
+    resident.actor.do("fingerprint", 1)
+    resident.actor.do("fingerprint", 3)
+    await until(lambda: len(resident.known.users.uses) == 2)
+    for expected in (2, 4):
+        response = await resident.manage(
+            "set_credential", **(CODE | {"credential_data": f"12345{expected}"})
+        )
+        assert response["operation_id"] == expected
+    await resident.manage("delete_credential", user_id=GUEST, operation_id=2)
+    assert (await resident.manage("set_credential", **CODE))["operation_id"] == 5
+
+
+@pytest.mark.parametrize("there", [1, 20, 60])
+async def test_an_id_that_the_lock_never_told_of(resident: Resident, there: int) -> None:
+    """Where the lock has it already, another one is tried, and nothing is overwritten."""
+    before = {number: Held(0, FINGERPRINT) for number in range(1, there + 1)}
+    inside(resident).credentials |= before
+    response = await resident.manage("set_credential", **CODE)
+    assert held(resident) == {
+        **dict.fromkeys(before, (0, FINGERPRINT)),
+        response["operation_id"]: (GUEST, PASSWORD),
+    }
+    assert resident.known.endings.known == {}
+
+
+async def test_an_id_that_is_taken(resident: Resident) -> None:
+    """Who asks for one that is known to be there is told before the lock is asked."""
+    await resident.manage("set_credential", operation_id=20, **CODE)
+    resident.acts.clear()
+    task = resident.manage("set_credential", operation_id=20, **FINGER)
+    assert await failure(task) == "operation_id_taken"
+    assert resident.acts == []
+
+
+# In the middle of it
+
+
+async def cancel(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Cancel it from Home Assistant."""
+    await resident.manage("cancel_enrolment")
+
+
+async def fail(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Have the lock give up."""
+    show(resident, FAILURE)
+
+
+async def fall_asleep(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Have the lock fall asleep, and wake up later."""
+    resident.actor.do("sleep")
+    await until(lambda: resident.known.awake is False)
+    await resident.wake()
+
+
+async def lose_push(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Have the push connection end."""
+    resident.actor.simulation.call(resident.actor.simulator.gate.cut)
+
+
+async def finish_unheard(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Have the push connection end, and the lock finish meanwhile."""
+    resident.actor.simulator.gate.open = False
+    try:
+        resident.actor.simulation.call(resident.actor.simulator.gate.cut)
+        for _ in range(5):
+            resident.actor.simulation.call(resident.actor.lock.enrol)
+        await until(lambda: not resident.entry.runtime_data.push.connected)
+    finally:
+        resident.actor.simulator.gate.open = True
+
+
+async def unload(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Take the entry down."""
+    await resident.stop()
+
+
+async def stop_home_assistant(resident: Resident, _task: asyncio.Task[Any]) -> None:
+    """Have Home Assistant stop, as far as integrations notice."""
+    resident.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+
+
+async def cancel_the_call(resident: Resident, task: asyncio.Task[Any]) -> None:
+    """Have the script stopped that waits for it."""
+    task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("end", "key"),
+    [
+        (cancel, "enrolment_cancelled"),
+        (fail, "enrolment_failed"),
+        (fall_asleep, "fell_asleep"),
+        (lose_push, "not_heard"),
+        (finish_unheard, "not_heard"),
+        (unload, "enrolment_stopped"),
+        (stop_home_assistant, "enrolment_stopped"),
+        (cancel_the_call, None),
+    ],
+)
+async def test_an_end_in_the_middle(
+    resident: Resident,
+    notified: dict[str, list[str]],
+    end: Callable[[Resident, asyncio.Task[Any]], Coroutine[Any, Any, None]],
+    key: str | None,
+) -> None:
+    """The call ends with a word, and nothing is left behind."""
+    task = await begin(resident, operation_id=30)
+    show(resident, 0)
+    await resident.reached()
+    await end(resident, task)
+    if key:
+        assert await failure(task) == key
+    else:
+        with suppress(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+    assert inside(resident).enrolment is None
+    assert [texts[-1] for texts in notified.values()] == ["gone"]
+    if end in (unload, stop_home_assistant):
+        await resident.stop()
+        await resident.start()
+    await assert_nothing_left(resident)
+
+
+async def test_time_limit(resident: Resident) -> None:
+    """Nobody waits for ever; the lock does not either."""
+    wanted = Wanted(user_id=GUEST, method=FINGERPRINT, content="", time_limit=0.2)
+    assert await failure(async_enrol(resident.lock, wanted)) == "error_in_progress"
+    await assert_nothing_left(resident)
+
+
+async def test_cancel_what_the_app_began(resident: Resident) -> None:
+    """Cancelling is for any enrolment that runs at the lock."""
+    resident.actor.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
+    await resident.manage("cancel_enrolment")
+    assert inside(resident).enrolment is None
+    assert await failure(resident.manage("cancel_enrolment")) == "error_not_found"
+
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_a_hard_end(resident: Resident, hass_storage: Storage, finished: bool) -> None:
+    """What was begun before a power cut is taken back after it, finished or not."""
+    task = await begin(resident, operation_id=30)
+    kept = copy.deepcopy(hass_storage)
+    resident.actor.simulator.cloud.online = False
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await resident.stop()
+    hass_storage |= kept
+    resident.actor.simulator.cloud.online = True
+    if finished:
+        show(resident, *5 * [0])
+        assert held(resident) == {30: (GUEST, FINGERPRINT)}
+    await resident.start()
+    await until(lambda: not resident.known.endings.known)
+    assert held(resident) == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.status(500), faults.silence, faults.cut, faults.cut_after, faults.cut_within],
+    ids=["500", "silence", "cut", "cut after", "cut within"],
+)
+async def test_no_answer(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault
+) -> None:
+    """A password whose fate nobody knows is taken back."""
+    monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", QUICKLY)
+    resident.actor.simulator.cloud.disturb_next(fault, ACTION)
+    assert await failure(resident.manage("set_credential", **CODE)) == "no_answer"
+    await assert_nothing_left(resident)
+
+
+async def test_written_down_before_it_is_sent(
+    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the lock hears of it, the disk knows that it may have to be taken back."""
+    seen = []
+    act = resident.actor.lock.act
+
+    def look(address: Any, raw: Any) -> Any:
+        seen.append(stored(hass_storage, resident.actor)["endings"])
+        return act(address, raw)
+
+    monkeypatch.setattr(resident.actor.lock, "act", look)
+    await resident.manage("set_credential", operation_id=30, **CODE)
+    [[[method, operation_id, user_id, _since, due, uses, enrolled]]] = seen
+    assert (method, operation_id, user_id) == (PASSWORD, 30, GUEST)
+    assert due is not None
+    assert (uses, enrolled) == (None, False)
+    assert stored(hass_storage, resident.actor)["endings"] == []
+    assert DOMAIN in repr(hass_storage)
+    assert "246810" not in repr(hass_storage)
