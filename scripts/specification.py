@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.const import Platform
 
+from custom_components.xiaomi_smart_lock.actions import ACTIONS, CARRIED
 from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.diagnostics import HISTORY
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
 from custom_components.xiaomi_smart_lock.lock import LOCKS
+from custom_components.xiaomi_smart_lock.management import ACTIONS as MANAGEMENT
+from custom_components.xiaomi_smart_lock.management import SERVICES
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access, Action, Event, Property
 from custom_components.xiaomi_smart_lock.number import NUMBERS
 from custom_components.xiaomi_smart_lock.select import SELECTS
@@ -55,10 +58,6 @@ ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
 # Event entities that pick from the events of another one, which is their place.
 VIEWS: Final = frozenset({"duress"})
 
-# Their actions, and what only these carry, wait for the issue about users and credentials.
-OPEN_SERVICES: Final = frozenset({4, 22})
-OPEN: Final = "open: users and credentials"
-
 INTRODUCTION: Final = f"""\
 # The specification, and where each item is shown
 
@@ -87,7 +86,7 @@ def places() -> dict[Item, list[str]]:
     found: dict[Item, list[str]] = {
         item: [] for service in SPEC.services for item in items(service)
     }
-    for source in (_properties, _events, _events_of_sensors, _actions, _arguments, _rest, _open):
+    for source in (_properties, _events, _events_of_sensors, _actions, _arguments, _rest):
         placed = list(source())
         free = {item for item, _ in placed if not found[item]}
         for item, place in placed:
@@ -145,6 +144,10 @@ def _events_of_sensors() -> Placed:
 def _actions() -> Placed:
     yield SPEC.actions[UNLOCK], str(Platform.LOCK)
     yield from _buttons()
+    for name, action in ACTIONS.items():
+        for siid in SERVICES:
+            if action.by:
+                yield MANAGEMENT[siid, action.by], f"action `{name}`"
 
 
 def _buttons() -> Iterator[tuple[Action, str]]:
@@ -180,14 +183,19 @@ def _rest() -> Placed:
             yield argument, f"set by {button}"
     for address in HISTORY:
         yield SPEC.properties[address], "diagnostics"
+    for prop in SPEC.properties.values():
+        if prop.address[0] in SERVICES and prop.name in CARRIED:
+            takers = (
+                f"`{name}`"
+                for name, action in ACTIONS.items()
+                if action.by and prop.name in _inputs(action.by)
+            )
+            yield prop, f"`{CARRIED[prop.name]}` of action {', '.join(takers)}"
 
 
-def _open() -> Placed:
-    for service in SPEC.services:
-        if service.address[0] in OPEN_SERVICES:
-            for item in items(service):
-                if not isinstance(item, Event):
-                    yield item, OPEN
+def _inputs(name: str) -> set[str]:
+    """Return what an action of the services for users takes in either."""
+    return {argument.name for siid in SERVICES for argument in MANAGEMENT[siid, name].inputs}
 
 
 def _addresses(properties: Sequence[Property]) -> str:

@@ -34,9 +34,10 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_UNLOCKING,
 )
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
+from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import SECRET
-from simulator import tokens
+from simulator import faults, tokens
 from simulator.codes import Code
 from simulator.miio import MiioServer
 
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
 NEARBY: Final = "127.0.0.3"
 WECHAT: Final = (17, 24)
 NOON: Final = 1790000000
+PASSWORD: Final = 3
+PASSWORDS: Final = ("8675309421", "9021045067", "4815162342", "a-password-of-ours")
 ANOTHER_TOKEN: Final = "badc0ffee0" * 3 + "00"
 
 # Who stands in for the disk and logs what is written, which Home Assistant itself does not; and
@@ -216,6 +219,28 @@ def enrolment() -> tuple[Any, ...]:
     return (4, 3), *(mark(prop.address) if prop.address in SECRET else 1 for prop in inputs)
 
 
+async def enrol(actor: Actor, lock: LockCoordinator, witness: Witness) -> None:
+    """Enrol passwords, in every way that works or does not, and have one end.
+
+    That is asked for within the integration: Home Assistant itself tells of each call and its data.
+    """
+
+    def wanted(password: str, **more: Any) -> Wanted:
+        return Wanted(user_id=0, method=PASSWORD, content=password, **more)
+
+    first, second, third, against_the_rules = PASSWORDS
+    credential = await async_enrol(lock, wanted(first, uses=1))
+    await witness.fails(async_enrol(lock, wanted(first)))  # The lock has it already.
+    await witness.fails(async_enrol(lock, wanted(against_the_rules)))
+    await witness.fails(async_enrol(lock, wanted(second, valid_until=1)))
+    for fault in (faults.status(500), faults.cut_after):
+        actor.simulator.cloud.disturb_next(fault, "action")
+        await witness.fails(async_enrol(lock, wanted(third)))
+    actor.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
+    await until(lambda: not actor.lock.users.credentials)
+    await until(lambda: not lock.data.endings.known)
+
+
 async def leave_undelivered(
     actor: Actor, lock: LockCoordinator, monkeypatch: pytest.MonkeyPatch, witness: Witness
 ) -> None:
@@ -304,6 +329,8 @@ async def test_in_an_account(
     }
     await witness.look_around(entry)
     await leave_undelivered(actor, lock, monkeypatch, witness)
+    await enrol(actor, lock, witness)
+    assert PASSWORDS[0] not in json.dumps(lock.data.as_dict())
     monkeypatch.setattr(actor.lock, "accepts_service_4", False)
     await witness.fails(lock.async_act(*enrolment()))
     await live_through_outages(actor, entry, lock, witness)
@@ -329,7 +356,8 @@ async def test_in_an_account(
 
     assert {given["access"], given["refresh"]} < set(issued)
     assert len(issued) >= 8
-    witness.assert_never_heard([*issued, *map(mark, SECRET - SHOWN), *forms(actor.lock.token)])
+    marked = map(mark, SECRET - SHOWN)
+    witness.assert_never_heard([*issued, *marked, *PASSWORDS, *forms(actor.lock.token)])
 
 
 @pytest.mark.usefixtures("talkative")

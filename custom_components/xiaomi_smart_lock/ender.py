@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .coordinator import LockCoordinator
+    from .endings import Ending
     from .users import Credential
 
 _LOGGER = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Ender:
         self._failures = 0
         self._leave_out = 0
         self._reachable = False
+        self._asked: dict[Credential, Ending] = {}
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -93,7 +95,8 @@ class Ender:
     async def _async_end(self) -> None:
         """Delete what is due; leave out the more looks the more often that fails."""
         try:
-            ended = [await self._async_end_one(credential) for credential in self._due()]
+            known = self._lock.data.endings.known
+            ended = [await self._async_end_one(one) for one in self._due() if one in known]
             self._failures = 0 if all(ended) else self._failures + 1
             self._leave_out = min(2**self._failures - 1, MOST_LOOKS_LEFT_OUT)
         finally:
@@ -102,30 +105,39 @@ class Ender:
 
     async def _async_end_one(self, credential: Credential) -> bool:
         """Delete a credential; return whether the lock does not have it any more."""
-        lock = self._lock
-        ending = lock.data.endings.known[credential]
+        lock, known = self._lock, self._lock.data.endings.known
+        ending = self._asked[credential] = known[credential]
         owner = lock.data.users.user_of(credential)
         user_id = ending.user_id if owner is None else owner
         try:
             await lock.management.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
-            if not isinstance(error, NotDoneError) or error.code != NOT_FOUND:
+            certain = isinstance(error, NotDoneError) and error.code == NOT_FOUND
+            if not certain and credential in known:
                 _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
                 return False
-        lock.data.endings.known.pop(credential, None)
+        known.pop(credential, None)
+        self._say_what_ended()
         await lock.async_save()
-        if ending.enrolled:
-            words = credential.words(lock.hass.config.language)
-            async_log(lock, "credential_ended", credential=words)
         return True
 
     @callback
     def _changed(self) -> None:
         """Write down at once that a use was counted, and see what that means."""
+        self._say_what_ended()
         self._lock.config_entry.async_create_background_task(
             self._lock.hass, self._lock.async_save(), f"keep endings of {self._lock.name}"
         )
         self.async_look()
+
+    @callback
+    def _say_what_ended(self) -> None:
+        """Say what is gone that we wanted gone; the lock tells so before or after it answers."""
+        lock = self._lock
+        for credential in self._asked.keys() - lock.data.endings.known.keys():
+            if self._asked.pop(credential).enrolled:
+                words = credential.words(lock.hass.config.language)
+                async_log(lock, "credential_ended", credential=words)
 
     @callback
     def _look_whether_reachable(self) -> None:

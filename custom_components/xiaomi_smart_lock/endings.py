@@ -79,7 +79,7 @@ class Endings:
             self.known[credential] = ending if left else ending.by(occurrence.when)
 
     def _deleted(self, occurrence: Occurrence) -> None:
-        """Forget a credential; not by the deletion of an older one with the same id."""
+        """Forget a credential, but not by the deletion of an older one with the same id."""
         credential = Credential(
             int(occurrence.get("operation-method") or PHONE),
             int(occurrence.get("operation-id") or 0),
