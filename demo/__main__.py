@@ -22,6 +22,7 @@ from .client import onboard
 from .dashboard import save_dashboard
 from .day import DAY
 from .home_assistant import HomeAssistantError, address, running, write_configuration
+from .people import add_people
 from .screenshots import take_screenshots
 from .setup import add_integration
 
@@ -73,6 +74,7 @@ async def started(port: int) -> AsyncIterator[Demo]:
                 progress("Adding the integration")
                 home = await add_integration(client, simulator.endpoints, account, lock)
                 await save_dashboard(home)
+                await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")
                 yield Demo(lock, home, home_assistant)
                 progress("Ending")

@@ -49,7 +49,7 @@ _CLOSED: Final = _operation("door_closed", "automatic", "unknown_side")
 
 DAY: Final = (
     Step(
-        "Someone comes home by fingerprint",
+        "Ming comes home by fingerprint",
         lambda lock: lock.fingerprint(3),
         {
             "lock.lock": "unlocked",
@@ -59,8 +59,14 @@ DAY: Final = (
             "sensor.last_method": "fingerprint",
             "sensor.last_position": "outside",
             "sensor.last_operation_id": "3",
+            "sensor.last_person": "Ming",
         },
-        {"event.lock_event": _operation("unlocked", "fingerprint", "outside", 3)},
+        {
+            "event.lock_event": {
+                **_operation("unlocked", "fingerprint", "outside", 3),
+                "person": "Ming",
+            }
+        },
     ),
     Step(
         "The door opens",
@@ -79,6 +85,18 @@ DAY: Final = (
         {"event.lock_event": _CLOSED},
     ),
     Step(
+        "Li comes home, known by her face",
+        lambda lock: lock.face(5),
+        {"lock.lock": "unlocked", "sensor.last_method": "face", "sensor.last_person": "Li"},
+        {"event.lock_event": {**_operation("unlocked", "face", "outside", 5), "person": "Li"}},
+    ),
+    Step(
+        "The door closes behind her",
+        lambda lock: lock.close_door(),
+        {"lock.lock": "locked", "sensor.last_person": "Li"},
+        {"event.lock_event": _CLOSED},
+    ),
+    Step(
         "The bell rings",
         lambda lock: lock.ring(),
         events={"event.doorbell": {"event_type": "ring"}},
@@ -90,6 +108,7 @@ DAY: Final = (
             "lock.lock": "unlocked",
             "sensor.last_method": "one_time_password",
             "sensor.last_operation_id": "12",
+            "sensor.last_person": "unknown",
         },
         {"event.lock_event": _operation("unlocked", "one_time_password", "outside", 12)},
     ),

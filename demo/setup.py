@@ -35,6 +35,7 @@ class Home:
     """
 
     client: Client
+    entry_id: str
     device_id: str
     entity_ids: Mapping[str, str]
 
@@ -66,7 +67,7 @@ async def add_integration(client: Client, endpoints: Path, account: Account, loc
         step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
     if step["type"] != "create_entry":
         raise HomeAssistantError(f"the config flow ended with {step['type']}: {step['reason']}")
-    return await _entities(client, lock)
+    return await _entities(client, step["result"]["entry_id"], lock)
 
 
 async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
@@ -83,7 +84,7 @@ async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
         return location
 
 
-async def _entities(client: Client, lock: Lock) -> Home:
+async def _entities(client: Client, entry_id: str, lock: Lock) -> Home:
     """Return the lock's enabled entities once Home Assistant has heard of the lock."""
     prefix = f"{lock.did}-"
     entries = [
@@ -97,6 +98,7 @@ async def _entities(client: Client, lock: Lock) -> Home:
         raise HomeAssistantError("the lock has no entities")
     home = Home(
         client,
+        entry_id,
         entries[0]["device_id"],
         {
             f"{entry['entity_id'].split('.')[0]}.{entry['unique_id'].removeprefix(prefix)}": entry[

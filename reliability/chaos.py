@@ -116,9 +116,10 @@ class Chaos:
 
     async def start(self) -> None:
         """Start Home Assistant, and follow what it fires."""
-        await self.home.start()
+        await self.home.start(
+            lambda hass: hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
+        )
         logging.getLogger().addHandler(self.exceptions)  # Home Assistant takes those away that are.
-        self.home.hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
         self._running = True
 
     async def restart(self) -> None:
@@ -289,7 +290,8 @@ class Chaos:
         """Note which events that came late are remembered, as long as they are."""
         for happening in self.ledger.late - self.ledger.recorded:
             handled = self.home.entry.runtime_data.coordinators[happening.did].data.handled
-            if any({happening.time, happening.detail} <= set(identity) for identity in handled):
+            told = {str(happening.time), str(happening.detail)}
+            if any(told <= set(identity.split()) for identity in handled):
                 self.ledger.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from uuid import uuid4
 
-from homeassistant import block_async_io
-from homeassistant.bootstrap import async_setup_hass
+from homeassistant import block_async_io, bootstrap
 from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.models import HaZeroconf
 from homeassistant.const import ATTR_ENTITY_ID
@@ -34,6 +33,8 @@ from demo.home_assistant import HOST, write_configuration
 from simulator.tokens import CLIENT_ID, Grant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
@@ -70,8 +71,17 @@ class Home:
         }
         _write_entry(directory, data, options)
 
-    async def start(self) -> None:
-        """Start Home Assistant."""
+    async def start(self, follow: Callable[[HomeAssistant], object] = lambda _hass: None) -> None:
+        """Start Home Assistant; ``follow`` gets it before there is anything in it."""
+        set_up = bootstrap.async_from_config_dict
+
+        async def follow_from_the_beginning(
+            configuration: dict[str, Any], hass: HomeAssistant
+        ) -> HomeAssistant | None:
+            self.hass = hass
+            follow(hass)
+            return await set_up(configuration, hass)
+
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
         # What ends us belongs on the screen, not into Home Assistant's log. Blocking calls can be
         # looked for only once in a process, and here they would be those of the simulator.
@@ -79,11 +89,10 @@ class Home:
             patch.object(block_async_io, "enable"),
             patch.object(sys, "excepthook", sys.excepthook),
             patch.object(zeroconf, "HaZeroconf", _loopback_only),
+            patch.object(bootstrap, "async_from_config_dict", follow_from_the_beginning),
         ):
-            hass = await async_setup_hass(configuration)
-        assert hass
-        self.hass = hass
-        await hass.async_start()
+            assert await bootstrap.async_setup_hass(configuration) is self.hass
+        await self.hass.async_start()
 
     async def stop(self) -> None:
         """Stop Home Assistant, which writes down what it knows."""

@@ -28,8 +28,8 @@ COMPONENTS: Final = (
     *("assist_satellite", "backup", "camera", "conversation", "frontend", "hardware", "infrared"),
     *("network", "radio_frequency", "tts"),
     # Used by the tests, the demo or the benchmarks.
-    *("config", "diagnostics", "history", "image", "logbook", "media_source", "mqtt", "recorder"),
-    *("system_log", "webhook", "zeroconf"),
+    *("config", "diagnostics", "history", "image", "logbook", "media_source", "mobile_app"),
+    *("mqtt", "recorder", "system_log", "webhook", "zeroconf"),
 )
 
 

@@ -18,7 +18,7 @@ from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.diagnostics import HISTORY
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
-from custom_components.xiaomi_smart_lock.lock import LOCKS, UNLOCK
+from custom_components.xiaomi_smart_lock.lock import LOCKS
 from custom_components.xiaomi_smart_lock.management import ACTIONS as MANAGEMENT
 from custom_components.xiaomi_smart_lock.management import SERVICES
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access, Action, Event, Property
@@ -29,6 +29,7 @@ from custom_components.xiaomi_smart_lock.state import SAME_EVENT
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from custom_components.xiaomi_smart_lock.text import TEXTS
 from custom_components.xiaomi_smart_lock.time import TIMES
+from custom_components.xiaomi_smart_lock.unlocking import UNLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

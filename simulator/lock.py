@@ -93,6 +93,15 @@ class Lock(Device):
             operation_id=operation_id,
         )
 
+    def face(self, operation_id: int) -> None:
+        """Unlock by being recognised."""
+        self.operate(
+            Action.UNLOCKED,
+            method=Method.FACE,
+            position=Position.OUTSIDE,
+            operation_id=operation_id,
+        )
+
     def one_time_password(self, operation_id: int) -> None:
         """Unlock with a guest's password."""
         self.operate(

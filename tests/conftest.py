@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest_socket
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
+from homeassistant.util.async_ import get_scheduled_timer_handles
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN, ENDPOINTS_VARIABLE
@@ -32,8 +34,19 @@ def allow_loopback() -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", LOCAL_HOST], allow_unix_socket=True)
 
 
+@pytest.fixture
+async def _closed_connections() -> AsyncIterator[None]:
+    """Give the simulator time to close its end of the connections that a test closes last."""
+    yield
+    closing = "SSLProtocol._check_shutdown_timeout"
+    timers = get_scheduled_timer_handles(asyncio.get_running_loop())
+    await until(
+        lambda: not any(closing in repr(timer) for timer in timers if not timer.cancelled())
+    )
+
+
 @pytest.fixture(autouse=True)
-def _environment(enable_custom_integrations: None) -> None:
+def _environment(_closed_connections: None, enable_custom_integrations: None) -> None:
     """Have Home Assistant find the integration, and the integration the simulator."""
     allow_loopback()
 

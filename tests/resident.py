@@ -27,7 +27,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.xiaomi_smart_lock import coordinator
-from custom_components.xiaomi_smart_lock.const import DOMAIN, POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_UNLOCKING,
+    DOMAIN,
+    POLL_INTERVAL_CLOUD,
+)
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 
 from .actor import Actor, until
@@ -222,9 +226,14 @@ class Resident:
 async def at_home(
     hass: HomeAssistant, actor: Actor, *, local: bool = False, **options: object
 ) -> AsyncIterator[Resident]:
-    """Have someone live there, whose Home Assistant runs, until it is taken down."""
+    """Have someone live there, whose Home Assistant runs, until it is taken down.
+
+    With the option of unlocking, None or the hash of a code, it is this lock that is meant.
+    """
     if local:
         actor = nearby(actor)
+    if CONF_UNLOCKING in options:
+        options[CONF_UNLOCKING] = {actor.lock.did: options[CONF_UNLOCKING]}
     data = actor.local_data(NEARBY) if local else actor.account_data()
     resident = Resident(hass, actor, entry_of(hass, data, **options))
     await resident.start()

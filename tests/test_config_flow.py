@@ -18,16 +18,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_ACCEPT_BROKER_NAME,
-    CONF_ALLOW_UNLOCK,
     CONF_DID,
-    CONF_LATE_AFTER,
     CONF_LOCKS,
-    CONF_PENDING_FOR,
-    CONF_POLL_INTERVAL,
-    CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_TOKENS,
-    CONF_UNAVAILABLE_AFTER,
     CONF_USER_ID,
     CONF_UUID,
     DOMAIN,
@@ -649,55 +642,3 @@ async def test_reconfiguring_an_account(
     assert loaded.data[CONF_LOCKS] == [another.did]
     assert loaded.data[CONF_UUID] == uuid
     assert list(loaded.runtime_data.coordinators) == [another.did]
-
-
-# Options
-
-
-async def test_options_of_an_account(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
-) -> None:
-    """They are taken at once, and shown the next time."""
-    before = loaded.runtime_data
-    options = {
-        CONF_POLL_INTERVAL: 600,
-        CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
-        CONF_UNAVAILABLE_AFTER: 60,
-        CONF_LATE_AFTER: 1,
-        CONF_PENDING_FOR: 48,
-        CONF_ACCEPT_BROKER_NAME: True,
-        CONF_ALLOW_UNLOCK: True,
-    }
-    result = await hass.config_entries.options.async_init(loaded.entry_id)
-    assert {key: default(result, key) for key in options} == {
-        CONF_POLL_INTERVAL: 300,
-        CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
-        CONF_UNAVAILABLE_AFTER: 10,
-        CONF_LATE_AFTER: 5,
-        CONF_PENDING_FOR: 24,
-        CONF_ACCEPT_BROKER_NAME: False,
-        CONF_ALLOW_UNLOCK: False,
-    }
-    result = await hass.config_entries.options.async_configure(result["flow_id"], options)
-    await hass.async_block_till_done()
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert loaded.options == options
-    assert loaded.runtime_data is not before
-    result = await hass.config_entries.options.async_init(loaded.entry_id)
-    assert {key: suggested(result, key) for key in options} == options
-    hass.config_entries.options.async_abort(result["flow_id"])
-
-
-async def test_options_of_a_local_lock(hass: HomeAssistant, nearby: Lock) -> None:
-    """There is no push."""
-    entry = local_entry(hass, nearby)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    assert result["data_schema"]
-    defaults = {
-        CONF_POLL_INTERVAL: 30,
-        CONF_UNAVAILABLE_AFTER: 24 * 60,
-        CONF_PENDING_FOR: 24,
-        CONF_ALLOW_UNLOCK: False,
-    }
-    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
-    hass.config_entries.options.async_abort(result["flow_id"])

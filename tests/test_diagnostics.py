@@ -12,6 +12,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
 from .conftest import LOCAL_HOST
+from .people import give
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -73,7 +74,12 @@ async def test_of_an_account(
     for address, text in (SECRETS | HARMLESS).items():
         actor.push_property(address, text)
     actor.push_property((13, 2), 4)
+    actor.push_event((4, 4), 5, 2, NOON)
+    actor.push_event((4, 6), 5, 7, 2, NOON)
     actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    ming = give(hass, loaded, "Ming", (2, 7))
+    data = {**ming.data, "person_entity": "person.ming"}
+    hass.config_entries.async_update_subentry(loaded, ming, data=data)
     actor.push_event((17, 4), NOON)
     await until(lambda: SECRETS.keys() | HARMLESS.keys() <= known.values.keys())
     await until(lambda: known.events and known.rejected == {"13.2": 1, "17.4": 1})
@@ -86,6 +92,7 @@ async def test_of_an_account(
         *SECRETS.values(),
         *(tokens["access"], tokens["refresh"], loaded.data["uuid"], actor.account.user_id),
         *(actor.lock.did, actor.lock.mac, actor.lock.token),
+        *("Ming", "ming"),
     ):
         assert secret not in text
     for harmless in HARMLESS.values():

@@ -256,7 +256,8 @@ async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
         "device_time": NOON_TEXT,
     }
     assert shown(hass, actor, "duress") == {"event_type": "duress"} | its
-    assert shown(hass, actor, "lock_event") == {"event_type": "unlocked"} | its
+    disguised = its | {"event_type": "unlocked", "method": "fingerprint"}
+    assert shown(hass, actor, "lock_event") == disguised
 
 
 # Once only

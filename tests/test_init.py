@@ -15,7 +15,14 @@ import pytest
 from homeassistant import block_async_io
 from homeassistant.components.lock import LockState
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    CONF_TOKEN,
+    EVENT_HOMEASSISTANT_STOP,
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+)
+from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
@@ -27,11 +34,11 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.connection import async_endpoints
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_ALLOW_UNLOCK,
     CONF_LOCKS,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_TOKENS,
+    CONF_UNLOCKING,
     CONF_UUID,
     DOMAIN,
     ENDPOINTS_VARIABLE,
@@ -434,7 +441,7 @@ async def test_unlocking_is_an_option(
         await unlock(hass, actor)
     assert raised.value.translation_key == "unlocking_not_allowed"
     assert ACTION not in requests.paths
-    hass.config_entries.async_update_entry(loaded, options={CONF_ALLOW_UNLOCK: True})
+    hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {actor.lock.did: None}})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
     await unlock(hass, actor)
@@ -534,3 +541,40 @@ async def test_the_device_page_shows_the_lock_s_versions(
 
     assert await hass.config_entries.async_reload(loaded.entry_id)
     assert device().hw_version == actor.lock.values[11, 4]
+
+
+async def test_heard_only_while_somebody_shows_it(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+) -> None:
+    """What is pushed while there are no entities would count as handled, and be lost."""
+    connected: list[bool] = []
+
+    @callback
+    def changed(event: Event[EventStateChangedData]) -> None:
+        old, new = event.data["old_state"], event.data["new_state"]
+        comes_or_goes = old is None or new is None or new.state == STATE_UNAVAILABLE
+        if event.data["entity_id"].startswith("event.") and comes_or_goes:
+            connected.append(entry.runtime_data.push.connected)
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert connected
+    await until(lambda: entry.runtime_data.push.connected)
+    came = len(connected)
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert len(connected) > came
+    assert not any(connected)
+
+
+async def test_home_assistant_stops(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """From then on nothing is heard, and nobody is asked."""
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+    assert not loaded.runtime_data.push.connected
+    actor.simulator.cloud.requests.clear()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
+    await hass.async_block_till_done()
+    assert actor.simulator.cloud.requests == []

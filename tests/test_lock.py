@@ -1,4 +1,4 @@
-"""The lock: locked or not, by whom, and unlocked from afar only by who insists."""
+"""The lock: locked or not, and by whom."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 
 from .actor import Actor, until
 
@@ -26,15 +26,6 @@ async def use(hass: HomeAssistant, actor: Actor, action: str) -> None:
     """Lock or unlock."""
     target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
     await hass.services.async_call("lock", action, target, blocking=True)
-
-
-@pytest.fixture
-async def allowed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """Have the user allow unlocking."""
-    hass.config_entries.async_update_entry(loaded, options={"allow_unlock": True})
-    await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
-    await hass.async_block_till_done()
 
 
 async def test_door_states(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
@@ -93,49 +84,3 @@ async def test_locking(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntr
     with pytest.raises(ServiceValidationError) as raised:
         await use(hass, actor, "lock")
     assert raised.value.translation_key == "cannot_be_locked_remotely"
-
-
-async def test_unlocking_is_not_allowed(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
-) -> None:
-    """Without the option the lock does not even hear of it."""
-    actor.lock.accepts_remote_unlock = True
-    with pytest.raises(ServiceValidationError) as raised:
-        await use(hass, actor, "unlock")
-    assert raised.value.translation_key == "unlocking_not_allowed"
-    assert actor.lock.values[3, 1021] == 1
-
-
-async def test_unlocking_is_refused_by_the_lock(
-    hass: HomeAssistant, actor: Actor, allowed: None
-) -> None:
-    """A lock that does not want to be unlocked from afar says so, and stays locked."""
-    with pytest.raises(HomeAssistantError) as raised:
-        await use(hass, actor, "unlock")
-    assert raised.value.translation_key == "lock_not_now"
-    assert raised.value.translation_placeholders == {"lock": "Front door", "code": "-704053100"}
-    assert shown(hass, actor).state == "locked"
-
-
-async def test_unlocking_a_lock_that_sleeps(
-    hass: HomeAssistant, actor: Actor, allowed: None
-) -> None:
-    """It is not unlocked later either, when nobody expects it any more."""
-    actor.lock.accepts_remote_unlock = True
-    actor.do("sleep")
-    with pytest.raises(HomeAssistantError) as raised:
-        await use(hass, actor, "unlock")
-    assert raised.value.translation_key == "lock_asleep"
-    actor.do("wake")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "on")
-    await hass.async_block_till_done(wait_background_tasks=False)
-    assert actor.lock.values[3, 1021] == 1
-
-
-async def test_unlocking(hass: HomeAssistant, actor: Actor, allowed: None) -> None:
-    """The lock unlocks, and tells that it was from afar."""
-    actor.lock.accepts_remote_unlock = True
-    await use(hass, actor, "unlock")
-    assert actor.lock.values[3, 1021] == 2
-    await until(lambda: shown(hass, actor).attributes.get("changed_by") == "Remote")
-    assert shown(hass, actor).state == "unlocked"

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity import Entity
 
-from custom_components.xiaomi_smart_lock.const import CONF_ALLOW_UNLOCK, CONF_PENDING_FOR
+from custom_components.xiaomi_smart_lock.const import CONF_PENDING_FOR, CONF_UNLOCKING
 
-from .actor import until
+from .actor import PATIENCE, until
 from .resident import Resident, Storage, at_home, let_time_pass, name_of, waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp.web import Request, StreamResponse
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
+    from simulator.faults import Handler
 
     from .actor import Actor
 
@@ -47,7 +51,7 @@ async def resident(
     request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[Resident]:
     """Return who lives behind a door whose lock is awake, on each way to it."""
-    options = {CONF_ALLOW_UNLOCK: True, CONF_PENDING_FOR: 1}
+    options = {CONF_UNLOCKING: None, CONF_PENDING_FOR: 1}
     async with at_home(hass, actor, local=request.param, **options) as resident:
         yield resident
 
@@ -386,3 +390,47 @@ async def test_a_secret_waits_in_silence(hass: HomeAssistant, resident: Resident
     await resident.wake()
     await resident.all_delivered()
     assert _of(resident, WECHAT_INFO) == ["a secret of ours"]
+
+
+async def test_told_while_it_is_read(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """A reading that says the same as the lock just told proves that it has what waits."""
+    async with at_home(hass, actor) as resident:
+        await resident.put_to_sleep()
+        await ask_not_to_be_disturbed(resident)
+        read, heard = threading.Event(), threading.Event()
+
+        async def slowly(request: Request, handler: Handler) -> StreamResponse:
+            actor.lock._store(DO_NOT_DISTURB, True)
+            answer = await handler(request)
+            read.set()
+            await asyncio.to_thread(heard.wait, PATIENCE)
+            return answer
+
+        actor.simulator.cloud.disturb_next(slowly, "prop/get")
+        polling = asyncio.ensure_future(resident.poll())
+        await until(read.is_set)
+        actor.push_property(DO_NOT_DISTURB, True)
+        await until(lambda: resident.known.values[DO_NOT_DISTURB] is True)
+        assert resident.known.pending
+        heard.set()
+        await polling
+        assert not resident.known.pending
+        assert resident.state("binary_sensor", "awake") == "off"
+
+
+async def test_a_late_word_is_no_delivery(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """That the lock had the wanted value once says nothing of now: it still has to be told."""
+    async with at_home(hass, actor) as resident:
+        await resident.put_to_sleep()
+        await ask_not_to_be_disturbed(resident)
+        actor.push_property(DO_NOT_DISTURB, True)
+        await until(lambda: resident.known.values[DO_NOT_DISTURB] is True)
+        await resident.poll()
+        assert resident.known.pending
+        await resident.wake()
+        await resident.all_delivered()
+        assert actor.lock.values[DO_NOT_DISTURB] is True

@@ -322,7 +322,7 @@ async def test_again_after_a_crash(resident: Resident, hass_storage: Storage) ->
     hass_storage[stored_key(resident.actor)] = crashed
     await resident.start()
     rung.clear()
-    resident.actor.push_event(RING, {"value": [identity[2]]})
+    resident.actor.push_event(RING, {"value": [int(identity.split()[1])]})
     await resident.reached()
     assert rung == []
 
@@ -408,7 +408,8 @@ async def test_what_is_remembered_is_bounded(
         resident.actor.push_event(LOCK_EVENT, operation(number, now + number))
     await until(lambda: len(operated) == 12)
     await resident.stop()
-    times = [identity[2] for identity in stored(hass_storage, resident.actor)["handled"]]
+    identities = stored(hass_storage, resident.actor)["handled"]
+    times = [int(identity.split()[1]) for identity in identities]
     assert times == [*range(now + 7, now + 12)]
     await resident.start()
     operated.clear()

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_HOST, CONF_TOKEN, MATCH_ALL
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    CONF_HOST,
+    CONF_TOKEN,
+    EVENT_CALL_SERVICE,
+    MATCH_ALL,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
@@ -22,7 +28,11 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from miio import miioprotocol
 
-from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_LOCKS,
+    CONF_TOKENS,
+    CONF_UNLOCKING,
+)
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
@@ -64,6 +74,9 @@ ANOTHER_TOKEN: Final = "badc0ffee0" * 3 + "00"
 # Who stands in for the disk and logs what is written, which Home Assistant itself does not; and
 # the access log of the web server, which Home Assistant silences whatever the level of others.
 NOT_HEARD: Final = {"pytest_homeassistant_custom_component.common", "aiohttp.access"}
+
+CODE: Final = "8310572946"
+WRONG_CODE: Final = "8310572947"
 
 # Shown by entities, which the user has to enable first
 SHOWN: Final[frozenset[Address]] = frozenset({(22, 11), (22, 12)})
@@ -135,7 +148,9 @@ class Witness:
 
     @callback
     def _note_event(self, event: Event[Any]) -> None:
-        self.noted.append(f"event {event.as_dict()}")
+        # What somebody asks of Home Assistant it tells everybody by itself.
+        if event.event_type != EVENT_CALL_SERVICE:
+            self.noted.append(f"event {event.as_dict()}")
 
     async def fails(self, work: Awaitable[object]) -> None:
         """Note how something fails."""
@@ -165,7 +180,9 @@ class Witness:
         logged = [
             f"log {self._log.handler.format(record)} {record.args}"
             for record in self._log.records
-            if record.threadName != "simulator" and record.name not in NOT_HEARD
+            if record.threadName != "simulator"
+            and record.name not in NOT_HEARD
+            and f"<Event {EVENT_CALL_SERVICE}" not in record.getMessage()
         ]
         for secret in those:
             heard = [line for line in self.noted + logged if secret in line]
@@ -381,3 +398,40 @@ async def test_on_the_local_network(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
     witness.assert_never_heard([mark(WECHAT), *forms(nearby.token), *forms(ANOTHER_TOKEN)])
+
+
+async def test_the_code_to_unlock(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: ConfigEntry[Any],
+    witness: Witness,
+) -> None:
+    """From the form through each attempt: neither it nor what was guessed."""
+    options = hass.config_entries.options
+    result = await options.async_init(loaded.entry_id)
+    flow = result["flow_id"]
+    await options.async_configure(flow, {"next_step_id": "unlocking"})
+    await options.async_configure(flow, {"unlocking": "new_code"})
+    for again, kind in ((WRONG_CODE, FlowResultType.FORM), (CODE, FlowResultType.CREATE_ENTRY)):
+        result = await options.async_configure(flow, {"code": CODE, "code_again": again})
+        assert result["type"] is kind
+        witness.noted.append(f"form {result}")
+    await hass.async_block_till_done()
+    await until(lambda: loaded.runtime_data.push.connected)
+
+    def unlock(code: str) -> Awaitable[object]:
+        target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock"), "code": code}
+        return hass.services.async_call("lock", "unlock", target, blocking=True)
+
+    await witness.fails(unlock(CODE))
+    actor.lock.accepts_remote_unlock = True
+    await unlock(CODE)
+    await witness.look_around(loaded)
+    for _ in range(5):
+        await witness.fails(unlock(WRONG_CODE))
+    await witness.fails(unlock(CODE))
+    await witness.look_around(loaded)
+    witness.assert_never_heard([CODE, WRONG_CODE])
+    hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
+    kept = ("entry", "form")
+    assert not [line for line in witness.noted if hashed in line and not line.startswith(kept)]

@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
 from custom_components.xiaomi_smart_lock.miot.errors import Reason
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
+from custom_components.xiaomi_smart_lock.unlocking import FAILURES, Refusal
 from scripts.specification import ENTITIES
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ OWN_WORDS = {
     "exception": "异常情况",
     "last_contact": "上次联系",
     "last_operation_time": "上次操作时间",
+    "last_person": "上次操作人员",
     "pending_changes": "待处理的更改",
     "users_and_credentials": "用户与凭据",
 }
@@ -192,6 +194,23 @@ def page_words(description: LockEntityDescription) -> Iterator[str]:
         yield SPEC.events[description.event].description_zh
 
 
+# What the logbook never says: a duress fingerprint is like any other, and who cannot tell says
+# nothing of the side.
+UNSAID = {"duress_fingerprint", "unknown_side"}
+
+
+def test_every_operation_has_words() -> None:
+    """What the logbook puts together a sentence of is there, in Chinese in the page's words."""
+    for fact, address in {"action": (2, 3), "position": (2, 1), "method": (2, 2)}.items():
+        said = words(SPEC.properties[address])
+        for translation in (ENGLISH["common"], CHINESE["common"]):
+            known = {key.removeprefix(f"{fact}_") for key in translation if key.startswith(fact)}
+            assert known == said.keys() - UNSAID
+        for key in said.keys() - UNSAID:
+            phrase = CHINESE["common"][f"{fact}_{key}"]
+            assert re.sub("^[用从经]", "", phrase) in said[key][0]
+
+
 def test_every_error_has_words() -> None:
     """Each error that is raised has a text, and nothing else has."""
     raised = {
@@ -202,9 +221,16 @@ def test_every_error_has_words() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {"no_answer", *(f"lock_{reason}" for reason in Reason)}
+    raised |= {"no_answer", *Refusal, *(f"lock_{reason}" for reason in Reason)}
     raised |= {f"error_{key}" for key in SPEC.properties[4, 7].options if key != "success"}
     assert ENGLISH["exceptions"].keys() == raised
+
+
+def test_every_attempt_to_unlock_has_words() -> None:
+    """The logbook has a sentence for whatever comes of it."""
+    outcomes = {*Refusal, *FAILURES.values(), "done", "refused", "blocked"}
+    kinds = {f"logbook_unlocking_{outcome.removeprefix('unlocking_')}" for outcome in outcomes}
+    assert {key for key in ENGLISH["common"] if "unlocking" in key} == kinds
 
 
 def test_icons() -> None:

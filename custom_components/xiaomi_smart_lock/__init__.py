@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
@@ -13,6 +14,8 @@ from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
 from .issues import async_settle_all, async_settle_lock, async_settle_passing
+from .operation import async_log_operation
+from .state import LOCK_EVENT
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -49,14 +52,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     entry.async_on_unload(entry.runtime_data.async_stop)
     options = dict(entry.options)
 
-    async def reload_for_options(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-        """Reload, but not when only the tokens were renewed."""
+    async def entry_changed(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+        """Reload for other options; people are shown without, and tokens concern nobody."""
         if options != dict(entry.options):
             await hass.config_entries.async_reload(entry.entry_id)
+            return
+        for lock in entry.runtime_data.coordinators.values():
+            lock.async_show_people()
 
-    entry.async_on_unload(entry.add_update_listener(reload_for_options))
+    entry.async_on_unload(entry.add_update_listener(entry_changed))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in entry.runtime_data.coordinators.values():
+        entry.async_on_unload(lock.async_listen(LOCK_EVENT, partial(async_log_operation, lock)))
         entry.async_on_unload(lock.ender.async_start())
     entry.runtime_data.async_listen()
     entry.async_on_unload(

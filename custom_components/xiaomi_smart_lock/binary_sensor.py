@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from . import LockConfigEntry
+    from .coordinator import LockCoordinator
     from .miot.spec import Address
-    from .state import LockData
 
 PARALLEL_UPDATES: Final = 0
 
@@ -34,9 +34,9 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
     """A binary sensor."""
 
 
-def _door_is_open(data: LockData) -> bool | None:
+def _door_is_open(lock: LockCoordinator) -> bool | None:
     """An ajar door is an open one: it is not closed."""
-    state = data.values.get(DOOR_STATE)
+    state = lock.data.values.get(DOOR_STATE)
     return (
         None
         if state is None
@@ -44,12 +44,12 @@ def _door_is_open(data: LockData) -> bool | None:
     )
 
 
-def _is_key(address: Address, key: str) -> Callable[[LockData], bool | None]:
+def _is_key(address: Address, key: str) -> Callable[[LockCoordinator], bool | None]:
     """Say whether an enumeration has the value of a key."""
     wanted = SPEC.properties[address].value_of(key)
 
-    def is_on(data: LockData) -> bool | None:
-        value = data.values.get(address)
+    def is_on(lock: LockCoordinator) -> bool | None:
+        value = lock.data.values.get(address)
         return None if value is None else value == wanted
 
     return is_on
@@ -86,7 +86,7 @@ BINARY_SENSORS: Final = (
     LockBinarySensorDescription(
         key="awake",
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=lambda data: data.awake,
+        read=lambda lock: lock.data.awake,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", address=(20, 3)),
     LockBinarySensorDescription(

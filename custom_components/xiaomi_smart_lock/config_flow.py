@@ -15,15 +15,10 @@ from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
     ConfigFlow,
-    OptionsFlow,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
-    BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -35,38 +30,27 @@ from yarl import URL
 
 from .connection import async_cloud, async_sign_in, lock_ids, redirect_path
 from .const import (
-    CONF_ACCEPT_BROKER_NAME,
-    CONF_ALLOW_UNLOCK,
     CONF_DID,
-    CONF_LATE_AFTER,
     CONF_LOCKS,
-    CONF_PENDING_FOR,
-    CONF_POLL_INTERVAL,
-    CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_TOKENS,
-    CONF_UNAVAILABLE_AFTER,
     CONF_USER_ID,
     CONF_UUID,
     DOMAIN,
-    LATE_AFTER,
-    PENDING_FOR,
-    POLL_INTERVAL_CLOUD,
-    POLL_INTERVAL_LOCAL,
-    POLL_INTERVAL_WITHOUT_PUSH,
-    UNAVAILABLE_AFTER_CLOUD,
-    UNAVAILABLE_AFTER_LOCAL,
+    SUBENTRY_PERSON,
 )
 from .miot.endpoints import REGIONS
 from .miot.errors import MiotError, NotSignedInError
 from .miot.local import LocalClient
 from .miot.oauth import TokenKeeper, Tokens
 from .miot.spec import MODEL
+from .options_flow import LockOptionsFlow
+from .person_flow import PersonFlow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.web import Request
-    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult, ConfigSubentryFlow
     from homeassistant.core import HomeAssistant
     from homeassistant.core_config import Config
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -112,6 +96,15 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     _answer: Mapping[str, str]
     _host: str | None = None
     _discovered_did: str | None = None
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry[Any]
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added: people, where it is told who opens the door."""
+        return {} if CONF_HOST in config_entry.data else {SUBENTRY_PERSON: PersonFlow}
 
     @staticmethod
     @callback
@@ -409,62 +402,6 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
             errors[CONF_HOST] = "another_device"
         suggested = user_input or {CONF_HOST: entry.data[CONF_HOST]}
         return self._show_local(step_id, suggested, errors)
-
-
-def _numbers(unit: str, smallest: int, largest: int, **defaults: int) -> dict[vol.Marker, Any]:
-    """Return fields for numbers of a unit, by their keys and defaults."""
-    selector = NumberSelector(
-        NumberSelectorConfig(
-            min=smallest,
-            max=largest,
-            step=1,
-            unit_of_measurement=unit,
-            mode=NumberSelectorMode.BOX,
-        )
-    )
-    return {vol.Required(key, default=default): selector for key, default in defaults.items()}
-
-
-LOCAL_OPTIONS: Final = vol.Schema(
-    {
-        **_numbers("s", 10, 3600, **{CONF_POLL_INTERVAL: POLL_INTERVAL_LOCAL}),
-        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_LOCAL}),
-        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
-        vol.Required(CONF_ALLOW_UNLOCK, default=False): BooleanSelector(),
-    }
-)
-ACCOUNT_OPTIONS: Final = vol.Schema(
-    {
-        **_numbers(
-            "s",
-            10,
-            3600,
-            **{
-                CONF_POLL_INTERVAL: POLL_INTERVAL_CLOUD,
-                CONF_POLL_INTERVAL_WITHOUT_PUSH: POLL_INTERVAL_WITHOUT_PUSH,
-            },
-        ),
-        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
-        **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
-        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
-        vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
-        vol.Required(CONF_ALLOW_UNLOCK, default=False): BooleanSelector(),
-    }
-)
-
-
-class LockOptionsFlow(OptionsFlow):
-    """How often to ask, how long to wait, and what to allow."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the options."""
-        if user_input is not None:
-            return self.async_create_entry(data=user_input)
-        schema = LOCAL_OPTIONS if CONF_HOST in self.config_entry.data else ACCOUNT_OPTIONS
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
-        )
 
 
 def _region(config: Config) -> str:

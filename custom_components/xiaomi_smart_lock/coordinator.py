@@ -48,7 +48,8 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
-from .state import LockData, Occurrence, Pending
+from .state import PEOPLE, LockData, Occurrence, Pending
+from .words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -159,8 +160,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self.pushes:
             self.data.awake = True
         for address, reading in readings.items():
-            unchanged = self.data.values.get(address) == before.get(address)
-            if reading.code == 0 and unchanged:
+            known = self.data.values.get(address)
+            if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
         if self.data.awake and self.data.pending:
             self._in_background(self.async_deliver())
@@ -195,6 +196,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
+        self._async_show_news()
+
+    @callback
+    def async_show_people(self) -> None:
+        """Have the names of people shown as they are now."""
+        self.data.news.add(PEOPLE)
         self._async_show_news()
 
     def _seems_delivered(self, address: Address) -> bool:
@@ -460,9 +467,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     def _tell_undelivered(self) -> None:
         """Say which settings the lock did not take, until it takes them."""
-        chinese = self.hass.config.language.startswith("zh")
-        props = [SPEC.properties[address] for address in self.data.undelivered]
-        names = [prop.description_zh if chinese else prop.description for prop in props]
+        names = [in_words(self.hass, SPEC.properties[address]) for address in self.data.undelivered]
         if names:
             self._tell(Issue.UNDELIVERED, settings=", ".join(names))
         else:

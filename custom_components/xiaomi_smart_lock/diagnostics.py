@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_HOST, CONF_TOKEN
 
-from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_USER_ID, CONF_UUID
+from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING, CONF_USER_ID, CONF_UUID
 from .miot.spec import SPEC
+from .people import people
 from .state import SECRET
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ TO_REDACT: Final = {
     CONF_LOCKS,
     CONF_TOKEN,
     CONF_TOKENS,
+    CONF_UNLOCKING,
     CONF_USER_ID,
     CONF_UUID,
     "mac",
@@ -49,6 +51,7 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         },
         "contact": data.contact,
         "clock_behind": data.clock.behind,
+        "users": data.users.as_dict(),
         "pending": [str(SPEC.properties[address]) for address in data.pending],
         "endings": [
             {"due": ending.due, "uses": ending.uses, "enrolled": ending.enrolled}
@@ -65,8 +68,12 @@ async def async_get_config_entry_diagnostics(
     connection = entry.runtime_data
     return {
         "entry": async_redact_data(dict(entry.data), TO_REDACT),
-        "options": dict(entry.options),
+        "options": async_redact_data(dict(entry.options), TO_REDACT),
         "push_connected": connection.push and connection.push.connected,
         "push_problem": connection.push and connection.push.problem,
+        "people": [
+            {"person_entity": bool(person.entity_id), "credentials": len(person.holds)}
+            for person in people(entry)
+        ],
         "locks": [_lock(lock) for lock in connection.coordinators.values()],
     }

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .miot.spec import Value
-    from .state import LockData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class LockEntityDescription(EntityDescription):
     """The property that is shown here and nowhere else."""
     event: Address | None = None
     """The event whose last arguments are shown; None for the property's own value."""
-    read: Callable[[LockData], Value | None] | None = None
+    read: Callable[[LockCoordinator], Value | None] | None = None
     """What is shown instead, where it is made of other things that are known."""
     sources: tuple[Address, ...] = ()
     """The properties and events, or what else there is news of, that it is made of."""
@@ -61,15 +60,15 @@ class LockEntityDescription(EntityDescription):
         """The keys of the property's value list, None where it has none."""
         return self.prop.options if self.address and self.prop.values else None
 
-    def value(self, data: LockData) -> Value | None:
+    def value(self, lock: LockCoordinator) -> Value | None:
         """Return what is known of the property, None where nothing is."""
         if self.read:
-            return self.read(data)
+            return self.read(lock)
         assert self.address is not None  # noqa: S101
         if self.event is None:
-            return data.shown(self.address)
-        last = data.events.get(self.event)
-        return last.arguments.get(self.address[1]) if last else None
+            return lock.data.shown(self.address)
+        last = lock.data.events.get(self.event)
+        return last.disguised.arguments.get(self.address[1]) if last else None
 
 
 class LockEntity(CoordinatorEntity[LockCoordinator]):
@@ -109,7 +108,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @property
     def known(self) -> Value | None:
         """The property's value, None where it is not known."""
-        return self.entity_description.value(self.coordinator.data)
+        return self.entity_description.value(self.coordinator)
 
     @property
     def pending(self) -> bool:

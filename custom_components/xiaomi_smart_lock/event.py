@@ -16,7 +16,8 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
-from .state import LOCK_EVENT
+from .people import who
+from .state import DURESS_FINGERPRINT, LOCK_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ PARALLEL_UPDATES: Final = 0
 
 # The type that Home Assistant wants of doorbells; its own name for it came after 2025.4.
 RING: Final = "ring"
-DURESS_FINGERPRINT: Final = SPEC.properties[2, 2].value_of("duress_fingerprint")
 
 # What the attributes of events are called, by the arguments' names in the specification
 ATTRIBUTES: Final = {
@@ -75,6 +75,8 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     type_of: Callable[[Occurrence], str | None] = _own_name
     code: str | None = None
     """The argument whose number is worth showing, since its values share types."""
+    disguises: bool = True
+    """Whether a duress fingerprint is shown as any other."""
 
     @property
     @override
@@ -116,6 +118,8 @@ EVENTS: Final = (
         kinds=(LOCK_EVENT,),
         event_types=["duress"],
         type_of=_duress,
+        disguises=False,
+        entity_registry_visible_default=False,
     ),
     LockEventDescription(
         key="someone_at_the_door",
@@ -174,11 +178,14 @@ class LockEvent(LockEntity, EventEntity):
         description = self.entity_description
         if (its_type := description.type_of(occurrence)) is None:
             return
+        shown = occurrence.disguised if description.disguises else occurrence
         attributes: dict[str, Any] = {
             ATTRIBUTES[argument.name]: _attribute(argument, value)
-            for argument, value in occurrence.valid_arguments
+            for argument, value in shown.valid_arguments
             if argument.name in ATTRIBUTES
         }
+        if occurrence.kind == LOCK_EVENT:
+            attributes |= who(self.coordinator, occurrence)
         if description.code:
             attributes["code"] = occurrence.get(description.code)
         self._trigger_event(its_type, attributes)

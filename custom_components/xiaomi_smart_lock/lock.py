@@ -9,22 +9,28 @@ from homeassistant.components.lock import LockEntity as HomeAssistantLock
 from homeassistant.components.lock import (
     LockEntityDescription as HomeAssistantLockDescription,
 )
+from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 
-from .const import CONF_ALLOW_UNLOCK, DOMAIN
+from .const import DOMAIN
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state import DOOR_STATE, LOCK_EVENT
+from .people import person_of
+from .state import DOOR_STATE, LOCK_EVENT, PEOPLE
+from .unlock_code import CODE_FORMAT
+from .unlocking import Unlocking
+from .words import means
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from . import LockConfigEntry
+    from .coordinator import LockCoordinator
 
-PARALLEL_UPDATES: Final = 1
+# Who unlocks while somebody else does is told so, and does not wait in a queue.
+PARALLEL_UPDATES: Final = 0
 
-UNLOCK: Final = (2, 1)
 LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on")
 
 
@@ -33,13 +39,19 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
     """The lock of a door state."""
 
 
-LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT)),)
+LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT, PEOPLE)),)
 
 
 class DoorLock(LockEntity, HomeAssistantLock):
     """The bolt as the door state tells of it, and who moved it last."""
 
     entity_description: LockDescription
+
+    def __init__(self, coordinator: LockCoordinator, description: LockDescription) -> None:
+        """Attach the entity to its lock."""
+        super().__init__(coordinator, description)
+        self._unlocking = Unlocking(coordinator, self._handle_coordinator_update)
+        self._attr_code_format = CODE_FORMAT if self._unlocking.needs_code else None
 
     @property
     @override
@@ -50,21 +62,24 @@ class DoorLock(LockEntity, HomeAssistantLock):
 
     @property
     @override
+    def is_unlocking(self) -> bool:
+        """Return whether the lock was asked to unlock, and has not told what came of it."""
+        return self._unlocking.awaited
+
+    @property
+    @override
     def changed_by(self) -> str | None:
-        """Return by what the lock was operated last, in Home Assistant's language."""
-        if (last := self.coordinator.data.events.get(LOCK_EVENT)) is None:
+        """Return who operated the lock last, or by what, in Home Assistant's language."""
+        lock = self.coordinator
+        if (last := lock.data.events.get(LOCK_EVENT)) is None:
             return None
-        method = last.get("operation-method")
-        if method is None:
-            return None
-        named = next(named for named in SPEC.properties[2, 2].values if named.value == method)
-        chinese = self.hass.config.language.startswith("zh")
-        name = named.description_zh if chinese else named.description
-        return f"{name} {operation_id}" if (operation_id := last.get("operation-id")) else name
+        if last.credential and (person := person_of(lock, last.credential, last.when)):
+            return person.name
+        return means(self.hass, last.disguised)
 
     @override
     def _shows(self) -> object:
-        return self.is_locked, self.changed_by
+        return self.is_locked, self.is_unlocking, self.changed_by
 
     @override
     async def async_lock(self, **kwargs: Any) -> None:
@@ -74,13 +89,13 @@ class DoorLock(LockEntity, HomeAssistantLock):
         )
 
     @override
-    async def async_unlock(self, **kwargs: Any) -> None:
+    async def async_unlock(self, code: str | None = None, **kwargs: Any) -> None:
         """Unlock, if an option allows it; the lock itself may refuse."""
-        if not self.coordinator.config_entry.options.get(CONF_ALLOW_UNLOCK):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN, translation_key="unlocking_not_allowed"
-            )
-        await self.coordinator.async_act(UNLOCK)
+        context = self._context or Context()
+        if self._unlocking.attempt:
+            # What changes is due to who unlocks already.
+            self.async_set_context(self._unlocking.attempt)
+        await self._unlocking.async_unlock(code, context)
 
 
 async def async_setup_entry(

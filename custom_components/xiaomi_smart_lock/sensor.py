@@ -16,7 +16,8 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state import CHANGES, CONTACT, LOCK_EVENT, SECRET
+from .people import person_of
+from .state import CHANGES, CONTACT, LOCK_EVENT, PEOPLE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,24 +52,33 @@ def _changes(data: LockData) -> dict[str, Any]:
     }
 
 
-def _operated_at(data: LockData) -> float | None:
+def _operated_at(lock: LockCoordinator) -> float | None:
     """Return when it was by our clock: the lock's own may be off."""
-    last = data.events.get(LOCK_EVENT)
+    last = lock.data.events.get(LOCK_EVENT)
     return last.when if last else None
+
+
+def _last_person(lock: LockCoordinator) -> str | None:
+    """Return who used a credential last, whatever moved without one since."""
+    if (last := lock.data.users.last_use) is None:
+        return None
+    credential, use = last
+    person = person_of(lock, credential, use.when)
+    return person.name if person else None
 
 
 SENSORS: Final = (
     LockSensorDescription(
         key="last_contact",
         sources=(CONTACT,),
-        read=lambda data: data.last_contact,
+        read=lambda lock: lock.data.last_contact,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="pending_changes",
         sources=(CHANGES,),
-        read=lambda data: len(data.pending),
+        read=lambda lock: len(lock.data.pending),
         attributes=_changes,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
@@ -83,6 +93,9 @@ SENSORS: Final = (
         event=LOCK_EVENT,
         read=_operated_at,
         device_class=SensorDeviceClass.TIMESTAMP,
+    ),
+    LockSensorDescription(
+        key="last_person", event=LOCK_EVENT, sources=(PEOPLE,), read=_last_person
     ),
     LockSensorDescription(key="last_exception", address=(2, 4), event=(2, 1007)),
     LockSensorDescription(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +11,15 @@ from .clock import LockClock, says_something
 from .endings import Endings
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
+from .unlock_code import Guesses
 from .users import Credential, Users, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+OPERATION_METHOD: Final = SPEC.properties[2, 2]
+FINGERPRINT: Final = OPERATION_METHOD.value_of("fingerprint")
+DURESS_FINGERPRINT: Final = OPERATION_METHOD.value_of("duress_fingerprint")
 
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
@@ -26,7 +31,8 @@ AWAY_MODE: Final = (18, 10)
 # What there is news of beside properties and events, in a service that no specification has.
 CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
-ENDINGS: Final = (0, 3)
+PEOPLE: Final = (0, 3)
+ENDINGS: Final = (0, 4)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -79,7 +85,8 @@ _TIMES: Final = ("current-time", "last-history-time")
 # How many events are known again: those of weeks, so that nothing late is new.
 REMEMBERED: Final = 1000
 
-type Identity = tuple[int, ...]
+type Identity = str
+"""What makes an event itself, in a line: many are kept, and written down each time."""
 
 
 @dataclass
@@ -127,6 +134,18 @@ class Occurrence:
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 
     @cached_property
+    def disguised(self) -> Occurrence:
+        """The event as it is shown where who stands at the door may see it.
+
+        A duress fingerprint is like any other: who forces somebody to open must not see that it
+        was noticed.
+        """
+        if self.kind != LOCK_EVENT or self.get("operation-method") != DURESS_FINGERPRINT:
+            return self
+        _, piid = OPERATION_METHOD.address
+        return replace(self, arguments={**self.arguments, piid: FINGERPRINT})
+
+    @cached_property
     def kind(self) -> Address:
         """The event's address, the same for events that two services report."""
         return SAME_EVENT.get(self.event.address, self.event.address)
@@ -138,11 +157,12 @@ class Occurrence:
         Two services may stamp the same event a second apart. A time that says nothing may be the
         same for all events, and some have none: when they arrived tells them apart instead.
         """
-        told_apart = [int(self._by_name.get(name, -1)) for name in _IDENTIFYING]
         timed = self.time is not None and says_something(self.time, self.when)
         moment = int((timed and self.time) or self.when)
         near = (0, -1, 1) if self.kind in _REPORTED_TWICE or not timed else (0,)
-        return tuple((*self.kind, moment + second, *told_apart) for second in near)
+        siid, eiid = self.kind
+        told_apart = " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
+        return tuple(f"{siid}.{eiid} {moment + second} {told_apart}" for second in near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +186,11 @@ class LockData:
     handled: dict[Identity, None] = field(default_factory=dict)
     """The identities of the last events, oldest first."""
     news: set[Address] = field(default_factory=set)
-    """What there is news of since it was last shown: properties, events, or else."""
+    """What there is news of since it was last shown: properties, events, CONTACT and the like."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
     endings: Endings = field(default_factory=Endings)
+    guesses: Guesses = field(default_factory=Guesses)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -237,6 +258,8 @@ class LockData:
     def learn(self, occurrence: Occurrence) -> None:
         """Take what an event, or the answer to an action, says of users and credentials."""
         self.users.follow(occurrence)
+        # It may tell whose the last operation was, even one that is not the last of its kind.
+        self.news.add(PEOPLE)
         if self.endings.follow(occurrence):
             self.news.add(ENDINGS)
 
@@ -262,8 +285,9 @@ class LockData:
                 [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
-            "handled": [list(identity) for identity in self.handled],
+            "handled": list(self.handled),
             "users": self.users.as_dict(),
+            "guesses": [self.guesses.wrong, self.guesses.blocked_until],
             "endings": self.endings.as_list(),
             "behind": self.clock.behind,
             "heard": self.heard,
@@ -294,7 +318,9 @@ class LockData:
         )
         if "users" in stored:
             data.users = Users.from_dict(stored["users"])
-        data.handled = dict.fromkeys(tuple(map(int, identity)) for identity in stored["handled"])
+        wrong, blocked_until = map(number, stored.get("guesses", (0, 0)))
+        data.guesses = Guesses(int(wrong), blocked_until)
+        data.handled = dict.fromkeys(map(_text, stored["handled"]))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
@@ -314,6 +340,13 @@ class LockData:
                 occurrence = Occurrence(event, valid_arguments, number(when))
                 data.events[occurrence.kind] = occurrence
         return data
+
+
+def _text(raw: object) -> str:
+    """Return a text that was kept; raises TypeError where it is none."""
+    if not isinstance(raw, str):
+        raise TypeError("no text")
+    return raw
 
 
 def _still_valid(address: Address, value: object) -> Value | None:

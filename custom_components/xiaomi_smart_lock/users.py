@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from .miot.spec import SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .miot.spec import Address
     from .state import Occurrence
@@ -26,6 +26,7 @@ METHODS: Final = SPEC.properties[OPERATION_METHOD]
 REMEMBERED: Final = 500
 SUCCESS: Final = 0
 """error-code (4.7, 22.3)."""
+LOCK_RESET: Final = SPEC.properties[2, 4].value_of("lock_reset")
 PHONE: Final = 1
 """operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
 
@@ -58,6 +59,11 @@ class Grant:
 
     user_id: int | None
     since: float
+    deleted: float = 0.0
+    """When it was deleted last: what has the same number since then is another credential."""
+
+
+UNTOLD: Final = Grant(None, -math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,21 @@ class Users:
 
     def user_of(self, credential: Credential) -> int | None:
         """Return the user id that a credential belongs to, None where nobody told."""
-        return grant.user_id if (grant := self.grants.get(credential)) else None
+        return self.grants.get(credential, UNTOLD).user_id
 
     def credentials_of(self, user_id: int) -> list[Credential]:
         """Return what a user may open the door with."""
         return [known for known, grant in self.grants.items() if grant.user_id == user_id]
+
+    def deleted(self, credential: Credential) -> float:
+        """Return when a credential was deleted last, 0 where it never was."""
+        return self.grants.get(credential, UNTOLD).deleted
+
+    @property
+    def last_use(self) -> tuple[Credential, Use] | None:
+        """The credential that was used last, and when."""
+        newest_first = reversed(self.uses.items())
+        return max(newest_first, key=lambda item: item[1].when, default=None)
 
     def follow(self, occurrence: Occurrence) -> None:
         """Take what an event says of users and credentials."""
@@ -105,9 +121,11 @@ class Users:
             case "delete-user-complete":
                 self._set_user(occurrence, deleted=True)
             case "update-unlock-method" | "add-user-key-complete":
-                self._set_grant(occurrence, occurrence.get("user-ids"))
+                self._set_grant(occurrence, deleted=False)
             case "delete-user-key-complete":
-                self._set_grant(occurrence, None)
+                self._set_grant(occurrence, deleted=True)
+            case "exception-occurred" if occurrence.get("abnormal-condition") == LOCK_RESET:
+                self._delete((*self.uses, *self.grants), occurrence.when)
 
     def _used(self, occurrence: Occurrence) -> None:
         credential = occurrence.credential
@@ -129,17 +147,24 @@ class Users:
         kind = None if user_type is None else int(user_type)
         _remember(self.known, int(user_id), User(kind, occurrence.when, deleted))
         if deleted:
-            for credential in self.credentials_of(int(user_id)):
-                _remember(self.grants, credential, Grant(None, occurrence.when))
+            self._delete(self.credentials_of(int(user_id)), occurrence.when)
 
-    def _set_grant(self, occurrence: Occurrence, user_id: object) -> None:
+    def _set_grant(self, occurrence: Occurrence, *, deleted: bool) -> None:
         if (operation_id := occurrence.get("operation-id")) is None:
             return
         credential = Credential(int(occurrence.get("operation-method") or PHONE), int(operation_id))
-        known = self.grants.get(credential)
-        if known is None or known.since <= occurrence.when:
-            owner = user_id if isinstance(user_id, int) else None
-            _remember(self.grants, credential, Grant(owner, occurrence.when))
+        known = self.grants.get(credential, UNTOLD)
+        if deleted:
+            self._delete((credential,), occurrence.when)
+        elif known.since <= occurrence.when:
+            user_id = occurrence.get("user-ids")
+            owner = None if user_id is None else int(user_id)
+            _remember(self.grants, credential, Grant(owner, occurrence.when, known.deleted))
+
+    def _delete(self, credentials: Iterable[Credential], when: float) -> None:
+        for credential in credentials:
+            if self.grants.get(credential, UNTOLD).since <= when:
+                _remember(self.grants, credential, Grant(None, when, deleted=when))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON allows."""
@@ -156,8 +181,8 @@ class Users:
         for user_id, user_type, since, deleted in stored["users"]:
             kind = _optional(USER_TYPE, user_type)
             users.known[_valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
-        for method, operation_id, owner, since in stored["grants"]:
-            grant = Grant(_optional(USER_ID, owner), number(since))
+        for method, operation_id, owner, since, deleted in stored["grants"]:
+            grant = Grant(_optional(USER_ID, owner), number(since), number(deleted))
             users.grants[_credential(method, operation_id)] = grant
         for method, operation_id, when, position in stored["uses"]:
             use = Use(number(when), _optional(OPERATION_POSITION, position))

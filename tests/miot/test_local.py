@@ -25,6 +25,7 @@ from simulator.miio import MiioError, MiioServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.lock import Lock
     from tests.actor import Actor
 
@@ -70,6 +71,24 @@ async def test_reading_in_pages(client: LocalClient, lock: Lock) -> None:
     """The lock refuses more than 15 properties a request; there are 45."""
     readings = await client.read(lock.did, READABLE)
     assert readings == {address: Reading(0, lock.values[address]) for address in READABLE}
+
+
+async def test_answers_get_lost(
+    client: LocalClient, lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was answered before counts; it is nothing only where nothing was answered."""
+    read, asked = lock.read, iter(range(len(READABLE)))
+
+    def fall_asleep(address: Address) -> Any:
+        if next(asked) == 14:
+            lock.sleep()
+        return read(address)
+
+    monkeypatch.setattr(lock, "read", fall_asleep)
+    readings = await client.read(lock.did, READABLE)
+    assert readings == {address: Reading(0, lock.values[address]) for address in READABLE[:15]}
+    with pytest.raises(CannotConnectError):
+        await client.read(lock.did, READABLE)
 
 
 async def test_property_that_cannot_be_read(client: LocalClient, lock: Lock) -> None:

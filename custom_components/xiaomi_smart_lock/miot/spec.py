@@ -102,6 +102,10 @@ class Property(Item):
         """Return the key of a valid value of the enumeration."""
         return self._keys[int(value)]
 
+    def named(self, value: Value) -> NamedValue:
+        """Return a valid value of the enumeration with its names."""
+        return next(named for named in self.values if named.value == value)
+
     def value_of(self, key: str) -> int:
         """Return the (first) value of the enumeration with a key."""
         return next(value for value, known in self._keys.items() if known == key)

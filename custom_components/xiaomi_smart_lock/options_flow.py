@@ -1,0 +1,209 @@
+"""The options of an entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+from homeassistant.config_entries import OptionsFlow
+from homeassistant.const import CONF_CODE, CONF_HOST
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+
+from .connection import lock_ids
+from .const import (
+    CONF_ACCEPT_BROKER_NAME,
+    CONF_LATE_AFTER,
+    CONF_PENDING_FOR,
+    CONF_POLL_INTERVAL,
+    CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_UNAVAILABLE_AFTER,
+    CONF_UNLOCKING,
+    DOMAIN,
+    LATE_AFTER,
+    PENDING_FOR,
+    POLL_INTERVAL_CLOUD,
+    POLL_INTERVAL_LOCAL,
+    POLL_INTERVAL_WITHOUT_PUSH,
+    UNAVAILABLE_AFTER_CLOUD,
+    UNAVAILABLE_AFTER_LOCAL,
+)
+from .unlock_code import CODE, hash_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeassistant.config_entries import ConfigFlowResult
+
+
+def _numbers(unit: str, smallest: int, largest: int, **defaults: int) -> dict[vol.Marker, Any]:
+    """Return fields for numbers of a unit, by their keys and defaults."""
+    selector = NumberSelector(
+        NumberSelectorConfig(
+            min=smallest,
+            max=largest,
+            step=1,
+            unit_of_measurement=unit,
+            mode=NumberSelectorMode.BOX,
+        )
+    )
+    return {vol.Required(key, default=default): selector for key, default in defaults.items()}
+
+
+LOCAL_OPTIONS: Final = vol.Schema(
+    {
+        **_numbers("s", 10, 3600, **{CONF_POLL_INTERVAL: POLL_INTERVAL_LOCAL}),
+        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_LOCAL}),
+        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
+    }
+)
+ACCOUNT_OPTIONS: Final = vol.Schema(
+    {
+        **_numbers(
+            "s",
+            10,
+            3600,
+            **{
+                CONF_POLL_INTERVAL: POLL_INTERVAL_CLOUD,
+                CONF_POLL_INTERVAL_WITHOUT_PUSH: POLL_INTERVAL_WITHOUT_PUSH,
+            },
+        ),
+        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
+        **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
+        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
+        vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
+    }
+)
+
+
+CONF_CODE_AGAIN: Final = "code_again"
+CONF_LOCK: Final = "lock"
+
+OFF: Final = "off"
+WITHOUT_CODE: Final = "without_code"
+SAME_CODE: Final = "same_code"
+NEW_CODE: Final = "new_code"
+
+_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+CODE_SCHEMA: Final = vol.Schema(
+    {vol.Required(CONF_CODE): _SECRET, vol.Required(CONF_CODE_AGAIN): _SECRET}
+)
+
+
+class LockOptionsFlow(OptionsFlow):
+    """How often to ask, how long to wait, and who may unlock."""
+
+    _did: str
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask which options."""
+        return self.async_show_menu(step_id="init", menu_options=["general", "unlocking"])
+
+    async def async_step_general(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the options of the connection."""
+        if user_input is not None:
+            return self._finish(user_input)
+        schema = LOCAL_OPTIONS if CONF_HOST in self.config_entry.data else ACCOUNT_OPTIONS
+        return self.async_show_form(
+            step_id="general",
+            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
+        )
+
+    async def async_step_unlocking(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask which lock, where there are several."""
+        dids = lock_ids(self.config_entry)
+        if user_input is not None or len(dids) == 1:
+            self._did = user_input[CONF_LOCK] if user_input else dids[0]
+            return await self.async_step_unlocking_of()
+        options = [SelectOptionDict(value=did, label=self._name(did)) for did in dids]
+        selector = SelectSelector(SelectSelectorConfig(options=options))
+        return self.async_show_form(
+            step_id="unlocking",
+            data_schema=vol.Schema({vol.Required(CONF_LOCK): selector}),
+        )
+
+    async def async_step_unlocking_of(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whether the lock may be unlocked, and whether that takes a code."""
+        allowed: Mapping[str, str | None] = self.config_entry.options.get(CONF_UNLOCKING, {})
+        before = OFF
+        if self._did in allowed:
+            before = SAME_CODE if allowed[self._did] else WITHOUT_CODE
+        match user_input and user_input[CONF_UNLOCKING]:
+            case "off":
+                return self._finish_unlocking({})
+            case "without_code":
+                return self._finish_unlocking({self._did: None})
+            case "same_code":
+                return self._finish_unlocking({self._did: allowed[self._did]})
+            case "new_code":
+                return await self.async_step_code()
+        options = [OFF, WITHOUT_CODE, *([SAME_CODE] if before == SAME_CODE else []), NEW_CODE]
+        selector = SelectSelector(
+            SelectSelectorConfig(
+                options=options, translation_key=CONF_UNLOCKING, mode=SelectSelectorMode.LIST
+            )
+        )
+        return self.async_show_form(
+            step_id="unlocking_of",
+            data_schema=vol.Schema({vol.Required(CONF_UNLOCKING, default=before): selector}),
+            description_placeholders={"lock": self._name(self._did)},
+        )
+
+    async def async_step_code(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
+        """Ask for a new code, twice."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            code = user_input[CONF_CODE]
+            if not CODE.fullmatch(code):
+                errors[CONF_CODE] = "code_format"
+            elif code != user_input[CONF_CODE_AGAIN]:
+                errors[CONF_CODE_AGAIN] = "codes_differ"
+            else:
+                hashed = await self.hass.async_add_executor_job(hash_code, code)
+                return self._finish_unlocking({self._did: hashed})
+        return self.async_show_form(
+            step_id="code",
+            data_schema=CODE_SCHEMA,
+            description_placeholders={"lock": self._name(self._did)},
+            errors=errors,
+        )
+
+    def _finish_unlocking(self, allowed: Mapping[str, str | None]) -> ConfigFlowResult:
+        """Keep what is allowed of this lock, and what was of the entry's others."""
+        before = self.config_entry.options.get(CONF_UNLOCKING, {})
+        others = {did for did in lock_ids(self.config_entry) if did != self._did}
+        kept = {did: hashed for did, hashed in before.items() if did in others}
+        return self._finish({CONF_UNLOCKING: kept | dict(allowed)})
+
+    def _finish(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
+        return self.async_create_entry(data={**self.config_entry.options, **changed})
+
+    def _name(self, did: str) -> str:
+        """Return what a lock is called, whether the entry is set up or not."""
+        devices = dr.async_entries_for_config_entry(
+            dr.async_get(self.hass), self.config_entry.entry_id
+        )
+        names = (
+            device.name_by_user or device.name
+            for device in devices
+            if (DOMAIN, did) in device.identifiers
+        )
+        return next(names, None) or did

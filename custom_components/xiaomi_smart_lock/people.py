@@ -1,0 +1,141 @@
+"""Who opens the door: people, and the credentials that are theirs."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import callback
+from homeassistant.exceptions import ServiceValidationError
+
+from .const import CONF_CREDENTIALS, CONF_DID, CONF_PERSON_ENTITY, DOMAIN, SUBENTRY_PERSON
+from .users import Credential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeassistant.config_entries import ConfigSubentry
+
+    from . import LockConfigEntry
+    from .coordinator import LockCoordinator
+    from .state import Occurrence
+
+type Key = tuple[str, Credential]
+"""A credential and the did of its lock: the locks of an account number them alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person: a subentry of the config entry."""
+
+    subentry: ConfigSubentry
+    holds: Mapping[Key, float]
+    """Their credentials, and when each was said to be theirs, in Unix seconds."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.subentry.title
+
+    @property
+    def entity_id(self) -> str | None:
+        """The person entity of Home Assistant."""
+        return self.subentry.data.get(CONF_PERSON_ENTITY)
+
+    def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
+        """Say whether a credential was theirs when it was used, by default now.
+
+        What has the same number after it was deleted is another credential.
+        """
+        since = self.holds.get((lock.device.did, credential))
+        deleted = lock.data.users.deleted(credential)
+        return since is not None and (since < deleted) == (when < deleted)
+
+
+def people(entry: LockConfigEntry) -> list[Person]:
+    """Return the people of an entry."""
+    return [
+        Person(subentry, dict(map(_read, subentry.data[CONF_CREDENTIALS])))
+        for subentry in entry.subentries.values()
+        if subentry.subentry_type == SUBENTRY_PERSON
+    ]
+
+
+def _read(stored: Mapping[str, Any]) -> tuple[Key, float]:
+    credential = Credential(stored["method"], stored["operation_id"])
+    return (stored[CONF_DID], credential), stored["since"]
+
+
+def as_stored(holds: Mapping[Key, float]) -> list[dict[str, Any]]:
+    """Return credentials as a subentry keeps them."""
+    return [
+        {CONF_DID: did, **credential._asdict(), "since": since}
+        for (did, credential), since in holds.items()
+    ]
+
+
+def holder(lock: LockCoordinator, credential: Credential) -> Person | None:
+    """Return whom a credential was given to."""
+    return next((one for one in people(lock.config_entry) if one.has(lock, credential)), None)
+
+
+def person_of(
+    lock: LockCoordinator, credential: Credential, when: float = math.inf
+) -> Person | None:
+    """Return whose a credential was when it was used, by default now.
+
+    It is of whom it was given to, else of the one person who has others of the same user of the
+    lock: who enrolled the whole family as one user has to say whose each is.
+    """
+    everyone, users = people(lock.config_entry), lock.data.users
+    given_to = [one for one in everyone if one.has(lock, credential, when)]
+    if given_to or (user_id := users.user_of(credential)) is None:
+        return next(iter(given_to), None)
+    others = users.credentials_of(user_id)
+    of_user = [one for one in everyone if any(one.has(lock, other, when) for other in others)]
+    return of_user[0] if len(of_user) == 1 else None
+
+
+def who(lock: LockCoordinator, occurrence: Occurrence) -> dict[str, str | int]:
+    """Return what is known of who did something by a credential, as events have it."""
+    if (credential := occurrence.credential) is None:
+        return {}
+    known: dict[str, str | int | None] = {"user_id": lock.data.users.user_of(credential)}
+    if person := person_of(lock, credential, occurrence.when):
+        known |= {"person": person.name, CONF_PERSON_ENTITY: person.entity_id}
+    return {key: value for key, value in known.items() if value is not None}
+
+
+@callback
+def async_assign(lock: LockCoordinator, credential: Credential, person: str) -> None:
+    """Give a credential to a person, by the subentry's id, the name or the person entity.
+
+    Raises ServiceValidationError where there is no such person.
+    """
+    named = (
+        known
+        for known in people(lock.config_entry)
+        if person in (known.subentry.subentry_id, known.name, known.entity_id)
+    )
+    if (theirs := next(named, None)) is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_such_person",
+            translation_placeholders={"person": person},
+        )
+    key = (lock.device.did, credential)
+    if former := holder(lock, credential):
+        others = {of: since for of, since in former.holds.items() if of != key}
+        _async_hold(lock, former, others)
+    _async_hold(lock, theirs, {**theirs.holds, key: time.time()})
+
+
+@callback
+def _async_hold(lock: LockCoordinator, person: Person, holds: Mapping[Key, float]) -> None:
+    lock.hass.config_entries.async_update_subentry(
+        lock.config_entry,
+        person.subentry,
+        data={**person.subentry.data, CONF_CREDENTIALS: as_stored(holds)},
+    )

@@ -1,0 +1,154 @@
+"""Unlocking from Home Assistant: who may, and what became of each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from contextlib import ExitStack
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .bus import async_log
+from .const import CONF_UNLOCKING, DOMAIN
+from .state import DOOR_STATE, LOCK_EVENT
+from .unlock_code import is_code
+
+if TYPE_CHECKING:
+    from homeassistant.core import CALLBACK_TYPE, Context
+
+    from .coordinator import LockCoordinator
+    from .miot.spec import Value
+    from .state import Occurrence
+
+UNLOCK: Final = (2, 1)
+REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
+
+
+class Refusal(StrEnum):
+    """Why an attempt does not get to the lock; the value is the key of its translations."""
+
+    BUSY = "unlocking_busy"
+    NO_CODE = "unlocking_no_code"
+    NOT_ALLOWED = "unlocking_not_allowed"
+    WHILE_BLOCKED = "unlocking_while_blocked"
+    WRONG_CODE = "unlocking_wrong_code"
+
+
+# What the logbook says of the others; of those that are not here, that the lock refused.
+FAILURES: Final = {
+    "lock_asleep": "unlocking_asleep",
+    "lock_timed_out": "unlocking_unanswered",
+    "no_answer": "unlocking_unanswered",
+    "not_signed_in": "unlocking_signed_out",
+}
+
+
+class Unlocking:
+    """Unlocks a lock, if an option allows it: one attempt at a time, and each of them once."""
+
+    def __init__(self, lock: LockCoordinator, changed: CALLBACK_TYPE) -> None:
+        """Prepare for a lock; ``changed`` is told when the lock begins and ends to be awaited."""
+        self._lock = lock
+        self._changed = changed
+        # Of each lock that may be unlocked the hash of its code, None where it has none
+        allowed = lock.config_entry.options.get(CONF_UNLOCKING, {})
+        self._allowed = lock.device.did in allowed
+        self._hashed: str | None = allowed.get(lock.device.did)
+        self.attempt: Context | None = None
+        """Who unlocks just now."""
+        self.awaited = False
+        """Whether the lock was asked, and has not answered yet."""
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether a code is set."""
+        return self._hashed is not None
+
+    @property
+    def _blocked_for(self) -> float:
+        """How long no code is taken, in seconds."""
+        return self._lock.data.guesses.blocked_until - time.time()
+
+    async def async_unlock(self, code: str | None, context: Context) -> None:
+        """Unlock, and have the logbook say what came of it; raises HomeAssistantError."""
+        try:
+            await self._async_attempt(code, context)
+        except HomeAssistantError as error:
+            key = error.translation_key or ""
+            kind = key if key in Refusal else FAILURES.get(key, "unlocking_refused")
+            async_log(self._lock, kind, context, reason=key)
+            if key == Refusal.WRONG_CODE and self._blocked_for > 0:
+                async_log(self._lock, "unlocking_blocked", context)
+            raise
+        async_log(self._lock, "unlocking_done", context)
+
+    async def _async_attempt(self, code: str | None, context: Context) -> None:
+        if not self._allowed:
+            raise self._refusal(Refusal.NOT_ALLOWED)
+        if self.attempt:
+            raise self._refusal(Refusal.BUSY)
+        self.attempt = context
+        try:
+            if self._hashed:
+                await self._async_check(code, self._hashed)
+            await self._async_act()
+        finally:
+            self.attempt = None
+
+    async def _async_check(self, code: str | None, hashed: str) -> None:
+        """Raise unless the code is right, and is not asked for too often."""
+        if self._blocked_for > 0:
+            minutes = math.ceil(self._blocked_for / 60)
+            raise self._refusal(Refusal.WHILE_BLOCKED, minutes=str(minutes))
+        if not code:
+            raise self._refusal(Refusal.NO_CODE)
+        guesses = self._lock.data.guesses
+        if await self._lock.hass.async_add_executor_job(is_code, code, hashed):
+            guesses.wrong = 0
+            return
+        guesses.note_wrong(time.time())
+        # Before anybody knows: a restart must not give more guesses.
+        await self._lock.async_save()
+        raise self._refusal(Refusal.WRONG_CODE)
+
+    async def _async_act(self) -> None:
+        """Ask the lock once, and wait until it told what came of it."""
+        told = asyncio.Event()
+        before = self._known
+
+        def compare() -> None:
+            # There is news of what was read too, though it says nothing new.
+            if self._known != before:
+                told.set()
+
+        with ExitStack() as stack:
+            for address in (DOOR_STATE, LOCK_EVENT):
+                stack.callback(self._lock.async_watch(address, compare))
+            stack.callback(self._set_awaited, awaited=False)
+            self._set_awaited(awaited=True)
+            await self._lock.async_act(UNLOCK)
+            try:
+                async with asyncio.timeout(REPORTED_WITHIN if self._lock.pushes else 0):
+                    await told.wait()
+            except TimeoutError:
+                await self._lock.async_refresh()
+
+    @property
+    def _known(self) -> tuple[Value | None, Occurrence | None]:
+        """What is known of the bolt, and what happened to it last."""
+        data = self._lock.data
+        return data.values.get(DOOR_STATE), data.events.get(LOCK_EVENT)
+
+    def _set_awaited(self, *, awaited: bool) -> None:
+        self.awaited = awaited
+        self._changed()
+
+    def _refusal(self, refusal: Refusal, **texts: str) -> ServiceValidationError:
+        return ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=refusal,
+            translation_placeholders={"lock": self._lock.name, **texts},
+        )

@@ -1,0 +1,46 @@
+"""Who lives here: said by hand, of what the lock told before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from custom_components.xiaomi_smart_lock.const import CONF_CREDENTIALS, SUBENTRY_PERSON
+from simulator.door import Action, Method, Position
+
+from .home_assistant import HomeAssistantError
+
+if TYPE_CHECKING:
+    from simulator.lock import Lock
+
+    from .setup import Home
+
+PEOPLE: Final = {"Ming": (Method.FINGERPRINT, 3), "Li": (Method.FACE, 5)}
+AGO: Final = 3600
+"""How long ago they came home, in seconds."""
+TOLD_WITHIN: Final = 15
+_FLOW: Final = "/api/config/config_entries/subentries/flow"
+
+
+async def add_people(home: Home, lock: Lock) -> None:
+    """Have each come home once, and tell Home Assistant who it was."""
+    for name, (method, number) in PEOPLE.items():
+        lock.emit(
+            (2, 1020), Position.OUTSIDE, method, Action.UNLOCKED, number, lock.time - AGO + number
+        )
+        if not await home.client.wait_until(
+            lambda: home.state("sensor.last_operation_id").state == str(number),  # noqa: B023
+            TOLD_WITHIN,
+        ):
+            raise HomeAssistantError(f"nobody noticed that {name} came home")
+        step = await home.client.post(_FLOW, {"handler": [home.entry_id, SUBENTRY_PERSON]})
+        answer = {"name": name, CONF_CREDENTIALS: [_newest(step)]}
+        step = await home.client.post(f"{_FLOW}/{step['flow_id']}", answer)
+        if step["type"] != "create_entry":
+            raise HomeAssistantError(f"{name} was not added: {step}")
+
+
+def _newest(step: dict[str, Any]) -> str:
+    """Return the operation that belongs to nobody yet and comes first in the form."""
+    field = next(field for field in step["data_schema"] if field["name"] == CONF_CREDENTIALS)
+    value: str = field["selector"]["select"]["options"][0]["value"]
+    return value

@@ -1,0 +1,142 @@
+"""People who open the door, and the form in which they are named."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    ConfigSubentry,
+    SubentryFlowContext,
+)
+from homeassistant.data_entry_flow import FlowResultType
+
+from custom_components.xiaomi_smart_lock.users import Credential
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import SubentryFlowResult
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+
+NOON = 1790000000  # 2026-09-21T14:13:20 UTC
+NOON_TEXT = "2026-09-21T14:13:20+00:00"
+MINUTE = 60
+HOUR = 3600
+DAY = 24 * HOUR
+
+FINGERPRINT = 2
+DURESS = 9
+
+
+def give(
+    hass: HomeAssistant, entry: MockConfigEntry, name: str, *credentials: tuple[int, int]
+) -> ConfigSubentry:
+    """Add a person who has had credentials of the first lock for long."""
+    did = next(iter(entry.runtime_data.coordinators))
+    held = [
+        {"did": did, "method": method, "operation_id": operation_id, "since": NOON - 90 * DAY}
+        for method, operation_id in credentials
+    ]
+    person = ConfigSubentry(
+        data=MappingProxyType({"credentials": held}),
+        subentry_type="person",
+        title=name,
+        unique_id=None,
+    )
+    hass.config_entries.async_add_subentry(entry, person)
+    return person
+
+
+def person(entry: MockConfigEntry, name: str) -> ConfigSubentry:
+    """Return a person."""
+    [found] = [one for one in entry.subentries.values() if one.title == name]
+    assert isinstance(found, ConfigSubentry)
+    return found
+
+
+def names(hass: HomeAssistant, actor: Actor) -> tuple[str | None, str]:
+    """Return who is said to have opened the door: by the lock, and by the sensor."""
+    changed_by = actor.state(hass, "lock", "lock").attributes.get("changed_by")
+    return changed_by, actor.state(hass, "sensor", "last_person").state
+
+
+async def named(hass: HomeAssistant, actor: Actor, *expected: str | None) -> None:
+    """See that somebody is said to have opened the door."""
+    await until(lambda: names(hass, actor) == expected)
+
+
+def the_lock(entry: MockConfigEntry, actor: Actor) -> LockCoordinator:
+    """Return what is known of the lock."""
+    lock: LockCoordinator = entry.runtime_data.coordinators[actor.lock.did]
+    return lock
+
+
+async def use(
+    entry: MockConfigEntry,
+    actor: Actor,
+    when: int,
+    operation_id: int,
+    method: int = FINGERPRINT,
+    position: int = 2,
+) -> None:
+    """Open the door."""
+    actor.push_event((2, 1020), position, method, 2, operation_id, when)
+    uses = the_lock(entry, actor).data.users.uses
+    credential = Credential(method, operation_id)
+    await until(lambda: credential in uses and uses[credential].when == when)
+
+
+async def begin(
+    hass: HomeAssistant, entry: MockConfigEntry, person: ConfigSubentry | None = None
+) -> SubentryFlowResult:
+    """Begin to add a person, or to change one."""
+    context = SubentryFlowContext(source=SOURCE_USER)
+    if person:
+        context = SubentryFlowContext(source=SOURCE_RECONFIGURE, subentry_id=person.subentry_id)
+    return await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "person"), context=context
+    )
+
+
+async def submit(
+    hass: HomeAssistant, result: SubentryFlowResult, *said: str, **fields: str
+) -> SubentryFlowResult:
+    """Fill in the form, with the operations that are said so."""
+    offered = offers(result)
+    chosen = {"credentials": [offered[label] for label in said]} if offered else {}
+    return await hass.config_entries.subentries.async_configure(
+        result["flow_id"], {**fields, **chosen}
+    )
+
+
+def field(result: SubentryFlowResult, name: str) -> Any:
+    """Return a field of the form and what it is filled in with."""
+    assert result["type"] is FlowResultType.FORM
+    schema = result["data_schema"]
+    assert schema
+    return next((key, selector) for key, selector in schema.schema.items() if key == name)
+
+
+def offers(result: SubentryFlowResult) -> dict[str, str]:
+    """Return the operations that the form offers, newest first, by what is said of them."""
+    schema = result["data_schema"]
+    assert schema
+    if "credentials" not in schema.schema:
+        return {}
+    _, selector = field(result, "credentials")
+    return {option["label"]: option["value"] for option in selector.config["options"]}
+
+
+def filled_in(result: SubentryFlowResult) -> dict[str, Any]:
+    """Return what the form is filled in with."""
+    schema = result["data_schema"]
+    assert schema
+    return {
+        str(key): key.description["suggested_value"] for key in schema.schema if key.description
+    }

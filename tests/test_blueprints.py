@@ -1,0 +1,410 @@
+"""Each blueprint does what it says, in Home Assistant, for what happens at the door."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import pytest
+from awesomeversion import AwesomeVersion
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.components.calendar import CalendarEntity, CalendarEvent
+from homeassistant.const import __version__
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_mock_service,
+)
+
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.event import EVENTS
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+
+from .actor import Actor, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from homeassistant.core import HomeAssistant, ServiceCall
+    from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+HERE: Final = Path(__file__).parent.parent
+BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
+README: Final = (HERE / "README.md").read_text(encoding="utf-8")
+
+NOON: Final = 1790000000
+
+type Install = Callable[..., Awaitable[list[ServiceCall]]]
+
+
+@pytest.fixture
+def install(
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, tmp_path: Path, loaded: MockConfigEntry
+) -> Install:
+    """Return how to install a blueprint as a user does, and make an automation of it.
+
+    What the automation does is told by the list that is returned.
+    """
+
+    async def make(name: str, *facts: str, **inputs: object) -> list[ServiceCall]:
+        hass.config.config_dir = str(tmp_path)
+        calls: list[ServiceCall] = async_mock_service(hass, "test", "notice")
+        assert await async_setup_component(hass, "automation", {})
+        client = await hass_ws_client(hass)
+        path = f"{DOMAIN}/{name}.yaml"
+        [file] = [file for file in BLUEPRINTS if file.stem == name]
+        await client.send_json_auto_id(
+            {
+                "type": "blueprint/save",
+                "domain": "automation",
+                "path": path,
+                "yaml": file.read_text(encoding="utf-8"),
+            }
+        )
+        assert (await client.receive_json())["success"]
+        if facts:
+            data = {fact: f"{{{{ {fact} }}}}" for fact in facts}
+            inputs["actions"] = [{"action": "test.notice", "data": data}]
+        use = {"use_blueprint": {"path": path, "input": inputs}}
+        with pytest.MonkeyPatch.context() as patch:
+            # As if it stood in the user's configuration
+            patch.setattr(
+                "homeassistant.config.load_yaml_config_file", lambda *_: {"automation": [use]}
+            )
+            await hass.services.async_call("automation", "reload", blocking=True)
+        [state] = hass.states.async_all("automation")
+        assert state.state == "on"
+        return calls
+
+    return make
+
+
+async def breathe() -> None:
+    """Let everybody do what they can, but wait for no automation that waits."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def read(file: Path) -> Blueprint:
+    """Return a blueprint, if it is one."""
+    data = load_yaml(str(file))
+    assert isinstance(data, dict)
+    return Blueprint(data, expected_domain="automation", schema=BLUEPRINT_SCHEMA)
+
+
+def entity_filters(blueprint: Blueprint) -> dict[str, dict[str, Any]]:
+    """Return by what the entities are filtered that there are to choose from."""
+    found = {}
+    for key, field in blueprint.inputs.items():
+        match field:
+            case {"selector": {"entity": {"filter": [one]}}}:
+                found[key] = one
+    return found
+
+
+@pytest.mark.parametrize("file", BLUEPRINTS, ids=lambda file: file.stem)
+def test_every_blueprint(file: Path) -> None:
+    """It is valid, for both versions, is found where it says, and in the README."""
+    blueprint = read(file)
+    assert blueprint.validate() is None
+    needs = blueprint.metadata["homeassistant"]["min_version"]
+    assert AwesomeVersion("2025.4.0") == needs <= AwesomeVersion(__version__)
+    source = blueprint.metadata["source_url"]
+    assert source.endswith(f"/blob/main/{file.relative_to(HERE).as_posix()}")
+    link = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+    assert f"{link}{quote(source, safe='')})" in README
+    for key, field in blueprint.inputs.items():
+        assert field["name"], key
+        assert field["selector"], key
+    for key, one in entity_filters(blueprint).items():
+        calendar = one["domain"] == ["calendar"]
+        assert one.get("integration") == (None if calendar else DOMAIN), key
+
+
+def test_only_those_that_exist_are_in_the_readme() -> None:
+    """Nobody is sent to where there is none."""
+    linked = re.findall(r"blueprint_url=\S+%2F(\w+)\.yaml", README)
+    assert sorted(linked) == [file.stem for file in BLUEPRINTS]
+
+
+async def test_someone_came_home(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """Only unlocking from outside is coming home; who goes out or closes the door does not."""
+    entity_id = actor.entity_id(hass, "event", "lock_event")
+    calls = await install("someone_came_home", "person", "method", lock_event=entity_id)
+    actor.do("fingerprint", 3, 1)
+    actor.do("close_door")
+    actor.do("one_time_password", 12)
+    await until(lambda: calls)
+    await hass.async_block_till_done()
+    assert [call.data for call in calls] == [
+        {"person": "Somebody", "method": "one_time_password"},
+    ]
+
+
+async def test_someone_of_some_people(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """Others come home unnoticed, as do those whom the lock does not know."""
+    entity_id = actor.entity_id(hass, "event", "lock_event")
+    people = ["Ming", "Hong"]
+    calls = await install("someone_came_home", "person", lock_event=entity_id, people=people)
+    for second, who in enumerate(("Ming", "Wei", None, "Hong")):
+        facts = {"event_type": "unlocked", "position": "outside"} | ({"person": who} if who else {})
+        hass.states.async_set(entity_id, f"2026-11-24T12:00:0{second}.000+00:00", facts)
+    hass.states.async_set(entity_id, "unavailable")
+    hass.states.async_set(entity_id, "2026-11-24T12:00:03.000+00:00", facts)
+    await hass.async_block_till_done()
+    assert [call.data["person"] for call in calls] == people
+
+
+@pytest.fixture
+async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
+    """Return the device of a phone with Home Assistant's app, and what it is notified of."""
+    entry = MockConfigEntry(
+        domain="mobile_app",
+        title="Phone",
+        data={
+            "app_data": {"push_token": "token", "push_url": "https://push.invalid"},
+            "app_id": "app",
+            "app_name": "App",
+            "app_version": "1",
+            "device_id": "phone",
+            "device_name": "Phone",
+            "manufacturer": "Somebody",
+            "model": "Phone",
+            "os_name": "Phone OS",
+            "os_version": "1",
+            "supports_encryption": False,
+            "user_id": "ming",
+            "webhook_id": "phone",
+        },
+    )
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "mobile_app", {})
+    assert await async_setup_component(hass, "notify", {})
+    await hass.async_block_till_done()
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert hass.services.has_service("notify", "mobile_app_phone")
+    return device.id, async_mock_service(hass, "notify", "mobile_app_phone")
+
+
+@pytest.mark.parametrize(("pressed", "answer"), [(0, "coming"), (1, "away")])
+async def test_doorbell_rang(
+    hass: HomeAssistant,
+    actor: Actor,
+    phone: tuple[str, list[ServiceCall]],
+    install: Install,
+    pressed: int,
+    answer: str,
+) -> None:
+    """The phone is notified; its buttons do what they say, but none of an older ring."""
+    device_id, notified = phone
+    calls = await install(
+        "doorbell_rang",
+        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        phone=device_id,
+        first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
+        second_actions=[{"action": "test.notice", "data": {"answer": "away"}}],
+    )
+
+    async def press(button: int, of: int) -> None:
+        action = notified[of].data["data"]["actions"][button]["action"]
+        hass.bus.async_fire("mobile_app_notification_action", {"action": action})
+        await breathe()
+
+    actor.push_event((21, 1), NOON)
+    await until(lambda: len(notified) == 1)
+    assert notified[0].data["message"] == "Somebody is at the door."
+    titles = [one["title"] for one in notified[0].data["data"]["actions"]]
+    assert titles == ["I am coming", "Not now"]
+    actor.push_event((21, 1), NOON + 10)
+    await until(lambda: len(notified) == 2)
+    assert notified[0].data["data"]["tag"] == notified[1].data["data"]["tag"]
+    await press(pressed, of=0)
+    assert calls == []
+    await press(pressed, of=1)
+    await until(lambda: calls)
+    assert [call.data["answer"] for call in calls] == [answer]
+
+
+async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """It is told after the time that was asked for, again after the same, until it is closed."""
+    door = actor.entity_id(hass, "binary_sensor", "door")
+    calls = await install("door_left_open", "minutes", door=door, minutes=2)
+
+    async def later(minutes: float) -> None:
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=minutes))
+        await breathe()
+
+    async def see(state: str) -> None:
+        await until(lambda: actor.state(hass, "binary_sensor", "door").state == state)
+
+    actor.do("open_door")
+    await see("on")
+    await later(1.9)
+    assert calls == []
+    actor.push_property((3, 1021), 4)  # ajar is as open
+    await until(lambda: actor.state(hass, "sensor", "door_state").state == "ajar")
+    for _ in range(3):
+        await later(2.1)
+    assert [call.data["minutes"] for call in calls] == [2, 4, 6]
+    actor.do("close_door")
+    await see("off")
+    await later(5)
+    assert len(calls) == 3
+    actor.do("open_door")
+    await see("on")
+    await later(2.1)
+    assert [call.data["minutes"] for call in calls] == [2, 4, 6, 2]
+    actor.do("close_door")
+    await see("off")
+
+
+async def test_duress(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """Only a duress fingerprint is one."""
+    entity_id = actor.entity_id(hass, "event", "duress")
+    calls = await install("duress", "person", duress=entity_id)
+    actor.do("fingerprint", 3)
+    actor.push_event((2, 1020), 2, 9, 2, 8, NOON)
+    await until(lambda: calls)
+    await hass.async_block_till_done()
+    assert [call.data for call in calls] == [{"person": "Somebody"}]
+
+
+async def test_failed_attempts(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+) -> None:
+    """At the door all that fails repeatedly counts, and nothing else; and codes from here."""
+    options = {**entry.options, CONF_UNLOCKING: {actor.lock.did: hash_code("1234")}}
+    hass.config_entries.async_update_entry(entry, options=options)
+    await hass.async_block_till_done()
+    await until(lambda: entry.runtime_data.push.connected)
+    await hass.async_block_till_done()
+    exception = actor.entity_id(hass, "event", "exception")
+    calls = await install("failed_attempts", "means", exception=exception)
+    [types] = [event.event_types or [] for event in EVENTS if event.key == "exception"]
+    failures = [means for means in types if means.endswith("_failed_repeatedly")]
+    assert len(failures) == 6
+
+    def shown(code: int) -> bool:
+        return actor.state(hass, "event", "exception").attributes.get("code") == code
+
+    for second, named in enumerate(SPEC.properties[2, 4].values):
+        actor.push_event((2, 1007), named.value, NOON + second)
+        await until(partial(shown, named.value))
+    await hass.async_block_till_done()
+    assert [call.data["means"] for call in calls] == failures
+    calls.clear()
+    hass.bus.async_fire(f"{DOMAIN}_event", {"type": "unlocking_blocked", "device_id": "another"})
+    target = {"entity_id": actor.entity_id(hass, "lock", "lock"), "code": "4321"}
+    for _ in range(5):
+        with pytest.raises(ServiceValidationError):
+            await hass.services.async_call("lock", "unlock", target, blocking=True)
+    await hass.async_block_till_done()
+    assert [call.data["means"] for call in calls] == ["code_failed_repeatedly"]
+
+
+async def test_battery_low(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """Each battery is told once, until it was full again."""
+    batteries = [actor.entity_id(hass, "sensor", key) for key in ("lithium_battery", "dry_cells")]
+    calls = await install("battery_low", "battery", "percent", batteries=batteries, level=15)
+
+    async def drain(level: int, *, dry_cells: bool = False) -> None:
+        key = "dry_cells" if dry_cells else "lithium_battery"
+        actor.do("set_battery", level, dry_cells=dry_cells)
+        await until(lambda: actor.state(hass, "sensor", key).state == str(level))
+        await hass.async_block_till_done()
+
+    await drain(15)
+    await drain(14)
+    await drain(9)
+    await drain(80)
+    await drain(3)
+    await drain(2, dry_cells=True)
+    assert [call.data for call in calls] == [
+        {"battery": "Front door Lithium battery", "percent": 14},
+        {"battery": "Front door Lithium battery", "percent": 3},
+        {"battery": "Front door Dry cells", "percent": 2},
+    ]
+
+
+class Stays(CalendarEntity):
+    """A calendar with stays."""
+
+    _attr_name = "Stays"
+
+    def __init__(self, *stays: CalendarEvent) -> None:
+        """Note the stays."""
+        self.stays = list(stays)
+
+    @property
+    def event(self) -> CalendarEvent | None:
+        """Return the next stay."""
+        return self.stays[0]
+
+    async def async_get_events(
+        self,
+        hass: HomeAssistant,  # noqa: ARG002
+        start_date: datetime,
+        end_date: datetime,
+    ) -> list[CalendarEvent]:
+        """Return the stays of a time."""
+        return [
+            stay
+            for stay in self.stays
+            if stay.start_datetime_local < end_date and stay.end_datetime_local > start_date
+        ]
+
+
+async def test_guest_password(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+    """A stay's password is set when the lock wakes up, and ends with the stay."""
+    begins = dt_util.now().replace(microsecond=0) + timedelta(minutes=5)
+    ends = begins + timedelta(days=2)
+    assert await async_setup_component(hass, "calendar", {})
+    stays = Stays(
+        CalendarEvent(
+            begins, ends, "Stay of Wei", "Two people. Password 0482913, ground floor 12."
+        ),
+        CalendarEvent(begins, ends, "Stay of nobody", "Two numbers: 0482913 or 482914."),
+        CalendarEvent(begins, ends, "Cleaning", "Alarm 991234."),
+    )
+    await hass.data["calendar"].async_add_entities([stays])
+    sent = async_mock_service(hass, DOMAIN, "set_credential")
+    lock = actor.entity_id(hass, "lock", "lock")
+    calls = await install(
+        "guest_password",
+        "guest",
+        lock=lock,
+        awake=actor.entity_id(hass, "binary_sensor", "awake"),
+        calendar=stays.entity_id,
+        keyword="Stay",
+        user_id=12,
+    )
+    actor.do("sleep")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    async_fire_time_changed(hass, begins)
+    await until(lambda: hass.states.async_all("automation")[0].attributes["current"] == 1)
+    assert sent == []
+    actor.do("wake")
+    await until(lambda: calls)
+    [call] = sent
+    assert call.data == {
+        "entity_id": [lock],
+        "user_id": 12,
+        "credential_type": "password",
+        "credential_data": "0482913",
+        "valid_until": ends.isoformat(),
+    }
+    assert [call.data["guest"] for call in calls] == ["Stay of Wei"]
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+    await stays.async_remove()

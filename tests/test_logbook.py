@@ -1,0 +1,145 @@
+"""The logbook says in words who did what at the door, in Home Assistant's language."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.helpers import translation
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
+
+from .actor import Actor, until
+from .people import give
+
+if TYPE_CHECKING:
+    from homeassistant.components.recorder import Recorder
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import (
+        RecorderInstanceContextManager,
+        WebSocketGenerator,
+    )
+
+NOON = 1790000000
+
+# Position, method, action and operation id, and what is said of them. Ming has fingerprint 7 and
+# duress fingerprint 8.
+SAID: tuple[tuple[tuple[int, int, int, int], str, str], ...] = (
+    (
+        (2, 2, 2, 7),
+        "was unlocked from outside by Ming with a fingerprint",
+        "由 Ming 用指纹从门外开锁",
+    ),
+    (
+        (2, 9, 2, 8),
+        "was unlocked from outside by Ming with a fingerprint",
+        "由 Ming 用指纹从门外开锁",
+    ),
+    ((2, 2, 2, 9), "was unlocked from outside with fingerprint 9", "用指纹 9 从门外开锁"),
+    ((2, 9, 2, 6), "was unlocked from outside with fingerprint 6", "用指纹 6 从门外开锁"),
+    (
+        (2, 7, 2, 12),
+        "was unlocked from outside with one-time password 12",
+        "用一次性密码 12 从门外开锁",
+    ),
+    ((3, 4, 2, 5), "was unlocked with NFC 5", "用NFC 5 开锁"),
+    ((2, 10, 2, 0), "was unlocked from outside with double verification", "经双重验证从门外开锁"),
+    ((1, 14, 2, 0), "was unlocked from inside with the inside button", "用门内按钮从门内开锁"),
+    ((3, 15, 2, 0), "was unlocked remotely", "远程开锁"),
+    ((3, 12, 1, 0), "was closed automatically", "自动关门"),
+    ((1, 11, 3, 0), "had its deadbolt turned on from inside by hand", "手动从门内开启反锁"),
+    ((1, 11, 4, 0), "had its deadbolt turned off from inside by hand", "手动从门内关闭反锁"),
+    ((1, 11, 5, 0), "had its child lock turned on from inside by hand", "手动从门内开启童锁"),
+    ((1, 11, 6, 0), "had its child lock turned off from inside by hand", "手动从门内关闭童锁"),
+    (
+        (1, 2, 7, 7),
+        "had its away mode turned on from inside by Ming with a fingerprint",
+        "由 Ming 用指纹从门内开启离家模式",
+    ),
+    (
+        (2, 1, 8, 0),
+        "had its away mode turned off from outside with a phone",
+        "用手机从门外关闭离家模式",
+    ),
+    ((2, 99, 2, 7), "was unlocked from outside", "从门外开锁"),
+)
+
+
+@pytest.fixture
+async def mock_recorder_before_hass(
+    async_test_recorder: RecorderInstanceContextManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Have the recorder prepared before Home Assistant, and not tell of each query."""
+    caplog.set_level(logging.WARNING, "sqlalchemy.engine")
+
+
+@pytest.fixture
+async def ming(recorder_mock: Recorder, hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """Have a logbook, and a person with two fingers."""
+    translation.async_setup(hass)
+    assert await async_setup_component(hass, "logbook", {})
+    await hass.async_block_till_done()
+    give(hass, loaded, "Ming", (2, 7), (9, 8))
+
+
+async def read(
+    hass: HomeAssistant, recorder: Recorder, client: WebSocketGenerator, entity_id: str
+) -> list[dict[str, Any]]:
+    """Return what a user reads in the logbook of an entity, but for its states."""
+    await hass.async_block_till_done()
+    await hass.async_add_executor_job(recorder.block_till_done)
+    connection = await client(hass)
+    await connection.send_json_auto_id(
+        {
+            "type": "logbook/get_events",
+            "start_time": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+            "entity_ids": [entity_id],
+        }
+    )
+    answer = await connection.receive_json()
+    assert answer["success"]
+    return [line for line in answer["result"] if "message" in line]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_operations(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    actor: Actor,
+    ming: None,
+    language: str,
+) -> None:
+    """Who, by what, from where, and what: each that is known, in Home Assistant's language."""
+    await hass.config.async_update(language=language)
+    told = async_capture_events(hass, EVENT)
+    for second, (operation, _, _) in enumerate(SAID):
+        position, method, action, operation_id = operation
+        actor.push_event((2, 1020), position, method, action, operation_id, NOON + second)
+    await until(lambda: len(told) == len(SAID))
+    entity_id = actor.entity_id(hass, "lock", "lock")
+    lines = await read(hass, recorder_mock, hass_ws_client, entity_id)
+    assert [line["message"] for line in lines] == [
+        english if language == "en" else chinese for _, english, chinese in SAID
+    ]
+    assert {line["name"] for line in lines} == {"Front door"}
+    assert {line["entity_id"] for line in lines} == {entity_id}
+
+
+async def test_what_came_late(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Who came home yesterday is not said to have come now; nor is what nobody knows."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
+    await hass.async_block_till_done()
+    await until(lambda: loaded.runtime_data.push.connected)
+    told = async_capture_events(hass, EVENT)
+    actor.push_event((2, 1020), 2, 2, 2, 7, actor.lock.time - 3600)
+    actor.push_event((2, 1020), 2, 2, 99, 7, actor.lock.time)
+    actor.do("fingerprint", 9)
+    await until(lambda: told)
+    assert [event.data["credential"] for event in told] == ["fingerprint 9"]

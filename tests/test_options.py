@@ -1,0 +1,190 @@
+"""The options of an entry, and who may unlock its locks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.data_entry_flow import FlowResultType
+
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_ACCEPT_BROKER_NAME,
+    CONF_LATE_AFTER,
+    CONF_LOCKS,
+    CONF_PENDING_FOR,
+    CONF_POLL_INTERVAL,
+    CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_UNAVAILABLE_AFTER,
+    CONF_UNLOCKING,
+)
+from custom_components.xiaomi_smart_lock.unlock_code import is_code
+
+from .test_config_flow import NEARBY, add_lock, default, local_entry, suggested
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from .actor import Actor
+
+ANOTHER = "1000000009"
+
+
+async def begin(hass: HomeAssistant, entry: ConfigEntry[Any], part: str) -> ConfigFlowResult:
+    """Open the options, and choose a part of them."""
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    assert result["type"] is FlowResultType.MENU
+    assert result["menu_options"] == ["general", "unlocking"]
+    return await submit(hass, result, next_step_id=part)
+
+
+async def submit(hass: HomeAssistant, result: ConfigFlowResult, **data: object) -> ConfigFlowResult:
+    """Submit a form, and let what follows from it happen."""
+    result = await hass.config_entries.options.async_configure(result["flow_id"], data)
+    await hass.async_block_till_done()
+    return result
+
+
+def offered(result: ConfigFlowResult, key: str) -> list[Any]:
+    """Return what there is to choose from."""
+    schema = result["data_schema"]
+    assert schema
+    options: list[Any] = schema.schema[key].config["options"]
+    return options
+
+
+async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """They are taken at once, and shown the next time; who may unlock stays as it is."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {ANOTHER: None}})
+    await hass.async_block_till_done()
+    before = loaded.runtime_data
+    options = {
+        CONF_POLL_INTERVAL: 600,
+        CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
+        CONF_UNAVAILABLE_AFTER: 60,
+        CONF_LATE_AFTER: 1,
+        CONF_PENDING_FOR: 48,
+        CONF_ACCEPT_BROKER_NAME: True,
+    }
+    result = await begin(hass, loaded, "general")
+    assert {key: default(result, key) for key in options} == {
+        CONF_POLL_INTERVAL: 300,
+        CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
+        CONF_UNAVAILABLE_AFTER: 10,
+        CONF_LATE_AFTER: 5,
+        CONF_PENDING_FOR: 24,
+        CONF_ACCEPT_BROKER_NAME: False,
+    }
+    result = await submit(hass, result, **options)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == options | {CONF_UNLOCKING: {ANOTHER: None}}
+    assert loaded.runtime_data is not before
+    result = await begin(hass, loaded, "general")
+    assert {key: suggested(result, key) for key in options} == options
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+
+async def test_of_a_local_lock(hass: HomeAssistant, actor: Actor) -> None:
+    """There is no push."""
+    entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
+    result = await begin(hass, entry, "general")
+    assert result["data_schema"]
+    defaults = {CONF_POLL_INTERVAL: 30, CONF_UNAVAILABLE_AFTER: 24 * 60, CONF_PENDING_FOR: 24}
+    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+
+async def test_unlocking_is_off_until_it_is_allowed(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It can be allowed without a code, and turned off again."""
+    result = await begin(hass, loaded, "unlocking")
+    assert result["description_placeholders"] == {"lock": "Front door"}
+    assert default(result, CONF_UNLOCKING) == "off"
+    assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "new_code"]
+    await submit(hass, result, unlocking="without_code")
+    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: None}
+    result = await begin(hass, loaded, "unlocking")
+    assert default(result, CONF_UNLOCKING) == "without_code"
+    await submit(hass, result, unlocking="off")
+    assert loaded.options[CONF_UNLOCKING] == {}
+
+
+@pytest.mark.parametrize("code", ["1234", "0123456789"])
+async def test_a_code(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, code: str
+) -> None:
+    """Only its hash is kept, another one each time; it stays until another one is set or none."""
+    hashes = set()
+    for _ in range(2):
+        result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
+        await submit(hass, result, code=code, code_again=code)
+        hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
+        assert code not in hashed
+        assert is_code(code, hashed)
+        assert not is_code(code[:-1], hashed)
+        hashes.add(hashed)
+    assert len(hashes) == 2
+    result = await begin(hass, loaded, "unlocking")
+    assert default(result, CONF_UNLOCKING) == "same_code"
+    assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "same_code", "new_code"]
+    await submit(hass, result, unlocking="same_code")
+    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: hashed}
+    await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="without_code")
+    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: None}
+
+
+@pytest.mark.parametrize(
+    ("code", "again", "errors"),
+    [
+        ("123", "123", {"code": "code_format"}),
+        ("01234567890", "01234567890", {"code": "code_format"}),
+        ("", "", {"code": "code_format"}),
+        ("12a4", "12a4", {"code": "code_format"}),
+        ("1234\n", "1234\n", {"code": "code_format"}),
+        ("١٢٣٤", "١٢٣٤", {"code": "code_format"}),
+        ("1234", "1243", {"code_again": "codes_differ"}),
+    ],
+)
+async def test_no_code(
+    hass: HomeAssistant, loaded: MockConfigEntry, code: str, again: str, errors: dict[str, str]
+) -> None:
+    """What is no code, or was mistyped, changes nothing; it is asked for again."""
+    result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
+    result = await submit(hass, result, code=code, code_again=again)
+    assert result["errors"] == errors
+    assert CONF_UNLOCKING not in loaded.options
+    result = await submit(hass, result, code="1234", code_again="1234")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_each_lock_has_its_own(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+) -> None:
+    """The lock is asked for where there are several, and others stay as they are."""
+    back = add_lock(actor, "Back door")
+    data = {**entry.data, CONF_LOCKS: [actor.lock.did, back.did]}
+    hass.config_entries.async_update_entry(
+        entry, data=data, options={CONF_UNLOCKING: {actor.lock.did: None, ANOTHER: None}}
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await begin(hass, entry, "unlocking")
+    assert offered(result, "lock") == [
+        {"value": actor.lock.did, "label": "Front door"},
+        {"value": back.did, "label": "Back door"},
+    ]
+    result = await submit(hass, result, lock=back.did)
+    assert result["description_placeholders"] == {"lock": "Back door"}
+    assert default(result, CONF_UNLOCKING) == "off"
+    await submit(hass, result, unlocking="without_code")
+    assert entry.options[CONF_UNLOCKING] == {actor.lock.did: None, back.did: None}
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_lock_that_was_never_seen(hass: HomeAssistant, actor: Actor) -> None:
+    """It is called by its number until its name is known."""
+    nearby = add_lock(actor, "Back door", host=NEARBY)
+    result = await begin(hass, local_entry(hass, nearby), "unlocking")
+    assert result["description_placeholders"] == {"lock": nearby.did}
+    hass.config_entries.options.async_abort(result["flow_id"])

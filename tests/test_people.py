@@ -1,0 +1,323 @@
+"""Who opened the door: said once, then known everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.xiaomi_smart_lock.people import async_assign, person_of
+from custom_components.xiaomi_smart_lock.users import Credential
+
+from .actor import Actor, until
+from .people import (
+    DURESS,
+    FINGERPRINT,
+    NOON,
+    NOON_TEXT,
+    begin,
+    give,
+    named,
+    names,
+    offers,
+    person,
+    submit,
+    the_lock,
+    use,
+)
+from .test_events import shown
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+# The lock's own users
+
+
+async def allocate(
+    entry: MockConfigEntry, actor: Actor, operation_id: int, user_id: int, method: int = FINGERPRINT
+) -> None:
+    """Have the lock tell whose a credential is (4.2)."""
+    actor.push_event((4, 2), 0, user_id, method, operation_id, actor.lock.time)
+    users = the_lock(entry, actor).data.users
+    await until(lambda: users.user_of(Credential(method, operation_id)) == user_id)
+
+
+async def delete(entry: MockConfigEntry, actor: Actor, operation_id: int, when: int) -> None:
+    """Have the lock tell that a fingerprint was deleted (4.7)."""
+    actor.push_event((4, 7), 5, operation_id, FINGERPRINT, when)
+    users = the_lock(entry, actor).data.users
+    await until(lambda: users.deleted(Credential(FINGERPRINT, operation_id)) == when)
+
+
+async def test_known_by_the_user(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who has one credential of a user of the lock has the others too, as soon as that is told."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await use(loaded, actor, NOON, 4)
+    await named(hass, actor, "Fingerprint 4", "unknown")
+    await allocate(loaded, actor, 3, 5)
+    await allocate(loaded, actor, 4, 5)
+    await named(hass, actor, "Ming", "Ming")
+
+
+async def test_enrolled_at_the_lock(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """The user is learned from an enrolment, too (4.6)."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    for operation_id in (3, 4):
+        actor.push_event((4, 6), 5, operation_id, FINGERPRINT, actor.lock.time)
+    await use(loaded, actor, actor.lock.time, 4)
+    await named(hass, actor, "Ming", "Ming")
+
+
+async def test_a_family_as_one_user(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A credential that only seems to be somebody's can be given to who has it."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    for operation_id in (3, 4, 6):
+        await allocate(loaded, actor, operation_id, 0)
+    await use(loaded, actor, actor.lock.time - 60, 4)
+    await named(hass, actor, "Ming", "Ming")
+
+    assert offers(await begin(hass, loaded, person(loaded, "Ming"))).keys() == {
+        "fingerprint 3, user 0"
+    }
+    result = await begin(hass, loaded)
+    [label] = offers(result)
+    assert label.endswith(", fingerprint 4, outside, user 0 (Ming)")
+    await submit(hass, result, label, name="Hua")
+    await named(hass, actor, "Hua", "Hua")
+
+    await use(loaded, actor, actor.lock.time, 6)
+    await named(hass, actor, "Fingerprint 6", "unknown")
+    [label] = offers(await begin(hass, loaded))
+    assert label.endswith(", fingerprint 6, outside, user 0")
+
+
+async def test_another_finger_of_the_same_number(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A fingerprint that was deleted and enrolled anew is nobody's until somebody says so."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    now = actor.lock.time
+    await use(loaded, actor, now - 60, 3)
+    await named(hass, actor, "Ming", "Ming")
+    await delete(loaded, actor, 3, now - 50)
+    await named(hass, actor, "Ming", "Ming")
+    result = await begin(hass, loaded, person(loaded, "Ming"))
+    assert not offers(result)
+    await submit(hass, result, name="Ming")
+    await hass.async_block_till_done()
+    await named(hass, actor, "Ming", "Ming")
+    actor.push_event((4, 6), 6, 3, FINGERPRINT, now - 45)
+    await use(loaded, actor, now - 40, 3)
+    await named(hass, actor, "Fingerprint 3", "unknown")
+
+    result = await begin(hass, loaded)
+    [label] = offers(result)
+    await submit(hass, result, label, name="Hua")
+    await named(hass, actor, "Hua", "Hua")
+
+
+async def test_a_user_was_deleted(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """So were the user's fingerprints (4.5)."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    now = actor.lock.time
+    actor.push_event((4, 6), 5, 3, FINGERPRINT, now - 70)
+    await use(loaded, actor, now - 60, 3)
+    actor.push_event((4, 5), 5, 2, now - 50)
+    await use(loaded, actor, now - 40, 3)
+    await named(hass, actor, "Fingerprint 3", "unknown")
+
+
+async def test_a_deletion_that_comes_late(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """A finger that was enrolled since is not the one that was deleted."""
+    now = actor.lock.time
+    actor.push_event((4, 6), 5, 3, FINGERPRINT, now - 50)
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    actor.push_event((4, 7), 5, 3, FINGERPRINT, now - 60)
+    actor.push_event((2, 1007), 12, now - 60)
+    await use(loaded, actor, now - 40, 3)
+    await named(hass, actor, "Ming", "Ming")
+
+
+async def test_the_lock_was_reset(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """All credentials are new ones then (2.1007, 12)."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    now = actor.lock.time
+    await use(loaded, actor, now - 60, 3)
+    actor.push_event((2, 1007), 12, now - 50)
+    await use(loaded, actor, now - 40, 3)
+    await named(hass, actor, "Fingerprint 3", "unknown")
+
+
+# Given from Home Assistant
+
+
+@pytest.mark.parametrize("by", ["id", "name", "entity"])
+async def test_assign(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, by: str) -> None:
+    """What is enrolled from Home Assistant is the person's at once, and nobody else's."""
+    give(hass, loaded, "Hua", (FINGERPRINT, 3), (FINGERPRINT, 4))
+    ming = give(hass, loaded, "Ming", (FINGERPRINT, 7))
+    data = {**ming.data, "person_entity": "person.ming"}
+    hass.config_entries.async_update_subentry(loaded, ming, data=data)
+    await use(loaded, actor, actor.lock.time, 3)
+    await named(hass, actor, "Hua", "Hua")
+
+    lock = the_lock(loaded, actor)
+    named_by = {"id": ming.subentry_id, "name": "Ming", "entity": "person.ming"}[by]
+    for _ in range(2):
+        async_assign(lock, Credential(FINGERPRINT, 3), named_by)
+        await named(hass, actor, "Ming", "Ming")
+    held = {
+        one.title: {held["operation_id"] for held in one.data["credentials"]}
+        for one in loaded.subentries.values()
+    }
+    assert held == {"Hua": {4}, "Ming": {7, 3}}
+    assert person(loaded, "Ming").data["person_entity"] == "person.ming"
+
+
+async def test_assign_to_nobody(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Who is not there gets nothing, and is not made up."""
+    give(hass, loaded, "Ming")
+    with pytest.raises(ServiceValidationError) as raised:
+        async_assign(the_lock(loaded, actor), Credential(FINGERPRINT, 3), "Hua")
+    assert raised.value.translation_key == "no_such_person"
+    assert raised.value.translation_placeholders == {"person": "Hua"}
+    assert person_of(the_lock(loaded, actor), Credential(FINGERPRINT, 3)) is None
+
+
+# Where it is said
+
+
+async def test_the_event(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Automations get all that is known of who it was, and nothing that is not."""
+    ming = give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await use(loaded, actor, NOON, 3)
+    its = {
+        "event_type": "unlocked",
+        "method": "fingerprint",
+        "position": "outside",
+        "operation_id": 3,
+        "device_time": NOON_TEXT,
+        "person": "Ming",
+    }
+    assert shown(hass, actor, "lock_event") == its
+
+    data = {**ming.data, "person_entity": "person.ming"}
+    hass.config_entries.async_update_subentry(loaded, ming, data=data)
+    await allocate(loaded, actor, 3, 5)
+    await use(loaded, actor, NOON + 1, 3)
+    its |= {"person_entity": "person.ming", "user_id": 5}
+    assert shown(hass, actor, "lock_event").items() >= (its | {"device_time": after(1)}).items()
+
+    await allocate(loaded, actor, 4, 6)
+    await use(loaded, actor, NOON + 2, 4)
+    its = {"operation_id": 4, "user_id": 6, "device_time": after(2)}
+    its |= {"event_type": "unlocked", "method": "fingerprint", "position": "outside"}
+    assert shown(hass, actor, "lock_event") == its
+
+
+def after(seconds: int) -> str:
+    """Return a time after noon as attributes have it."""
+    return NOON_TEXT.replace(":20+", f":{20 + seconds}+")
+
+
+async def test_what_has_no_credential(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Whoever came last stays so when the door closes, or opens by its button."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await use(loaded, actor, NOON, 3)
+    actor.push_event((2, 1020), 3, 12, 1, 0, NOON + 1)
+    await named(hass, actor, "Automatic", "Ming")
+    actor.push_event((2, 1020), 1, 14, 2, 0, NOON + 2)
+    await named(hass, actor, "Inside button", "Ming")
+    await use(loaded, actor, NOON + 3, 4)
+    await named(hass, actor, "Fingerprint 4", "unknown")
+
+
+async def test_what_comes_late(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """The last person is who was the last by the clock, not by delivery."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    give(hass, loaded, "Hua", (FINGERPRINT, 4))
+    actor.push_event((2, 1020), 3, 12, 1, 0, NOON + 30)
+    await use(loaded, actor, NOON, 3)
+    await named(hass, actor, "Automatic", "Ming")
+    await use(loaded, actor, NOON - 5, 4)
+    await named(hass, actor, "Automatic", "Ming")
+    await use(loaded, actor, NOON + 10, 4)
+    await named(hass, actor, "Automatic", "Hua")
+
+
+async def test_after_a_restart(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Who it was, and whose what is, is known before the lock says anything."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await allocate(loaded, actor, 3, 5)
+    await allocate(loaded, actor, 4, 5)
+    await use(loaded, actor, NOON, 4)
+    await hass.config_entries.async_reload(loaded.entry_id)
+    assert names(hass, actor) == ("Ming", "Ming")
+    await until(lambda: loaded.runtime_data.push.connected)
+    actor.push_event((2, 1020), 3, 12, 1, 0, NOON + 1)
+    await named(hass, actor, "Automatic", "Ming")
+
+
+async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Who stands at the door sees an ordinary unlocking; the Duress event tells all."""
+    ming = give(hass, loaded, "Ming", (FINGERPRINT, 3), (DURESS, 8))
+    data = {**ming.data, "person_entity": "person.ming"}
+    hass.config_entries.async_update_subentry(loaded, ming, data=data)
+    await allocate(loaded, actor, 8, 5, method=DURESS)
+    await allocate(loaded, actor, 3, 5)
+    await use(loaded, actor, NOON, 8, method=DURESS)
+    await until(lambda: shown(hass, actor, "duress")["event_type"])
+    ordinary = {
+        "event_type": "unlocked",
+        "method": "fingerprint",
+        "position": "outside",
+        "operation_id": 8,
+        "device_time": NOON_TEXT,
+        "person": "Ming",
+        "person_entity": "person.ming",
+        "user_id": 5,
+    }
+    assert shown(hass, actor, "lock_event") == ordinary
+    duress = {"event_type": "duress", "method": "duress_fingerprint"}
+    assert shown(hass, actor, "duress") == ordinary | duress
+    await named(hass, actor, "Ming", "Ming")
+    assert suspicious(hass, actor) == []
+    registered = er.async_get(hass).async_get(actor.entity_id(hass, "event", "duress"))
+    assert registered
+    assert registered.hidden_by is er.RegistryEntryHider.INTEGRATION
+
+    hass.config_entries.async_remove_subentry(loaded, ming.subentry_id)
+    await named(hass, actor, "Fingerprint 8", "unknown")
+    assert suspicious(hass, actor) == []
+    await hass.config_entries.async_reload(loaded.entry_id)
+    await named(hass, actor, "Fingerprint 8", "unknown")
+    assert suspicious(hass, actor) == []
+
+
+def suspicious(hass: HomeAssistant, actor: Actor) -> list[str]:
+    """Return what says a word of duress, but for the event that is there for it."""
+    event = actor.entity_id(hass, "event", "duress")
+    lists = {"options": "", "event_types": "", "friendly_name": ""}
+    return [
+        state.entity_id
+        for state in hass.states.async_all()
+        if state.entity_id != event
+        and "duress" in f"{state.state} { ({**state.attributes} | lists) }".lower()
+    ]

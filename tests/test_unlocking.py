@@ -1,0 +1,456 @@
+"""Unlocking from Home Assistant: only who may, at once or not at all, and never unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import translation
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.xiaomi_smart_lock import unlocking
+from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+
+from .actor import Actor, until
+from .resident import Resident, Storage, at_home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from homeassistant.auth.models import User
+    from homeassistant.components.recorder import Recorder
+    from homeassistant.core import Event, HomeAssistant
+    from pytest_homeassistant_custom_component.typing import (
+        RecorderInstanceContextManager,
+        WebSocketGenerator,
+    )
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+UNLOCK: Final = (2, 1)
+CODE: Final = "135790"
+WRONG: Final = "135791"
+
+
+class Doorkeeper:
+    """Unlocks one lock, and notes what comes of it."""
+
+    def __init__(self, resident: Resident) -> None:
+        """Begin to watch; the lock agrees to be unlocked."""
+        self.resident = resident
+        self.hass = resident.hass
+        self.entity_id = resident.actor.entity_id(self.hass, "lock", "lock")
+        self.asked = 0
+        """How often the lock was asked to unlock."""
+        self.changes: list[Event[Any]] = []
+        self.lock = resident.actor.lock
+        self.lock.accepts_remote_unlock = True
+        self._told = async_capture_events(self.hass, EVENT)
+        self._act = self.lock.act
+        self.lock.act = self._note_act  # type: ignore[method-assign]
+        self.hass.bus.async_listen(EVENT_STATE_CHANGED, self._note_change)
+
+    def _note_act(self, address: Any, raw: Any) -> Any:
+        self.asked += address == UNLOCK
+        return self._act(address, raw)
+
+    async def _note_change(self, event: Event[Any]) -> None:
+        old, new = event.data["old_state"], event.data["new_state"]
+        if event.data["entity_id"] == self.entity_id and old and old.state != new.state:
+            self.changes.append(event)
+
+    @property
+    def states(self) -> list[str]:
+        """The states that the lock entity had since."""
+        return [event.data["new_state"].state for event in self.changes]
+
+    @property
+    def logged(self) -> list[str]:
+        """What was told to the logbook, but for what happens at the door."""
+        return [event.data["type"] for event in self.told]
+
+    @property
+    def told(self) -> list[Event[Any]]:
+        """What was told to the logbook of attempts to unlock."""
+        return [event for event in self._told if event.data["type"].startswith("unlocking")]
+
+    async def unlock(self, code: str | None = None, user: str | None = None) -> None:
+        """Unlock as a user."""
+        data = {ATTR_ENTITY_ID: self.entity_id} | ({"code": code} if code else {})
+        context = Context(user_id=user)
+        await self.hass.services.async_call("lock", "unlock", data, blocking=True, context=context)
+
+    async def refused(self, code: str | None = None, user: str | None = None) -> HomeAssistantError:
+        """Return why one does not get in."""
+        with pytest.raises(HomeAssistantError) as raised:
+            await self.unlock(code, user)
+        return raised.value
+
+
+@pytest.fixture(params=[False, True], ids=["account", "nearby"])
+def local(request: pytest.FixtureRequest) -> bool:
+    """Return whether the lock is on the local network."""
+    return bool(request.param)
+
+
+@pytest.fixture
+async def keeper(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, local: bool
+) -> AsyncIterator[Doorkeeper]:
+    """Return who may unlock a lock that is awake, without a code."""
+    async with at_home(hass, actor, local=local, **{CONF_UNLOCKING: None}) as resident:
+        yield Doorkeeper(resident)
+
+
+@pytest.fixture
+async def guarded(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, local: bool
+) -> AsyncIterator[Doorkeeper]:
+    """Return who may unlock a lock with a code."""
+    options = {CONF_UNLOCKING: hash_code(CODE)}
+    async with at_home(hass, actor, local=local, **options) as resident:
+        yield Doorkeeper(resident)
+
+
+def let_minutes_pass(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
+    """Have who guards the code believe that it is later."""
+    clock = SimpleNamespace(time=lambda: time.time() + 60 * minutes)
+    monkeypatch.setattr(unlocking, "time", clock)
+
+
+async def restart(keeper: Doorkeeper) -> None:
+    """Have Home Assistant stop, and start again."""
+    await keeper.resident.stop()
+    await keeper.resident.start()
+
+
+async def test_off(hass: HomeAssistant, actor: Actor, local: bool) -> None:
+    """Unless an option allows it the lock does not even hear of it."""
+    async with at_home(hass, actor, local=local) as resident:
+        keeper = Doorkeeper(resident)
+        error = await keeper.refused()
+        assert isinstance(error, ServiceValidationError)
+        assert error.translation_key == "unlocking_not_allowed"
+        assert keeper.asked == 0
+        assert keeper.logged == ["unlocking_not_allowed"]
+        assert keeper.states == []
+
+
+async def test_another_lock_may_be_unlocked(hass: HomeAssistant, actor: Actor) -> None:
+    """An option of one lock allows nothing of another."""
+    async with at_home(hass, actor) as resident:
+        options = {CONF_UNLOCKING: {"another": None}}
+        hass.config_entries.async_update_entry(resident.entry, options=options)
+        await hass.async_block_till_done()
+        keeper = Doorkeeper(resident)
+        assert (await keeper.refused()).translation_key == "unlocking_not_allowed"
+        assert keeper.asked == 0
+
+
+async def test_unlocking(hass: HomeAssistant, keeper: Doorkeeper, hass_admin_user: User) -> None:
+    """The lock is asked once, and shown as unlocking until it tells that it did."""
+    assert "code_format" not in keeper.resident.attributes("lock", "lock")
+    await keeper.unlock(user=hass_admin_user.id)
+    await until(lambda: keeper.states[-1:] == ["unlocked"])
+    assert keeper.states == ["unlocking", "unlocked"]
+    assert {event.context.user_id for event in keeper.changes} == {hass_admin_user.id}
+    assert keeper.asked == 1
+    [told] = keeper.told
+    assert told.data["type"] == "unlocking_done"
+    assert told.data["entity_id"] == keeper.entity_id
+    device = dr.async_get(hass).async_get(told.data["device_id"])
+    assert device
+    assert device.identifiers == {(DOMAIN, keeper.lock.did)}
+    assert told.context.user_id == hass_admin_user.id
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_who_tells_later(
+    hass: HomeAssistant, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the lock agreed to is under way until it tells of it: it is not locked meanwhile."""
+    monkeypatch.setattr(keeper.lock, "act", lambda *_: (0, []))
+    unlock = hass.async_create_task(keeper.unlock())
+    await until(lambda: keeper.states == ["unlocking"])
+    await keeper.resident.reached()
+    assert keeper.resident.state("lock", "lock") == "unlocking"
+    keeper.resident.actor.do("fingerprint", 7)
+    await unlock
+    assert keeper.states == ["unlocking", "unlocked"]
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_who_tells_nothing(keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state that is read then is the truth."""
+    monkeypatch.setattr(unlocking, "REPORTED_WITHIN", 0.1)
+    monkeypatch.setattr(keeper.lock, "act", lambda *_: (0, []))
+    await keeper.unlock()
+    assert keeper.states == ["unlocking", "locked"]
+    assert keeper.logged == ["unlocking_done"]
+
+
+async def test_a_lock_that_refuses(keeper: Doorkeeper) -> None:
+    """It says so, and stays as it was."""
+    keeper.lock.accepts_remote_unlock = False
+    error = await keeper.refused()
+    assert error.translation_key == "lock_not_now"
+    assert error.translation_placeholders == {"lock": "Front door", "code": "-704053100"}
+    assert keeper.states == ["unlocking", "locked"]
+    assert keeper.asked == 1
+    assert keeper.logged == ["unlocking_refused"]
+    assert keeper.told[0].data["reason"] == "lock_not_now"
+
+
+async def test_a_lock_that_sleeps(keeper: Doorkeeper) -> None:
+    """It is not unlocked later either, when nobody expects it any more."""
+    await keeper.resident.put_to_sleep()
+    error = await keeper.refused()
+    pushes = keeper.resident.pushes
+    assert error.translation_key == ("lock_asleep" if pushes else "no_answer")
+    assert keeper.states == ["unlocking", "locked"]
+    assert keeper.logged == ["unlocking_asleep" if pushes else "unlocking_unanswered"]
+    asked = keeper.asked
+    await keeper.resident.wake()
+    await keeper.resident.poll()
+    assert keeper.asked == asked
+    assert keeper.resident.state("lock", "lock") == "locked"
+
+
+@pytest.mark.parametrize("code", [-704053036, -704083036])
+async def test_a_lock_that_answers_too_late(
+    keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """It is not asked again: it may have unlocked."""
+    act = keeper.lock.act
+    monkeypatch.setattr(keeper.lock, "act", lambda *given: (act(*given), (code, []))[1])
+    assert (await keeper.refused()).translation_key == "lock_timed_out"
+    assert keeper.asked == 1
+    assert keeper.logged == ["unlocking_unanswered"]
+    await keeper.resident.poll()
+    await until(lambda: keeper.resident.state("lock", "lock") == "unlocked")
+    assert keeper.asked == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_cloud_that_fails(keeper: Doorkeeper) -> None:
+    """Nothing is tried again."""
+    keeper.resident.actor.simulator.cloud.refuse_next(500, "action")
+    assert (await keeper.refused()).translation_key == "no_answer"
+    assert keeper.logged == ["unlocking_unanswered"]
+    assert keeper.states == ["unlocking", "locked"]
+    assert keeper.asked == 0
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_sign_in_that_expired(keeper: Doorkeeper) -> None:
+    """The logbook knows that it was not the lock."""
+    actor = keeper.resident.actor
+    actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
+    assert (await keeper.refused()).translation_key == "not_signed_in"
+    assert keeper.logged == ["unlocking_signed_out"]
+    assert keeper.asked == 0
+
+
+async def test_two_at_once(
+    hass: HomeAssistant,
+    keeper: Doorkeeper,
+    monkeypatch: pytest.MonkeyPatch,
+    hass_admin_user: User,
+    hass_read_only_user: User,
+) -> None:
+    """The second does not wait in a queue, and what the first does is not said to be theirs."""
+    go = asyncio.Event()
+    act = keeper.resident.lock.client.act
+
+    async def wait_and_act(*given: Any) -> Any:
+        await go.wait()
+        return await act(*given)
+
+    monkeypatch.setattr(keeper.resident.lock.client, "act", wait_and_act)
+    hass_admin_user.groups = hass_read_only_user.groups = []
+    hass_admin_user.is_owner = hass_read_only_user.is_owner = True
+    first = hass.async_create_task(keeper.unlock(user=hass_admin_user.id))
+    await until(lambda: keeper.states == ["unlocking"])
+    error = await keeper.refused(user=hass_read_only_user.id)
+    assert error.translation_key == "unlocking_busy"
+    go.set()
+    await first
+    await until(lambda: keeper.states[-1] == "unlocked")
+    assert keeper.asked == 1
+    assert keeper.states == ["unlocking", "unlocked"]
+    assert {event.context.user_id for event in keeper.changes} == {hass_admin_user.id}
+    assert [(event.data["type"], event.context.user_id) for event in keeper.told] == [
+        ("unlocking_busy", hass_read_only_user.id),
+        ("unlocking_done", hass_admin_user.id),
+    ]
+    monkeypatch.undo()
+    await keeper.unlock()
+    assert keeper.asked == 2
+
+
+# With a code
+
+
+async def test_the_code(guarded: Doorkeeper) -> None:
+    """It opens; without it, or with another, the lock hears nothing."""
+    assert guarded.resident.attributes("lock", "lock")["code_format"] == "^([0-9]{4,10})?$"
+    error = await guarded.refused()
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_key == "unlocking_no_code"
+    error = await guarded.refused(WRONG)
+    assert isinstance(error, ServiceValidationError)
+    assert error.translation_key == "unlocking_wrong_code"
+    assert guarded.asked == 0
+    assert guarded.states == []
+    await guarded.unlock(CODE)
+    assert guarded.asked == 1
+    await until(lambda: guarded.states == ["unlocking", "unlocked"])
+    assert guarded.logged == ["unlocking_no_code", "unlocking_wrong_code", "unlocking_done"]
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_what_is_no_code(guarded: Doorkeeper) -> None:
+    """Home Assistant itself does not let it through, and knows which codes there are."""
+    for code in ("123", "12345678901", "abcd", f"{CODE}x"):
+        assert (await guarded.refused(code)).translation_key == "add_default_code"
+    assert guarded.asked == 0
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_locking_asks_for_no_code(guarded: Doorkeeper) -> None:
+    """That it cannot be done is the same with and without."""
+    with pytest.raises(ServiceValidationError) as raised:
+        await guarded.resident.call("lock", "lock", "lock")
+    assert raised.value.translation_key == "cannot_be_locked_remotely"
+
+
+async def test_guessing(guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five wrong codes block the right one too, for five minutes, and after a restart."""
+    for _ in range(5):
+        assert (await guarded.refused(WRONG)).translation_key == "unlocking_wrong_code"
+    assert guarded.logged == ["unlocking_wrong_code"] * 5 + ["unlocking_blocked"]
+    error = await guarded.refused(CODE)
+    assert error.translation_key == "unlocking_while_blocked"
+    assert error.translation_placeholders == {"lock": "Front door", "minutes": "5"}
+    await restart(guarded)
+    let_minutes_pass(monkeypatch, 4.9)
+    error = await guarded.refused(CODE)
+    assert error.translation_placeholders == {"lock": "Front door", "minutes": "1"}
+    assert guarded.asked == 0
+    assert guarded.logged[6:] == ["unlocking_while_blocked"] * 2
+    let_minutes_pass(monkeypatch, 5)
+    assert (await guarded.refused(WRONG)).translation_key == "unlocking_wrong_code"
+    await guarded.unlock(CODE)
+    assert guarded.asked == 1
+    assert guarded.logged.count("unlocking_blocked") == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_guesses_are_counted_over_a_restart(
+    hass: HomeAssistant, hass_storage: Storage, guarded: Doorkeeper
+) -> None:
+    """They are written down before the answer is given: also a crash gives no more of them."""
+    for wrong in range(1, 5):
+        await guarded.refused(WRONG)
+        [kept] = [stored["data"] for key, stored in hass_storage.items() if guarded.lock.did in key]
+        assert kept["data"]["guesses"] == [wrong, 0]
+    await restart(guarded)
+    await guarded.refused(WRONG)
+    assert guarded.logged[-1] == "unlocking_blocked"
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_who_knows_the_code_mistypes_it(guarded: Doorkeeper) -> None:
+    """Only wrong codes in a row count; those that are missing do not."""
+    for _ in range(2):
+        for _ in range(4):
+            await guarded.refused(WRONG)
+        await guarded.refused()
+        await guarded.unlock(CODE)
+        await until(lambda: guarded.resident.state("lock", "lock") == "unlocked")
+        guarded.resident.actor.do("close_door")
+        await until(lambda: guarded.resident.state("lock", "lock") == "locked")
+    assert guarded.asked == 2
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_guessing_at_once(guarded: Doorkeeper) -> None:
+    """Many guesses at a time are no more guesses: one is taken."""
+    results = await asyncio.gather(
+        *(guarded.unlock(code) for code in [WRONG] * 20 + [CODE]), return_exceptions=True
+    )
+    keys = [getattr(result, "translation_key", "unlocked") for result in results]
+    assert keys == ["unlocking_wrong_code"] + ["unlocking_busy"] * 20
+    assert guarded.asked == 0
+
+
+# In the logbook
+
+
+@pytest.fixture
+async def mock_recorder_before_hass(
+    async_test_recorder: RecorderInstanceContextManager,
+) -> None:
+    """Have the recorder prepared before Home Assistant."""
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "en",
+            [
+                "was not unlocked from Home Assistant: the code is wrong",
+                "was asked by Home Assistant to unlock, and agreed",
+            ],
+        ),
+        (
+            "zh-Hans",
+            ["未能从 Home Assistant 开锁:开锁码错误", "已应 Home Assistant 的请求同意开锁"],
+        ),
+    ],
+)
+async def test_logbook(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    actor: Actor,
+    hass_ws_client: WebSocketGenerator,
+    hass_admin_user: User,
+    language: str,
+    lines: list[str],
+) -> None:
+    """Each attempt is there, in Home Assistant's language, with the user that made it."""
+    translation.async_setup(hass)
+    assert await async_setup_component(hass, "logbook", {})
+    async with at_home(hass, actor, local=False, **{CONF_UNLOCKING: hash_code(CODE)}) as resident:
+        keeper = Doorkeeper(resident)
+        await keeper.refused(WRONG, hass_admin_user.id)
+        await keeper.unlock(CODE, hass_admin_user.id)
+        await hass.config.async_update(language=language)
+        await hass.async_block_till_done()
+        await hass.async_add_executor_job(recorder_mock.block_till_done)
+        client = await hass_ws_client(hass)
+        await client.send_json_auto_id(
+            {
+                "type": "logbook/get_events",
+                "start_time": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+                "entity_ids": [keeper.entity_id],
+            }
+        )
+        read = [line for line in (await client.receive_json())["result"] if "unlock" in repr(line)]
+        said = [line for line in read if line.get("message") in lines]
+        assert [line["message"] for line in said] == lines
+        by_someone = [*said, *(line for line in read if line.get("state") == "unlocked")]
+        assert {line["context_user_id"] for line in by_someone} == {hass_admin_user.id}
+        assert len(by_someone) == 3
