@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,6 +176,15 @@ DAY: Final = (
 )
 
 LOUD: Final = 3
+GUEST: Final = 7
+CODE: Final = "246810"
+
+
+def _holds(lock: Lock, user: int, text: str) -> bool:
+    """Say whether a user of the lock has a password."""
+    held = lock.users.credentials.values()
+    return any((credential.user, credential.text) == (user, text) for credential in held)
+
 
 COMMANDS: Final = (
     Command(
@@ -187,5 +199,24 @@ COMMANDS: Final = (
         "button.record_video",
         "button.press",
         lambda lock: bool(lock.recordings),
+    ),
+    Command(
+        "The lock gets to know a guest",
+        "lock.lock",
+        f"{DOMAIN}.set_user",
+        lambda lock: GUEST in lock.users.types,
+        {"user_id": GUEST, "user_type": "frequent_visitor"},
+    ),
+    Command(
+        "The guest gets a password for the stay",
+        "lock.lock",
+        f"{DOMAIN}.set_credential",
+        lambda lock: _holds(lock, GUEST, CODE),
+        {
+            "user_id": GUEST,
+            "credential_type": "password",
+            "credential_data": CODE,
+            "valid_until": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+        },
     ),
 )

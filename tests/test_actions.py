@@ -26,9 +26,9 @@ from custom_components.xiaomi_smart_lock.miot.errors import REASONS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.users import Credential
 
-from .actor import until
+from .actor import Actor, until
 from .people import give
-from .resident import Resident, Storage, at_home
+from .resident import Resident, Storage, at_home, entry_of
 from .test_translations import HERE, ICONS_OF_ACTIONS, SELECTORS, SERVICES
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.users import Users
 
-    from .actor import Actor
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -494,6 +493,36 @@ async def test_targets(hass: HomeAssistant, resident: Resident) -> None:
             DOMAIN, "set_user", {ATTR_ENTITY_ID: door_state}, blocking=True
         )
     assert raised.value.translation_key == "no_lock_targeted"
+
+
+async def test_two_locks(hass: HomeAssistant, hass_storage: Storage, actor: Actor) -> None:
+    """Each of those that are meant is asked, and each answers; one that fails is not silent."""
+    simulation = actor.simulation
+    back = simulation.call(simulation.simulator.add_lock, actor.account, "Back door")
+    entry = entry_of(hass, actor.account_data(actor.lock, back))
+    front, rear = (
+        Resident(hass, actor, entry),
+        Resident(hass, Actor(simulation, actor.account, back), entry),
+    )
+    await front.start()
+    entity_ids = [one.actor.entity_id(hass, "lock", "lock") for one in (front, rear)]
+    call: dict[str, Any] = {
+        "domain": DOMAIN,
+        "service": "set_user",
+        "blocking": True,
+        "return_response": True,
+    }
+    target = {ATTR_ENTITY_ID: entity_ids}
+    response = await hass.services.async_call(service_data=target, **call)
+    assert response == {entity_id: {"user_id": 1} for entity_id in entity_ids}
+    assert inside(front).types == inside(rear).types == {0: 0, 1: NORMAL}
+    await rear.put_to_sleep()
+    with pytest.raises(HomeAssistantError) as raised:
+        await hass.services.async_call(service_data=target, **call)
+    assert raised.value.translation_placeholders
+    assert raised.value.translation_placeholders["lock"] == "Back door"
+    assert inside(front).types == {0: 0, 1: NORMAL, 2: NORMAL}
+    await front.stop()
 
 
 async def test_not_loaded(hass: HomeAssistant, resident: Resident) -> None:

@@ -455,6 +455,25 @@ async def test_an_end_in_the_middle(
     await assert_nothing_left(resident)
 
 
+async def test_none_begins_at_the_end(resident: Resident) -> None:
+    """One that is asked for while all is being stopped is not waited for."""
+    await resident.lock.management.async_stop()
+    assert await failure(resident.manage("set_credential", **FINGER)) == "enrolment_stopped"
+    await assert_nothing_left(resident)
+
+
+async def test_a_step_without_a_meaning(resident: Resident, notified: dict[str, list[str]]) -> None:
+    """A state that the specification does not have is not shown, and does no harm."""
+    task = await begin(resident)
+    await until(lambda: notified)
+    [texts] = notified.values()
+    resident.actor.push_event((4, 3), 4711, 0, 5)
+    await resident.reached()
+    assert len(texts) == 1
+    show(resident, *5 * [0])
+    await task
+
+
 async def test_time_limit(resident: Resident) -> None:
     """Nobody waits for ever; the lock does not either."""
     wanted = Wanted(user_id=GUEST, method=FINGERPRINT, content="", time_limit=0.2)

@@ -236,6 +236,7 @@ async def enrol(actor: Actor, lock: LockCoordinator, witness: Witness) -> None:
     for fault in (faults.status(500), faults.cut_after):
         actor.simulator.cloud.disturb_next(fault, "action")
         await witness.fails(async_enrol(lock, wanted(third)))
+        await until(lambda: list(lock.data.endings.known) == [credential])
     actor.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
     await until(lambda: not actor.lock.users.credentials)
     await until(lambda: not lock.data.endings.known)

@@ -22,7 +22,8 @@ from .const import DOMAIN
 from .enrolment import TIME_LIMIT, TIME_LIMITS, Wanted, async_enrol
 from .miot.spec import SPEC
 from .people import async_assign, named, person_of
-from .users import METHODS, Credential
+from .state import OPERATION_METHOD
+from .users import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -69,7 +70,7 @@ MOST_USES: Final = 1000
 
 _ID: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=0xFFFF))
 _USER_TYPE: Final = vol.All(vol.In(SETTABLE_USER_TYPES), USER_TYPES.value_of)
-_CREDENTIAL_TYPE: Final = vol.All(vol.In(SETTABLE_CREDENTIALS), METHODS.value_of)
+_CREDENTIAL_TYPE: Final = vol.All(vol.In(SETTABLE_CREDENTIALS), OPERATION_METHOD.value_of)
 
 # Home Assistant's own way to the targets of a call; versions before 2025.10 want more for it.
 _WANTS_HASS: Final = "hass" in inspect.signature(service.async_extract_entity_ids).parameters
@@ -159,7 +160,7 @@ def _user_type(lock: LockCoordinator, user_id: int) -> str | None:
 
 def _named(credential: Credential) -> dict[str, Any]:
     return {
-        "method": METHODS.key_of(credential.method),
+        "method": OPERATION_METHOD.key_of(credential.method),
         ATTR_OPERATION_ID: credential.operation_id,
     }
 

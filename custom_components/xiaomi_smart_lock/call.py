@@ -27,8 +27,8 @@ DUPLICATE: Final = ERRORS.value_of("duplicate_parameter")
 # After these the lock may have done it all the same.
 DOUBTFUL: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
 
-# By which events the lock tells that it has done an action. Those with an error code may also tell
-# that it has not.
+# By which event the lock tells that it has done an action, and by which other one that it has not:
+# the success of that one may be of an action before.
 TOLD_BY: Final[Mapping[str, tuple[Address, ...]]] = {
     "add-lock-user": ((4, 4), (4, 1)),
     "delete-lock-user": ((4, 5), (4, 1)),
@@ -119,12 +119,11 @@ class Call:
         telling = next((name for name in TELLING if name in self.sent), None)
         if self._told.done() or (telling and occurrence.get(telling) != self.sent[telling]):
             return
-        reports = any(one.name == "error-code" for one in occurrence.event.arguments)
-        code = occurrence.get("error-code") if reports else SUCCESS
-        if code == SUCCESS:
+        code = occurrence.get("error-code")
+        if occurrence.kind == TOLD_BY[self._name][0] and code in (None, SUCCESS):
             facts = {argument.name: value for argument, value in occurrence.valid_arguments}
             self._told.set_result(facts)
-        elif code not in (None, IN_PROGRESS):
+        elif code not in (None, SUCCESS, IN_PROGRESS):
             self.end(error_of(self._lock, int(code)))
 
     @callback

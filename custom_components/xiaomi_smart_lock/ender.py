@@ -14,6 +14,7 @@ from .bus import async_log
 from .call import NOT_FOUND, NotDoneError, hears
 from .issues import Issue, async_settle, async_tell
 from .state import ENDINGS
+from .words import credential_in_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -136,7 +137,7 @@ class Ender:
         lock = self._lock
         for credential in self._asked.keys() - lock.data.endings.known.keys():
             if self._asked.pop(credential).enrolled:
-                words = credential.words(lock.hass.config.language)
+                words = credential_in_words(lock.hass, credential)
                 async_log(lock, "credential_ended", credential=words)
 
     @callback
@@ -155,8 +156,7 @@ class Ender:
         lock = self._lock
         where = (lock.hass, lock.config_entry, Issue.STILL_OPENS, lock.device.did)
         if late := lock.data.endings.due(time.time() - LATE_AFTER):
-            language = lock.hass.config.language
-            words = ", ".join(credential.words(language) for credential in late)
+            words = ", ".join(credential_in_words(lock.hass, credential) for credential in late)
             async_tell(*where, lock=lock.name, credentials=words)
         else:
             async_settle(*where)

@@ -18,6 +18,7 @@ from .endings import Ending
 from .management import free_numbers
 from .miot.spec import SPEC
 from .users import Credential
+from .words import credential_in_words, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,15 +166,16 @@ def _progress(
 ) -> Iterator[Callable[[Occurrence], None]]:
     """Show the steps as a notification, for as long as there are any to come."""
     hass, notification_id = lock.hass, f"{DOMAIN}_enrolment_{lock.device.did}"
-    language = hass.config.language
-    texts = async_get_cached_translations(hass, language, "common", DOMAIN)
+    texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
     prefix = f"component.{DOMAIN}.common.enrolment_"
 
     @callback
     def show(occurrence: Occurrence) -> None:
+        if (state := occurrence.get("credential-state")) is None:
+            return
         message = texts.get(f"{prefix}step", "").format(
-            credential=credential.words(language),
-            state=_words(occurrence.get("credential-state"), language),
+            credential=credential_in_words(hass, credential),
+            state=in_words(hass, STATES.named(state)),
             step=occurrence.get("credential-step-current"),
             total=occurrence.get("credential-step-all"),
         )
@@ -184,14 +186,3 @@ def _progress(
         yield show
     finally:
         persistent_notification.async_dismiss(hass, notification_id)
-
-
-def _words(state: object, language: str) -> str:
-    """Return what the specification calls a credential state."""
-    chinese = language.startswith("zh")
-    said = (
-        one.description_zh if chinese else one.description
-        for one in STATES.values
-        if one.value == state
-    )
-    return next(said, "")

@@ -20,8 +20,6 @@ USER_ID: Final = (4, 1)
 USER_TYPE: Final = (4, 2)
 OPERATION_ID: Final = (4, 4)
 
-METHODS: Final = SPEC.properties[OPERATION_METHOD]
-
 # Nobody has as many fingers; it only bounds what is kept.
 REMEMBERED: Final = 500
 SUCCESS: Final = 0
@@ -36,12 +34,6 @@ class Credential(NamedTuple):
 
     method: int
     operation_id: int
-
-    def words(self, language: str) -> str:
-        """Return how it is called in a language: ``Password 12``."""
-        [named] = [one for one in METHODS.values if one.value == self.method]
-        name = named.description_zh if language.startswith("zh") else named.description
-        return f"{name} {self.operation_id}"
 
 
 @dataclass(frozen=True, slots=True)
