@@ -20,7 +20,7 @@ from simulator.simulator import Simulator
 from .check import check
 from .client import onboard
 from .dashboard import save_dashboard
-from .day import DAY
+from .day import DAY, Command
 from .home_assistant import HomeAssistantError, address, running, write_configuration
 from .people import add_people
 from .screenshots import take_screenshots
@@ -80,18 +80,21 @@ async def started(port: int) -> AsyncIterator[Demo]:
                 progress("Ending")
 
 
-async def play(lock: Lock, steps: Iterable[Step], pause: float) -> None:
-    """Let things happen at the door, one after the other."""
+async def play(demo: Demo, steps: Iterable[Step | Command], pause: float) -> None:
+    """Let things happen, one after the other."""
     for step in steps:
         progress(step.name)
-        step.act(lock)
+        if isinstance(step, Command):
+            await step.give(demo.home)
+        else:
+            step.act(demo.lock)
         await asyncio.sleep(pause)
 
 
 async def play_on(demo: Demo, port: int) -> None:
     """Say where to look, and play the day again and again for as long as Home Assistant runs."""
     print(f"\n  {address(port)}\n  User name {USER}, password {USER}. Ctrl-C ends it.\n")
-    days = asyncio.create_task(play(demo.lock, cycle(DAY), PAUSE))
+    days = asyncio.create_task(play(demo, cycle(DAY), PAUSE))
     try:
         code = await demo.home_assistant.wait()
     finally:
@@ -106,7 +109,7 @@ async def show(options: argparse.Namespace) -> bool:
             return await check(demo.home, demo.lock, progress)
         if options.screenshots:
             # A day's history, and somebody who has just come home.
-            await play(demo.lock, (*DAY, DAY[0]), SHORT_PAUSE)
+            await play(demo, (*DAY, DAY[0]), SHORT_PAUSE)
             await take_screenshots(demo.home, address(options.port), progress)
             return True
         await play_on(demo, options.port)

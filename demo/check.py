@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .day import COMMANDS, DAY
+from .day import COMMANDS, DAY, Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
 
     from .client import State
-    from .day import Command, Step
+    from .day import Step
     from .setup import Home
 
 SEEN_WITHIN: Final = 15
@@ -46,7 +46,10 @@ async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool
     unavailable: set[str] = set()
     for step in DAY:
         progress(step.name)
-        rows += await _play(step, home, lock)
+        if isinstance(step, Command):
+            rows.append(await _give(step, home, lock))
+        else:
+            rows += await _play(step, home, lock)
         unavailable |= {key for key in home.entity_ids if home.state(key).state == "unavailable"}
         await asyncio.sleep(BETWEEN_STEPS)
     for command in COMMANDS:
@@ -86,7 +89,7 @@ def _seen(step: Step, home: Home, before: dict[str, State]) -> Iterator[tuple[st
 
 async def _give(command: Command, home: Home, lock: Lock) -> Row:
     """Do what a user does and look at the lock itself."""
-    await home.client.action(command.action, home.entity_ids[command.key], **command.data)
+    await command.give(home)
     seen = "obeyed" if command.obeyed(lock) else "not obeyed"
     return Row(command.name, command.key, "obeyed", seen)
 

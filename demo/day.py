@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simulator.lock import Lock
+
+    from .setup import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Command:
     obeyed: Callable[[Lock], object]
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    async def give(self, home: Home) -> None:
+        """Do it."""
+        await home.client.action(self.action, home.entity_ids[self.key], **self.data)
+
 
 def _operation(action: str, method: str, position: str, number: int = 0) -> Mapping[str, Any]:
     return {
@@ -47,6 +52,10 @@ def _operation(action: str, method: str, position: str, number: int = 0) -> Mapp
         "operation_id": number,
     }
 
+
+GUEST: Final = 7
+GUEST_DIGITS: Final = "246810"
+GUEST_OPERATION: Final = 21
 
 _CLOSED: Final = _operation("door_closed", "automatic", "unknown_side")
 
@@ -115,6 +124,35 @@ DAY: Final = (
         },
         {"event.lock_event": _operation("unlocked", "one_time_password", "outside", 12)},
     ),
+    Command(
+        "The lock gets to know another guest",
+        "lock.lock",
+        f"{DOMAIN}.set_user",
+        lambda lock: GUEST in lock.users.types,
+        {"user_id": GUEST, "user_type": "frequent_visitor"},
+    ),
+    Command(
+        "The guest gets a password for one visit",
+        "lock.lock",
+        f"{DOMAIN}.set_credential",
+        lambda lock: lock.users.credentials[GUEST_OPERATION].text == GUEST_DIGITS,
+        {
+            "user_id": GUEST,
+            "credential_type": "password",
+            "credential_data": GUEST_DIGITS,
+            "operation_id": GUEST_OPERATION,
+            "uses": 1,
+        },
+    ),
+    Step(
+        "The guest comes, and the password ends",
+        lambda lock: lock.password(GUEST_OPERATION),
+        {"lock.lock": "unlocked", "sensor.last_method": "password"},
+        {
+            "event.lock_event": _operation("unlocked", "password", "outside", GUEST_OPERATION),
+            "event.users_and_credentials": {"event_type": "unlock_method_deleted"},
+        },
+    ),
     Step(
         "The door is left ajar",
         lambda lock: lock.leave_ajar(),
@@ -176,15 +214,6 @@ DAY: Final = (
 )
 
 LOUD: Final = 3
-GUEST: Final = 7
-CODE: Final = "246810"
-
-
-def _holds(lock: Lock, user: int, text: str) -> bool:
-    """Say whether a user of the lock has a password."""
-    held = lock.users.credentials.values()
-    return any((credential.user, credential.text) == (user, text) for credential in held)
-
 
 COMMANDS: Final = (
     Command(
@@ -199,24 +228,5 @@ COMMANDS: Final = (
         "button.record_video",
         "button.press",
         lambda lock: bool(lock.recordings),
-    ),
-    Command(
-        "The lock gets to know a guest",
-        "lock.lock",
-        f"{DOMAIN}.set_user",
-        lambda lock: GUEST in lock.users.types,
-        {"user_id": GUEST, "user_type": "frequent_visitor"},
-    ),
-    Command(
-        "The guest gets a password for the stay",
-        "lock.lock",
-        f"{DOMAIN}.set_credential",
-        lambda lock: _holds(lock, GUEST, CODE),
-        {
-            "user_id": GUEST,
-            "credential_type": "password",
-            "credential_data": CODE,
-            "valid_until": (datetime.now(UTC) + timedelta(days=3)).isoformat(),
-        },
     ),
 )

@@ -26,6 +26,7 @@ class Method(IntEnum):
     """operation-method (2.2), as far as the acts below use it."""
 
     FINGERPRINT = 2
+    PASSWORD = 3
     FACE = 5
     ONE_TIME_PASSWORD = 7
     MANUAL = 11

@@ -102,6 +102,15 @@ class Lock(Device):
             operation_id=operation_id,
         )
 
+    def password(self, operation_id: int) -> None:
+        """Unlock with a password."""
+        self.operate(
+            Action.UNLOCKED,
+            method=Method.PASSWORD,
+            position=Position.OUTSIDE,
+            operation_id=operation_id,
+        )
+
     def one_time_password(self, operation_id: int) -> None:
         """Unlock with a guest's password."""
         self.operate(

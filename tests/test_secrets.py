@@ -249,13 +249,13 @@ async def leave_undelivered(
     monkeypatch.setattr(actor.lock, "write", refuse(actor.lock))
     actor.do("sleep")
     await until(lambda: lock.data.awake is False)
-    await lock.async_write(WECHAT, another(WECHAT))
+    await lock.settings.async_write(WECHAT, another(WECHAT))
     assert lock.data.pending
     await witness.look_around(lock.config_entry)
     actor.do("wake")
     await until(lambda: lock.data.undelivered)
-    await witness.fails(lock.async_write(WECHAT, another(WECHAT)))
-    await witness.fails(lock.async_write((13, 1), another(WECHAT)))
+    await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
+    await witness.fails(lock.settings.async_write((13, 1), another(WECHAT)))
 
 
 async def set_up_account(
@@ -379,16 +379,16 @@ async def test_on_the_local_network(
     lock: LockCoordinator = entry.runtime_data.coordinators[nearby.did]
     door = Actor(actor.simulation, actor.account, nearby)
 
-    await lock.async_write(WECHAT, mark(WECHAT))
+    await lock.settings.async_write(WECHAT, mark(WECHAT))
     await lock.async_refresh()
     assert lock.data.values[WECHAT] == mark(WECHAT)
     await witness.fails(lock.async_act((2, 1)))
     await witness.look_around(entry)
 
     monkeypatch.setattr(nearby, "write", refuse(nearby))
-    await witness.fails(lock.async_write(WECHAT, another(WECHAT)))
+    await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
     door.do("sleep")
-    await lock.async_write(WECHAT, another(WECHAT))
+    await lock.settings.async_write(WECHAT, another(WECHAT))
     await witness.fails(lock.async_act((2, 2)))
     await lock.async_refresh()
     await witness.look_around(entry)

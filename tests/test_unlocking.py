@@ -22,7 +22,7 @@ from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
 
-from .actor import Actor, until
+from .actor import PATIENCE, Actor, until
 from .resident import Resident, Storage, at_home
 
 if TYPE_CHECKING:
@@ -282,7 +282,8 @@ async def test_two_at_once(
     hass_admin_user.is_owner = hass_read_only_user.is_owner = True
     first = hass.async_create_task(keeper.unlock(user=hass_admin_user.id))
     await until(lambda: keeper.states == ["unlocking"])
-    error = await keeper.refused(user=hass_read_only_user.id)
+    async with asyncio.timeout(PATIENCE):
+        error = await keeper.refused(user=hass_read_only_user.id)
     assert error.translation_key == "unlocking_busy"
     go.set()
     await first

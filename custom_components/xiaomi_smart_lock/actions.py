@@ -21,6 +21,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .enrolment import TIME_LIMIT, TIME_LIMITS, Wanted, async_enrol
 from .miot.spec import SPEC
+from .people import async_assign, named, person_of
 from .state import OPERATION_METHOD
 from .users import Credential
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
 ATTR_CREDENTIAL_TYPE: Final = "credential_type"
 ATTR_OPERATION_ID: Final = "operation_id"
+ATTR_PERSON: Final = "person"
 ATTR_TIME_LIMIT: Final = "time_limit"
 ATTR_USER_ID: Final = "user_id"
 ATTR_USER_TYPE: Final = "user_type"
@@ -88,6 +90,8 @@ async def _delete_user(lock: LockCoordinator, data: Data) -> Response:
 
 
 async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
+    if (person := data.get(ATTR_PERSON)) is not None:
+        named(lock, person)  # Whether there is one is known before the lock hears of anything.
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
         user_id=data[ATTR_USER_ID],
@@ -99,6 +103,8 @@ async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
         time_limit=data[ATTR_TIME_LIMIT],
     )
     credential = await async_enrol(lock, wanted)
+    if person is not None:
+        async_assign(lock, credential, person)
     return {ATTR_USER_ID: wanted.user_id, **_named(credential)}
 
 
@@ -162,8 +168,10 @@ def _named(credential: Credential) -> dict[str, Any]:
 def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
     use = lock.data.users.uses.get(credential)
     ending = lock.data.endings.known.get(credential)
+    person = person_of(lock, credential)
     return {
         **_named(credential),
+        ATTR_PERSON: person and person.name,
         "last_used": use and _time(use.when),
         ATTR_VALID_UNTIL: ending and ending.due and _time(ending.due),
         "uses_left": ending and ending.uses,
@@ -208,6 +216,7 @@ ACTIONS: Final = {
             vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
             vol.Optional(ATTR_CREDENTIAL_DATA, default=""): cv.string,
             vol.Optional(ATTR_OPERATION_ID): _ID,
+            vol.Optional(ATTR_PERSON): cv.string,
             vol.Optional(ATTR_VALID_UNTIL): cv.datetime,
             vol.Optional(ATTR_USES): vol.All(vol.Coerce(int), vol.Range(min=1, max=MOST_USES)),
             vol.Optional(ATTR_TIME_LIMIT, default=TIME_LIMIT): vol.All(

@@ -63,7 +63,7 @@ BUTTONS: Final = (
     ),
     LockButtonDescription(
         key="discard_pending",
-        press=LockCoordinator.async_discard_pending,
+        press=lambda lock: lock.settings.async_discard(),
         entity_category=EntityCategory.CONFIG,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import time
@@ -16,7 +15,6 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     HomeAssistantError,
-    ServiceValidationError,
 )
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.storage import Store
@@ -25,11 +23,9 @@ from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_LATE_AFTER,
-    CONF_PENDING_FOR,
     CONF_UNAVAILABLE_AFTER,
     DOMAIN,
     LATE_AFTER,
-    PENDING_FOR,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
@@ -40,7 +36,6 @@ from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
 from .miot.errors import (
     REASONS,
-    CannotConnectError,
     InvalidValueError,
     MiotError,
     NotSignedInError,
@@ -48,8 +43,8 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
-from .state import PEOPLE, LockData, Occurrence, Pending
-from .words import in_words
+from .settings import Settings
+from .state import PEOPLE, LockData, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -86,7 +81,7 @@ async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
 
 
 class LockCoordinator(DataUpdateCoordinator[LockData]):
-    """Holds what is known of one lock; asks, listens, writes and has it act."""
+    """Holds what is known of one lock; asks, listens and has it act."""
 
     config_entry: LockConfigEntry
 
@@ -106,11 +101,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
         self._late_after = 60 * entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
-        self._pending_for = 3600 * entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
         self._store = store(hass, device.did)
         self._event_listeners: dict[Address, list[EventListener]] = {}
         self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
-        self._writing = asyncio.Lock()
+        self.settings = Settings(self)
         self.management = Management(self)
         self.ender = Ender(self)
         self._save_at = math.inf
@@ -123,12 +117,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.data = LockData.from_dict(stored.get("data", {}))
             self.data.awake = self.device.online
         if self.data.clock.is_off:
-            self._tell(Issue.CLOCK)
+            self.tell(Issue.CLOCK)
 
     @override
     async def _async_update_data(self) -> LockData:
         """Read all that can be read; what came from the lock meanwhile is newer and wins."""
-        self._drop_expired()
+        self.settings.drop_expired()
         before = dict(self.data.values)
         try:
             readings = await self.client.read(self.device.did, READABLE)
@@ -148,15 +142,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 translation_placeholders={"lock": self.name, "error": str(error)},
             ) from error
         if readings and all(_is_gone(reading.code) for reading in readings.values()):
-            self._tell(Issue.GONE)
+            self.tell(Issue.GONE)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="gone",
                 translation_placeholders={"lock": self.name},
             )
-        self._settle(Issue.GONE)
+        self.settle(Issue.GONE)
         told = [reading.updated for reading in readings.values() if reading.updated]
-        self._heard(contact=max(told, default=0) if self.pushes else time.time())
+        self.heard(contact=max(told, default=0) if self.pushes else time.time())
         if not self.pushes:
             self.data.awake = True
         for address, reading in readings.items():
@@ -164,7 +158,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
         if self.data.awake and self.data.pending:
-            self._in_background(self.async_deliver())
+            self._in_background(self.settings.async_deliver())
         return self.data
 
     @callback
@@ -185,11 +179,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_handle(self, message: Message) -> None:
         """Take what the connection heard from the lock."""
         now = time.time()
-        self._heard(contact=now)
+        self.heard(contact=now)
         match message:
             case PropertyChanged(address, raw):
                 self._take(address, raw, told=now)
-                if self._seems_delivered(address):
+                if self.settings.seem_delivered(address):
                     self._in_background(self.async_request_refresh())
             case EventOccurred(address, raw):
                 self._handle_event(address, raw, now)
@@ -203,12 +197,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Have the names of people shown as they are now."""
         self.data.news.add(PEOPLE)
         self._async_show_news()
-
-    def _seems_delivered(self, address: Address) -> bool:
-        """Say whether the lock told what waits for it, and not since we write it just now."""
-        wanted = self.data.pending.get(address)
-        has_it = wanted is not None and wanted.value == self.data.values.get(address)
-        return has_it and not self._writing.locked()
 
     @callback
     def _async_show_news(self) -> None:
@@ -225,7 +213,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.awake = awake
         self.async_update_listeners()
         if woke_up:
-            self._in_background(self.async_deliver())
+            self._in_background(self.settings.async_deliver())
             self._in_background(self.async_request_refresh())
 
     @callback
@@ -234,76 +222,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.device = device
         self._show_versions()
         self.async_set_awake(awake=device.online)
-
-    async def async_write(self, address: Address, value: Value) -> None:
-        """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
-
-        Raises HomeAssistantError where the lock refuses.
-        """
-        try:
-            SPEC.properties[address].validate(value)
-        except InvalidValueError as error:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="invalid_value",
-                translation_placeholders={"lock": self.name},
-            ) from error
-        wanted = Pending(value, time.time())
-        self.data.pending.pop(address, None)
-        self.data.pending[address] = wanted
-        # Written down before it is tried: it survives whatever happens meanwhile.
-        await self.async_save()
-        failure = await self._deliver(address)
-        refused = failure if failure and not _may_wait(failure) else None
-        if refused:
-            self._drop(address, wanted)
-        self.async_update_listeners()
-        # And after: what was delivered or refused must not come again after a restart.
-        await self.async_save()
-        if refused:
-            raise self.failure(refused) from refused
-
-    async def async_deliver(self) -> None:
-        """Write what waits for the lock, as long as it takes it."""
-        for address, wanted in list(self.data.pending.items()):
-            error = await self._deliver(address)
-            if isinstance(error, ResultError) and not _may_wait(error):
-                self._drop(address, wanted)
-                self.data.undelivered[address] = None
-            elif error:
-                break
-        self._tell_undelivered()
-        await self.async_save()
-        self.async_update_listeners()
-
-    async def _deliver(self, address: Address) -> MiotError | None:
-        """Write what waits for a property; return what went wrong."""
-        async with self._writing:
-            if (wanted := self.data.pending.get(address)) is None:
-                return None
-            try:
-                await self.client.write(self.device.did, address, wanted.value)
-            except MiotError as error:
-                self._note_sleep(error)
-                return error
-            self._heard(contact=time.time())
-            self.data.set(address, wanted.value)
-            self._drop(address, wanted)
-        if address in self.data.undelivered:
-            del self.data.undelivered[address]
-            self._tell_undelivered()
-        return None
-
-    def _drop(self, address: Address, wanted: Pending) -> None:
-        """Have a setting wait no longer, unless something newer is wanted by now."""
-        if self.data.pending.get(address) is wanted:
-            del self.data.pending[address]
-
-    async def async_discard_pending(self) -> None:
-        """Forget what waits for the lock."""
-        self.data.pending.clear()
-        await self.async_save()
-        self.async_update_listeners()
 
     async def async_act(self, address: Address, *inputs: Value) -> list[object]:
         """Have the lock do something, now or not at all; raises HomeAssistantError."""
@@ -317,9 +235,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         try:
             outputs = await self.client.act(self.device.did, address, inputs)
         except MiotError as error:
-            self._note_sleep(error)
+            self.note_sleep(error)
             raise
-        self._heard(contact=time.time())
+        self.heard(contact=time.time())
         return outputs
 
     async def async_set_clock(self) -> None:
@@ -328,7 +246,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         hours = round(offset / timedelta(minutes=15)) / 4
         await self.async_act(SET_CLOCK, hours, int(time.time()))
         self.data.clock.was_set()
-        self._settle(Issue.CLOCK)
+        self.settle(Issue.CLOCK)
 
     async def async_save(self) -> None:
         """Write down what is known, now."""
@@ -367,14 +285,15 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             translation_placeholders={"lock": self.name, **placeholders},
         )
 
-    def _note_sleep(self, error: MiotError) -> None:
+    def note_sleep(self, error: MiotError) -> None:
+        """Note that the lock is asleep, where that is what went wrong."""
         if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
             self.async_set_awake(awake=False)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         self.config_entry.async_create_background_task(self.hass, work, self.name)
 
-    def _heard(self, contact: float) -> None:
+    def heard(self, contact: float) -> None:
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
         self.data.touch(contact)
@@ -438,9 +357,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         was_off = clock.is_off
         occurrence.when = clock.when(occurrence.time, now)
         if clock.is_off and not was_off:
-            self._tell(Issue.CLOCK)
+            self.tell(Issue.CLOCK)
         elif was_off and not clock.is_off:
-            self._settle(Issue.CLOCK)
+            self.settle(Issue.CLOCK)
 
     def _valid(self, given: Mapping[Property, object]) -> dict[int, Value]:
         """Return the arguments that the specification allows, by piid."""
@@ -452,31 +371,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 self._reject(argument.address, error)
         return arguments
 
-    def _drop_expired(self) -> None:
-        """Give up what waited too long, and say so."""
-        now = time.time()
-        expired = [
-            address
-            for address, wanted in self.data.pending.items()
-            if now - wanted.since > self._pending_for
-        ]
-        for address in expired:
-            del self.data.pending[address]
-            self.data.undelivered[address] = None
-        self._tell_undelivered()
-
-    def _tell_undelivered(self) -> None:
-        """Say which settings the lock did not take, until it takes them."""
-        names = [in_words(self.hass, SPEC.properties[address]) for address in self.data.undelivered]
-        if names:
-            self._tell(Issue.UNDELIVERED, settings=", ".join(names))
-        else:
-            self._settle(Issue.UNDELIVERED)
-
-    def _tell(self, issue: Issue, **texts: str) -> None:
+    def tell(self, issue: Issue, **texts: str) -> None:
+        """Raise an issue of the lock."""
         async_tell(self.hass, self.config_entry, issue, self.device.did, lock=self.name, **texts)
 
-    def _settle(self, issue: Issue) -> None:
+    def settle(self, issue: Issue) -> None:
+        """Take an issue of the lock back."""
         async_settle(self.hass, self.config_entry, issue, self.device.did)
 
     def _reject(self, address: Address, reason: object) -> None:
@@ -491,10 +391,3 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
 def _is_gone(code: int) -> bool:
     return REASONS.get(code) in (Reason.NO_SUCH_DEVICE, Reason.NOT_AUTHORISED)
-
-
-def _may_wait(error: MiotError) -> bool:
-    """Say whether a write that failed so is worth another try when the lock wakes up."""
-    if isinstance(error, ResultError):
-        return error.reason in (Reason.ASLEEP, Reason.TIMED_OUT)
-    return isinstance(error, CannotConnectError)

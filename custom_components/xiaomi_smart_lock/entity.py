@@ -136,7 +136,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     async def async_write(self, value: Value) -> None:
         """Set the property."""
-        await self.coordinator.async_write(self.entity_description.prop.address, value)
+        await self.coordinator.settings.async_write(self.entity_description.prop.address, value)
 
 
 def add_entities[Description: LockEntityDescription](

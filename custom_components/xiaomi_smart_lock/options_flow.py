@@ -143,19 +143,17 @@ class LockOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Ask whether the lock may be unlocked, and whether that takes a code."""
         allowed: Mapping[str, str | None] = self.config_entry.options.get(CONF_UNLOCKING, {})
-        before = OFF
-        if self._did in allowed:
-            before = SAME_CODE if allowed[self._did] else WITHOUT_CODE
-        match user_input and user_input[CONF_UNLOCKING]:
-            case "off":
-                return self._finish_unlocking({})
-            case "without_code":
-                return self._finish_unlocking({self._did: None})
-            case "same_code":
-                return self._finish_unlocking({self._did: allowed[self._did]})
-            case "new_code":
+        outcomes: dict[str, dict[str, str | None]] = {OFF: {}, WITHOUT_CODE: {self._did: None}}
+        if hashed := allowed.get(self._did):
+            outcomes[SAME_CODE] = {self._did: hashed}
+        if user_input is not None:
+            chosen = user_input[CONF_UNLOCKING]
+            if chosen == NEW_CODE:
                 return await self.async_step_code()
-        options = [OFF, WITHOUT_CODE, *([SAME_CODE] if before == SAME_CODE else []), NEW_CODE]
+            return self._finish_unlocking(outcomes[chosen])
+        present = {did: allowed[did] for did in allowed if did == self._did}
+        before = next(choice for choice, outcome in outcomes.items() if outcome == present)
+        options = [*outcomes, NEW_CODE]
         selector = SelectSelector(
             SelectSelectorConfig(
                 options=options, translation_key=CONF_UNLOCKING, mode=SelectSelectorMode.LIST

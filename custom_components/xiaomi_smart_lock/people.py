@@ -108,23 +108,25 @@ def who(lock: LockCoordinator, occurrence: Occurrence) -> dict[str, str | int]:
     return {key: value for key, value in known.items() if value is not None}
 
 
-@callback
-def async_assign(lock: LockCoordinator, credential: Credential, person: str) -> None:
-    """Give a credential to a person, by the subentry's id, the name or the person entity.
+def named(lock: LockCoordinator, name: str) -> Person:
+    """Return a person by the name, the person entity or the subentry's id.
 
     Raises ServiceValidationError where there is no such person.
     """
-    named = (
-        known
-        for known in people(lock.config_entry)
-        if person in (known.subentry.subentry_id, known.name, known.entity_id)
+    for person in people(lock.config_entry):
+        if name in (person.subentry.subentry_id, person.name, person.entity_id):
+            return person
+    raise ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="no_such_person",
+        translation_placeholders={"person": name},
     )
-    if (theirs := next(named, None)) is None:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="no_such_person",
-            translation_placeholders={"person": person},
-        )
+
+
+@callback
+def async_assign(lock: LockCoordinator, credential: Credential, name: str) -> None:
+    """Give a credential to a person, named as above."""
+    theirs = named(lock, name)
     key = (lock.device.did, credential)
     if former := holder(lock, credential):
         others = {of: since for of, since in former.holds.items() if of != key}

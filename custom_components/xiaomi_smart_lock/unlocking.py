@@ -92,7 +92,7 @@ class Unlocking:
             raise self._refusal(Refusal.BUSY)
         self.attempt = context
         try:
-            if self._hashed:
+            if self._hashed is not None:
                 await self._async_check(code, self._hashed)
             await self._async_act()
         finally:
