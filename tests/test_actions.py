@@ -463,6 +463,13 @@ async def test_asleep(resident: Resident, action: str) -> None:
     assert resident.acts == []
 
 
+async def test_awake_unnoticed(resident: Resident) -> None:
+    """A lock that answers is awake, whatever was last heard of it, and is listened to."""
+    resident.lock.async_set_awake(awake=False)
+    await resident.manage("sync_users")
+    assert resident.state("binary_sensor", "awake") == "on"
+
+
 async def test_nearby(neighbour: Resident) -> None:
     """On the local network the lock answers, but tells nothing."""
     await neighbour.manage("set_user", user_id=5)
