@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock import ender
+from custom_components.xiaomi_smart_lock import coordinator, ender
 from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.endings import Ending, Endings
 from custom_components.xiaomi_smart_lock.state import LockData
@@ -209,8 +210,11 @@ async def test_late_uses_count(resident: Resident, frozen: FrozenDateTimeFactory
     await gone(resident)
 
 
-async def test_uses_outlive_a_power_cut(resident: Resident, hass_storage: Storage) -> None:
+async def test_uses_outlive_a_power_cut(
+    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A use is written down at once, and does not count again after a restart."""
+    monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", HOUR)
     await invite(resident, uses=3)
     now = int(time.time())
     resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
@@ -371,6 +375,22 @@ async def test_faults(
     assert len(said) == 1
 
 
+async def test_told_much_later(
+    resident: Resident,
+    frozen: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[Event[Any]],
+) -> None:
+    """Where the answer got lost, the lock's event says that it is done, and so does the logbook."""
+    await invite(resident, 1)
+    monkeypatch.setattr(resident.actor.lock, "act", lambda *_: (-704053036, []))
+    await pass_by(resident, frozen, 3 * MINUTE)
+    assert said == []
+    resident.actor.push_event((4, 7), GUEST, 20, PASSWORD, int(time.time()))
+    await until(lambda: said)
+    assert resident.known.endings.known == {}
+
+
 @pytest.mark.parametrize("code", [2, 4, 5, 6, 7, 8, 9])
 async def test_refused(
     resident: Resident, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, code: int
@@ -411,9 +431,16 @@ async def test_one_does_not_hold_up_the_other(
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 async def test_a_clock_that_jumps(
-    resident: Resident, frozen: FrozenDateTimeFactory, jump: int
+    resident: Resident, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, jump: int
 ) -> None:
     """The end is a time of day: within a minute after the clock has it, it ends."""
+    waits: list[float] = []
+
+    def call_later(hass: HomeAssistant, seconds: float, job: Any) -> CALLBACK_TYPE:
+        waits.append(seconds)
+        return async_call_later(hass, seconds, job)
+
+    monkeypatch.setattr(ender, "async_call_later", call_later)
     await invite(resident, 90)
     frozen.tick(jump)
     remaining = 90 * MINUTE - jump
@@ -421,6 +448,7 @@ async def test_a_clock_that_jumps(
     assert opens(resident)
     await pass_by(resident, frozen, 4 * MINUTE)
     await gone(resident)
+    assert max(waits) <= MINUTE
 
 
 # An hour too late
