@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant, State
 
+    from custom_components.xiaomi_smart_lock.connection import Connection
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.account import Account
     from simulator.lock import Lock
@@ -42,6 +43,12 @@ async def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         await asyncio.sleep(0.005)
+
+
+async def caught_up(hass: HomeAssistant, connection: Connection) -> None:
+    """Wait until push is connected, and what was missed before has been read."""
+    await until(lambda: connection.push and connection.push.connected and not connection._missed)
+    await hass.async_block_till_done()
 
 
 class Actor:

@@ -17,7 +17,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN, E
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator.runner import SimulatorThread
 
-from .actor import Actor, until
+from .actor import Actor, caught_up, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -113,7 +113,6 @@ async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
 async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[MockConfigEntry]:
     """Return the entry of an account, set up and connected to push."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await until(lambda: entry.runtime_data.push.connected)
-    await hass.async_block_till_done()  # What was missed before is being read
+    await caught_up(hass, entry.runtime_data)
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)

@@ -34,7 +34,7 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 
-from .actor import Actor, until
+from .actor import Actor, caught_up, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -178,8 +178,7 @@ class Resident:
         assert await self.hass.config_entries.async_setup(self.entry.entry_id)
         await self.hass.async_block_till_done()
         if self.pushes and self.actor.simulator.gate.open:
-            await until(lambda: self.entry.runtime_data.push.connected)
-            await self.hass.async_block_till_done()
+            await caught_up(self.hass, self.entry.runtime_data)
 
     async def stop(self) -> None:
         """Take the entry down, if it is not down already."""
