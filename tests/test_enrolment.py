@@ -18,7 +18,11 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import translation
 
-from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_LEAST_DIGITS,
+    CONF_MOST_DIGITS,
+    DOMAIN,
+)
 from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.users import Credential
@@ -234,6 +238,20 @@ async def test_password_rules(resident: Resident, password: str) -> None:
     wanted = CODE | {"credential_data": password}
     assert await failure(resident.manage("set_credential", **wanted)) == "password_rules"
     assert resident.acts == []
+
+
+async def test_other_rules_for_passwords(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """An option says how many digits the lock takes."""
+    options = {CONF_LEAST_DIGITS: 4, CONF_MOST_DIGITS: 5}
+    async with at_home(hass, actor, local=False, **options) as resident:
+        await resident.manage("set_user", user_id=GUEST)
+        for refused in ("123", "123456"):
+            wanted = CODE | {"credential_data": refused}
+            assert await failure(resident.manage("set_credential", **wanted)) == "password_rules"
+        await resident.manage("set_credential", **CODE | {"credential_data": "1234"})
+        assert [one.text for one in actor.lock.users.credentials.values()] == ["1234"]
 
 
 @pytest.mark.parametrize("password", ["123456", "0123456789"])

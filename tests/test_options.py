@@ -10,7 +10,9 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.xiaomi_smart_lock.const import (
     CONF_ACCEPT_BROKER_NAME,
     CONF_LATE_AFTER,
+    CONF_LEAST_DIGITS,
     CONF_LOCKS,
+    CONF_MOST_DIGITS,
     CONF_PENDING_FOR,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
@@ -65,6 +67,8 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_UNAVAILABLE_AFTER: 60,
         CONF_LATE_AFTER: 1,
         CONF_PENDING_FOR: 48,
+        CONF_LEAST_DIGITS: 4,
+        CONF_MOST_DIGITS: 12,
         CONF_ACCEPT_BROKER_NAME: True,
     }
     result = await begin(hass, loaded, "general")
@@ -74,6 +78,8 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_UNAVAILABLE_AFTER: 10,
         CONF_LATE_AFTER: 5,
         CONF_PENDING_FOR: 24,
+        CONF_LEAST_DIGITS: 6,
+        CONF_MOST_DIGITS: 10,
         CONF_ACCEPT_BROKER_NAME: False,
     }
     result = await submit(hass, result, **options)
@@ -90,9 +96,20 @@ async def test_of_a_local_lock(hass: HomeAssistant, actor: Actor) -> None:
     entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
     result = await begin(hass, entry, "general")
     assert result["data_schema"]
-    defaults = {CONF_POLL_INTERVAL: 30, CONF_UNAVAILABLE_AFTER: 24 * 60, CONF_PENDING_FOR: 24}
+    defaults = {
+        CONF_POLL_INTERVAL: 30,
+        CONF_UNAVAILABLE_AFTER: 24 * 60,
+        CONF_PENDING_FOR: 24,
+        CONF_LEAST_DIGITS: 6,
+        CONF_MOST_DIGITS: 10,
+    }
     assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
-    hass.config_entries.options.async_abort(result["flow_id"])
+    wrong = defaults | {CONF_LEAST_DIGITS: 8, CONF_MOST_DIGITS: 7}
+    result = await submit(hass, result, **wrong)
+    assert result["errors"] == {CONF_MOST_DIGITS: "digits_contradict"}
+    assert {key: suggested(result, key) for key in wrong} == wrong
+    await submit(hass, result, **defaults | {CONF_LEAST_DIGITS: 7, CONF_MOST_DIGITS: 7})
+    assert (entry.options[CONF_LEAST_DIGITS], entry.options[CONF_MOST_DIGITS]) == (7, 7)
 
 
 async def test_unlocking_is_off_until_it_is_allowed(

@@ -20,6 +20,8 @@ CONF_UUID: Final = "uuid"
 
 CONF_ACCEPT_BROKER_NAME: Final = "accept_broker_name"
 CONF_LATE_AFTER: Final = "late_after"
+CONF_LEAST_DIGITS: Final = "least_digits"
+CONF_MOST_DIGITS: Final = "most_digits"
 CONF_PENDING_FOR: Final = "pending_for"
 CONF_UNLOCKING: Final = "unlocking"
 CONF_UNAVAILABLE_AFTER: Final = "unavailable_after"
@@ -38,3 +40,7 @@ UNAVAILABLE_AFTER_LOCAL: Final = 24 * 60
 
 # In hours
 PENDING_FOR: Final = 24
+
+# In digits
+LEAST_DIGITS: Final = 6
+MOST_DIGITS: Final = 10

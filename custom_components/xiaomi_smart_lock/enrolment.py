@@ -13,7 +13,13 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .call import DUPLICATE, NotDoneError, hears
-from .const import DOMAIN
+from .const import (
+    CONF_LEAST_DIGITS,
+    CONF_MOST_DIGITS,
+    DOMAIN,
+    LEAST_DIGITS,
+    MOST_DIGITS,
+)
 from .endings import Ending
 from .management import free_numbers
 from .miot.spec import SPEC
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
     from .state import LockData, Occurrence
 
 PASSWORD: Final = SPEC.properties[4, 3].value_of("password")
-PASSWORD_LENGTHS: Final = (6, 10)
 TIME_LIMIT: Final = 120  # seconds; the lock stays awake for so long
 TIME_LIMITS: Final = (10, 600)
 
@@ -111,7 +116,9 @@ async def _async_enrol(lock: LockCoordinator, wanted: Wanted, credential: Creden
 
 def _check(lock: LockCoordinator, wanted: Wanted) -> None:
     """Raise ServiceValidationError for what need not even be sent to the lock."""
-    content, (least, most) = wanted.content, PASSWORD_LENGTHS
+    content, options = wanted.content, lock.config_entry.options
+    least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
+    most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
     if wanted.method == PASSWORD and not (
         least <= len(content) <= most and content.isascii() and content.isdigit()
     ):

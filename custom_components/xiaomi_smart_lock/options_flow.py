@@ -26,6 +26,8 @@ from .connection import lock_ids
 from .const import (
     CONF_ACCEPT_BROKER_NAME,
     CONF_LATE_AFTER,
+    CONF_LEAST_DIGITS,
+    CONF_MOST_DIGITS,
     CONF_PENDING_FOR,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
@@ -33,6 +35,8 @@ from .const import (
     CONF_UNLOCKING,
     DOMAIN,
     LATE_AFTER,
+    LEAST_DIGITS,
+    MOST_DIGITS,
     PENDING_FOR,
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
@@ -48,18 +52,20 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
 
 
-def _numbers(unit: str, smallest: int, largest: int, **defaults: int) -> dict[vol.Marker, Any]:
+def _numbers(
+    unit: str | None, smallest: int, largest: int, **defaults: int
+) -> dict[vol.Marker, Any]:
     """Return fields for numbers of a unit, by their keys and defaults."""
-    selector = NumberSelector(
-        NumberSelectorConfig(
-            min=smallest,
-            max=largest,
-            step=1,
-            unit_of_measurement=unit,
-            mode=NumberSelectorMode.BOX,
-        )
-    )
+    config = NumberSelectorConfig(min=smallest, max=largest, step=1, mode=NumberSelectorMode.BOX)
+    if unit:
+        config["unit_of_measurement"] = unit
+    selector = NumberSelector(config)
     return {vol.Required(key, default=default): selector for key, default in defaults.items()}
+
+
+PASSWORD_OPTIONS: Final = _numbers(
+    None, 4, 16, **{CONF_LEAST_DIGITS: LEAST_DIGITS, CONF_MOST_DIGITS: MOST_DIGITS}
+)
 
 
 LOCAL_OPTIONS: Final = vol.Schema(
@@ -67,6 +73,7 @@ LOCAL_OPTIONS: Final = vol.Schema(
         **_numbers("s", 10, 3600, **{CONF_POLL_INTERVAL: POLL_INTERVAL_LOCAL}),
         **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_LOCAL}),
         **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
+        **PASSWORD_OPTIONS,
     }
 )
 ACCOUNT_OPTIONS: Final = vol.Schema(
@@ -83,6 +90,7 @@ ACCOUNT_OPTIONS: Final = vol.Schema(
         **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
         **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
         **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
+        **PASSWORD_OPTIONS,
         vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
     }
 )
@@ -114,13 +122,18 @@ class LockOptionsFlow(OptionsFlow):
     async def async_step_general(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the options of the connection."""
+        """Ask for the options of the connection, and the rules for passwords."""
+        errors: dict[str, str] = {}
         if user_input is not None:
-            return self._finish(user_input)
+            if user_input[CONF_LEAST_DIGITS] <= user_input[CONF_MOST_DIGITS]:
+                return self._finish(user_input)
+            errors[CONF_MOST_DIGITS] = "digits_contradict"
         schema = LOCAL_OPTIONS if CONF_HOST in self.config_entry.data else ACCOUNT_OPTIONS
+        suggested = user_input or self.config_entry.options
         return self.async_show_form(
             step_id="general",
-            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            errors=errors,
         )
 
     async def async_step_unlocking(
