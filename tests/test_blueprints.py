@@ -31,8 +31,11 @@ from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.users import Credential
+from simulator.users import UserType
 
 from .actor import Actor, until
+from .people import DURESS, FINGERPRINT, NOON, give
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,7 +47,7 @@ HERE: Final = Path(__file__).parent.parent
 BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
 README: Final = (HERE / "README.md").read_text(encoding="utf-8")
 
-NOON: Final = 1790000000
+PASSWORD: Final = 3
 
 type Install = Callable[..., Awaitable[list[ServiceCall]]]
 
@@ -162,16 +165,23 @@ async def test_someone_came_home(hass: HomeAssistant, actor: Actor, install: Ins
     ]
 
 
-async def test_someone_of_some_people(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+async def test_someone_of_some_people(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+) -> None:
     """Others come home unnoticed, as do those whom the lock does not know."""
+    for number, name in enumerate(("Ming", "Hong", "Wei"), start=1):
+        give(hass, entry, name, (FINGERPRINT, number))
     entity_id = actor.entity_id(hass, "event", "lock_event")
     people = ["Ming", "Hong"]
     calls = await install("someone_came_home", "person", lock_event=entity_id, people=people)
-    for second, who in enumerate(("Ming", "Wei", None, "Hong")):
-        facts = {"event_type": "unlocked", "position": "outside"} | ({"person": who} if who else {})
-        hass.states.async_set(entity_id, f"2026-11-24T12:00:0{second}.000+00:00", facts)
-    hass.states.async_set(entity_id, "unavailable")
-    hass.states.async_set(entity_id, "2026-11-24T12:00:03.000+00:00", facts)
+    for second, number in enumerate((1, 3, 9, 2)):
+        actor.push_event((2, 1020), 2, FINGERPRINT, 2, number, NOON + second)
+        await until(
+            lambda: (
+                actor.state(hass, "event", "lock_event").attributes.get("operation_id") == number
+            )  # noqa: B023
+        )
+    await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
     assert [call.data["person"] for call in calls] == people
 
@@ -281,8 +291,11 @@ async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Instal
     await see("off")
 
 
-async def test_duress(hass: HomeAssistant, actor: Actor, install: Install) -> None:
-    """Only a duress fingerprint is one."""
+async def test_duress(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+) -> None:
+    """Only a duress fingerprint is one; it is told whose."""
+    give(hass, entry, "Ming", (DURESS, 8))
     entity_id = actor.entity_id(hass, "event", "duress")
     calls = await install("duress", "person", duress=entity_id)
     actor.do("fingerprint", 3)
@@ -290,7 +303,7 @@ async def test_duress(hass: HomeAssistant, actor: Actor, install: Install) -> No
     await until(lambda: calls)
     await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
-    assert [call.data for call in calls] == [{"person": "Somebody"}]
+    assert [call.data for call in calls] == [{"person": "Ming"}]
 
 
 async def test_failed_attempts(
@@ -378,8 +391,12 @@ class Stays(CalendarEntity):
         ]
 
 
-async def test_guest_password(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+async def test_guest_password(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+) -> None:
     """A stay's password is set when the lock wakes up, and ends with the stay."""
+    users = actor.lock.users
+    users.types[12] = UserType.VISITOR
     begins = dt_util.now().replace(microsecond=0) + timedelta(minutes=5)
     ends = begins + timedelta(days=2)
     assert await async_setup_component(hass, "calendar", {})
@@ -391,7 +408,6 @@ async def test_guest_password(hass: HomeAssistant, actor: Actor, install: Instal
         CalendarEvent(begins, ends, "Cleaning", "Alarm 991234."),
     )
     await hass.data["calendar"].async_add_entities([stays])
-    sent = async_mock_service(hass, DOMAIN, "set_credential")
     lock = actor.entity_id(hass, "lock", "lock")
     calls = await install(
         "guest_password",
@@ -406,17 +422,12 @@ async def test_guest_password(hass: HomeAssistant, actor: Actor, install: Instal
     await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
     async_fire_time_changed(hass, begins)
     await until(lambda: hass.states.async_all("automation")[0].attributes["current"] == 1)
-    assert sent == []
+    assert not users.credentials
     actor.do("wake")
     await until(lambda: calls)
-    [call] = sent
-    assert call.data == {
-        "entity_id": [lock],
-        "user_id": 12,
-        "credential_type": "password",
-        "credential_data": "0482913",
-        "valid_until": ends.isoformat(),
-    }
+    [(operation_id, credential)] = users.credentials.items()
+    assert (credential.user, credential.method, credential.text) == (12, PASSWORD, "0482913")
+    known = entry.runtime_data.coordinators[actor.lock.did].data.endings.known
+    assert known[Credential(PASSWORD, operation_id)].due == ends.timestamp()
     assert [call.data["guest"] for call in calls] == ["Stay of Wei"]
-    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
     await stays.async_remove()
