@@ -64,6 +64,14 @@ PICTURES: Final = (
         560,
         pressed="OK",
     ),
+    Picture(
+        "person",
+        f"/config/integrations/integration/{DOMAIN}",
+        "step-flow-form",
+        900,
+        760,
+        pressed="Add person",
+    ),
 )
 
 
