@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -613,3 +614,29 @@ def test_what_is_spoilt_takes_nothing_with_it(spoilt: object) -> None:
 def test_limits() -> None:
     """It is looked at least every minute, tried every quarter of an hour, told of in an hour."""
     assert (ender.LOOK_EVERY, ender.MOST_LOOKS_LEFT_OUT, ender.LATE_AFTER) == (60, 15, 3600)
+
+
+# Gone or given away, and the lock has not told
+
+
+async def come_due(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of the guest's password come, for those who look after it only."""
+    later = SimpleNamespace(time=lambda: time.time() + 10 * MINUTE)
+    monkeypatch.setattr(ender, "time", later)
+    async_fire_time_changed(resident.hass, dt_util.utcnow() + timedelta(minutes=2))
+    await gone(resident)
+
+
+async def test_anothers_by_now(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its user does not have may be another's: the lock is asked for all that it has."""
+    await invite(resident, minutes=5)
+    resident.actor.lock.users.types[HOST] = 2
+    resident.actor.lock.users.credentials[CODE.operation_id].user = HOST
+    await come_due(resident, monkeypatch)
+
+
+async def test_nobodys_by_now(anyone: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody has any more is not looked for for ever."""
+    await invite(anyone, minutes=5)
+    del anyone.actor.lock.users.credentials[CODE.operation_id]
+    await come_due(anyone, monkeypatch)

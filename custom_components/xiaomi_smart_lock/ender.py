@@ -108,19 +108,41 @@ class Ender:
         """Delete a credential; return whether the lock does not have it any more."""
         lock, known = self._lock, self._lock.data.endings.known
         ending = self._asked[credential] = known[credential]
-        owner = lock.data.users.user_of(credential)
-        user_id = ending.user_id if owner is None else owner
+        user_id = self._user_of(credential, ending)
         try:
             await lock.management.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
-            certain = isinstance(error, NotDoneError) and error.code == NOT_FOUND
-            if not certain and credential in known:
+            missing = isinstance(error, NotDoneError) and error.code == NOT_FOUND
+            gone = missing and await self._async_is_gone(credential, user_id)
+            if credential in known and not gone:
+                if self._user_of(credential, ending) != user_id:
+                    return await self._async_end_one(credential)
                 _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
                 return False
         known.pop(credential, None)
         self._say_what_ended()
         await lock.async_save()
         return True
+
+    def _user_of(self, credential: Credential, ending: Ending) -> int:
+        """Return whose a credential is by now, as far as the lock has told."""
+        owner = self._lock.data.users.user_of(credential)
+        return ending.user_id if owner is None else owner
+
+    async def _async_is_gone(self, credential: Credential, user_id: int) -> bool:
+        """Say whether a credential that a user does not have is nobody else's by now.
+
+        Where the lock tells something by itself it tells all that it has if it is asked to; else
+        its word has to do.
+        """
+        lock = self._lock
+        if not lock.pushes:
+            return True
+        try:
+            await lock.management.async_synchronise("sync-unlock-method")
+        except HomeAssistantError as error:
+            return isinstance(error, NotDoneError) and bool(lock.data.awake)
+        return lock.data.users.user_of(credential) in (None, user_id)
 
     @callback
     def _changed(self) -> None:

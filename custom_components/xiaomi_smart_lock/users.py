@@ -131,7 +131,7 @@ class Users:
         if (user_id := occurrence.get("user-ids")) is None:
             return
         known = self.known.get(int(user_id))
-        if known and known.since > occurrence.when:
+        if known and _is_later(known.since, occurrence.when):
             return
         user_type = occurrence.get("user-type")
         if user_type is None and known:
@@ -148,14 +148,14 @@ class Users:
         known = self.grants.get(credential, UNTOLD)
         if deleted:
             self._delete((credential,), occurrence.when)
-        elif known.since <= occurrence.when:
+        elif not _is_later(known.since, occurrence.when):
             user_id = occurrence.get("user-ids")
             owner = None if user_id is None else int(user_id)
             _remember(self.grants, credential, Grant(owner, occurrence.when, known.deleted))
 
     def _delete(self, credentials: Iterable[Credential], when: float) -> None:
         for credential in credentials:
-            if self.grants.get(credential, UNTOLD).since <= when:
+            if not _is_later(self.grants.get(credential, UNTOLD).since, when):
                 _remember(self.grants, credential, Grant(None, when, deleted=when))
 
     def as_dict(self) -> dict[str, Any]:
@@ -199,6 +199,11 @@ def _optional(address: Address, raw: object) -> int | None:
 
 def _credential(method: object, operation_id: object) -> Credential:
     return Credential(_valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id))
+
+
+def _is_later(known: float, told: float) -> bool:
+    """Say whether what is known is later than what is told; the lock tells time in seconds."""
+    return known - told >= 1
 
 
 def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:

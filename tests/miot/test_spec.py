@@ -88,6 +88,7 @@ def test_valid(address: tuple[int, int], raw: object, value: object) -> None:
         ((3, 1021), 7),
         ((3, 1021), True),
         ((3, 1021), "1"),
+        ((20, 2), "half a character: \ud83d"),
         ((3, 1021), 1.0),
         ((13, 1), 101),
         ((13, 1), -1),

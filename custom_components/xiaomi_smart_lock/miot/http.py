@@ -30,6 +30,8 @@ async def request(
     Raises NotSignedInError for 401, CannotConnectError for anything else but a JSON object. No
     error's text holds the URL: its query may be a secret.
     """
+    if session.closed:
+        raise CannotConnectError("the session is closed")
     try:
         async with session.request(method, url, ssl=tls, timeout=TIMEOUT, **kwargs) as response:
             if response.status == HTTPStatus.UNAUTHORIZED:

@@ -114,13 +114,13 @@ class Property(Item):
         """Return what came from outside as a value of this property.
 
         Raises InvalidValueError where type, range or enumeration do not fit. A bool may come as 0
-        or 1, as MIoT allows.
+        or 1, as MIoT allows; a text of which JSON has only half a character is none.
         """
         value: Value
         match self.format, raw:
             case "bool", bool() | 0 | 1:
                 value = bool(raw)
-            case "string", str():
+            case "string", str() if raw.encode(errors="ignore").decode() == raw:
                 value = raw
             case "float", int() | float() if not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX:
                 value = float(raw)
