@@ -117,3 +117,10 @@ async def test_nobody_there(session: aiohttp.ClientSession, liar: Liar) -> None:
     with pytest.raises(CannotConnectError) as raised:
         await ask(session, liar)
     assert SECRET not in str(raised.value)
+
+
+async def test_home_assistant_has_stopped(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """Whoever still asks then cannot connect, and that is all."""
+    await session.close()
+    with pytest.raises(CannotConnectError, match="closed"):
+        await ask(session, liar)
