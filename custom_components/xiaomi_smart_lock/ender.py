@@ -113,7 +113,10 @@ class Ender:
             await lock.management.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
             missing = isinstance(error, NotDoneError) and error.code == NOT_FOUND
-            gone = missing and await self._async_is_gone(credential, user_id)
+            # What the lock never confirmed cannot have become another's.
+            gone = missing and (
+                not ending.enrolled or await self._async_is_gone(credential, user_id)
+            )
             if credential in known and not gone:
                 if self._user_of(credential, ending) != user_id:
                     return await self._async_end_one(credential)
