@@ -18,6 +18,8 @@ from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints, load
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
 from simulator.tls import Authority
 
+from .app import App
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -73,6 +75,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def signed(actor: Actor, session: aiohttp.ClientSession) -> Signed:
     """Return a client that is signed in."""
     return Signed(actor, session)
+
+
+@pytest.fixture
+async def app(actor: Actor) -> AsyncIterator[App]:
+    """Return a client of the Mi Home app's interface that is signed in."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield App(actor, session)
 
 
 class Liar:

@@ -42,7 +42,7 @@ async def test_an_object(session: aiohttp.ClientSession, liar: Liar) -> None:
         (web.Response(status=204), CannotConnectError, "HTTP 204"),
         (web.Response(text="<html>"), CannotConnectError, "the answer is no JSON"),
         (web.Response(body=b"\xff\xfe{"), CannotConnectError, "the answer is no JSON"),
-        (web.Response(text=""), CannotConnectError, "the answer is no JSON object"),
+        (web.Response(text=""), CannotConnectError, "the answer is no JSON"),
         ([1], CannotConnectError, "the answer is no JSON object"),
     ],
 )
