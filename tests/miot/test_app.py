@@ -32,7 +32,7 @@ from simulator.camera import draw
 from simulator.faults import status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from simulator.faults import Fault, Handler
 
@@ -103,8 +103,9 @@ async def test_history_page_by_page(app: App) -> None:
     while end is not None:
         page = await app.client.history(app.did, LOCK_EVENT, 0, end, limit=2)
         assert len(page.entries) <= 2
-        operations = [entry.arguments[6] for entry in page.entries]
-        seen |= dict.fromkeys(map(int, operations))
+        for entry in page.entries:
+            _, _, _, operation_id, _ = entry.arguments.values()
+            seen[int(operation_id)] = None
         end = page.following
         pages += 1
     assert list(seen) == [5, 4, 3, 2, 1]
@@ -219,11 +220,10 @@ def answering(body: bytes) -> Fault:
     return fault
 
 
-def encrypted_for(key: bytes, change: Any) -> Fault:
-    """Return a fault: the picture changed, and encrypted anew without filling it up."""
+def spoiling(change: Callable[[bytes], bytes]) -> Fault:
+    """Return a fault: the same bytes, changed."""
 
     async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # The iv is known to who asked alone: the first block is the answer's own.
         response = await handler(request)
         assert isinstance(response, web.Response)
         assert isinstance(response.body, bytes)
@@ -248,7 +248,7 @@ async def test_pictures_that_are_none(app: App, change: Any) -> None:
     """They are not shown, and do not end the session."""
     app.actor.do("ring")
     sight = app.actor.lock.camera.sights[0]
-    app.cloud.disturb_next(encrypted_for(b"", change), "/img")
+    app.cloud.disturb_next(spoiling(change), "/img")
     with pytest.raises(CannotConnectError):
         await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
     assert app.renewed == []
@@ -277,7 +277,7 @@ def test_how_a_picture_is_filled_up(filling: str) -> None:
     body = AES.new(key, AES.MODE_CBC, iv).encrypt(plain)
     ssecurity = base64.b64encode(key).decode()
     assert app_cipher.picture(body, ssecurity, iv) == jpeg
-    more = AES.new(key, AES.MODE_CBC, iv).encrypt(plain + bytes(16))
+    more = AES.new(key, AES.MODE_CBC, iv).encrypt(plain + bytes(32))
     assert app_cipher.picture(more, ssecurity, iv) is None
 
 
@@ -479,23 +479,30 @@ def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
         {"code": 0, "result": {}},
         {"code": 0, "result": None},
         [],
-        web.Response(body=b"AAAA"),
-        web.Response(body=b"?"),
-        web.Response(body=b"A"),
-        web.Response(body=b"{"),
-        web.Response(status=302, headers={"Location": "/"}),
+        b"AAAA",
+        b"?",
+        b"A",
+        b"{",
+        302,
     ],
 )
+@pytest.mark.parametrize("what", ["history", "seen"])
 async def test_answers_that_make_no_sense(
-    session: aiohttp.ClientSession, liar: Liar, answer: object
+    session: aiohttp.ClientSession, liar: Liar, what: str, answer: object
 ) -> None:
     """They are an error of ours."""
-    liar.answers = [answer]
+    client = of_liar(session, liar)
+    match answer:
+        case bytes(body):
+            liar.answers = [web.Response(body=body)]
+        case int(code):
+            liar.answers = [web.Response(status=code, headers={"Location": "/"})]
+        case said:
+            liar.answers = [said]
+    asked = client.history("1", LOCK_EVENT, 0, 9) if what == "history" else client.seen("1", 0, 9)
     with pytest.raises(CannotConnectError):
-        await of_liar(session, liar).history("1", LOCK_EVENT, *FOREVER)
-    liar.answers = [answer]
-    with pytest.raises(CannotConnectError):
-        await of_liar(session, liar).seen("1", *FOREVER)
+        await asked
+    assert liar.answers == []
 
 
 @pytest.mark.parametrize(

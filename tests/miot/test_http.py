@@ -83,6 +83,15 @@ async def test_too_many_requests(
     assert str(raised.value) == f"the service wants to be left alone for {wait} s"
 
 
+async def test_answers_that_are_too_long(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """They are not read to their end; one that just fits is."""
+    liar.answers = [web.Response(body=bytes(1000)), web.Response(body=bytes(1001))]
+    answer = await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
+    assert answer.body == bytes(1000)
+    with pytest.raises(CannotConnectError, match="longer than 1000 bytes"):
+        await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
+
+
 async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:
     """The error keeps the secret that is in the address."""
     there = {"Location": f"{liar.url}?token={SECRET}"}
