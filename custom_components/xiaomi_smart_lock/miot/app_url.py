@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from yarl import URL
@@ -46,13 +45,13 @@ def _https(raw: object) -> URL:
         except ValueError:
             pass
         else:
-            if url.scheme == "https" and url.host:
+            if url.scheme == "https" and url.raw_host:
                 return url
     raise CannotConnectError("the answer names no address")
 
 
 def _host(url: URL) -> str:
-    return (url.host or "").lower()
+    return (url.raw_host or "").lower()
 
 
 def _is_of(url: URL, address: str) -> bool:
@@ -64,9 +63,7 @@ def _is_plain(url: URL) -> bool:
 
 
 def _is_public(url: URL) -> bool:
-    host = _host(url)
-    try:
-        ip_address(host)
-    except ValueError:
-        return "." in host.strip(".") and not host.rstrip(".").endswith(_LOCAL_DOMAINS)
-    return False
+    """Say whether a host is a name in the internet's: no address, however it is written."""
+    host = _host(url).rstrip(".")
+    _, dot, last = host.rpartition(".")
+    return bool(dot) and last[:1].isalpha() and not host.endswith(_LOCAL_DOMAINS)
