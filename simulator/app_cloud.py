@@ -202,7 +202,7 @@ class AppCloud:
         if sight is None:
             return {"code": _NOTHING_THERE, "message": "file not found"}
         token, key, iv = secrets.token_urlsafe(24), secrets.token_bytes(16), secrets.token_bytes(16)
-        parts = recording.parts(sight.created // 1000)
+        parts = recording.parts(lock.camera.label(sight, lock.time_zone))
         self._shown[token] = (key, [encrypt(part, key, iv) for part in parts])
         origin = str(request.url.origin())
         lines = [

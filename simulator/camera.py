@@ -95,9 +95,16 @@ class Camera:
         sight = self.sight(file_id)
         for kind, frame in sight.frames.items() if sight else ():
             if frame.store_id == store_id and frame.ready <= self._clock.now():
-                local = datetime.fromtimestamp(frame.taken, UTC) + timedelta(hours=zone)
-                return draw(f"{local:%Y-%m-%d %H:%M:%S}", kind)
+                return draw(_local(frame.taken, zone), kind)
         return None
+
+    def label(self, sight: Sight, zone: float = 8.0) -> str:
+        """Return what is written into a recording."""
+        return _local(sight.created / 1000, zone)
+
+
+def _local(moment: float, zone: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC) + timedelta(hours=zone):%Y-%m-%d %H:%M:%S}"
 
 
 @cache
