@@ -21,7 +21,7 @@ from simulator.tls import Authority
 from .app import App
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from tests.actor import Actor
@@ -92,6 +92,8 @@ class Liar:
         self.url = url
         self.tls = tls
         self.answers: list[object] = []
+        self.headers: list[Mapping[str, str]] = []
+        """Of each request."""
 
     @property
     def endpoints(self) -> Endpoints:
@@ -102,8 +104,9 @@ class Liar:
         """Return a client of this service, signed in."""
         return CloudClient(signed.session, self.tls, self.endpoints, "cn", signed.keeper)
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Give the next answer: JSON, a ready response, or for seconds none."""
+        self.headers.append(request.headers)
         match self.answers.pop(0):
             case web.Response() as ready:
                 return ready

@@ -6,6 +6,9 @@ import asyncio
 import base64
 import gzip
 import json
+import subprocess
+import sys
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -603,3 +606,32 @@ def test_answers_that_are_packed_badly() -> None:
     for bad in (good[:-9], b"\x1f\x8b" + bytes(20), bomb):
         with pytest.raises(CannotConnectError):
             app_cipher.unseal(sealed(bad), key)
+
+
+def test_nothing_slow_is_imported() -> None:
+    """Until it is needed, in a worker thread."""
+    code = (
+        "import sys, custom_components.xiaomi_smart_lock.miot.app as _;"
+        "sys.exit(bool({'micloud', 'Crypto'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+async def test_ciphers_work_elsewhere(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never in the event loop's thread."""
+    threads: set[int] = set()
+    for name in ("seal", "unseal", "picture", "segment"):
+        work = getattr(app_cipher, name)
+
+        def noted(*args: Any, work: Any = work) -> Any:
+            threads.add(threading.get_ident())
+            return work(*args)
+
+        monkeypatch.setattr(app_cipher, name, noted)
+    app.actor.do("ring")
+    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
+    recording = await app.client.recording(app.did, seen.file_id, is_alarm=False)
+    await app.client.segment(recording.segments[0])
+    assert threads
+    assert threading.get_ident() not in threads

@@ -8,10 +8,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot import app_login
+from custom_components.xiaomi_smart_lock.miot.app import AppClient
 from custom_components.xiaomi_smart_lock.miot.app_login import AppLogin, QrCode, SessionData
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
@@ -25,12 +27,19 @@ from simulator.faults import spoilt, status
 from tests.actor import until
 
 if TYPE_CHECKING:
-    import aiohttp
+    from collections.abc import AsyncIterator
 
     from .app import App
     from .conftest import Liar
 
 KEY = base64.b64encode(bytes(16)).decode()
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a session that keeps no cookies."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield session
 
 
 @pytest.fixture(autouse=True)
@@ -259,6 +268,35 @@ async def test_code_of_the_real_service(session: aiohttp.ClientSession, liar: Li
     liar.answers = [BEGUN, SHOWN]
     code = await login(session, liar).begin()
     assert (code.login_url, code.poll_url) == (SHOWN["loginUrl"], SHOWN["lp"])
+
+
+async def test_who_asks(plain: aiohttp.ClientSession, liar: Liar) -> None:
+    """The client has the same name everywhere, and cookies go as they are, where they belong."""
+    liar.answers = [
+        {"code": 0, "ssecurity": KEY, "location": f"{liar.url}/sts"},
+        _token("five"),
+        {"code": 0, "result": []},
+    ]
+    known = SessionData("1", "two", "three/+==", KEY, "four", "seven")
+    client = AppLogin(plain, liar.tls, Endpoints(account=liar.url), "seven")
+    data = await client.renew(known)
+    api = Endpoints(account=liar.url, app_api=f"{liar.url}/app")
+    app = AppClient(plain, liar.tls, api, "cn", data, lambda _data: None)
+    await app.history("1", (2, 1020), 0, 9)
+    assert {headers["User-Agent"] for headers in liar.headers} == {
+        "Android-7.1.1-1.0.0-ONEPLUS A3010-136-seven APP/xiaomi.smarthome APPV/62830"
+    }
+    assert [headers.get("Cookie") for headers in liar.headers] == [
+        "userId=1; cUserId=two; passToken=three/+==; deviceId=seven",
+        None,
+        (
+            "userId=1; yetAnotherServiceToken=five; serviceToken=five; "
+            "locale=zh_CN; timezone=GMT+08:00; channel=MI_APP_STORE"
+        ),
+    ]
+    asked = liar.headers[2]
+    assert asked["MIOT-ENCRYPT-ALGORITHM"] == "ENCRYPT-RC4"
+    assert asked["X-XIAOMI-PROTOCAL-FLAG-CLI"] == "PROTOCAL-HTTP2"
 
 
 def _token(value: str, status: int = 200) -> web.Response:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from . import app_cipher as cipher
 from . import app_recording
-from .app_login import AppLogin, SessionData, cookies
+from .app_login import AppLogin, SessionData, agent, cookies
 from .app_recording import Recording, Segment
 from .app_url import media_url
 from .client import objects
@@ -291,7 +291,7 @@ class AppClient:
             method,
             url,
             limit=limit,
-            headers={**_HEADERS, "Cookie": given},
+            headers={**_HEADERS, **agent(data.device_id), "Cookie": given},
             allow_redirects=False,
             **fields,
         )

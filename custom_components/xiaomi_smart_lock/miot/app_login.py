@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .endpoints import Endpoints
 
 SERVICE: Final = {"_json": "true", "sid": "xiaomiio"}
+# The services may look at what asks; public clients name themselves so, and nobody saw others.
+_AGENT: Final = "Android-7.1.1-1.0.0-ONEPLUS A3010-136-{} APP/xiaomi.smarthome APPV/62830"
 _PREFIX: Final = b"&&&START&&&"
 _KEY_BYTES: Final = 16
 _COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]+")  # RFC 6265, 4.1.1
@@ -161,7 +163,7 @@ class AppLogin:
             await self._get(
                 f"{self._endpoints.account}/pass/serviceLogin",
                 params=SERVICE,
-                headers={"Cookie": cookies(**known, deviceId=self.device_id)},
+                cookie=cookies(**known, deviceId=self.device_id),
             )
         )
 
@@ -178,9 +180,19 @@ class AppLogin:
             raise CannotConnectError("the answer has no session")
         return SessionData(**found, ssecurity=ssecurity, device_id=self.device_id)
 
-    async def _get(self, url: str, *, wait: float | None = None, **kwargs: Any) -> Answer:
+    async def _get(
+        self, url: str, *, wait: float | None = None, cookie: str | None = None, **kwargs: Any
+    ) -> Answer:
         timeout = None if wait is None else aiohttp.ClientTimeout(total=wait)
-        return await fetch(self._session, self._tls, "GET", url, timeout=timeout, **kwargs)
+        headers = agent(self.device_id) | ({"Cookie": cookie} if cookie else {})
+        return await fetch(
+            self._session, self._tls, "GET", url, timeout=timeout, headers=headers, **kwargs
+        )
+
+
+def agent(device_id: str) -> dict[str, str]:
+    """Return the header by which a client names itself."""
+    return {"User-Agent": _AGENT.format(device_id)}
 
 
 def cookies(**named: str) -> str:
