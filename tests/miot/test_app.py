@@ -20,10 +20,10 @@ from Crypto.Cipher import AES
 from PIL import Image
 
 from custom_components.xiaomi_smart_lock.miot import app as app_module
-from custom_components.xiaomi_smart_lock.miot import app_cipher
+from custom_components.xiaomi_smart_lock.miot import app_cipher, app_recording
 from custom_components.xiaomi_smart_lock.miot.app import AppClient, Happened, Seen
 from custom_components.xiaomi_smart_lock.miot.app_login import SessionData
-from custom_components.xiaomi_smart_lock.miot.app_recording import Segment
+from custom_components.xiaomi_smart_lock.miot.app_recording import Part, Segment
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
@@ -81,6 +81,7 @@ async def test_history(app: App, bare: bool, packed: bool) -> None:
     assert before <= int(current) <= time.time()
     page = await app.client.history(app.did, DOORBELL, *FOREVER)
     assert [entry.event for entry in page.entries] == [SPEC.events[DOORBELL]]
+    assert page.following is None
 
 
 async def test_what_is_asked_of_the_history(app: App) -> None:
@@ -239,7 +240,7 @@ def spoiling(change: Callable[[bytes], bytes]) -> Fault:
     "change",
     [
         pytest.param(lambda _body: b"", id="nothing"),
-        pytest.param(lambda body: body[:-16], id="truncated by a block"),
+        pytest.param(lambda body: body[:-32], id="truncated by blocks"),
         pytest.param(lambda body: body[:-7], id="truncated within a block"),
         pytest.param(lambda body: body[: len(body) // 32 * 16], id="truncated by half"),
         pytest.param(lambda body: bytes(len(body)), id="wrong key"),
@@ -378,6 +379,38 @@ async def test_playlists_that_make_no_sense(app: App, playlist: str) -> None:
     with pytest.raises(CannotConnectError):
         await app.client.recording(app.did, "1", is_alarm=False)
     assert app.paths() == ["m3u8"]
+
+
+def test_playlists() -> None:
+    """As RFC 8216 has them: without an initialisation vector, a part's number is it."""
+    text = """#EXTM3U
+#EXT-X-MEDIA-SEQUENCE:7
+#EXTINF:2.5,
+a.ts
+#EXT-X-KEY:METHOD=AES-128,URI="/key?a=1,2"
+#EXTINF:3,
+https://b.example.com/b.ts
+c.ts
+#EXT-X-KEY:METHOD=AES-128,URI="d",IV=0x000102030405060708090A0B0C0D0E0F
+#EXTINF:9999999,
+d.ts
+"""
+    key = "https://a.example.com/key?a=1,2"
+    assert app_recording.parts(text, "https://a.example.com/x/list") == [
+        Part(2.5, "https://a.example.com/x/a.ts", None, (7).to_bytes(16)),
+        Part(3.0, "https://b.example.com/b.ts", key, (8).to_bytes(16)),
+        Part(0.0, "https://a.example.com/x/c.ts", key, (9).to_bytes(16)),
+        Part(3600.0, "https://a.example.com/x/d.ts", "https://a.example.com/x/d", bytes(range(16))),
+    ]
+
+
+@pytest.mark.parametrize("last", [bytes(16), b"\x11" * 32, b"\2" * 15 + b"\3"])
+def test_segments_that_are_filled_up_wrongly(last: bytes) -> None:
+    """The key was another."""
+    key, iv = bytes(16), bytes(16)
+    body = AES.new(key, AES.MODE_CBC, iv).encrypt(last)
+    with pytest.raises(CannotConnectError, match="cannot be decrypted"):
+        app_cipher.segment(body, key, iv)
 
 
 async def test_keys_of_another_length(app: App) -> None:

@@ -362,6 +362,16 @@ async def test_answers_without_a_code_are_waited_out(
     assert liar.answers == []
 
 
+async def test_lost_questions_count_in_a_row(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """An answer between them is a sign of life."""
+    lost = [web.Response(status=502) for _ in range(4)]
+    liar.answers = [*lost[:2], {"code": 700}, *lost[2:], {"code": 702}]
+    code = QrCode("", f"{liar.url}/lp", time.monotonic() + 5)
+    with pytest.raises(SignInExpiredError):
+        await login(session, liar).wait(code)
+    assert liar.answers == []
+
+
 def test_errors_are_of_this_package() -> None:
     """Who catches the base catches all."""
     assert issubclass(SignInExpiredError, MiotError)
