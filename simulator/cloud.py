@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from aiohttp import web
 
 from . import faults, instances, listing
+from .app_account import AppAccounts
+from .app_cloud import AppCloud
 from .codes import Code
 from .oauth import SignIn
 from .tokens import CLIENT_ID, GrantRefusedError, Tokens
@@ -63,11 +65,14 @@ class Cloud:
         self.accounts: dict[str, Account] = {}
         self.locks: dict[str, Lock] = {}
         self.tokens = Tokens()
+        self.app_accounts = AppAccounts(self.accounts)
+        self.app = AppCloud(self.app_accounts)
         self._disturbances: list[_Disturbance] = []
         self._tls = tls
         app = web.Application(middlewares=[self._guard])
         app.add_routes(SignIn(self.accounts, self.tokens).routes)
         app.add_routes([web.get(GET_TOKEN, self._get_token), web.get(PROFILE, self._profile)])
+        app.add_routes(self.app_accounts.routes + self.app.routes)
         app.add_routes([web.get(instances.PATH, instances.serve)])
         app.add_routes([web.post(path, self._call) for path in _CALLS])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from custom_components.xiaomi_smart_lock.miot.spec import MODEL, SPEC
 
@@ -45,6 +45,16 @@ HISTORY: Final[dict[Address, Address]] = {
     (2, 1020): (5, 18),
 }
 
+
+class Past(NamedTuple):
+    """What happened: by the device's time and the cloud's, its event or property, its values."""
+
+    time: int
+    source: Address
+    values: list[Value]
+    told: int
+
+
 type Listener = Callable[[str, dict[str, Any]], None]
 """Takes the topic and the payload of what the lock reports."""
 
@@ -80,8 +90,8 @@ class Device:
         self.awake = True
         self.clock_offset = 0
         self.time_zone = 8.0
-        self.history: list[tuple[int, Address, list[Value]]] = []
-        """What happened: the device's time, the string that reports it, and its values."""
+        self.history: list[Past] = []
+        """All events, and what became of the door."""
         self.installed = self._used = clock.now()
         self._message_ids = count(secrets.randbelow(10**9))
         self._event_ids = count(1)
@@ -182,8 +192,7 @@ class Device:
             listener(f"device/{self.did}/{topic}", payload)
 
     def _remember(self, source: Address, values: list[Value]) -> None:
-        if kind := HISTORY.get(source):
-            self.history.append((self.time, kind, values))
+        self.history.append(Past(self.time, source, values, int(self.clock.now())))
 
     def _do_not_disturb_active(self) -> bool:
         local = datetime.fromtimestamp(self.time, UTC) + timedelta(hours=self.time_zone)

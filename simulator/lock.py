@@ -10,6 +10,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 
 from . import factory
+from .camera import Camera
 from .codes import Code, RefusedError
 from .device import DO_NOT_DISTURB_PERIOD, HISTORY, Device
 from .door import CONSEQUENCES, DOOR_STATE, Action, Door, Method, Position
@@ -63,6 +64,7 @@ class Lock(Device):
         self.accepts_remote_unlock = False
         self.accepts_service_4 = True
         self.recordings: list[int] = []
+        self.camera = Camera(clock)
 
     @override
     def sleep(self) -> None:
@@ -95,6 +97,7 @@ class Lock(Device):
 
     def face(self, operation_id: int) -> None:
         """Unlock by being recognised."""
+        self.camera.see("FaceUnlock")
         self.operate(
             Action.UNLOCKED,
             method=Method.FACE,
@@ -151,11 +154,13 @@ class Lock(Device):
     def ring(self) -> None:
         """Ring the bell: both of its services report it."""
         now = self.time
+        self.camera.see("Bell")
         self.emit((7, 1006), now)
         self.emit((21, 1), now)
 
     def stay(self) -> None:
         """Stay in front of the door for longer than the camera likes."""
+        self.camera.see("Stay")
         self.emit((17, 2), self.time)
 
     def wechat_unauthorised(self) -> None:
@@ -196,10 +201,11 @@ class Lock(Device):
 
     def report_history(self, since: int = 0) -> None:
         """Push what happened from a device time on: a list of [time, values…] as JSON each."""
-        recent = [record for record in self.history if record[0] >= since]
+        recent = [past for past in self.history if past.time >= since and past.source in HISTORY]
         for kind in sorted(set(HISTORY.values())):
-            self.set(kind, json.dumps([[when, *given] for when, of, given in recent if of == kind]))
-        self.emit((5, 1), max((when for when, _, _ in recent), default=since))
+            rows = [[past.time, *past.values] for past in recent if HISTORY[past.source] == kind]
+            self.set(kind, json.dumps(rows))
+        self.emit((5, 1), max((past.time for past in recent), default=since))
 
     # From afar
 

@@ -9,6 +9,8 @@ import pytest
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.exceptions import HomeAssistantError
 
+from simulator.device import Past
+
 from .actor import Actor, until
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ async def test_fetch_all_history(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """Who knows of nothing asks for all; that it was reported is shown, and kept is what came."""
-    actor.simulation.call(actor.lock.history.append, (NOON, (5, 18), [2, 2, 2, 7, NOON]))
+    past = Past(NOON, (2, 1020), [2, 2, 2, 7, NOON], NOON)
+    actor.simulation.call(actor.lock.history.append, past)
     assert (await press(hass, actor, "fetch_history"))["in"] == [0]
     reported = "2026-09-21T14:13:20+00:00"
     await until(lambda: actor.state(hass, "sensor", "history_reported").state == reported)

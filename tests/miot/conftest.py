@@ -18,8 +18,10 @@ from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints, load
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
 from simulator.tls import Authority
 
+from .app import App
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from tests.actor import Actor
@@ -75,6 +77,13 @@ async def signed(actor: Actor, session: aiohttp.ClientSession) -> Signed:
     return Signed(actor, session)
 
 
+@pytest.fixture
+async def app(actor: Actor) -> AsyncIterator[App]:
+    """Return a client of the Mi Home app's interface that is signed in."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield App(actor, session)
+
+
 class Liar:
     """A service with a certificate to trust, that answers what it was told to, in turn."""
 
@@ -83,6 +92,8 @@ class Liar:
         self.url = url
         self.tls = tls
         self.answers: list[object] = []
+        self.headers: list[Mapping[str, str]] = []
+        """Of each request."""
 
     @property
     def endpoints(self) -> Endpoints:
@@ -93,8 +104,9 @@ class Liar:
         """Return a client of this service, signed in."""
         return CloudClient(signed.session, self.tls, self.endpoints, "cn", signed.keeper)
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Give the next answer: JSON, a ready response, or for seconds none."""
+        self.headers.append(request.headers)
         match self.answers.pop(0):
             case web.Response() as ready:
                 return ready

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.miot.endpoints import REGIONS, Endpoints
+from custom_components.xiaomi_smart_lock.miot.endpoints import REGIONS, Endpoints, in_region
 
 API = "ha.api.io.mi.com"
 BROKER = "ha.mqtt.io.mi.com"
@@ -35,3 +35,15 @@ def test_addresses_without_a_region() -> None:
     assert endpoints.profile == "https://open.account.xiaomi.com/user/profile"
     assert endpoints.broker_port == 8883
     assert endpoints.ca_file is None
+
+
+def test_addresses_of_the_app() -> None:
+    """Its three hosts have the prefix outside of mainland China, the account has none."""
+    endpoints = Endpoints()
+    assert endpoints.account == "https://account.xiaomi.com"
+    assert in_region(endpoints.app_api, "cn") == "https://api.io.mi.com/app"
+    assert in_region(endpoints.app_api, "de") == "https://de.api.io.mi.com/app"
+    assert in_region(endpoints.camera, "cn") == "https://business.smartcamera.api.io.mi.com"
+    assert in_region(endpoints.camera, "sg") == "https://sg.business.smartcamera.api.io.mi.com"
+    assert in_region(endpoints.pictures, "cn") == "https://processor.smartcamera.api.io.mi.com"
+    assert in_region(endpoints.pictures, "ru") == "https://ru.processor.smartcamera.api.io.mi.com"

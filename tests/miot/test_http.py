@@ -42,7 +42,7 @@ async def test_an_object(session: aiohttp.ClientSession, liar: Liar) -> None:
         (web.Response(status=204), CannotConnectError, "HTTP 204"),
         (web.Response(text="<html>"), CannotConnectError, "the answer is no JSON"),
         (web.Response(body=b"\xff\xfe{"), CannotConnectError, "the answer is no JSON"),
-        (web.Response(text=""), CannotConnectError, "the answer is no JSON object"),
+        (web.Response(text=""), CannotConnectError, "the answer is no JSON"),
         ([1], CannotConnectError, "the answer is no JSON object"),
     ],
 )
@@ -81,6 +81,15 @@ async def test_too_many_requests(
         await ask(session, liar)
     assert raised.value.wait == wait
     assert str(raised.value) == f"the service wants to be left alone for {wait} s"
+
+
+async def test_answers_that_are_too_long(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """They are not read to their end; one that just fits is."""
+    liar.answers = [web.Response(body=bytes(1000)), web.Response(body=bytes(1001))]
+    answer = await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
+    assert answer.body == bytes(1000)
+    with pytest.raises(CannotConnectError, match="longer than 1000 bytes"):
+        await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
 
 
 async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:

@@ -32,6 +32,7 @@ async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
             "authorize": f"{cloud.url}/oauth2/authorize",
             "profile": f"{cloud.url}/user/profile",
             "api": cloud.url,
+            "account": cloud.url,
             "ca_file": str(tmp_path / "ca.pem"),
         }
         simulator.endpoints.write_text(json.dumps(addresses), encoding="utf-8")

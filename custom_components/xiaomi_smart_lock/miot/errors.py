@@ -27,6 +27,19 @@ class NotSignedInError(MiotError):
     """The account's tokens, or the device's token, are not accepted."""
 
 
+class SignInExpiredError(MiotError):
+    """Nobody confirmed a sign-in in time."""
+
+
+class SignInRefusedError(MiotError):
+    """A sign-in was refused or cancelled, on the phone or by the service."""
+
+    def __init__(self, code: int) -> None:
+        """Keep the service's code."""
+        self.code = code
+        super().__init__(f"the sign-in was refused ({code})")
+
+
 class InvalidValueError(MiotError):
     """A value is not one that the specification allows."""
 

@@ -1,0 +1,269 @@
+"""The account as the Mi Home app signs in to it: a QR code, and a session that is renewed.
+
+Protocol as Do1e/mijia-api and al-one/hass-xiaomi-miot know it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from yarl import URL
+
+from .account import identifier
+from .oauth import page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .account import Account
+
+SERVICE_LOGIN: Final = "/pass/serviceLogin"
+LOGIN_URL: Final = "/longPolling/loginUrl"
+POLL: Final = "/lp/{ticket}"
+SCAN: Final = "/qr/login/{ticket}"
+STS: Final = "/sts"
+
+CONFIRMED: Final = 0
+NOT_SCANNED: Final = 700
+SCANNED: Final = 701
+EXPIRED: Final = 702
+REFUSED: Final = 70016
+_PREFIX: Final = "&&&START&&&"
+_SID: Final = "xiaomiio"
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A code that waits to be scanned, and what became of it."""
+
+    device_id: str
+    expires: float
+    state: int = NOT_SCANNED
+    account: Account | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class AppGrant:
+    """What a service token allows: to act for an account, with requests under a secret."""
+
+    account: Account
+    ssecurity: str
+    expires: float
+
+
+class AppAccounts:
+    """Codes, pass tokens and service tokens, and the pages that give them."""
+
+    def __init__(self, accounts: Mapping[str, Account]) -> None:
+        """Serve the accounts, by user id; new ones as they come."""
+        self.code_seconds = 300
+        """How long a code can be scanned."""
+        self.hold_seconds = 25.0
+        """How long a question whether it was scanned is held without an answer."""
+        self.service_token_seconds = 24 * 3600
+        """How long a service token works; for those given from now on."""
+        self.tickets: dict[str, Ticket] = {}
+        self._accounts = accounts
+        self._signs: dict[str, str] = {}
+        self._pass_tokens: dict[str, tuple[Account, str]] = {}
+        self._exchanges: dict[str, AppGrant] = {}
+        self._grants: dict[str, AppGrant] = {}
+        self.routes = [
+            web.get(SERVICE_LOGIN, self._service_login),
+            web.get(LOGIN_URL, self._login_url),
+            web.get(POLL, self._poll),
+            web.get(SCAN, self._show),
+            web.post(SCAN, self._answer),
+            web.get(STS, self._exchange),
+        ]
+
+    # What a person does with a phone
+
+    def scan(self, login_url: str) -> None:
+        """Scan a code, and think about it."""
+        self._change(login_url, SCANNED)
+
+    def confirm(self, login_url: str, account: Account) -> None:
+        """Scan a code and confirm."""
+        self._change(login_url, CONFIRMED, account)
+
+    def refuse(self, login_url: str) -> None:
+        """Scan a code and refuse."""
+        self._change(login_url, REFUSED)
+
+    def expire(self, login_url: str) -> None:
+        """Let a code become too old."""
+        self._change(login_url, EXPIRED)
+
+    def _change(self, login_url: str, state: int, account: Account | None = None) -> None:
+        ticket = self.tickets[URL(login_url).name]
+        ticket.state, ticket.account = state, account
+        ticket.changed.set()
+        ticket.changed = asyncio.Event()
+
+    # What the service does by itself
+
+    def expire_service_tokens(self) -> None:
+        """End all service tokens before their time; they can be renewed."""
+        self._grants.clear()
+
+    def revoke(self, account: Account) -> None:
+        """End all sessions of an account; it has to sign in again."""
+        self._pass_tokens = {
+            token: known for token, known in self._pass_tokens.items() if known[0] is not account
+        }
+        self._grants = {
+            token: grant for token, grant in self._grants.items() if grant.account is not account
+        }
+
+    def grant(self, service_token: str) -> AppGrant | None:
+        """Return what a service token allows, None where it does not work."""
+        known = self._grants.get(service_token)
+        return known if known and known.expires > time.monotonic() else None
+
+    def sign_in(self, account: Account, device_id: str) -> dict[str, str]:
+        """Return what a client of that id has after it signed in, for who needs no phone."""
+        given = self._given(account, device_id)
+        token = secrets.token_urlsafe(48)
+        self._grants[token] = self._exchanges.pop(given["ticket"])
+        return {
+            "user_id": account.user_id,
+            "cuser_id": given["cUserId"],
+            "pass_token": given["passToken"],
+            "ssecurity": given["ssecurity"],
+            "service_token": token,
+            "device_id": device_id,
+        }
+
+    async def _service_login(self, request: web.Request) -> web.Response:
+        if request.query.get("sid") != _SID or request.query.get("_json") != "true":
+            raise web.HTTPBadRequest
+        given = request.cookies
+        known = self._pass_tokens.get(given.get("passToken", ""))
+        if known and all(given.get(name) == value for name, value in _cookies(*known).items()):
+            return _said(CONFIRMED, **self._public(request, *known))
+        sign = secrets.token_urlsafe(16)
+        self._signs[sign] = given.get("deviceId", "")
+        callback = f"{_origin(request)}{STS}"
+        query = {"sid": _SID, "callback": callback, "_sign": sign, "qs": f"%3Fsid%3D{_SID}"}
+        location = URL(_origin(request)).with_path("/fe/service/login").with_query(query)
+        return _said(REFUSED, **query, location=str(location))
+
+    async def _login_url(self, request: web.Request) -> web.Response:
+        query = request.query
+        checks = (
+            query.get("sid") == _SID,
+            query.get("_sign") in self._signs,
+            query.get("callback", "").endswith(STS),
+            query.get("_qrsize") == "240",
+            query.get("_hasLogo") == "false",
+            query.get("_dc", "").isdecimal(),
+        )
+        if not all(checks):
+            raise web.HTTPBadRequest
+        ticket = secrets.token_urlsafe(16)
+        expires = time.monotonic() + self.code_seconds
+        self.tickets[ticket] = Ticket(self._signs.pop(query["_sign"]), expires)
+        origin = _origin(request)
+        return _said(
+            CONFIRMED,
+            loginUrl=origin + SCAN.format(ticket=ticket),
+            qr=f"{origin}/qr/{ticket}.png",
+            lp=origin + POLL.format(ticket=ticket),
+            timeout=self.code_seconds,
+        )
+
+    async def _poll(self, request: web.Request) -> web.Response:
+        ticket = self._ticket(request)
+        changed = ticket.changed
+        left = ticket.expires - time.monotonic()
+        if ticket.state in (NOT_SCANNED, SCANNED):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(self.hold_seconds, max(left, 0)))
+        if ticket.state in (NOT_SCANNED, SCANNED) and time.monotonic() >= ticket.expires:
+            ticket.state = EXPIRED
+        if ticket.account is None:
+            return _said(ticket.state)
+        account, ticket.account, ticket.state = ticket.account, None, EXPIRED
+        return _said(CONFIRMED, **self._public(request, account, ticket.device_id))
+
+    async def _show(self, request: web.Request) -> web.Response:
+        self._ticket(request)
+        return web.Response(text=page(self._accounts.values()), content_type="text/html")
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self._ticket(request)
+        user = str((await request.post()).get("user"))
+        if account := self._accounts.get(user):
+            self.confirm(str(request.url), account)
+        elif user:
+            raise web.HTTPBadRequest(text="No such account")
+        else:
+            self.refuse(str(request.url))
+        return web.Response(text="Thank you. You can go back to Home Assistant.")
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        grant = self._exchanges.pop(request.query.get("ticket", ""), None)
+        if grant is None:
+            raise web.HTTPForbidden
+        token = secrets.token_urlsafe(48)
+        self._grants[token] = grant
+        response = web.Response(text="ok")
+        response.set_cookie("serviceToken", token, secure=True, httponly=True)
+        response.set_cookie("userId", grant.account.user_id, secure=True)
+        return response
+
+    def _ticket(self, request: web.Request) -> Ticket:
+        if ticket := self.tickets.get(request.match_info["ticket"]):
+            return ticket
+        raise web.HTTPNotFound
+
+    def _public(self, request: web.Request, account: Account, device_id: str) -> dict[str, Any]:
+        given = self._given(account, device_id)
+        location = URL(_origin(request) + STS).with_query(ticket=given.pop("ticket"))
+        return {**given, "location": str(location)}
+
+    def _given(self, account: Account, device_id: str) -> dict[str, Any]:
+        """Return new secrets of an account, and the ticket for the last of them."""
+        ssecurity = base64.b64encode(secrets.token_bytes(16)).decode()
+        ticket = secrets.token_urlsafe(24)
+        expires = time.monotonic() + self.service_token_seconds
+        self._exchanges[ticket] = AppGrant(account, ssecurity, expires)
+        pass_token = f"V1:{secrets.token_urlsafe(48)}"
+        self._pass_tokens[pass_token] = (account, device_id)
+        return {
+            "userId": int(account.user_id),
+            "cUserId": _cuser_id(account),
+            "ssecurity": ssecurity,
+            "psecurity": base64.b64encode(secrets.token_bytes(16)).decode(),
+            "nonce": secrets.randbelow(10**18),
+            "passToken": pass_token,
+            "ticket": ticket,
+        }
+
+
+def _cuser_id(account: Account) -> str:
+    return identifier("cUserId", account.user_id)
+
+
+def _cookies(account: Account, device_id: str) -> dict[str, str]:
+    """Return by which cookies, besides the pass token, a client is known."""
+    return {"userId": account.user_id, "cUserId": _cuser_id(account), "deviceId": device_id}
+
+
+def _said(code: int, **facts: Any) -> web.Response:
+    body = _PREFIX + json.dumps({"code": code, **facts}, separators=(",", ":"))
+    return web.Response(text=body)
+
+
+def _origin(request: web.Request) -> str:
+    return str(request.url.origin())

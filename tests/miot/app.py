@@ -1,0 +1,65 @@
+"""Who has a session of the Mi Home app, and a phone to get one."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from custom_components.xiaomi_smart_lock.miot.app import AppClient
+from custom_components.xiaomi_smart_lock.miot.app_login import AppLogin, QrCode, SessionData
+from custom_components.xiaomi_smart_lock.miot.endpoints import load
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from tests.actor import Actor
+
+
+class App:
+    """A client of the app's interface, and the account's owner."""
+
+    def __init__(self, actor: Actor, session: aiohttp.ClientSession) -> None:
+        """Sign in, without a phone."""
+        self.actor = actor
+        self.did = actor.lock.did
+        self.cloud = actor.simulator.cloud
+        self.session = session
+        self.endpoints = load(actor.simulator.endpoints)
+        self.tls = ssl.create_default_context(cafile=self.endpoints.ca_file)
+        self.login = AppLogin(session, self.tls, self.endpoints)
+        self.data = SessionData(
+            **actor.simulation.call(
+                self.cloud.app_accounts.sign_in, actor.account, self.login.device_id
+            )
+        )
+        self.renewed: list[SessionData] = []
+        self.client = self.as_client(self.data)
+        self._seen = len(self.cloud.requests)
+
+    def as_client(self, data: SessionData) -> AppClient:
+        """Return a client with a session; renewed ones are noted."""
+        return AppClient(self.session, self.tls, self.endpoints, "cn", data, self.renewed.append)
+
+    def phone(self, act: str, code: QrCode, *args: object) -> None:
+        """Do something with the code that is shown."""
+        accounts = self.cloud.app_accounts
+        self.actor.simulation.call(getattr(accounts, act), code.login_url, *args)
+
+    async def waiting(self, code: QrCode) -> asyncio.Task[SessionData]:
+        """Return the wait for a code, once the service was asked."""
+        asked = len(self.cloud.requests)
+        task = asyncio.create_task(self.login.wait(code))
+        while len(self.cloud.requests) == asked:
+            await asyncio.sleep(0.005)
+        return task
+
+    def paths(self) -> list[str]:
+        """Return the last part of the path of each request since the last call."""
+        seen, self._seen = self._seen, len(self.cloud.requests)
+        return [path.rpartition("/")[2] for path, _ in self.cloud.requests[seen:]]
+
+    def camera(self, **settings: Any) -> None:
+        """Set something of the lock's camera."""
+        for name, value in settings.items():
+            setattr(self.actor.lock.camera, name, value)

@@ -1,0 +1,670 @@
+"""What the Mi Home app's session tells: history, and what the camera saw."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from Crypto.Cipher import AES
+from PIL import Image
+
+from custom_components.xiaomi_smart_lock.miot import app as app_module
+from custom_components.xiaomi_smart_lock.miot import app_cipher, app_recording
+from custom_components.xiaomi_smart_lock.miot.app import AppClient, Happened, Seen
+from custom_components.xiaomi_smart_lock.miot.app_login import SessionData
+from custom_components.xiaomi_smart_lock.miot.app_recording import Part, Segment
+from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
+from custom_components.xiaomi_smart_lock.miot.errors import (
+    CannotConnectError,
+    NotSignedInError,
+    ResultError,
+)
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from simulator.camera import draw
+from simulator.faults import status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from simulator.faults import Fault, Handler
+
+    from .app import App
+    from .conftest import Liar
+
+LOCK_EVENT = (2, 1020)
+DOORBELL = (7, 1006)
+FOREVER = (0, 2**31)
+
+
+@pytest.fixture(autouse=True)
+def _tidy(app: App) -> Iterator[None]:
+    """Have the camera's frames at once, and the cloud as it was."""
+    app.camera(upload_seconds=0)
+    yield
+    app.cloud.app.packed = app.cloud.app.bare_values = False
+    app.cloud.calm()
+
+
+async def all_history(app: App, **kwargs: Any) -> tuple[Happened, ...]:
+    """Return all lock events."""
+    return (await app.client.history(app.did, LOCK_EVENT, *FOREVER, **kwargs)).entries
+
+
+# History
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_history(app: App, bare: bool, packed: bool) -> None:
+    """Both shapes of a value say the same, and both ways to send it."""
+    app.cloud.app.bare_values, app.cloud.app.packed = bare, packed
+    before = int(time.time())
+    app.actor.do("fingerprint", 3)
+    app.actor.do("ring")
+    [happened] = await all_history(app)
+    assert happened.event is SPEC.events[LOCK_EVENT]
+    assert before <= happened.time <= time.time()
+    position, method, action, operation_id, current = happened.arguments.values()
+    assert (position, method, action, operation_id) == (2, 2, 2, 3)
+    assert list(happened.arguments) == [item.address[1] for item in happened.event.arguments]
+    assert before <= int(current) <= time.time()
+    page = await app.client.history(app.did, DOORBELL, *FOREVER)
+    assert [entry.event for entry in page.entries] == [SPEC.events[DOORBELL]]
+    assert page.following is None
+
+
+async def test_what_is_asked_of_the_history(app: App) -> None:
+    """As public clients do, under a key of the session."""
+    await app.client.history(app.did, LOCK_EVENT, 100, 200, limit=7)
+    path, body = app.cloud.requests[-1]
+    assert path == "/app/user/get_user_device_data"
+    assert body.keys() == {"data", "rc4_hash__", "signature", "ssecurity", "_nonce"}
+    assert app.did not in str(body)
+    assert body["ssecurity"] == app.data.ssecurity
+
+
+async def test_history_page_by_page(app: App) -> None:
+    """Each begins where the one before ended: what happened then may come twice, never not."""
+    now = int(time.time())
+    for number in range(1, 6):
+        app.actor.do("fingerprint", number)
+    for number, past in enumerate(app.actor.lock.history):
+        app.actor.lock.history[number] = past._replace(told=now - 100 + number // 4)
+    seen: dict[int, None] = {}
+    end: int | None = 2**31
+    pages = 0
+    while end is not None:
+        page = await app.client.history(app.did, LOCK_EVENT, 0, end, limit=2)
+        assert len(page.entries) <= 2
+        for entry in page.entries:
+            _, _, _, operation_id, _ = entry.arguments.values()
+            seen[int(operation_id)] = None
+        end = page.following
+        pages += 1
+    assert list(seen) == [5, 4, 3, 2, 1]
+    assert pages <= 6
+
+
+async def test_a_page_within_one_second_has_an_end(app: App) -> None:
+    """Asking goes on before it."""
+    for number in range(1, 4):
+        app.actor.do("fingerprint", number)
+    moment = int(time.time())
+    app.actor.lock.history[:] = [past._replace(told=moment) for past in app.actor.lock.history]
+    page = await app.client.history(app.did, LOCK_EVENT, 0, moment, limit=2)
+    assert page.following == moment - 1
+    page = await app.client.history(app.did, LOCK_EVENT, 0, moment - 1, limit=2)
+    assert (page.entries, page.following) == ((), None)
+
+
+async def test_history_of_others(app: App) -> None:
+    """A lock of another account says nothing."""
+    with pytest.raises(ResultError) as raised:
+        await app.client.history("1", LOCK_EVENT, *FOREVER)
+    assert raised.value.code == -704010000
+
+
+# The camera
+
+
+async def test_what_the_camera_saw(app: App) -> None:
+    """The newest first, each with the frame of each reason."""
+    app.actor.do("stay")
+    app.actor.do("ring")
+    app.actor.lock.camera.sights[0].created -= 60_000
+    app.actor.do("face", 1)
+    page = await app.client.seen(app.did, 0, 2**50)
+    assert page.following is None
+    assert [entry.kinds for entry in page.entries] == [("FaceUnlock",), ("Stay", "Bell")]
+    older = page.entries[1]
+    assert older.frames.keys() == {"Bell", "Stay"}
+    assert older.has_recording
+    assert not older.is_alarm
+    assert abs(older.time / 1000 + 60 - time.time()) < 60
+    first = await app.client.seen(app.did, 0, 2**50, limit=1)
+    assert first.entries == page.entries[:1]
+    assert first.following == first.entries[0].time
+    second = await app.client.seen(app.did, 0, first.entries[0].time - 1, limit=1)
+    assert second.entries == page.entries[1:]
+    assert (await app.client.seen(app.did, 0, older.time - 1)).entries == ()
+
+
+async def test_no_secret_is_printed(app: App) -> None:
+    """Neither by what was seen nor by a recording."""
+    app.actor.do("ring")
+    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    recording = await app.client.recording(app.did, seen.file_id, is_alarm=seen.is_alarm)
+    shown = repr(seen) + repr(recording)
+    for secret in (seen.file_id, *seen.frames.values(), "https", "key", "iv"):
+        assert secret not in shown
+
+
+async def test_a_picture(app: App, tmp_path: Any) -> None:
+    """It is the JPEG that was taken."""
+    app.actor.do("ring")
+    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    jpeg = await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
+    assert jpeg == app.actor.lock.camera.picture(seen.file_id, seen.frames["Bell"])
+    (tmp_path / "bell.jpg").write_bytes(jpeg)
+    with Image.open(tmp_path / "bell.jpg") as image:
+        image.load()
+        assert (image.format, image.size) == ("JPEG", (480, 640))
+
+
+async def test_a_picture_that_is_not_there_yet(app: App) -> None:
+    """The service says so, and later has it."""
+    app.camera(upload_seconds=3600)
+    app.actor.do("ring")
+    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    frame = seen.frames["Bell"]
+    with pytest.raises(ResultError):
+        await app.client.picture(app.did, seen.file_id, frame)
+    sight = app.actor.lock.camera.sights[0]
+    sight.frames["Bell"] = replace(sight.frames["Bell"], ready=0)
+    assert (await app.client.picture(app.did, seen.file_id, frame)).startswith(b"\xff\xd8\xff")
+    assert app.renewed == []
+
+
+async def test_each_picture_has_an_iv_of_its_own(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 random bytes."""
+    payloads: list[Any] = []
+    seal = app_cipher.seal
+
+    def noted(method: str, path: str, payload: Any, ssecurity: str) -> app_cipher.Sealed:
+        payloads.append(payload)
+        return seal(method, path, payload, ssecurity)
+
+    monkeypatch.setattr(app_cipher, "seal", noted)
+    app.actor.do("ring")
+    sight = app.actor.lock.camera.sights[0]
+    for _ in range(2):
+        await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
+    first, second = (base64.b64decode(payload["segmentIv"]) for payload in payloads)
+    assert len(first) == len(second) == 16
+    assert first != second
+
+
+def answering(body: bytes) -> Fault:
+    """Return a fault: these bytes."""
+
+    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+        return web.Response(body=body)
+
+    return fault
+
+
+def spoiling(change: Callable[[bytes], bytes]) -> Fault:
+    """Return a fault: the same bytes, changed."""
+
+    async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        assert isinstance(response, web.Response)
+        assert isinstance(response.body, bytes)
+        return web.Response(body=change(response.body))
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda _body: b"", id="nothing"),
+        pytest.param(lambda body: body[:-32], id="truncated by blocks"),
+        pytest.param(lambda body: body[:-7], id="truncated within a block"),
+        pytest.param(lambda body: body[: len(body) // 32 * 16], id="truncated by half"),
+        pytest.param(lambda body: bytes(len(body)), id="wrong key"),
+        pytest.param(lambda body: body[::-1], id="another picture"),
+        pytest.param(lambda _body: b'{"code": 0}', id="an answer that says nothing"),
+        pytest.param(lambda _body: b"<html>" + bytes(10), id="a page"),
+    ],
+)
+async def test_pictures_that_are_none(app: App, change: Any) -> None:
+    """They are not shown, and do not end the session."""
+    app.actor.do("ring")
+    sight = app.actor.lock.camera.sights[0]
+    app.cloud.disturb_next(spoiling(change), "/img")
+    with pytest.raises(CannotConnectError):
+        await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
+    assert app.renewed == []
+
+
+async def test_pictures_that_are_too_large(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not read to their end."""
+    monkeypatch.setattr(app_module, "PICTURE_LIMIT", 1000)
+    app.actor.do("ring")
+    sight = app.actor.lock.camera.sights[0]
+    with pytest.raises(CannotConnectError, match="longer than 1000 bytes"):
+        await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
+
+
+@pytest.mark.parametrize("filling", ["pkcs7", "zeros", "none"])
+def test_how_a_picture_is_filled_up(filling: str) -> None:
+    """Nobody saw it: all usual ways are understood, and no more is taken for filling."""
+    jpeg = draw("12:00", "Bell")
+    left = -len(jpeg) % 16
+    if filling == "none":
+        jpeg = jpeg[:-2] + bytes(left) + jpeg[-2:]
+        plain = jpeg
+    else:
+        plain = jpeg + (bytes([left]) * left if filling == "pkcs7" else bytes(left))
+    key, iv = bytes(range(16)), bytes(16)
+    body = AES.new(key, AES.MODE_CBC, iv).encrypt(plain)
+    ssecurity = base64.b64encode(key).decode()
+    assert app_cipher.picture(body, ssecurity, iv) == jpeg
+    more = AES.new(key, AES.MODE_CBC, iv).encrypt(plain + bytes(32))
+    assert app_cipher.picture(more, ssecurity, iv) is None
+
+
+# Recordings
+
+
+async def test_a_recording(app: App) -> None:
+    """Its segments are decrypted one by one."""
+    app.actor.do("ring")
+    file_id = app.actor.lock.camera.sights[0].file_id
+    recording = await app.client.recording(app.did, file_id, is_alarm=False)
+    assert recording.duration == 4
+    assert app.paths() == ["m3u8", "key"]
+    first, second = [await app.client.segment(segment) for segment in recording.segments]
+    assert app.paths() == ["0.ts", "1.ts"]
+    assert first != second
+    for video in (first, second):
+        assert len(video) % 188 == 0
+        assert {video[start] for start in range(0, len(video), 188)} == {0x47}
+
+
+async def test_recordings_that_are_not_there(app: App) -> None:
+    """The service says so."""
+    with pytest.raises(ResultError):
+        await app.client.recording(app.did, "1", is_alarm=False)
+
+
+async def test_segments_that_cannot_be_had(app: App) -> None:
+    """A wrong key, a missing end, an address that is too old."""
+    app.actor.do("ring")
+    file_id = app.actor.lock.camera.sights[0].file_id
+    recording = await app.client.recording(app.did, file_id, is_alarm=False)
+    segment = recording.segments[0]
+    with pytest.raises(CannotConnectError, match="cannot be decrypted"):
+        await app.client.segment(replace(segment, key=bytes(16)))
+    app.cloud.disturb_next(answering(bytes(15)), ".ts")
+    with pytest.raises(CannotConnectError, match="cannot be decrypted"):
+        await app.client.segment(segment)
+    app.cloud.disturb_next(status(401), ".ts")
+    with pytest.raises(CannotConnectError, match="not valid any more"):
+        await app.client.segment(segment)
+    app.cloud.disturb_next(status(302, Location="/elsewhere"), ".ts")
+    with pytest.raises(CannotConnectError, match="302"):
+        await app.client.segment(segment)
+    assert app.renewed == []
+
+
+async def test_segments_that_are_not_encrypted(app: App) -> None:
+    """They are as they are."""
+    app.actor.do("ring")
+    file_id = app.actor.lock.camera.sights[0].file_id
+    recording = await app.client.recording(app.did, file_id, is_alarm=False)
+    segment = recording.segments[0]
+    clear = await app.client.segment(segment)
+    body = await app.client.segment(replace(segment, key=None))
+    assert app_cipher.segment(body, segment.key or b"", segment.iv) == clear
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example.com/0.ts",
+        "https://192.168.1.1/0.ts",
+        "https://[::1]/0.ts",
+        "https://0x7f.1/0.ts",
+        "https://localhost/0.ts",
+        "https://router.local/0.ts",
+        "https://router.lan./0.ts",
+        "https://me@cdn.example.com/0.ts",
+        "https://cdn.example.com:8123/0.ts",
+        "file:///etc/passwd",
+        "https://[/",
+    ],
+)
+async def test_recordings_lead_nowhere_else(app: App, url: str) -> None:
+    """Neither into our network nor to other ports."""
+    with pytest.raises(CannotConnectError, match="address"):
+        await app.client.segment(Segment(1, url, None, bytes(16)))
+
+
+@pytest.mark.parametrize(
+    "playlist",
+    [
+        "#EXTM3U",
+        '#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI="https://a.b/k"\n0.ts',
+        "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128\n0.ts",
+        "#EXTM3U\nhttps://[/0.ts",
+        "#EXTM3U\n" + "".join(f'#EXT-X-KEY:METHOD=AES-128,URI="{n}"\n{n}.ts\n' for n in range(51)),
+    ],
+)
+async def test_playlists_that_make_no_sense(app: App, playlist: str) -> None:
+    """Nothing is fetched of them."""
+    app.cloud.disturb_next(answering(playlist.encode()), "m3u8")
+    with pytest.raises(CannotConnectError):
+        await app.client.recording(app.did, "1", is_alarm=False)
+    assert app.paths() == ["m3u8"]
+
+
+def test_playlists() -> None:
+    """As RFC 8216 has them: without an initialisation vector, a part's number is it."""
+    text = """#EXTM3U
+#EXT-X-MEDIA-SEQUENCE:7
+#EXTINF:2.5,
+a.ts
+#EXT-X-KEY:METHOD=AES-128,URI="/key?a=1,2"
+#EXTINF:3,
+https://b.example.com/b.ts
+c.ts
+#EXT-X-KEY:METHOD=AES-128,URI="d",IV=0x000102030405060708090A0B0C0D0E0F
+#EXTINF:9999999,
+d.ts
+"""
+    key = "https://a.example.com/key?a=1,2"
+    assert app_recording.parts(text, "https://a.example.com/x/list") == [
+        Part(2.5, "https://a.example.com/x/a.ts", None, (7).to_bytes(16)),
+        Part(3.0, "https://b.example.com/b.ts", key, (8).to_bytes(16)),
+        Part(0.0, "https://a.example.com/x/c.ts", key, (9).to_bytes(16)),
+        Part(3600.0, "https://a.example.com/x/d.ts", "https://a.example.com/x/d", bytes(range(16))),
+    ]
+
+
+@pytest.mark.parametrize("last", [bytes(16), b"\x11" * 32, b"\2" * 15 + b"\3"])
+def test_segments_that_are_filled_up_wrongly(last: bytes) -> None:
+    """The key was another."""
+    key, iv = bytes(16), bytes(16)
+    body = AES.new(key, AES.MODE_CBC, iv).encrypt(last)
+    with pytest.raises(CannotConnectError, match="cannot be decrypted"):
+        app_cipher.segment(body, key, iv)
+
+
+async def test_keys_of_another_length(app: App) -> None:
+    """They are none."""
+    app.actor.do("ring")
+    file_id = app.actor.lock.camera.sights[0].file_id
+    for body in (b"", bytes(15), bytes(17)):
+        app.cloud.disturb_next(answering(body), "/key")
+        with pytest.raises(CannotConnectError):
+            await app.client.recording(app.did, file_id, is_alarm=False)
+
+
+# Sessions that end
+
+
+async def test_the_session_renews_itself(app: App) -> None:
+    """Once for all who ask at the time, and tells."""
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    await asyncio.gather(*(all_history(app) for _ in range(3)))
+    [renewed] = app.renewed
+    assert renewed.user_id == app.data.user_id
+    assert app.paths().count("serviceLogin") == 1
+    await all_history(app)
+    assert len(app.renewed) == 1
+
+
+async def test_pictures_renew_the_session_too(app: App) -> None:
+    """They are under the key of the new one."""
+    app.actor.do("ring")
+    sight = app.actor.lock.camera.sights[0]
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    assert len(app.renewed) == 2
+
+
+async def test_sessions_that_cannot_be_renewed(app: App) -> None:
+    """The user has to sign in again."""
+    app.actor.simulation.call(app.cloud.app_accounts.revoke, app.actor.account)
+    with pytest.raises(NotSignedInError):
+        await all_history(app)
+    assert app.paths() == ["get_user_device_data", "serviceLogin"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": 2, "message": "x"},
+        {"code": 3},
+        {"code": 0, "message": "auth err"},
+        {"code": -1, "message": "invalid signature"},
+        {"message": "SERVICETOKEN_EXPIRED"},
+    ],
+)
+async def test_all_ways_to_say_that_a_session_ended(app: App, said: dict[str, Any]) -> None:
+    """Each is answered by renewing once; the second time the user has to sign in again."""
+    body = json.dumps(said).encode()
+    app.cloud.disturb_next(answering(body), "get_user_device_data")
+    await all_history(app)
+    assert len(app.renewed) == 1
+    app.cloud.disturb_next(answering(body), "get_user_device_data", times=2)
+    with pytest.raises(NotSignedInError):
+        await all_history(app)
+    assert len(app.renewed) == 2
+
+
+async def test_http_401_ends_a_session_too(app: App) -> None:
+    """As elsewhere."""
+    app.cloud.refuse_next(401, "get_user_device_data")
+    await all_history(app)
+    assert len(app.renewed) == 1
+
+
+async def test_a_service_that_is_down_ends_no_session(app: App) -> None:
+    """Neither at the request nor at renewing."""
+    app.cloud.refuse_next(502, "get_user_device_data")
+    with pytest.raises(CannotConnectError):
+        await all_history(app)
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.cloud.refuse_next(502, "serviceLogin")
+    with pytest.raises(CannotConnectError):
+        await all_history(app)
+    await all_history(app)
+
+
+# Answers that make no sense
+
+
+def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
+    """Return a client of a service that lies."""
+    endpoints = Endpoints(
+        account=liar.url, app_api=f"{liar.url}/app", camera=liar.url, pictures=liar.url
+    )
+    data = SessionData("1", "two", "three", base64.b64encode(bytes(16)).decode(), "five", "six")
+    return AppClient(session, liar.tls, endpoints, "cn", data, lambda _data: None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"code": None},
+        {"code": True, "result": []},
+        {"code": 0},
+        {"code": 0, "result": {}},
+        {"code": 0, "result": None},
+        [],
+        b"AAAA",
+        b"?",
+        b"A",
+        b"{",
+        302,
+    ],
+)
+@pytest.mark.parametrize("what", ["history", "seen"])
+async def test_answers_that_make_no_sense(
+    session: aiohttp.ClientSession, liar: Liar, what: str, answer: object
+) -> None:
+    """They are an error of ours."""
+    client = of_liar(session, liar)
+    match answer:
+        case bytes(body):
+            liar.answers = [web.Response(body=body)]
+        case int(code):
+            liar.answers = [web.Response(status=code, headers={"Location": "/"})]
+        case said:
+            liar.answers = [said]
+    asked = client.history("1", LOCK_EVENT, 0, 9) if what == "history" else client.seen("1", 0, 9)
+    with pytest.raises(CannotConnectError):
+        await asked
+    assert liar.answers == []
+
+
+@pytest.mark.parametrize(
+    ("item", "arguments"),
+    [
+        ({"time": 5, "value": "[2,2,2,7,5]"}, [2, 2, 2, 7, 5]),
+        ({"time": 5, "value": '[{"piid":2,"value":2}]'}, [2]),
+        ({"time": 5, "value": "[2,2,99,7,5]"}, [2, 2, 7, 5]),
+        ({"time": 5, "value": "[2,2,2]"}, None),
+        ({"time": 5, "value": "{}"}, None),
+        ({"time": 5, "value": "["}, None),
+        ({"time": 5, "value": "[" * 9999}, None),
+        ({"time": 5, "value": [2, 2, 2, 7, 5]}, None),
+        ({"time": "5", "value": "[2,2,2,7,5]"}, None),
+        ({"time": -5, "value": "[2,2,2,7,5]"}, None),
+        ({"time": True, "value": "[2,2,2,7,5]"}, None),
+        ({"value": "[2,2,2,7,5]"}, None),
+        (5, None),
+    ],
+)
+async def test_values_of_the_history(
+    session: aiohttp.ClientSession, liar: Liar, item: object, arguments: list[int] | None
+) -> None:
+    """What the specification does not allow is left out, the rest is kept."""
+    liar.answers = [{"code": 0, "result": [item]}]
+    page = await of_liar(session, liar).history("1", LOCK_EVENT, *FOREVER)
+    expected = [] if arguments is None else [arguments]
+    assert [list(entry.arguments.values()) for entry in page.entries] == expected
+
+
+SEEN = {
+    "createTime": 5,
+    "eventType": "Bell:Stay",
+    "fileId": "f",
+    "videoStoreId": "v",
+    "isAlarm": True,
+    "eventTypeDetail": [{"event": "Bell", "imgStoreId": "i"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, Seen(5, ("Bell", "Stay"), "f", {"Bell": "i"}, True, True)),
+        ({"fileId": 7}, Seen(5, ("Bell", "Stay"), "7", {"Bell": "i"}, True, True)),
+        ({"videoStoreId": ""}, Seen(5, ("Bell", "Stay"), "f", {"Bell": "i"}, False, True)),
+        ({"isAlarm": 1}, Seen(5, ("Bell", "Stay"), "f", {"Bell": "i"}, True, False)),
+        ({"eventType": ""}, Seen(5, (), "f", {"Bell": "i"}, True, True)),
+        ({"eventTypeDetail": None}, Seen(5, ("Bell", "Stay"), "f", {}, True, True)),
+        (
+            {"eventTypeDetail": [5, {"event": 5}, {"event": "Bell"}]},
+            Seen(5, ("Bell", "Stay"), "f", {}, True, True),
+        ),
+        ({"createTime": "5"}, None),
+        ({"createTime": True}, None),
+        ({"createTime": -5}, None),
+        ({"eventType": None}, None),
+        ({"fileId": None}, None),
+        ({"fileId": True}, None),
+    ],
+)
+async def test_items_of_the_camera(
+    session: aiohttp.ClientSession,
+    liar: Liar,
+    change: dict[str, object],
+    expected: Seen | None,
+) -> None:
+    """What makes no sense is left out."""
+    liar.answers = [{"code": 0, "data": {"thirdPartPlayUnits": [{**SEEN, **change}, 5]}}]
+    page = await of_liar(session, liar).seen("1", *FOREVER)
+    assert page.entries == ((expected,) if expected else ())
+
+
+async def test_pages_that_say_nothing_of_time(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """There is nothing to go on from."""
+    liar.answers = [{"code": 0, "result": [{"time": None}, 5]}]
+    page = await of_liar(session, liar).history("1", LOCK_EVENT, 0, 9, limit=2)
+    assert (page.entries, page.following) == ((), None)
+
+
+def test_answers_that_are_packed_badly() -> None:
+    """They are errors of ours, and no bomb goes off."""
+    from micloud import miutils  # noqa: PLC0415
+
+    key = miutils.signed_nonce(base64.b64encode(bytes(16)).decode(), miutils.gen_nonce())
+
+    def sealed(plain: bytes) -> bytes:
+        # RC4 undoes itself.
+        return base64.b64encode(miutils.decrypt_rc4(key, base64.b64encode(plain)))
+
+    good = gzip.compress(b'{"code": 0}')
+    assert app_cipher.unseal(sealed(good), key) == {"code": 0}
+    bomb = gzip.compress(b" " * (app_cipher.LONGEST_ANSWER + 1))
+    for bad in (good[:-9], b"\x1f\x8b" + bytes(20), bomb):
+        with pytest.raises(CannotConnectError):
+            app_cipher.unseal(sealed(bad), key)
+
+
+def test_nothing_slow_is_imported() -> None:
+    """Until it is needed, in a worker thread."""
+    code = (
+        "import sys, custom_components.xiaomi_smart_lock.miot.app as _;"
+        "sys.exit(bool({'micloud', 'Crypto'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+async def test_ciphers_work_elsewhere(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never in the event loop's thread."""
+    threads: set[int] = set()
+    for name in ("seal", "unseal", "picture", "segment"):
+        work = getattr(app_cipher, name)
+
+        def noted(*args: Any, work: Any = work) -> Any:
+            threads.add(threading.get_ident())
+            return work(*args)
+
+        monkeypatch.setattr(app_cipher, name, noted)
+    app.actor.do("ring")
+    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
+    recording = await app.client.recording(app.did, seen.file_id, is_alarm=False)
+    await app.client.segment(recording.segments[0])
+    assert threads
+    assert threading.get_ident() not in threads
