@@ -14,7 +14,7 @@ from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 
-from . import recording
+from . import listing, recording
 from .app_cipher import Opener, SignatureError, encrypt
 from .codes import Code
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .device import Past
     from .lock import Lock
 
+DEVICES: Final = "/app/home/device_list"
 HISTORY: Final = "/app/user/get_user_device_data"
 EVENTS: Final = "/common/app/get/eventlist"
 PLAYLIST: Final = "/common/app/m3u8"
@@ -59,16 +60,17 @@ class AppCloud:
         self._opener = Opener()
         self._shown: dict[str, tuple[bytes, list[bytes]]] = {}
         self.routes = [
-            web.post(HISTORY, self._serve(self._history)),
-            web.get(EVENTS, self._serve(self._events)),
-            web.get(PLAYLIST, self._serve(self._playlist)),
-            web.get(PICTURE, self._serve(self._picture)),
+            web.post(DEVICES, self._serve(self._devices)),
+            web.post(HISTORY, self._serve(self._of_lock(self._history))),
+            web.get(EVENTS, self._serve(self._of_lock(self._events))),
+            web.get(PLAYLIST, self._serve(self._of_lock(self._playlist))),
+            web.get(PICTURE, self._serve(self._of_lock(self._picture))),
             web.get(KEY, self._key),
             web.get(SEGMENT, self._segment),
         ]
 
     def _serve(
-        self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
+        self, answer: Callable[[web.Request, AppGrant, dict[str, Any]], Any]
     ) -> Callable[[web.Request], Any]:
         """Return a handler that opens requests, and seals answers that are JSON."""
 
@@ -88,25 +90,25 @@ class AppCloud:
                 )
             except SignatureError as error:
                 return _refused(_NOT_SIGNED, str(error))
-            said = self._answer(request, grant, opened, answer)
+            try:
+                said = answer(request, grant, opened.payload)
+            except (KeyError, TypeError, ValueError):
+                said = {"code": _INVALID, "message": "invalid request"}
             return said if isinstance(said, web.Response) else self._sealed(opened, said)
 
         return serve
 
-    def _answer(
-        self,
-        request: web.Request,
-        grant: AppGrant,
-        opened: Opened,
-        answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any],
-    ) -> Any:
-        try:
-            lock = _lock(grant.account, opened.payload["did"])
-            if lock is None:
-                return {"code": Code.NOT_AUTHORISED, "message": "no permission"}
-            return answer(request, grant, lock, opened.payload)
-        except (KeyError, TypeError, ValueError):
-            return {"code": _INVALID, "message": "invalid request"}
+    def _of_lock(
+        self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
+    ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
+        """Return what answers about a lock of the account, and about no other."""
+
+        def answer_of(request: web.Request, grant: AppGrant, asked: dict[str, Any]) -> Any:
+            if lock := _lock(grant.account, asked["did"]):
+                return answer(request, grant, lock, asked)
+            return {"code": Code.NOT_AUTHORISED, "message": "no permission"}
+
+        return answer_of
 
     def _sealed(self, opened: Opened, said: object) -> web.Response:
         return web.Response(body=opened.seal(said, packed=self.packed), content_type="text/plain")
@@ -130,6 +132,13 @@ class AppCloud:
             if not all(right):
                 return _refused(_ENDED, "auth err")
         return grant
+
+    def _devices(
+        self, _request: web.Request, grant: AppGrant, asked: dict[str, Any]
+    ) -> dict[str, Any]:
+        if not _has(asked, {"getVirtualModel": True, "getHuamiDevices": 1}):
+            raise ValueError
+        return {"code": 0, "message": "ok", "result": listing.app_devices(grant.account)}
 
     def _history(
         self, _request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]

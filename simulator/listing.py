@@ -54,6 +54,24 @@ def devices(account: Account, dids: Sequence[str], start_did: str, limit: int) -
     }
 
 
+def app_devices(account: Account) -> dict[str, Any]:
+    """Return the account's devices as the app's interface lists them."""
+    return {
+        "list": [
+            {
+                "did": place.lock.did,
+                "token": place.lock.token,
+                "name": place.lock.name,
+                "model": place.lock.model,
+                "localip": place.lock.host or "",
+                "mac": place.lock.mac,
+                "isOnline": place.lock.awake,
+            }
+            for place in account.places
+        ]
+    }
+
+
 def _placed(account: Account) -> list[Place]:
     return [place for place in account.places if place.home is not None]
 

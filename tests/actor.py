@@ -123,6 +123,13 @@ class Actor:
             "mac": self.lock.mac,
         }
 
+    def app_data(self) -> dict[str, Any]:
+        """Return what an entry keeps of a session of the Mi Home app that began just now."""
+        given = self.simulation.call(
+            self.simulator.cloud.app_accounts.sign_in, self.account, uuid4().hex
+        )
+        return {CONF_REGION: "cn", **given}
+
     def entity_id(self, hass: HomeAssistant, platform: str, key: str) -> str:
         """Return the id of one of the lock's entities."""
         registry = er.async_get(hass)

@@ -13,7 +13,12 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN, ENDPOINTS_VARIABLE
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
+    CONF_LATE_AFTER,
+    DOMAIN,
+    ENDPOINTS_VARIABLE,
+)
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator.runner import SimulatorThread
 
@@ -107,6 +112,18 @@ async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
     )
     entry.add_to_hass(hass)
     return entry
+
+
+@pytest.fixture
+async def linked(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+) -> AsyncIterator[MockConfigEntry]:
+    """Return the entry of an account that is linked to the Mi Home app, set up."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await caught_up(hass, entry.runtime_data)
+    yield entry
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.fixture

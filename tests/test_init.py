@@ -32,7 +32,6 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock.connection import async_endpoints
 from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
     CONF_POLL_INTERVAL,
@@ -43,6 +42,7 @@ from custom_components.xiaomi_smart_lock.const import (
     DOMAIN,
     ENDPOINTS_VARIABLE,
 )
+from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 

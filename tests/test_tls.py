@@ -15,12 +15,9 @@ import pytest
 import trustme
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from custom_components.xiaomi_smart_lock.connection import (
-    async_cloud,
-    async_endpoints,
-    async_sign_in,
-)
+from custom_components.xiaomi_smart_lock.connection import async_cloud, async_sign_in
 from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
+from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, MiotError
 from custom_components.xiaomi_smart_lock.miot.instance import fetch
 from custom_components.xiaomi_smart_lock.miot.oauth import TokenKeeper, Tokens

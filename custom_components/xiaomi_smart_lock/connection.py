@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import ssl
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import certifi
 from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
-from homeassistant.util.ssl import client_context
 
+from .app_link import AppLink, async_link
 from .const import (
     CONF_ACCEPT_BROKER_NAME,
     CONF_DID,
@@ -28,15 +24,14 @@ from .const import (
     CONF_TOKENS,
     CONF_UUID,
     DOMAIN,
-    ENDPOINTS_VARIABLE,
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
 )
 from .coordinator import LockCoordinator, async_stored_device
+from .endpoints import async_endpoints
 from .issues import Issue, async_settle, async_tell
 from .miot.cloud import CloudClient, Device
-from .miot.endpoints import Endpoints, load
 from .miot.errors import MiotError, NotSignedInError
 from .miot.instance import fetch, is_newer, unknown_items
 from .miot.local import LocalClient
@@ -69,26 +64,6 @@ def lock_ids(entry: LockConfigEntry) -> list[str]:
     return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
 
 
-async def async_endpoints(
-    hass: HomeAssistant, *, any_name: bool = False
-) -> tuple[Endpoints, ssl.SSLContext]:
-    """Return the addresses to talk to, and how to trust who answers there.
-
-    With ``any_name``, a certificate is trusted whatever host it names.
-    """
-
-    def read() -> tuple[Endpoints, ssl.SSLContext]:
-        path = os.environ.get(ENDPOINTS_VARIABLE)
-        endpoints = load(Path(path)) if path else Endpoints()
-        if endpoints.ca_file is None and not any_name:
-            return endpoints, client_context()
-        trust = ssl.create_default_context(cafile=endpoints.ca_file or certifi.where())
-        trust.check_hostname = not any_name
-        return endpoints, trust
-
-    return await hass.async_add_executor_job(read)
-
-
 async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
     """Return the sign-in of a client in a region."""
     endpoints, tls = await async_endpoints(hass)
@@ -110,6 +85,7 @@ class Connection:
     coordinators: dict[str, LockCoordinator] = field(default_factory=dict)
     cloud: CloudClient | None = None
     push: Push | None = None
+    link: AppLink | None = None
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
@@ -247,7 +223,9 @@ async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connecti
     does.
     """
     connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
-    return await connect(hass, entry)
+    connection = await connect(hass, entry)
+    connection.link = await async_link(hass, entry)
+    return connection
 
 
 async def _async_connect_local(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:

@@ -10,6 +10,8 @@ ENDPOINTS_VARIABLE: Final = "XIAOMI_SMART_LOCK_ENDPOINTS"
 
 SUBENTRY_PERSON: Final = "person"
 
+CONF_APP: Final = "app"
+CONF_APP_ENDED: Final = "app_ended"
 CONF_CREDENTIALS: Final = "credentials"
 CONF_DID: Final = "did"
 CONF_LOCKS: Final = "locks"
@@ -19,6 +21,7 @@ CONF_USER_ID: Final = "user_id"
 CONF_UUID: Final = "uuid"
 
 CONF_ACCEPT_BROKER_NAME: Final = "accept_broker_name"
+CONF_APP_REQUESTS: Final = "app_requests"
 CONF_LATE_AFTER: Final = "late_after"
 CONF_LEAST_DIGITS: Final = "least_digits"
 CONF_MOST_DIGITS: Final = "most_digits"
@@ -44,3 +47,6 @@ PENDING_FOR: Final = 24
 # In digits
 LEAST_DIGITS: Final = 6
 MOST_DIGITS: Final = 10
+
+# In requests an hour
+APP_REQUESTS: Final = 60

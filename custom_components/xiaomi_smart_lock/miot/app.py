@@ -117,6 +117,19 @@ class AppClient:
         self._on_renewed = on_renewed
         self._renewing = asyncio.Lock()
 
+    async def dids(self) -> set[str]:
+        """Return the dids of the account's devices, those that were shared with it too."""
+        answer = await self._post(
+            "/home/device_list",
+            getVirtualModel=True,
+            getHuamiDevices=1,
+            get_split_device=False,
+            support_smart_home=True,
+        )
+        result = answer.get("result")
+        items = _list(result.get("list") if isinstance(result, dict) else None)
+        return {did for item in objects(items) if (did := _id(item, "did"))}
+
     async def history(
         self, did: str, address: Address, start: int, end: int, limit: int = HISTORY_LIMIT
     ) -> Page[Happened]:
