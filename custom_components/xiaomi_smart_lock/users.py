@@ -133,11 +133,14 @@ class Users:
         known = self.known.get(int(user_id))
         if known and _is_later(known.since, occurrence.when):
             return
-        user_type = occurrence.get("user-type")
-        if user_type is None and known:
-            user_type = known.user_type
+        user_type, since = occurrence.get("user-type"), occurrence.when
+        if known:
+            # An answer tells the time exactly: an event of the same second is an echo before it.
+            if user_type is None or known.since > since:
+                user_type = known.user_type
+            since = max(since, known.since)
         kind = None if user_type is None else int(user_type)
-        _remember(self.known, int(user_id), User(kind, occurrence.when, deleted))
+        _remember(self.known, int(user_id), User(kind, since, deleted))
         if deleted:
             self._delete(self.credentials_of(int(user_id)), occurrence.when)
 
