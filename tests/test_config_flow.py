@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from homeassistant.components import webhook
-from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    SOURCE_ZEROCONF,
+    ConfigEntryState,
+)
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -590,24 +596,36 @@ async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockC
     assert loaded.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize("begin", ["start_reauth_flow", "start_reconfigure_flow"])
+async def begin_again(hass: HomeAssistant, entry: MockConfigEntry, source: str) -> ConfigFlowResult:
+    """Begin to sign in again because of the reason, or to change what was set up."""
+    if source == SOURCE_REAUTH:
+        again: ConfigFlowResult = await entry.start_reauth_flow(hass)
+        return again
+    result = await entry.start_reconfigure_flow(hass)
+    nearby = CONF_HOST in entry.data
+    return await choose(hass, result, "reconfigure_local" if nearby else "reconfigure_account")
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
 async def test_signing_in_again_to_another_account(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, begin: str
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str
 ) -> None:
     """Another account is another entry."""
     another = actor.simulation.call(actor.simulator.add_account, "Mei")
     before = dict(entry.data)
-    result = await sign_in_again(hass, actor, await getattr(entry, begin)(hass), another.user_id)
+    result = await sign_in_again(
+        hass, actor, await begin_again(hass, entry, source), another.user_id
+    )
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
     assert entry.data == before
 
 
-@pytest.mark.parametrize("begin", ["start_reauth_flow", "start_reconfigure_flow"])
-async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, begin: str) -> None:
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, source: str) -> None:
     """A wrong one is told apart, and the address may have changed too."""
     entry = local_entry(hass, nearby, **{CONF_HOST: ELSEWHERE, CONF_TOKEN: ANOTHER_TOKEN})
-    result = await getattr(entry, begin)(hass)
+    result = await begin_again(hass, entry, source)
     assert suggested(result, CONF_HOST) == ELSEWHERE
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: ANOTHER_TOKEN})
     assert result["errors"] == {CONF_TOKEN: "wrong_token"}
@@ -622,7 +640,7 @@ async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, begi
 async def test_another_local_lock_instead(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
     """An entry stays with its lock."""
     entry = local_entry(hass, actor.lock)
-    result = await entry.start_reconfigure_flow(hass)
+    result = await begin_again(hass, entry, SOURCE_RECONFIGURE)
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     assert result["errors"] == {CONF_HOST: "another_device"}
 
@@ -633,7 +651,7 @@ async def test_reconfiguring_an_account(
     """Other locks can be chosen; those that are set up are chosen already."""
     another = add_lock(actor, "Back door")
     uuid = loaded.data[CONF_UUID]
-    result = await sign_in_again(hass, actor, await loaded.start_reconfigure_flow(hass))
+    result = await sign_in_again(hass, actor, await begin_again(hass, loaded, SOURCE_RECONFIGURE))
     assert offered(result) == [actor.lock.did, another.did]
     assert default(result, CONF_LOCKS) == [actor.lock.did]
     result = await submit(hass, result, {CONF_LOCKS: [another.did]})

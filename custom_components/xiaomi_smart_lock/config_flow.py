@@ -14,7 +14,6 @@ from homeassistant.components import webhook
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
-    ConfigFlow,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import callback
@@ -30,6 +29,8 @@ from yarl import URL
 
 from .connection import async_cloud, async_sign_in, lock_ids, redirect_path
 from .const import (
+    CONF_APP,
+    CONF_APP_ENDED,
     CONF_DID,
     CONF_LOCKS,
     CONF_TOKENS,
@@ -38,7 +39,7 @@ from .const import (
     DOMAIN,
     SUBENTRY_PERSON,
 )
-from .miot.endpoints import REGIONS
+from .link_flow import LinkFlow, region_schema
 from .miot.errors import MiotError, NotSignedInError
 from .miot.local import LocalClient
 from .miot.oauth import TokenKeeper, Tokens
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from aiohttp.web import Request
     from homeassistant.config_entries import ConfigEntry, ConfigFlowResult, ConfigSubentryFlow
     from homeassistant.core import HomeAssistant
-    from homeassistant.core_config import Config
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
     from .miot.cloud import Device
@@ -69,9 +69,6 @@ PAGE: Final = (
 CONF_ADDRESS: Final = "address"
 TOKEN: Final = re.compile(r"[0-9a-fA-F]{32}")
 
-# Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
-REGION_OF_COUNTRY: Final = {"CN": "cn", "IN": "i2", "RU": "ru", "US": "us"}
-
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 LOCAL_SCHEMA: Final = vol.Schema(
     {vol.Required(CONF_HOST): TextSelector(), vol.Required(CONF_TOKEN): _SECRET}
@@ -82,7 +79,7 @@ class SignInError(Exception):
     """Signing in did not work; the text is the key of what to tell the user."""
 
 
-class LockConfigFlow(ConfigFlow, domain=DOMAIN):
+class LockConfigFlow(LinkFlow, domain=DOMAIN):
     """Sets up an entry, signs in again, and changes what was set up."""
 
     _region: str
@@ -128,13 +125,7 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
             return await self._async_begin_sign_in(user_input[CONF_REGION], uuid4().hex)
         return self.async_show_form(
             step_id="account",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_REGION, default=_region(self.hass.config)): SelectSelector(
-                        SelectSelectorConfig(options=list(REGIONS), translation_key="region")
-                    )
-                }
-            ),
+            data_schema=region_schema(self.hass.config),
         )
 
     async def _async_begin_sign_in(self, region: str, uuid: str) -> ConfigFlowResult:
@@ -152,7 +143,8 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_remove(self) -> None:
-        """Wait for the browser no longer."""
+        """Wait for the browser and the phone no longer."""
+        super().async_remove()
         webhook.async_unregister(self.hass, self._webhook_id)
 
     @property
@@ -370,6 +362,8 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Say what is to be done."""
+        if CONF_APP_ENDED in entry_data:
+            return await self.async_step_link_again()
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -384,11 +378,25 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Choose other locks of the account, or change address and token."""
+        """Ask what is to be changed."""
+        data = self._get_reconfigure_entry().data
+        change = "reconfigure_local" if CONF_HOST in data else "reconfigure_account"
+        link = ["link", "unlink"] if CONF_APP in data else ["link"]
+        return self.async_show_menu(step_id="reconfigure", menu_options=[change, *link])
+
+    async def async_step_reconfigure_account(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in, to choose other locks of the account."""
+        data = self._get_reconfigure_entry().data
+        return await self._async_begin_sign_in(data[CONF_REGION], data[CONF_UUID])
+
+    async def async_step_reconfigure_local(
+        self, user_input: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
+        """Change address and token."""
         entry = self._get_reconfigure_entry()
-        if CONF_HOST in entry.data:
-            return await self._async_change_local("reconfigure", entry, user_input)
-        return await self._async_begin_sign_in(entry.data[CONF_REGION], entry.data[CONF_UUID])
+        return await self._async_change_local("reconfigure_local", entry, user_input)
 
     async def _async_change_local(
         self, step_id: str, entry: ConfigEntry[Any], user_input: dict[str, str] | None
@@ -402,12 +410,6 @@ class LockConfigFlow(ConfigFlow, domain=DOMAIN):
             errors[CONF_HOST] = "another_device"
         suggested = user_input or {CONF_HOST: entry.data[CONF_HOST]}
         return self._show_local(step_id, suggested, errors)
-
-
-def _region(config: Config) -> str:
-    """Return the region that an account of someone who lives here is most likely in."""
-    elsewhere = "de" if config.time_zone.startswith("Europe/") else "sg"
-    return REGION_OF_COUNTRY.get(config.country or "", elsewhere)
 
 
 def _query(address: str) -> Mapping[str, str]:

@@ -1,0 +1,224 @@
+"""Linking an entry to the Mi Home app by a QR code, and unlinking it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlow
+from homeassistant.const import CONF_REGION
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
+from homeassistant.helpers.selector import (
+    QrCodeSelector,
+    QrCodeSelectorConfig,
+    QrErrorCorrectionLevel,
+    SelectSelector,
+    SelectSelectorConfig,
+)
+
+from .app_link import async_app_session
+from .connection import lock_ids
+from .const import CONF_APP, CONF_USER_ID, CONF_UUID
+from .endpoints import async_endpoints
+from .miot.app import AppClient
+from .miot.app_login import AppLogin, QrCode, SessionData
+from .miot.endpoints import REGIONS
+from .miot.errors import MiotError, SignInExpiredError, SignInRefusedError
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+
+    import aiohttp
+    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+    from homeassistant.core_config import Config
+
+    from .miot.endpoints import Endpoints
+
+_LOGGER = logging.getLogger(__name__)
+
+CONF_QR_CODE: Final = "qr_code"
+
+# Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
+REGION_OF_COUNTRY: Final = {"CN": "cn", "IN": "i2", "RU": "ru", "US": "us"}
+
+
+class LinkError(Exception):
+    """Linking did not work; the text is the key of what to tell the user."""
+
+
+def region_schema(config: Config) -> vol.Schema:
+    """Return a form that asks for the region, most likely that of who lives here."""
+    elsewhere = "de" if config.time_zone.startswith("Europe/") else "sg"
+    likely = REGION_OF_COUNTRY.get(config.country or "", elsewhere)
+    selector = SelectSelector(SelectSelectorConfig(options=list(REGIONS), translation_key="region"))
+    return vol.Schema({vol.Required(CONF_REGION, default=likely): selector})
+
+
+class LinkFlow(ConfigFlow):
+    """The steps of linking and unlinking, for a flow that changes an entry."""
+
+    _app_region: str
+    _begun: asyncio.Task[tuple[AppLogin, QrCode]] | None = None
+    _scanned: asyncio.Task[SessionData] | None = None
+    _app_session: aiohttp.ClientSession | None = None
+    _endpoints: Endpoints
+    _tls: ssl.SSLContext
+
+    @property
+    def _linked_entry(self) -> ConfigEntry[Any]:
+        again = self.source == SOURCE_REAUTH
+        return self._get_reauth_entry() if again else self._get_reconfigure_entry()
+
+    @callback
+    def async_remove(self) -> None:
+        """Wait for the phone no longer."""
+        self._forget_code()
+        if self._app_session:
+            self._app_session.detach()
+
+    @callback
+    def _forget_code(self) -> None:
+        for task in (self._begun, self._scanned):
+            if task:
+                task.cancel()
+        self._begun = self._scanned = None
+
+    async def async_step_link(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Say what linking gives, and ask for the region where the entry does not have it."""
+        data = self._linked_entry.data
+        known = data.get(CONF_REGION) or data.get(CONF_APP, {}).get(CONF_REGION)
+        if user_input is None:
+            schema = vol.Schema({}) if known else region_schema(self.hass.config)
+            return self.async_show_form(step_id="link", data_schema=schema)
+        self._app_region = known or user_input[CONF_REGION]
+        return await self.async_step_code()
+
+    async def async_step_link_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that the session has ended."""
+        if user_input is None:
+            return self.async_show_form(step_id="link_again")
+        self._app_region = self._linked_entry.data[CONF_APP][CONF_REGION]
+        return await self.async_step_code()
+
+    async def async_step_code(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Get a code to show.
+
+        That there is some progress has the browser listen for the flow going on by itself, which
+        it does when the code was scanned.
+        """
+        if self._begun is None:
+            self._begun = self.hass.async_create_task(self._async_begin(), "ask for a QR code")
+        if not self._begun.done():
+            return self.async_show_progress(
+                step_id="code", progress_action="code", progress_task=self._begun
+            )
+        return self.async_show_progress_done(next_step_id="scan")
+
+    async def _async_begin(self) -> tuple[AppLogin, QrCode]:
+        self._endpoints, self._tls = await async_endpoints(self.hass)
+        if self._app_session is None:
+            self._app_session = async_app_session(self.hass, auto_cleanup=False)
+        login = AppLogin(self._app_session, self._tls, self._endpoints)
+        return login, await login.begin()
+
+    async def async_step_scan(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the code until it was scanned; the browser comes back by itself then."""
+        assert self._begun is not None  # noqa: S101
+        try:
+            login, code = self._begun.result()
+        except MiotError as error:
+            _LOGGER.debug("No QR code: %s", error)
+            return self._show_failure("cloud_out_of_reach")
+        if self._scanned is None:
+            self._scanned = self.hass.async_create_background_task(
+                self._async_wait(login, code), "wait for the QR code to be scanned"
+            )
+            self._scanned.add_done_callback(self._go_on)
+        if self._scanned.done():
+            return self._finish_linking(self._scanned)
+        selector = QrCodeSelector(
+            QrCodeSelectorConfig(
+                data=code.login_url,
+                scale=6,
+                error_correction_level=QrErrorCorrectionLevel.QUARTILE,
+            )
+        )
+        return self.async_show_form(
+            step_id="scan",
+            data_schema=vol.Schema({vol.Optional(CONF_QR_CODE): selector}),
+            errors={} if user_input is None else {"base": "not_scanned"},
+        )
+
+    @callback
+    def _go_on(self, scanned: asyncio.Task[SessionData]) -> None:
+        """Have the browser ask what follows."""
+        if not scanned.cancelled():
+            told = {"handler": self.handler, "flow_id": self.flow_id, "refresh": True}
+            self.hass.bus.async_fire(EVENT_DATA_ENTRY_FLOW_PROGRESSED, told)
+
+    async def _async_wait(self, login: AppLogin, code: QrCode) -> SessionData:
+        """Return the session of who scanned the code; raises LinkError."""
+        try:
+            data = await login.wait(code)
+        except SignInExpiredError:
+            raise LinkError("code_expired") from None
+        except SignInRefusedError:
+            raise LinkError("link_refused") from None
+        except MiotError as error:
+            _LOGGER.debug("No session: %s", error)
+            raise LinkError("cloud_out_of_reach") from None
+        await self._async_check(data)
+        return data
+
+    async def _async_check(self, data: SessionData) -> None:
+        """Look whether it is the entry's account, and has its locks; raises LinkError."""
+        entry = self._linked_entry
+        user_id = entry.data.get(CONF_USER_ID)
+        if user_id not in (None, entry.data.get(CONF_UUID), data.user_id):
+            raise LinkError("another_account")
+        assert self._app_session is not None  # noqa: S101
+        client = AppClient(
+            self._app_session, self._tls, self._endpoints, self._app_region, data, lambda _: None
+        )
+        try:
+            dids = await client.dids()
+        except MiotError as error:
+            _LOGGER.debug("No list of devices: %s", error)
+            raise LinkError("cloud_out_of_reach") from None
+        if dids.isdisjoint(lock_ids(entry)):
+            raise LinkError("lock_not_in_account")
+
+    @callback
+    def _finish_linking(self, scanned: asyncio.Task[SessionData]) -> ConfigFlowResult:
+        try:
+            data = scanned.result()
+        except LinkError as error:
+            return self._show_failure(str(error))
+        app = {CONF_REGION: self._app_region, **data.as_dict()}
+        return self.async_update_reload_and_abort(
+            self._linked_entry, data_updates={CONF_APP: app}, reason="linked"
+        )
+
+    @callback
+    def _show_failure(self, error: str) -> ConfigFlowResult:
+        self._forget_code()
+        return self.async_show_form(step_id="another_code", errors={"base": error})
+
+    async def async_step_another_code(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Try it with another code."""
+        return await self.async_step_code()
+
+    async def async_step_unlink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Forget the session, once the user agrees."""
+        if user_input is None:
+            return self.async_show_form(step_id="unlink")
+        entry = self._linked_entry
+        data = {key: value for key, value in entry.data.items() if key != CONF_APP}
+        return self.async_update_reload_and_abort(entry, data=data, reason="unlinked")

@@ -1,0 +1,287 @@
+"""Linking to the Mi Home app, as a user with a browser and a phone goes through it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.const import CONF_REGION
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.data_entry_flow import (
+    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
+    UnknownFlow,
+)
+from homeassistant.setup import async_setup_component
+
+from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
+from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
+
+from .actor import Actor, until
+from .resident import NEARBY, entry_of, nearby
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp.test_utils import TestClient
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.account import Account
+
+FLOW: Final = "/api/config/config_entries/flow"
+
+
+class Person:
+    """Goes through the flow in a browser, with a phone beside it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        actor: Actor,
+        client: TestClient[Any, Any],
+        entry: MockConfigEntry,
+    ) -> None:
+        """Sit down before the browser."""
+        self.hass = hass
+        self.actor = actor
+        self.entry = entry
+        self.client = client
+        self.told = 0
+        """How often the browser was told that the flow went on by itself."""
+        self.shown: dict[str, Any] = {}
+        hass.bus.async_listen(EVENT_DATA_ENTRY_FLOW_PROGRESSED, self._note)
+
+    @callback
+    def _note(self, event: Event) -> None:
+        self.told += event.data["flow_id"] == self.shown.get("flow_id")
+
+    async def choose(self, option: str) -> None:
+        """Choose what is to be changed of the entry."""
+        answer = await self.client.post(
+            FLOW, json={"handler": DOMAIN, "entry_id": self.entry.entry_id}
+        )
+        self.shown = await answer.json()
+        await self.submit(next_step_id=option)
+
+    async def submit(self, **data: Any) -> None:
+        """Submit what is shown."""
+        answer = await self.client.post(f"{FLOW}/{self.shown['flow_id']}", json=data)
+        self.shown = await answer.json()
+
+    async def look(self) -> None:
+        """See what the flow shows now."""
+        self.shown = await (await self.client.get(f"{FLOW}/{self.shown['flow_id']}")).json()
+
+    async def see_code(self) -> str:
+        """Wait until the code is shown, as a browser does; return what it says."""
+        assert self.shown["type"] == "progress", self.shown
+        told = self.told
+        await until(lambda: self.told > told)
+        await self.look()
+        assert self.shown["step_id"] == "scan", self.shown
+        (field,) = self.shown["data_schema"]
+        data: str = field["selector"]["qr_code"]["data"]
+        return data
+
+    async def phone(self, act: str, code: str, *account: Account) -> None:
+        """Do something with the code, and see what the browser shows by itself then."""
+        told = self.told
+        accounts = self.actor.simulator.cloud.app_accounts
+        self.actor.simulation.call(getattr(accounts, act), code, *account)
+        await until(lambda: self.told > told)
+        await self.look()
+
+
+@asynccontextmanager
+async def at_browser(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> AsyncIterator[Person]:
+    """Have somebody look at the entry, which is set up."""
+    assert await async_setup_component(hass, "config", {})
+    if entry.state is not ConfigEntryState.LOADED:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    yield Person(hass, actor, await hass_client(), entry)
+    await hass.async_block_till_done()
+    assert not hass.config_entries.flow.async_progress()
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+async def person(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+) -> AsyncIterator[Person]:
+    """Return who looks at the entry of an account."""
+    async with at_browser(hass, actor, hass_client, entry) as person:
+        yield person
+
+
+async def test_linking_an_account(person: Person, actor: Actor) -> None:
+    """Who scans the code with the app of the account is linked, without touching the browser."""
+    await person.choose("link")
+    await person.submit()
+    await person.phone("confirm", await person.see_code(), actor.account)
+    assert (person.shown["type"], person.shown["reason"]) == ("abort", "linked")
+    assert person.entry.data[CONF_APP][CONF_REGION] == "cn"
+    assert person.entry.data[CONF_APP]["user_id"] == actor.account.user_id
+    await person.hass.async_block_till_done()
+    with person.entry.runtime_data.link.asking() as client:
+        assert await client.dids() == {actor.lock.did}
+
+
+async def test_linking_a_lock_nearby(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, impatient: None
+) -> None:
+    """It is asked in which region its account is."""
+    there = nearby(actor)
+    entry = entry_of(hass, there.local_data(NEARBY))
+    async with at_browser(hass, there, hass_client, entry) as person:
+        await person.choose("link")
+        (field,) = person.shown["data_schema"]
+        assert field["name"] == CONF_REGION
+        await person.submit(region="de")
+        await person.phone("confirm", await person.see_code(), actor.account)
+        assert person.shown["reason"] == "linked"
+        assert entry.data[CONF_APP][CONF_REGION] == "de"
+        await hass.async_block_till_done()
+
+
+async def test_submitting_too_early(person: Person, actor: Actor) -> None:
+    """The code stays, and it is said that nobody has confirmed it yet."""
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    await person.submit()
+    assert person.shown["errors"] == {"base": "not_scanned"}
+    (field,) = person.shown["data_schema"]
+    assert field["selector"]["qr_code"]["data"] == code
+    await person.phone("confirm", code, actor.account)
+    assert person.shown["reason"] == "linked"
+
+
+@pytest.mark.parametrize(("act", "error"), [("refuse", "link_refused"), ("expire", "code_expired")])
+async def test_not_confirmed(person: Person, actor: Actor, act: str, error: str) -> None:
+    """It is said why, and there is another code."""
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    await person.phone(act, code)
+    assert (person.shown["step_id"], person.shown["errors"]) == ("another_code", {"base": error})
+    assert CONF_APP not in person.entry.data
+    await person.submit()
+    another = await person.see_code()
+    assert another != code
+    await person.phone("confirm", another, actor.account)
+    assert person.shown["reason"] == "linked"
+
+
+async def test_another_account(person: Person, actor: Actor) -> None:
+    """The entry's account is meant; nothing is kept of another."""
+    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    await person.choose("link")
+    await person.submit()
+    await person.phone("confirm", await person.see_code(), another)
+    assert person.shown["errors"] == {"base": "another_account"}
+    assert CONF_APP not in person.entry.data
+    person.hass.config_entries.flow.async_abort(person.shown["flow_id"])
+
+
+async def test_account_without_the_lock(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, impatient: None
+) -> None:
+    """Whoever's account it is, it has to have the lock."""
+    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    there = nearby(actor)
+    entry = entry_of(hass, there.local_data(NEARBY))
+    async with at_browser(hass, there, hass_client, entry) as person:
+        await person.choose("link")
+        await person.submit(region="cn")
+        await person.phone("confirm", await person.see_code(), another)
+        assert person.shown["errors"] == {"base": "lock_not_in_account"}
+        assert CONF_APP not in entry.data
+        hass.config_entries.flow.async_abort(person.shown["flow_id"])
+
+
+@pytest.mark.parametrize("path", ["serviceLogin", "loginUrl"])
+async def test_no_code(person: Person, actor: Actor, path: str) -> None:
+    """A service that is down gives no code; the next try may get one."""
+    actor.simulator.cloud.refuse_next(500, path)
+    await person.choose("link")
+    await person.submit()
+    told = person.told
+    await until(lambda: person.told > told)
+    await person.look()
+    assert person.shown["errors"] == {"base": "cloud_out_of_reach"}
+    await person.submit()
+    await person.phone("confirm", await person.see_code(), actor.account)
+    assert person.shown["reason"] == "linked"
+
+
+@pytest.mark.parametrize("path", ["/sts", "/home/device_list"])
+async def test_no_session(person: Person, actor: Actor, path: str) -> None:
+    """What goes wrong after the confirmation is said too."""
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    actor.simulator.cloud.refuse_next(500, path)
+    await person.phone("confirm", code, actor.account)
+    assert person.shown["errors"] == {"base": "cloud_out_of_reach"}
+    assert CONF_APP not in person.entry.data
+    person.hass.config_entries.flow.async_abort(person.shown["flow_id"])
+
+
+async def test_closing_the_browser(person: Person, actor: Actor) -> None:
+    """Nobody waits for the phone any more."""
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    await person.client.delete(f"{FLOW}/{person.shown['flow_id']}")
+    with pytest.raises(UnknownFlow):
+        person.hass.config_entries.flow.async_get(person.shown["flow_id"])
+    await until(lambda: not any("QR code" in task.get_name() for task in asyncio.all_tasks()))
+    accounts = actor.simulator.cloud.app_accounts
+    actor.simulation.call(accounts.confirm, code, actor.account)
+    assert CONF_APP not in person.entry.data
+
+
+async def test_unlinking(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
+) -> None:
+    """The session is forgotten, all else stays."""
+    async with at_browser(hass, actor, hass_client, linked) as person:
+        before = dict(linked.data)
+        await person.choose("unlink")
+        await person.submit()
+        assert person.shown["reason"] == "unlinked"
+        del before[CONF_APP]
+        assert linked.data == before
+        await hass.async_block_till_done()
+        assert linked.runtime_data.link is None
+
+
+async def test_session_that_ended(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
+) -> None:
+    """Who has to sign in again is asked to scan a code again; nothing else stops."""
+    accounts = actor.simulator.cloud.app_accounts
+    actor.simulation.call(accounts.revoke, actor.account)
+    link = linked.runtime_data.link
+    for _ in range(2):
+        with pytest.raises(NotSignedInError), link.asking() as client:
+            await client.dids()
+    asked = len(actor.simulator.cloud.requests)
+    await hass.async_block_till_done()
+    assert linked.state is ConfigEntryState.LOADED
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert (flow["context"]["source"], flow["step_id"]) == (SOURCE_REAUTH, "link_again")
+    assert len(actor.simulator.cloud.requests) == asked
+    async with at_browser(hass, actor, hass_client, linked) as person:
+        person.shown = dict(flow)
+        await person.submit()
+        await person.phone("confirm", await person.see_code(), actor.account)
+        assert person.shown["reason"] == "linked"
+        await hass.async_block_till_done()
+        with linked.runtime_data.link.asking() as client:
+            assert await client.dids() == {actor.lock.did}
