@@ -257,9 +257,9 @@ class LockData:
 
     def learn(self, occurrence: Occurrence) -> None:
         """Take what an event, or the answer to an action, says of users and credentials."""
-        self.users.follow(occurrence)
-        # It may tell whose the last operation was, even one that is not the last of its kind.
-        self.news.add(PEOPLE)
+        if self.users.follow(occurrence):
+            # It may tell whose the last operation was, even one that is not the last of its kind.
+            self.news.add(PEOPLE)
         if self.endings.follow(occurrence):
             self.news.add(ENDINGS)
 

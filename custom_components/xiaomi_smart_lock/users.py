@@ -101,10 +101,10 @@ class Users:
         newest_first = reversed(self.uses.items())
         return max(newest_first, key=lambda item: item[1].when, default=None)
 
-    def follow(self, occurrence: Occurrence) -> None:
-        """Take what an event says of users and credentials."""
+    def follow(self, occurrence: Occurrence) -> bool:
+        """Take what an event says of users and credentials; say whether it can say anything."""
         if occurrence.get("error-code") not in (None, SUCCESS):
-            return
+            return False
         match occurrence.event.name:
             case "lock-event":
                 self._used(occurrence)
@@ -118,6 +118,9 @@ class Users:
                 self._set_grant(occurrence, deleted=True)
             case "exception-occurred" if occurrence.get("abnormal-condition") == LOCK_RESET:
                 self._delete((*self.uses, *self.grants), occurrence.when)
+            case _:
+                return False
+        return True
 
     def _used(self, occurrence: Occurrence) -> None:
         credential = occurrence.credential
