@@ -9,7 +9,9 @@ from homeassistant.components.image import ImageEntity, ImageEntityDescription
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
+from .const import CONF_KEEP_PICTURES, KEEP_PICTURES
 from .entity import LockEntity, LockEntityDescription
+from .kept_pictures import KeptPictures
 from .pictures import BELL, STAY, Album, Picture
 
 if TYPE_CHECKING:
@@ -93,9 +95,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the images of each lock of an entry that is linked, and fill them."""
-    if (link := entry.runtime_data.link) is None:
-        return
+    link = entry.runtime_data.link
+    days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES)) if link else 0
     for lock in entry.runtime_data.coordinators.values():
-        album = Album(lock, link)
-        async_add_entities(LockImage(album, lock, description) for description in IMAGES)
-        album.async_start()
+        kept = KeptPictures(lock, days)
+        kept.async_start()
+        if link:
+            album = Album(lock, link, kept.async_keep)
+            async_add_entities(LockImage(album, lock, description) for description in IMAGES)
+            album.async_start()

@@ -16,7 +16,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from .miot.errors import MiotError, ResultError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from .app_link import AppLink
     from .coordinator import LockCoordinator
@@ -77,10 +77,13 @@ class Awaited:
     def gap(self, began: float) -> float:
         """Return how far the event is from what the camera saw, infinite where too far.
 
-        The lock's clock may still be off: then it is the arrival that is near.
+        The lock's clock may still be off: then it is the arrival that is near, which says less.
         """
-        gaps = (began - self.when, began - self.told)
-        return min((abs(gap) for gap in gaps if -BEFORE <= gap <= AFTER), default=inf)
+        for moment, doubt in ((self.when, 0.0), (self.told, BEFORE)):
+            gap = began - moment
+            if -BEFORE <= gap <= AFTER:
+                return abs(gap) + doubt
+        return inf
 
     def taken(self, seen: Seen, ahead: float) -> float:
         """Return when its picture was taken.
@@ -114,10 +117,16 @@ def match(
 class Album:
     """The newest pictures of a lock; it gets new ones when somebody rings or stays."""
 
-    def __init__(self, lock: LockCoordinator, link: AppLink) -> None:
-        """Prepare for a lock of an entry that is linked."""
+    def __init__(
+        self,
+        lock: LockCoordinator,
+        link: AppLink,
+        keep: Callable[[Picture], Awaitable[None]],
+    ) -> None:
+        """Prepare for a lock of an entry that is linked; ``keep`` takes each picture."""
         self._lock = lock
         self._link = link
+        self._keep = keep
         self._listeners: list[CALLBACK_TYPE] = []
         self._awaited: deque[Awaited] = deque(maxlen=AWAITED)
         """The last events that got no picture yet; some of them were given up."""
@@ -164,9 +173,9 @@ class Album:
         _LOGGER.debug("%s: %d pictures never came", self._lock.name, len(self._awaited))
 
     def _wanted(self) -> list[Awaited]:
-        """Return the events whose picture is still waited for, the newest first."""
+        """Return the events whose picture is still waited for, the oldest first."""
         now = self._lock.hass.loop.time()
-        return [event for event in reversed(self._awaited) if event.until > now]
+        return [event for event in self._awaited if event.until > now]
 
     async def _async_look(self, wanted: list[Awaited]) -> None:
         """Fetch those pictures that are there."""
@@ -182,7 +191,14 @@ class Album:
                 except MiotError as error:
                     _LOGGER.debug("%s: no picture yet: %s", self._lock.name, error)
                 else:
-                    self._awaited.remove(event)
+                    self._no_longer_await(event)
+
+    def _no_longer_await(self, fulfilled: Awaited) -> None:
+        """Wait neither for a picture that came, nor for older ones, which none would see."""
+        while fulfilled in self._awaited:
+            self._awaited.remove(
+                next(event for event in self._awaited if event.kind == fulfilled.kind)
+            )
 
     async def _async_look_back(self) -> None:
         """Fetch the newest pictures that there are at the start, as soon as may be asked."""
@@ -232,6 +248,7 @@ class Album:
             self.newest[kind] = picture
             for listener in self._listeners:
                 listener()
+        await self._keep(picture)
 
     def _is_newer(self, seen: Seen, kind: str) -> bool:
         """Say whether what the camera saw may be newer than what is known of its kind."""
