@@ -18,6 +18,7 @@ from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.diagnostics import HISTORY
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
+from custom_components.xiaomi_smart_lock.image import IMAGES
 from custom_components.xiaomi_smart_lock.lock import LOCKS
 from custom_components.xiaomi_smart_lock.management import ACTIONS as MANAGEMENT
 from custom_components.xiaomi_smart_lock.management import SERVICES
@@ -46,6 +47,7 @@ ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
     Platform.EVENT: EVENTS,
+    Platform.IMAGE: IMAGES,
     Platform.LOCK: LOCKS,
     Platform.NUMBER: NUMBERS,
     Platform.SELECT: SELECTS,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
@@ -11,6 +13,7 @@ from aiohttp import web
 from . import faults, instances, listing
 from .app_account import AppAccounts
 from .app_cloud import AppCloud
+from .clock import Clock
 from .codes import Code
 from .oauth import SignIn
 from .tokens import CLIENT_ID, GrantRefusedError, Tokens
@@ -55,7 +58,7 @@ class _Disturbance:
 class Cloud:
     """The interface and what it knows: accounts, tokens and every lock that ever was in it."""
 
-    def __init__(self, tls: ssl.SSLContext, port: int = 0) -> None:
+    def __init__(self, tls: ssl.SSLContext, port: int = 0, clock: Clock | None = None) -> None:
         """Prepare to serve on a port of loopback; 0 takes a free one."""
         self.port = port
         self.online = True
@@ -69,12 +72,14 @@ class Cloud:
         self.app = AppCloud(self.app_accounts)
         self._disturbances: list[_Disturbance] = []
         self._tls = tls
+        self._clock = clock or Clock()
         app = web.Application(middlewares=[self._guard])
         app.add_routes(SignIn(self.accounts, self.tokens).routes)
         app.add_routes([web.get(GET_TOKEN, self._get_token), web.get(PROFILE, self._profile)])
         app.add_routes(self.app_accounts.routes + self.app.routes)
         app.add_routes([web.get(instances.PATH, instances.serve)])
         app.add_routes([web.post(path, self._call) for path in _CALLS])
+        app.on_response_prepare.append(self._date)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
@@ -128,6 +133,10 @@ class Cloud:
         """Tell whether the broker lets a client in: its id, the client's and an access token."""
         grant = self.tokens.grant(password)
         return username == str(CLIENT_ID) and grant is not None and grant.device_id == client_id
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        response.headers["Date"] = format_datetime(now, usegmt=True)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

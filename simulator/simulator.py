@@ -54,7 +54,7 @@ class Simulator:
         self._ca_file = directory / "ca.pem"
         self._authority = Authority(self._ca_file)
         self._gate_tls = self._authority.context()
-        self.cloud = Cloud(self._authority.context(), http_port)
+        self.cloud = Cloud(self._authority.context(), http_port, self.clock)
         self.gate: Gate
         self.broker = Broker(broker, directory)
         self._broker_port = broker_port

@@ -15,4 +15,4 @@ async def test_asking(actor: Actor, linked: MockConfigEntry) -> None:
     link = linked.runtime_data.link
     with link.asking() as client:
         assert await client.dids() == {actor.lock.did}
-    assert link.as_dict()["within_an_hour"] == 1
+    assert link.as_dict()["within_an_hour"] > 0

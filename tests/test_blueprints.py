@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,21 +28,26 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock import pictures
+from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
 from custom_components.xiaomi_smart_lock.users import Credential
 from simulator.users import UserType
 
-from .actor import Actor, until
+from .actor import Actor, caught_up, until
 from .people import DURESS, FINGERPRINT, NOON, give
+from .test_pictures import rang, upload, when
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from homeassistant.core import HomeAssistant, ServiceCall
-    from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+    from pytest_homeassistant_custom_component.typing import (
+        ClientSessionGenerator,
+        WebSocketGenerator,
+    )
 
 HERE: Final = Path(__file__).parent.parent
 BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
@@ -267,6 +273,80 @@ async def test_doorbell_rang(
     await press(pressed, of=1)
     await until(lambda: calls)
     assert [call.data["answer"] for call in calls] == [answer]
+
+
+async def test_doorbell_rang_with_its_picture(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    phone: tuple[str, list[ServiceCall]],
+    install: Install,
+    hass_client: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Text comes at once; the same again with the picture when it is there, and then no more."""
+    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    hass.config_entries.async_update_entry(loaded, data={**loaded.data, CONF_APP: actor.app_data()})
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await caught_up(hass, loaded.runtime_data)
+    device_id, notified = phone
+    visitor = actor.entity_id(hass, "image", "last_visitor")
+    calls = await install(
+        "doorbell_rang",
+        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        picture=visitor,
+        phone=device_id,
+        first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
+    )
+    actor.lock.camera.upload_seconds = math.inf
+    first = rang(actor, ago=7)
+    await until(lambda: len(notified) == 1)
+    second = rang(actor)
+    await until(lambda: len(notified) == 2)
+    assert "image" not in notified[0].data["data"] | notified[1].data["data"]
+    # The first one's picture is there before the second one's.
+    for sight in (first, second):
+        before = len(notified)
+        upload(sight)
+        await until(partial(lambda before: len(notified) > before, before))
+        assert actor.state(hass, "image", "last_visitor").state == when(sight)
+    text, *_, last = (call.data["data"] for call in notified[1:])
+    url = f"/api/image_proxy/{visitor}"
+    assert last == text | {"image": url, "alert_once": True, "push": {"sound": "none"}}
+    assert {call.data["message"] for call in notified} == {"Somebody is at the door."}
+    answer = await (await hass_client()).get(url)
+    store_id = second.frames["Bell"].store_id
+    assert await answer.read() == actor.lock.camera.picture(second.file_id, store_id)
+    hass.bus.async_fire("mobile_app_notification_action", {"action": text["actions"][0]["action"]})
+    await until(lambda: calls)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+    await until(lambda: hass.states.async_all("automation")[0].attributes["current"] == 0)
+    assert len(notified) == 4
+
+
+async def test_doorbell_rang_and_no_picture_comes(
+    hass: HomeAssistant, actor: Actor, phone: tuple[str, list[ServiceCall]], install: Install
+) -> None:
+    """Nothing more is sent for one that stays, is lost from sight, or comes much too late."""
+    device_id, notified = phone
+    image = "image.front_door_last_visitor"
+    hass.states.async_set(image, "2026-11-24T08:12:00+00:00", {"access_token": "1"})
+    await install(
+        "doorbell_rang",
+        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        picture=image,
+        phone=device_id,
+    )
+    actor.push_event((21, 1), NOON)
+    await until(lambda: len(notified) == 1)
+    await breathe()
+    hass.states.async_set(image, "2026-11-24T08:12:00+00:00", {"access_token": "2"})
+    await lose_sight(hass, image)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+    await breathe()
+    hass.states.async_set(image, "2026-11-24T08:13:00+00:00")
+    await breathe()
+    assert len(notified) == 1
 
 
 async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Install) -> None:

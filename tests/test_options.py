@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_ACCEPT_BROKER_NAME,
+    CONF_APP,
+    CONF_APP_REQUESTS,
+    CONF_KEEP_PICTURES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
     CONF_LOCKS,
@@ -37,7 +40,8 @@ async def begin(hass: HomeAssistant, entry: ConfigEntry[Any], part: str) -> Conf
     """Open the options, and choose a part of them."""
     result = await hass.config_entries.options.async_init(entry.entry_id)
     assert result["type"] is FlowResultType.MENU
-    assert result["menu_options"] == ["general", "unlocking"]
+    linked = ["app"] if CONF_APP in entry.data else []
+    assert result["menu_options"] == ["general", "unlocking", *linked]
     return await submit(hass, result, next_step_id=part)
 
 
@@ -110,6 +114,26 @@ async def test_of_a_local_lock(hass: HomeAssistant, actor: Actor) -> None:
     assert {key: suggested(result, key) for key in wrong} == wrong
     await submit(hass, result, **defaults | {CONF_LEAST_DIGITS: 7, CONF_MOST_DIGITS: 7})
     assert (entry.options[CONF_LEAST_DIGITS], entry.options[CONF_MOST_DIGITS]) == (7, 7)
+
+
+async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) -> None:
+    """They are there where the entry is linked, and taken at once."""
+    hass.config_entries.async_update_entry(linked, options={CONF_LATE_AFTER: 1})
+    await hass.async_block_till_done()
+    result = await begin(hass, linked, "app")
+    defaults = {CONF_APP_REQUESTS: 60, CONF_KEEP_PICTURES: 0}
+    assert result["data_schema"]
+    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
+    for wrong in ({CONF_APP_REQUESTS: 9}, {CONF_APP_REQUESTS: 601}, {CONF_KEEP_PICTURES: -1}):
+        with pytest.raises(InvalidData):
+            await submit(hass, result, **defaults | wrong)
+    chosen = {CONF_APP_REQUESTS: 10, CONF_KEEP_PICTURES: 7}
+    await submit(hass, result, **chosen)
+    assert linked.options == {CONF_LATE_AFTER: 1} | chosen
+    assert linked.runtime_data.link.as_dict()["budget"] == 10
+    result = await begin(hass, linked, "app")
+    assert {key: suggested(result, key) for key in chosen} == chosen
+    hass.config_entries.options.async_abort(result["flow_id"])
 
 
 async def test_unlocking_is_off_until_it_is_allowed(

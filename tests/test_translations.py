@@ -165,6 +165,8 @@ OWN_WORDS = {
     "last_contact": "上次联系",
     "last_operation_time": "上次操作时间",
     "last_person": "上次操作人员",
+    "last_stay": "上次停留",
+    "last_visitor": "上次访客",
     "pending_changes": "待处理的更改",
     "users_and_credentials": "用户与凭据",
 }

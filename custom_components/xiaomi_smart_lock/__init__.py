@@ -14,6 +14,7 @@ from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
 from .issues import async_settle_all, async_settle_lock, async_settle_passing
+from .kept_pictures import async_forget_pictures
 from .operation import async_log_operation
 from .state import LOCK_EVENT
 
@@ -30,6 +31,7 @@ PLATFORMS = (
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.EVENT,
+    Platform.IMAGE,
     Platform.LOCK,
     Platform.NUMBER,
     Platform.SELECT,
@@ -88,6 +90,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
     async_settle_all(hass, entry)
     for did in lock_ids(entry):
         await store(hass, did).async_remove()
+        await async_forget_pictures(hass, did)
 
 
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:
@@ -100,3 +103,4 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
             for _, did in device.identifiers:
                 async_settle_lock(hass, entry, did)
                 await store(hass, did).async_remove()
+                await async_forget_pictures(hass, did)

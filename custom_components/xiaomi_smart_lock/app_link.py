@@ -54,6 +54,7 @@ class AppLink:
         self._budget = budget
         self._spent: deque[float] = deque()
         self._pause_until = 0.0
+        self._leave_alone_until = 0.0
         self._failures = 0
         self._ended = False
         self.asked = 0
@@ -66,10 +67,13 @@ class AppLink:
         """Allow one request, or say why not; take note of how it ends.
 
         Raises NotNowError, or NotSignedInError where the user has to sign in again. Pictures are
-        beside the budget: they are wanted at once or never.
+        beside the budget: they are wanted at once or never. But a service that wants to be left
+        alone is.
         """
         if self._ended:
             raise NotSignedInError("the session has ended")
+        if (left := self._leave_alone_until - time.monotonic()) > 0:
+            raise NotNowError(f"the service wants to be left alone for {left:.0f} s")
         if of_budget:
             self._spend()
         self.asked += 1
@@ -95,11 +99,11 @@ class AppLink:
 
     def _fail(self, error: CannotConnectError) -> None:
         self.failed += 1
-        pause = min(PAUSE * 2.0**self._failures, LONGEST_PAUSE)
-        if isinstance(error, TooManyRequestsError):
-            pause = max(pause, error.wait)
+        now = time.monotonic()
+        self._pause_until = now + min(PAUSE * 2**self._failures, LONGEST_PAUSE)
         self._failures += 1
-        self._pause_until = time.monotonic() + pause
+        if isinstance(error, TooManyRequestsError):
+            self._leave_alone_until = now + error.wait
 
     @callback
     def _end(self) -> None:

@@ -24,7 +24,11 @@ from homeassistant.helpers.selector import (
 
 from .connection import lock_ids
 from .const import (
+    APP_REQUESTS,
     CONF_ACCEPT_BROKER_NAME,
+    CONF_APP,
+    CONF_APP_REQUESTS,
+    CONF_KEEP_PICTURES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
     CONF_MOST_DIGITS,
@@ -34,6 +38,7 @@ from .const import (
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
     DOMAIN,
+    KEEP_PICTURES,
     LATE_AFTER,
     LEAST_DIGITS,
     MOST_DIGITS,
@@ -96,6 +101,14 @@ ACCOUNT_OPTIONS: Final = vol.Schema(
 )
 
 
+APP_OPTIONS: Final = vol.Schema(
+    {
+        **_numbers(None, 10, 600, **{CONF_APP_REQUESTS: APP_REQUESTS}),
+        **_numbers("d", 0, 3650, **{CONF_KEEP_PICTURES: KEEP_PICTURES}),
+    }
+)
+
+
 CONF_CODE_AGAIN: Final = "code_again"
 CONF_LOCK: Final = "lock"
 
@@ -117,7 +130,8 @@ class LockOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask which options."""
-        return self.async_show_menu(step_id="init", menu_options=["general", "unlocking"])
+        linked = ["app"] if CONF_APP in self.config_entry.data else []
+        return self.async_show_menu(step_id="init", menu_options=["general", "unlocking", *linked])
 
     async def async_step_general(
         self, user_input: dict[str, Any] | None = None
@@ -134,6 +148,15 @@ class LockOptionsFlow(OptionsFlow):
             step_id="general",
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=errors,
+        )
+
+    async def async_step_app(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask what is asked for, and kept, of what the Mi Home app knows."""
+        if user_input is not None:
+            return self._finish(user_input)
+        return self.async_show_form(
+            step_id="app",
+            data_schema=self.add_suggested_values_to_schema(APP_OPTIONS, self.config_entry.options),
         )
 
     async def async_step_unlocking(

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ PLAYLIST_LIMIT: Final = 1024 * 1024
 SEGMENT_LIMIT: Final = 64 * 1024 * 1024
 KEY_BYTES: Final = 16
 KEYS_LIMIT: Final = 50  # of a recording
+CLOSE: Final = 2.0  # seconds by which a clock may seem to be off: answers tell whole ones
 
 LOCALE: Final = "zh_CN"
 _HEADERS: Final = {
@@ -116,6 +118,8 @@ class AppClient:
         self._data = data
         self._on_renewed = on_renewed
         self._renewing = asyncio.Lock()
+        self.ahead = 0.0
+        """How far the service's clock is ahead of ours, in seconds, as its last answer tells."""
 
     async def dids(self) -> set[str]:
         """Return the dids of the account's devices, those that were shared with it too."""
@@ -308,6 +312,9 @@ class AppClient:
             allow_redirects=False,
             **fields,
         )
+        if answer.date is not None:
+            ahead = answer.date - time.time()
+            self.ahead = ahead if abs(ahead) > CLOSE else 0.0
         return answer.body, sealed.signed_nonce
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ class Answer:
 
     body: bytes
     cookies: Mapping[str, str]
+    date: float | None
+    """When, by the service's clock, in Unix seconds; None where it does not say."""
 
 
 async def fetch(
@@ -58,7 +61,8 @@ async def fetch(
                 raise TooManyRequestsError(_wait(response.headers.get("Retry-After", "")))
             if response.status != HTTPStatus.OK:
                 raise CannotConnectError(f"HTTP {response.status}")
-            return Answer(await _read(response, limit), _cookies(response))
+            date = _date(response.headers.get("Date", ""))
+            return Answer(await _read(response, limit), _cookies(response), date)
     except TimeoutError:
         raise CannotConnectError("no answer in time") from None
     except (aiohttp.ClientError, ValueError) as error:
@@ -104,6 +108,13 @@ def _cookies(response: aiohttp.ClientResponse) -> dict[str, str]:
         for answer in (*response.history, response)
         for name, cookie in answer.cookies.items()
     }
+
+
+def _date(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (OverflowError, ValueError):
+        return None
 
 
 def _wait(retry_after: str) -> float:

@@ -1,0 +1,106 @@
+"""Who is, or was, at the door: pictures of the lock's camera, for entries that are linked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, override
+
+from homeassistant.components.image import ImageEntity, ImageEntityDescription
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_KEEP_PICTURES, KEEP_PICTURES
+from .entity import LockEntity, LockEntityDescription
+from .kept_pictures import KeptPictures
+from .pictures import BELL, STAY, Album, Picture
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from . import LockConfigEntry
+    from .coordinator import LockCoordinator
+
+PARALLEL_UPDATES: Final = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockImageDescription(LockEntityDescription, ImageEntityDescription):
+    """An image: the kind of pictures that it shows."""
+
+    kind: str
+    or_any: bool = False
+    """Whether the newest of any kind is shown while there is none of this one."""
+
+
+IMAGES: Final = (
+    LockImageDescription(key="last_visitor", kind=BELL, or_any=True),
+    LockImageDescription(key="last_stay", kind=STAY),
+)
+
+
+class LockImage(LockEntity, ImageEntity):
+    """The newest picture of a kind."""
+
+    entity_description: LockImageDescription
+
+    def __init__(
+        self, album: Album, coordinator: LockCoordinator, description: LockImageDescription
+    ) -> None:
+        """Show pictures of an album."""
+        LockEntity.__init__(self, coordinator, description)
+        ImageEntity.__init__(self, coordinator.hass)
+        self._album = album
+        self._picture: Picture | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the album."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._album.async_listen(self._async_look))
+        self._async_look()
+
+    @callback
+    def _async_look(self) -> None:
+        """Show the newest picture, but none that was taken before one that was shown."""
+        description, newest = self.entity_description, self._album.newest
+        picture = newest.get(description.kind)
+        if not picture and description.or_any:
+            picture = max(newest.values(), key=lambda one: one.taken, default=None)
+        if picture and (not self._picture or picture.taken > self._picture.taken):
+            self._picture = picture
+            self._handle_coordinator_update()
+
+    @override
+    def _shows(self) -> object:
+        return self._picture
+
+    @property
+    @override
+    def image_last_updated(self) -> datetime | None:
+        """When the picture was taken."""
+        return dt_util.utc_from_timestamp(self._picture.taken) if self._picture else None
+
+    @override
+    async def async_image(self) -> bytes | None:
+        """Return the picture."""
+        return self._picture.jpeg if self._picture else None
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the images of each lock of an entry that is linked, and fill them."""
+    link = entry.runtime_data.link
+    days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES)) if link else 0
+    for lock in entry.runtime_data.coordinators.values():
+        kept = KeptPictures(lock, days)
+        kept.async_start()
+        if link:
+            album = Album(lock, link, kept.async_keep)
+            async_add_entities(LockImage(album, lock, description) for description in IMAGES)
+            album.async_start()

@@ -1,0 +1,319 @@
+"""Pictures that come late, never or spoilt, and what else may go wrong while they are awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+
+from custom_components.xiaomi_smart_lock import app_link, pictures
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator import faults
+from simulator.app_account import SERVICE_LOGIN
+from simulator.app_cloud import EVENTS, PICTURE
+from tests.actor import until
+from tests.test_pictures import (
+    NEVER,
+    STAY,
+    VISITOR,
+    asked,
+    assert_shown,
+    awaited,
+    follow,
+    happen,
+    idle,
+    rang,
+    see,
+    set_up,
+    state,
+    upload,
+    when,
+)
+
+from .conftest import Home, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiohttp import web
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.camera import Sight
+    from simulator.faults import Fault, Handler
+    from tests.actor import Actor
+
+RING: Final = (21, 1)
+
+SPOILT: Final[dict[str, Fault]] = {
+    "not a JPEG": faults.spoilt(lambda _: b"<!DOCTYPE html><title>Please sign in</title>"),
+    "empty": faults.spoilt(lambda _: b""),
+    "wrong key": faults.spoilt(lambda body: os.urandom(len(body))),
+    "truncated": faults.spoilt(lambda body: body[: len(body) // 2]),
+    "truncated at a block": faults.spoilt(lambda body: body[: len(body) // 32 * 16]),
+    "one block too many": faults.spoilt(lambda body: body + os.urandom(32)),
+    "20 MB": faults.spoilt(lambda body: body + bytes(20 * 1024 * 1024)),
+    "cut within": faults.cut_within,
+    "not found": faults.status(404),
+    "error": faults.status(500),
+}
+
+
+@pytest.fixture(autouse=True)
+def _seen_before(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+    """Have somebody ring and stay before the home is set up; pictures arrive at once then."""
+    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    actor.lock.camera.upload_seconds = 0
+    see(actor, "Bell", ago=300)
+    see(actor, "Stay", ago=200)
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, actor: Actor, linked: MockConfigEntry) -> Home:
+    """Return a home that shows who rang and stayed before."""
+    home = Home(hass, actor, linked)
+    await idle()
+    assert shown(home) == [when(sight) for sight in actor.lock.camera.sights]
+    return home
+
+
+def shown(home: Home) -> list[str]:
+    """Return when the pictures were taken of who rang and who stayed."""
+    return [state(home.hass, home.actor, key) for key in (VISITOR, STAY)]
+
+
+async def rang_and_waits(home: Home, ago: float = 0) -> Sight:
+    """Have somebody ring, and Home Assistant wait for the picture; the event does not wait."""
+    rings = home.follow("doorbell")
+    sight = rang(home.actor, ago)
+    await until(lambda: len(rings) == 1)
+    await until(lambda: awaited(home.entry, home.actor))
+    return sight
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+async def test_spoilt(
+    home: Home, kind: str, hass_client: ClientSessionGenerator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The old picture stays until the new one is there; nothing in between is ever shown."""
+    visitors = follow(home.hass, home.actor, VISITOR)
+    home.cloud.disturb_next(SPOILT[kind], PICTURE, times=2)
+    sight = rang(home.actor)
+    await until(lambda: visitors)
+    await idle()
+    assert visitors == [when(sight)]
+    await assert_shown(home.hass, home.actor, hass_client, VISITOR, (sight, "Bell"))
+    assert not [one for one in caplog.records if one.levelno > logging.INFO and DOMAIN in one.name]
+
+
+@pytest.mark.parametrize("kind", [None, *SPOILT])
+async def test_never(
+    home: Home,
+    kind: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """It is given up, quietly; the old picture stays, with its own time. Another ring is well."""
+    monkeypatch.setattr(pictures, "PATIENCE", 0.3)
+    caplog.set_level(logging.DEBUG, pictures.__name__)
+    caplog.clear()
+    before, (bell, _) = shown(home), home.actor.lock.camera.sights
+    home.actor.lock.camera.keeps_pictures = kind is not None
+    if kind:
+        home.cloud.disturb_next(SPOILT[kind], PICTURE, times=1000)
+    await rang_and_waits(home, ago=30)
+    await idle()
+    assert shown(home) == before
+    await assert_shown(home.hass, home.actor, hass_client, VISITOR, (bell, "Bell"))
+    assert "pictures never came" in caplog.text
+    assert {one.levelno for one in caplog.records if one.name == pictures.__name__} == {10}
+    asked_for = len(home.cloud.requests)
+    home.actor.simulation.call(home.cloud.calm)
+    home.actor.lock.camera.keeps_pictures = True
+    await asyncio.sleep(0.1)
+    assert len(home.cloud.requests) == asked_for
+    sight = rang(home.actor)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_late(home: Home) -> None:
+    """It is shown when it comes."""
+    home.actor.lock.camera.upload_seconds = NEVER
+    before = shown(home)
+    sight = await rang_and_waits(home)
+    pictures_asked = asked(home.actor, PICTURE)
+    await until(lambda: asked(home.actor, PICTURE) > pictures_asked + 3)
+    assert shown(home) == before
+    upload(sight)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_not_listed_yet(home: Home) -> None:
+    """Who rang before is not taken for who rings now, nor is who was only seen."""
+    earlier = see(home.actor, "Bell", ago=100)
+    see(home.actor, "FaceUnlock", ago=30)
+    before = shown(home)
+    happen(home.actor, RING)
+    home.cloud.requests.clear()
+    await until(lambda: asked(home.actor, EVENTS) > 3)
+    assert asked(home.actor, PICTURE) == 0
+    assert shown(home) == before
+    sight = see(home.actor, "Bell")
+    assert when(sight) > when(earlier)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_an_older_one_comes_after_a_newer_one(home: Home) -> None:
+    """What is shown only ever gets newer."""
+    older = see(home.actor, "Bell", ago=20)
+    newer = rang(home.actor, ago=5)
+    await until(lambda: shown(home)[0] == when(newer))
+    happen(home.actor, RING, ago=20)
+    await until(lambda: awaited(home.entry, home.actor))
+    home.cloud.requests.clear()
+    await until(lambda: asked(home.actor, EVENTS) > 2)
+    assert shown(home)[0] == when(newer) > when(older)
+    assert asked(home.actor, PICTURE) == 0
+
+
+async def test_the_session_expires_between_two_requests(home: Home) -> None:
+    """It renews itself, and the picture comes."""
+
+    async def expire(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await handler(request)
+        home.cloud.app_accounts.expire_service_tokens()
+        return answer
+
+    home.cloud.disturb_next(expire, EVENTS)
+    sight = rang(home.actor)
+    await until(lambda: shown(home)[0] == when(sight))
+    assert asked(home.actor, SERVICE_LOGIN) == 1
+
+
+async def test_the_session_ends(home: Home) -> None:
+    """The user is asked to sign in again, once; nothing more is asked for, the picture stays."""
+    before = shown(home)
+    home.actor.simulation.call(home.cloud.app_accounts.revoke, home.actor.account)
+    rang(home.actor, ago=10)
+    await until(lambda: list(home.entry.async_get_active_flows(home.hass, {SOURCE_REAUTH})))
+    asked_for = asked(home.actor, EVENTS)
+    await rang_and_waits(home)
+    await asyncio.sleep(0.1)
+    assert asked(home.actor, EVENTS) == asked_for
+    assert shown(home) == before
+    assert len(list(home.entry.async_get_active_flows(home.hass, {SOURCE_REAUTH}))) == 1
+
+
+@pytest.mark.parametrize("retry_after", ["60", None])
+async def test_left_alone(home: Home, retry_after: str | None) -> None:
+    """Who wants to be left alone is, by the next ring too."""
+    before = shown(home)
+    headers = {"Retry_After": retry_after} if retry_after else {}
+    home.cloud.disturb_next(faults.status(429, **headers), EVENTS)
+    home.cloud.requests.clear()
+    await rang_and_waits(home, ago=10)
+    await until(lambda: asked(home.actor, EVENTS) == 1)
+    await asyncio.sleep(0.1)
+    await rang_and_waits(home)
+    await asyncio.sleep(0.1)
+    assert (asked(home.actor, EVENTS), asked(home.actor, PICTURE)) == (1, 0)
+    assert shown(home) == before
+
+
+async def test_left_alone_for_a_moment(home: Home) -> None:
+    """The picture comes, though later."""
+    home.cloud.disturb_next(faults.status(429, Retry_After="0"), EVENTS)
+    home.cloud.disturb_next(faults.status(429, Retry_After="1"), PICTURE)
+    sight = rang(home.actor)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+@pytest.fixture(params=[1200, -1200])
+def off(request: pytest.FixtureRequest, actor: Actor) -> Iterator[int]:
+    """Return by how much the cloud's clock is ahead of Home Assistant's; the lock's is right."""
+    seconds: int = request.param
+    simulation, clock = actor.simulation, actor.simulator.clock
+    simulation.call(clock.advance, seconds)
+    actor.lock.clock_offset = -seconds
+    yield seconds
+    simulation.call(clock.advance, -seconds)
+
+
+@pytest.mark.parametrize("lock_too", [False, True])
+async def test_the_cloud_s_clock_is_off(
+    hass: HomeAssistant, actor: Actor, off: int, lock_too: bool
+) -> None:
+    """The picture comes, and is of this ring; what is shown has the cloud's time."""
+    if lock_too:
+        actor.lock.clock_offset = 0
+    actor.lock.camera.sights.clear()
+    old = see(actor, "Bell", ago=300)
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == when(old)
+    see(actor, "Bell", ago=100)
+    actor.simulator.cloud.requests.clear()
+    actor.push_event(RING, actor.lock.time)
+    await until(lambda: asked(actor, EVENTS) > 3)
+    assert state(hass, actor, VISITOR) == when(old)
+    sight = see(actor, "Bell")
+    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("path", [EVENTS, PICTURE])
+@pytest.mark.parametrize("fault", [faults.cut, faults.cut_after, faults.status(503)])
+async def test_the_network_fails(home: Home, path: str, fault: Fault) -> None:
+    """It is asked again."""
+    home.cloud.disturb_next(fault, path, times=2)
+    sight = rang(home.actor)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_unloaded_while_waiting(home: Home) -> None:
+    """Nothing is left, nothing more is asked for; the next start shows what came meanwhile."""
+    home.actor.lock.camera.upload_seconds = NEVER
+    sight = await rang_and_waits(home)
+    await until(lambda: asked(home.actor, PICTURE) > 2)
+    assert await home.hass.config_entries.async_unload(home.entry.entry_id)
+    assert not tasks()
+    home.cloud.requests.clear()
+    upload(sight)
+    await asyncio.sleep(0.1)
+    assert home.cloud.requests == []
+    assert shown(home) == [STATE_UNAVAILABLE] * 2
+    await home.start()
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_nobody_answers_at_the_start(
+    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked again after a while, a few times."""
+    monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
+    monkeypatch.setattr(app_link, "PAUSE", 0)
+    actor.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=2)
+    loaded = await set_up(hass, actor)
+    bell, stay = actor.lock.camera.sights
+    assert [state(hass, actor, key) for key in (VISITOR, STAY)] == [when(bell), when(stay)]
+    await hass.config_entries.async_unload(loaded.entry_id)
+
+
+async def test_nobody_ever_answers_at_the_start(
+    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the next ring brings the next picture."""
+    monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
+    monkeypatch.setattr(app_link, "PAUSE", 0)
+    actor.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=3)
+    loaded = await set_up(hass, actor)
+    assert [state(hass, actor, key) for key in (VISITOR, STAY)] == [STATE_UNKNOWN] * 2
+    sight = rang(actor)
+    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    await hass.config_entries.async_unload(loaded.entry_id)

@@ -1,0 +1,418 @@
+"""Pictures of who is at the door: those that there are, and those that come when somebody rings."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.const import STATE_UNKNOWN, Platform
+from homeassistant.core import Event, EventStateChangedData, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock import pictures
+from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_APP_REQUESTS, CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.miot.app import Seen
+from custom_components.xiaomi_smart_lock.pictures import Awaited, match
+from simulator.app_cloud import EVENTS, PICTURE
+
+from .actor import Actor, caught_up, until
+from .conftest import TEN_YEARS
+from .resident import NEARBY, entry_of, nearby
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from simulator.camera import Sight
+
+VISITOR = "last_visitor"
+STAY = "last_stay"
+NEVER = float("inf")
+RING: Address = (21, 1)
+STAYS: Address = (17, 2)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+    """Have pictures asked for often, and arrive at once unless a test says otherwise."""
+    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    actor.lock.camera.upload_seconds = 0
+
+
+def see(actor: Actor, kind: str, ago: float = 0) -> Sight:
+    """Have the camera see something, now or some seconds ago, that the lock tells nobody of."""
+    camera = actor.lock.camera
+    sight: Sight = actor.simulation.call(camera.see, kind)
+    sight.created -= int(ago * 1000)
+    camera.sights.sort(key=lambda one: one.created)
+    return sight
+
+
+def happen(actor: Actor, kind: Address, ago: float = 0) -> None:
+    """Have the lock tell of something that happened some seconds ago."""
+    actor.push_event(kind, int(actor.simulator.clock.now() - ago))
+
+
+def rang(actor: Actor, ago: float = 0) -> Sight:
+    """Have somebody ring some seconds ago, of which is told now."""
+    sight = see(actor, "Bell", ago)
+    happen(actor, RING, ago)
+    return sight
+
+
+def upload(sight: Sight) -> None:
+    """Have the pictures arrive in the cloud."""
+    for kind, frame in sight.frames.items():
+        sight.frames[kind] = replace(frame, ready=0)
+
+
+def when(sight: Sight) -> str:
+    """Return the state of an image of what the camera saw."""
+    return dt_util.utc_from_timestamp(sight.created / 1000).isoformat()
+
+
+def state(hass: HomeAssistant, actor: Actor, key: str) -> str:
+    """Return when the picture was taken that is shown."""
+    return actor.state(hass, Platform.IMAGE, key).state
+
+
+def follow(hass: HomeAssistant, actor: Actor, key: str) -> list[str]:
+    """Return a list that grows by each state of an image that is another one."""
+    states: list[str] = []
+
+    @callback
+    def changed(event: Event[EventStateChangedData]) -> None:
+        old, new = event.data["old_state"], event.data["new_state"]
+        if old and new and old.state != new.state:
+            states.append(new.state)
+
+    async_track_state_change_event(hass, actor.entity_id(hass, Platform.IMAGE, key), changed)
+    return states
+
+
+async def assert_shown(
+    hass: HomeAssistant,
+    actor: Actor,
+    client: ClientSessionGenerator,
+    key: str,
+    of: tuple[Sight, str],
+) -> None:
+    """See that a browser gets the very picture."""
+    sight, kind = of
+    browser = await client()
+    answer = await browser.get(f"/api/image_proxy/{actor.entity_id(hass, Platform.IMAGE, key)}")
+    assert answer.status == HTTPStatus.OK
+    assert answer.content_type == "image/jpeg"
+    store_id = sight.frames[kind].store_id
+    assert await answer.read() == actor.lock.camera.picture(sight.file_id, store_id)
+
+
+def asked(actor: Actor, path: str) -> int:
+    """Return how often something was asked for."""
+    did = actor.lock.did
+    return sum(path == one for one, _ in actor.simulator.cloud.requests if did)
+
+
+async def idle() -> None:
+    """Wait until nothing is asked for, or waited for, any more."""
+    await until(
+        lambda: not [task for task in asyncio.all_tasks() if "Album" in repr(task.get_coro())]
+    )
+
+
+async def set_up(hass: HomeAssistant, actor: Actor, **options: object) -> MockConfigEntry:
+    """Set up an entry of an account that is linked."""
+    data = {**actor.account_data(), CONF_APP: actor.app_data()}
+    entry = entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS} | options)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await caught_up(hass, entry.runtime_data)
+    await idle()
+    return entry
+
+
+async def test_the_bell(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """The event fires at once; the picture is shown once it is there, and is the very one."""
+    actor.lock.camera.upload_seconds = NEVER
+    actor.do("ring")
+    await until(lambda: actor.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
+    await until(lambda: asked(actor, PICTURE) > 2)
+    assert state(hass, actor, VISITOR) == STATE_UNKNOWN
+    [sight] = actor.lock.camera.sights
+    upload(sight)
+    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Bell"))
+    assert state(hass, actor, STAY) == STATE_UNKNOWN
+    await idle()
+
+
+async def test_somebody_stays(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """It is the last visitor too while nobody has rung, but then who rings is, not who stays."""
+    visitors = follow(hass, actor, VISITOR)
+    sight = see(actor, "Stay", ago=10)
+    happen(actor, STAYS, ago=10)
+    await until(lambda: state(hass, actor, STAY) == when(sight))
+    assert state(hass, actor, VISITOR) == when(sight)
+    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Stay"))
+    # To the camera it is one thing that is seen: what it saw at first, and later the bell.
+    actor.do("ring")
+    assert actor.lock.camera.sights == [sight]
+    await until(lambda: len(visitors) == 2)
+    assert when(sight) == visitors[0] < visitors[1] <= dt_util.utcnow().isoformat()
+    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Bell"))
+    assert state(hass, actor, STAY) == when(sight)
+    actor.do("stay")
+    _, again = actor.lock.camera.sights
+    await until(lambda: state(hass, actor, STAY) == when(again))
+    assert len(visitors) == 2
+
+
+async def test_what_there_is_at_the_start(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+) -> None:
+    """One request finds it; only what is shown is fetched, of the budget. Nobody need ring."""
+    older, bell = see(actor, "Bell", ago=7200), see(actor, "Bell", ago=3600)
+    stay = see(actor, "Stay", ago=90000)
+    see(actor, "FaceUnlock", ago=60)
+    actor.simulator.cloud.requests.clear()
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == when(bell) > when(older)
+    assert state(hass, actor, STAY) == when(stay)
+    assert (asked(actor, EVENTS), asked(actor, PICTURE)) == (1, 2)
+    assert entry.runtime_data.link.as_dict()["within_an_hour"] >= 3
+    await assert_shown(hass, actor, hass_client, VISITOR, (bell, "Bell"))
+    await assert_shown(hass, actor, hass_client, STAY, (stay, "Stay"))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_nobody_rang(hass: HomeAssistant, actor: Actor) -> None:
+    """Then the newest that has a picture is the last visitor."""
+    see(actor, "Stay", ago=3600)
+    face = see(actor, "FaceUnlock", ago=60)
+    nobody = see(actor, "FaceUnlock")
+    nobody.frames.clear()
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == when(face)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_somebody_only_stayed(hass: HomeAssistant, actor: Actor) -> None:
+    """The one picture is fetched once for both."""
+    stay = see(actor, "Stay", ago=3600)
+    actor.simulator.cloud.requests.clear()
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == state(hass, actor, STAY) == when(stay)
+    assert asked(actor, PICTURE) == 1
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_one_without_its_picture_at_the_start(hass: HomeAssistant, actor: Actor) -> None:
+    """The one before it is shown."""
+    bell = see(actor, "Bell", ago=60)
+    actor.lock.camera.keeps_pictures = False
+    see(actor, "Bell")
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == when(bell)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_the_budget_is_spent_at_the_start(
+    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked again later, a few times; a ring does not wait for that."""
+    monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
+    see(actor, "Bell", ago=3600)
+    actor.simulator.cloud.requests.clear()
+    entry = await set_up(hass, actor, **{CONF_APP_REQUESTS: 0})
+    assert state(hass, actor, VISITOR) == STATE_UNKNOWN
+    assert asked(actor, EVENTS) == 0
+    actor.do("ring")
+    await until(lambda: state(hass, actor, VISITOR) == when(actor.lock.camera.sights[-1]))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_two_rings_in_quick_succession(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """Each gets its own picture, by the same requests; what is shown only ever gets newer."""
+    await idle()
+    visitors = follow(hass, actor, VISITOR)
+    actor.lock.camera.upload_seconds = NEVER
+    first = rang(actor, ago=7)
+    await until(lambda: asked(actor, PICTURE) > 0)
+    second = rang(actor)
+    await until(lambda: len(awaited(linked, actor)) == 2)
+    upload(first)
+    await until(lambda: visitors)
+    upload(second)
+    await until(lambda: len(visitors) == 2)
+    assert visitors == [when(first), when(second)]
+    await assert_shown(hass, actor, hass_client, VISITOR, (second, "Bell"))
+    await idle()
+
+
+async def test_the_newer_picture_comes_first(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+) -> None:
+    """The older one is not shown any more, and nobody waits on."""
+    visitors = follow(hass, actor, VISITOR)
+    actor.lock.camera.upload_seconds = NEVER
+    first, second = rang(actor, ago=7), rang(actor)
+    await until(lambda: len(awaited(linked, actor)) == 2)
+    upload(second)
+    await until(lambda: visitors == [when(second)])
+    upload(first)
+    await until(lambda: not awaited(linked, actor))
+    await idle()
+    assert visitors == [when(second)]
+
+
+async def test_whoever_rings_like_mad(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+) -> None:
+    """Only the last few rings are waited for."""
+    actor.lock.camera.upload_seconds = NEVER
+    rings = [rang(actor, ago) for ago in range(21, -1, -3)]
+    await until(
+        lambda: [event.when for event in awaited(linked, actor)][3:] > [rings[-2].created / 1000]
+    )
+    assert len(awaited(linked, actor)) == 4
+    upload(rings[-1])
+    await until(lambda: state(hass, actor, VISITOR) == when(rings[-1]))
+    await until(lambda: not awaited(linked, actor))
+
+
+def awaited(entry: MockConfigEntry, actor: Actor) -> list[Awaited]:
+    """Return the events that wait for their pictures."""
+    listeners = entry.runtime_data.coordinators[actor.lock.did]._event_listeners[RING]
+    [album] = [one.__self__ for one in listeners if isinstance(one.__self__, pictures.Album)]
+    return list(album._awaited)
+
+
+async def test_a_lock_on_the_local_network(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+) -> None:
+    """Its pictures are there too, where it is linked."""
+    actor = nearby(actor)
+    actor.lock.camera.upload_seconds = 0
+    bell = see(actor, "Bell", ago=60)
+    entry = entry_of(hass, {**actor.local_data(NEARBY), CONF_APP: actor.app_data()})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await idle()
+    assert state(hass, actor, VISITOR) == when(bell)
+    await assert_shown(hass, actor, hass_client, VISITOR, (bell, "Bell"))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_where_nothing_is_linked(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Nothing is there, and nothing is asked."""
+    actor.simulator.cloud.requests.clear()
+    actor.do("ring")
+    await until(lambda: actor.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
+    entities = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
+    assert not [entity for entity in entities if entity.domain == Platform.IMAGE]
+    assert asked(actor, EVENTS) == 0
+
+
+async def test_only_for_who_is_signed_in(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: MockConfigEntry,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """Nobody else sees who is at the door."""
+    actor.do("ring")
+    await until(lambda: state(hass, actor, VISITOR) != STATE_UNKNOWN)
+    browser = await hass_client_no_auth()
+    entity_id = actor.entity_id(hass, Platform.IMAGE, VISITOR)
+    answer = await browser.get(f"/api/image_proxy/{entity_id}")
+    assert answer.status == HTTPStatus.FORBIDDEN
+
+
+NOON = 1790000000.0
+
+
+def ring(when: float, told: float | None = None, kind: str = "Bell") -> Awaited:
+    """Return a ring at some seconds past noon, and when it was told."""
+    return Awaited(kind, NOON + when, NOON + (when + 1 if told is None else told), 0)
+
+
+def seen(when: float, *kinds: str) -> Seen:
+    """Return what was seen at some seconds past noon."""
+    of = kinds or ("Bell",)
+    return Seen(int((NOON + when) * 1000), of, "", dict.fromkeys(of, ""), True, False)
+
+
+A, B = ring(0), ring(10)
+STAYED = ring(0, kind="Stay")
+LATE = ring(0, told=200)
+A_LATE, B_LATE = ring(0, told=200), ring(199.5, told=200)
+MERGED = seen(-12, "Stay", "Bell")
+
+
+@pytest.mark.parametrize(
+    ("events", "sights", "expected"),
+    [
+        pytest.param([A], [seen(0.5)], {A: 0}, id="its own"),
+        pytest.param([A], [], {}, id="none yet"),
+        pytest.param([A], [seen(-61)], {}, id="one before it"),
+        pytest.param([A], [seen(17)], {}, id="one after it"),
+        pytest.param([A], [seen(-40), seen(0.5)], {A: 1}, id="the nearest"),
+        pytest.param([A], [seen(0.5), seen(-40)], {A: 0}, id="the nearest, in any order"),
+        pytest.param([A, B], [seen(0.5)], {A: 0}, id="the second is not listed yet"),
+        pytest.param([A, B], [seen(10.5)], {B: 0}, id="the first never is"),
+        pytest.param([A, B], [seen(0.5), seen(10.5)], {A: 0, B: 1}, id="each its own"),
+        pytest.param([A], [seen(0.5, "Stay")], {}, id="another kind"),
+        pytest.param([A, STAYED], [MERGED], {A: 0, STAYED: 0}, id="both at once"),
+        pytest.param([LATE], [seen(0.5)], {LATE: 0}, id="told late"),
+        pytest.param([LATE], [seen(199)], {LATE: 0}, id="the lock's clock is behind"),
+        pytest.param([LATE], [seen(100)], {}, id="neither then nor now"),
+        pytest.param(
+            [A_LATE, B_LATE], [seen(0.5), seen(200)], {A_LATE: 0, B_LATE: 1}, id="both told late"
+        ),
+    ],
+)
+@pytest.mark.parametrize("ahead", [0, 900, -900])
+def test_which_is_of_which(
+    events: list[Awaited], sights: list[Seen], expected: dict[Awaited, int], ahead: float
+) -> None:
+    """A ring never gets a picture of another one, however far the cloud's clock is off."""
+    shifted = [replace(one, time=one.time + int(ahead * 1000)) for one in sights]
+    frames = [(one, kind) for one in shifted for kind in one.frames]
+    found = match(events, frames, ahead)
+    assert found == {event: shifted[index] for event, index in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("one", "ahead", "taken"),
+    [
+        (seen(-12), 0, -12),
+        (MERGED, 0, 1),
+        (MERGED, 900, 901),
+        (seen(5, "Stay", "Bell"), 0, 5),
+    ],
+)
+def test_when_it_was_taken(one: Seen, ahead: float, taken: float) -> None:
+    """What joined something that was seen before was seen when it happened."""
+    assert A.taken(one, ahead) == NOON + taken
