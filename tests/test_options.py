@@ -9,6 +9,8 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_ACCEPT_BROKER_NAME,
+    CONF_APP,
+    CONF_JOURNAL_ENTRIES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
     CONF_LOCKS,
@@ -66,6 +68,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
         CONF_UNAVAILABLE_AFTER: 60,
         CONF_LATE_AFTER: 1,
+        CONF_JOURNAL_ENTRIES: 5000,
         CONF_PENDING_FOR: 48,
         CONF_LEAST_DIGITS: 4,
         CONF_MOST_DIGITS: 12,
@@ -77,6 +80,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
         CONF_UNAVAILABLE_AFTER: 10,
         CONF_LATE_AFTER: 5,
+        CONF_JOURNAL_ENTRIES: 1000,
         CONF_PENDING_FOR: 24,
         CONF_LEAST_DIGITS: 6,
         CONF_MOST_DIGITS: 10,

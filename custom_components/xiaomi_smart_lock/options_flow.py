@@ -25,6 +25,8 @@ from homeassistant.helpers.selector import (
 from .connection import lock_ids
 from .const import (
     CONF_ACCEPT_BROKER_NAME,
+    CONF_APP,
+    CONF_JOURNAL_ENTRIES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
     CONF_MOST_DIGITS,
@@ -34,6 +36,7 @@ from .const import (
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
     DOMAIN,
+    JOURNAL_ENTRIES,
     LATE_AFTER,
     LEAST_DIGITS,
     MOST_DIGITS,
@@ -66,6 +69,11 @@ def _numbers(
 PASSWORD_OPTIONS: Final = _numbers(
     None, 4, 16, **{CONF_LEAST_DIGITS: LEAST_DIGITS, CONF_MOST_DIGITS: MOST_DIGITS}
 )
+# Of entries that know what happens at the door
+EVENT_OPTIONS: Final = {
+    **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
+    **_numbers(None, 100, 10_000, **{CONF_JOURNAL_ENTRIES: JOURNAL_ENTRIES}),
+}
 
 
 LOCAL_OPTIONS: Final = vol.Schema(
@@ -88,7 +96,7 @@ ACCOUNT_OPTIONS: Final = vol.Schema(
             },
         ),
         **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
-        **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
+        **EVENT_OPTIONS,
         **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
         **PASSWORD_OPTIONS,
         vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
@@ -128,7 +136,10 @@ class LockOptionsFlow(OptionsFlow):
             if user_input[CONF_LEAST_DIGITS] <= user_input[CONF_MOST_DIGITS]:
                 return self._finish(user_input)
             errors[CONF_MOST_DIGITS] = "digits_contradict"
-        schema = LOCAL_OPTIONS if CONF_HOST in self.config_entry.data else ACCOUNT_OPTIONS
+        data = self.config_entry.data
+        schema = LOCAL_OPTIONS if CONF_HOST in data else ACCOUNT_OPTIONS
+        if CONF_APP in data:
+            schema = schema.extend(EVENT_OPTIONS)
         suggested = user_input or self.config_entry.options
         return self.async_show_form(
             step_id="general",
