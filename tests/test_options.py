@@ -9,7 +9,6 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_ACCEPT_BROKER_NAME,
-    CONF_APP,
     CONF_JOURNAL_ENTRIES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,

@@ -368,12 +368,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         for happened in sorted(past, key=lambda happened: happened.time):
             told = min(happened.time, now)
             occurrence = Occurrence(happened.event, happened.arguments, told)
-            is_new = self.data.is_new(occurrence)
-            occurrence.when = min(self.data.clock.was(occurrence.time, told), now)
-            if not is_new:
-                self._keep(occurrence)
-            elif self._take_event(occurrence, now - min(occurrence.when, told)):
-                missed.append(occurrence)
+            if self.data.is_new(occurrence):
+                occurrence.when = min(self.data.clock.was(occurrence.time, told), now)
+                if self._take_event(occurrence, now - min(occurrence.when, told)):
+                    missed.append(occurrence)
         self._save_within(SAVE_DELAY)
         for occurrence in missed:
             self._fire(occurrence)
@@ -384,17 +382,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def _take_event(self, occurrence: Occurrence, age: float) -> bool:
         """Record an event, and say whether it is one of now; an old one fires nothing."""
         self.data.record(occurrence)
-        self._keep(occurrence)
+        self.journal.add(occurrence)
+        self.data.news.add(JOURNAL)
         self._save_within(SAVE_DELAY_OF_EVENTS)
         if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return False
         return True
-
-    def _keep(self, occurrence: Occurrence) -> None:
-        """Have the journal keep an event, as far as it did not."""
-        if self.journal.add(occurrence):
-            self.data.news.add(JOURNAL)
 
     def _fire(self, occurrence: Occurrence) -> None:
         """Hand an event over to who listens."""

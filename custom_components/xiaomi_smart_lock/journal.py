@@ -12,7 +12,7 @@ from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
 from .miot.errors import InvalidValueError
-from .state import HISTORY_EVENT, SECRET, Occurrence
+from .state import SECRET, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .miot.spec import Address
-    from .state import Identity
 
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION: Final = 1
-SAVE_DELAY: Final = 30  # seconds in which entries are written together
+SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
 
 class JournalStore(Store[list[list[Any]]]):
@@ -44,7 +43,7 @@ class JournalStore(Store[list[list[Any]]]):
 
 
 class Journal:
-    """The events of a lock in the order in which they happened, each once, and not too many.
+    """The events of a lock in the order in which they happened, and not too many.
 
     It keeps the truth; who shows it has to disguise what is to be disguised.
     """
@@ -56,7 +55,6 @@ class Journal:
         self._most = most
         self._store = JournalStore(hass, did)
         self._entries: list[Occurrence] = []
-        self._known: set[Identity] = set()
         self._unsaved = False
 
     async def async_load(self) -> None:
@@ -64,40 +62,24 @@ class Journal:
         try:
             stored = await self._store.async_load()
         except (HomeAssistantError, LookupError, TypeError) as error:
-            _LOGGER.warning("The journal cannot be read and begins anew: %s", error)
+            _LOGGER.warning("A journal cannot be read and begins anew: %s", error)
             return
-        for occurrence in _read(stored):
-            self._insert(occurrence)
+        self._entries = sorted(_read(stored), key=_when)[-self._most :]
 
-    def add(self, occurrence: Occurrence) -> bool:
-        """Keep an event without its secrets; return whether that is news."""
-        if occurrence.kind == HISTORY_EVENT:
-            return False
+    def add(self, occurrence: Occurrence) -> None:
+        """Keep an event, without its secrets."""
         siid, _ = occurrence.event.address
         arguments = {
             piid: value
             for piid, value in occurrence.arguments.items()
             if (siid, piid) not in SECRET
         }
-        if not self._insert(replace(occurrence, arguments=arguments)):
-            return False
+        bisect.insort(self._entries, replace(occurrence, arguments=arguments), key=_when)
+        del self._entries[: -self._most]
         self.changes += 1
         if not self._unsaved:
             self._unsaved = True
             self._store.async_delay_save(self._as_list, SAVE_DELAY)
-        return True
-
-    def _insert(self, occurrence: Occurrence) -> bool:
-        """Put an event in its place, unless it is there or older than what there is room for."""
-        if not self._known.isdisjoint(occurrence.identities):
-            return False
-        bisect.insort(self._entries, occurrence, key=_when)
-        self._known.add(occurrence.identities[0])
-        if len(self._entries) <= self._most:
-            return True
-        oldest = self._entries.pop(0)
-        self._known.remove(oldest.identities[0])
-        return oldest is not occurrence
 
     def between(self, start: float, end: float) -> Sequence[Occurrence]:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
