@@ -13,6 +13,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .event import EVENTS
 from .people import named, person_of
+from .state import LOCK_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,7 +70,8 @@ async def async_get_history(lock: LockCoordinator, data: Mapping[str, Any]) -> d
 
 
 def _is_by(lock: LockCoordinator, occurrence: Occurrence, person: Person) -> bool:
-    credential = occurrence.credential
+    """Say whether somebody did something; that a credential was enrolled is not of its owner."""
+    credential = occurrence.credential if occurrence.kind == LOCK_EVENT else None
     by = credential and person_of(lock, credential, occurrence.when)
     return by is not None and by.subentry.subentry_id == person.subentry.subentry_id
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -180,7 +181,8 @@ async def test_failures_between_two_pages(
     assert len(home.known.handled) == 50
     assert home.known.unread.spans
     if home.entry.runtime_data.link.as_dict()["failed"]:
-        monkeypatch.setattr(app_link.time, "monotonic", _an_hour_later())
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
+        monkeypatch.setattr(app_link, "time", later)
     await home.restart()
     assert len(home.known.handled) == 120
     assert not home.known.unread.spans
@@ -190,11 +192,6 @@ async def test_failures_between_two_pages(
 async def passing(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request pass."""
     return await handler(request)
-
-
-def _an_hour_later() -> Callable[[], float]:
-    now = time.monotonic
-    return lambda: now() + HOUR
 
 
 async def test_no_answer(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
