@@ -16,6 +16,7 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.actions import ACTIONS, CARRIED
 from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
+from custom_components.xiaomi_smart_lock.calendar import DIARIES
 from custom_components.xiaomi_smart_lock.diagnostics import HISTORY
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
 from custom_components.xiaomi_smart_lock.image import IMAGES
@@ -46,6 +47,7 @@ TRANSLATION: Final = PROJECT / "custom_components/xiaomi_smart_lock/translations
 ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
+    Platform.CALENDAR: DIARIES,
     Platform.EVENT: EVENTS,
     Platform.IMAGE: IMAGES,
     Platform.LOCK: LOCKS,

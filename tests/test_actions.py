@@ -57,6 +57,7 @@ EXPECTED: Final = {
     "sync_users": "sync-lock-user",
     "sync_credentials": "sync-unlock-method",
     "get_users": None,
+    "get_history": None,
 }
 # Some data for each that is right in shape
 DATA: Final[dict[str, dict[str, Any]]] = {
@@ -73,9 +74,10 @@ DATA: Final[dict[str, dict[str, Any]]] = {
     "sync_users": {},
     "sync_credentials": {},
     "get_users": {},
+    "get_history": {},
 }
 
-DEFAULTS: Final = {"time_limit": 120}
+DEFAULTS: Final = {"limit": 100, "time_limit": 120}
 
 # Codes that mean other things than that there is no such action
 ONE_OF_EACH_REASON: Final = sorted(

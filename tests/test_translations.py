@@ -157,6 +157,7 @@ def test_attributes_in_the_words_of_the_specification() -> None:
 OWN_WORDS = {
     "awake": "唤醒",
     "charging": "门锁充电中",
+    "diary": "门锁日记",
     "discard_pending": "放弃待处理的更改",
     "door": "门",
     "doorbell": "门铃",

@@ -13,7 +13,9 @@ from .actions import async_register_actions
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
+from .history import History
 from .issues import async_settle_all, async_settle_lock, async_settle_passing
+from .journal import JournalStore
 from .kept_pictures import async_forget_pictures
 from .operation import async_log_operation
 from .state import LOCK_EVENT
@@ -30,6 +32,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS = (
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
+    Platform.CALENDAR,
     Platform.EVENT,
     Platform.IMAGE,
     Platform.LOCK,
@@ -67,6 +70,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     for lock in entry.runtime_data.coordinators.values():
         entry.async_on_unload(lock.async_listen(LOCK_EVENT, partial(async_log_operation, lock)))
         entry.async_on_unload(lock.ender.async_start())
+        if link := entry.runtime_data.link:
+            entry.async_on_unload(History(lock, link).async_start())
     entry.runtime_data.async_listen()
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)
@@ -89,8 +94,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
     """Forget what is known of the locks."""
     async_settle_all(hass, entry)
     for did in lock_ids(entry):
-        await store(hass, did).async_remove()
-        await async_forget_pictures(hass, did)
+        await _async_forget(hass, did)
 
 
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:
@@ -102,5 +106,11 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
             registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
             for _, did in device.identifiers:
                 async_settle_lock(hass, entry, did)
-                await store(hass, did).async_remove()
-                await async_forget_pictures(hass, did)
+                await _async_forget(hass, did)
+
+
+async def _async_forget(hass: HomeAssistant, did: str) -> None:
+    """Forget what is known of a lock, what happened at it, and what its pictures showed."""
+    await store(hass, did).async_remove()
+    await JournalStore(hass, did).async_remove()
+    await async_forget_pictures(hass, did)

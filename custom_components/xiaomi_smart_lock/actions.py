@@ -1,4 +1,4 @@
-"""Home Assistant's actions on the users and credentials of a lock, for administrators."""
+"""Home Assistant's actions on a lock's users, credentials and past, for administrators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import service
 from homeassistant.util import dt as dt_util
 
+from . import diary
 from .const import DOMAIN
+from .diary import ATTR_PERSON, async_get_history
 from .enrolment import TIME_LIMIT, TIME_LIMITS, Wanted, async_enrol
 from .miot.spec import SPEC
 from .people import async_assign, named, person_of
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
 ATTR_CREDENTIAL_TYPE: Final = "credential_type"
 ATTR_OPERATION_ID: Final = "operation_id"
-ATTR_PERSON: Final = "person"
 ATTR_TIME_LIMIT: Final = "time_limit"
 ATTR_USER_ID: Final = "user_id"
 ATTR_USER_TYPE: Final = "user_type"
@@ -244,6 +245,9 @@ ACTIONS: Final = {
     "sync_users": LockAction(do=_sync_users, fields={}, by="sync-lock-user"),
     "sync_credentials": LockAction(do=_sync_credentials, fields={}, by="sync-unlock-method"),
     "get_users": LockAction(do=_get_users, fields={}, response=SupportsResponse.ONLY),
+    "get_history": LockAction(
+        do=async_get_history, fields=diary.FIELDS, response=SupportsResponse.ONLY
+    ),
 }
 
 

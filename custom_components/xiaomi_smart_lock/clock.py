@@ -53,6 +53,15 @@ class LockClock:
         self._arrival, self._lag = arrival, lag
         return min(device_time + self.behind, arrival)
 
+    def was(self, device_time: float | None, told: float) -> float:
+        """Return when something happened that is told of afterwards, at a time in Unix seconds.
+
+        Nothing is learned of it: how long afterwards says nothing of the clock.
+        """
+        if device_time is None or not says_something(device_time, told):
+            return told
+        return device_time + self.behind
+
     @property
     def is_off(self) -> bool:
         """Whether the clock is so far off that it should be set."""

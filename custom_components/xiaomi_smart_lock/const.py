@@ -22,6 +22,7 @@ CONF_UUID: Final = "uuid"
 
 CONF_ACCEPT_BROKER_NAME: Final = "accept_broker_name"
 CONF_APP_REQUESTS: Final = "app_requests"
+CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 CONF_KEEP_PICTURES: Final = "keep_pictures"
 CONF_LATE_AFTER: Final = "late_after"
 CONF_LEAST_DIGITS: Final = "least_digits"
@@ -51,6 +52,9 @@ MOST_DIGITS: Final = 10
 
 # In requests an hour
 APP_REQUESTS: Final = 60
+
+# In entries
+JOURNAL_ENTRIES: Final = 1000
 
 # In days
 KEEP_PICTURES: Final = 0

@@ -22,15 +22,19 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from .const import (
+    CONF_APP,
+    CONF_JOURNAL_ENTRIES,
     CONF_LATE_AFTER,
     CONF_UNAVAILABLE_AFTER,
     DOMAIN,
+    JOURNAL_ENTRIES,
     LATE_AFTER,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
 from .ender import Ender
 from .issues import Issue, async_settle, async_tell
+from .journal import Journal
 from .management import Management
 from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
@@ -44,14 +48,15 @@ from .miot.errors import (
 )
 from .miot.spec import SPEC, Access, Address, Value
 from .settings import Settings
-from .state import PEOPLE, LockData, Occurrence
+from .state import IN_HISTORY, JOURNAL, PEOPLE, LockData, Occurrence
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
 
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
+    from .miot.app import Happened
     from .miot.client import Client
     from .miot.spec import Property
 
@@ -98,6 +103,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.device = device
         self.pushes = CONF_HOST not in entry.data
         """Whether the connection tells of the lock by itself."""
+        self.remembered = IN_HISTORY if CONF_APP in entry.data else frozenset()
+        """The events that are known of afterwards, whatever the connection tells."""
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
         self._late_after = 60 * entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
@@ -107,6 +114,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.settings = Settings(self)
         self.management = Management(self)
         self.ender = Ender(self)
+        entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
+        self.journal = Journal(hass, device.did, entries)
         self._save_at = math.inf
         self.data = LockData(awake=device.online)
 
@@ -116,6 +125,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if stored := await self._store.async_load():
             self.data = LockData.from_dict(stored.get("data", {}))
             self.data.awake = self.device.online
+        await self.journal.async_load()
         if self.data.clock.is_off:
             self.tell(Issue.CLOCK)
 
@@ -256,6 +266,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Write down what is known, before the entry goes; what comes later is not kept."""
         await self.async_shutdown()
         await self.async_save()
+        await self.journal.async_stop()
 
     def _save_within(self, seconds: float) -> None:
         """Write down what is known soon; asking again does not put it off."""
@@ -339,15 +350,48 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self._reject(address, error)
             return
         occurrence = Occurrence(event, arguments, now)
-        if not self.data.is_new(occurrence):
-            return
-        self._read_clock(occurrence, now)
+        if self.data.is_new(occurrence):
+            self._read_clock(occurrence, now)
+            if self._take_event(occurrence, now - occurrence.when):
+                self.data.follow(occurrence)
+                self._fire(occurrence)
+
+    @callback
+    def async_take_past(self, past: Iterable[Happened]) -> None:
+        """Take events that the cloud remembers, and show at once what that changes.
+
+        What push has missed a moment ago fires like any other. It moves no state: that may have
+        been read since, and is read again.
+        """
+        now = time.time()
+        missed: list[Occurrence] = []
+        for happened in sorted(past, key=lambda happened: happened.time):
+            told = min(happened.time, now)
+            occurrence = Occurrence(happened.event, happened.arguments, told)
+            if self.data.is_new(occurrence):
+                occurrence.when = min(self.data.clock.was(occurrence.time, told), now)
+                if self._take_event(occurrence, now - min(occurrence.when, told)):
+                    missed.append(occurrence)
+        self._save_within(SAVE_DELAY)
+        for occurrence in missed:
+            self._fire(occurrence)
+        self._async_show_news()
+        if missed:
+            self._in_background(self.async_request_refresh())
+
+    def _take_event(self, occurrence: Occurrence, age: float) -> bool:
+        """Record an event, and say whether it is one of now; an old one fires nothing."""
         self.data.record(occurrence)
+        self.journal.add(occurrence)
+        self.data.news.add(JOURNAL)
         self._save_within(SAVE_DELAY_OF_EVENTS)
-        if now - occurrence.when > self._late_after:
+        if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
-            return
-        self.data.follow(occurrence)
+            return False
+        return True
+
+    def _fire(self, occurrence: Occurrence) -> None:
+        """Hand an event over to who listens."""
         for listener in self._event_listeners.get(occurrence.kind, ()):
             listener(occurrence)
 

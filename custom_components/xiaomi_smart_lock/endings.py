@@ -68,10 +68,15 @@ class Endings:
         return self.known != before
 
     def _used(self, occurrence: Occurrence) -> None:
-        """Count an unlocking, a late one too: whoever came, came."""
+        """Count an unlocking, a late one too: whoever came, came.
+
+        What was done with an older credential of the same id does not count.
+        """
         credential = occurrence.credential
         ending = credential and self.known.get(credential)
         if not credential or not ending or ending.uses is None:
+            return
+        if occurrence.when < int(ending.since):
             return
         if occurrence.get("lock-action") == UNLOCKED:
             left = max(0, ending.uses - 1)

@@ -44,6 +44,16 @@ class LockEntityDescription(EntityDescription):
         )
 
     @property
+    def told_by(self) -> frozenset[Address]:
+        """The events that suffice to know the value, even where nothing is pushed."""
+        return frozenset((self.event,) if self.event else ())
+
+    def known_of(self, lock: LockCoordinator) -> bool:
+        """Say whether the connection of a lock can ever know the value."""
+        told = bool(self.told_by) and self.told_by <= lock.remembered
+        return lock.pushes or not self.only_pushed or told
+
+    @property
     def concerns(self) -> frozenset[Address]:
         """The properties and events whose news may change the state."""
         shown = self.event or self.address
@@ -150,5 +160,5 @@ def add_entities[Description: LockEntityDescription](
         entity(lock, description)
         for lock in entry.runtime_data.coordinators.values()
         for description in descriptions
-        if lock.pushes or not description.only_pushed
+        if description.known_of(lock)
     )

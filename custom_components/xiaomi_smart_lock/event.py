@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
 from .people import who
-from .state import DURESS_FINGERPRINT, LOCK_EVENT
+from .state import DOORBELL, DURESS_FINGERPRINT, EXCEPTION, LOCK_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from . import LockConfigEntry
+    from .coordinator import LockCoordinator
     from .miot.spec import Address, Value
     from .state import Occurrence
 
@@ -83,6 +84,25 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     def only_pushed(self) -> bool:
         return True
 
+    @property
+    @override
+    def told_by(self) -> frozenset[Address]:
+        return frozenset(self.kinds)
+
+    def attributes(self, lock: LockCoordinator, occurrence: Occurrence) -> dict[str, Any]:
+        """Return what is said of an event beside its type."""
+        shown = occurrence.disguised if self.disguises else occurrence
+        said: dict[str, Any] = {
+            ATTRIBUTES[argument.name]: _attribute(argument, value)
+            for argument, value in shown.valid_arguments
+            if argument.name in ATTRIBUTES
+        }
+        if occurrence.kind == LOCK_EVENT:
+            said |= who(lock, occurrence)
+        if self.code:
+            said["code"] = occurrence.get(self.code)
+        return said
+
 
 def _keys(kinds: tuple[Address, ...]) -> list[str]:
     return [SPEC.events[kind].key for kind in kinds]
@@ -101,14 +121,14 @@ EVENTS: Final = (
     ),
     LockEventDescription(
         key="doorbell",
-        kinds=((21, 1),),
+        kinds=(DOORBELL,),
         device_class=EventDeviceClass.DOORBELL,
         event_types=[RING],
         type_of=lambda _occurrence: RING,
     ),
     LockEventDescription(
         key="exception",
-        kinds=((2, 1007),),
+        kinds=(EXCEPTION,),
         event_types=SPEC.properties[2, 4].options,
         type_of=_by_argument("abnormal-condition"),
         code="abnormal-condition",
@@ -178,17 +198,7 @@ class LockEvent(LockEntity, EventEntity):
         description = self.entity_description
         if (its_type := description.type_of(occurrence)) is None:
             return
-        shown = occurrence.disguised if description.disguises else occurrence
-        attributes: dict[str, Any] = {
-            ATTRIBUTES[argument.name]: _attribute(argument, value)
-            for argument, value in shown.valid_arguments
-            if argument.name in ATTRIBUTES
-        }
-        if occurrence.kind == LOCK_EVENT:
-            attributes |= who(self.coordinator, occurrence)
-        if description.code:
-            attributes["code"] = occurrence.get(description.code)
-        self._trigger_event(its_type, attributes)
+        self._trigger_event(its_type, description.attributes(self.coordinator, occurrence))
         self.async_write_ha_state()
 
 

@@ -1,4 +1,4 @@
-"""What the logbook says of an operation of the lock."""
+"""What is said of an operation of the lock."""
 
 from __future__ import annotations
 
@@ -23,21 +23,30 @@ FACTS: Final = {
 NOT_WORTH_SAYING: Final = "unknown_side"
 
 
-@callback
-def async_log_operation(lock: LockCoordinator, occurrence: Occurrence) -> None:
-    """Have the logbook say who did what by what, if it is known what was done."""
+def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[str, str]] | None:
+    """Return by which pattern it is said who did what by what, and the facts to put there.
+
+    None where it is not known what was done.
+    """
     if occurrence.get("lock-action") is None:
-        return
+        return None
     shown, credential = occurrence.disguised, occurrence.credential
     facts = {
         FACTS[argument.name]: key
         for argument, value in shown.valid_arguments
         if argument.name in FACTS and (key := argument.key_of(value)) != NOT_WORTH_SAYING
     }
-    kind = "operated"
     if credential and (person := person_of(lock, credential, occurrence.when)):
-        kind, facts["person"] = "operated_by_person", person.name
-    elif shown.credential:
-        kind = "operated_by_credential"
-        facts["credential"] = in_a_sentence(credential_in_words(lock.hass, shown.credential))
-    async_log(lock, kind, None, **facts)
+        return "operated_by_person", facts | {"person": person.name}
+    if shown.credential:
+        words = in_a_sentence(credential_in_words(lock.hass, shown.credential))
+        return "operated_by_credential", facts | {"credential": words}
+    return "operated", facts
+
+
+@callback
+def async_log_operation(lock: LockCoordinator, occurrence: Occurrence) -> None:
+    """Have the logbook say who did what by what."""
+    if operation := described(lock, occurrence):
+        kind, facts = operation
+        async_log(lock, kind, None, **facts)

@@ -28,6 +28,7 @@ from .const import (
     CONF_ACCEPT_BROKER_NAME,
     CONF_APP,
     CONF_APP_REQUESTS,
+    CONF_JOURNAL_ENTRIES,
     CONF_KEEP_PICTURES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
@@ -38,6 +39,7 @@ from .const import (
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
     DOMAIN,
+    JOURNAL_ENTRIES,
     KEEP_PICTURES,
     LATE_AFTER,
     LEAST_DIGITS,
@@ -71,6 +73,11 @@ def _numbers(
 PASSWORD_OPTIONS: Final = _numbers(
     None, 4, 16, **{CONF_LEAST_DIGITS: LEAST_DIGITS, CONF_MOST_DIGITS: MOST_DIGITS}
 )
+# Of entries that know what happens at the door
+EVENT_OPTIONS: Final = {
+    **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
+    **_numbers(None, 100, 10_000, **{CONF_JOURNAL_ENTRIES: JOURNAL_ENTRIES}),
+}
 
 
 LOCAL_OPTIONS: Final = vol.Schema(
@@ -93,7 +100,7 @@ ACCOUNT_OPTIONS: Final = vol.Schema(
             },
         ),
         **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
-        **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
+        **EVENT_OPTIONS,
         **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
         **PASSWORD_OPTIONS,
         vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
@@ -142,7 +149,10 @@ class LockOptionsFlow(OptionsFlow):
             if user_input[CONF_LEAST_DIGITS] <= user_input[CONF_MOST_DIGITS]:
                 return self._finish(user_input)
             errors[CONF_MOST_DIGITS] = "digits_contradict"
-        schema = LOCAL_OPTIONS if CONF_HOST in self.config_entry.data else ACCOUNT_OPTIONS
+        data = self.config_entry.data
+        schema = LOCAL_OPTIONS if CONF_HOST in data else ACCOUNT_OPTIONS
+        if CONF_APP in data:
+            schema = schema.extend(EVENT_OPTIONS)
         suggested = user_input or self.config_entry.options
         return self.async_show_form(
             step_id="general",

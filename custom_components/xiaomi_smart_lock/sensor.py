@@ -17,7 +17,7 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .people import person_of
-from .state import CHANGES, CONTACT, LOCK_EVENT, PEOPLE, SECRET
+from .state import CHANGES, CONTACT, EXCEPTION, LOCK_EVENT, PEOPLE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ SENSORS: Final = (
     LockSensorDescription(
         key="last_person", event=LOCK_EVENT, sources=(PEOPLE,), read=_last_person
     ),
-    LockSensorDescription(key="last_exception", address=(2, 4), event=(2, 1007)),
+    LockSensorDescription(key="last_exception", address=(2, 4), event=EXCEPTION),
     LockSensorDescription(
         key="lithium_battery",
         address=(13, 1),

@@ -12,6 +12,7 @@ from .endings import Endings
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 from .unlock_code import Guesses
+from .unread import Unread
 from .users import Credential, Users, number
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ DURESS_FINGERPRINT: Final = OPERATION_METHOD.value_of("duress_fingerprint")
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
 LOCK_EVENT: Final = (2, 1020)
+EXCEPTION: Final = (2, 1007)
+DOORBELL: Final = (21, 1)
 DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)
@@ -33,6 +36,7 @@ CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
 PEOPLE: Final = (0, 3)
 ENDINGS: Final = (0, 4)
+JOURNAL: Final = (0, 5)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -61,9 +65,12 @@ SECRET: Final[frozenset[Address]] = frozenset(
     {(4, 5), (5, 14), (5, 15), (5, 16), (5, 17), (17, 24), (22, 5), (22, 11), (22, 12)}
 )
 
+# What the cloud remembers for the Mi Home app
+IN_HISTORY: Final = frozenset({LOCK_EVENT, EXCEPTION, DOORBELL})
+
 # Events that the lock reports twice, once by each of two services, and the one that is kept.
 SAME_EVENT: Final[dict[Address, Address]] = {
-    (7, 1006): (21, 1),
+    (7, 1006): DOORBELL,
     **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
 }
 
@@ -164,6 +171,24 @@ class Occurrence:
         told_apart = " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
         return tuple(f"{siid}.{eiid} {moment + second} {told_apart}" for second in near)
 
+    def as_list(self) -> list[Any]:
+        """Return it as JSON allows."""
+        return [*self.event.address, list(self.arguments.items()), self.when]
+
+    @classmethod
+    def from_list(cls, stored: list[Any]) -> Occurrence | None:
+        """Return what was kept, without what the specification no longer allows.
+
+        None where it has no such event; raises what its shape or its values deserve if it was
+        not written by us.
+        """
+        siid, eiid, arguments, when = stored
+        if (event := SPEC.events.get((siid, eiid))) is None:
+            return None
+        valid = ((piid, _still_valid((siid, piid), value)) for piid, value in arguments)
+        known = {piid: value for piid, value in valid if value is not None}
+        return cls(event, known, number(when))
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -191,6 +216,7 @@ class LockData:
     users: Users = field(default_factory=Users)
     endings: Endings = field(default_factory=Endings)
     guesses: Guesses = field(default_factory=Guesses)
+    unread: Unread = field(default_factory=Unread)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -277,10 +303,7 @@ class LockData:
         """Return what is worth keeping over a restart, as JSON allows."""
         return {
             "values": [[*address, value] for address, value in self.values.items()],
-            "events": [
-                [*occurrence.event.address, list(occurrence.arguments.items()), occurrence.when]
-                for occurrence in self.events.values()
-            ],
+            "events": [occurrence.as_list() for occurrence in self.events.values()],
             "pending": [
                 [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
             ],
@@ -289,6 +312,7 @@ class LockData:
             "users": self.users.as_dict(),
             "guesses": [self.guesses.wrong, self.guesses.blocked_until],
             "endings": self.endings.as_list(),
+            "unread": self.unread.as_dict(),
             "behind": self.clock.behind,
             "heard": self.heard,
             "contact": self.contact,
@@ -330,14 +354,9 @@ class LockData:
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
-        for siid, eiid, arguments, when in stored["events"]:
-            if event := SPEC.events.get((siid, eiid)):
-                valid_arguments = {
-                    piid: valid
-                    for piid, value in arguments
-                    if (valid := _still_valid((siid, piid), value)) is not None
-                }
-                occurrence = Occurrence(event, valid_arguments, number(when))
+        data.unread = Unread.from_dict(stored.get("unread", {}))
+        for event in stored["events"]:
+            if occurrence := Occurrence.from_list(event):
                 data.events[occurrence.kind] = occurrence
         return data
 

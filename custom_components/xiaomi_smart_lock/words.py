@@ -1,12 +1,18 @@
-"""The specification's own words, in Home Assistant's language."""
+"""What happened, and the specification's own words, in Home Assistant's language."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
+from homeassistant.helpers.translation import async_get_cached_translations
+
+from .const import DOMAIN
 from .state import OPERATION_METHOD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from homeassistant.core import HomeAssistant
 
     from .miot.spec import Item, NamedValue
@@ -29,6 +35,18 @@ def credential_in_words(hass: HomeAssistant, credential: Credential) -> str:
     """Return what a credential is called: ``Fingerprint 7``."""
     method = in_words(hass, OPERATION_METHOD.named(credential.method))
     return f"{method} {credential.operation_id}"
+
+
+def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
+    """Return what happened, by a translated pattern and the facts to put there."""
+    texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
+    common = f"component.{DOMAIN}.common"
+    # A fact may be missing: the lock did not say it, or an older version did not write it.
+    said = defaultdict(str)
+    for name, fact in facts.items():
+        said[name] = texts.get(f"{common}.{name}_{fact}", fact)
+    pattern = texts.get(f"{common}.logbook_{kind}", "")
+    return " ".join(pattern.format_map(said).split())
 
 
 def means(hass: HomeAssistant, occurrence: Occurrence) -> str | None:

@@ -138,19 +138,21 @@ class AppClient:
         self, did: str, address: Address, start: int, end: int, limit: int = HISTORY_LIMIT
     ) -> Page[Happened]:
         """Return how an event happened between two times, in Unix seconds."""
-        siid, eiid = address
+        key = "{}.{}".format(*address)
         answer = await self._post(
             "/user/get_user_device_data",
             did=did,
             type="event",
-            key=f"{siid}.{eiid}",
+            key=key,
             time_start=start,
             time_end=end,
             limit=limit,
         )
         items = _list(answer.get("result"))
         event = SPEC.events[address]
-        entries = (_happened(event, item) for item in objects(items))
+        entries = (
+            _happened(event, item) for item in objects(items) if _is_of(item, did=did, key=key)
+        )
         times = (item.get("time") for item in objects(items))
         following = _following(times, end) if len(items) >= limit else None
         return Page(tuple(entry for entry in entries if entry), following)
@@ -349,6 +351,11 @@ def _following(times: Iterable[object], end: int) -> int | None:
     """Return until when to ask for the next page, None where this one says nothing of time."""
     oldest = min((time for time in times if type(time) is int and time >= 0), default=None)
     return None if oldest is None else min(oldest, end - 1)
+
+
+def _is_of(item: Mapping[str, Any], **asked: str) -> bool:
+    """Say whether an item is of what was asked for, as far as it says."""
+    return all(str(item.get(name, wanted)) == wanted for name, wanted in asked.items())
 
 
 def _happened(event: Event, item: Mapping[str, Any]) -> Happened | None:

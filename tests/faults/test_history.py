@@ -1,0 +1,349 @@
+"""The cloud's memory of the past fails or says strange things: nothing untrue is taken."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.config_entries import SOURCE_REAUTH
+from homeassistant.const import STATE_UNKNOWN
+
+from custom_components.xiaomi_smart_lock import app_link
+from simulator import app_cloud
+from simulator.faults import cut, cut_within, silence, spoilt, status
+from tests.past import (
+    DAY,
+    HOUR,
+    KINDS,
+    LOCK_EVENT,
+    MINUTE,
+    LinkedResident,
+    be_quick,
+    happened,
+    linked_data,
+    unlocked,
+)
+from tests.resident import entry_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from aiohttp import web
+    from homeassistant.core import HomeAssistant
+
+    from simulator.app_cipher import Opened
+    from simulator.app_cloud import AppCloud
+    from simulator.faults import Fault, Handler
+    from tests.actor import Actor
+    from tests.resident import Storage
+
+type Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture
+async def home(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LinkedResident]:
+    """Return a home that has read its past, in which nothing happened."""
+    be_quick(monkeypatch)
+    data = linked_data(actor, actor.account_data())
+    home = LinkedResident(hass, actor, entry_of(hass, data))
+    await home.start_and_read()
+    yield home
+    await home.stop()
+
+
+@contextmanager
+def answers(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
+    """Have another answer about lock events."""
+    seal = app_cloud.AppCloud._sealed
+
+    def changed(self: AppCloud, opened: Opened, said: Any) -> web.Response:
+        of_operations = opened.payload.get("key") == "2.1020"
+        return seal(self, opened, change(said) if of_operations else said)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app_cloud.AppCloud, "_sealed", changed)
+        yield
+
+
+def rows(change: Change) -> AbstractContextManager[None]:
+    """Have other rows in the answers about lock events."""
+    return answers(lambda said: said | {"result": [change(row) for row in said["result"]]})
+
+
+def of_value(change: Callable[[list[dict[str, Any]]], object]) -> Change:
+    """Have another value in a row."""
+    return lambda row: row | {"value": json.dumps(change(json.loads(row["value"])))}
+
+
+# Shapes that say the same
+SAME: Final[dict[str, Change]] = {
+    "bare values": of_value(lambda items: [item["value"] for item in items]),
+    "one item with a list": of_value(lambda items: [{"value": [item["value"] for item in items]}]),
+    "other order": of_value(lambda items: items[::-1]),
+    "more than there should be": of_value(lambda items: [*items, {"piid": 99, "value": 1}]),
+    "no did": lambda row: {key: value for key, value in row.items() if key != "did"},
+    "did a number": lambda row: row | {"did": int(row["did"])},
+}
+
+# Rows that say nothing, or nothing of this lock's operations
+NOTHING: Final[dict[str, Change]] = {
+    "another device": lambda row: row | {"did": "1"},
+    "another event": lambda row: row | {"key": "2.1007"},
+    "time a text": lambda row: row | {"time": str(row["time"])},
+    "time a fraction": lambda row: row | {"time": row["time"] + 0.5},
+    "time true": lambda row: row | {"time": True},
+    "time negative": lambda row: row | {"time": -row["time"]},
+    "no time": lambda row: {key: value for key, value in row.items() if key != "time"},
+    "no value": lambda row: {key: value for key, value in row.items() if key != "value"},
+    "value a list": lambda row: row | {"value": json.loads(row["value"])},
+    "value no JSON": lambda row: row | {"value": row["value"][:-1]},
+    "value nested too deeply": lambda row: row | {"value": "[" * 100_000},
+    "value an object": of_value(lambda items: {"items": items}),
+    "value too short": of_value(lambda items: [item["value"] for item in items[:-1]]),
+}
+
+
+@pytest.mark.parametrize("shape", SAME.values(), ids=SAME)
+async def test_shapes(home: LinkedResident, shape: Change) -> None:
+    """All that say the same are the same event."""
+    operations = home.fired("lock_event")
+    unlocked(home.actor, 5, HOUR)
+    unlocked(home.actor, 6, MINUTE)
+    with rows(shape):
+        await home.read_again()
+    await home.restart()
+    assert home.last()["last_operation_id"] == "6"
+    assert [event["operation_id"] for event in operations] == [6]
+    assert len(home.known.handled) == 2
+
+
+@pytest.mark.parametrize("nonsense", NOTHING.values(), ids=NOTHING)
+async def test_nonsense(home: LinkedResident, nonsense: Change) -> None:
+    """It is left out, and what makes sense is taken; when it does later, it is too."""
+    operations = home.fired("lock_event")
+    unlocked(home.actor, 5, HOUR)
+    happened(home.actor, (2, 1007), 24, told=time.time() - HOUR)
+    with rows(nonsense):
+        await home.read_again()
+    assert home.last()["last_operation_id"] == STATE_UNKNOWN
+    assert home.last()["last_exception"] == "door_ajar"
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "5"
+    assert not operations
+
+
+async def test_arguments_that_make_no_sense(home: LinkedResident) -> None:
+    """The others of the event are taken."""
+    unlocked(home.actor, 5, HOUR)
+    with rows(of_value(lambda items: [{"piid": 3, "value": 99}, *items[3:]])):
+        await home.read_again()
+    assert home.last()["last_operation_id"] == "5"
+    assert home.last()["last_action"] == STATE_UNKNOWN
+
+
+FAILURES: Final[dict[str, Fault]] = {
+    "429": status(429, Retry_After="60"),
+    "500": status(500),
+    "403": status(403),
+    "cut before the answer": cut,
+    "cut within the answer": cut_within,
+    "truncated": spoilt(lambda body: body[: len(body) // 2]),
+    "empty": spoilt(lambda _: b""),
+    "a web page": spoilt(lambda _: b"<!DOCTYPE html><title>Please sign in</title>"),
+    "another key's": spoilt(lambda body: body[::-1]),
+}
+
+
+@pytest.mark.parametrize("fault", FAILURES.values(), ids=FAILURES)
+async def test_failures_between_two_pages(
+    home: LinkedResident, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """What was read is taken; the rest is read later from where it stopped, without gaps."""
+    monkeypatch.setattr(app_link, "PAUSE", 0)
+    operations = home.fired("lock_event")
+    for number in range(120):
+        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
+    before = home.asked()
+    cloud = home.actor.simulator.cloud
+    home.disturb(passing, KINDS)
+    home.disturb(fault)
+    await home.read_again()
+    assert cloud.calm() == 0
+    assert home.asked() == before + KINDS + 1
+    assert home.last()["last_operation_id"] == "0"
+    assert len(home.known.handled) == 50
+    assert home.known.unread.spans
+    if home.entry.runtime_data.link.as_dict()["failed"]:
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
+        monkeypatch.setattr(app_link, "time", later)
+    await home.restart()
+    assert len(home.known.handled) == 120
+    assert not home.known.unread.spans
+    assert not operations
+
+
+async def passing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request pass."""
+    return await handler(request)
+
+
+async def test_no_answer(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the entry down does not wait for it."""
+    unlocked(home.actor, 5, HOUR)
+    before = home.asked()
+    home.disturb(silence)
+    await home.later(4 * HOUR + 1)
+    while home.asked() == before:
+        await home.later(0)
+    await home.restart()
+    assert home.last()["last_operation_id"] == "5"
+
+
+async def test_one_kind_is_refused(home: LinkedResident) -> None:
+    """The others are read all the same, and that one later."""
+    unlocked(home.actor, 5, HOUR)
+    happened(home.actor, (2, 1007), 24, told=time.time() - HOUR)
+    with answers(lambda _: {"code": -704040004, "message": "no such event"}):
+        await home.read_again()
+    assert home.last()["last_operation_id"] == STATE_UNKNOWN
+    assert home.last()["last_exception"] == "door_ajar"
+    assert [span.kind for span in home.known.unread.spans] == [LOCK_EVENT]
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "5"
+
+
+# The session
+
+
+def doing(do: Callable[..., object], *args: object) -> Fault:
+    """Do something before a page is answered."""
+
+    async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
+        do(*args)
+        return await handler(request)
+
+    return fault
+
+
+async def test_the_session_expires_between_two_pages(home: LinkedResident) -> None:
+    """It renews itself, and nothing is missing or asked twice."""
+    for number in range(120):
+        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
+    accounts = home.actor.simulator.cloud.app_accounts
+    home.disturb(passing, KINDS)
+    home.disturb(doing(accounts.expire_service_tokens))
+    await home.read_again()
+    assert len(home.known.handled) == 120
+    assert not home.known.unread.spans
+
+
+async def test_the_session_ends_between_two_pages(
+    hass: HomeAssistant, home: LinkedResident
+) -> None:
+    """What was read is taken, the user is asked to sign in, and nothing more is asked."""
+    for number in range(120):
+        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
+    actor, accounts = home.actor, home.actor.simulator.cloud.app_accounts
+    home.disturb(passing, KINDS)
+    home.disturb(doing(accounts.revoke, actor.account))
+    await home.read_again()
+    assert len(home.known.handled) == 50
+    flows = hass.config_entries.flow.async_progress()
+    assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
+    before = home.asked()
+    await home.later(4 * HOUR + 1)
+    await home.all_read()
+    assert home.asked() == before
+    hass.config_entries.flow.async_abort(flows[0]["flow_id"])
+
+
+# Gaps, overlaps and clocks
+
+
+async def test_gaps_and_overlaps(home: LinkedResident) -> None:
+    """What was pushed, what was missed and what is remembered twice: each is one event."""
+    operations = home.fired("lock_event")
+    unlocked(home.actor, 1, 3 * HOUR)
+    home.actor.do("fingerprint", 2)
+    await home.reached()
+    unlocked(home.actor, 3, 2 * HOUR)
+    home.actor.lock.history *= 2
+    await home.read_again()
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "2"
+    assert [event["operation_id"] for event in operations] == [2]
+    assert [one.get("operation-id") for one in home.lock.journal.between(0, 2**40)] == [1, 3, 2]
+
+
+@pytest.mark.parametrize("hours", [-3, -1, 1, 3])
+async def test_the_clock_of_the_account_is_off(home: LinkedResident, hours: int) -> None:
+    """The lock's own times tell the order, nothing old fires, and nothing later is missed."""
+    operations = home.fired("lock_event")
+    now = time.time()
+    home.actor.do("fingerprint", 1)
+    await home.reached()
+    off = hours * HOUR
+    for number, ago in ((2, 3 * HOUR), (3, 2 * HOUR)):
+        told = now - ago + off
+        happened(home.actor, LOCK_EVENT, 2, 2, 2, number, told=told, ahead=-off)
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "1"
+    assert [one.get("operation-id") for one in home.lock.journal.between(0, 2**40)] == [2, 3, 1]
+    happened(home.actor, LOCK_EVENT, 2, 2, 2, 4, told=now + 1 + off, ahead=-off)
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "4"
+    assert {event["operation_id"] for event in operations} <= {1, 4}
+    assert home.issue("clock_off") is None
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, HOUR, None])
+async def test_the_clock_of_the_lock_is_off(home: LinkedResident, ahead: int | None) -> None:
+    """Nobody knows by how much: nothing old fires, nothing is in the future, the order is right.
+
+    And the past does not teach that the clock is off, nor that it is right.
+    """
+    operations = home.fired("lock_event")
+    for number in range(1, 6):
+        unlocked(home.actor, number, 2 * HOUR - 20 * MINUTE * number, ahead)
+    await home.read_again()
+    assert home.last()["last_operation_id"] == "5"
+    shown = [one.when for one in home.lock.journal.between(0, 2**40)]
+    assert len(shown) == 5
+    assert max(shown) <= time.time()
+    assert not operations
+    assert home.known.clock.behind == 0
+    assert home.issue("clock_off") is None
+
+
+async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
+    """What was missed is corrected as what is pushed."""
+    home.actor.do("set", (13, 4), 1)
+    home.actor.lock.clock_offset = HOUR
+    home.actor.do("fingerprint", 1)
+    await home.reached()
+    assert home.issue("clock_off")
+    behind = home.known.clock.behind
+    assert abs(behind + HOUR) < 5
+    told = int(time.time()) - 30 * MINUTE
+    happened(home.actor, LOCK_EVENT, 2, 2, 2, 2, told=told, ahead=HOUR)
+    await home.read_again()
+    [missed, _] = home.lock.journal.between(0, 2**40)
+    assert abs(missed.when - told) < 5
+    assert home.known.clock.behind == behind
+    assert home.issue("clock_off")
+
+
+async def test_a_time_far_in_the_future(home: LinkedResident) -> None:
+    """It does not hide what comes after it."""
+    happened(home.actor, LOCK_EVENT, 2, 2, 2, 1, told=time.time() + HOUR)
+    await home.read_again()
+    unlocked(home.actor, 2, 2 * MINUTE)
+    await home.read_again()
+    assert len(home.known.handled) == 2

@@ -1,0 +1,166 @@
+"""What happened while nobody listened, and when it has been read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.const import (
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+    Platform,
+)
+from homeassistant.core import callback
+from homeassistant.helpers.entity import Entity
+from homeassistant.util.async_ import get_scheduled_timer_handles
+
+from custom_components.xiaomi_smart_lock import history
+from custom_components.xiaomi_smart_lock.const import CONF_APP
+from simulator.device import Past
+
+from .actor import Actor, until
+from .resident import Resident
+
+if TYPE_CHECKING:
+    import pytest
+    from homeassistant.core import Event, EventStateChangedData
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from simulator.faults import Fault
+
+HISTORY: Final = "/app/user/get_user_device_data"
+LOCK_EVENT: Final = (2, 1020)
+EXCEPTION: Final = (2, 1007)
+KINDS: Final = 4
+"""Lock events, exceptions, and the bell of both services: each is asked for by itself."""
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
+OUTSIDE, FINGERPRINT, DURESS, UNLOCKED = 2, 2, 9, 2
+SOON: Final = 0.05
+"""What takes some seconds to settle, in tests, in seconds."""
+
+
+def be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the history read at once."""
+    monkeypatch.setattr(history, "SETTLING", SOON)
+
+
+def happened(
+    actor: Actor, address: Address, *values: int, told: float, ahead: int | None = 0
+) -> int:
+    """Have the cloud remember an event, with the lock's time last; return that.
+
+    The lock's clock may be ahead of the time at which it was told; None where it stands at zero.
+    """
+    device_time = 0 if ahead is None else int(told) + ahead
+    actor.lock.history.append(Past(device_time, address, [*values, device_time], int(told)))
+    return device_time
+
+
+def unlocked(
+    actor: Actor, operation_id: int, ago: float, ahead: int | None = 0, method: int = FINGERPRINT
+) -> int:
+    """Have the cloud remember that the door was unlocked from outside; return when."""
+    values = (OUTSIDE, method, UNLOCKED, operation_id)
+    return happened(actor, LOCK_EVENT, *values, told=time.time() - ago, ahead=ahead)
+
+
+def rang(actor: Actor, ago: float) -> int:
+    """Have the cloud remember that the bell rang, of which both services told; return when."""
+    told = time.time() - ago
+    happened(actor, (7, 1006), told=told)
+    return happened(actor, (21, 1), told=told)
+
+
+class LinkedResident(Resident):
+    """A resident whose Home Assistant is linked to the Mi Home app."""
+
+    def fired(self, key: str) -> list[dict[str, Any]]:
+        """Return a list that grows by the attributes of each event that an entity fires.
+
+        What it shows again after it was unavailable was fired before.
+        """
+        fired: dict[str, dict[str, Any]] = {}
+        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+        known: list[dict[str, Any]] = []
+
+        @callback
+        def changed(event: Event[EventStateChangedData]) -> None:
+            new = event.data["new_state"]
+            if event.data["entity_id"] != entity_id or not new or new.state in (*fired, *NO_STATE):
+                return
+            fired[new.state] = dict(new.attributes)
+            known.append(fired[new.state])
+
+        self.hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
+        return known
+
+    def asked(self) -> int:
+        """Return how often the history was asked for."""
+        return sum(path == HISTORY for path, _ in self.actor.simulator.cloud.requests)
+
+    async def all_read(self, pages: int = KINDS) -> None:
+        """Wait until at least so many pages have been asked for, and what they said was taken."""
+        await until(lambda: self.asked() >= pages and not _reads())
+        await self.hass.async_block_till_done()
+
+    async def restart(self) -> None:
+        """Restart Home Assistant, and have the history read."""
+        await self.stop()
+        await self.start_and_read()
+
+    async def start_and_read(self) -> None:
+        """Start Home Assistant, and have the history read."""
+        before = self.asked()
+        await self.start()
+        await self.all_read(before + 1)
+
+    async def read_again(self) -> None:
+        """Let the time come to read the history again."""
+        before = self.asked()
+        await self.later(history.EVERY + 1)
+        await self.all_read(before + 1)
+
+    def disturb(self, fault: Fault, times: int = 1) -> None:
+        """Have a fault in the next answers of the history."""
+        self.actor.simulator.cloud.disturb_next(fault, HISTORY, times)
+
+    def last(self) -> dict[str, str]:
+        """Return what is shown of the last operation and the last exception."""
+        keys = ("last_operation_id", "last_action", "last_operation_time", "last_exception")
+        return {key: self.state("sensor", key) for key in keys}
+
+
+def linked_data(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of an entry that is linked."""
+    return {**data, CONF_APP: actor.app_data()}
+
+
+def _reads() -> bool:
+    """Say whether the history is being read, or is about to be."""
+    loop = asyncio.get_running_loop()
+    return any("read the history" in task.get_name() for task in asyncio.all_tasks()) or any(
+        "read the history" in repr(timer) and timer.when() - loop.time() < MINUTE
+        for timer in get_scheduled_timer_handles(loop)
+        if not timer.cancelled()
+    )
+
+
+def state_writes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return how often entities write their states, by their ids, from now on."""
+    written: Counter[str] = Counter()
+    write = Entity._async_write_ha_state
+
+    def note(entity: Entity) -> None:
+        written[entity.entity_id] += 1
+        write(entity)
+
+    monkeypatch.setattr(Entity, "_async_write_ha_state", note)
+    return written

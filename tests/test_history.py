@@ -1,0 +1,268 @@
+"""What happened while nobody listened is known afterwards, and is the past."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from homeassistant.const import STATE_UNKNOWN, Platform
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.xiaomi_smart_lock import history
+from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS
+from custom_components.xiaomi_smart_lock.miot import push
+
+from .actor import Actor, until
+from .past import (
+    DAY,
+    EXCEPTION,
+    HOUR,
+    KINDS,
+    MINUTE,
+    LinkedResident,
+    be_quick,
+    happened,
+    linked_data,
+    rang,
+    state_writes,
+    unlocked,
+)
+from .people import give
+from .resident import NEARBY, entry_of, nearby
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from homeassistant.core import HomeAssistant
+
+    from .resident import Storage
+
+AJAR = 24
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+    be_quick(monkeypatch)
+    monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
+    actor.simulator.cloud.requests.clear()
+
+
+@pytest.fixture
+async def away(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[LinkedResident]:
+    """Return who is linked to the Mi Home app, and whose Home Assistant does not run yet."""
+    data = linked_data(actor, actor.account_data())
+    resident = LinkedResident(hass, actor, entry_of(hass, data))
+    yield resident
+    await resident.stop()
+
+
+@pytest.fixture
+async def neighbour(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, impatient: None
+) -> AsyncIterator[LinkedResident]:
+    """Return the same of a lock on the local network."""
+    actor = nearby(actor)
+    data = linked_data(actor, actor.local_data(NEARBY))
+    resident = LinkedResident(hass, actor, entry_of(hass, data))
+    yield resident
+    await resident.stop()
+
+
+def iso(when: float) -> str:
+    """Return a time as a sensor shows it."""
+    return dt_util.utc_from_timestamp(int(when)).isoformat()
+
+
+async def test_at_the_start(away: LinkedResident) -> None:
+    """The last operation is the newest of those that were missed; nothing of it fires."""
+    unlocked(away.actor, 1, 3 * HOUR)
+    newest = unlocked(away.actor, 3, 1 * HOUR)
+    unlocked(away.actor, 2, 2 * HOUR)
+    happened(away.actor, EXCEPTION, AJAR, told=time.time() - HOUR)
+    rang(away.actor, HOUR)
+    told = async_capture_events(away.hass, EVENT)
+    await away.start_and_read()
+    assert away.last() == {
+        "last_operation_id": "3",
+        "last_action": "unlocked",
+        "last_operation_time": iso(newest),
+        "last_exception": "door_ajar",
+    }
+    for key in ("lock_event", "doorbell", "exception"):
+        assert away.state("event", key) == STATE_UNKNOWN
+    assert not told
+
+
+async def test_what_was_missed_a_moment_ago_fires(away: LinkedResident) -> None:
+    """Each once and in its order; also where both services remember a ring."""
+    await away.start_and_read()
+    operations, rings = away.fired("lock_event"), away.fired("doorbell")
+    unlocked(away.actor, 9, 10 * MINUTE)
+    unlocked(away.actor, 1, 2 * MINUTE)
+    unlocked(away.actor, 2, 1 * MINUTE)
+    rang(away.actor, MINUTE)
+    await away.read_again()
+    await away.read_again()
+    assert [event["operation_id"] for event in operations] == [1, 2]
+    assert len(rings) == 1
+    assert away.last()["last_operation_id"] == "2"
+
+
+async def test_what_push_told_is_no_news(away: LinkedResident) -> None:
+    """Nor is it after a restart, whether it is told again or read."""
+    await away.start_and_read()
+    operations, rings = away.fired("lock_event"), away.fired("doorbell")
+    away.actor.do("fingerprint", 7)
+    away.actor.do("ring")
+    await until(lambda: operations and rings)
+    await away.read_again()
+    await away.restart()
+    assert (len(operations), len(rings)) == (1, 1)
+    assert len(away.known.handled) == 2
+
+
+async def test_an_old_operation_moves_no_state(away: LinkedResident) -> None:
+    """Nor does one of a moment ago: what was read since says more."""
+    await away.start_and_read()
+    away.actor.do("set", (3, 1021), 6)
+    await until(lambda: away.state("sensor", "door_state") == "deadbolt_on")
+    operations = away.fired("lock_event")
+    unlocked(away.actor, 1, HOUR)
+    unlocked(away.actor, 2, MINUTE)
+    await away.read_again()
+    assert [event["operation_id"] for event in operations] == [2]
+    assert away.state("sensor", "door_state") == "deadbolt_on"
+    assert away.state("binary_sensor", "deadbolt") == "on"
+
+
+async def test_when_push_is_back(away: LinkedResident) -> None:
+    """What was missed meanwhile is read."""
+    await away.start_and_read()
+    before = away.asked()
+    gate = away.actor.simulator.gate
+    gate.open = False
+    away.actor.simulation.call(gate.cut)
+    await until(lambda: not away.entry.runtime_data.push.connected)
+    unlocked(away.actor, 5, HOUR)
+    gate.open = True
+    await away.all_read(before + KINDS)
+    assert away.last()["last_operation_id"] == "5"
+
+
+async def test_every_few_hours(away: LinkedResident) -> None:
+    """Not more often: an idle lock costs little."""
+    await away.start_and_read()
+    before = away.asked()
+    await away.later(history.EVERY - HOUR)
+    assert away.asked() == before
+    await away.read_again()
+    assert away.asked() == before + KINDS
+
+
+async def test_only_what_is_newer_is_read_again(away: LinkedResident) -> None:
+    """What the lock told late is looked for too."""
+    for number in range(120):
+        unlocked(away.actor, number, 2 * DAY + number * MINUTE)
+    unlocked(away.actor, 200, MINUTE)
+    await away.start_and_read()
+    assert away.asked() == KINDS + 2  # pages of 50
+    unlocked(away.actor, 201, HOUR)
+    await away.restart()
+    assert away.asked() == 2 * KINDS + 2
+    assert away.last()["last_operation_id"] == "200"
+    assert len(away.known.handled) == 122
+
+
+async def test_shown_once(
+    hass: HomeAssistant, away: LinkedResident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much was missed, each entity writes what comes of it once."""
+    await away.start_and_read()
+    for one in range(500):
+        unlocked(away.actor, one, HOUR + one * MINUTE)
+    written = state_writes(monkeypatch)
+    await away.read_again()
+    assert len(away.known.handled) == 500
+    for platform, key in (("sensor", "last_operation_time"), ("calendar", "diary")):
+        assert written[away.actor.entity_id(hass, platform, key)] == 1
+    assert set(written.values()) == {1}
+
+
+async def test_whose_it_was(hass: HomeAssistant, away: LinkedResident) -> None:
+    """Names are known of what was missed too."""
+    unlocked(away.actor, 7, HOUR)
+    await away.start_and_read()
+    give(hass, away.entry, "Ming", (2, 7))
+    await until(lambda: away.state("sensor", "last_person") == "Ming")
+
+
+async def test_a_spent_budget(hass: HomeAssistant, away: LinkedResident) -> None:
+    """The newest come first; the rest comes later, without gaps."""
+    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 1})
+    for number in range(170):
+        unlocked(away.actor, number, DAY + number * MINUTE)
+    await away.start_and_read()
+    assert away.last()["last_operation_id"] == "0"
+    assert len(away.known.handled) == 99  # two pages that meet in a second
+    unlocked(away.actor, 999, MINUTE)
+    await away.restart()  # which begins another hour's budget
+    assert away.last()["last_operation_id"] == "999"
+    for _ in range(2):
+        await away.restart()
+    assert len(away.known.handled) == 171
+    assert not away.known.unread.spans
+
+
+async def test_not_linked(hass: HomeAssistant, actor: Actor, hass_storage: Storage) -> None:
+    """Nothing is asked."""
+    unlocked(actor, 1, HOUR)
+    resident = LinkedResident(hass, actor, entry_of(hass, actor.account_data()))
+    await resident.start()
+    await resident.later(history.EVERY + 1)
+    assert resident.asked() == 0
+    assert resident.last()["last_operation_id"] == STATE_UNKNOWN
+    assert not hass.states.async_entity_ids(Platform.CALENDAR)
+    await resident.stop()
+
+
+# A lock on the local network
+
+
+async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedResident) -> None:
+    """What the history tells is there, and nothing else of what is only pushed."""
+    await neighbour.start_and_read()
+    entities = er.async_entries_for_config_entry(er.async_get(hass), neighbour.entry.entry_id)
+    keys = {entity.unique_id.partition("-")[2] for entity in entities}
+    assert {key for key in keys if "last_" in key} == {
+        *("last_contact", "last_action", "last_position", "last_method", "last_operation_id"),
+        *("last_operation_time", "last_person", "last_exception"),
+    }
+    events = {one.unique_id.partition("-")[2] for one in entities if one.domain == Platform.EVENT}
+    assert events == {"lock_event", "doorbell", "exception", "duress"}
+    assert "diary" in keys
+    assert not keys & {"deadbolt", "history_reported", "button_function"}
+
+
+async def test_a_lock_nearby(neighbour: LinkedResident) -> None:
+    """Who wakes it is known as soon as that is noticed; and so is what came after."""
+    await neighbour.start_and_read()
+    await neighbour.put_to_sleep()
+    await neighbour.all_read(2 * KINDS)
+    operations, rings = neighbour.fired("lock_event"), neighbour.fired("doorbell")
+    before = neighbour.asked()
+    neighbour.actor.do("fingerprint", 4)
+    await neighbour.poll()
+    await neighbour.all_read(before + KINDS)
+    assert [event["operation_id"] for event in operations] == [4]
+    assert neighbour.last()["last_operation_id"] == "4"
+    before = neighbour.asked()
+    neighbour.actor.do("ring")
+    await neighbour.put_to_sleep()
+    await neighbour.all_read(before + KINDS)
+    assert (len(operations), len(rings)) == (1, 1)

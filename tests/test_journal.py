@@ -1,0 +1,232 @@
+"""What happened at a lock is kept over a restart, in order, and not too much of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.helpers.storage import Store
+
+from custom_components.xiaomi_smart_lock import journal
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_JOURNAL_ENTRIES,
+    CONF_LOCKS,
+    DOMAIN,
+)
+from custom_components.xiaomi_smart_lock.journal import Journal
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state import SECRET, Occurrence
+
+from .actor import Actor, until
+from .past import DURESS, HOUR, LOCK_EVENT
+from .resident import Resident, Storage, at_home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.xiaomi_smart_lock.miot.spec import Address
+
+NOON: Final = 1790000000
+EVER: Final = (0.0, 2.0**40)
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, hass_storage: Storage, actor: Actor) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock in an account that is not linked."""
+    async with at_home(hass, actor) as home:
+        yield home
+
+
+def key(actor: Actor) -> str:
+    """Return by what name the storage keeps the journal."""
+    return f"{DOMAIN}.{actor.lock.did}.journal"
+
+
+def numbers(home: Resident) -> list[object]:
+    """Return the operations that the journal has, in order."""
+    return [one.get("operation-id") for one in home.lock.journal.between(*EVER)]
+
+
+async def test_kept_over_a_restart(home: Resident) -> None:
+    """All that push tells, each once, in the order in which it happened."""
+    home.actor.do("fingerprint", 1)
+    home.actor.push_event(LOCK_EVENT, 2, 2, 2, 2, home.actor.lock.time - 2 * HOUR)
+    home.actor.push_event(LOCK_EVENT, 2, 2, 2, 2, home.actor.lock.time - 2 * HOUR)
+    home.actor.push_event((4, 6), 3, 7, 2, home.actor.lock.time - HOUR)
+    await home.reached()
+    expected = [2, 7, 1]
+    assert numbers(home) == expected
+    before = home.lock.journal.between(*EVER)
+    await home.stop()
+    await home.start()
+    assert list(home.lock.journal.between(*EVER)) == list(before)
+
+
+async def test_written_soon(
+    home: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut takes little; what comes all the time does not put that off."""
+    monkeypatch.setattr(journal, "SAVE_DELAY", 0.2)
+    deadline = time.monotonic() + 5
+    number = 0
+    while key(home.actor) not in hass_storage:
+        assert time.monotonic() < deadline
+        home.actor.do("fingerprint", number := number + 1)
+        await home.reached()
+    assert hass_storage[key(home.actor)]["data"]
+
+
+async def test_not_written_for_nothing(home: Resident, hass_storage: Storage) -> None:
+    """Where nothing happened there is no journal."""
+    await home.stop()
+    assert key(home.actor) not in hass_storage
+
+
+async def test_not_too_many(hass: HomeAssistant, home: Resident, hass_storage: Storage) -> None:
+    """The oldest go first, whenever they come; an option says how many stay."""
+    for number in range(110):
+        home.actor.push_event(LOCK_EVENT, 2, 2, 2, number, home.actor.lock.time - 1000 + number)
+    await home.reached()
+    assert numbers(home) == list(range(110))
+    hass.config_entries.async_update_entry(home.entry, options={CONF_JOURNAL_ENTRIES: 100})
+    await hass.async_block_till_done()
+    await until(lambda: home.entry.runtime_data.push.connected)
+    assert numbers(home) == list(range(10, 110))
+    home.actor.push_event(LOCK_EVENT, 2, 2, 2, 500, home.actor.lock.time - 2000)
+    home.actor.push_event(LOCK_EVENT, 2, 2, 2, 501, home.actor.lock.time)
+    await home.reached()
+    assert numbers(home) == [*range(11, 110), 501]
+    await home.stop()
+    assert len(hass_storage[key(home.actor)]["data"]) == 100
+
+
+async def test_the_truth_without_secrets(home: Resident, hass_storage: Storage) -> None:
+    """It keeps that a finger was one of duress, but nothing that opens a door."""
+    home.actor.push_event(LOCK_EVENT, 2, DURESS, 2, 8, NOON)
+    await home.reached()
+    [kept] = home.lock.journal.between(*EVER)
+    assert kept.get("operation-method") == DURESS
+    for address, event in SPEC.events.items():
+        values = {argument.address[1]: "a-secret" for argument in event.arguments}
+        home.lock.journal.add(Occurrence(event, values, NOON))
+        for argument in event.arguments:
+            assert (argument.address in SECRET) is (
+                argument.address[1] not in _last(home, address).arguments
+            )
+    await home.stop()
+    said = json.dumps(hass_storage[key(home.actor)])
+    for secret in (home.actor.lock.token, *home.entry.data["tokens"].values()):
+        assert str(secret) not in said
+
+
+def _last(home: Resident, address: Address) -> Occurrence:
+    happened = home.lock.journal.between(*EVER)
+    return next(one for one in reversed(happened) if one.event.address == address)
+
+
+def test_private(hass: HomeAssistant) -> None:
+    """Nobody but Home Assistant may read the file."""
+    assert journal.JournalStore(hass, "1")._private
+
+
+async def test_removed_with_the_entry(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """Nothing is left of it."""
+    async with at_home(hass, actor) as home:
+        actor.do("fingerprint", 1)
+        await home.reached()
+        await home.stop()
+        assert key(actor) in hass_storage
+        await hass.config_entries.async_remove(home.entry.entry_id)
+        assert key(actor) not in hass_storage
+
+
+async def test_removed_with_the_lock(
+    hass: HomeAssistant, home: Resident, hass_storage: Storage
+) -> None:
+    """Where it is no longer chosen."""
+    home.actor.do("fingerprint", 1)
+    await home.reached()
+    await home.stop()
+    assert key(home.actor) in hass_storage
+    simulator = home.actor.simulator
+    other = home.actor.simulation.call(simulator.add_lock, home.actor.account)
+    data = {**home.entry.data, CONF_LOCKS: [other.did]}
+    hass.config_entries.async_update_entry(home.entry, data=data)
+    await home.start()
+    assert key(home.actor) not in hass_storage
+
+
+GOOD: Final = [*LOCK_EVENT, [[1, 2], [2, 2], [3, 2], [5, 7], [6, NOON]], NOON]
+
+BROKEN: Final[dict[str, object]] = {
+    "nothing": None,
+    "an object": {"entries": []},
+    "a text": "diary",
+    "texts": ["a", "b"],
+    "numbers": [1, 2],
+    "too short": [[2, 1020]],
+    "no such event": [[2, 9999, [], NOON]],
+    "event a list": [[[2], [1020], [], NOON]],
+    "arguments a number": [[2, 1020, 7, NOON]],
+    "arguments no pairs": [[2, 1020, [[1, 2, 3]], NOON]],
+    "time a text": [[2, 1020, [], "noon"]],
+    "time too large": [[2, 1020, [], 10**400]],
+    "time null": [[2, 1020, [], None]],
+}
+
+
+@pytest.mark.parametrize("stored", BROKEN.values(), ids=BROKEN)
+async def test_broken(home: Resident, hass_storage: Storage, stored: object) -> None:
+    """What makes no sense is left out, and takes nothing with it."""
+    await home.stop()
+    entries = [GOOD, *stored] if isinstance(stored, list) else stored
+    hass_storage[key(home.actor)] = {"version": 1, "minor_version": 1, "data": entries}
+    await home.start()
+    assert numbers(home) == ([7] if isinstance(stored, list) else [])
+
+
+async def test_arguments_that_are_not_valid_any_more(home: Resident, hass_storage: Storage) -> None:
+    """They are left out, as of a specification that has changed."""
+    await home.stop()
+    arguments = [[1, 2], [2, 99], [3, "2"], [99, 1], [5, 7]]
+    stored = [[*LOCK_EVENT, arguments, NOON]]
+    hass_storage[key(home.actor)] = {"version": 1, "minor_version": 1, "data": stored}
+    await home.start()
+    [kept] = home.lock.journal.between(*EVER)
+    assert kept.arguments == {1: 2, 5: 7}
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+async def test_of_another_version(home: Resident, hass_storage: Storage, version: int) -> None:
+    """It is not understood, and nothing else suffers."""
+    await home.stop()
+    hass_storage[key(home.actor)] = {"version": version, "minor_version": 1, "data": [GOOD]}
+    await home.start()
+    assert home.entry.state is ConfigEntryState.LOADED
+    assert numbers(home) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"[1]", b"null", b"7", b'"a"', b"\xff\xfe", b'{"version": 1}']
+)
+async def test_a_file_that_is_none(
+    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """Whatever is on the disk, the journal begins anew."""
+    monkeypatch.setattr(Store, "path", property(lambda self: str(tmp_path / self.key)))
+    file = tmp_path / f"{DOMAIN}.1.journal"
+    file.write_bytes(content)
+    begun = Journal(hass, "1", 100)
+    await begun.async_load()
+    assert not begun.between(*EVER)
+    begun.add(Occurrence(SPEC.events[LOCK_EVENT], {5: 7}, NOON))
+    await begun.async_stop()
+    assert len(begun.between(*EVER)) == 1
