@@ -16,6 +16,7 @@ from .coordinator import store
 from .issues import async_settle_all, async_settle_lock, async_settle_passing
 from .operation import async_log_operation
 from .state import LOCK_EVENT
+from .views import async_register_views
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -43,6 +44,7 @@ PLATFORMS = (
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what is there whether or not there is an entry."""
     async_register_actions(hass)
+    async_register_views(hass)
     return True
 
 

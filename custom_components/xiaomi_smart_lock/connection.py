@@ -38,6 +38,7 @@ from .miot.local import LocalClient
 from .miot.oauth import SignIn, TokenKeeper, Tokens
 from .miot.push import Push, PushProblem
 from .miot.spec import MODEL, SPEC
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,6 +87,7 @@ class Connection:
     cloud: CloudClient | None = None
     push: Push | None = None
     link: AppLink | None = None
+    recordings: Recordings | None = None
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
@@ -224,7 +226,8 @@ async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connecti
     """
     connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
     connection = await connect(hass, entry)
-    connection.link = await async_link(hass, entry)
+    if link := await async_link(hass, entry):
+        connection.link, connection.recordings = link, Recordings(link)
     return connection
 
 
