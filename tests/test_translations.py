@@ -224,6 +224,9 @@ def test_every_error_has_words() -> None:
     raised |= {"no_answer", *Refusal, *(f"lock_{reason}" for reason in Reason)}
     raised |= {f"error_{key}" for key in SPEC.properties[4, 7].options if key != "success"}
     assert ENGLISH["exceptions"].keys() == raised
+    for translation in (ENGLISH, CHINESE):
+        # Home Assistant finds no text that is anywhere else.
+        assert all(text.keys() == {"message"} for text in translation["exceptions"].values())
 
 
 def test_every_attempt_to_unlock_has_words() -> None:
