@@ -14,7 +14,6 @@ from simulator.camera import Frame, Sight
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aiohttp import ClientResponse
     from aiohttp.test_utils import TestClient
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import (
@@ -47,16 +46,27 @@ def saw(actor: Actor, when: datetime, *kinds: str, recorded: bool = True) -> Sig
         actor.lock.camera.sights.append(sight)
         return sight
 
-    return actor.simulation.call(add)
+    sight: Sight = actor.simulation.call(add)
+    return sight
 
 
 class Viewer:
     """Browses and plays as a signed-in user's browser does."""
 
-    def __init__(self, websocket: MockHAClientWebSocket, http: TestClient[Any, Any]) -> None:
+    def __init__(
+        self,
+        websocket: MockHAClientWebSocket,
+        signed_in: TestClient[Any, Any],
+        anybody: TestClient[Any, Any],
+    ) -> None:
         """Sit down."""
         self._websocket = websocket
-        self.http = http
+        self.http = signed_in
+        self.anybody = anybody
+
+    async def leave(self) -> None:
+        """Close the frontend."""
+        await self._websocket.close()
 
     async def _ask(self, what: str, media_content_id: str) -> dict[str, Any]:
         await self._websocket.send_json_auto_id(
@@ -90,22 +100,26 @@ class Viewer:
         message: str = answer["error"]["message"]
         return message
 
-    async def get(self, path: str) -> ClientResponse:
-        """Fetch by a path alone, as a player does: without a token."""
-        headers = {"Authorization": ""}
-        return await self.http.get(path, headers=headers)
+    async def shown(self, title: str, media_content_id: str) -> dict[str, Any]:
+        """Return what is called so in a folder."""
+        children = (await self.browse(media_content_id))["children"]
+        found: dict[str, Any] = next(child for child in children if child["title"] == title)
+        return found
 
     async def segments(self, playlist: str) -> list[str]:
-        """Return the paths of a playlist's segments."""
-        response = await self.get(playlist)
+        """Return the paths of a playlist's segments, as who carries no token gets them."""
+        response = await self.anybody.get(playlist)
         assert response.status == 200, await response.text()
         return [line for line in (await response.text()).splitlines() if not line.startswith("#")]
 
 
 async def sit_down(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, hass_client: ClientSessionGenerator
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
 ) -> Viewer:
     """Return who sits before the media browser."""
     assert await async_setup_component(hass, MEDIA_SOURCE, {})
     await hass.async_block_till_done()
-    return Viewer(await hass_ws_client(hass), await hass_client())
+    return Viewer(await hass_ws_client(hass), await hass_client(), await hass_client_no_auth())

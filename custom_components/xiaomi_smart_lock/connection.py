@@ -11,6 +11,7 @@ from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
 
@@ -63,6 +64,17 @@ def redirect_path(uuid: str) -> str:
 def lock_ids(entry: LockConfigEntry) -> list[str]:
     """Return the dids of an entry's locks."""
     return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
+
+
+@callback
+def async_lock_name(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> str:
+    """Return what a lock of an entry is called, whether the entry is set up or not."""
+    names = (
+        device.name_by_user or device.name
+        for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        if (DOMAIN, did) in device.identifiers
+    )
+    return next(names, None) or did
 
 
 async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
@@ -227,7 +239,7 @@ async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connecti
     connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
     connection = await connect(hass, entry)
     if link := await async_link(hass, entry):
-        connection.link, connection.recordings = link, Recordings(link)
+        connection.link, connection.recordings = link, Recordings(entry, link)
     return connection
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.media_player import BrowseError, MediaClass, MediaType
 from homeassistant.components.media_source import (
@@ -19,9 +19,10 @@ from homeassistant.components.media_source import (
     PlayMedia,
     Unresolvable,
 )
-from homeassistant.helpers import device_registry as dr
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
+from .connection import async_lock_name
 from .const import DOMAIN
 from .miot.errors import MiotError
 from .recordings import async_recordings, frame, words
@@ -46,7 +47,11 @@ AHEAD: Final = 24 * 3600
 MINUTE: Final = 60
 
 _MOMENT: Final = re.compile(r"[0-9]{1,15}")
-_UNKNOWN: Final[dict[str, Any]] = {"translation_domain": DOMAIN, "translation_key": "nothing_seen"}
+
+
+def _nothing_seen[Error: HomeAssistantError](kind: type[Error]) -> Error:
+    """Return the error that says that nothing like that is listed."""
+    return kind(translation_domain=DOMAIN, translation_key="nothing_seen")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> DoorMediaSource:
@@ -78,7 +83,7 @@ class DoorMediaSource(MediaSource):
                     return PlayMedia(path(did, moment, PICTURE), "image/jpeg")
             except MiotError as error:
                 raise Unresolvable(**words(error)) from error
-        raise Unresolvable(**_UNKNOWN)
+        raise _nothing_seen(Unresolvable)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
@@ -90,7 +95,7 @@ class DoorMediaSource(MediaSource):
             return self._locks(locks)
         did, *rest = item.identifier.split("/")
         if (recordings := locks.get(did)) is None:
-            raise BrowseError(**_UNKNOWN)
+            raise _nothing_seen(BrowseError)
         try:
             match rest:
                 case []:
@@ -105,10 +110,10 @@ class DoorMediaSource(MediaSource):
                     return await self._day(did, recordings, day, (span[0], until))
         except MiotError as error:
             raise BrowseError(**words(error)) from error
-        raise BrowseError(**_UNKNOWN)
+        raise _nothing_seen(BrowseError)
 
     def _locks(self, locks: dict[str, Recordings]) -> BrowseMediaSource:
-        nodes = [_list(did, self._name(did)) for did in locks]
+        nodes = [_list(did, self._name(did, of)) for did, of in locks.items()]
         return _list(None, self.name, sorted(nodes, key=lambda node: node.title))
 
     async def _days(self, did: str, recordings: Recordings, until: int) -> BrowseMediaSource:
@@ -122,7 +127,7 @@ class DoorMediaSource(MediaSource):
 
         days, following = await _some(ask, until)
         nodes = [_list(f"{did}/{day}", str(day)) for day in dict.fromkeys(days)]
-        return _list(did, self._name(did), nodes + self._earlier(did, following))
+        return _list(did, self._name(did, recordings), nodes + self._earlier(did, following))
 
     async def _day(
         self, did: str, recordings: Recordings, day: str, span: tuple[int, int]
@@ -164,9 +169,8 @@ class DoorMediaSource(MediaSource):
             return []
         return [_list(f"{identifier}/{BEFORE}/{until}", common_text(self.hass, "earlier"))]
 
-    def _name(self, did: str) -> str:
-        device = dr.async_get(self.hass).async_get_device(identifiers={(DOMAIN, did)})
-        return (device and (device.name_by_user or device.name)) or did
+    def _name(self, did: str, recordings: Recordings) -> str:
+        return async_lock_name(self.hass, recordings.entry, did)
 
 
 def _list(
@@ -220,6 +224,7 @@ def _span(raw: str) -> tuple[int, int] | None:
     """Return when a local day begins and ends, None for what is no day."""
     try:
         day = date.fromisoformat(raw)
-        return _milliseconds(day), _milliseconds(day + timedelta(days=1)) - 1
+        start, end = _milliseconds(day), _milliseconds(day + timedelta(days=1)) - 1
     except (OverflowError, ValueError):
         return None
+    return (start, end) if start >= 0 else None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+    from . import LockConfigEntry
     from .app_link import AppLink
     from .miot.app import Page, Seen
     from .miot.app_recording import Recording
@@ -34,7 +35,7 @@ SEGMENTS_AT_ONCE: Final = 2
 # By how every packet of MPEG-TS begins
 _PACKET_START: Final = b"\x47"
 
-_WORDS: Final[Mapping[type[MiotError], str]] = {
+WORDS: Final[Mapping[type[MiotError], str]] = {
     NotNowError: "app_not_now",
     NotSignedInError: "app_not_signed_in",
     ResultError: "app_has_nothing",
@@ -44,7 +45,7 @@ _WORDS: Final[Mapping[type[MiotError], str]] = {
 
 def words(error: MiotError) -> dict[str, Any]:
     """Return in which words Home Assistant's errors say what went wrong."""
-    key = next(key for kind, key in _WORDS.items() if isinstance(error, kind))
+    key = next(key for kind, key in WORDS.items() if isinstance(error, kind))
     return {
         "translation_domain": DOMAIN,
         "translation_key": key,
@@ -65,8 +66,9 @@ class Recordings:
     there.
     """
 
-    def __init__(self, link: AppLink) -> None:
+    def __init__(self, entry: LockConfigEntry, link: AppLink) -> None:
         """Prepare; nothing is asked yet."""
+        self.entry = entry
         self._link = link
         self._pages: Kept[tuple[str, int, int], Page[Seen]] = Kept(PAGES_KEPT)
         self._pictures: Kept[tuple[str, int], bytes] = Kept(

@@ -17,7 +17,7 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
 from .const import DOMAIN
-from .miot.errors import MiotError
+from .miot.errors import MiotError, ResultError
 from .recordings import async_recordings, words
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ async def _asked[Answer](
     try:
         answer = await ask(recordings) if recordings else None
     except MiotError as error:
-        text = str(HomeAssistantError(**words(error)))
-        raise web.HTTPBadGateway(text=text, headers=_HEADERS) from None
+        status = web.HTTPNotFound if isinstance(error, ResultError) else web.HTTPBadGateway
+        raise status(text=str(HomeAssistantError(**words(error)))) from None
     if answer is None:
         raise web.HTTPNotFound
     return answer
