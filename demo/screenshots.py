@@ -1,19 +1,14 @@
-"""The README's pictures, taken of the running demo with Debian's Chromium."""
+"""The README's pictures, taken of the running demo."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING, Final
-
-from playwright.async_api import async_playwright
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .home_assistant import HomeAssistantError
+from .browser import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,17 +16,6 @@ if TYPE_CHECKING:
     from .setup import Home
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
-
-# Nothing of its own that talks to the network
-CHROMIUM_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +61,11 @@ PICTURES: Final = (
 
 async def take_screenshots(home: Home, address: str, progress: Callable[[str], None]) -> None:
     """Sign a browser in and save each of the pictures."""
-    if (chromium := shutil.which("chromium")) is None:
-        raise HomeAssistantError("the pictures need Debian's chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=list(CHROMIUM_ARGUMENTS)
-        )
-        context = await browser.new_context(
-            base_url=address, reduced_motion="reduce", locale="en-GB", timezone_id="Asia/Shanghai"
-        )
-        await context.add_init_script(_signed_in(home, address))
+    async with signed_in(address, home.client.tokens) as browser:
         for picture in PICTURES:
             progress(f"{picture.name}.png")
-            page = await context.new_page()
+            page = await browser.new_page()
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
             await page.goto(
                 picture.path.format(
@@ -105,16 +80,3 @@ async def take_screenshots(home: Home, address: str, progress: Callable[[str], N
             await page.wait_for_timeout(1500)
             await page.screenshot(path=IMAGES / f"{picture.name}.png")
             await page.close()
-        await browser.close()
-
-
-def _signed_in(home: Home, address: str) -> str:
-    """Return a script that gives the page its tokens, as if the user had signed in there."""
-    tokens = home.client.tokens
-    stored = {
-        **tokens,
-        "hassUrl": address,
-        "clientId": f"{address}/",
-        "expires": int((time() + tokens["expires_in"]) * 1000),
-    }
-    return f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(stored))});"

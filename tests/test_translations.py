@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
 from custom_components.xiaomi_smart_lock.miot.errors import Reason
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
+from custom_components.xiaomi_smart_lock.recordings import WORDS
 from custom_components.xiaomi_smart_lock.unlocking import FAILURES, Refusal
 from scripts.specification import ENTITIES
 
@@ -224,9 +225,12 @@ def test_every_error_has_words() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {"no_answer", *Refusal, *(f"lock_{reason}" for reason in Reason)}
+    raised |= {"no_answer", *WORDS.values(), *Refusal, *(f"lock_{reason}" for reason in Reason)}
     raised |= {f"error_{key}" for key in SPEC.properties[4, 7].options if key != "success"}
     assert ENGLISH["exceptions"].keys() == raised
+    for translation in (ENGLISH, CHINESE):
+        # Home Assistant finds no text that is anywhere else.
+        assert all(text.keys() == {"message"} for text in translation["exceptions"].values())
 
 
 def test_every_attempt_to_unlock_has_words() -> None:

@@ -19,6 +19,7 @@ from .journal import JournalStore
 from .kept_pictures import async_forget_pictures
 from .operation import async_log_operation
 from .state import LOCK_EVENT
+from .views import async_register_views
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -48,6 +49,7 @@ PLATFORMS = (
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what is there whether or not there is an entry."""
     async_register_actions(hass)
+    async_register_views(hass)
     return True
 
 

@@ -11,6 +11,7 @@ from homeassistant.components import webhook
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
 
@@ -38,6 +39,7 @@ from .miot.local import LocalClient
 from .miot.oauth import SignIn, TokenKeeper, Tokens
 from .miot.push import Push, PushProblem
 from .miot.spec import MODEL, SPEC
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,6 +66,17 @@ def lock_ids(entry: LockConfigEntry) -> list[str]:
     return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
 
 
+@callback
+def async_lock_name(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> str:
+    """Return what a lock of an entry is called, whether the entry is set up or not."""
+    names = (
+        device.name_by_user or device.name
+        for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        if (DOMAIN, did) in device.identifiers
+    )
+    return next(names, None) or did
+
+
 async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
     """Return the sign-in of a client in a region."""
     endpoints, tls = await async_endpoints(hass)
@@ -86,6 +99,7 @@ class Connection:
     cloud: CloudClient | None = None
     push: Push | None = None
     link: AppLink | None = None
+    recordings: Recordings | None = None
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
@@ -224,7 +238,8 @@ async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connecti
     """
     connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
     connection = await connect(hass, entry)
-    connection.link = await async_link(hass, entry)
+    if link := await async_link(hass, entry):
+        connection.link, connection.recordings = link, Recordings(entry, link)
     return connection
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 import voluptuous as vol
 from homeassistant.config_entries import OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_HOST
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -22,7 +21,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .connection import lock_ids
+from .connection import async_lock_name, lock_ids
 from .const import (
     APP_REQUESTS,
     CONF_ACCEPT_BROKER_NAME,
@@ -38,7 +37,6 @@ from .const import (
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
-    DOMAIN,
     JOURNAL_ENTRIES,
     KEEP_PICTURES,
     LATE_AFTER,
@@ -241,13 +239,4 @@ class LockOptionsFlow(OptionsFlow):
         return self.async_create_entry(data={**self.config_entry.options, **changed})
 
     def _name(self, did: str) -> str:
-        """Return what a lock is called, whether the entry is set up or not."""
-        devices = dr.async_entries_for_config_entry(
-            dr.async_get(self.hass), self.config_entry.entry_id
-        )
-        names = (
-            device.name_by_user or device.name
-            for device in devices
-            if (DOMAIN, did) in device.identifiers
-        )
-        return next(names, None) or did
+        return async_lock_name(self.hass, self.config_entry, did)

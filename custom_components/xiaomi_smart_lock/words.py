@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN
-from .state import OPERATION_METHOD
+from .state import DURESS_FINGERPRINT, FINGERPRINT, OPERATION_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from .miot.spec import Item, NamedValue
     from .state import Occurrence
     from .users import Credential
+
+# What the camera says that saw somebody unlock: ``PeriodicPasswordUnlock``; duress does not show.
+_UNLOCKED_BY: Final = {
+    f"{named.key.replace('_', '')}unlock": OPERATION_METHOD.named(
+        FINGERPRINT if named.value == DURESS_FINGERPRINT else named.value
+    )
+    for named in OPERATION_METHOD.values
+}
 
 
 def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
@@ -55,3 +63,17 @@ def means(hass: HomeAssistant, occurrence: Occurrence) -> str | None:
         return credential_in_words(hass, credential)
     method = occurrence.get("operation-method")
     return None if method is None else in_words(hass, OPERATION_METHOD.named(int(method)))
+
+
+def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
+    """Return a text that is no entity's."""
+    texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
+    return texts.get(f"component.{DOMAIN}.common.{key}", default)
+
+
+def seen_in_words(hass: HomeAssistant, kind: str) -> str:
+    """Return what the camera saw, in its own word where we have none."""
+    if method := _UNLOCKED_BY.get(kind.lower()):
+        words = in_a_sentence(in_words(hass, method))
+        return common_text(hass, "seen_unlock").format(method=words)
+    return common_text(hass, f"seen_{kind.lower()}", kind)

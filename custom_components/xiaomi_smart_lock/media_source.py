@@ -1,0 +1,230 @@
+"""What the locks' cameras saw, in Home Assistant's media browser: by lock, day and moment.
+
+An identifier is ``DID``, ``DID/DAY`` or ``DID/MOMENT``, a moment being in Unix milliseconds; lists
+that are long go on at ``DID/before/MOMENT`` and ``DID/DAY/before/MOMENT``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final, override
+
+from homeassistant.components.media_player import BrowseError, MediaClass, MediaType
+from homeassistant.components.media_source import (
+    BrowseMediaSource,
+    MediaSource,
+    MediaSourceItem,
+    PlayMedia,
+    Unresolvable,
+)
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.util import dt as dt_util
+
+from .connection import async_lock_name
+from .const import DOMAIN
+from .miot.errors import MiotError
+from .recordings import async_recordings, frame, words
+from .views import PICTURE, PLAYLIST, path
+from .words import common_text, seen_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from homeassistant.core import HomeAssistant
+
+    from .miot.app import Seen
+    from .recordings import Recordings
+
+PAGES: Final = 5  # at a time, of a list
+BEFORE: Final = "before"
+# The word of Home Assistant's own player for HLS
+HLS: Final = "application/x-mpegURL"
+
+# How far the cloud's clock may be ahead of ours, in seconds
+AHEAD: Final = 24 * 3600
+MINUTE: Final = 60
+
+_MOMENT: Final = re.compile(r"[0-9]{1,15}")
+
+
+def _nothing_seen[Error: HomeAssistantError](kind: type[Error]) -> Error:
+    """Return the error that says that nothing like that is listed."""
+    return kind(translation_domain=DOMAIN, translation_key="nothing_seen")
+
+
+async def async_get_media_source(hass: HomeAssistant) -> DoorMediaSource:
+    """Return the source of what the locks' cameras saw."""
+    return DoorMediaSource(hass)
+
+
+class DoorMediaSource(MediaSource):
+    """Lists what was seen at doors, and has it played."""
+
+    name = "Xiaomi Smart Lock"
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare."""
+        super().__init__(DOMAIN)
+        self.hass = hass
+
+    @override
+    async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
+        """Return where a recording or a picture is, once it is sure to be there."""
+        did, _, raw = item.identifier.partition("/")
+        recordings = async_recordings(self.hass).get(did)
+        moment = _moment(raw)
+        if recordings and moment is not None:
+            try:
+                if await recordings.recording(did, moment):
+                    return PlayMedia(path(did, moment, PLAYLIST), HLS)
+                if await recordings.picture(did, moment):
+                    return PlayMedia(path(did, moment, PICTURE), "image/jpeg")
+            except MiotError as error:
+                raise Unresolvable(**words(error)) from error
+        raise _nothing_seen(Unresolvable)
+
+    @override
+    async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
+        """List the locks, the days of a lock, or what was seen on a day."""
+        locks = async_recordings(self.hass)
+        if not locks:
+            raise BrowseError(translation_domain=DOMAIN, translation_key="not_linked")
+        if not item.identifier:
+            return self._locks(locks)
+        did, *rest = item.identifier.split("/")
+        if (recordings := locks.get(did)) is None:
+            raise _nothing_seen(BrowseError)
+        try:
+            match rest:
+                case []:
+                    return await self._days(did, recordings, _now())
+                case ["before", raw] if (until := _moment(raw)) is not None:
+                    return await self._days(did, recordings, until)
+                case [day] if span := _span(day):
+                    return await self._day(did, recordings, day, span)
+                case [day, "before", raw] if (span := _span(day)) and (
+                    until := _moment(raw)
+                ) is not None:
+                    return await self._day(did, recordings, day, (span[0], until))
+        except MiotError as error:
+            raise BrowseError(**words(error)) from error
+        raise _nothing_seen(BrowseError)
+
+    def _locks(self, locks: dict[str, Recordings]) -> BrowseMediaSource:
+        nodes = [_list(did, self._name(did, of)) for did, of in locks.items()]
+        return _list(None, self.name, sorted(nodes, key=lambda node: node.title))
+
+    async def _days(self, did: str, recordings: Recordings, until: int) -> BrowseMediaSource:
+        async def ask(until: int) -> tuple[list[date], int | None]:
+            page = await recordings.page(did, 0, until)
+            days = [_local(seen.time).date() for seen in page.entries]
+            if days and page.following is not None:
+                # What else there was on the last of them does not matter here.
+                return days, min(page.following, _milliseconds(days[-1]) - 1)
+            return days, page.following
+
+        days, following = await _some(ask, until)
+        nodes = [_list(f"{did}/{day}", str(day)) for day in dict.fromkeys(days)]
+        return _list(did, self._name(did, recordings), nodes + self._earlier(did, following))
+
+    async def _day(
+        self, did: str, recordings: Recordings, day: str, span: tuple[int, int]
+    ) -> BrowseMediaSource:
+        start, until = span
+
+        async def ask(until: int) -> tuple[list[Seen], int | None]:
+            page = await recordings.page(did, start, until)
+            more = page.following is not None and page.following >= start
+            return list(page.entries), page.following if more else None
+
+        seen, following = await _some(ask, until)
+        # The last of a page is the first of the following one.
+        nodes = [self._thing(did, one) for one in {one.time: one for one in seen}.values()]
+        return _list(f"{did}/{day}", day, nodes + self._earlier(f"{did}/{day}", following))
+
+    def _thing(self, did: str, seen: Seen) -> BrowseMediaSource:
+        picture = frame(seen)
+        what, kind = (
+            (MediaClass.VIDEO, MediaType.VIDEO)
+            if seen.has_recording
+            else (MediaClass.IMAGE, MediaType.IMAGE)
+        )
+        kinds = " · ".join(seen_in_words(self.hass, one) for one in dict.fromkeys(seen.kinds))
+        return BrowseMediaSource(
+            domain=DOMAIN,
+            identifier=f"{did}/{seen.time}",
+            media_class=what,
+            media_content_type=kind,
+            title=f"{_local(seen.time):%H:%M} {kinds}",
+            can_play=seen.has_recording or picture is not None,
+            can_expand=False,
+            thumbnail=path(did, seen.time, PICTURE) if picture else None,
+        )
+
+    def _earlier(self, identifier: str, until: int | None) -> list[BrowseMediaSource]:
+        """Return where a list goes on, if it does."""
+        if until is None:
+            return []
+        return [_list(f"{identifier}/{BEFORE}/{until}", common_text(self.hass, "earlier"))]
+
+    def _name(self, did: str, recordings: Recordings) -> str:
+        return async_lock_name(self.hass, recordings.entry, did)
+
+
+def _list(
+    identifier: str | None, title: str, nodes: list[BrowseMediaSource] | None = None
+) -> BrowseMediaSource:
+    return BrowseMediaSource(
+        domain=DOMAIN,
+        identifier=identifier,
+        media_class=MediaClass.DIRECTORY,
+        media_content_type="",
+        title=title,
+        can_play=False,
+        can_expand=True,
+        children=nodes,
+    )
+
+
+async def _some[Found](
+    ask: Callable[[int], Awaitable[tuple[list[Found], int | None]]], until: int
+) -> tuple[list[Found], int | None]:
+    """Return what some pages of a list hold, and until when to ask for more, if there is more."""
+    found: list[Found] = []
+    following: int | None = until
+    for _ in range(PAGES):
+        if following is None:
+            break
+        some, following = await ask(following)
+        found += some
+    return found, following
+
+
+def _now() -> int:
+    """Return until when to ask for what is newest: the same for a minute, so that it is kept."""
+    return (int(time.time()) // MINUTE * MINUTE + MINUTE + AHEAD) * 1000
+
+
+def _local(moment: int) -> datetime:
+    return dt_util.as_local(dt_util.utc_from_timestamp(moment / 1000))
+
+
+def _moment(raw: str) -> int | None:
+    return int(raw) if _MOMENT.fullmatch(raw) else None
+
+
+def _milliseconds(day: date) -> int:
+    """Return when a local day begins."""
+    return int(dt_util.start_of_local_day(day).timestamp()) * 1000
+
+
+def _span(raw: str) -> tuple[int, int] | None:
+    """Return when a local day begins and ends, None for what is no day."""
+    try:
+        day = date.fromisoformat(raw)
+        start, end = _milliseconds(day), _milliseconds(day + timedelta(days=1)) - 1
+    except (OverflowError, ValueError):
+        return None
+    return (start, end) if start >= 0 else None

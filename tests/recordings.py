@@ -1,0 +1,125 @@
+"""Who sits before Home Assistant's media browser, and what there is to see."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
+from homeassistant.setup import async_setup_component
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator.camera import Frame, Sight
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aiohttp.test_utils import TestClient
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import (
+        ClientSessionGenerator,
+        MockHAClientWebSocket,
+        WebSocketGenerator,
+    )
+
+    from .actor import Actor
+
+SOURCE: Final = f"media-source://{DOMAIN}"
+EVENTS: Final = "/common/app/get/eventlist"
+RECORDING: Final = "/common/app/m3u8"
+PICTURE: Final = "/miot/camera/app/v1/img"
+
+
+def saw(actor: Actor, when: datetime, *kinds: str, recorded: bool = True) -> Sight:
+    """Have the camera have seen something, in the order of time."""
+
+    def add() -> Sight:
+        moment = when.timestamp()
+        sight = Sight(
+            created=int(moment * 1000),
+            file_id=str(secrets.randbelow(10**18)),
+            video_id=f"CAMERA_VIDEO_{secrets.token_urlsafe(18)}" if recorded else "",
+        )
+        for kind in kinds:
+            store_id = f"CAMERA_IMG_{secrets.token_urlsafe(18)}"
+            sight.frames[kind] = Frame(store_id, moment, moment)
+        actor.lock.camera.sights.append(sight)
+        return sight
+
+    sight: Sight = actor.simulation.call(add)
+    return sight
+
+
+class Viewer:
+    """Browses and plays as a signed-in user's browser does."""
+
+    def __init__(
+        self,
+        websocket: MockHAClientWebSocket,
+        signed_in: TestClient[Any, Any],
+        anybody: TestClient[Any, Any],
+    ) -> None:
+        """Sit down."""
+        self._websocket = websocket
+        self.http = signed_in
+        self.anybody = anybody
+
+    async def leave(self) -> None:
+        """Close the frontend."""
+        await self._websocket.close()
+
+    async def _ask(self, what: str, media_content_id: str) -> dict[str, Any]:
+        await self._websocket.send_json_auto_id(
+            {"type": f"media_source/{what}", "media_content_id": media_content_id}
+        )
+        answer: dict[str, Any] = await self._websocket.receive_json()
+        return answer
+
+    async def browse(self, media_content_id: str = SOURCE) -> dict[str, Any]:
+        """Open a folder."""
+        answer = await self._ask("browse_media", media_content_id)
+        assert answer["success"], answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def titles(self, media_content_id: str = SOURCE) -> list[str]:
+        """Return what is in a folder."""
+        return [child["title"] for child in (await self.browse(media_content_id))["children"]]
+
+    async def resolve(self, media_content_id: str) -> dict[str, Any]:
+        """Have something played."""
+        answer = await self._ask("resolve_media", media_content_id)
+        assert answer["success"], answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    async def refused(self, what: str, media_content_id: str) -> str:
+        """Return in which words something is refused."""
+        answer = await self._ask(what, media_content_id)
+        assert not answer["success"], answer
+        message: str = answer["error"]["message"]
+        return message
+
+    async def shown(self, title: str, media_content_id: str) -> dict[str, Any]:
+        """Return what is called so in a folder."""
+        children = (await self.browse(media_content_id))["children"]
+        found: dict[str, Any] = next(child for child in children if child["title"] == title)
+        return found
+
+    async def segments(self, playlist: str) -> list[str]:
+        """Return the paths of a playlist's segments, as who carries no token gets them."""
+        response = await self.anybody.get(playlist)
+        assert response.status == 200, await response.text()
+        return [line for line in (await response.text()).splitlines() if not line.startswith("#")]
+
+
+async def sit_down(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> Viewer:
+    """Return who sits before the media browser."""
+    assert await async_setup_component(hass, MEDIA_SOURCE, {})
+    await hass.async_block_till_done()
+    return Viewer(await hass_ws_client(hass), await hass_client(), await hass_client_no_auth())

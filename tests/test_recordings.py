@@ -1,0 +1,537 @@
+"""What the camera saw, in the media browser: listed, shown and played, for who is signed in."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.components.http.auth import async_sign_path
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.translation import async_load_integrations
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.xiaomi_smart_lock import kept, media_source, views
+from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
+from simulator import camera, faults, recording
+
+from .recordings import EVENTS, RECORDING, SOURCE, saw, sit_down
+from .resident import NEARBY, nearby
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.camera import Sight
+
+    from .actor import Actor
+    from .recordings import Viewer
+
+DAY: Final = (2026, 11, 23)
+LINK_FIRST: Final = (
+    "No lock is linked to the Mi Home app. "
+    "Link it on the integration's page to see its pictures and recordings"
+)
+NOTHING_SEEN: Final = (
+    "There is nothing like that, or not any more. Go back, and choose from what is listed"
+)
+
+
+@pytest.fixture
+async def viewer(
+    hass: HomeAssistant,
+    linked: MockConfigEntry,
+    hass_ws_client: Any,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> Viewer:
+    """Return who sits before the media browser of who is linked."""
+    return await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+
+
+def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """Return a local time of Home Assistant."""
+    return datetime(year, month, day, hour, minute, tzinfo=dt_util.get_default_time_zone())
+
+
+def of(actor: Actor, *parts: object) -> str:
+    """Return what a folder of the lock is known by, or what is in it."""
+    return "/".join(map(str, (SOURCE, actor.lock.did, *parts)))
+
+
+def bell(actor: Actor) -> Sight:
+    """Have somebody have rung."""
+    return saw(actor, local(*DAY, 8, 12), "Bell")
+
+
+def asked(actor: Actor, path: str = EVENTS) -> int:
+    """Return how often the cloud was asked."""
+    return [path for path, _ in actor.simulator.cloud.requests].count(path)
+
+
+@pytest.fixture(autouse=True)
+def _unasked(actor: Actor) -> None:
+    """Count from here."""
+    actor.simulator.cloud.requests.clear()
+
+
+# Listed
+
+
+async def test_from_the_lock_to_the_recording(actor: Actor, viewer: Viewer) -> None:
+    """The lock is opened, then the day, and the bell of that day is played."""
+    saw(actor, local(2026, 11, 22, 21, 40), "Stay")
+    sight = saw(actor, local(*DAY, 8, 12), "Stay", "Bell")
+    (lock,) = (await viewer.browse())["children"]
+    assert lock["title"] == "Front door"
+    first, second = (await viewer.browse(lock["media_content_id"]))["children"]
+    assert (first["title"], second["title"]) == ("2026-11-23", "2026-11-22")
+    assert await viewer.titles(second["media_content_id"]) == ["21:40 someone stays"]
+    (thing,) = (await viewer.browse(first["media_content_id"]))["children"]
+    assert thing["title"] == "08:12 someone stays · bell"
+    assert thing["media_class"] == "video"
+    assert thing["can_play"]
+    picture = await viewer.http.get(thing["thumbnail"])
+    assert picture.content_type == "image/jpeg"
+    assert await picture.read() == camera.draw(actor.lock.camera.label(sight), "Bell")
+
+    played = await viewer.resolve(thing["media_content_id"])
+    assert played["mime_type"] == "application/x-mpegURL"
+    segments = [await viewer.anybody.get(path) for path in await viewer.segments(played["url"])]
+    assert {segment.content_type for segment in segments} == {"video/mp2t"}
+    expected = recording.parts(actor.lock.camera.label(sight))
+    assert [await segment.read() for segment in segments] == expected
+
+
+async def test_a_lock_is_called_as_its_user_calls_it(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """A device that was renamed is listed by its new name."""
+    devices = dr.async_get(hass)
+    (device,) = dr.async_entries_for_config_entry(devices, linked.entry_id)
+    devices.async_update_device(device.id, name_by_user="Back door")
+    assert await viewer.titles() == ["Back door"]
+    assert (await viewer.browse(of(actor)))["title"] == "Back door"
+
+
+@pytest.mark.parametrize(
+    ("kind", "english", "chinese"),
+    [
+        ("Bell", "bell", "有人按门铃"),
+        ("Stay", "someone stays", "有人在门前长时间停留"),
+        ("FaceUnlock", "face unlock", "人脸开锁"),
+        ("PeriodicPasswordUnlock", "periodic password unlock", "周期性密码开锁"),
+        ("NFCUnlock", "NFC unlock", "NFC开锁"),
+        # Duress has one place, and it is not this.
+        ("DuressFingerprintUnlock", "fingerprint unlock", "指纹开锁"),
+        ("Cat", "Cat", "Cat"),
+    ],
+)
+async def test_words(
+    hass: HomeAssistant, actor: Actor, viewer: Viewer, kind: str, english: str, chinese: str
+) -> None:
+    """What was seen is said in Home Assistant's language, and otherwise in its own word."""
+    saw(actor, local(*DAY, 8, 12), kind)
+    assert await viewer.titles(of(actor, "2026-11-23")) == [f"08:12 {english}"]
+    await hass.config.async_update(language="zh-Hans")
+    await async_load_integrations(hass, {DOMAIN})
+    assert await viewer.titles(of(actor, "2026-11-23")) == [f"08:12 {chinese}"]
+
+
+async def test_days_are_local(hass: HomeAssistant, actor: Actor, viewer: Viewer) -> None:
+    """A day begins and ends at midnight where Home Assistant is, also when clocks are set back."""
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    for moment in (
+        "2026-10-24T21:59:59.999+00:00",
+        "2026-10-24T22:00:00+00:00",
+        "2026-10-25T22:59:59.999+00:00",
+        "2026-10-25T23:00:00+00:00",
+    ):
+        saw(actor, datetime.fromisoformat(moment), "Bell")
+    assert await viewer.titles(of(actor)) == ["2026-10-26", "2026-10-25", "2026-10-24"]
+    assert await viewer.titles(of(actor, "2026-10-26")) == ["00:00 bell"]
+    assert await viewer.titles(of(actor, "2026-10-25")) == ["23:59 bell", "00:00 bell"]
+    assert await viewer.titles(of(actor, "2026-10-24")) == ["23:59 bell"]
+
+
+async def test_all_days_are_listed_page_by_page(actor: Actor, viewer: Viewer) -> None:
+    """A busy lock's days are listed some at a time, with as many requests, and none is left out."""
+    noon = local(*DAY, 12)
+    days = [noon - timedelta(days=back) for back in range(12)]
+    for day in reversed(days):
+        for minute in range(25):
+            saw(actor, day + timedelta(minutes=minute), "Stay")
+    listed = await viewer.titles(of(actor))
+    assert listed == [*(str(day.date()) for day in days[:5]), "earlier…"]
+    assert asked(actor) == 5
+    following = await viewer.shown("earlier…", of(actor))
+    listed = await viewer.titles(following["media_content_id"])
+    assert listed == [*(str(day.date()) for day in days[5:10]), "earlier…"]
+    following = await viewer.shown("earlier…", following["media_content_id"])
+    listed = await viewer.titles(following["media_content_id"])
+    assert listed == [str(day.date()) for day in days[10:]]
+
+
+async def test_a_quiet_lock_is_listed_with_one_request(actor: Actor, viewer: Viewer) -> None:
+    """What fits on a page is asked for once, however many days there are."""
+    for back in reversed(range(15)):
+        saw(actor, local(*DAY, 12) - timedelta(days=10 * back), "Bell")
+    assert len(await viewer.titles(of(actor))) == 15
+    assert asked(actor) == 1
+
+
+async def test_a_long_day_is_listed_page_by_page(actor: Actor, viewer: Viewer) -> None:
+    """All that was seen on a day is listed once, some at a time."""
+    midnight = local(*DAY)
+    saw(actor, midnight - timedelta(minutes=1), "Bell")
+    minutes = [midnight + timedelta(minutes=5 * number) for number in range(130)]
+    for minute in minutes:
+        saw(actor, minute, "Stay")
+    expected = [f"{minute:%H:%M} someone stays" for minute in reversed(minutes)]
+    *first, earlier = (await viewer.browse(of(actor, "2026-11-23")))["children"]
+    assert earlier["title"] == "earlier…"
+    second = await viewer.titles(earlier["media_content_id"])
+    listed = [child["title"] for child in first] + second
+    assert list(dict.fromkeys(listed)) == expected
+    # The last of one list may be the first of the next.
+    assert len(listed) <= len(expected) + 1
+
+
+async def test_going_back_and_forth_asks_once(
+    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was just listed is not asked for again; what came since is found a minute later."""
+    bell(actor)
+    now = time.time()
+    monkeypatch.setattr(media_source, "time", SimpleNamespace(time=lambda: now))
+    for _ in range(3):
+        assert await viewer.titles(of(actor)) == ["2026-11-23"]
+        assert await viewer.titles(of(actor, "2026-11-23")) == ["08:12 bell"]
+    assert asked(actor) == 2
+    saw(actor, local(2026, 11, 24, 9), "Stay")
+    assert await viewer.titles(of(actor)) == ["2026-11-23"]
+    now += 60
+    assert await viewer.titles(of(actor)) == ["2026-11-24", "2026-11-23"]
+
+
+async def test_nothing_is_kept_for_long(
+    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After ten minutes all is asked for again."""
+    thing = of(actor, bell(actor).created)
+    now = time.monotonic()
+    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
+    for _ in range(2):
+        await viewer.resolve(thing)
+    assert (asked(actor), asked(actor, RECORDING)) == (1, 1)
+    now += 600
+    await viewer.resolve(thing)
+    assert (asked(actor), asked(actor, RECORDING)) == (2, 2)
+
+
+async def test_not_much_is_kept(
+    actor: Actor, linked: MockConfigEntry, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures that were looked at last take a bounded room, and so few recordings."""
+    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(8)]
+    here = linked.runtime_data.recordings
+    room = 3.5 * len(camera.draw("2026-11-23 08:12:00", "Bell"))
+    monkeypatch.setattr(here._pictures, "_most", room)
+    for moment in things:
+        await here.picture(actor.lock.did, moment)
+        await here.recording(actor.lock.did, moment)
+    kept_pictures = [moment for (_, moment), _ in here._pictures.newest_first()]
+    assert kept_pictures == things[:-4:-1]
+    kept_recordings = [moment for (_, moment), _ in here._recordings.newest_first()]
+    assert kept_recordings == things[:-5:-1]
+
+
+async def test_a_lock_nearby_is_listed_too(
+    hass: HomeAssistant, actor: Actor, viewer: Viewer
+) -> None:
+    """A lock on the local network that is linked is beside those of the account."""
+    other = nearby(actor)
+    data = {**other.local_data(NEARBY), CONF_APP: other.app_data()}
+    entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=data)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    bell(other)
+    assert await viewer.titles() == ["Back door", "Front door"]
+    assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+# Shown
+
+
+async def test_a_picture_alone_is_an_image(actor: Actor, viewer: Viewer) -> None:
+    """Where there is no recording the picture is shown."""
+    sight = saw(actor, local(*DAY, 8, 12), "Stay", recorded=False)
+    thing = await viewer.shown("08:12 someone stays", of(actor, "2026-11-23"))
+    assert (thing["media_class"], thing["can_play"]) == ("image", True)
+    played = await viewer.resolve(thing["media_content_id"])
+    assert played["mime_type"] == "image/jpeg"
+    picture = await viewer.anybody.get(played["url"])
+    assert await picture.read() == camera.draw(actor.lock.camera.label(sight), "Stay")
+
+
+async def test_nothing_to_see_is_not_played(actor: Actor, viewer: Viewer) -> None:
+    """What has neither a recording nor a picture is listed, and that is all."""
+    sight = saw(actor, local(*DAY, 8, 12), recorded=False)
+    (thing,) = (await viewer.browse(of(actor, "2026-11-23")))["children"]
+    assert (thing["can_play"], thing["thumbnail"]) == (False, None)
+    words = await viewer.refused("resolve_media", of(actor, sight.created))
+    assert words == NOTHING_SEEN
+
+
+async def test_the_playlist_tells_how_long_and_where(actor: Actor, viewer: Viewer) -> None:
+    """A player learns how long each segment is, to seek, and no address but ours."""
+    played = await viewer.resolve(of(actor, bell(actor).created))
+    response = await viewer.anybody.get(played["url"])
+    assert response.content_type == "application/vnd.apple.mpegurl"
+    assert response.headers["Cache-Control"] == "no-store"
+    lines = (await response.text()).splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert lines[-1] == "#EXT-X-ENDLIST"
+    assert lines.count(f"#EXTINF:{recording.PART_SECONDS:.3f},") == recording.PARTS
+    assert f"#EXT-X-TARGETDURATION:{recording.PART_SECONDS}" in lines
+    assert not [line for line in lines if line.startswith("#EXT-X-KEY")]
+    paths = [line for line in lines if not line.startswith("#")]
+    assert all(path.startswith(f"/api/{DOMAIN}/{actor.lock.did}/") for path in paths)
+
+
+async def test_of_the_budget_are_lists_alone(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """Who may list nothing more can still play what is listed."""
+    sight = bell(actor)
+    await viewer.browse(of(actor, "2026-11-23"))
+    link = linked.runtime_data.link
+    link._budget = link.as_dict()["within_an_hour"]
+    played = await viewer.resolve(of(actor, sight.created))
+    for path in await viewer.segments(played["url"]):
+        assert (await viewer.anybody.get(path)).status == 200
+    words = await viewer.refused("browse_media", of(actor))
+    assert words == (
+        f"Xiaomi's cloud is not to be asked just now: {link._budget} requests were made within "
+        "an hour. Try again later"
+    )
+
+
+# Refused
+
+
+async def test_who_is_not_linked_is_told_so(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    actor: Actor,
+    hass_ws_client: Any,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """Without a link there is nothing to list, to play or to fetch, and nothing is asked."""
+    moment = bell(actor).created
+    viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+    for place in (SOURCE, of(actor), of(actor, "2026-11-23")):
+        assert await viewer.refused("browse_media", place) == LINK_FIRST
+    assert await viewer.refused("resolve_media", of(actor, moment)) == NOTHING_SEEN
+    for name in (views.PICTURE, views.PLAYLIST, "0.ts"):
+        response = await viewer.http.get(views.path(actor.lock.did, moment, name))
+        assert response.status == 404
+    assert asked(actor) == 0
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "{did}/",
+        "{did}/2026-02-30",
+        "{did}/yesterday",
+        "{did}/9999-12-31",
+        "{did}/0001-01-01",
+        "{did}/before",
+        "{did}/before/now",
+        "{did}/before/-1",
+        "{did}/before/1/1",
+        "{did}/before/{many}",
+        "{did}/2026-11-23/before/now",
+        "{did}/2026-11-23/after/1",
+        "{did}/../{did}",
+        "{did}/1764000000000",
+        "1",
+        "1/2026-11-23",
+        "..",
+        "http:",
+    ],
+)
+async def test_identifiers_that_nobody_listed_are_refused(
+    actor: Actor, viewer: Viewer, identifier: str
+) -> None:
+    """What is not of the form of what is listed is not listed, and the cloud is not asked."""
+    place = identifier.format(did=actor.lock.did, many="9" * 5000)
+    assert await viewer.refused("browse_media", f"{SOURCE}/{place}") == NOTHING_SEEN
+    assert asked(actor) == 0
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "{did}",
+        "{did}/",
+        "{did}/2026-11-23",
+        "{did}/1/2",
+        "1/1",
+        "{did}/{many}",
+        "{did}/\N{ARABIC-INDIC DIGIT ONE}",
+    ],
+)
+async def test_what_nobody_listed_is_not_played(
+    actor: Actor, viewer: Viewer, identifier: str
+) -> None:
+    """What is no moment of a lock is not played, and the cloud is not asked."""
+    place = identifier.format(did=actor.lock.did, many="9" * 5000)
+    assert await viewer.refused("resolve_media", f"{SOURCE}/{place}") == NOTHING_SEEN
+    assert asked(actor) == 0
+
+
+async def test_a_moment_at_which_nothing_was_seen(actor: Actor, viewer: Viewer) -> None:
+    """A moment that is none of the lock's is looked up, and refused."""
+    moment = bell(actor).created + 1
+    assert await viewer.refused("resolve_media", of(actor, moment)) == NOTHING_SEEN
+    for name in (views.PICTURE, views.PLAYLIST, "0.ts"):
+        response = await viewer.http.get(views.path(actor.lock.did, moment, name))
+        assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{did}/{moment}/99.ts",
+        "{did}/{moment}/-1.ts",
+        "{did}/{moment}/999999.ts",
+        "{did}/{moment}/\N{ARABIC-INDIC DIGIT ZERO}.ts",
+        "{did}/{moment}/..%2f..%2fpicture.jpg",
+        "{did}/{moment}x/picture.jpg",
+        "{did}/1%2f1/picture.jpg",
+        "{did}%2f{moment}/picture.jpg",
+        "1/{moment}/picture.jpg",
+        "..%2f{did}/{moment}/picture.jpg",
+        "http:%2f%2fexample.com/{moment}/picture.jpg",
+        "{did}/9999999999999999/picture.jpg",
+    ],
+)
+async def test_other_paths_lead_nowhere(actor: Actor, viewer: Viewer, path: str) -> None:
+    """A path that is no lock's, or that holds something else, is not found."""
+    filled = path.format(did=actor.lock.did, moment=bell(actor).created)
+    response = await viewer.http.get(f"/api/{DOMAIN}/{filled}")
+    # Home Assistant itself turns away who climbs.
+    assert response.status == (400 if "..%2f" in path else 404)
+
+
+async def test_nobody_else_gets_anything(
+    hass: HomeAssistant, actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a signature, with that of something else or an expired one, all is refused."""
+    did, moment, other = actor.lock.did, bell(actor).created, saw(actor, local(*DAY, 9), "Bell")
+    played = await viewer.resolve(of(actor, moment))
+    first, second = await viewer.segments(played["url"])
+    (_, signature), (path, _) = first.split("?"), second.split("?")
+    unsigned = [views.path(did, moment, name) for name in (views.PICTURE, views.PLAYLIST, "0.ts")]
+    of_another = [
+        f"{path}?{signature}",
+        f"{views.path(did, other.created, '0.ts')}?{signature}",
+        f"{views.path('1', moment, '0.ts')}?{signature}",
+        f"{views.path(did, moment, views.PICTURE)}?{played['url'].partition('?')[2]}",
+    ]
+    monkeypatch.setattr(views, "SIGNED_FOR", timedelta(seconds=-1))
+    expired = await viewer.segments(played["url"])
+    for path in (*unsigned, *of_another, *expired, first[:-1]):
+        assert (await viewer.anybody.get(path)).status == 401, path
+    assert (await viewer.anybody.post(first)).status in (401, 405)
+    assert (await viewer.anybody.get(first)).status == 200
+
+
+async def test_who_is_signed_out_gets_nothing_more(
+    hass: HomeAssistant, actor: Actor, viewer: Viewer, hass_admin_user: Any
+) -> None:
+    """Segments are signed in the name of who plays: they end with that session."""
+    played = await viewer.resolve(of(actor, bell(actor).created))
+    first, _ = await viewer.segments(played["url"])
+    await viewer.leave()
+    for token in list(hass_admin_user.refresh_tokens.values()):
+        hass.auth.async_remove_refresh_token(token)
+    for path in (played["url"], first):
+        assert (await viewer.anybody.get(path)).status == 401
+
+
+@pytest.mark.parametrize("unlink", [True, False])
+async def test_after_unlinking_or_unloading_nothing_is_served(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, unlink: bool
+) -> None:
+    """What could be played before is not there any more, whatever is kept or signed."""
+    moment = bell(actor).created
+    played = await viewer.resolve(of(actor, moment))
+    first, _ = await viewer.segments(played["url"])
+    picture = views.path(actor.lock.did, moment, views.PICTURE)
+    assert (await viewer.http.get(picture)).status == 200
+    assert await hass.config_entries.async_unload(linked.entry_id)
+    if unlink:
+        data = {key: value for key, value in linked.data.items() if key != CONF_APP}
+        hass.config_entries.async_update_entry(linked, data=data)
+        assert await hass.config_entries.async_setup(linked.entry_id)
+    for path in (played["url"], first):
+        assert (await viewer.anybody.get(path)).status == 404
+    assert (await viewer.http.get(picture)).status == 404
+    assert await viewer.refused("browse_media", of(actor)) == LINK_FIRST
+
+
+async def test_a_lock_of_an_entry_that_is_not_linked(
+    hass: HomeAssistant, actor: Actor, viewer: Viewer
+) -> None:
+    """The link of one entry is not for the lock of another."""
+    other = nearby(actor)
+    entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=other.local_data(NEARBY))
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    moment = bell(other).created
+    assert await viewer.titles() == ["Front door"]
+    assert await viewer.refused("browse_media", of(other)) == NOTHING_SEEN
+    path = async_sign_path(
+        hass, views.path(other.lock.did, moment, views.PICTURE), views.SIGNED_FOR
+    )
+    assert (await viewer.anybody.get(path)).status == 404
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_nothing_of_the_cloud_leaves(
+    actor: Actor, linked: MockConfigEntry, viewer: Viewer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither tokens, keys nor addresses of the cloud are sent to the browser, or logged."""
+    caplog.set_level("DEBUG")
+    sight = bell(actor)
+    sent = [str(await viewer.browse(of(actor, "2026-11-23")))]
+    played = await viewer.resolve(of(actor, sight.created))
+    sent.append(str(played))
+    response = await viewer.anybody.get(played["url"])
+    sent += [await response.text(), str(response.headers)]
+    for path in await viewer.segments(played["url"]):
+        sent.append(str((await viewer.anybody.get(path)).headers))
+    actor.simulator.cloud.disturb_next(faults.cut_within, "/hls/")
+    failed = await viewer.anybody.get((await viewer.segments(played["url"]))[0])
+    sent.append(await failed.text())
+    app = linked.data[CONF_APP]
+    secrets = [
+        *(app[name] for name in ("service_token", "pass_token", "ssecurity", "cuser_id")),
+        actor.simulator.cloud.url,
+        "/hls/",
+        sight.file_id,
+        sight.video_id,
+        *(frame.store_id for frame in sight.frames.values()),
+    ]
+    ours = [record for record in caplog.records if record.threadName != "simulator"]
+    logged = [caplog.handler.format(record) for record in ours]
+    for secret in secrets:
+        assert not [line for line in (*sent, *logged) if secret in line], secret
