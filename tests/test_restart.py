@@ -11,7 +11,7 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import state
+from custom_components.xiaomi_smart_lock import handled
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAVAILABLE_AFTER
 
 from .actor import until
@@ -398,8 +398,8 @@ async def test_what_is_remembered_is_bounded(
     resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only so many events are kept to be known again; the newest are."""
-    assert state.REMEMBERED >= 1000
-    monkeypatch.setattr(state, "REMEMBERED", 5)
+    assert handled.REMEMBERED >= 1000
+    monkeypatch.setattr(handled, "REMEMBERED", 5)
     await resident.stop()
     await resident.start()
     operated = resident.events("lock_event")

@@ -62,7 +62,10 @@ SET_CLOCK: Final = (9, 1)
 HARDWARE_VERSION: Final = (11, 4)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
-SAVE_DELAY_OF_EVENTS: Final = 1  # the same for events, which must not come again after a restart
+# The same for events, which must not come again after a restart: for one that comes alone, just
+# long enough not to delay what is shown of it, and for those that follow.
+SAVE_DELAY_OF_AN_EVENT: Final = 0.1
+SAVE_DELAY_OF_EVENTS: Final = 1
 
 type EventListener = Callable[[Occurrence], None]
 
@@ -108,6 +111,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.management = Management(self)
         self.ender = Ender(self)
         self._save_at = math.inf
+        self._saved_at = -math.inf
         self.data = LockData(awake=device.online)
 
     @override
@@ -185,8 +189,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 self._take(address, raw, told=now)
                 if self.settings.seem_delivered(address):
                     self._in_background(self.async_request_refresh())
-            case EventOccurred(address, raw):
-                self._handle_event(address, raw, now)
+            case EventOccurred():
+                self._handle_event(message, now)
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
@@ -264,9 +268,14 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self._save_at = at
             self._store.async_delay_save(self._as_dict, seconds)
 
+    def _save_event(self) -> None:
+        """Write down very soon that there was an event; those of a burst together."""
+        wait = self._saved_at + SAVE_DELAY_OF_EVENTS - self.hass.loop.time()
+        self._save_within(max(wait, SAVE_DELAY_OF_AN_EVENT))
+
     def _as_dict(self) -> dict[str, Any]:
         """Return what is written down, when it is."""
-        self._save_at = math.inf
+        self._save_at, self._saved_at = math.inf, self.hass.loop.time()
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
@@ -327,23 +336,23 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         version = self.data.values.get(HARDWARE_VERSION)
         return None if version is None else str(version)
 
-    def _handle_event(self, address: Address, raw: object, now: float) -> None:
+    def _handle_event(self, message: EventOccurred, now: float) -> None:
         """Take an event once, and hand it over to who listens unless it is an old one."""
-        event = SPEC.events.get(address)
+        event = SPEC.events.get(message.address)
         if event is None:
-            self._reject(address, "no such event")
+            self._reject(message.address, "no such event")
             return
         try:
-            arguments = self._valid(event.pair(raw))
+            arguments = self._valid(event.pair(message.arguments))
         except InvalidValueError as error:
-            self._reject(address, error)
+            self._reject(message.address, error)
             return
-        occurrence = Occurrence(event, arguments, now)
-        if not self.data.is_new(occurrence):
+        occurrence = Occurrence(event, arguments, now, message.tid)
+        self._save_event()
+        if not self.data.handled.take(occurrence):
             return
         self._read_clock(occurrence, now)
         self.data.record(occurrence)
-        self._save_within(SAVE_DELAY_OF_EVENTS)
         if now - occurrence.when > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return
