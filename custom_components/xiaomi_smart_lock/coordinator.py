@@ -261,17 +261,16 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.async_shutdown()
         await self.async_save()
 
-    def _save_within(self, seconds: float) -> None:
-        """Write down what is known soon; asking again does not put it off."""
-        at = self.hass.loop.time() + seconds
+    def _save_by(self, at: float) -> None:
+        """Write down what is known at a time of the event loop; asking again does not put it off."""
         if at < self._save_at and not self._shutdown_requested:
             self._save_at = at
-            self._store.async_delay_save(self._as_dict, seconds)
+            self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
 
     def _save_event(self) -> None:
         """Write down very soon that there was an event; those of a burst together."""
-        wait = self._saved_at + SAVE_DELAY_OF_EVENTS - self.hass.loop.time()
-        self._save_within(max(wait, SAVE_DELAY_OF_AN_EVENT))
+        soon = self.hass.loop.time() + SAVE_DELAY_OF_AN_EVENT
+        self._save_by(max(soon, self._saved_at + SAVE_DELAY_OF_EVENTS))
 
     def _as_dict(self) -> dict[str, Any]:
         """Return what is written down, when it is."""
@@ -306,7 +305,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
         self.data.touch(contact)
-        self._save_within(SAVE_DELAY)
+        self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
