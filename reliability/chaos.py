@@ -289,9 +289,9 @@ class Chaos:
     def _look_for_late_ones(self) -> None:
         """Note which events that came late are remembered, as long as they are."""
         for happening in self.ledger.late - self.ledger.recorded:
-            handled = self.home.entry.runtime_data.coordinators[happening.did].data.handled
+            coordinator = self.home.entry.runtime_data.coordinators[happening.did]
             told = {str(happening.time), str(happening.detail)}
-            if any(told <= set(identity.split()) for identity in handled):
+            if any(told <= set(identity.split()) for identity in coordinator.data.handled.known):
                 self.ledger.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:

@@ -77,10 +77,12 @@ class Actor:
         params = {"did": self.lock.did, "siid": siid, "piid": piid, "value": value}
         self._push(f"properties_changed/{siid}/{piid}", params)
 
-    def push_event(self, address: Address, *arguments: object) -> None:
-        """Have the broker deliver an event with its arguments as they are."""
+    def push_event(self, address: Address, *arguments: object, tid: object = None) -> None:
+        """Have the broker deliver an event with its arguments as they are, and with its number."""
         siid, eiid = address
         params = {"did": self.lock.did, "siid": siid, "eiid": eiid, "arguments": arguments}
+        if tid is not None:
+            params["tid"] = tid
         self._push(f"event_occured/{siid}/{eiid}", params)
 
     def _push(self, topic: str, params: dict[str, object]) -> None:

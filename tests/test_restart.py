@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
@@ -11,8 +11,9 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import state
+from custom_components.xiaomi_smart_lock import coordinator, handled
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAVAILABLE_AFTER
+from custom_components.xiaomi_smart_lock.state import LockData
 
 from .actor import until
 from .resident import Resident, Storage, at_home, entry_of, let_time_pass, stored, stored_key
@@ -315,7 +316,7 @@ async def test_again_after_a_crash(resident: Resident, hass_storage: Storage) ->
     rung = resident.events("doorbell")
     resident.actor.do("ring")
     await until(lambda: rung)
-    await resident.later(2)
+    await resident.later(coordinator.SAVE_DELAY_OF_AN_EVENT)
     [identity] = stored(hass_storage, resident.actor)["handled"]
     crashed = hass_storage[stored_key(resident.actor)]
     await resident.stop()
@@ -325,6 +326,28 @@ async def test_again_after_a_crash(resident: Resident, hass_storage: Storage) ->
     resident.actor.push_event(RING, {"value": [int(identity.split()[1])]})
     await resident.reached()
     assert rung == []
+
+
+async def test_a_burst_is_written_down_together(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first event very soon, and those that follow in one go."""
+    monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", 20)
+    written: list[int] = []
+    as_dict = LockData.as_dict
+
+    def note(data: LockData) -> dict[str, Any]:
+        written.append(len(data.handled.known))
+        return as_dict(data)
+
+    monkeypatch.setattr(LockData, "as_dict", note)
+    for operation_id in range(5):
+        resident.actor.push_event(LOCK_EVENT, operation(operation_id, time.time()))
+        await resident.reached()
+        await resident.later(1)
+    assert written == [1]
+    await resident.later(20)
+    assert written == [1, 5]
 
 
 @pytest.mark.parametrize("arrive", [(0, 2), (2, 0)], ids=["in order", "out of order"])
@@ -398,8 +421,8 @@ async def test_what_is_remembered_is_bounded(
     resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only so many events are kept to be known again; the newest are."""
-    assert state.REMEMBERED >= 1000
-    monkeypatch.setattr(state, "REMEMBERED", 5)
+    assert handled.REMEMBERED >= 1000
+    monkeypatch.setattr(handled, "REMEMBERED", 5)
     await resident.stop()
     await resident.start()
     operated = resident.events("lock_event")

@@ -67,7 +67,10 @@ SET_CLOCK: Final = (9, 1)
 HARDWARE_VERSION: Final = (11, 4)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
-SAVE_DELAY_OF_EVENTS: Final = 1  # the same for events, which must not come again after a restart
+# The same for events, which must not come again after a restart: for one that comes alone, just
+# long enough not to delay what is shown of it, and for those that follow.
+SAVE_DELAY_OF_AN_EVENT: Final = 0.1
+SAVE_DELAY_OF_EVENTS: Final = 1
 
 type EventListener = Callable[[Occurrence], None]
 
@@ -117,6 +120,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
         self.journal = Journal(hass, device.did, entries)
         self._save_at = math.inf
+        self._saved_at = -math.inf
         self.data = LockData(awake=device.online)
 
     @override
@@ -195,8 +199,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 self._take(address, raw, told=now)
                 if self.settings.seem_delivered(address):
                     self._in_background(self.async_request_refresh())
-            case EventOccurred(address, raw):
-                self._handle_event(address, raw, now)
+            case EventOccurred():
+                self._handle_event(message, now)
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
@@ -268,16 +272,20 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.async_save()
         await self.journal.async_stop()
 
-    def _save_within(self, seconds: float) -> None:
-        """Write down what is known soon; asking again does not put it off."""
-        at = self.hass.loop.time() + seconds
+    def _save_by(self, at: float) -> None:
+        """Write down what is known by then, in the loop's time; asking again puts nothing off."""
         if at < self._save_at and not self._shutdown_requested:
             self._save_at = at
-            self._store.async_delay_save(self._as_dict, seconds)
+            self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
+
+    def _save_event(self) -> None:
+        """Write down very soon that there was an event; those of a burst together."""
+        soon = self.hass.loop.time() + SAVE_DELAY_OF_AN_EVENT
+        self._save_by(max(soon, self._saved_at + SAVE_DELAY_OF_EVENTS))
 
     def _as_dict(self) -> dict[str, Any]:
         """Return what is written down, when it is."""
-        self._save_at = math.inf
+        self._save_at, self._saved_at = math.inf, self.hass.loop.time()
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
@@ -308,7 +316,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
         self.data.touch(contact)
-        self._save_within(SAVE_DELAY)
+        self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
@@ -338,23 +346,25 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         version = self.data.values.get(HARDWARE_VERSION)
         return None if version is None else str(version)
 
-    def _handle_event(self, address: Address, raw: object, now: float) -> None:
+    def _handle_event(self, message: EventOccurred, now: float) -> None:
         """Take an event once, and hand it over to who listens unless it is an old one."""
-        event = SPEC.events.get(address)
+        event = SPEC.events.get(message.address)
         if event is None:
-            self._reject(address, "no such event")
+            self._reject(message.address, "no such event")
             return
         try:
-            arguments = self._valid(event.pair(raw))
+            arguments = self._valid(event.pair(message.arguments))
         except InvalidValueError as error:
-            self._reject(address, error)
+            self._reject(message.address, error)
             return
-        occurrence = Occurrence(event, arguments, now)
-        if self.data.is_new(occurrence):
-            self._read_clock(occurrence, now)
-            if self._take_event(occurrence, now - occurrence.when):
-                self.data.follow(occurrence)
-                self._fire(occurrence)
+        occurrence = Occurrence(event, arguments, now, message.tid)
+        self._save_event()
+        if not self.data.handled.take(occurrence):
+            return
+        self._read_clock(occurrence, now)
+        if self._take_event(occurrence, now - occurrence.when):
+            self.data.follow(occurrence)
+            self._fire(occurrence)
 
     @callback
     def async_take_past(self, past: Iterable[Happened]) -> None:
@@ -368,11 +378,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         for happened in sorted(past, key=lambda happened: happened.time):
             told = min(happened.time, now)
             occurrence = Occurrence(happened.event, happened.arguments, told)
-            if self.data.is_new(occurrence):
+            if self.data.handled.take(occurrence):
                 occurrence.when = min(self.data.clock.was(occurrence.time, told), now)
                 if self._take_event(occurrence, now - min(occurrence.when, told)):
                     missed.append(occurrence)
-        self._save_within(SAVE_DELAY)
+        self._save_event()
         for occurrence in missed:
             self._fire(occurrence)
         self._async_show_news()
@@ -384,7 +394,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.record(occurrence)
         self.journal.add(occurrence)
         self.data.news.add(JOURNAL)
-        self._save_within(SAVE_DELAY_OF_EVENTS)
         if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .clock import LockClock, says_something
 from .endings import Endings
+from .handled import Handled
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
 from .unlock_code import Guesses
@@ -89,12 +90,6 @@ _IDENTIFYING: Final = (
 )
 _TIMES: Final = ("current-time", "last-history-time")
 
-# How many events are known again: those of weeks, so that nothing late is new.
-REMEMBERED: Final = 1000
-
-type Identity = str
-"""What makes an event itself, in a line: many are kept, and written down each time."""
-
 
 @dataclass
 class Occurrence:
@@ -104,6 +99,8 @@ class Occurrence:
     arguments: Mapping[int, Value]
     when: float
     """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
+    tid: int | None = None
+    """The lock's number of the report, where it came with one."""
 
     @cached_property
     def valid_arguments(self) -> list[tuple[Property, Value]]:
@@ -158,18 +155,20 @@ class Occurrence:
         return SAME_EVENT.get(self.event.address, self.event.address)
 
     @cached_property
-    def identities(self) -> tuple[Identity, ...]:
-        """What makes it the same event when it comes again: its own identity first.
+    def reported_twice(self) -> bool:
+        """Whether two services may report it."""
+        return self.kind in _REPORTED_TWICE
 
-        Two services may stamp the same event a second apart. A time that says nothing may be the
-        same for all events, and some have none: when they arrived tells them apart instead.
-        """
-        timed = self.time is not None and says_something(self.time, self.when)
-        moment = int((timed and self.time) or self.when)
-        near = (0, -1, 1) if self.kind in _REPORTED_TWICE or not timed else (0,)
-        siid, eiid = self.kind
-        told_apart = " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
-        return tuple(f"{siid}.{eiid} {moment + second} {told_apart}" for second in near)
+    @cached_property
+    def usable_time(self) -> int | None:
+        """When it happened by the lock's clock, None where that says nothing."""
+        usable = self.time is not None and says_something(self.time, self.when)
+        return self.time if usable else None
+
+    @cached_property
+    def told_apart(self) -> str:
+        """What tells it from other events of its kind at the same second."""
+        return " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
 
     def as_list(self) -> list[Any]:
         """Return it as JSON allows."""
@@ -208,8 +207,7 @@ class LockData:
     """In the order in which they were asked for."""
     undelivered: dict[Address, None] = field(default_factory=dict)
     """Settings that waited and were given up, until the lock takes a value of them."""
-    handled: dict[Identity, None] = field(default_factory=dict)
-    """The identities of the last events, oldest first."""
+    handled: Handled = field(default_factory=Handled)
     news: set[Address] = field(default_factory=set)
     """What there is news of since it was last shown: properties, events, CONTACT and the like."""
     clock: LockClock = field(default_factory=LockClock)
@@ -266,15 +264,8 @@ class LockData:
         self.values[address] = value
         self.news.add(address)
 
-    def is_new(self, occurrence: Occurrence) -> bool:
-        """Say whether an event has not been recorded before."""
-        return self.handled.keys().isdisjoint(occurrence.identities)
-
     def record(self, occurrence: Occurrence) -> None:
-        """Remember an event, as the last of its kind unless it is older."""
-        self.handled[occurrence.identities[0]] = None
-        if len(self.handled) > REMEMBERED:
-            del self.handled[next(iter(self.handled))]
+        """Keep an event as the last of its kind, unless it is older."""
         last = self.events.get(occurrence.kind)
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
@@ -308,7 +299,7 @@ class LockData:
                 [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
-            "handled": list(self.handled),
+            "handled": list(self.handled.known),
             "users": self.users.as_dict(),
             "guesses": [self.guesses.wrong, self.guesses.blocked_until],
             "endings": self.endings.as_list(),
@@ -344,7 +335,7 @@ class LockData:
             data.users = Users.from_dict(stored["users"])
         wrong, blocked_until = map(number, stored.get("guesses", (0, 0)))
         data.guesses = Guesses(int(wrong), blocked_until)
-        data.handled = dict.fromkeys(map(_text, stored["handled"]))
+        data.handled = Handled(dict.fromkeys(map(_text, stored["handled"])))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid

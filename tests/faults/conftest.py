@@ -19,13 +19,14 @@ from tests.actor import Actor, until
 from tests.resident import Resident
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.connection import Connection
     from simulator.cloud import Cloud
+    from simulator.gate import Gate
     from simulator.runner import SimulatorThread
     from tests.resident import Storage
 
@@ -157,3 +158,11 @@ async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Ho
     await until(lambda: home.asked().count(GET) == 2)
     await hass.async_block_till_done()
     return home
+
+
+@pytest.fixture
+def gate(home: Home) -> Iterator[Gate]:
+    """Return who delivers the messages, each once again in the end."""
+    gate: Gate = home.actor.simulator.gate
+    yield gate
+    gate.repeat = 0

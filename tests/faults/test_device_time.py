@@ -11,8 +11,6 @@ from homeassistant.util import dt as dt_util
 from tests.resident import let_time_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from simulator.gate import Gate
 
     from .conftest import Home
@@ -98,14 +96,6 @@ CASES: Final[dict[str, list[Told]]] = {
         Told(30, 0, fires=True, is_last=True, clock_off=False),
     ],
 }
-
-
-@pytest.fixture
-def gate(home: Home) -> Iterator[Gate]:
-    """Return who delivers the messages, each once again in the end."""
-    gate: Gate = home.actor.simulator.gate
-    yield gate
-    gate.repeat = 0
 
 
 def _push(home: Home, told: Told, operation_id: int, start: int) -> None:

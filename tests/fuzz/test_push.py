@@ -21,7 +21,9 @@ DID = "700000001"
 ARGUMENTS = [{"piid": 1, "value": 3}, {"piid": 5, "value": 1790000000}]
 VALID: dict[str, Any] = {
     "properties_changed": {"params": {"did": DID, "siid": 13, "piid": 1, "value": 87}},
-    "event_occured": {"params": {"did": DID, "siid": 2, "eiid": 1020, "arguments": ARGUMENTS}},
+    "event_occured": {
+        "params": {"did": DID, "siid": 2, "eiid": 1020, "tid": 79, "arguments": ARGUMENTS}
+    },
     "state": {"device_id": DID, "event": "online", "timestamp": 1790000000000},
 }
 topics = st.sampled_from(
@@ -49,10 +51,11 @@ def test_parse(topic: str, payload: bytes) -> None:
     match parse(topic, payload):
         case None:
             pass
-        case str(did), PropertyChanged((siid, iid), _) | EventOccurred((siid, iid), _):
+        case str(did), PropertyChanged((siid, iid)) | EventOccurred((siid, iid)) as message:
             assert f"/{did}/" in topic
             assert type(siid) is int
             assert type(iid) is int
+            assert type(getattr(message, "tid", None)) in (int, type(None))
         case str(did), OnlineChanged(online):
             assert f"/{did}/" in topic
             assert isinstance(online, bool)

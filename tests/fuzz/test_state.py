@@ -29,7 +29,10 @@ STORED = {
     "events": [[2, 1020, [[1, 1], [2, 2], [3, 2], [5, 7], [6, 1790000000]], 1790000000.5]],
     "pending": [[21, 5, 1, 1790000000.5]],
     "undelivered": [[21, 4]],
-    "handled": ["2.1020 1790000000 2 -1 -1 7 -1 -1 -1"],
+    "handled": [
+        "2.1020 1790000000 2 -1 -1 7 -1 -1 -1",
+        "4.8 #79 20717 None -1 -1 -1 -1 -1 -1 -1 -1",
+    ],
     "users": {
         "users": [[1, 2, 1790000000.0, False], [2, None, 1790000000.0, True]],
         "grants": [[2, 7, 1, 1790000000.0, 0.0], [3, 8, None, 1790000000.0, 1790000000.0]],
@@ -81,7 +84,11 @@ messages = st.one_of(
     properties.flatmap(
         lambda prop: st.builds(PropertyChanged, st.just(prop.address), values_of(prop))
     ),
-    reported().map(lambda data: EventOccurred(data[0].address, data[1])),
+    st.builds(
+        lambda data, tid: EventOccurred(data[0].address, data[1], tid),
+        reported(),
+        st.none() | st.integers(1, 3),
+    ),
     st.builds(PropertyChanged, properties.map(lambda prop: prop.address), json_values),
     st.builds(EventOccurred, events.map(lambda event: event.address), json_values),
     st.builds(PropertyChanged, st.tuples(st.integers(), st.integers()), json_values),

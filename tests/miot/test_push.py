@@ -76,7 +76,7 @@ STATE = "device/1/state/7"
             {"params": {"did": 1, "siid": 13, "piid": 1, "value": 50}},
             PropertyChanged((13, 1), 50),
         ),
-        (EVENT, SEEN, EventOccurred((2, 1020), SEEN["params"]["arguments"])),  # type: ignore[index]
+        (EVENT, SEEN, EventOccurred((2, 1020), SEEN["params"]["arguments"], 79)),  # type: ignore[index]
         (
             EVENT,
             {"params": {"siid": 2, "eiid": 1020, "arguments": [{"value": [1, 2]}]}},
@@ -95,6 +95,14 @@ STATE = "device/1/state/7"
 def test_meaning(topic: str, payload: object, message: Message) -> None:
     """The topic says of which lock, the payload says what."""
     assert parse(topic, json.dumps(payload).encode()) == ("1", message)
+
+
+@pytest.mark.parametrize("tid", [0, -1, True, 1.5, "79", None, [79], 2**64])
+def test_a_number_that_is_none(tid: object) -> None:
+    """The event is one all the same; only a whole number from one on tells it from others."""
+    payload = {"params": {"siid": 4, "eiid": 8, "tid": tid, "arguments": []}}
+    expected = ("1", EventOccurred((4, 8), [], None))
+    assert parse(EVENT, json.dumps(payload).encode()) == expected
 
 
 @pytest.mark.parametrize(

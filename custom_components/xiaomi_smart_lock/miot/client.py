@@ -36,6 +36,8 @@ class EventOccurred:
 
     address: Address
     arguments: object
+    tid: int | None = None
+    """The lock's number of the report, where it gives one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,15 @@ def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
             ["device", did, "up", "event_occured", *_],
             {"params": {**params}},
         ) if (address := address_of(params, "eiid")) and str(params.get("did", did)) == did:
-            return did, EventOccurred(address, params.get("arguments", []))
+            return did, EventOccurred(address, params.get("arguments", []), _tid(params.get("tid")))
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
             return did, OnlineChanged(state == "online")
     return None
+
+
+def _tid(raw: object) -> int | None:
+    """Return the number of a report; zero is what a lock may say that does not count."""
+    return raw if type(raw) is int and raw > 0 else None
 
 
 class Push:

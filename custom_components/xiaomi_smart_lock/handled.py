@@ -1,0 +1,101 @@
+"""The events that were handled, to know them when they are delivered again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .state import Occurrence
+
+# How much is remembered: the events of weeks, so that nothing late is new.
+REMEMBERED: Final = 1000
+
+# In how many seconds a lock does not count to the same number with the same to tell: it may begin
+# again, or count no further than to 255. From once to twice as many.
+COUNTS_FOR: Final = 86_400
+
+# Seconds within which two services report the same event that has no time
+TWINS_WITHIN: Final = 2.0
+
+type Identity = str
+"""What makes an event itself, in a line: many are kept, and written down each time."""
+
+
+@dataclass
+class Handled:
+    """The last events.
+
+    An event is the one with its time and what tells two of a second apart. Where its time says
+    nothing, or it has none, it is the one with its number; without a number, the one that arrived
+    at that second. Two services may stamp the same event a second apart.
+    """
+
+    known: dict[Identity, None] = field(default_factory=dict)
+    """Their identities, oldest first."""
+    _alone: list[Occurrence] = field(default_factory=list, compare=False)
+    """Those of just now, without a time, that the other one of two services may report too."""
+
+    def take(self, occurrence: Occurrence) -> bool:
+        """Remember an event that has just arrived, and say whether it is new."""
+        if not self.known.keys().isdisjoint(_seen_as(occurrence)):
+            return False
+        self.known.update(dict.fromkeys(_kept_as(occurrence)))
+        while len(self.known) > REMEMBERED:
+            del self.known[next(iter(self.known))]
+        return not self._was_reported(occurrence)
+
+    def _was_reported(self, occurrence: Occurrence) -> bool:
+        """Say whether the other one of two services has just reported the very same event.
+
+        Each report stands for one of the other: two of both are two events.
+        """
+        if occurrence.usable_time is not None or not occurrence.reported_twice:
+            return False
+        self._alone = [one for one in self._alone if abs(occurrence.when - one.when) < TWINS_WITHIN]
+        for one in self._alone:
+            if one.event is not occurrence.event and _alike(one, occurrence):
+                self._alone.remove(one)
+                return True
+        self._alone.append(occurrence)
+        return False
+
+
+def _alike(one: Occurrence, other: Occurrence) -> bool:
+    return one.kind == other.kind and one.told_apart == other.told_apart
+
+
+def _seen_as(occurrence: Occurrence) -> list[Identity]:
+    """Return as what an event may be known."""
+    if (moment := occurrence.usable_time) is not None:
+        near = (0, -1, 1) if occurrence.reported_twice else (0,)
+        return [_at(occurrence, moment + second) for second in near]
+    if occurrence.tid is not None:
+        return [_numbered(occurrence, period) for period in (0, -1, 1)]
+    return [_at(occurrence, int(occurrence.when) + second) for second in (0, -1, 1)]
+
+
+def _kept_as(occurrence: Occurrence) -> list[Identity]:
+    """Return as what an event is known from now on.
+
+    One without a usable time may come again without its number, or when its time can be one.
+    """
+    if (moment := occurrence.usable_time) is not None:
+        return [_at(occurrence, moment)]
+    kept = [_at(occurrence, int(occurrence.when))]
+    if occurrence.time is not None and occurrence.time > occurrence.when:
+        kept.append(_at(occurrence, occurrence.time))
+    if occurrence.tid is not None:
+        kept.append(_numbered(occurrence, 0))
+    return kept
+
+
+def _at(occurrence: Occurrence, second: int) -> Identity:
+    siid, eiid = occurrence.kind
+    return f"{siid}.{eiid} {second} {occurrence.told_apart}"
+
+
+def _numbered(occurrence: Occurrence, later: int) -> Identity:
+    siid, eiid = occurrence.event.address
+    period = int(occurrence.when) // COUNTS_FOR + later
+    return f"{siid}.{eiid} #{occurrence.tid} {period} {occurrence.time} {occurrence.told_apart}"
