@@ -24,7 +24,7 @@ from .day import DAY, Command
 from .home_assistant import HomeAssistantError, address, running, write_configuration
 from .people import add_people
 from .screenshots import take_screenshots
-from .setup import add_integration
+from .setup import add_integration, at_home, link_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -72,7 +72,11 @@ async def started(port: int) -> AsyncIterator[Demo]:
                 onboard(address(port), USER, USER) as client,
             ):
                 progress("Adding the integration")
-                home = await add_integration(client, simulator.endpoints, account, lock)
+                entry_id = await add_integration(client, simulator.endpoints, account, lock)
+                progress("Linking the Mi Home app")
+                phone = simulator.cloud.app_accounts
+                await link_app(client, entry_id, lambda code: phone.confirm(code, account))
+                home = await at_home(client, entry_id, lock)
                 await save_dashboard(home)
                 await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")

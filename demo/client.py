@@ -55,6 +55,16 @@ class Client:
         async with self._http.post(path, json=body) as response:
             return await _answer(response)
 
+    async def get(self, path: str) -> Any:
+        """Return the JSON that a path of the HTTP interface answers with."""
+        async with self._http.get(path) as response:
+            return await _answer(response)
+
+    async def file(self, path: str) -> bytes:
+        """Return what a path answers with, nothing where it has none."""
+        async with self._http.get(path) as response:
+            return await response.read() if response.ok else b""
+
     async def command(self, kind: str, **fields: object) -> Any:
         """Send a command over the WebSocket and return its result."""
         ident = next(self._ids)
@@ -69,13 +79,24 @@ class Client:
 
     async def action(self, name: str, entity_id: str, **data: object) -> None:
         """Call an action, ``domain.name``, on an entity."""
+        await self._call(name, entity_id, data)
+
+    async def ask(self, name: str, entity_id: str, **data: object) -> Any:
+        """Call an action on an entity, and return what it answers."""
+        answer = await self._call(name, entity_id, data, return_response=True)
+        return answer["response"][entity_id]
+
+    async def _call(
+        self, name: str, entity_id: str, data: Mapping[str, object], **options: object
+    ) -> Any:
         domain, service = name.split(".")
-        await self.command(
+        return await self.command(
             "call_service",
             domain=domain,
             service=service,
             target={"entity_id": entity_id},
             service_data=data,
+            **options,
         )
 
     async def ready(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from custom_components.xiaomi_smart_lock.miot.endpoints import load
 from .home_assistant import HomeAssistantError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from simulator.account import Account
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .client import Client, State
 
 READY_WITHIN: Final = 60
+LINKED_WITHIN: Final = 30
 _FLOW: Final = "/api/config/config_entries/flow"
 
 
@@ -44,8 +46,8 @@ class Home:
         return self.client.states[self.entity_ids[key]]
 
 
-async def add_integration(client: Client, endpoints: Path, account: Account, lock: Lock) -> Home:
-    """Sign in to the account, choose the lock and wait until its entities are known."""
+async def add_integration(client: Client, endpoints: Path, account: Account, lock: Lock) -> str:
+    """Sign in to the account and choose the lock; return the entry's id."""
     step = await client.post(_FLOW, {"handler": DOMAIN, "show_advanced_options": False})
     while step["type"] in ("menu", "form"):
         if step.get("errors"):
@@ -67,24 +69,30 @@ async def add_integration(client: Client, endpoints: Path, account: Account, loc
         step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
     if step["type"] != "create_entry":
         raise HomeAssistantError(f"the config flow ended with {step['type']}: {step['reason']}")
-    return await _entities(client, step["result"]["entry_id"], lock)
+    entry_id: str = step["result"]["entry_id"]
+    return entry_id
 
 
-async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
-    """Press the account's button on the sign-in page; return where the browser is sent to."""
-    trust = ssl.create_default_context(cafile=load(endpoints).ca_file)
-    async with (
-        aiohttp.ClientSession() as browser,
-        browser.post(
-            link, data={"user": account.user_id}, ssl=trust, allow_redirects=False
-        ) as answer,
-    ):
-        if (location := answer.headers.get("Location")) is None:
-            raise HomeAssistantError(f"sign-in: {answer.status} {await answer.text()}")
-        return location
+async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -> None:
+    """Link an entry to the Mi Home app; ``scan`` does with the code what a phone does."""
+    step = await client.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
+    step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "link"})
+    step = await client.post(f"{_FLOW}/{step['flow_id']}", {})
+    async with asyncio.timeout(LINKED_WITHIN):
+        scanned = False
+        while step["type"] in ("progress", "form"):
+            if step.get("errors"):
+                raise HomeAssistantError(f"{step['step_id']}: {step['errors']}")
+            if step["step_id"] == "scan" and not scanned:
+                scan(step["data_schema"][0]["selector"]["qr_code"]["data"])
+                scanned = True
+            await asyncio.sleep(0.2)
+            step = await client.get(f"{_FLOW}/{step['flow_id']}")
+    if step["reason"] != "linked":
+        raise HomeAssistantError(f"linking ended with {step['reason']}")
 
 
-async def _entities(client: Client, entry_id: str, lock: Lock) -> Home:
+async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:
     """Return the lock's enabled entities once Home Assistant has heard of the lock."""
     prefix = f"{lock.did}-"
     entries = [
@@ -112,3 +120,17 @@ async def _entities(client: Client, entry_id: str, lock: Lock) -> Home:
     if not await client.wait_until(lambda: expected <= client.states.keys(), READY_WITHIN):
         raise HomeAssistantError(f"entities without a state: {expected - client.states.keys()}")
     return home
+
+
+async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
+    """Press the account's button on the sign-in page; return where the browser is sent to."""
+    trust = ssl.create_default_context(cafile=load(endpoints).ca_file)
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.post(
+            link, data={"user": account.user_id}, ssl=trust, allow_redirects=False
+        ) as answer,
+    ):
+        if (location := answer.headers.get("Location")) is None:
+            raise HomeAssistantError(f"sign-in: {answer.status} {await answer.text()}")
+        return location

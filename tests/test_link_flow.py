@@ -14,6 +14,7 @@ from homeassistant.data_entry_flow import (
     EVENT_DATA_ENTRY_FLOW_PROGRESSED,
     UnknownFlow,
 )
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
@@ -249,9 +250,10 @@ async def test_closing_the_browser(person: Person, actor: Actor) -> None:
 async def test_unlinking(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
 ) -> None:
-    """The session is forgotten, all else stays."""
+    """The session is forgotten, and the entities that came with it; all else stays."""
     async with at_browser(hass, actor, hass_client, linked) as person:
         before = dict(linked.data)
+        assert actor.entity_id(hass, "image", "last_visitor")
         await person.choose("unlink")
         await person.submit()
         assert person.shown["reason"] == "unlinked"
@@ -259,6 +261,10 @@ async def test_unlinking(
         assert linked.data == before
         await hass.async_block_till_done()
         assert linked.runtime_data.link is None
+        registry = er.async_get(hass)
+        left = er.async_entries_for_config_entry(registry, linked.entry_id)
+        assert len(left) > 50
+        assert not {entity.domain for entity in left} & {"image", "calendar"}
 
 
 async def test_session_that_ended(

@@ -5,9 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+    ConfigEntryState,
+)
+from homeassistant.const import ATTR_RESTORED, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .actions import async_register_actions
 from .connection import Connection, async_connect, lock_ids
@@ -22,8 +31,6 @@ from .state import LOCK_EVENT
 from .views import async_register_views
 
 if TYPE_CHECKING:
-    from homeassistant.config_entries import ConfigEntry
-    from homeassistant.core import HomeAssistant
     from homeassistant.helpers.typing import ConfigType
 
 type LockConfigEntry = ConfigEntry[Connection]
@@ -57,17 +64,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     """Connect, and show the locks."""
     entry.runtime_data = await async_connect(hass, entry)
     entry.async_on_unload(entry.runtime_data.async_stop)
-    options = dict(entry.options)
-
-    async def entry_changed(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-        """Reload for other options; people are shown without, and tokens concern nobody."""
-        if options != dict(entry.options):
-            await hass.config_entries.async_reload(entry.entry_id)
-            return
-        for lock in entry.runtime_data.coordinators.values():
-            lock.async_show_people()
-
-    entry.async_on_unload(entry.add_update_listener(entry_changed))
+    _async_follow_changes(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in entry.runtime_data.coordinators.values():
         entry.async_on_unload(lock.async_listen(LOCK_EVENT, partial(async_log_operation, lock)))
@@ -79,7 +76,31 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)
     )
     await _async_forget_other_locks(hass, entry)
+    if entry.runtime_data.link is None:
+        _async_forget_what_linking_gave(hass, entry)
     return True
+
+
+@callback
+def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Reload for other options; people are shown without, and tokens concern nobody.
+
+    An update listener had to reload for new tokens of who signed in again too, and could not tell
+    them from renewed ones.
+    """
+    options = dict(entry.options)
+
+    @callback
+    def changed(change: ConfigEntryChange, other: ConfigEntry) -> None:
+        if other is not entry or entry.state is not ConfigEntryState.LOADED:
+            return
+        if options != dict(entry.options):
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+            return
+        for lock in entry.runtime_data.coordinators.values():
+            lock.async_show_people()
+
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed))
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
@@ -109,6 +130,18 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
             for _, did in device.identifiers:
                 async_settle_lock(hass, entry, did)
                 await _async_forget(hass, did)
+
+
+@callback
+def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Forget the entities that nobody provides since the entry is not linked any more."""
+    registry = er.async_get(hass)
+    dids = entry.runtime_data.coordinators
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        state = hass.states.get(entity.entity_id)
+        of_lock = entity.unique_id.partition("-")[0] in dids
+        if of_lock and state and state.attributes.get(ATTR_RESTORED):
+            registry.async_remove(entity.entity_id)
 
 
 async def _async_forget(hass: HomeAssistant, did: str) -> None:
