@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .day import COMMANDS, DAY, Command
+from .sights import look_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -55,6 +56,8 @@ async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool
     for command in COMMANDS:
         progress(command.name)
         rows.append(await _give(command, home, lock))
+    progress("Looking at pictures, a recording and the diary")
+    rows += [Row("Of the day", *what) async for what in look_around(home, lock)]
     rows += [
         Row("All day long", "unavailable entities", "none", _listed(unavailable)),
         Row("All day long", "complaints in the log", "none", _listed(await _complaints(home))),

@@ -114,6 +114,11 @@ DAY: Final = (
         events={"event.doorbell": {"event_type": "ring"}},
     ),
     Step(
+        "Someone stays at the door",
+        lambda lock: lock.stay(),
+        events={"event.someone_at_the_door": {"event_type": "someone_at_the_door"}},
+    ),
+    Step(
         "A guest uses a one-time password",
         lambda lock: lock.one_time_password(12),
         {

@@ -88,8 +88,16 @@ async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -
                 scanned = True
             await asyncio.sleep(0.2)
             step = await client.get(f"{_FLOW}/{step['flow_id']}")
-    if step["reason"] != "linked":
-        raise HomeAssistantError(f"linking ended with {step['reason']}")
+        if step["reason"] != "linked":
+            raise HomeAssistantError(f"linking ended with {step['reason']}")
+        while not await _is_loaded(client, entry_id):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
+async def _is_loaded(client: Client, entry_id: str) -> bool:
+    answer = await client.command("config_entries/get_single", entry_id=entry_id)
+    loaded: bool = answer["config_entry"]["state"] == "loaded"
+    return loaded
 
 
 async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:

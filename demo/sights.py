@@ -1,0 +1,96 @@
+"""What the camera saw and the diary has: as Home Assistant shows it, and as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
+
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator import recording
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from simulator.lock import Lock
+
+    from .setup import Home
+
+type Seen = tuple[str, str, str]
+"""What was looked at, what should be there, and what is."""
+
+PICTURES: Final = {"image.last_visitor": "Bell", "image.last_stay": "Stay"}
+ARRIVES_WITHIN: Final = 45  # seconds
+SAME: Final = "the same bytes"
+CAME_HOME: Final = "Front door was unlocked from outside by Ming with a fingerprint"
+
+
+async def look_around(home: Home, lock: Lock) -> AsyncIterator[Seen]:
+    """Yield what there is to see of the day."""
+    for key, kind in PICTURES.items():
+        expected = picture(lock, kind)
+        yield key, SAME, await _compared(lambda: shown(home, key), expected)  # noqa: B023
+    sight = next(sight for sight in lock.camera.sights if "Bell" in sight.frames)
+    parts = recording.parts(lock.camera.label(sight, lock.time_zone))
+    yield "recording of the bell", SAME, await _compared(lambda: played(home), b"".join(parts))
+    yield "calendar.diary", CAME_HOME, await _written(home)
+
+
+def picture(lock: Lock, kind: str) -> bytes:
+    """Return the newest picture of a kind that the camera took."""
+    sight = [sight for sight in lock.camera.sights if kind in sight.frames][-1]
+    jpeg = lock.camera.picture(sight.file_id, sight.frames[kind].store_id, lock.time_zone)
+    return jpeg or b""
+
+
+async def shown(home: Home, key: str) -> bytes:
+    """Return the picture that an image entity shows."""
+    return await home.client.file(f"/api/image_proxy/{home.entity_ids[key]}")
+
+
+async def played(home: Home) -> bytes:
+    """Find the first ring of the newest day in the media browser, and fetch its recording."""
+    folder = f"media-source://{DOMAIN}"
+    for _ in ("lock", "day"):
+        folder = (await _browse(home, folder))["children"][0]["media_content_id"]
+    seen = (await _browse(home, folder))["children"]
+    rings = [item for item in seen if "bell" in item["title"]]
+    found = await home.client.command(
+        "media_source/resolve_media", media_content_id=rings[-1]["media_content_id"]
+    )
+    playlist = (await home.client.file(found["url"])).decode()
+    lines = [line for line in playlist.splitlines() if line and not line.startswith("#")]
+    return b"".join([await home.client.file(urljoin(found["url"], line)) for line in lines])
+
+
+async def _browse(home: Home, folder: str) -> dict[str, Any]:
+    listed: dict[str, Any] = await home.client.command(
+        "media_source/browse_media", media_content_id=folder
+    )
+    return listed
+
+
+async def _compared(get: Callable[[], Awaitable[bytes]], expected: bytes) -> str:
+    """Get something until it is what is expected, or should have been long since."""
+    got = b""
+    for _ in range(ARRIVES_WITHIN):
+        if (got := await get()) == expected:
+            return SAME
+        await asyncio.sleep(1)
+    return f"{len(got)} bytes, not the {len(expected)} expected"
+
+
+async def _written(home: Home) -> str:
+    """Return what the diary has of somebody coming home, or else its last entry."""
+    now = dt_util.utcnow()
+    answer = await home.client.ask(
+        "calendar.get_events",
+        home.entity_ids["calendar.diary"],
+        start_date_time=(now - timedelta(hours=1)).isoformat(),
+        end_date_time=(now + timedelta(minutes=1)).isoformat(),
+    )
+    entries = [event["summary"] for event in answer["events"]]
+    return CAME_HOME if CAME_HOME in entries else str(entries[-1:])
