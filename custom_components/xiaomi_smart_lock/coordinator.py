@@ -160,9 +160,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         for address, reading in readings.items():
             known = self.data.values.get(address)
             if reading.code == 0 and known in (before.get(address), reading.value):
-                self._take(address, reading.value)
+                self.take(address, reading.value)
         if self.data.awake and self.data.pending:
-            self._in_background(self.settings.async_deliver())
+            self._in_background(self.settings.async_deliver(readings))
         return self.data
 
     @callback
@@ -186,7 +186,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.heard(contact=now)
         match message:
             case PropertyChanged(address, raw):
-                self._take(address, raw, told=now)
+                self.take(address, raw, told=now)
                 if self.settings.seem_delivered(address):
                     self._in_background(self.async_request_refresh())
             case EventOccurred():
@@ -262,7 +262,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.async_save()
 
     def _save_by(self, at: float) -> None:
-        """Write down what is known at a time of the event loop; asking again does not put it off."""
+        """Write down what is known at a time of the loop; asking again does not put it off."""
         if at < self._save_at and not self._shutdown_requested:
             self._save_at = at
             self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
@@ -307,7 +307,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.touch(contact)
         self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
-    def _take(self, address: Address, raw: object, told: float | None = None) -> None:
+    def take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
         try:
             value = SPEC.properties[address].validate(raw)
