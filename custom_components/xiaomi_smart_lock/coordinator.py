@@ -160,7 +160,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         for address, reading in readings.items():
             known = self.data.values.get(address)
             if reading.code == 0 and known in (before.get(address), reading.value):
-                self.take(address, reading.value)
+                self._take(address, reading.value)
         if self.data.awake and self.data.pending:
             self._in_background(self.settings.async_deliver(readings))
         return self.data
@@ -186,7 +186,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.heard(contact=now)
         match message:
             case PropertyChanged(address, raw):
-                self.take(address, raw, told=now)
+                self._take(address, raw, told=now)
                 if self.settings.seem_delivered(address):
                     self._in_background(self.async_request_refresh())
             case EventOccurred():
@@ -307,7 +307,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.touch(contact)
         self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
-    def take(self, address: Address, raw: object, told: float | None = None) -> None:
+    def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Take a value if the specification allows it."""
         try:
             value = SPEC.properties[address].validate(raw)

@@ -98,15 +98,16 @@ class Settings:
         return {}
 
     def _let_go(self, readings: Readings) -> None:
-        """Have what waits make way for what was set at the lock since it was asked for."""
-        lock, data = self._lock, self._lock.data
-        for address, wanted in list(data.pending.items()):
+        """Have what waits make way for what was set at the lock since it was asked for.
+
+        What that is, is read with everything else.
+        """
+        lock = self._lock
+        for address, wanted in list(lock.data.pending.items()):
             reading = readings.get(address)
             if reading is None or not _was_set_since(address, wanted, reading):
                 continue
             self._drop(address, wanted)
-            if data.values.get(address) == wanted.before:
-                lock.take(address, reading.value)
             name = in_a_sentence(in_words(lock.hass, SPEC.properties[address]))
             async_log(lock, "newer_setting_kept", setting=name)
 
