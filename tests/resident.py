@@ -254,7 +254,7 @@ def stored(storage: Storage, actor: Actor) -> dict[str, Any]:
 def waiting(storage: Storage, actor: Actor) -> list[tuple[Address, Value]]:
     """Return the settings that are kept as waiting, in order."""
     pending = stored(storage, actor)["pending"]
-    return [((siid, piid), value) for siid, piid, value, _since in pending]
+    return [((siid, piid), value) for siid, piid, value, *_ in pending]
 
 
 def name_of(address: Address) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity import Entity
+from pytest_homeassistant_custom_component.common import async_capture_events
 
+from custom_components.xiaomi_smart_lock import settings
+from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_PENDING_FOR, CONF_UNLOCKING
+from simulator import faults
 
 from .actor import PATIENCE, until
-from .resident import Resident, Storage, at_home, let_time_pass, name_of, waiting
+from .resident import Resident, Storage, at_home, let_time_pass, name_of, stored_key, waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
-    from simulator.faults import Handler
+    from simulator.faults import Fault, Handler
 
     from .actor import Actor
 
@@ -38,6 +43,8 @@ WECHAT_INFO: Final = (17, 24)
 WRONG_VALUE: Final = -704220043
 ASLEEP: Final = (-704042011, -10007)
 TIMED_OUT: Final = (-704053036, -704083036)
+
+GET: Final = "/app/v2/miotspec/prop/get"
 
 
 @pytest.fixture
@@ -434,3 +441,137 @@ async def test_a_late_word_is_no_delivery(
         await resident.wake()
         await resident.all_delivered()
         assert actor.lock.values[DO_NOT_DISTURB] is True
+
+
+# What somebody set at the lock meanwhile
+
+CHOSEN: Final = 3
+SET_BY_HAND: Final = 5
+WAITS: Final = 60  # seconds for which the setting has waited when it is delivered
+
+
+async def choose_and_wait(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choose a ringtone while the lock sleeps, a minute ago."""
+    await resident.put_to_sleep()
+    let_time_pass(monkeypatch, -WAITS)
+    await choose_ringtone(resident, CHOSEN)
+    let_time_pass(monkeypatch, 0)
+
+
+def set_by_hand(resident: Resident, value: Value, ago: float = 0) -> None:
+    """Have someone change the ringtone at the lock, and Home Assistant not hear of it."""
+    resident.actor.lock.values[RINGTONE] = value
+    resident.actor.lock.updated[RINGTONE] = int(time.time() - ago)
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_set_at_the_lock_meanwhile(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    resident: Resident,
+    monkeypatch: pytest.MonkeyPatch,
+    heard: bool,
+) -> None:
+    """The newer value stays, which only the cloud can tell; the logbook says so."""
+    told = async_capture_events(hass, EVENT)
+    await choose_and_wait(resident, monkeypatch)
+    if heard:
+        resident.actor.do("set", RINGTONE, SET_BY_HAND)
+    else:
+        set_by_hand(resident, SET_BY_HAND)
+    await resident.wake()
+    await resident.all_delivered()
+    assert_nothing_waits(resident)
+    assert waiting(hass_storage, resident.actor) == []
+    assert resident.issue("undelivered") is None
+    wanted = SET_BY_HAND if resident.pushes else CHOSEN
+    await until(lambda: resident.state("number", "camera_ringtone") == str(wanted))
+    assert resident.actor.lock.values[RINGTONE] == wanted
+    kept = [event.data for event in told if event.data["type"] == "newer_setting_kept"]
+    assert [facts["setting"] for facts in kept] == [name_of(RINGTONE).lower()] * resident.pushes
+
+
+async def test_only_what_is_newer_makes_way(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other settings that wait are delivered."""
+    await choose_and_wait(resident, monkeypatch)
+    await ask_not_to_be_disturbed(resident)
+    set_by_hand(resident, SET_BY_HAND)
+    await resident.wake()
+    await resident.all_delivered()
+    assert resident.actor.lock.values[DO_NOT_DISTURB] is True
+
+
+async def test_set_at_the_lock_before_it_is_tried_again(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock was too slow for it, and is still awake at the next reading of everything."""
+    async with at_home(hass, actor) as resident:
+        with monkeypatch.context() as patch:
+            refuse(patch, resident, TIMED_OUT[0])
+            let_time_pass(patch, -WAITS)
+            await choose_ringtone(resident, CHOSEN)
+        set_by_hand(resident, SET_BY_HAND)
+        actor.simulator.cloud.requests.clear()
+        await resident.poll()
+        await resident.all_delivered()
+        assert actor.lock.values[RINGTONE] == SET_BY_HAND
+        assert resident.state("number", "camera_ringtone") == str(SET_BY_HAND)
+        assert [path for path, _ in actor.simulator.cloud.requests if "/prop/" in path] == [GET]
+
+
+def _without_times(answer: Any) -> Any:
+    return answer | {"result": [item | {"updateTime": None} for item in answer["result"]]}
+
+
+# What the lock has, since when, and what goes wrong when that is read
+DOUBTS: Final[dict[str, tuple[Value | None, float, Fault | None]]] = {
+    "set before": (SET_BY_HAND, WAITS + 10, None),
+    "set at about the same time": (SET_BY_HAND, WAITS - 10, None),
+    "what it was before, reported again": (None, 0, None),
+    "what it cannot be": (99, 0, None),
+    "without a time": (SET_BY_HAND, 0, faults.changed(_without_times)),
+    "time in the future": (SET_BY_HAND, -7200, None),
+    "not readable": (SET_BY_HAND, 0, faults.status(500)),
+    "no answer": (SET_BY_HAND, 0, faults.silence),
+}
+
+
+@pytest.mark.parametrize(("value", "ago", "fault"), DOUBTS.values(), ids=DOUBTS)
+async def test_what_was_asked_for_is_not_lost(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+    value: Value | None,
+    ago: float,
+    fault: Fault | None,
+) -> None:
+    """Where it is not certain that something newer was set, it is delivered all the same."""
+    monkeypatch.setattr(settings, "READING_TAKES", 0.1)
+    async with at_home(hass, actor) as resident:
+        await choose_and_wait(resident, monkeypatch)
+        set_by_hand(resident, actor.lock.values[RINGTONE] if value is None else value, ago)
+        if fault:
+            actor.simulator.cloud.disturb_next(fault, "prop/get")
+        await resident.wake()
+        await resident.all_delivered()
+        assert actor.lock.values[RINGTONE] == CHOSEN
+        assert resident.state("number", "camera_ringtone") == str(CHOSEN)
+
+
+async def test_what_a_version_before_kept(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did not note what the lock had, so nothing shows that somebody changed it."""
+    async with at_home(hass, actor) as resident:
+        await choose_and_wait(resident, monkeypatch)
+        await resident.stop()
+        [waits] = hass_storage[stored_key(actor)]["data"]["data"]["pending"]
+        del waits[4:]
+        await resident.start()
+        set_by_hand(resident, SET_BY_HAND)
+        await resident.wake()
+        await resident.all_delivered()
+        assert actor.lock.values[RINGTONE] == CHOSEN

@@ -172,7 +172,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
         if self.data.awake and self.data.pending:
-            self._in_background(self.settings.async_deliver())
+            self._in_background(self.settings.async_deliver(readings))
         return self.data
 
     @callback
@@ -273,7 +273,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.journal.async_stop()
 
     def _save_by(self, at: float) -> None:
-        """Write down what is known by then, in the loop's time; asking again puts nothing off."""
+        """Write down what is known at a time of the loop; asking again does not put it off."""
         if at < self._save_at and not self._shutdown_requested:
             self._save_at = at
             self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.exceptions import ServiceValidationError
 
+from .bus import async_log
 from .const import CONF_PENDING_FOR, DOMAIN, PENDING_FOR
 from .issues import Issue
+from .miot.client import Reading
 from .miot.errors import CannotConnectError, InvalidValueError, MiotError, Reason, ResultError
-from .miot.spec import SPEC
+from .miot.spec import SPEC, Address
 from .state import Pending
-from .words import in_words
+from .words import in_a_sentence, in_words
 
 if TYPE_CHECKING:
     from .coordinator import LockCoordinator
-    from .miot.spec import Address, Value
+    from .miot.spec import Value
+
+READING_TAKES: Final = 2  # seconds for which a delivery waits for it
+CLOCKS_APART: Final = 30  # seconds by which the service's clock may differ from ours
+
+type Readings = Mapping[Address, Reading]
 
 
 class Settings:
@@ -43,7 +52,7 @@ class Settings:
                 translation_key="invalid_value",
                 translation_placeholders={"lock": lock.name},
             ) from error
-        wanted = Pending(value, time.time())
+        wanted = Pending(value, time.time(), lock.data.values.get(address))
         pending.pop(address, None)
         pending[address] = wanted
         # Written down before it is tried: it survives whatever happens meanwhile.
@@ -58,9 +67,13 @@ class Settings:
         if refused:
             raise lock.failure(refused) from refused
 
-    async def async_deliver(self) -> None:
-        """Write what waits for the lock, as long as it takes it."""
+    async def async_deliver(self, readings: Readings | None = None) -> None:
+        """Write what waits for the lock, as long as it takes it, but for what is outdated.
+
+        ``readings`` are those of just now, if there are any.
+        """
         lock = self._lock
+        self._let_go(readings if readings is not None else await self._read())
         for address, wanted in list(lock.data.pending.items()):
             error = await self._deliver(address)
             if isinstance(error, ResultError) and not _may_wait(error):
@@ -71,6 +84,32 @@ class Settings:
         self._tell_undelivered()
         await lock.async_save()
         lock.async_update_listeners()
+
+    async def _read(self) -> Readings:
+        """Read what the lock has of what waits; nothing where it does not say when it got that.
+
+        A failed or slow reading must keep nothing from the lock, which may soon sleep again.
+        """
+        lock = self._lock
+        if lock.data.pending and lock.pushes:
+            with suppress(MiotError, TimeoutError):
+                async with asyncio.timeout(READING_TAKES):
+                    return await lock.client.read(lock.device.did, tuple(lock.data.pending))
+        return {}
+
+    def _let_go(self, readings: Readings) -> None:
+        """Have what waits make way for what was set at the lock since it was asked for.
+
+        What that is, is read with everything else.
+        """
+        lock = self._lock
+        for address, wanted in list(lock.data.pending.items()):
+            reading = readings.get(address)
+            if reading is None or not _was_set_since(address, wanted, reading):
+                continue
+            self._drop(address, wanted)
+            name = in_a_sentence(in_words(lock.hass, SPEC.properties[address]))
+            async_log(lock, "newer_setting_kept", setting=name)
 
     async def async_discard(self) -> None:
         """Forget what waits for the lock."""
@@ -125,6 +164,22 @@ class Settings:
             lock.tell(Issue.UNDELIVERED, settings=", ".join(names))
         else:
             lock.settle(Issue.UNDELIVERED)
+
+
+def _was_set_since(address: Address, wanted: Pending, reading: Reading) -> bool:
+    """Say whether somebody set another value since a setting was asked for.
+
+    One that the lock had before proves nothing: it may have been reported again. Where there is a
+    doubt, what was asked for is not lost.
+    """
+    try:
+        value = SPEC.properties[address].validate(reading.value)
+    except InvalidValueError:
+        return False
+    if reading.code != 0 or reading.updated is None or wanted.before is None:
+        return False
+    is_newer = reading.updated > wanted.since + CLOCKS_APART
+    return is_newer and value not in (wanted.value, wanted.before)
 
 
 def _may_wait(error: MiotError) -> bool:

@@ -195,6 +195,8 @@ class Pending:
 
     value: Value
     since: float
+    before: Value | None = None
+    """What the lock had when it was asked for, as far as was known."""
 
 
 @dataclass
@@ -296,7 +298,8 @@ class LockData:
             "values": [[*address, value] for address, value in self.values.items()],
             "events": [occurrence.as_list() for occurrence in self.events.values()],
             "pending": [
-                [*address, wanted.value, wanted.since] for address, wanted in self.pending.items()
+                [*address, wanted.value, wanted.since, wanted.before]
+                for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
             "handled": list(self.handled.known),
@@ -339,9 +342,11 @@ class LockData:
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
-        for siid, piid, value, since in stored["pending"]:
+        # A version before did not keep what the lock had.
+        for siid, piid, value, since, *before in stored["pending"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
-                data.pending[siid, piid] = Pending(valid, number(since))
+                had = _still_valid((siid, piid), before[0]) if before else None
+                data.pending[siid, piid] = Pending(valid, number(since), had)
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None

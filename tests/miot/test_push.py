@@ -135,6 +135,14 @@ def test_without_meaning(topic: str, payload: bytes) -> None:
 # The connection
 
 
+async def test_dropped_when_it_was_given_up() -> None:
+    """A broker that ends a connection at the very moment when its answer is overdue is no error."""
+    client = Client("127.0.0.1", 1, lambda _message: None)
+    client._connected.cancel()
+    client._on_disconnect(client._client, None, None, 7)
+    assert not client._disconnected.done()
+
+
 def unused_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as probe:

@@ -63,7 +63,12 @@ class Client(aiomqtt.Client):
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
-        """Notice a broker that drops us before it answers: aiomqtt waits for the answer."""
+        """Notice a broker that drops us before it answers: aiomqtt waits for the answer.
+
+        Where it has just stopped waiting, it has yet to notice itself, and trips over that.
+        """
+        if self._connected.cancelled():
+            return
         if self._lock.locked() and not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttCodeError(reason_code, "Dropped"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
