@@ -28,7 +28,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from miio import miioprotocol
 
+from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
     CONF_LOCKS,
     CONF_TOKENS,
     CONF_UNLOCKING,
@@ -37,7 +39,7 @@ from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_ent
 from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import SECRET
-from simulator import faults, tokens
+from simulator import app_cloud, faults, tokens
 from simulator.codes import Code
 from simulator.miio import MiioServer
 
@@ -436,3 +438,34 @@ async def test_the_code_to_unlock(
     hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
     kept = ("entry", "form")
     assert not [line for line in witness.noted if hashed in line and not line.startswith(kept)]
+
+
+async def test_pictures(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: ConfigEntry[Any],
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a picture is asked for with, and by whom, while all goes wrong and at last well."""
+    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    actor.lock.camera.upload_seconds = 0
+    cloud = actor.simulator.cloud
+    never_told = {"ssecurity", "service_token", "pass_token", "cuser_id", "device_id"}
+    those = {linked.data[CONF_APP][name] for name in never_told}
+    for path in (app_cloud.EVENTS, app_cloud.PICTURE):
+        for fault in (faults.cut, faults.status(500), faults.spoilt(lambda _: b"{}")):
+            cloud.disturb_next(fault, path)
+    cloud.app_accounts.expire_service_tokens()
+    actor.do("ring")
+    await until(lambda: actor.state(hass, "image", "last_visitor").state != "unknown")
+    those |= {linked.data[CONF_APP][name] for name in never_told}
+    await witness.look_around(linked)
+    cloud.app_accounts.revoke(actor.account)
+    actor.lock.clock_offset = 3  # Rings within a second or two are one.
+    actor.do("ring")
+    await until(hass.config_entries.flow.async_progress)
+    await witness.look_around(linked)
+    for sight in actor.lock.camera.sights:
+        those |= {sight.file_id, sight.frames["Bell"].store_id}
+    witness.assert_never_heard(those)

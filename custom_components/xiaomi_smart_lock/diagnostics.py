@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_HOST, CONF_TOKEN
 
-from .const import CONF_DID, CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING, CONF_USER_ID, CONF_UUID
+from .const import (
+    CONF_APP,
+    CONF_DID,
+    CONF_LOCKS,
+    CONF_TOKENS,
+    CONF_UNLOCKING,
+    CONF_USER_ID,
+    CONF_UUID,
+)
 from .miot.spec import SPEC
 from .people import people
 from .state import SECRET
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from .miot.spec import Address
 
 TO_REDACT: Final = {
+    CONF_APP,
     CONF_DID,
     CONF_HOST,
     CONF_LOCKS,

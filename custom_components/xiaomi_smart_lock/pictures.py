@@ -170,12 +170,16 @@ class Album:
                 _LOGGER.debug("%s: no pictures: %s", self._lock.name, error)
             if self._wanted():
                 await asyncio.sleep(INTERVAL)
-        _LOGGER.debug("%s: %d pictures never came", self._lock.name, len(self._awaited))
+            still_wanted = self._wanted()
+            for event in wanted:
+                if event in self._awaited and event not in still_wanted:
+                    _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
 
     def _wanted(self) -> list[Awaited]:
         """Return the events whose picture is still waited for, the oldest first."""
         now = self._lock.hass.loop.time()
-        return [event for event in self._awaited if event.until > now]
+        wanted = (event for event in self._awaited if event.until > now)
+        return sorted(wanted, key=lambda event: event.when)
 
     async def _async_look(self, wanted: list[Awaited]) -> None:
         """Fetch those pictures that are there."""
@@ -195,10 +199,9 @@ class Album:
 
     def _no_longer_await(self, fulfilled: Awaited) -> None:
         """Wait neither for a picture that came, nor for older ones, which none would see."""
-        while fulfilled in self._awaited:
-            self._awaited.remove(
-                next(event for event in self._awaited if event.kind == fulfilled.kind)
-            )
+        for event in list(self._awaited):
+            if event.kind == fulfilled.kind and event.when <= fulfilled.when:
+                self._awaited.remove(event)
 
     async def _async_look_back(self) -> None:
         """Fetch the newest pictures that there are at the start, as soon as may be asked."""
@@ -232,7 +235,7 @@ class Album:
     async def _async_seen(self, since: float, *, of_budget: bool = False) -> list[Seen]:
         """Return what the camera saw since a time by our clock, the newest first."""
         with self._link.asking(of_budget=of_budget) as client:
-            begin, end = since + client.ahead, time.time() + client.ahead + LOOK_AHEAD
+            begin, end = since + client.ahead, time.time() + LOOK_AHEAD
             page = await client.seen(self._lock.device.did, int(begin * 1000), int(end * 1000))
         return sorted(page.entries, key=lambda seen: seen.time, reverse=True)
 

@@ -12,11 +12,12 @@ from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 
 from custom_components.xiaomi_smart_lock import app_link, pictures
-from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE
-from tests.actor import until
+from tests.actor import caught_up, until
+from tests.resident import entry_of
 from tests.test_pictures import (
     NEVER,
     STAY,
@@ -132,7 +133,7 @@ async def test_never(
     await idle()
     assert shown(home) == before
     await assert_shown(home.hass, home.actor, hass_client, VISITOR, (bell, "Bell"))
-    assert "pictures never came" in caplog.text
+    assert caplog.text.count("no picture came in time") == 1
     assert {one.levelno for one in caplog.records if one.name == pictures.__name__} == {10}
     asked_for = len(home.cloud.requests)
     home.actor.simulation.call(home.cloud.calm)
@@ -181,6 +182,18 @@ async def test_an_older_one_comes_after_a_newer_one(home: Home) -> None:
     await until(lambda: asked(home.actor, EVENTS) > 2)
     assert shown(home)[0] == when(newer) > when(older)
     assert asked(home.actor, PICTURE) == 0
+
+
+async def test_an_older_one_is_told_after_a_newer_one(home: Home) -> None:
+    """Its picture ends no waiting for the newer one's."""
+    visitors = follow(home.hass, home.actor, VISITOR)
+    home.actor.lock.camera.upload_seconds = NEVER
+    newer = await rang_and_waits(home)
+    home.actor.lock.camera.upload_seconds = 0
+    older = rang(home.actor, ago=40)
+    await until(lambda: visitors == [when(older)])
+    upload(newer)
+    await until(lambda: visitors == [when(older), when(newer)])
 
 
 async def test_the_session_expires_between_two_requests(home: Home) -> None:
@@ -317,3 +330,30 @@ async def test_nobody_ever_answers_at_the_start(
     sight = rang(actor)
     await until(lambda: state(hass, actor, VISITOR) == when(sight))
     await hass.config_entries.async_unload(loaded.entry_id)
+
+
+async def test_somebody_rings_at_the_start(hass: HomeAssistant, actor: Actor) -> None:
+    """What comes of looking back meanwhile is older: it is neither shown nor taken for newer."""
+    released: list[bool] = []
+
+    async def hold(request: web.Request, handler: Handler) -> web.StreamResponse:
+        while not released:
+            await asyncio.sleep(0.01)
+        return await handler(request)
+
+    cloud = actor.simulator.cloud
+    cloud.disturb_next(hold, PICTURE)
+    entry = entry_of(hass, {**actor.account_data(), CONF_APP: actor.app_data()})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await until(lambda: asked(actor, PICTURE))
+    await caught_up(hass, entry.runtime_data)
+    sight = rang(actor, ago=10)
+    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    released.append(True)
+    await idle()
+    cloud.requests.clear()
+    happen(actor, RING)
+    await until(lambda: asked(actor, EVENTS) > 2)
+    assert asked(actor, PICTURE) == 0
+    assert state(hass, actor, VISITOR) == when(sight)
+    await hass.config_entries.async_unload(entry.entry_id)
