@@ -258,9 +258,12 @@ async def test_a_lock_nearby_is_listed_too(
     entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=data)
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    bell(other)
+    moment = bell(other).created
     assert await viewer.titles() == ["Back door", "Front door"]
     assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
+    for lock, status in ((other.lock, 200), (actor.lock, 404)):
+        picture = await viewer.http.get(views.path(lock.did, moment, views.PICTURE))
+        assert picture.status == status
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

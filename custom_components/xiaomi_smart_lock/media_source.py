@@ -121,8 +121,8 @@ class DoorMediaSource(MediaSource):
             page = await recordings.page(did, 0, until)
             days = [_local(seen.time).date() for seen in page.entries]
             if days and page.following is not None:
-                # What else there was on the last of them does not matter here.
-                return days, min(page.following, _milliseconds(days[-1]) - 1)
+                # What else there was on the earliest of them does not matter here.
+                return days, min(page.following, _milliseconds(min(days)) - 1)
             return days, page.following
 
         days, following = await _some(ask, until)
