@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .recordings import Recordings
 
 PAGES: Final = 5  # at a time, of a list
-BEFORE: Final = "before"
 # The word of Home Assistant's own player for HLS
 HLS: Final = "application/x-mpegURL"
 
@@ -167,7 +166,7 @@ class DoorMediaSource(MediaSource):
         """Return where a list goes on, if it does."""
         if until is None:
             return []
-        return [_list(f"{identifier}/{BEFORE}/{until}", common_text(self.hass, "earlier"))]
+        return [_list(f"{identifier}/before/{until}", common_text(self.hass, "earlier"))]
 
     def _name(self, did: str, recordings: Recordings) -> str:
         return async_lock_name(self.hass, recordings.entry, did)
