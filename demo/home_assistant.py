@@ -46,6 +46,7 @@ history:
 logbook:
 logger:
   default: warning
+media_source:
 recorder:
   commit_interval: 1
 """

@@ -124,7 +124,7 @@ async def test_what_push_told_is_no_news(away: LinkedResident) -> None:
     await away.read_again()
     await away.restart()
     assert (len(operations), len(rings)) == (1, 1)
-    assert len(away.known.handled) == 2
+    assert len(away.known.handled.known) == 2
 
 
 async def test_an_old_operation_moves_no_state(away: LinkedResident) -> None:
@@ -176,7 +176,7 @@ async def test_only_what_is_newer_is_read_again(away: LinkedResident) -> None:
     await away.restart()
     assert away.asked() == 2 * KINDS + 2
     assert away.last()["last_operation_id"] == "200"
-    assert len(away.known.handled) == 122
+    assert len(away.known.handled.known) == 122
 
 
 async def test_shown_once(
@@ -188,7 +188,7 @@ async def test_shown_once(
         unlocked(away.actor, one, HOUR + one * MINUTE)
     written = state_writes(monkeypatch)
     await away.read_again()
-    assert len(away.known.handled) == 500
+    assert len(away.known.handled.known) == 500
     for platform, key in (("sensor", "last_operation_time"), ("calendar", "diary")):
         assert written[away.actor.entity_id(hass, platform, key)] == 1
     assert set(written.values()) == {1}
@@ -209,13 +209,13 @@ async def test_a_spent_budget(hass: HomeAssistant, away: LinkedResident) -> None
         unlocked(away.actor, number, DAY + number * MINUTE)
     await away.start_and_read()
     assert away.last()["last_operation_id"] == "0"
-    assert len(away.known.handled) == 99  # two pages that meet in a second
+    assert len(away.known.handled.known) == 99  # two pages that meet in a second
     unlocked(away.actor, 999, MINUTE)
     await away.restart()  # which begins another hour's budget
     assert away.last()["last_operation_id"] == "999"
     for _ in range(2):
         await away.restart()
-    assert len(away.known.handled) == 171
+    assert len(away.known.handled.known) == 171
     assert not away.known.unread.spans
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from custom_components.xiaomi_smart_lock import kept, media_source, views
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from simulator import camera, faults, recording
 
-from .recordings import EVENTS, RECORDING, SOURCE, saw, sit_down
+from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
 from .resident import NEARBY, nearby
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ NOTHING_SEEN: Final = (
 @pytest.fixture
 async def viewer(
     hass: HomeAssistant,
+    actor: Actor,
     linked: MockConfigEntry,
     hass_ws_client: Any,
     hass_client: ClientSessionGenerator,
@@ -232,6 +234,17 @@ async def test_nothing_is_kept_for_long(
     assert (asked(actor), asked(actor, RECORDING)) == (2, 2)
 
 
+async def test_who_looks_at_many_things_asks_once(
+    actor: Actor, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """What is looked for all at once, as thumbnails are, is found by one request for a page."""
+    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(20)]
+    paths = [views.path(actor.lock.did, moment, views.PICTURE) for moment in reversed(things)]
+    pictures = await asyncio.gather(*map(viewer.http.get, paths))
+    assert {picture.status for picture in pictures} == {200}
+    assert (asked(actor), asked(actor, PICTURE)) == (1, 20)
+
+
 async def test_not_much_is_kept(
     actor: Actor, linked: MockConfigEntry, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,9 +271,12 @@ async def test_a_lock_nearby_is_listed_too(
     entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=data)
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    bell(other)
+    moment = bell(other).created
     assert await viewer.titles() == ["Back door", "Front door"]
     assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
+    for lock, status in ((other.lock, 200), (actor.lock, 404)):
+        picture = await viewer.http.get(views.path(lock.did, moment, views.PICTURE))
+        assert picture.status == status
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 

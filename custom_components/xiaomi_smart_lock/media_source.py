@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .recordings import Recordings
 
 PAGES: Final = 5  # at a time, of a list
-BEFORE: Final = "before"
 # The word of Home Assistant's own player for HLS
 HLS: Final = "application/x-mpegURL"
 
@@ -121,8 +120,8 @@ class DoorMediaSource(MediaSource):
             page = await recordings.page(did, 0, until)
             days = [_local(seen.time).date() for seen in page.entries]
             if days and page.following is not None:
-                # What else there was on the last of them does not matter here.
-                return days, min(page.following, _milliseconds(days[-1]) - 1)
+                # What else there was on the earliest of them does not matter here.
+                return days, min(page.following, _milliseconds(min(days)) - 1)
             return days, page.following
 
         days, following = await _some(ask, until)
@@ -167,7 +166,7 @@ class DoorMediaSource(MediaSource):
         """Return where a list goes on, if it does."""
         if until is None:
             return []
-        return [_list(f"{identifier}/{BEFORE}/{until}", common_text(self.hass, "earlier"))]
+        return [_list(f"{identifier}/before/{until}", common_text(self.hass, "earlier"))]
 
     def _name(self, did: str, recordings: Recordings) -> str:
         return async_lock_name(self.hass, recordings.entry, did)

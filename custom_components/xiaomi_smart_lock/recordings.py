@@ -55,7 +55,10 @@ def words(error: MiotError) -> dict[str, Any]:
 
 def frame(seen: Seen) -> str | None:
     """Return which frame shows best what was seen, None where there is none."""
-    return next((seen.frames[kind] for kind in (BELL, *seen.kinds) if kind in seen.frames), None)
+    return next(
+        (seen.frames[kind] for kind in (BELL, *seen.kinds, *seen.frames) if kind in seen.frames),
+        None,
+    )
 
 
 class Recordings:
@@ -75,6 +78,7 @@ class Recordings:
             PICTURES_KEPT, at_once=PICTURES_AT_ONCE, weigh=len
         )
         self._recordings: Kept[tuple[str, int], Recording] = Kept(RECORDINGS_KEPT)
+        self._looking = asyncio.Lock()
         self._fetching = asyncio.Semaphore(SEGMENTS_AT_ONCE)
 
     async def page(self, did: str, start: int, end: int) -> Page[Seen]:
@@ -90,11 +94,12 @@ class Recordings:
 
     async def seen(self, did: str, moment: int) -> Seen | None:
         """Return what a lock saw at a moment."""
-        pages = (page for (of, *_), page in self._pages.newest_first() if of == did)
-        if found := next((seen for page in pages if (seen := _at(page, moment))), None):
-            return found
-        # With what was seen before, as that is likely to be wanted as well.
-        return _at(await self.page(did, 0, moment), moment)
+        async with self._looking:
+            pages = (page for (of, *_), page in self._pages.newest_first() if of == did)
+            if found := next((seen for page in pages if (seen := _at(page, moment))), None):
+                return found
+            # With what was seen before, as that is likely to be wanted as well.
+            return _at(await self.page(did, 0, moment), moment)
 
     async def picture(self, did: str, moment: int) -> bytes | None:
         """Return the picture of what was seen at a moment, a JPEG."""

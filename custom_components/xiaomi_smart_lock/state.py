@@ -99,7 +99,7 @@ class Occurrence:
     arguments: Mapping[int, Value]
     when: float
     """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
-    tid: int | None = None
+    tid: int | None = field(default=None, compare=False)
     """The lock's number of the report, where it came with one."""
 
     @cached_property

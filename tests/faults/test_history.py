@@ -121,7 +121,7 @@ async def test_shapes(home: LinkedResident, shape: Change) -> None:
     await home.restart()
     assert home.last()["last_operation_id"] == "6"
     assert [event["operation_id"] for event in operations] == [6]
-    assert len(home.known.handled) == 2
+    assert len(home.known.handled.known) == 2
 
 
 @pytest.mark.parametrize("nonsense", NOTHING.values(), ids=NOTHING)
@@ -178,13 +178,13 @@ async def test_failures_between_two_pages(
     assert cloud.calm() == 0
     assert home.asked() == before + KINDS + 1
     assert home.last()["last_operation_id"] == "0"
-    assert len(home.known.handled) == 50
+    assert len(home.known.handled.known) == 50
     assert home.known.unread.spans
     if home.entry.runtime_data.link.as_dict()["failed"]:
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
         monkeypatch.setattr(app_link, "time", later)
     await home.restart()
-    assert len(home.known.handled) == 120
+    assert len(home.known.handled.known) == 120
     assert not home.known.unread.spans
     assert not operations
 
@@ -240,7 +240,7 @@ async def test_the_session_expires_between_two_pages(home: LinkedResident) -> No
     home.disturb(passing, KINDS)
     home.disturb(doing(accounts.expire_service_tokens))
     await home.read_again()
-    assert len(home.known.handled) == 120
+    assert len(home.known.handled.known) == 120
     assert not home.known.unread.spans
 
 
@@ -254,7 +254,7 @@ async def test_the_session_ends_between_two_pages(
     home.disturb(passing, KINDS)
     home.disturb(doing(accounts.revoke, actor.account))
     await home.read_again()
-    assert len(home.known.handled) == 50
+    assert len(home.known.handled.known) == 50
     flows = hass.config_entries.flow.async_progress()
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
     before = home.asked()
@@ -346,4 +346,4 @@ async def test_a_time_far_in_the_future(home: LinkedResident) -> None:
     await home.read_again()
     unlocked(home.actor, 2, 2 * MINUTE)
     await home.read_again()
-    assert len(home.known.handled) == 2
+    assert len(home.known.handled.known) == 2

@@ -1,0 +1,314 @@
+"""Listing and playing what the camera saw while the cloud, the network and the user interfere."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock import views
+from custom_components.xiaomi_smart_lock.const import CONF_APP
+from simulator import camera, faults, recording
+from tests.actor import until
+from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.camera import Sight
+    from simulator.faults import Fault
+    from tests.actor import Actor
+    from tests.recordings import Viewer
+
+KEY: Final = "/key"
+SEGMENT: Final = ".ts"
+FAILED: Final = "Xiaomi's cloud gave nothing that can be shown: {}. Try again later"
+HAS_NOTHING: Final = "Xiaomi's cloud does not have it: {}. It may not be there yet, or not any more"
+NOT_NOW: Final = "Xiaomi's cloud is not to be asked just now: {}. Try again later"
+RENEW: Final = "The link to the Mi Home app has ended. Renew it on the integration's page"
+UNDECIPHERABLE: Final = "a part of the recording cannot be decrypted"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_to_complain_of(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """See that nothing is logged as an error: no exception, that is."""
+    yield
+    records = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
+    bad = [record for record in records if record.levelname in ("ERROR", "CRITICAL")]
+    assert not [record.getMessage() for record in bad if record.threadName != "simulator"]
+
+
+@pytest.fixture
+async def viewer(
+    hass: HomeAssistant,
+    linked: MockConfigEntry,
+    hass_ws_client: Any,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> Viewer:
+    """Return who sits before the media browser of who is linked."""
+    return await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+
+
+@pytest.fixture
+def bell(actor: Actor) -> Sight:
+    """Have somebody have rung an hour ago."""
+    return saw(actor, dt_util.now() - timedelta(hours=1), "Bell")
+
+
+def of(actor: Actor, *parts: object) -> str:
+    """Return what a folder of the lock is known by, or what is in it."""
+    return "/".join(map(str, (SOURCE, actor.lock.did, *parts)))
+
+
+def answered(text: str) -> Fault:
+    """Answer with a text instead."""
+    return faults.spoilt(lambda _: text.encode())
+
+
+async def plays(actor: Actor, viewer: Viewer, sight: Sight) -> bool:
+    """Say whether a recording plays from its beginning to its end."""
+    played = await viewer.resolve(of(actor, sight.created))
+    segments = [await viewer.anybody.get(path) for path in await viewer.segments(played["url"])]
+    bodies = [await segment.read() for segment in segments]
+    return bodies == recording.parts(actor.lock.camera.label(sight))
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "words"),
+    [
+        (RECORDING, faults.status(500), FAILED.format("HTTP 500")),
+        (RECORDING, faults.cut_within, FAILED.format("ClientPayloadError")),
+        (RECORDING, answered("#EXTM3U\n"), FAILED.format("the recording has no parts")),
+        (RECORDING, answered("<html>"), None),
+        (RECORDING, answered('{"code":-6}'), HAS_NOTHING.format("unknown_code (-6)")),
+        (
+            RECORDING,
+            faults.spoilt(lambda body: body.replace(b"AES-128", b"SAMPLE-AES")),
+            FAILED.format("the recording is encrypted in another way"),
+        ),
+        (
+            RECORDING,
+            faults.spoilt(lambda body: body.replace(b'URI="https:', b'URI="file:')),
+            FAILED.format("the answer names no address"),
+        ),
+        (KEY, faults.status(404), FAILED.format("HTTP 404")),
+        (KEY, faults.status(401), FAILED.format("the recording's address is not valid any more")),
+        (KEY, answered("short"), FAILED.format("the recording's key has another length")),
+        (KEY, answered("x" * 17), FAILED.format("the answer is longer than 16 bytes")),
+    ],
+)
+async def test_a_recording_that_cannot_be_had(
+    actor: Actor, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str | None
+) -> None:
+    """It is said what happened, and the next attempt plays."""
+    actor.simulator.cloud.disturb_next(fault, path)
+    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    assert said == words if words else said.startswith("Xiaomi's cloud gave nothing")
+    assert await plays(actor, viewer, bell)
+
+
+async def test_an_address_of_our_own_network_is_not_followed(
+    actor: Actor, viewer: Viewer, bell: Sight
+) -> None:
+    """A playlist that leads into the house leads nowhere."""
+    inside = answered("#EXTM3U\n#EXTINF:2,\nhttps://192.168.1.1/secret.ts\n")
+    actor.simulator.cloud.disturb_next(inside, RECORDING)
+    played = await viewer.resolve(of(actor, bell.created))
+    (segment,) = await viewer.segments(played["url"])
+    response = await viewer.anybody.get(segment)
+    assert response.status == 502
+    named = "the answer names an address that is not on the internet"
+    assert await response.text() == FAILED.format(named)
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "words"),
+    [
+        (SEGMENT, faults.status(403), "HTTP 403"),
+        (SEGMENT, faults.cut_within, "ClientPayloadError"),
+        (SEGMENT, faults.spoilt(lambda body: body[:-5]), UNDECIPHERABLE),
+        (SEGMENT, faults.spoilt(lambda body: body[:-16]), UNDECIPHERABLE),
+        (SEGMENT, faults.spoilt(lambda _: b""), UNDECIPHERABLE),
+        (KEY, answered("another key, 16 b"[:16]), UNDECIPHERABLE),
+    ],
+)
+async def test_a_segment_that_cannot_be_had(
+    actor: Actor, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str
+) -> None:
+    """A segment that is cut, or whose key is another's, is refused; the next attempt plays."""
+    actor.simulator.cloud.disturb_next(fault, path)
+    played = await viewer.resolve(of(actor, bell.created))
+    first, _ = await viewer.segments(played["url"])
+    response = await viewer.anybody.get(first)
+    assert response.status == 502
+    assert await response.text() == FAILED.format(words)
+    assert (await viewer.anybody.get(first)).status == 200
+    assert await plays(actor, viewer, bell)
+
+
+async def test_what_opens_to_something_else_is_no_video(
+    actor: Actor, viewer: Viewer, bell: Sight
+) -> None:
+    """What is not MPEG-TS is not handed to a browser."""
+    plain = faults.spoilt(lambda body: body.replace(b"METHOD=AES-128", b"METHOD=NONE"))
+    actor.simulator.cloud.disturb_next(plain, RECORDING)
+    played = await viewer.resolve(of(actor, bell.created))
+    first, _ = await viewer.segments(played["url"])
+    response = await viewer.anybody.get(first)
+    assert await response.text() == FAILED.format("a part of the recording is no video")
+
+
+async def test_a_session_that_expires_between_two_pages(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """It is renewed, and nothing is left out."""
+    midnight = dt_util.start_of_local_day() - timedelta(days=1)
+    for minute in range(45):
+        saw(actor, midnight + timedelta(minutes=minute), "Stay")
+
+    async def expire(request: Any, handler: Any) -> Any:
+        response = await handler(request)
+        actor.simulator.cloud.app_accounts.expire_service_tokens()
+        return response
+
+    before = linked.data[CONF_APP]["service_token"]
+    actor.simulator.cloud.disturb_next(expire, EVENTS)
+    assert len(await viewer.titles(of(actor, midnight.date()))) == 45
+    assert linked.data[CONF_APP]["service_token"] != before
+
+
+async def test_a_session_that_expires_while_playing(
+    actor: Actor, viewer: Viewer, bell: Sight
+) -> None:
+    """Between playlist and segment no session is needed; it is renewed where one is."""
+    played = await viewer.resolve(of(actor, bell.created))
+    segments = await viewer.segments(played["url"])
+    actor.simulation.call(actor.simulator.cloud.app_accounts.expire_service_tokens)
+    for path in segments:
+        assert (await viewer.anybody.get(path)).status == 200
+    actor.simulator.cloud.disturb_next(faults.status(403), SEGMENT)
+    assert (await viewer.anybody.get(segments[0])).status == 502
+    assert (await viewer.anybody.get(segments[0])).status == 200
+
+
+async def test_a_session_that_ends(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, bell: Sight
+) -> None:
+    """The user is told to link again, wherever it is noticed, and nothing more is asked."""
+    played = await viewer.resolve(of(actor, bell.created))
+    app_accounts = actor.simulator.cloud.app_accounts
+    actor.simulation.call(app_accounts.revoke, actor.account)
+    assert await viewer.refused("browse_media", of(actor)) == RENEW
+    actor.simulator.cloud.requests.clear()
+    assert await viewer.refused("browse_media", of(actor)) == RENEW
+    picture = await viewer.http.get(views.path(actor.lock.did, bell.created, views.PICTURE))
+    assert (picture.status, await picture.text()) == (502, RENEW)
+    first, _ = await viewer.segments(played["url"])
+    assert (await viewer.anybody.get(first)).status == 502
+    assert not actor.simulator.cloud.requests
+    assert len(list(linked.async_get_active_flows(hass, {"reauth"}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "pause"),
+    [(faults.status(429, Retry_After="120"), 120), (faults.status(503), 30)],
+)
+async def test_a_cloud_that_wants_to_be_left_alone(
+    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault, pause: int
+) -> None:
+    """After an error nothing is listed for a while, but what is listed can be played."""
+    day = dt_util.as_local(dt_util.utc_from_timestamp(bell.created / 1000)).date()
+    assert len(await viewer.titles(of(actor, day))) == 1
+    actor.simulator.cloud.disturb_next(fault, EVENTS)
+    await viewer.refused("browse_media", of(actor))
+    said = await viewer.refused("browse_media", of(actor))
+    assert said == NOT_NOW.format(f"paused for {pause} s after an error")
+    assert len(await viewer.titles(of(actor, day))) == 1
+    assert await plays(actor, viewer, bell)
+
+
+@pytest.mark.parametrize("hours", [-20, 20])
+async def test_an_account_whose_clock_is_off(actor: Actor, viewer: Viewer, hours: int) -> None:
+    """What the cloud says is of tomorrow or yesterday is listed there, and plays."""
+    sight = saw(actor, dt_util.now() + timedelta(hours=hours), "Bell")
+    when = dt_util.as_local(dt_util.utc_from_timestamp(sight.created / 1000))
+    assert await viewer.titles(of(actor)) == [str(when.date())]
+    assert await viewer.titles(of(actor, when.date())) == [f"{when:%H:%M} bell"]
+    assert await plays(actor, viewer, sight)
+
+
+@pytest.mark.parametrize("moment", [10**14, 10**18, 2**80, -1, None, "now", 1.5, True])
+async def test_moments_that_cannot_be(
+    actor: Actor,
+    viewer: Viewer,
+    bell: Sight,
+    moment: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of what the cloud lists with a time that was not asked for, nothing is shown."""
+    listed = actor.lock.camera.listed
+
+    def list_too(begin: int, end: int, limit: int) -> list[dict[str, Any]]:
+        units = listed(begin, end, limit)
+        return [{**units[0], "createTime": moment}, *units] if units else units
+
+    monkeypatch.setattr(actor.lock.camera, "listed", list_too)
+    assert len(await viewer.titles(of(actor))) == 1
+
+
+async def test_a_picture_that_comes_late(actor: Actor, viewer: Viewer) -> None:
+    """Until it can be fetched there is none; what was missing is not kept."""
+    actor.lock.camera.upload_seconds = 3600
+    actor.do("ring")
+    (sight,) = actor.lock.camera.sights
+    path = views.path(actor.lock.did, sight.created, views.PICTURE)
+    early = await viewer.http.get(path)
+    assert (early.status, await early.text()) == (404, HAS_NOTHING.format("unknown_code (-6)"))
+    frame = sight.frames["Bell"]
+    sight.frames["Bell"] = camera.Frame(frame.store_id, frame.taken, frame.taken)
+    assert (await viewer.http.get(path)).status == 200
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.spoilt(lambda body: body[: len(body) // 32 * 16]),
+        faults.spoilt(lambda _: b"\0" * 32),
+        faults.spoilt(lambda _: b"\0" * 20 * 1024 * 1024),
+        faults.cut_within,
+    ],
+)
+async def test_a_picture_that_is_none(
+    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault
+) -> None:
+    """What is not whole, no JPEG or too large is not shown, and not kept."""
+    path = views.path(actor.lock.did, bell.created, views.PICTURE)
+    actor.simulator.cloud.disturb_next(fault, PICTURE)
+    assert (await viewer.http.get(path)).status == 502
+    assert (await viewer.http.get(path)).status == 200
+
+
+async def test_unlinking_while_playing(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, bell: Sight
+) -> None:
+    """A segment that is on its way does not hold unlinking up; the next one is refused."""
+    played = await viewer.resolve(of(actor, bell.created))
+    first, second = await viewer.segments(played["url"])
+    actor.simulator.cloud.disturb_next(faults.silence, SEGMENT)
+    actor.simulator.cloud.requests.clear()
+    waiting = asyncio.create_task(viewer.anybody.get(first))
+    await until(lambda: any(SEGMENT in path for path, _ in actor.simulator.cloud.requests))
+    data = {key: value for key, value in linked.data.items() if key != CONF_APP}
+    hass.config_entries.async_update_entry(linked, data=data)
+    assert await hass.config_entries.async_reload(linked.entry_id)
+    assert (await viewer.anybody.get(second)).status == 404
+    waiting.cancel()
+    await asyncio.wait([waiting])
