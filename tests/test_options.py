@@ -9,6 +9,7 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_ACCEPT_BROKER_NAME,
+    CONF_APP,
     CONF_JOURNAL_ENTRIES,
     CONF_LATE_AFTER,
     CONF_LEAST_DIGITS,
@@ -113,6 +114,15 @@ async def test_of_a_local_lock(hass: HomeAssistant, actor: Actor) -> None:
     assert {key: suggested(result, key) for key in wrong} == wrong
     await submit(hass, result, **defaults | {CONF_LEAST_DIGITS: 7, CONF_MOST_DIGITS: 7})
     assert (entry.options[CONF_LEAST_DIGITS], entry.options[CONF_MOST_DIGITS]) == (7, 7)
+
+
+async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, actor: Actor) -> None:
+    """It knows what happened, if only afterwards."""
+    entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
+    result = await begin(hass, entry, "general")
+    assert default(result, CONF_LATE_AFTER) == 5
+    assert default(result, CONF_JOURNAL_ENTRIES) == 1000
 
 
 async def test_unlocking_is_off_until_it_is_allowed(
