@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,10 @@ from homeassistant.components.calendar import CalendarEntity
 from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import translation
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import parse_yaml
+from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.xiaomi_smart_lock import calendar
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
@@ -350,6 +354,24 @@ async def test_a_lock_nearby(
         with pytest.raises(ServiceValidationError) as raised:
             await home.manage("get_history")
         assert raised.value.translation_key == "no_history"
+
+
+async def test_the_example_of_the_readme(hass: HomeAssistant, home: LinkedResident) -> None:
+    """It says who came today."""
+    readme = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(actions:\n.+?)```", readme, re.DOTALL)
+    [example] = [one for one in examples if "get_history" in one]
+    sequence = parse_yaml(example)
+    notified = async_mock_service(hass, "notify", "mobile_app_phone")
+    assert isinstance(sequence, dict)
+    script = {"who_came": {"sequence": sequence["actions"]}}
+    assert await async_setup_component(hass, "script", {"script": script})
+    for number in (7, 3, 99):
+        home.actor.do("fingerprint", number)
+    home.actor.do("close_door")
+    await home.reached()
+    await hass.services.async_call("script", "who_came", blocking=True)
+    assert notified[0].data["message"] == "somebody, Mei, Ming"
 
 
 def test_kinds_have_words() -> None:

@@ -537,6 +537,19 @@ async def test_an_older_deletion(resident: Resident, frozen: FrozenDateTimeFacto
     await gone(resident)
 
 
+async def test_an_older_use(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+    """An unlocking of before, of which is told late, was with another password."""
+    then = int(time.time())
+    frozen.tick(10)
+    await invite(resident, uses=1)
+    resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, CODE.operation_id, then)
+    await resident.reached()
+    assert opens(resident)
+    assert resident.known.endings.known[CODE].uses == 1
+    use(resident)
+    await gone(resident)
+
+
 async def test_another_credential_of_that_number(resident: Resident) -> None:
     """A finger with the number of the password is another credential."""
     await invite(resident, 30)

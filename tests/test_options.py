@@ -139,6 +139,15 @@ async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) 
     hass.config_entries.options.async_abort(result["flow_id"])
 
 
+async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, actor: Actor) -> None:
+    """It knows what happened, if only afterwards."""
+    entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
+    result = await begin(hass, entry, "general")
+    assert default(result, CONF_LATE_AFTER) == 5
+    assert default(result, CONF_JOURNAL_ENTRIES) == 1000
+
+
 async def test_unlocking_is_off_until_it_is_allowed(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:

@@ -19,6 +19,7 @@ from custom_components.xiaomi_smart_lock import kept, media_source, views
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from simulator import camera, faults, recording
 
+from .actor import until
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
 from .resident import NEARBY, nearby
 
@@ -51,7 +52,10 @@ async def viewer(
     hass_client_no_auth: ClientSessionGenerator,
 ) -> Viewer:
     """Return who sits before the media browser of who is linked."""
-    return await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+    viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+    await until(lambda: not any(task.get_name() == "pictures" for task in asyncio.all_tasks()))
+    actor.simulator.cloud.requests.clear()
+    return viewer
 
 
 def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
@@ -72,12 +76,6 @@ def bell(actor: Actor) -> Sight:
 def asked(actor: Actor, path: str = EVENTS) -> int:
     """Return how often the cloud was asked."""
     return [path for path, _ in actor.simulator.cloud.requests].count(path)
-
-
-@pytest.fixture(autouse=True)
-def _unasked(actor: Actor) -> None:
-    """Count from here."""
-    actor.simulator.cloud.requests.clear()
 
 
 # Listed

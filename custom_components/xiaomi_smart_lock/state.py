@@ -37,7 +37,6 @@ CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
 PEOPLE: Final = (0, 3)
 ENDINGS: Final = (0, 4)
-JOURNAL: Final = (0, 5)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -350,7 +349,8 @@ class LockData:
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
-        data.unread = Unread.from_dict(stored.get("unread", {}))
+        if "unread" in stored:
+            data.unread = Unread.from_dict(stored["unread"])
         for event in stored["events"]:
             if occurrence := Occurrence.from_list(event):
                 data.events[occurrence.kind] = occurrence

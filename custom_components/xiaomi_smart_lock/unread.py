@@ -80,9 +80,9 @@ class Unread:
     def from_dict(cls, stored: Mapping[str, Any]) -> Unread:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
         unread = cls()
-        for siid, eiid, time in stored.get("known", ()):
+        for siid, eiid, time in stored["known"]:
             unread.known[_event(siid, eiid)] = int(number(time))
-        for siid, eiid, start, end in stored.get("spans", ()):
+        for siid, eiid, start, end in stored["spans"]:
             span = Span(_event(siid, eiid), int(number(start)), int(number(end)))
             unread.spans.append(span)
         return unread

@@ -15,6 +15,7 @@ from homeassistant.const import STATE_UNKNOWN
 from custom_components.xiaomi_smart_lock import app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
+from tests.actor import until
 from tests.past import (
     DAY,
     HOUR,
@@ -194,16 +195,18 @@ async def passing(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-async def test_no_answer(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever takes the entry down does not wait for it."""
-    unlocked(home.actor, 5, HOUR)
-    before = home.asked()
+async def test_no_answer(home: LinkedResident) -> None:
+    """Whoever takes the entry down does not wait for it, and nothing of the past is missing."""
+    for number in range(60):
+        unlocked(home.actor, number, number * HOUR)
+    pages = home.asked() + KINDS + 1
+    home.disturb(passing, KINDS)
     home.disturb(silence)
     await home.later(4 * HOUR + 1)
-    while home.asked() == before:
-        await home.later(0)
+    await until(lambda: home.asked() == pages)
     await home.restart()
-    assert home.last()["last_operation_id"] == "5"
+    assert home.last()["last_operation_id"] == "0"
+    assert len(home.known.handled) == 60
 
 
 async def test_one_kind_is_refused(home: LinkedResident) -> None:

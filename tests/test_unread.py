@@ -1,0 +1,116 @@
+"""What has not been read of the past is known exactly, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import pytest
+
+from custom_components.xiaomi_smart_lock.state import DOORBELL, LOCK_EVENT, LockData
+from custom_components.xiaomi_smart_lock.unread import AHEAD, FIRST, LONGEST, OVERLAP, Span, Unread
+
+NOW: Final = 1_790_000_000
+DAY: Final = 86_400
+
+
+def news(unread: Unread, now: int) -> Span:
+    """Return what there is to read of lock events from now on."""
+    unread.add_news([LOCK_EVENT], now)
+    span = unread.newest()
+    assert span
+    return span
+
+
+def test_the_first_time() -> None:
+    """The last days are read, of each kind."""
+    unread = Unread()
+    unread.add_news([LOCK_EVENT, DOORBELL], NOW)
+    spans = [Span(kind, NOW - FIRST, NOW + AHEAD) for kind in (LOCK_EVENT, DOORBELL)]
+    assert unread.spans == spans
+
+
+def test_since_the_last_event() -> None:
+    """And some hours before it, but never longer than a month."""
+    unread = Unread()
+    unread.was_read(news(unread, NOW), [NOW - DAY, NOW - 2 * DAY], None, NOW)
+    assert unread.newest() is None
+    assert news(unread, NOW).start == NOW - DAY - OVERLAP
+    unread.spans.clear()
+    assert news(unread, NOW + 365 * DAY).start == NOW + 365 * DAY - LONGEST
+
+
+def test_nothing_happened() -> None:
+    """Then it is looked for again as the first time."""
+    unread = Unread()
+    unread.was_read(news(unread, NOW), [], None, NOW)
+    assert news(unread, NOW + DAY).start == NOW + DAY - FIRST
+
+
+def test_a_page_of_what_is_older() -> None:
+    """It does not hide what is newer."""
+    unread = Unread({LOCK_EVENT: NOW - DAY})
+    unread.was_read(news(unread, NOW), [NOW - 3 * DAY], None, NOW)
+    assert unread.known == {LOCK_EVENT: NOW - DAY}
+
+
+def test_clocks_that_were_ahead() -> None:
+    """Neither the cloud's nor ours hides for long what comes after it."""
+    unread = Unread()
+    unread.was_read(news(unread, NOW), [NOW + DAY], None, NOW)
+    assert unread.known == {LOCK_EVENT: NOW}
+    assert news(unread, NOW - 3 * DAY).start == NOW - 3 * DAY - OVERLAP
+
+
+def test_gaps_stay_until_they_are_read() -> None:
+    """The newest comes first; spans that meet become one."""
+    unread = Unread()
+    unread.was_read(news(unread, NOW), [NOW, NOW - DAY], NOW - DAY, NOW)
+    gap = Span(LOCK_EVENT, NOW - FIRST, NOW - DAY)
+    assert unread.spans == [gap]
+    later = NOW + 2 * DAY
+    newest = news(unread, later)
+    assert newest == Span(LOCK_EVENT, NOW - OVERLAP, later + AHEAD)
+    assert unread.spans == [gap, newest]
+    unread.was_read(newest, [later], NOW, later)
+    assert unread.newest() == Span(LOCK_EVENT, NOW - OVERLAP, NOW)
+    assert unread.newest(but=[LOCK_EVENT]) is None
+    unread.known[LOCK_EVENT] = NOW - DAY
+    assert news(unread, later) == Span(LOCK_EVENT, NOW - FIRST, later + AHEAD)
+    assert len(unread.spans) == 1
+
+
+def test_a_page_that_leads_nowhere() -> None:
+    """Where to read on has to be before, and within what was asked for."""
+    unread = Unread()
+    for following in (NOW + AHEAD, NOW - FIRST - 1):
+        unread.was_read(news(unread, NOW), [], following, NOW)
+        assert unread.spans == []
+
+
+def test_kept_over_a_restart() -> None:
+    """As JSON."""
+    unread = Unread()
+    unread.was_read(news(unread, NOW), [NOW], NOW - DAY, NOW)
+    assert Unread.from_dict(json.loads(json.dumps(unread.as_dict()))) == unread
+    data = LockData(unread=unread)
+    assert LockData.from_dict(json.loads(json.dumps(data.as_dict()))).unread == unread
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"known": [[2, 1020]], "spans": []},
+        {"known": [[2, 9999, NOW]], "spans": []},
+        {"known": [[2, 1020, "noon"]], "spans": []},
+        {"known": [], "spans": [[2, 1020, 1]]},
+        {"known": [], "spans": [[[], 1020, 1, 2]]},
+        {"known": [], "spans": 7},
+        {},
+        [],
+    ],
+)
+def test_not_ours(wrong: Any) -> None:
+    """Then nothing is known, and nothing fails."""
+    stored = LockData().as_dict() | {"unread": wrong, "heard": 7.0}
+    assert LockData.from_dict(stored).heard == 0.0
