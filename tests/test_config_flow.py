@@ -20,6 +20,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
@@ -193,6 +194,8 @@ async def test_account_by_browser(
     hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """The browser comes back to Home Assistant by itself, and the flow goes on."""
+    # A server that runs already takes no views any more, but only in tests.
+    assert await async_setup_component(hass, DOMAIN, {})
     result = await begin_account(hass, "browser")
     assert result["type"] is FlowResultType.EXTERNAL_STEP
     location = await sign_in(actor, authorize_url(result))

@@ -203,8 +203,8 @@ async def test_whose_it_was(hass: HomeAssistant, away: LinkedResident) -> None:
 
 
 async def test_a_spent_budget(hass: HomeAssistant, away: LinkedResident) -> None:
-    """The newest come first; the rest comes later, without gaps."""
-    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 1})
+    """The newest come first; the rest comes later, without gaps. Pictures are looked for too."""
+    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 2})
     for number in range(170):
         unlocked(away.actor, number, DAY + number * MINUTE)
     await away.start_and_read()
@@ -241,7 +241,7 @@ async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedR
     keys = {entity.unique_id.partition("-")[2] for entity in entities}
     assert {key for key in keys if "last_" in key} == {
         *("last_contact", "last_action", "last_position", "last_method", "last_operation_id"),
-        *("last_operation_time", "last_person", "last_exception"),
+        *("last_operation_time", "last_person", "last_exception", "last_visitor", "last_stay"),
     }
     events = {one.unique_id.partition("-")[2] for one in entities if one.domain == Platform.EVENT}
     assert events == {"lock_event", "doorbell", "exception", "duress"}

@@ -17,6 +17,7 @@ from homeassistant.data_entry_flow import (
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
+from custom_components.xiaomi_smart_lock import link_flow
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from simulator.account import Account
+
+pytestmark = pytest.mark.usefixtures("quick_browser")
 
 FLOW: Final = "/api/config/config_entries/flow"
 
@@ -108,6 +111,12 @@ async def at_browser(
     await hass.async_block_till_done()
     assert not hass.config_entries.flow.async_progress()
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the browser listen at once."""
+    monkeypatch.setattr(link_flow, "LISTENS_WITHIN", 0)
 
 
 @pytest.fixture

@@ -349,6 +349,7 @@ async def test_who_is_not_linked_is_told_so(
     """Without a link there is nothing to list, to play or to fetch, and nothing is asked."""
     moment = bell(actor).created
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+    actor.simulator.cloud.requests.clear()
     for place in (SOURCE, of(actor), of(actor, "2026-11-23")):
         assert await viewer.refused("browse_media", place) == LINK_FIRST
     assert await viewer.refused("resolve_media", of(actor, moment)) == NOTHING_SEEN

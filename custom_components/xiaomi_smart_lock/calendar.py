@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .operation import described
-from .state import EXCEPTION, IN_HISTORY, LOCK_EVENT, PEOPLE
+from .state import EXCEPTION, IN_HISTORY, JOURNAL, LOCK_EVENT, PEOPLE
 from .words import in_words, sentence
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class LockCalendarDescription(LockEntityDescription, CalendarEntityDescription):
 
 
 # There is news of people with each event, also with one that is not the last of its kind.
-DIARIES: Final = (LockCalendarDescription(key="diary", sources=(PEOPLE,)),)
+DIARIES: Final = (LockCalendarDescription(key="diary", sources=(JOURNAL, PEOPLE)),)
 
 
 class LockDiary(LockEntity, CalendarEntity):

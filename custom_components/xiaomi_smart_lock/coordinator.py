@@ -48,7 +48,7 @@ from .miot.errors import (
 )
 from .miot.spec import SPEC, Access, Address, Value
 from .settings import Settings
-from .state import IN_HISTORY, PEOPLE, LockData, Occurrence
+from .state import IN_HISTORY, JOURNAL, PEOPLE, LockData, Occurrence
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -393,6 +393,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Record an event, and say whether it is one of now; an old one fires nothing."""
         self.data.record(occurrence)
         self.journal.add(occurrence)
+        self.data.news.add(JOURNAL)
         if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", self.name)
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +29,6 @@ from .miot.endpoints import REGIONS
 from .miot.errors import MiotError, SignInExpiredError, SignInRefusedError
 
 if TYPE_CHECKING:
-    import asyncio
     import ssl
 
     import aiohttp
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+LISTENS_WITHIN: Final = 1.0
+"""Seconds that a browser may take to listen, once it shows that there is progress."""
 CONF_QR_CODE: Final = "qr_code"
 
 # Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
@@ -124,7 +126,8 @@ class LinkFlow(ConfigFlow):
         if self._app_session is None:
             self._app_session = async_app_session(self.hass, auto_cleanup=False)
         login = AppLogin(self._app_session, self._tls, self._endpoints)
-        return login, await login.begin()
+        code, _ = await asyncio.gather(login.begin(), asyncio.sleep(LISTENS_WITHIN))
+        return login, code
 
     async def async_step_scan(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the code until it was scanned; the browser comes back by itself then."""

@@ -17,7 +17,7 @@ from .unread import Unread
 from .users import Credential, Users, number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 OPERATION_METHOD: Final = SPEC.properties[2, 2]
 FINGERPRINT: Final = OPERATION_METHOD.value_of("fingerprint")
@@ -37,6 +37,7 @@ CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
 PEOPLE: Final = (0, 3)
 ENDINGS: Final = (0, 4)
+JOURNAL: Final = (0, 5)
 
 # What a lock event says at once, before the lock reports the property itself: by its lock action,
 # the new value of a property and the values that it had to have before (None for any). A door
@@ -341,11 +342,7 @@ class LockData:
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
-        # A version before did not keep what the lock had.
-        for siid, piid, value, since, *before in stored["pending"]:
-            if (valid := _still_valid((siid, piid), value)) is not None:
-                had = _still_valid((siid, piid), before[0]) if before else None
-                data.pending[siid, piid] = Pending(valid, number(since), had)
+        data.pending = dict(_pending(stored["pending"]))
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
@@ -362,6 +359,14 @@ def _text(raw: object) -> str:
     if not isinstance(raw, str):
         raise TypeError("no text")
     return raw
+
+
+def _pending(stored: Iterable[Any]) -> Iterator[tuple[Address, Pending]]:
+    # A version before did not keep what the lock had.
+    for siid, piid, value, since, *before in stored:
+        if (valid := _still_valid((siid, piid), value)) is not None:
+            had = _still_valid((siid, piid), before[0]) if before else None
+            yield (siid, piid), Pending(valid, number(since), had)
 
 
 def _still_valid(address: Address, value: object) -> Value | None:
