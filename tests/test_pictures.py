@@ -183,6 +183,24 @@ async def test_somebody_stays(
     assert len(visitors) == 2
 
 
+async def test_the_bell_s_picture_comes_after_a_newer_one(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+) -> None:
+    """Who stayed is shown since nobody had rung; that is newer, and not taken back."""
+    visitors = follow(hass, actor, VISITOR)
+    actor.lock.camera.upload_seconds = NEVER
+    bell = rang(actor, ago=30)
+    await until(lambda: awaited(linked, actor))
+    actor.lock.camera.upload_seconds = 0
+    actor.do("stay")
+    stay = actor.lock.camera.sights[-1]
+    await until(lambda: visitors == [when(stay)])
+    upload(bell)
+    await until(lambda: not awaited(linked, actor))
+    await idle()
+    assert visitors == [when(stay)]
+
+
 async def test_what_there_is_at_the_start(
     hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
 ) -> None:
