@@ -363,6 +363,8 @@ async def test_of_the_budget_are_lists_alone(
     await viewer.browse(of(actor, "2026-11-23"))
     link = linked.runtime_data.link
     link._budget = link.as_dict()["within_an_hour"]
+    picture = await viewer.http.get(views.path(actor.lock.did, sight.created, views.PICTURE))
+    assert picture.status == 200
     played = await viewer.resolve(of(actor, sight.created))
     for path in await viewer.segments(played["url"]):
         assert (await viewer.anybody.get(path)).status == 200
@@ -479,6 +481,7 @@ async def test_a_moment_at_which_nothing_was_seen(actor: Actor, viewer: Viewer) 
 @pytest.mark.parametrize(
     "path",
     [
+        "{did}/{moment}/2.ts",
         "{did}/{moment}/99.ts",
         "{did}/{moment}/-1.ts",
         "{did}/{moment}/999999.ts",
