@@ -16,10 +16,10 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock import kept, media_source, views
-from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from simulator import camera, faults, recording
 
-from .actor import until
+from .actor import Actor, until
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
 from .resident import NEARBY, nearby
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from simulator.camera import Sight
 
-    from .actor import Actor
     from .recordings import Viewer
 
 DAY: Final = (2026, 11, 23)
@@ -76,6 +75,23 @@ def bell(actor: Actor) -> Sight:
 def asked(actor: Actor, path: str = EVENTS) -> int:
     """Return how often the cloud was asked."""
     return [path for path, _ in actor.simulator.cloud.requests].count(path)
+
+
+class Crowd:
+    """Counts how many requests there are at a time."""
+
+    def __init__(self) -> None:
+        """Count from here."""
+        self.most = 0
+        self._here = 0
+
+    async def delay(self, request: Any, handler: Any) -> Any:
+        """Answer late, so that others can come meanwhile."""
+        self._here += 1
+        self.most = max(self.most, self._here)
+        await asyncio.sleep(0.05)
+        self._here -= 1
+        return await handler(request)
 
 
 # Listed
@@ -205,9 +221,10 @@ async def test_going_back_and_forth_asks_once(
 ) -> None:
     """What was just listed is not asked for again; what came since is found a minute later."""
     bell(actor)
-    now = time.time()
+    now = time.time() // 60 * 60
     monkeypatch.setattr(media_source, "time", SimpleNamespace(time=lambda: now))
     for _ in range(3):
+        now += 15
         assert await viewer.titles(of(actor)) == ["2026-11-23"]
         assert await viewer.titles(of(actor, "2026-11-23")) == ["08:12 bell"]
     assert asked(actor) == 2
@@ -278,6 +295,26 @@ async def test_a_lock_nearby_is_listed_too(
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_two_locks_of_an_account(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """What one lock saw is not taken for what the other one saw in the same moment."""
+    simulation = actor.simulation
+    second = simulation.call(simulation.simulator.add_lock, actor.account, "Back door")
+    other = Actor(simulation, actor.account, second)
+    data = {**linked.data, CONF_LOCKS: [actor.lock.did, second.did]}
+    hass.config_entries.async_update_entry(linked, data=data)
+    assert await hass.config_entries.async_reload(linked.entry_id)
+    sight = bell(other)
+    saw(actor, local(*DAY, 8, 12), "Stay")
+    assert await viewer.titles() == ["Back door", "Front door"]
+    assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
+    assert await viewer.titles(of(actor, "2026-11-23")) == ["08:12 someone stays"]
+    for lock, kind in ((second, "Bell"), (actor.lock, "Stay")):
+        picture = await viewer.http.get(views.path(lock.did, sight.created, views.PICTURE))
+        assert await picture.read() == camera.draw(lock.camera.label(sight), kind)
+
+
 # Shown
 
 
@@ -325,6 +362,8 @@ async def test_of_the_budget_are_lists_alone(
     await viewer.browse(of(actor, "2026-11-23"))
     link = linked.runtime_data.link
     link._budget = link.as_dict()["within_an_hour"]
+    picture = await viewer.http.get(views.path(actor.lock.did, sight.created, views.PICTURE))
+    assert picture.status == 200
     played = await viewer.resolve(of(actor, sight.created))
     for path in await viewer.segments(played["url"]):
         assert (await viewer.anybody.get(path)).status == 200
@@ -333,6 +372,24 @@ async def test_of_the_budget_are_lists_alone(
         f"Xiaomi's cloud is not to be asked just now: {link._budget} requests were made within "
         "an hour. Try again later"
     )
+
+
+async def test_few_are_fetched_at_once(actor: Actor, viewer: Viewer) -> None:
+    """However many browsers there are, the memory holds few segments and pictures on their way."""
+    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(10)]
+    played = await viewer.resolve(of(actor, things[0]))
+    segments = await viewer.segments(played["url"]) * 3
+    pictures = [views.path(actor.lock.did, moment, views.PICTURE) for moment in things]
+    await viewer.browse(of(actor, "2026-11-23"))
+    for client, paths, part, most in (
+        (viewer.anybody, segments, ".ts", 2),
+        (viewer.http, pictures, PICTURE, 4),
+    ):
+        crowd = Crowd()
+        actor.simulator.cloud.disturb_next(crowd.delay, part, len(paths))
+        responses = await asyncio.gather(*map(client.get, paths))
+        assert {response.status for response in responses} == {200}
+        assert crowd.most == most
 
 
 # Refused
@@ -424,6 +481,7 @@ async def test_a_moment_at_which_nothing_was_seen(actor: Actor, viewer: Viewer) 
 @pytest.mark.parametrize(
     "path",
     [
+        "{did}/{moment}/2.ts",
         "{did}/{moment}/99.ts",
         "{did}/{moment}/-1.ts",
         "{did}/{moment}/999999.ts",

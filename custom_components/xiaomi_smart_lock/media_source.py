@@ -135,8 +135,7 @@ class DoorMediaSource(MediaSource):
 
         async def ask(until: int) -> tuple[list[Seen], int | None]:
             page = await recordings.page(did, start, until)
-            more = page.following is not None and page.following >= start
-            return list(page.entries), page.following if more else None
+            return list(page.entries), page.following
 
         seen, following = await _some(ask, until)
         # The last of a page is the first of the following one.
