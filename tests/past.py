@@ -87,20 +87,21 @@ class LinkedResident(Resident):
 
         What it shows again after it was unavailable was fired before.
         """
-        fired: dict[str, dict[str, Any]] = {}
+        fired: list[dict[str, Any]] = []
+        seen: list[tuple[str, dict[str, Any]]] = []
         entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
-        known: list[dict[str, Any]] = []
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
             new = event.data["new_state"]
-            if event.data["entity_id"] != entity_id or not new or new.state in (*fired, *NO_STATE):
+            if event.data["entity_id"] != entity_id or not new or new.state in NO_STATE:
                 return
-            fired[new.state] = dict(new.attributes)
-            known.append(fired[new.state])
+            if (shown := (new.state, dict(new.attributes))) not in seen:
+                seen.append(shown)
+                fired.append(shown[1])
 
         self.hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
-        return known
+        return fired
 
     def asked(self) -> int:
         """Return how often the history was asked for."""

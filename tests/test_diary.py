@@ -24,7 +24,17 @@ from custom_components.xiaomi_smart_lock.diary import KINDS, OPEN_KINDS
 
 from .actor import Actor, until
 from .conftest import TEN_YEARS
-from .past import DAY, DURESS, HOUR, LOCK_EVENT, MINUTE, LinkedResident, be_quick, linked_data
+from .past import (
+    DAY,
+    DURESS,
+    HOUR,
+    LOCK_EVENT,
+    MINUTE,
+    LinkedResident,
+    be_quick,
+    linked_data,
+    state_writes,
+)
 from .people import give
 from .resident import Storage, at_home, entry_of
 from .test_logbook import SAID
@@ -36,7 +46,6 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import (
         ClientSessionGenerator,
-        WebSocketGenerator,
     )
 
 NOON: Final = 1790000000  # 2026-09-21T14:13:20 UTC
@@ -194,28 +203,16 @@ def _message(home: LinkedResident) -> str | None:
     return message
 
 
-async def test_who_looks_at_it(home: LinkedResident, hass_ws_client: WebSocketGenerator) -> None:
-    """Sees it grow, also by what happened long ago."""
-    client = await hass_ws_client()
-    entity_id = home.actor.entity_id(home.hass, Platform.CALENDAR, "diary")
-    await client.send_json_auto_id(
-        {
-            "type": "calendar/event/subscribe",
-            "entity_id": entity_id,
-            "start": local(NOON - DAY),
-            "end": local(NOON + DAY),
-        }
-    )
-    assert (await client.receive_json())["success"]
-    assert (await client.receive_json())["event"]["events"] == []
+async def test_what_happened_long_ago(
+    home: LinkedResident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is news of the diary as well: who looks at its pages sees it come."""
     home.actor.do("fingerprint", 1)
     await home.reached()
-    await client.receive_json()
+    written = state_writes(monkeypatch)
     home.actor.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON)
     await home.reached()
-    while not (events := (await client.receive_json())["event"]["events"]):
-        pass
-    assert len(events) == 1
+    assert written[home.actor.entity_id(home.hass, Platform.CALENDAR, "diary")] == 1
 
 
 async def test_nobody_writes_into_it(home: LinkedResident) -> None:

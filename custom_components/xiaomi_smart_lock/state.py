@@ -346,8 +346,7 @@ class LockData:
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
-        if "unread" in stored:
-            data.unread = Unread.from_dict(stored["unread"])
+        data.unread = Unread.from_dict(stored.get("unread", Unread().as_dict()))
         for event in stored["events"]:
             if occurrence := Occurrence.from_list(event):
                 data.events[occurrence.kind] = occurrence
