@@ -101,7 +101,8 @@ class LockConfigFlow(LinkFlow, domain=DOMAIN):
         cls, config_entry: ConfigEntry[Any]
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added: people, where it is told who opens the door."""
-        return {} if CONF_HOST in config_entry.data else {SUBENTRY_PERSON: PersonFlow}
+        told = CONF_HOST not in config_entry.data or CONF_APP in config_entry.data
+        return {SUBENTRY_PERSON: PersonFlow} if told else {}
 
     @staticmethod
     @callback

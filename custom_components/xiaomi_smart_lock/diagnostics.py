@@ -80,6 +80,7 @@ async def async_get_config_entry_diagnostics(
         "options": async_redact_data(dict(entry.options), TO_REDACT),
         "push_connected": connection.push and connection.push.connected,
         "push_problem": connection.push and connection.push.problem,
+        "link": connection.link and connection.link.as_dict(),
         "people": [
             {"person_entity": bool(person.entity_id), "credentials": len(person.holds)}
             for person in people(entry)
