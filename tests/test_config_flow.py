@@ -14,6 +14,7 @@ from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigEnt
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
@@ -127,6 +128,8 @@ async def come_back(
 ) -> ConfigFlowResult:
     """Let the browser follow the redirect to Home Assistant; return what the flow shows then."""
     assert str(location.origin()) == "http://homeassistant.local:8123"
+    # Unlike Home Assistant's, the web server of tests takes no more views once it runs.
+    assert await async_setup_component(hass, DOMAIN, {})
     browser = await hass_client_no_auth()
     page = await browser.get(location.path_qs)
     assert page.status == 200
