@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,7 @@ class History:
         self._heard = self._hears
         self._one_at_a_time = asyncio.Lock()
         self._cancel_next: CALLBACK_TYPE | None = None
+        self._next = math.inf
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -78,7 +80,12 @@ class History:
 
     @callback
     def _read_within(self, seconds: float) -> None:
+        """Read after some seconds at the latest; asking again does not put it off."""
+        at = self._lock.hass.loop.time() + seconds
+        if at >= self._next:
+            return
         self._cancel()
+        self._next = at
         job = HassJob(self._read, "read the history", cancel_on_shutdown=True)
         self._cancel_next = async_call_later(self._lock.hass, seconds, job)
 
@@ -90,6 +97,7 @@ class History:
 
     @callback
     def _read(self, _now: datetime) -> None:
+        self._next = math.inf
         self._read_within(EVERY)
         self._lock.config_entry.async_create_background_task(
             self._lock.hass, self._async_read(), f"read the history of {self._lock.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import contextmanager
@@ -220,6 +221,30 @@ async def test_one_kind_is_refused(home: LinkedResident) -> None:
     assert [span.kind for span in home.known.unread.spans] == [LOCK_EVENT]
     await home.read_again()
     assert home.last()["last_operation_id"] == "5"
+
+
+async def test_push_is_back_while_it_is_read(home: LinkedResident) -> None:
+    """What was missed just now is not put off by what is left of the past."""
+    held = [True]
+
+    async def hold(request: web.Request, handler: Handler) -> web.StreamResponse:
+        while held:
+            await asyncio.sleep(0.01)
+        return await handler(request)
+
+    unlocked(home.actor, 5, HOUR)
+    before, gate, connection = home.asked(), home.actor.simulator.gate, home.entry.runtime_data
+    home.disturb(passing, KINDS - 1)
+    home.disturb(hold)
+    with answers(lambda _: {"code": -704040004, "message": "no such event"}):
+        await home.later(4 * HOUR + 1)
+        await until(lambda: home.asked() == before + KINDS)
+        home.actor.simulation.call(gate.cut)
+        await until(lambda: not connection.push.connected)
+        await until(lambda: connection.push.connected)
+        held.clear()
+        await home.all_read(before + 2 * KINDS)
+    assert home.last()["last_operation_id"] == STATE_UNKNOWN
 
 
 # The session
