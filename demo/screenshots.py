@@ -20,14 +20,17 @@ IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: the page, what to press there, what has to be there then, and its size."""
+    """A picture: the page, what to press there in turn, what has to be there then, and its size.
+
+    What is pressed is said as Playwright finds it.
+    """
 
     name: str
     path: str
     awaited: str
     width: int
     height: int
-    pressed: str | None = None
+    pressed: tuple[str, ...] = ()
 
 
 PICTURES: Final = (
@@ -46,7 +49,7 @@ PICTURES: Final = (
         "step-flow-menu",
         900,
         560,
-        pressed="OK",
+        pressed=("role=button[name=OK]",),
     ),
     Picture(
         "person",
@@ -54,7 +57,33 @@ PICTURES: Final = (
         "step-flow-form",
         900,
         760,
-        pressed="Add person",
+        pressed=("role=button[name=/Add person/]",),
+    ),
+    Picture(
+        "link",
+        f"/config/integrations/integration/{DOMAIN}",
+        "ha-qr-code canvas",
+        900,
+        760,
+        pressed=(
+            "ha-config-entry-row ha-dropdown ha-icon-button",
+            "text=Reconfigure",
+            "text='Link the Mi Home app'",
+            "role=button[name=Submit]",
+        ),
+    ),
+    Picture(
+        "recording",
+        "/media-browser/browser",
+        "ha-hls-player video",
+        1100,
+        820,
+        pressed=(
+            "text='Xiaomi Smart Lock'",
+            "ha-media-player-browse >> text='Front door'",
+            r"ha-media-player-browse >> text=/\d{4}-\d\d-\d\d/",
+            "ha-media-player-browse >> text=bell",
+        ),
     ),
 )
 
@@ -72,8 +101,8 @@ async def take_screenshots(home: Home, address: str, progress: Callable[[str], N
                     device_id=home.device_id, lock_event=home.entity_ids["event.lock_event"]
                 )
             )
-            if picture.pressed:
-                await page.get_by_role("button", name=picture.pressed).click()
+            for pressed in picture.pressed:
+                await page.locator(f"{pressed} >> visible=true").first.click()
             await page.locator(picture.awaited).first.wait_for(state="attached")
             await page.wait_for_load_state("networkidle")
             # Icons and graphs are drawn a little later, and nothing says when.
