@@ -182,6 +182,18 @@ async def test_a_picture(app: App, tmp_path: Any) -> None:
         assert (image.format, image.size) == ("JPEG", (480, 640))
 
 
+@pytest.mark.parametrize("off", [0, 900, -900])
+async def test_how_far_its_clock_is_ahead(app: App, off: int) -> None:
+    """Each answer tells, in whole seconds: what they do not show is not off."""
+    simulation, clock = app.actor.simulation, app.actor.simulator.clock
+    simulation.call(clock.advance, off)
+    try:
+        await app.client.dids()
+    finally:
+        simulation.call(clock.advance, -off)
+    assert app.client.ahead == pytest.approx(off, abs=3 if off else 0)
+
+
 async def test_a_picture_that_is_not_there_yet(app: App) -> None:
     """The service says so, and later has it."""
     app.camera(upload_seconds=3600)

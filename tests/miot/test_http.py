@@ -57,6 +57,24 @@ async def test_other_answers(
 
 
 @pytest.mark.parametrize(
+    ("date", "when"),
+    [
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 1792567680.0),
+        ("2026-10-21", None),
+        ("Wed, 99 Oct 2026 99:28:00 GMT", None),
+        ("", None),
+    ],
+)
+async def test_the_service_s_clock(
+    session: aiohttp.ClientSession, liar: Liar, date: str, when: float | None
+) -> None:
+    """It is told where it says something."""
+    liar.answers = [web.Response(text="{}", headers={"Date": date})]
+    answer = await http.fetch(session, liar.tls, "GET", liar.url)
+    assert answer.date == when
+
+
+@pytest.mark.parametrize(
     ("retry_after", "wait"),
     [
         (None, 60),
