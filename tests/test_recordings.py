@@ -249,6 +249,22 @@ async def test_nothing_is_kept_for_long(
     assert (asked(actor), asked(actor, RECORDING)) == (2, 2)
 
 
+async def test_what_plays_needs_no_list(
+    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Playing goes on when the list that it was chosen from is forgotten."""
+    sight = bell(actor)
+    now = time.monotonic()
+    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
+    await viewer.browse(of(actor, "2026-11-23"))
+    now += 590
+    played = await viewer.resolve(of(actor, sight.created))
+    now += 20
+    for path in await viewer.segments(played["url"]):
+        assert (await viewer.anybody.get(path)).status == 200
+    assert asked(actor) == 1
+
+
 async def test_who_looks_at_many_things_asks_once(
     actor: Actor, linked: MockConfigEntry, viewer: Viewer
 ) -> None:

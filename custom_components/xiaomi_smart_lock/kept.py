@@ -30,14 +30,15 @@ class Kept[Key: Hashable, Answer]:
         return ((key, answer) for key, (_, answer) in reversed(self._kept.items()))
 
     async def get(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Return what is kept under a key, or ask for it."""
+        """Return what is kept under a key, or ask for it; that there is nothing is not kept."""
         async with self._asking:
             self._drop_old()
             if known := self._kept.get(key):
                 return known[1]
             answer = await ask()
-            self._kept[key] = (time.monotonic(), answer)
-            self._drop_too_much()
+            if answer is not None:
+                self._kept[key] = (time.monotonic(), answer)
+                self._drop_too_much()
             return answer
 
     def drop(self, key: Key) -> None:

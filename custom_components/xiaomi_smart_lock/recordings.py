@@ -74,10 +74,10 @@ class Recordings:
         self.entry = entry
         self._link = link
         self._pages: Kept[tuple[str, int, int], Page[Seen]] = Kept(PAGES_KEPT)
-        self._pictures: Kept[tuple[str, int], bytes] = Kept(
-            PICTURES_KEPT, at_once=PICTURES_AT_ONCE, weigh=len
+        self._pictures: Kept[tuple[str, int], bytes | None] = Kept(
+            PICTURES_KEPT, at_once=PICTURES_AT_ONCE, weigh=lambda picture: len(picture or b"")
         )
-        self._recordings: Kept[tuple[str, int], Recording] = Kept(RECORDINGS_KEPT)
+        self._recordings: Kept[tuple[str, int], Recording | None] = Kept(RECORDINGS_KEPT)
         self._looking = asyncio.Lock()
         self._fetching = asyncio.Semaphore(SEGMENTS_AT_ONCE)
 
@@ -103,10 +103,10 @@ class Recordings:
 
     async def picture(self, did: str, moment: int) -> bytes | None:
         """Return the picture of what was seen at a moment, a JPEG."""
-        if (seen := await self.seen(did, moment)) is None or (best := frame(seen)) is None:
-            return None
 
-        async def ask() -> bytes:
+        async def ask() -> bytes | None:
+            if (seen := await self.seen(did, moment)) is None or (best := frame(seen)) is None:
+                return None
             with self._link.asking(of_budget=False) as client:
                 return await client.picture(did, seen.file_id, best)
 
@@ -114,10 +114,10 @@ class Recordings:
 
     async def recording(self, did: str, moment: int) -> Recording | None:
         """Return the recording of what was seen at a moment."""
-        if (seen := await self.seen(did, moment)) is None or not seen.has_recording:
-            return None
 
-        async def ask() -> Recording:
+        async def ask() -> Recording | None:
+            if (seen := await self.seen(did, moment)) is None or not seen.has_recording:
+                return None
             with self._link.asking(of_budget=False) as client:
                 return await client.recording(did, seen.file_id, is_alarm=seen.is_alarm)
 
