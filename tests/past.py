@@ -148,7 +148,7 @@ def _reads() -> bool:
     """Say whether the history is being read, or is about to be."""
     loop = asyncio.get_running_loop()
     return any("read the history" in task.get_name() for task in asyncio.all_tasks()) or any(
-        "read the history" in repr(timer) and timer.when() - loop.time() < MINUTE
+        "read the history" in repr(timer._args) and timer.when() - loop.time() < MINUTE
         for timer in get_scheduled_timer_handles(loop)
         if not timer.cancelled()
     )
