@@ -22,6 +22,7 @@ from .past import (
     EXCEPTION,
     HOUR,
     KINDS,
+    LOCK_EVENT,
     MINUTE,
     LinkedResident,
     be_quick,
@@ -111,6 +112,15 @@ async def test_what_was_missed_a_moment_ago_fires(away: LinkedResident) -> None:
     await away.read_again()
     assert [event["operation_id"] for event in operations] == [1, 2]
     assert len(rings) == 1
+    assert away.last()["last_operation_id"] == "2"
+
+
+async def test_within_a_second(away: LinkedResident) -> None:
+    """The order is that in which the cloud was told."""
+    told = time.time() - MINUTE
+    for number in (3, 1, 2):
+        happened(away.actor, LOCK_EVENT, 2, 2, 2, number, told=told)
+    await away.start_and_read()
     assert away.last()["last_operation_id"] == "2"
 
 

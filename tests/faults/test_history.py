@@ -350,6 +350,24 @@ async def test_the_clock_of_the_lock_is_off(home: LinkedResident, ahead: int | N
     assert home.issue("clock_off") is None
 
 
+async def test_a_clock_that_stands_still(home: LinkedResident) -> None:
+    """What was pushed is known again, though nothing but about when it was tells so."""
+    operations, rings = home.fired("lock_event"), home.fired("doorbell")
+    for number in (1, 2):
+        home.actor.push_event(LOCK_EVENT, 2, 2, 2, number, 0)
+        home.actor.push_event((21, 1), 0)
+        await home.reached()
+        happened(home.actor, LOCK_EVENT, 2, 2, 2, number, told=time.time() - 9, ahead=None)
+    happened(home.actor, (21, 1), told=time.time() + 9, ahead=None)
+    unlocked(home.actor, 3, 2 * MINUTE, ahead=None)
+    unlocked(home.actor, 1, 2 * MINUTE, ahead=None)
+    await home.read_again()
+    await home.read_again()
+    assert [event["operation_id"] for event in operations] == [1, 2, 3, 1]
+    assert len(rings) == 1
+    assert home.last()["last_operation_id"] == "2"
+
+
 async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
     """What was missed is corrected as what is pushed."""
     home.actor.do("set", (13, 4), 1)
