@@ -25,7 +25,6 @@ from .past import (
     LOCK_EVENT,
     MINUTE,
     LinkedResident,
-    be_quick,
     happened,
     linked_data,
     rang,
@@ -47,7 +46,6 @@ AJAR = 24
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
-    be_quick(monkeypatch)
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     actor.simulator.cloud.requests.clear()
 
@@ -161,6 +159,8 @@ async def test_when_push_is_back(away: LinkedResident) -> None:
     await until(lambda: not away.entry.runtime_data.push.connected)
     unlocked(away.actor, 5, HOUR)
     gate.open = True
+    await until(lambda: away.entry.runtime_data.push.connected)
+    await away.settle()
     await away.all_read(before + KINDS)
     assert away.last()["last_operation_id"] == "5"
 
@@ -263,16 +263,19 @@ async def test_a_lock_nearby(neighbour: LinkedResident) -> None:
     """Who wakes it is known as soon as that is noticed; and so is what came after."""
     await neighbour.start_and_read()
     await neighbour.put_to_sleep()
+    await neighbour.settle()
     await neighbour.all_read(2 * KINDS)
     operations, rings = neighbour.fired("lock_event"), neighbour.fired("doorbell")
     before = neighbour.asked()
     neighbour.actor.do("fingerprint", 4)
     await neighbour.poll()
+    await neighbour.settle()
     await neighbour.all_read(before + KINDS)
     assert [event["operation_id"] for event in operations] == [4]
     assert neighbour.last()["last_operation_id"] == "4"
     before = neighbour.asked()
     neighbour.actor.do("ring")
     await neighbour.put_to_sleep()
+    await neighbour.settle()
     await neighbour.all_read(before + KINDS)
     assert (len(operations), len(rings)) == (1, 1)

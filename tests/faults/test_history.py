@@ -24,7 +24,6 @@ from tests.past import (
     LOCK_EVENT,
     MINUTE,
     LinkedResident,
-    be_quick,
     happened,
     linked_data,
     unlocked,
@@ -49,10 +48,9 @@ type Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[LinkedResident]:
     """Return a home that has read its past, in which nothing happened."""
-    be_quick(monkeypatch)
     data = linked_data(actor, actor.account_data())
     home = LinkedResident(hass, actor, entry_of(hass, data))
     await home.start_and_read()
@@ -243,6 +241,7 @@ async def test_push_is_back_while_it_is_read(home: LinkedResident) -> None:
         await until(lambda: not connection.push.connected)
         await until(lambda: connection.push.connected)
         held.clear()
+        await home.settle()
         await home.all_read(before + 2 * KINDS)
     assert home.last()["last_operation_id"] == STATE_UNKNOWN
 
