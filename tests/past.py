@@ -43,13 +43,6 @@ DAY: Final = 24 * HOUR
 
 NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
 OUTSIDE, FINGERPRINT, DURESS, UNLOCKED = 2, 2, 9, 2
-SOON: Final = 0.05
-"""What takes some seconds to settle, in tests, in seconds."""
-
-
-def be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the history read at once."""
-    monkeypatch.setattr(history, "SETTLING", SOON)
 
 
 def happened(
@@ -121,7 +114,12 @@ class LinkedResident(Resident):
         """Start Home Assistant, and have the history read."""
         before = self.asked()
         await self.start()
+        await self.settle()
         await self.all_read(before + 1)
+
+    async def settle(self) -> None:
+        """Let the time come to read what was missed just now."""
+        await self.later(history.SETTLING + 1)
 
     async def read_again(self) -> None:
         """Let the time come to read the history again."""
@@ -148,7 +146,7 @@ def _reads() -> bool:
     """Say whether the history is being read, or is about to be."""
     loop = asyncio.get_running_loop()
     return any("read the history" in task.get_name() for task in asyncio.all_tasks()) or any(
-        "read the history" in repr(timer) and timer.when() - loop.time() < MINUTE
+        "read the history" in repr(timer._args) and timer.when() - loop.time() < MINUTE
         for timer in get_scheduled_timer_handles(loop)
         if not timer.cancelled()
     )

@@ -31,7 +31,6 @@ from .past import (
     LOCK_EVENT,
     MINUTE,
     LinkedResident,
-    be_quick,
     linked_data,
     state_writes,
 )
@@ -55,10 +54,9 @@ ENROLLED: Final = (4, 6)
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[LinkedResident]:
     """Return a linked home, in Beijing, whose family is Ming with two fingers and Mei with one."""
-    be_quick(monkeypatch)
     await hass.config.async_set_time_zone("Asia/Shanghai")
     translation.async_setup(hass)
     data = linked_data(actor, actor.account_data())

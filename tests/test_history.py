@@ -22,9 +22,9 @@ from .past import (
     EXCEPTION,
     HOUR,
     KINDS,
+    LOCK_EVENT,
     MINUTE,
     LinkedResident,
-    be_quick,
     happened,
     linked_data,
     rang,
@@ -46,7 +46,6 @@ AJAR = 24
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
-    be_quick(monkeypatch)
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     actor.simulator.cloud.requests.clear()
 
@@ -114,6 +113,15 @@ async def test_what_was_missed_a_moment_ago_fires(away: LinkedResident) -> None:
     assert away.last()["last_operation_id"] == "2"
 
 
+async def test_within_a_second(away: LinkedResident) -> None:
+    """The order is that in which the cloud was told."""
+    told = time.time() - MINUTE
+    for number in (3, 1, 2):
+        happened(away.actor, LOCK_EVENT, 2, 2, 2, number, told=told)
+    await away.start_and_read()
+    assert away.last()["last_operation_id"] == "2"
+
+
 async def test_what_push_told_is_no_news(away: LinkedResident) -> None:
     """Nor is it after a restart, whether it is told again or read."""
     await away.start_and_read()
@@ -151,6 +159,8 @@ async def test_when_push_is_back(away: LinkedResident) -> None:
     await until(lambda: not away.entry.runtime_data.push.connected)
     unlocked(away.actor, 5, HOUR)
     gate.open = True
+    await until(lambda: away.entry.runtime_data.push.connected)
+    await away.settle()
     await away.all_read(before + KINDS)
     assert away.last()["last_operation_id"] == "5"
 
@@ -253,16 +263,19 @@ async def test_a_lock_nearby(neighbour: LinkedResident) -> None:
     """Who wakes it is known as soon as that is noticed; and so is what came after."""
     await neighbour.start_and_read()
     await neighbour.put_to_sleep()
+    await neighbour.settle()
     await neighbour.all_read(2 * KINDS)
     operations, rings = neighbour.fired("lock_event"), neighbour.fired("doorbell")
     before = neighbour.asked()
     neighbour.actor.do("fingerprint", 4)
     await neighbour.poll()
+    await neighbour.settle()
     await neighbour.all_read(before + KINDS)
     assert [event["operation_id"] for event in operations] == [4]
     assert neighbour.last()["last_operation_id"] == "4"
     before = neighbour.asked()
     neighbour.actor.do("ring")
     await neighbour.put_to_sleep()
+    await neighbour.settle()
     await neighbour.all_read(before + KINDS)
     assert (len(operations), len(rings)) == (1, 1)

@@ -13,9 +13,10 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
 from .call import hears
+from .clock import says_something
 from .miot.errors import MiotError, ResultError
 from .miot.spec import SPEC
-from .state import IN_HISTORY, SAME_EVENT
+from .state import IN_HISTORY, SAME_EVENT, Occurrence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .app_link import AppLink
     from .coordinator import LockCoordinator
     from .miot.app import Happened
-    from .miot.spec import Address
+    from .miot.spec import Address, Value
     from .unread import Span, Unread
 
 _LOGGER = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ READ: Final = [event for event in SPEC.events if SAME_EVENT.get(event, event) in
 
 EVERY: Final = 4 * 3600  # seconds
 AGAIN: Final = 3600  # seconds after which what is left is worth another try
+ABOUT: Final = 60  # seconds by which our clock and the cloud's, together, may be off
 SETTLING: Final = 10  # seconds that what happens just now takes to be told by others
 
 
@@ -124,9 +126,22 @@ class History:
             except MiotError as error:
                 _LOGGER.debug("%s: no more history for now: %s", lock.name, error)
             lock.data.unread = unread
-            lock.async_take_past(past)
+            # What happened within a second has no other order than the cloud's.
+            oldest_first = reversed(past)
+            lock.async_take_past(one for one in oldest_first if not self._was_heard(one))
             if unread.spans:
                 self._read_within(AGAIN)
+
+    def _was_heard(self, happened: Happened) -> bool:
+        """Say whether an event whose time says nothing was heard when the cloud was told of it.
+
+        Nothing else tells it from the one that was pushed, and the cloud's clock is not ours.
+        """
+        one = Occurrence(happened.event, happened.arguments, happened.time)
+        if one.time is not None and says_something(one.time, happened.time):
+            return False
+        heard = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
+        return any(one.kind == other.kind and _values(one) == _values(other) for other in heard)
 
     async def _async_page(self, span: Span, unread: Unread) -> tuple[Happened, ...]:
         with self._link.asking() as client:
@@ -134,3 +149,7 @@ class History:
         times = (happened.time for happened in page.entries)
         unread.was_read(span, times, page.following, int(time.time()))
         return page.entries
+
+
+def _values(occurrence: Occurrence) -> list[Value]:
+    return [value for _, value in occurrence.valid_arguments]

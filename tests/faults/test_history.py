@@ -24,7 +24,6 @@ from tests.past import (
     LOCK_EVENT,
     MINUTE,
     LinkedResident,
-    be_quick,
     happened,
     linked_data,
     unlocked,
@@ -49,10 +48,9 @@ type Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> AsyncIterator[LinkedResident]:
     """Return a home that has read its past, in which nothing happened."""
-    be_quick(monkeypatch)
     data = linked_data(actor, actor.account_data())
     home = LinkedResident(hass, actor, entry_of(hass, data))
     await home.start_and_read()
@@ -207,7 +205,7 @@ async def test_no_answer(home: LinkedResident) -> None:
     await until(lambda: home.asked() == pages)
     await home.restart()
     assert home.last()["last_operation_id"] == "0"
-    assert len(home.known.handled) == 60
+    assert len(home.lock.journal.between(0, 2**40)) == 60
 
 
 async def test_one_kind_is_refused(home: LinkedResident) -> None:
@@ -243,6 +241,7 @@ async def test_push_is_back_while_it_is_read(home: LinkedResident) -> None:
         await until(lambda: not connection.push.connected)
         await until(lambda: connection.push.connected)
         held.clear()
+        await home.settle()
         await home.all_read(before + 2 * KINDS)
     assert home.last()["last_operation_id"] == STATE_UNKNOWN
 
@@ -348,6 +347,24 @@ async def test_the_clock_of_the_lock_is_off(home: LinkedResident, ahead: int | N
     assert not operations
     assert home.known.clock.behind == 0
     assert home.issue("clock_off") is None
+
+
+async def test_a_clock_that_stands_still(home: LinkedResident) -> None:
+    """What was pushed is known again, though nothing but about when it was tells so."""
+    operations, rings = home.fired("lock_event"), home.fired("doorbell")
+    for number in (1, 2):
+        home.actor.push_event(LOCK_EVENT, 2, 2, 2, number, 0)
+        home.actor.push_event((21, 1), 0)
+        await home.reached()
+        happened(home.actor, LOCK_EVENT, 2, 2, 2, number, told=time.time() - 9, ahead=None)
+    happened(home.actor, (21, 1), told=time.time() + 9, ahead=None)
+    unlocked(home.actor, 3, 2 * MINUTE, ahead=None)
+    unlocked(home.actor, 1, 2 * MINUTE, ahead=None)
+    await home.read_again()
+    await home.read_again()
+    assert [event["operation_id"] for event in operations] == [1, 2, 3, 1]
+    assert len(rings) == 1
+    assert home.last()["last_operation_id"] == "2"
 
 
 async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
