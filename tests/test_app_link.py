@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -104,6 +105,17 @@ async def test_pauses_grow_with_errors(actor: Actor, link: AppLink, clock: Clock
     actor.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link)
+    clock.pass_by(PAUSE)
+    assert await ask(link) == {actor.lock.did}
+
+
+async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppLink, clock: Clock) -> None:
+    """What fails together is one failure: the next pause is the first one."""
+    actor.simulator.cloud.refuse_next(500, "device_list", times=20)
+    answers = await asyncio.gather(
+        *(ask(link, of_budget=False) for _ in range(20)), return_exceptions=True
+    )
+    assert {type(answer) for answer in answers} == {CannotConnectError}
     clock.pass_by(PAUSE)
     assert await ask(link) == {actor.lock.did}
 

@@ -98,10 +98,12 @@ class AppLink:
         self._spent.append(now)
 
     def _fail(self, error: CannotConnectError) -> None:
+        """Pause, for longer each time; what was asked for together fails together, and once."""
         self.failed += 1
         now = time.monotonic()
-        self._pause_until = now + min(PAUSE * 2**self._failures, LONGEST_PAUSE)
-        self._failures += 1
+        if now >= self._pause_until:
+            self._pause_until = now + min(PAUSE * 2**self._failures, LONGEST_PAUSE)
+            self._failures += 1
         if isinstance(error, TooManyRequestsError):
             self._leave_alone_until = now + error.wait
 
