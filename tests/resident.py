@@ -26,7 +26,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock import coordinator, settings
+from custom_components.xiaomi_smart_lock import coordinator, occurrences, settings
 from custom_components.xiaomi_smart_lock.const import (
     CONF_UNLOCKING,
     DOMAIN,
@@ -70,7 +70,7 @@ def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> Mo
 def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have the integration believe that it is later; its timers do not know."""
     clock = SimpleNamespace(time=lambda: time.time() + seconds)
-    for module in (coordinator, settings):
+    for module in (coordinator, occurrences, settings):
         monkeypatch.setattr(module, "time", clock)
 
 

@@ -34,12 +34,12 @@ class Listener:
         self._actor = actor
         self._coordinator = entry.runtime_data.coordinators[actor.lock.did]
         for kind in ((2, 1020), (21, 1)):
-            self._coordinator.async_listen(kind, self.heard.append)
+            self._coordinator.occurrences.async_listen(kind, self.heard.append)
 
     async def all(self) -> list[Occurrence]:
         """Wait for all that was published up to now, and return what was heard."""
         marked: list[Occurrence] = []
-        stop = self._coordinator.async_listen((17, 3), marked.append)
+        stop = self._coordinator.occurrences.async_listen((17, 3), marked.append)
         self._actor.push_event((17, 3), next(MARKS))
         await until(lambda: marked)
         stop()
@@ -232,7 +232,9 @@ async def test_a_step_is_told_once(
     """Both services may report the same step, and neither says when it was."""
     coordinator = loaded.runtime_data.coordinators[actor.lock.did]
     heard: list[object] = []
-    coordinator.async_listen((4, 3), lambda step: heard.append(step.get("credential-step-current")))
+    coordinator.occurrences.async_listen(
+        (4, 3), lambda step: heard.append(step.get("credential-step-current"))
+    )
     for step in (1, 2):
         actor.push_event((4, 3), 0, step, 5)
         actor.push_event((22, 3), 0, step, 5)

@@ -321,7 +321,7 @@ async def test_whoever_rings_like_mad(
 
 def awaited(entry: MockConfigEntry, actor: Actor) -> list[Awaited]:
     """Return the events that wait for their pictures."""
-    listeners = entry.runtime_data.coordinators[actor.lock.did]._event_listeners[RING]
+    listeners = entry.runtime_data.coordinators[actor.lock.did].occurrences._listeners[RING]
     [album] = [one.__self__ for one in listeners if isinstance(one.__self__, pictures.Album)]
     return list(album._awaited)
 

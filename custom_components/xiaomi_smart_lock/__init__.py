@@ -67,7 +67,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     _async_follow_changes(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in entry.runtime_data.coordinators.values():
-        entry.async_on_unload(lock.async_listen(LOCK_EVENT, partial(async_log_operation, lock)))
+        entry.async_on_unload(
+            lock.occurrences.async_listen(LOCK_EVENT, partial(async_log_operation, lock))
+        )
         entry.async_on_unload(lock.ender.async_start())
         if link := entry.runtime_data.link:
             entry.async_on_unload(History(lock, link).async_start())

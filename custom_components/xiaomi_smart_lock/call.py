@@ -93,8 +93,8 @@ class Call:
         with ExitStack() as stack:
             stack.callback(self._told.cancel)
             for kind in TOLD_BY[self._name]:
-                stack.callback(self._lock.async_listen(kind, self._hear))
-            stack.callback(self._lock.async_listen(STEP, self._step))
+                stack.callback(self._lock.occurrences.async_listen(kind, self._hear))
+            stack.callback(self._lock.occurrences.async_listen(STEP, self._step))
             stack.callback(self._lock.async_add_listener(self._look))
             yield
 

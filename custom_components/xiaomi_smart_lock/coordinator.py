@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, override
@@ -24,11 +23,9 @@ from homeassistant.util import dt as dt_util
 from .const import (
     CONF_APP,
     CONF_JOURNAL_ENTRIES,
-    CONF_LATE_AFTER,
     CONF_UNAVAILABLE_AFTER,
     DOMAIN,
     JOURNAL_ENTRIES,
-    LATE_AFTER,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
@@ -47,18 +44,17 @@ from .miot.errors import (
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
+from .occurrences import Occurrences
 from .settings import Settings
-from .state import IN_HISTORY, JOURNAL, PEOPLE, LockData, Occurrence
+from .state import IN_HISTORY, PEOPLE, LockData
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping
+    from collections.abc import Coroutine
 
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
-    from .miot.app import Happened
     from .miot.client import Client
-    from .miot.spec import Property
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -71,8 +67,6 @@ SAVE_DELAY: Final = 30  # seconds in which changes are written together
 # long enough not to delay what is shown of it, and for those that follow.
 SAVE_DELAY_OF_AN_EVENT: Final = 0.1
 SAVE_DELAY_OF_EVENTS: Final = 1
-
-type EventListener = Callable[[Occurrence], None]
 
 
 def store(hass: HomeAssistant, did: str) -> Store[dict[str, Any]]:
@@ -110,13 +104,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """The events that are known of afterwards, whatever the connection tells."""
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
-        self._late_after = 60 * entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
         self._store = store(hass, device.did)
-        self._event_listeners: dict[Address, list[EventListener]] = {}
         self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
         self.settings = Settings(self)
         self.management = Management(self)
         self.ender = Ender(self)
+        self.occurrences = Occurrences(self)
         entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
         self.journal = Journal(hass, device.did, entries)
         self._save_at = math.inf
@@ -172,15 +165,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
         if self.data.awake and self.data.pending:
-            self._in_background(self.settings.async_deliver(readings))
+            self.in_background(self.settings.async_deliver(readings))
         return self.data
-
-    @callback
-    def async_listen(self, kind: Address, listener: EventListener) -> Callable[[], None]:
-        """Have an event handed over each time that it happens; returns how to stop that."""
-        listeners = self._event_listeners.setdefault(kind, [])
-        listeners.append(listener)
-        return lambda: listeners.remove(listener)
 
     @callback
     def async_watch(self, address: Address, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -198,22 +184,22 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             case PropertyChanged(address, raw):
                 self._take(address, raw, told=now)
                 if self.settings.seem_delivered(address):
-                    self._in_background(self.async_request_refresh())
+                    self.in_background(self.async_request_refresh())
             case EventOccurred():
-                self._handle_event(message, now)
+                self.occurrences.take(message, now)
             case OnlineChanged(online):
                 self.async_set_awake(awake=online)
                 return
-        self._async_show_news()
+        self.async_show_news()
 
     @callback
     def async_show_people(self) -> None:
         """Have the names of people shown as they are now."""
         self.data.news.add(PEOPLE)
-        self._async_show_news()
+        self.async_show_news()
 
     @callback
-    def _async_show_news(self) -> None:
+    def async_show_news(self) -> None:
         """Update the entities that news concern, which are few of many."""
         news, self.data.news = self.data.news, set()
         concerned = (watcher for address in news for watcher in self._watchers.get(address, ()))
@@ -227,8 +213,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.awake = awake
         self.async_update_listeners()
         if woke_up:
-            self._in_background(self.settings.async_deliver())
-            self._in_background(self.async_request_refresh())
+            self.in_background(self.settings.async_deliver())
+            self.in_background(self.async_request_refresh())
 
     @callback
     def async_set_device(self, device: Device) -> None:
@@ -278,7 +264,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self._save_at = at
             self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
 
-    def _save_event(self) -> None:
+    def save_event(self) -> None:
         """Write down very soon that there was an event; those of a burst together."""
         soon = self.hass.loop.time() + SAVE_DELAY_OF_AN_EVENT
         self._save_by(max(soon, self._saved_at + SAVE_DELAY_OF_EVENTS))
@@ -309,7 +295,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
             self.async_set_awake(awake=False)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done that nobody waits for."""
         self.config_entry.async_create_background_task(self.hass, work, self.name)
 
     def heard(self, contact: float) -> None:
@@ -323,9 +310,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         try:
             value = SPEC.properties[address].validate(raw)
         except KeyError:
-            self._reject(address, "no such property")
+            self.reject(address, "no such property")
         except InvalidValueError as error:
-            self._reject(address, error)
+            self.reject(address, error)
         else:
             self.data.set(address, value, told)
             if address == HARDWARE_VERSION:
@@ -346,84 +333,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         version = self.data.values.get(HARDWARE_VERSION)
         return None if version is None else str(version)
 
-    def _handle_event(self, message: EventOccurred, now: float) -> None:
-        """Take an event once, and hand it over to who listens unless it is an old one."""
-        event = SPEC.events.get(message.address)
-        if event is None:
-            self._reject(message.address, "no such event")
-            return
-        try:
-            arguments = self._valid(event.pair(message.arguments))
-        except InvalidValueError as error:
-            self._reject(message.address, error)
-            return
-        occurrence = Occurrence(event, arguments, now, message.tid)
-        self._save_event()
-        if not self.data.handled.take(occurrence):
-            return
-        self._read_clock(occurrence, now)
-        if self._take_event(occurrence, now - occurrence.when):
-            self.data.follow(occurrence)
-            self._fire(occurrence)
-
-    @callback
-    def async_take_past(self, past: Iterable[Happened]) -> None:
-        """Take events that the cloud remembers, and show at once what that changes.
-
-        What push has missed a moment ago fires like any other. It moves no state: that may have
-        been read since, and is read again.
-        """
-        now = time.time()
-        missed: list[Occurrence] = []
-        for happened in sorted(past, key=lambda happened: happened.time):
-            told = min(happened.time, now)
-            occurrence = Occurrence(happened.event, happened.arguments, told)
-            if self.data.handled.take(occurrence):
-                occurrence.when = min(self.data.clock.was(occurrence.time, told), now)
-                if self._take_event(occurrence, now - min(occurrence.when, told)):
-                    missed.append(occurrence)
-        self._save_event()
-        for occurrence in missed:
-            self._fire(occurrence)
-        self._async_show_news()
-        if missed:
-            self._in_background(self.async_request_refresh())
-
-    def _take_event(self, occurrence: Occurrence, age: float) -> bool:
-        """Record an event, and say whether it is one of now; an old one fires nothing."""
-        self.data.record(occurrence)
-        self.journal.add(occurrence)
-        self.data.news.add(JOURNAL)
-        if age > self._late_after:
-            _LOGGER.debug("%s: an event came late and only counts as history", self.name)
-            return False
-        return True
-
-    def _fire(self, occurrence: Occurrence) -> None:
-        """Hand an event over to who listens."""
-        for listener in self._event_listeners.get(occurrence.kind, ()):
-            listener(occurrence)
-
-    def _read_clock(self, occurrence: Occurrence, now: float) -> None:
-        """Learn from an event how far the lock's clock is off, and correct the event's time."""
-        clock = self.data.clock
-        was_off = clock.is_off
-        occurrence.when = clock.when(occurrence.time, now)
-        if clock.is_off and not was_off:
-            self.tell(Issue.CLOCK)
-        elif was_off and not clock.is_off:
-            self.settle(Issue.CLOCK)
-
-    def _valid(self, given: Mapping[Property, object]) -> dict[int, Value]:
-        """Return the arguments that the specification allows, by piid."""
-        arguments: dict[int, Value] = {}
-        for argument, raw in given.items():
-            try:
-                arguments[argument.address[1]] = argument.validate(raw)
-            except InvalidValueError as error:
-                self._reject(argument.address, error)
-        return arguments
-
     def tell(self, issue: Issue, **texts: str) -> None:
         """Raise an issue of the lock."""
         async_tell(self.hass, self.config_entry, issue, self.device.did, lock=self.name, **texts)
@@ -432,7 +341,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Take an issue of the lock back."""
         async_settle(self.hass, self.config_entry, issue, self.device.did)
 
-    def _reject(self, address: Address, reason: object) -> None:
+    def reject(self, address: Address, reason: object) -> None:
         """Count what the specification does not allow, and log the first of its kind."""
         name = "{}.{}".format(*address)
         if name not in self.data.rejected:

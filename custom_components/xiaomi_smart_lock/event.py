@@ -186,7 +186,9 @@ class LockEvent(LockEntity, EventEntity):
         """Listen."""
         await super().async_added_to_hass()
         for kind in self.entity_description.kinds:
-            self.async_on_remove(self.coordinator.async_listen(kind, self._async_happened))
+            self.async_on_remove(
+                self.coordinator.occurrences.async_listen(kind, self._async_happened)
+            )
 
     @override
     def _shows(self) -> object:

@@ -128,7 +128,7 @@ class History:
             lock.data.unread = unread
             # What happened within a second has no other order than the cloud's.
             oldest_first = reversed(past)
-            lock.async_take_past(one for one in oldest_first if not self._was_heard(one))
+            lock.occurrences.take_past(one for one in oldest_first if not self._was_heard(one))
             if unread.spans:
                 self._read_within(AGAIN)
 

@@ -139,7 +139,7 @@ class Album:
         """Look for the newest pictures there are, and follow the lock."""
         entry = self._lock.config_entry
         for kind in KINDS:
-            entry.async_on_unload(self._lock.async_listen(kind, self._async_happened))
+            entry.async_on_unload(self._lock.occurrences.async_listen(kind, self._async_happened))
         self._in_background(self._async_look_back())
 
     @callback

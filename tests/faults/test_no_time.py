@@ -49,7 +49,7 @@ class Heard:
         self._home = home
         self._heard: list[object] = []
         for kind in {SAME_EVENT.get(address, address) for address, _ in reports}:
-            home.lock.async_listen(kind, self._heard.append)
+            home.lock.occurrences.async_listen(kind, self._heard.append)
 
     async def times(self) -> int:
         """Return how often it was, once all that was published before has been taken."""
