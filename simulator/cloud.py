@@ -79,7 +79,8 @@ class Cloud:
         app.add_routes(self.app_accounts.routes + self.app.routes)
         app.add_routes([web.get(instances.PATH, instances.serve)])
         app.add_routes([web.post(path, self._call) for path in _CALLS])
-        app.on_response_prepare.append(self._date)
+        prepare: Any = app.on_response_prepare  # typed in aiohttp's newer version only
+        prepare.append(self._date)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:

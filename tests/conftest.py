@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import secrets
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,9 +23,11 @@ from custom_components.xiaomi_smart_lock.const import (
     ENDPOINTS_VARIABLE,
 )
 from custom_components.xiaomi_smart_lock.miot import local
+from simulator import app_account, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
 from .actor import Actor, caught_up, until
+from .witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -133,3 +138,33 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[M
     await caught_up(hass, entry.runtime_data)
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Have every logger say all that it can."""
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        caplog.set_level(logging.DEBUG, name)
+
+
+@pytest.fixture
+def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by every code and token that the cloud gives out."""
+    given: list[str] = []
+
+    def give(size: int) -> str:
+        given.append(secrets.token_urlsafe(size))
+        return given[-1]
+
+    for module in (app_account, app_cloud, tokens):
+        monkeypatch.setattr(
+            module, "secrets", SimpleNamespace(**{**vars(secrets), "token_urlsafe": give})
+        )
+    return given
+
+
+@pytest.fixture
+def witness(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> Witness:
+    """Return who notes everything."""
+    return Witness(hass, caplog)

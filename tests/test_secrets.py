@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import secrets
 import struct
-import traceback
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,29 +14,19 @@ from homeassistant.const import (
     ATTR_ENTITY_ID,
     CONF_HOST,
     CONF_TOKEN,
-    EVENT_CALL_SERVICE,
-    MATCH_ALL,
 )
-from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers import issue_registry as ir
 from miio import miioprotocol
 
-from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_APP,
     CONF_LOCKS,
     CONF_TOKENS,
     CONF_UNLOCKING,
 )
-from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import SECRET
-from simulator import app_cloud, faults, tokens
+from simulator import faults
 from simulator.codes import Code
 from simulator.miio import MiioServer
 
@@ -57,14 +44,17 @@ from .test_config_flow import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.lock import Lock
+
+    from .witness import Witness
 
 NEARBY: Final = "127.0.0.3"
 WECHAT: Final = (17, 24)
@@ -72,10 +62,6 @@ NOON: Final = 1790000000
 PASSWORD: Final = 3
 PASSWORDS: Final = ("8675309421", "9021045067", "4815162342", "a-password-of-ours")
 ANOTHER_TOKEN: Final = "badc0ffee0" * 3 + "00"
-
-# Who stands in for the disk and logs what is written, which Home Assistant itself does not; and
-# the access log of the web server, which Home Assistant silences whatever the level of others.
-NOT_HEARD: Final = {"pytest_homeassistant_custom_component.common", "aiohttp.access"}
 
 CODE: Final = "8310572946"
 WRONG_CODE: Final = "8310572947"
@@ -108,27 +94,6 @@ def forms(token: str) -> set[str]:
 
 
 @pytest.fixture
-def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Have every logger say all that it can."""
-    caplog.set_level(logging.DEBUG)
-    for name in list(logging.root.manager.loggerDict):
-        caplog.set_level(logging.DEBUG, name)
-
-
-@pytest.fixture
-def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows by every code and token that the cloud gives out."""
-    given: list[str] = []
-
-    def give(size: int) -> str:
-        given.append(secrets.token_urlsafe(size))
-        return given[-1]
-
-    monkeypatch.setattr(tokens, "secrets", SimpleNamespace(token_urlsafe=give))
-    return given
-
-
-@pytest.fixture
 def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have devices on the local network answer a hello with their token, as old ones do."""
 
@@ -136,65 +101,6 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
         return struct.pack(">HHI4sI16s", 0x2131, 32, 0, self._did, self._stamp, self._token)
 
     monkeypatch.setattr(MiioServer, "_greeting", greeting)
-
-
-class Witness:
-    """Notes all that Home Assistant says in places where others look."""
-
-    def __init__(self, hass: HomeAssistant, log: pytest.LogCaptureFixture) -> None:
-        """Begin to listen."""
-        self._hass = hass
-        self._log = log
-        self.noted: list[str] = []
-        hass.bus.async_listen(MATCH_ALL, self._note_event)
-
-    @callback
-    def _note_event(self, event: Event[Any]) -> None:
-        # What somebody asks of Home Assistant it tells everybody by itself.
-        if event.event_type != EVENT_CALL_SERVICE:
-            self.noted.append(f"event {event.as_dict()}")
-
-    async def fails(self, work: Awaitable[object]) -> None:
-        """Note how something fails."""
-        with pytest.raises(HomeAssistantError) as raised:
-            await work
-        error: BaseException | None = raised.value
-        self.noted.append(f"error {''.join(traceback.format_exception(raised.value))}")
-        while error:
-            self.noted.append(f"error {error!r} {vars(error)}")
-            error = error.__cause__ or error.__context__
-
-    async def look_around(self, entry: ConfigEntry[Any]) -> None:
-        """Note what there is to see now."""
-        hass = self._hass
-        found = await async_get_config_entry_diagnostics(hass, entry)
-        self.noted += [f"diagnostics {json.dumps(found)}"]
-        self.noted += [f"state {state.as_dict()}" for state in hass.states.async_all()]
-        self.noted += [f"issue {issue}" for issue in ir.async_get(hass).issues.values()]
-        devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
-        entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-        self.noted += [f"registered {one}" for one in devices + entities]
-        self.noted += [f"entry {entry!r} {entry.title} {entry.unique_id} {entry.options}"]
-        self.noted += [f"connection {entry.runtime_data!r}"]
-
-    def assert_never_heard(self, those: Iterable[str]) -> None:
-        """Look whether none of those secrets is in anything that was noted or logged."""
-        logged = [
-            f"log {self._log.handler.format(record)} {record.args}"
-            for record in self._log.records
-            if record.threadName != "simulator"
-            and record.name not in NOT_HEARD
-            and f"<Event {EVENT_CALL_SERVICE}" not in record.getMessage()
-        ]
-        for secret in those:
-            heard = [line for line in self.noted + logged if secret in line]
-            assert not heard, f"{secret} in: {heard[0]}"
-
-
-@pytest.fixture
-def witness(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> Witness:
-    """Return who notes everything."""
-    return Witness(hass, caplog)
 
 
 def push_secrets(actor: Actor, lock: LockCoordinator) -> None:
@@ -438,34 +344,3 @@ async def test_the_code_to_unlock(
     hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
     kept = ("entry", "form")
     assert not [line for line in witness.noted if hashed in line and not line.startswith(kept)]
-
-
-async def test_pictures(
-    hass: HomeAssistant,
-    actor: Actor,
-    linked: ConfigEntry[Any],
-    witness: Witness,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What a picture is asked for with, and by whom, while all goes wrong and at last well."""
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    actor.lock.camera.upload_seconds = 0
-    cloud = actor.simulator.cloud
-    never_told = {"ssecurity", "service_token", "pass_token", "cuser_id", "device_id"}
-    those = {linked.data[CONF_APP][name] for name in never_told}
-    for path in (app_cloud.EVENTS, app_cloud.PICTURE):
-        for fault in (faults.cut, faults.status(500), faults.spoilt(lambda _: b"{}")):
-            cloud.disturb_next(fault, path)
-    cloud.app_accounts.expire_service_tokens()
-    actor.do("ring")
-    await until(lambda: actor.state(hass, "image", "last_visitor").state != "unknown")
-    those |= {linked.data[CONF_APP][name] for name in never_told}
-    await witness.look_around(linked)
-    cloud.app_accounts.revoke(actor.account)
-    actor.lock.clock_offset = 3  # Rings within a second or two are one.
-    actor.do("ring")
-    await until(hass.config_entries.flow.async_progress)
-    await witness.look_around(linked)
-    for sight in actor.lock.camera.sights:
-        those |= {sight.file_id, sight.frames["Bell"].store_id}
-    witness.assert_never_heard(those)

@@ -36,7 +36,7 @@ PLAYLIST = "https://business.smartcamera.api.io.mi.com/common/app/m3u8"
 DAY = 86_400
 
 
-class ToSimulator(HTTPAdapter):
+class ToSimulator(HTTPAdapter):  # type: ignore[misc]
     """Sends what is meant for Xiaomi's hosts to the simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
@@ -45,7 +45,7 @@ class ToSimulator(HTTPAdapter):
         self._url = simulator.cloud.url
         self._ca_file = json.loads(simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send, with the same path."""
         assert request.url
         request.url = self._url + "/" + request.url.split("/", 3)[3]

@@ -1,0 +1,149 @@
+"""What the session of the Mi Home app is made of is found nowhere that others look."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.data_entry_flow import FlowResultType
+
+from custom_components.xiaomi_smart_lock import link_flow, pictures, views
+from custom_components.xiaomi_smart_lock.const import CONF_APP
+from simulator import app_cloud, faults, recording
+
+from .actor import Actor, until
+from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from .witness import Witness
+
+SECRET: Final = ("ssecurity", "service_token", "pass_token", "cuser_id", "device_id")
+
+pytestmark = pytest.mark.usefixtures("everything_logged")
+
+
+def session(entry: ConfigEntry[Any]) -> set[str]:
+    """Return what nobody is to see of an entry's session."""
+    return {entry.data[CONF_APP][name] for name in SECRET}
+
+
+async def test_pictures(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: ConfigEntry[Any],
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a picture is asked for with, and by whom, while all goes wrong and at last well."""
+    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    actor.lock.camera.upload_seconds = 0
+    cloud = actor.simulator.cloud
+    those = session(linked)
+    for path in (app_cloud.EVENTS, app_cloud.PICTURE):
+        for fault in (faults.cut, faults.status(500), faults.spoilt(lambda _: b"{}")):
+            cloud.disturb_next(fault, path)
+    cloud.app_accounts.expire_service_tokens()
+    actor.do("ring")
+    await until(lambda: actor.state(hass, "image", "last_visitor").state != "unknown")
+    those |= session(linked)
+    await witness.look_around(linked)
+    cloud.app_accounts.revoke(actor.account)
+    actor.lock.clock_offset = 3  # Rings within a second or two are one.
+    actor.do("ring")
+    await until(hass.config_entries.flow.async_progress)
+    await witness.look_around(linked)
+    for sight in actor.lock.camera.sights:
+        those |= {sight.file_id, sight.frames["Bell"].store_id}
+    witness.assert_never_heard(those)
+
+
+async def test_linking(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    issued: list[str],
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who scans the code, refuses, is somebody else, or meets a service that is down."""
+    monkeypatch.setattr(link_flow, "LISTENS_WITHIN", 0)
+    configure = hass.config_entries.flow.async_configure
+    cloud = actor.simulator.cloud
+    accounts = cloud.app_accounts
+    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    flow = await loaded.start_reconfigure_flow(hass)
+    flow_id = flow["flow_id"]
+    await configure(flow_id, {"next_step_id": "link"})
+    shown: Any = await configure(flow_id, {})
+    codes = []
+    for act, account in (("refuse", ()), ("confirm", (another,)), ("confirm", (actor.account,))):
+        cloud.refuse_next(500, "loginUrl")
+        await hass.async_block_till_done()
+        shown = await configure(flow_id)
+        if shown["step_id"] == "another_code":
+            await configure(flow_id, {})
+            await hass.async_block_till_done()
+            shown = await configure(flow_id)
+        code = shown["data_schema"].schema["qr_code"].config["data"]
+        codes.append(code.rpartition("/")[2])
+        actor.simulation.call(getattr(accounts, act), code, *account)
+        while shown["type"] is FlowResultType.FORM and shown["step_id"] == "scan":
+            await asyncio.sleep(0.01)
+            shown = await configure(flow_id)
+        await witness.look_around(loaded)
+        if shown["type"] is FlowResultType.FORM:
+            await configure(flow_id, {})
+    assert shown["reason"] == "linked"
+    await hass.async_block_till_done()
+    await witness.look_around(loaded)
+    those = session(loaded)
+    assert {those_issued for those_issued in issued if len(those_issued) > 60}
+    witness.assert_never_heard(those | set(issued) - set(codes) | {f"V1:{one}" for one in issued})
+
+
+async def test_recordings_and_the_past(
+    hass: HomeAssistant,
+    actor: Actor,
+    linked: MockConfigEntry,
+    issued: list[str],
+    witness: Witness,
+    hass_ws_client: Any,
+    hass_client: ClientSessionGenerator,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """Listed, played and read, while all goes wrong and at last well; browsers see none of it."""
+    actor.lock.camera.upload_seconds = 0
+    actor.do("ring")
+    sight = actor.lock.camera.sights[0]
+    viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
+    item = f"{SOURCE}/{actor.lock.did}/{sight.created}"
+    cloud = actor.simulator.cloud
+    link = linked.runtime_data.link
+    seen: list[str] = []
+    for path in (EVENTS, RECORDING, PICTURE):
+        for fault in (faults.cut, faults.status(502), faults.spoilt(lambda _: b"{}")):
+            cloud.disturb_next(fault, path)
+            if path == PICTURE:
+                thumbnail = views.path(actor.lock.did, sight.created, views.PICTURE)
+                seen += [await (await viewer.http.get(thumbnail)).text()]
+            else:
+                seen += [await viewer.refused("resolve_media", item)]
+            link._pause_until = 0.0
+    found = await viewer.resolve(item)
+    playlist = await (await viewer.anybody.get(found["url"])).text()
+    seen.append(playlist)
+    segments = await viewer.segments(found["url"])
+    assert len(segments) == recording.PARTS
+    those = session(linked) | set(issued) | {sight.file_id, sight.video_id}
+    those |= {frame.store_id for frame in sight.frames.values()}
+    assert issued
+    await until(lambda: linked.runtime_data.coordinators[actor.lock.did].journal.changes)
+    await witness.look_around(linked)
+    witness.noted += seen
+    witness.assert_never_heard(those)
