@@ -127,7 +127,7 @@ async def test_recordings_and_the_journal(
     link = linked.runtime_data.link
     seen: list[str] = []
     for path in (EVENTS, RECORDING, PICTURE):
-        for fault in (faults.cut, faults.status(502), faults.spoilt(lambda _: b"{}")):
+        for fault in (faults.status(502), faults.spoilt(lambda _: b"{}"), faults.cut):
             cloud.disturb_next(fault, path)
             if path == PICTURE:
                 thumbnail = views.path(actor.lock.did, sight.created, views.PICTURE)
