@@ -88,6 +88,7 @@ _IDENTIFYING: Final = (
     "credential-step-current",
     "credential-step-all",
 )
+_ALIKE: Final = " ".join("-1" for _ in _IDENTIFYING)
 _TIMES: Final = ("current-time", "last-history-time")
 
 
@@ -168,6 +169,8 @@ class Occurrence:
     @cached_property
     def told_apart(self) -> str:
         """What tells it from other events of its kind at the same second."""
+        if self._by_name.keys().isdisjoint(_IDENTIFYING):
+            return _ALIKE
         return " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
 
     def as_list(self) -> list[Any]:
