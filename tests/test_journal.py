@@ -158,7 +158,7 @@ async def test_removed_with_the_lock(
     assert key(home.actor) not in hass_storage
 
 
-GOOD: Final = [*LOCK_EVENT, [[1, 2], [2, 2], [3, 2], [5, 7], [6, NOON]], NOON]
+GOOD: Final = [NOON, *LOCK_EVENT, 2, 2, 2, 7, NOON]
 
 BROKEN: Final[dict[str, object]] = {
     "nothing": None,
@@ -166,14 +166,12 @@ BROKEN: Final[dict[str, object]] = {
     "a text": "diary",
     "texts": ["a", "b"],
     "numbers": [1, 2],
-    "too short": [[2, 1020]],
-    "no such event": [[2, 9999, [], NOON]],
-    "event a list": [[[2], [1020], [], NOON]],
-    "arguments a number": [[2, 1020, 7, NOON]],
-    "arguments no pairs": [[2, 1020, [[1, 2, 3]], NOON]],
-    "time a text": [[2, 1020, [], "noon"]],
-    "time too large": [[2, 1020, [], 10**400]],
-    "time null": [[2, 1020, [], None]],
+    "too short": [[NOON, 2]],
+    "no such event": [[NOON, 2, 9999]],
+    "event a list": [[NOON, [2], [1020]]],
+    "time a text": [["noon", 2, 1020]],
+    "time too large": [[10**400, 2, 1020]],
+    "time null": [[None, 2, 1020]],
 }
 
 
@@ -190,8 +188,9 @@ async def test_broken(home: Resident, hass_storage: Storage, stored: object) -> 
 async def test_arguments_that_are_not_valid_any_more(home: Resident, hass_storage: Storage) -> None:
     """They are left out, as of a specification that has changed."""
     await home.stop()
-    arguments = [[1, 2], [2, 99], [3, "2"], [99, 1], [5, 7]]
-    stored = [[*LOCK_EVENT, arguments, NOON]]
+    order = [argument.address[1] for argument in SPEC.events[LOCK_EVENT].arguments]
+    given = {1: 2, 2: 99, 3: "2", 5: 7}
+    stored = [[NOON, *LOCK_EVENT, *(given.get(piid) for piid in order), "more"]]
     hass_storage[key(home.actor)] = {"version": 1, "minor_version": 1, "data": stored}
     await home.start()
     [kept] = home.lock.journal.between(*EVER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.exceptions import HomeAssistantError
@@ -12,6 +11,7 @@ from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
 from .miot.errors import InvalidValueError
+from .miot.spec import SPEC
 from .state import SECRET, Occurrence
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
-    from .miot.spec import Address
+    from .miot.spec import Address, Value
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,7 +27,12 @@ STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
 
-class JournalStore(Store[list[list[Any]]]):
+type Entry = tuple[Any, ...]
+"""When an event happened, its address, and its arguments in the specification's order, None where
+one is not known. So little, since thousands are kept in memory."""
+
+
+class JournalStore(Store[list[Entry]]):
     """Where the journal of a lock is kept, on disk and not for everybody to read."""
 
     def __init__(self, hass: HomeAssistant, did: str) -> None:
@@ -37,7 +42,7 @@ class JournalStore(Store[list[list[Any]]]):
     @override
     async def _async_migrate_func(
         self, old_major_version: int, old_minor_version: int, old_data: Any
-    ) -> list[list[Any]]:
+    ) -> list[Entry]:
         """Begin anew: another version wrote what we do not understand."""
         return []
 
@@ -54,7 +59,7 @@ class Journal:
         """How often something was added."""
         self._most = most
         self._store = JournalStore(hass, did)
-        self._entries: list[Occurrence] = []
+        self._entries: list[Entry] = []
         self._unsaved = False
 
     async def async_load(self) -> None:
@@ -64,17 +69,11 @@ class Journal:
         except (HomeAssistantError, LookupError, TypeError) as error:
             _LOGGER.warning("A journal cannot be read and begins anew: %s", error)
             return
-        self._entries = sorted(_read(stored), key=_when)[-self._most :]
+        self._entries = sorted(map(_entry, _read(stored)), key=_when)[-self._most :]
 
     def add(self, occurrence: Occurrence) -> None:
         """Keep an event, without its secrets."""
-        siid, _ = occurrence.event.address
-        arguments = {
-            piid: value
-            for piid, value in occurrence.arguments.items()
-            if (siid, piid) not in SECRET
-        }
-        bisect.insort(self._entries, replace(occurrence, arguments=arguments), key=_when)
+        bisect.insort(self._entries, _entry(occurrence), key=_when)
         del self._entries[: -self._most]
         self.changes += 1
         if not self._unsaved:
@@ -84,11 +83,12 @@ class Journal:
     def between(self, start: float, end: float) -> Sequence[Occurrence]:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
         first = bisect.bisect_left(self._entries, start, key=_when)
-        return self._entries[first : bisect.bisect_left(self._entries, end, key=_when)]
+        after = bisect.bisect_left(self._entries, end, key=_when)
+        return [_occurrence(*entry) for entry in self._entries[first:after]]
 
     def last(self, kinds: Iterable[Address]) -> Occurrence | None:
         """Return the last event of some kinds."""
-        newest_first = reversed(self._entries)
+        newest_first = (_occurrence(*entry) for entry in reversed(self._entries))
         return next((one for one in newest_first if one.kind in kinds), None)
 
     async def async_stop(self) -> None:
@@ -96,20 +96,39 @@ class Journal:
         if self._unsaved:
             await self._store.async_save(self._as_list())
 
-    def _as_list(self) -> list[list[Any]]:
+    def _as_list(self) -> list[Entry]:
         self._unsaved = False
-        return [occurrence.as_list() for occurrence in self._entries]
+        return list(self._entries)
 
 
-def _when(occurrence: Occurrence) -> float:
-    return occurrence.when
+def _when(entry: Entry) -> float:
+    when: float = entry[0]
+    return when
+
+
+def _entry(occurrence: Occurrence) -> Entry:
+    """Return what is kept of an event: all but its secrets."""
+    arguments = (
+        None if argument.address in SECRET else occurrence.arguments.get(argument.address[1])
+        for argument in occurrence.event.arguments
+    )
+    return (occurrence.when, *occurrence.event.address, *arguments)
+
+
+def _occurrence(when: float, siid: int, eiid: int, *values: Value | None) -> Occurrence:
+    event = SPEC.events[siid, eiid]
+    given = zip(event.arguments, values, strict=True)
+    known = {argument.address[1]: value for argument, value in given if value is not None}
+    return Occurrence(event, known, when)
 
 
 def _read(stored: object) -> Iterable[Occurrence]:
     """Return what was kept: each for itself, so that nothing takes others with it."""
     for entry in stored if isinstance(stored, list) else []:
         try:
-            occurrence = Occurrence.from_list(entry)
+            when, siid, eiid, *values = entry
+            piids = (argument.address[1] for argument in SPEC.events[siid, eiid].arguments)
+            occurrence = Occurrence.from_list([siid, eiid, zip(piids, values, strict=False), when])
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             continue
         if occurrence:
