@@ -163,6 +163,7 @@ class Month:
         requests.clear()
         for lock in self.home.locks:
             lock.history.clear()
+            lock.camera.sights.clear()
 
     @property
     def _lock(self) -> Lock:
