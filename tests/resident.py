@@ -131,7 +131,13 @@ class Resident:
         await self.hass.services.async_call(platform, service, target | data, blocking=True)
 
     async def manage(self, action: str, *, user: str | None = None, **data: Any) -> Any:
-        """Have the lock's users and credentials managed; return the response where there is one."""
+        """Have the lock's users and credentials managed; return the response where there is one.
+
+        Who asks for the users does so once the lock has told of all that was done before.
+        """
+        told = self.pushes and self.entry.state is ConfigEntryState.LOADED
+        if action == "get_users" and told:
+            await self.reached()
         entity_id = self.actor.entity_id(self.hass, Platform.LOCK, "lock")
         answers = self.hass.services.supports_response(DOMAIN, action) is not SupportsResponse.NONE
         response = await self.hass.services.async_call(

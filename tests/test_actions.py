@@ -241,7 +241,6 @@ async def test_change_user(resident: Resident) -> None:
     await resident.manage("set_user", user_id=5)
     await resident.manage("set_user", user_id=5, user_type="administrator")
     assert inside(resident).types == {0: 0, 5: ADMINISTRATOR}
-    await resident.reached()
     [user] = (await resident.manage("get_users"))["users"]
     assert user["user_type"] == "administrator"
 
