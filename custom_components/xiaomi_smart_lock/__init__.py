@@ -87,8 +87,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Reload for other options; people are shown without, and tokens concern nobody.
 
-    An update listener had to reload for new tokens of who signed in again too, and could not tell
-    them from renewed ones.
+    An update listener would have to reload for new tokens of who signed in again too, and could
+    not tell them from renewed ones.
     """
     options = dict(entry.options)
 

@@ -46,11 +46,6 @@ class Recording:
 
     segments: tuple[Segment, ...]
 
-    @property
-    def duration(self) -> float:
-        """How long it is, in seconds."""
-        return sum(segment.duration for segment in self.segments)
-
 
 def parts(playlist: str, url: str) -> list[Part]:
     """Return the parts of a playlist that was found at a URL; raises CannotConnectError."""
