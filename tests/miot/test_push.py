@@ -24,11 +24,14 @@ from custom_components.xiaomi_smart_lock.miot.client import (
 )
 from custom_components.xiaomi_smart_lock.miot.mqtt import Client
 from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, parse
+from reliability.witness import Witness
 from simulator import gate
+from simulator.broker import Broker
 from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from .conftest import Signed
 
@@ -137,7 +140,7 @@ def test_without_meaning(topic: str, payload: bytes) -> None:
 
 async def test_dropped_when_it_was_given_up() -> None:
     """A broker that ends a connection at the very moment when its answer is overdue is no error."""
-    client = Client("127.0.0.1", 1, lambda _message: None)
+    client = Client("127.0.0.1", 1, lambda _topic, _payload: None)
     client._connected.cancel()
     client._on_disconnect(client._client, None, None, 7)
     assert not client._disconnected.done()
@@ -230,6 +233,26 @@ async def test_any_quality_of_service(listening: Listening, qos: int) -> None:
         listening.actor.publish(topic, event, qos)
     await until(lambda: len(listening.heard) == 2)
     assert listening.heard == [OnlineChanged(online=True), OnlineChanged(online=False)]
+
+
+async def test_messages_are_acknowledged(listening: Listening, tmp_path: Path) -> None:
+    """Each, once it was handed over: what was acknowledged did arrive."""
+    await listening.until_connected()
+    its_gate, heard_at = listening.actor.simulator.gate, list[int]()
+    port, topic = its_gate.upstream_port, f"device/{listening.actor.lock.did}/state/1"
+    # The other broker delivers with QoS 0.
+    async with (
+        Broker("mosquitto", tmp_path) as broker,
+        Witness(broker.port, lambda _: heard_at.append(len(listening.heard))) as witness,
+    ):
+        its_gate.upstream_port = witness.port
+        listening.cut()
+        await listening.until_connected(2)
+        its_gate.upstream_port = port
+        for _ in range(50):
+            await broker.publish(topic, b'{"event": "online"}', qos=1)
+        await until(lambda: len(heard_at) == 50)
+    assert all(heard >= number for number, heard in enumerate(heard_at, 1))
 
 
 async def test_cut_connection_is_made_again(listening: Listening) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 import aiomqtt
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 _LOGGER = logging.getLogger(__name__)
+
+# Seconds in which acknowledgements of QoS 1 are written together: nobody waits for them, while
+# with QoS 2 the message itself does.
+TOGETHER: Final = 0.002
 
 
 def _passing(record: logging.LogRecord) -> bool:
@@ -25,13 +29,24 @@ _LOGGER.addFilter(_passing)
 
 
 class Client(aiomqtt.Client):
-    """A client that hands each message over as it is read, instead of queueing it."""
+    """A client that hands the topic and payload of each message over as it is read.
+
+    From aiomqtt's own queue, reading costs a task for each message.
+    """
 
     def __init__(
-        self, host: str, port: int, hand_over: Callable[[aiomqtt.Message], None], **options: Any
+        self, host: str, port: int, hand_over: Callable[[str, bytes], None], **options: Any
     ) -> None:
         """Prepare; the options are aiomqtt's."""
-        super().__init__(host, port, logger=_LOGGER, queue_type=_inbox(hand_over), **options)
+        super().__init__(host, port, logger=_LOGGER, **options)
+        self._hand_over = hand_over
+        self._acknowledging = False
+        self._delayed: asyncio.TimerHandle | None = None
+
+    @override
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
+        self._hand_over(message.topic, message.payload)
+        self._acknowledging = message.qos == 1
 
     @override
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
@@ -57,7 +72,11 @@ class Client(aiomqtt.Client):
         except RuntimeError:  # This is the thread that connects.
             self._loop.call_soon_threadsafe(watch)
         else:
-            watch()
+            if self._acknowledging:
+                self._delayed = self._loop.call_later(TOGETHER, watch)
+            else:
+                watch()
+        self._acknowledging = False
 
     @override
     def _on_disconnect(
@@ -89,21 +108,9 @@ class Client(aiomqtt.Client):
                 await connecting
                 await self.__aexit__(None, None, None)
             self._client.disconnect()
+            if self._delayed:
+                self._delayed.cancel()
 
     async def ended(self) -> None:
         """Wait for the end of the connection; raises aiomqtt.MqttError then."""
-        await anext(self.messages)  # None gets there.
-
-
-def _inbox(hand_over: Callable[[aiomqtt.Message], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
-    """Return a queue that keeps nothing: what is put in is handed over.
-
-    Reading aiomqtt's own queue costs a task for each message.
-    """
-
-    class Inbox(asyncio.Queue[aiomqtt.Message]):
-        @override
-        def put_nowait(self, item: aiomqtt.Message) -> None:
-            hand_over(item)
-
-    return Inbox
+        await anext(self.messages)  # None is put there.

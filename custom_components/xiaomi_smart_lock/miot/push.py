@@ -163,14 +163,14 @@ class Push:
             self._set(connected=True, problem=None)
             await client.ended()
 
-    def _hand_over(self, message: aiomqtt.Message) -> None:
-        if (parsed := parse(message.topic.value, message.payload)) is None:
-            _LOGGER.debug("A message on %s has no meaning", message.topic)
+    def _hand_over(self, topic: str, payload: bytes) -> None:
+        if (parsed := parse(topic, payload)) is None:
+            _LOGGER.debug("A message on %s has no meaning", topic)
         elif listener := self._listeners.get(parsed[0]):
             try:
                 listener(parsed[1])
             except Exception:  # one message must not end the connection for all others
-                _LOGGER.exception("A message on %s could not be handled", message.topic)
+                _LOGGER.exception("A message on %s could not be handled", topic)
 
     def _problem(self, error: Exception) -> PushProblem | None:
         """Return what is wrong for longer, and remember a token that was refused."""
