@@ -77,6 +77,7 @@ class Users:
     known: dict[int, User] = field(default_factory=dict)
     grants: dict[Credential, Grant] = field(default_factory=dict)
     uses: dict[Credential, Use] = field(default_factory=dict)
+    """In the order of their times."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -98,8 +99,7 @@ class Users:
     @property
     def last_use(self) -> tuple[Credential, Use] | None:
         """The credential that was used last, and when."""
-        newest_first = reversed(self.uses.items())
-        return max(newest_first, key=lambda item: item[1].when, default=None)
+        return next(reversed(self.uses.items()), None)
 
     def follow(self, occurrence: Occurrence) -> bool:
         """Take what an event says of users and credentials; say whether it can say anything."""
@@ -128,7 +128,13 @@ class Users:
         if credential and (last is None or last.when <= occurrence.when):
             position = occurrence.get("operation-position")
             use = Use(occurrence.when, None if position is None else int(position))
+            newest = self.last_use
             _remember(self.uses, credential, use)
+            if newest and newest[1].when > use.when:
+                self._sort_uses()
+
+    def _sort_uses(self) -> None:
+        self.uses = dict(sorted(self.uses.items(), key=lambda item: item[1].when))
 
     def _set_user(self, occurrence: Occurrence, *, deleted: bool) -> None:
         if (user_id := occurrence.get("user-ids")) is None:
@@ -185,6 +191,7 @@ class Users:
         for method, operation_id, when, position in stored["uses"]:
             use = Use(number(when), _optional(OPERATION_POSITION, position))
             users.uses[_credential(method, operation_id)] = use
+        users._sort_uses()
         return users
 
 
