@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.xiaomi_smart_lock.handled import Handled
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state import LOCK_EVENT, Occurrence
 
 from .actor import Actor, until
 
@@ -226,3 +230,15 @@ async def test_what_was_kept_and_makes_no_sense(
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert shown(hass, actor, "sensor", "door_state") == "locked"
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+def test_an_event_goes_when_nobody_wants_it() -> None:
+    """What is found out of it does not keep it: the collector would stop everything for that."""
+    lock_event = SPEC.events[LOCK_EVENT]
+    occurrence = Occurrence(lock_event, {1: 2, 2: 2, 3: 2, 5: 7, 6: 1_790_000_000}, 1_790_000_000)
+    assert occurrence.disguised is occurrence
+    assert (occurrence.credential, occurrence.usable_time) == ((2, 7), 1_790_000_000)
+    Handled().take(occurrence)
+    kept = weakref.ref(occurrence)
+    del occurrence
+    assert kept() is None

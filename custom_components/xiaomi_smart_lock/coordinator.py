@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .miot.client import Client
+    from .state import Source
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
         self._store = store(hass, device.did)
-        self._watchers: dict[Address, list[CALLBACK_TYPE]] = {}
+        self._watchers: dict[Source, list[CALLBACK_TYPE]] = {}
         self.settings = Settings(self)
         self.management = Management(self)
         self.ender = Ender(self)
@@ -169,9 +170,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return self.data
 
     @callback
-    def async_watch(self, address: Address, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Have news of a property or an event told; returns how to stop that."""
-        watchers = self._watchers.setdefault(address, [])
+    def async_watch(self, source: Source, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Have news told; returns how to stop that."""
+        watchers = self._watchers.setdefault(source, [])
         watchers.append(watcher)
         return lambda: watchers.remove(watcher)
 
@@ -202,7 +203,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_show_news(self) -> None:
         """Update the entities that news concern, which are few of many."""
         news, self.data.news = self.data.news, set()
-        concerned = (watcher for address in news for watcher in self._watchers.get(address, ()))
+        concerned = [watcher for source in news for watcher in self._watchers.get(source, ())]
         for watcher in dict.fromkeys(concerned):
             watcher()
 

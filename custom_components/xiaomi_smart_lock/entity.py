@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .miot.spec import Value
+    from .state import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ class LockEntityDescription(EntityDescription):
     """The event whose last arguments are shown; None for the property's own value."""
     read: Callable[[LockCoordinator], Value | None] | None = None
     """What is shown instead, where it is made of other things that are known."""
-    sources: tuple[Address, ...] = ()
-    """The properties and events, or what else there is news of, that it is made of."""
+    sources: tuple[Source, ...] = ()
+    """What else it is made of."""
 
     @property
     def only_pushed(self) -> bool:
@@ -54,9 +55,9 @@ class LockEntityDescription(EntityDescription):
         return lock.pushes or not self.only_pushed or told
 
     @property
-    def concerns(self) -> frozenset[Address]:
-        """The properties and events whose news may change the state."""
-        shown = self.event or self.address
+    def concerns(self) -> frozenset[Source]:
+        """What there may be news of that change the state."""
+        shown = SPEC.events[self.event] if self.event else self.address
         return frozenset((*self.sources, shown) if shown else self.sources)
 
     @property
@@ -110,9 +111,9 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     async def async_added_to_hass(self) -> None:
         """Watch what the state is made of."""
         await super().async_added_to_hass()
-        for address in self.entity_description.concerns:
+        for source in self.entity_description.concerns:
             self.async_on_remove(
-                self.coordinator.async_watch(address, self._handle_coordinator_update)
+                self.coordinator.async_watch(source, self._handle_coordinator_update)
             )
 
     @property

@@ -94,8 +94,9 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         shown = occurrence.disguised if self.disguises else occurrence
         said: dict[str, Any] = {
             ATTRIBUTES[argument.name]: _attribute(argument, value)
-            for argument, value in shown.valid_arguments
+            for argument in shown.event.arguments
             if argument.name in ATTRIBUTES
+            and (value := shown.arguments.get(argument.address[1])) is not None
         }
         if occurrence.kind == LOCK_EVENT:
             said |= who(lock, occurrence)

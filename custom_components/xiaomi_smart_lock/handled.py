@@ -38,9 +38,10 @@ class Handled:
 
     def take(self, occurrence: Occurrence) -> bool:
         """Remember an event that has just arrived, and say whether it is new."""
-        if not self.known.keys().isdisjoint(_seen_as(occurrence)):
+        seen_as = _seen_as(occurrence)
+        if not self.known.keys().isdisjoint(seen_as):
             return False
-        self.known.update(dict.fromkeys(_kept_as(occurrence)))
+        self.known.update(dict.fromkeys((seen_as[0], *_kept_too(occurrence))))
         while len(self.known) > REMEMBERED:
             del self.known[next(iter(self.known))]
         return not self._was_reported(occurrence)
@@ -66,36 +67,38 @@ def _alike(one: Occurrence, other: Occurrence) -> bool:
 
 
 def _seen_as(occurrence: Occurrence) -> list[Identity]:
-    """Return as what an event may be known."""
+    """Return as what an event may be known; as the first it is known from now on."""
     if (moment := occurrence.usable_time) is not None:
-        near = (0, -1, 1) if occurrence.reported_twice else (0,)
-        return [_at(occurrence, moment + second) for second in near]
+        return _at(occurrence, moment, near=occurrence.reported_twice)
     if occurrence.tid is not None:
-        return [_numbered(occurrence, period) for period in (0, -1, 1)]
-    return [_at(occurrence, int(occurrence.when) + second) for second in (0, -1, 1)]
+        return _numbered(occurrence)
+    return _at(occurrence, int(occurrence.when), near=True)
 
 
-def _kept_as(occurrence: Occurrence) -> list[Identity]:
-    """Return as what an event is known from now on.
+def _kept_too(occurrence: Occurrence) -> list[Identity]:
+    """Return as what else an event is known from now on.
 
     One without a usable time may come again without its number, or when its time can be one.
     """
-    if (moment := occurrence.usable_time) is not None:
-        return [_at(occurrence, moment)]
-    kept = [_at(occurrence, int(occurrence.when))]
+    if occurrence.usable_time is not None:
+        return []
+    kept = _at(occurrence, int(occurrence.when))
     if occurrence.time is not None and occurrence.time > occurrence.when:
-        kept.append(_at(occurrence, occurrence.time))
-    if occurrence.tid is not None:
-        kept.append(_numbered(occurrence, 0))
+        kept += _at(occurrence, occurrence.time)
     return kept
 
 
-def _at(occurrence: Occurrence, second: int) -> Identity:
-    siid, eiid = occurrence.kind
-    return f"{siid}.{eiid} {second} {occurrence.told_apart}"
+def _at(occurrence: Occurrence, moment: int, *, near: bool = False) -> list[Identity]:
+    """Return what an event is at a second, and if wanted at the one before and the one after."""
+    (siid, eiid), told_apart = occurrence.kind, occurrence.told_apart
+    seconds = (moment, moment - 1, moment + 1) if near else (moment,)
+    return [f"{siid}.{eiid} {second} {told_apart}" for second in seconds]
 
 
-def _numbered(occurrence: Occurrence, later: int) -> Identity:
+def _numbered(occurrence: Occurrence) -> list[Identity]:
+    """Return what an event is by its number in this period, the one before and the one after."""
     siid, eiid = occurrence.event.address
-    period = int(occurrence.when) // COUNTS_FOR + later
-    return f"{siid}.{eiid} #{occurrence.tid} {period} {occurrence.time} {occurrence.told_apart}"
+    period = int(occurrence.when) // COUNTS_FOR
+    number = f"{siid}.{eiid} #{occurrence.tid}"
+    alike = f"{occurrence.time} {occurrence.told_apart}"
+    return [f"{number} {one} {alike}" for one in (period, period - 1, period + 1)]

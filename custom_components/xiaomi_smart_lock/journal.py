@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import logging
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.exceptions import HomeAssistantError
@@ -30,6 +31,8 @@ SAVE_DELAY: Final = 5  # seconds in which entries are written together
 type Entry = tuple[Any, ...]
 """When an event happened, its address, and its arguments in the specification's order, None where
 one is not known. So little, since thousands are kept in memory."""
+
+WHEN: Final = itemgetter(0)
 
 
 class JournalStore(Store[list[Entry]]):
@@ -59,7 +62,8 @@ class Journal:
         """How often something was added."""
         self._most = most
         self._store = JournalStore(hass, did)
-        self._entries: list[Entry] = []
+        self._sorted: list[Entry] = []
+        self._added: list[Occurrence] = []
         self._unsaved = False
 
     async def async_load(self) -> None:
@@ -69,12 +73,19 @@ class Journal:
         except (HomeAssistantError, LookupError, TypeError) as error:
             _LOGGER.warning("A journal cannot be read and begins anew: %s", error)
             return
-        self._entries = sorted(map(_entry, _read(stored)), key=_when)[-self._most :]
+        self._sorted = sorted(map(_entry, _read(stored)), key=WHEN)[-self._most :]
+
+    @property
+    def _entries(self) -> list[Entry]:
+        """The entries in order; what was added in a burst is put there once it is asked for."""
+        if self._added:
+            added, self._added = map(_entry, self._added), []
+            self._sorted = sorted((*self._sorted, *added), key=WHEN)[-self._most :]
+        return self._sorted
 
     def add(self, occurrence: Occurrence) -> None:
         """Keep an event, without its secrets."""
-        bisect.insort(self._entries, _entry(occurrence), key=_when)
-        del self._entries[: -self._most]
+        self._added.append(occurrence)
         self.changes += 1
         if not self._unsaved:
             self._unsaved = True
@@ -82,8 +93,8 @@ class Journal:
 
     def between(self, start: float, end: float) -> Sequence[Occurrence]:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
-        first = bisect.bisect_left(self._entries, start, key=_when)
-        after = bisect.bisect_left(self._entries, end, key=_when)
+        first = bisect.bisect_left(self._entries, start, key=WHEN)
+        after = bisect.bisect_left(self._entries, end, key=WHEN)
         return [_occurrence(*entry) for entry in self._entries[first:after]]
 
     def last(self, kinds: Iterable[Address]) -> Occurrence | None:
@@ -99,11 +110,6 @@ class Journal:
     def _as_list(self) -> list[Entry]:
         self._unsaved = False
         return list(self._entries)
-
-
-def _when(entry: Entry) -> float:
-    when: float = entry[0]
-    return when
 
 
 def _entry(occurrence: Occurrence) -> Entry:

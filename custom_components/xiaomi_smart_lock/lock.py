@@ -39,7 +39,9 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
     """The lock of a door state."""
 
 
-LOCKS: Final = (LockDescription(key="lock", name=None, sources=(DOOR_STATE, LOCK_EVENT, PEOPLE)),)
+LOCKS: Final = (
+    LockDescription(key="lock", name=None, sources=(DOOR_STATE, SPEC.events[LOCK_EVENT], PEOPLE)),
+)
 
 
 class DoorLock(LockEntity, HomeAssistantLock):

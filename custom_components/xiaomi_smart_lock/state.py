@@ -32,7 +32,10 @@ DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)
 
-# What there is news of beside properties and events, in a service that no specification has.
+type Source = Address | Event
+"""What there is news of: a property by its address, an event, or one of those that follow."""
+
+# In a service that no specification has
 CONTACT: Final = (0, 1)
 CHANGES: Final = (0, 2)
 PEOPLE: Final = (0, 3)
@@ -118,11 +121,8 @@ class Occurrence:
 
     def get(self, name: str) -> Value | None:
         """Return an argument's value by its name, None where there is none or it is not valid."""
-        return self._by_name.get(name)
-
-    @cached_property
-    def _by_name(self) -> Mapping[str, Value]:
-        return {argument.name: value for argument, value in self.valid_arguments}
+        piid = self.event.piids.get(name)
+        return None if piid is None else self.arguments.get(piid)
 
     @cached_property
     def time(self) -> int | None:
@@ -138,7 +138,7 @@ class Occurrence:
         method, operation_id = self.get("operation-method"), self.get("operation-id")
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 
-    @cached_property
+    @property
     def disguised(self) -> Occurrence:
         """The event as it is shown where who stands at the door may see it.
 
@@ -155,7 +155,7 @@ class Occurrence:
         """The event's address, the same for events that two services report."""
         return SAME_EVENT.get(self.event.address, self.event.address)
 
-    @cached_property
+    @property
     def reported_twice(self) -> bool:
         """Whether two services may report it."""
         return self.kind in _REPORTED_TWICE
@@ -166,12 +166,13 @@ class Occurrence:
         usable = self.time is not None and says_something(self.time, self.when)
         return self.time if usable else None
 
-    @cached_property
+    @property
     def told_apart(self) -> str:
         """What tells it from other events of its kind at the same second."""
-        if self._by_name.keys().isdisjoint(_IDENTIFYING):
+        if self.event.piids.keys().isdisjoint(_IDENTIFYING):
             return _ALIKE
-        return " ".join(str(int(self._by_name.get(name, -1))) for name in _IDENTIFYING)
+        identifying = (self.get(name) for name in _IDENTIFYING)
+        return " ".join("-1" if value is None else str(int(value)) for value in identifying)
 
     def as_list(self) -> list[Any]:
         """Return it as JSON allows."""
@@ -213,8 +214,8 @@ class LockData:
     undelivered: dict[Address, None] = field(default_factory=dict)
     """Settings that waited and were given up, until the lock takes a value of them."""
     handled: Handled = field(default_factory=Handled)
-    news: set[Address] = field(default_factory=set)
-    """What there is news of since it was last shown: properties, events, CONTACT and the like."""
+    news: set[Source] = field(default_factory=set)
+    """What there is news of since it was last shown."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
     endings: Endings = field(default_factory=Endings)
@@ -274,7 +275,7 @@ class LockData:
         last = self.events.get(occurrence.kind)
         if last is None or occurrence.when >= last.when:
             self.events[occurrence.kind] = occurrence
-            self.news.add(occurrence.kind)
+            self.news.add(SPEC.events[occurrence.kind])
         self.learn(occurrence)
 
     def learn(self, occurrence: Occurrence) -> None:

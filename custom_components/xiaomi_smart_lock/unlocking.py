@@ -13,6 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .bus import async_log
 from .const import CONF_UNLOCKING, DOMAIN
+from .miot.spec import SPEC
 from .state import DOOR_STATE, LOCK_EVENT
 from .unlock_code import is_code
 
@@ -125,8 +126,8 @@ class Unlocking:
                 told.set()
 
         with ExitStack() as stack:
-            for address in (DOOR_STATE, LOCK_EVENT):
-                stack.callback(self._lock.async_watch(address, compare))
+            for source in (DOOR_STATE, SPEC.events[LOCK_EVENT]):
+                stack.callback(self._lock.async_watch(source, compare))
             stack.callback(self._set_awaited, awaited=False)
             self._set_awaited(awaited=True)
             await self._lock.async_act(UNLOCK)

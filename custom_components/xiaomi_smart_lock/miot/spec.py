@@ -155,6 +155,11 @@ class Event(Item):
 
     arguments: tuple[Property, ...]
 
+    @cached_property
+    def piids(self) -> Mapping[str, int]:
+        """The piids of the arguments by the arguments' names."""
+        return {argument.name: argument.address[1] for argument in self.arguments}
+
     def pair(self, raw: object) -> dict[Property, object]:
         """Return what came as an event's arguments by property, not yet validated.
 
