@@ -91,11 +91,17 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     def __init__(self, coordinator: LockCoordinator, description: LockEntityDescription) -> None:
         """Attach the entity to its lock."""
         super().__init__(coordinator)
-        device = coordinator.device
         self.entity_description = description
         self._attr_translation_key = description.key
-        self._attr_unique_id = f"{device.did}-{description.key}"
-        self._attr_device_info = DeviceInfo(
+        self._attr_unique_id = f"{coordinator.device.did}-{description.key}"
+        self._shown: object = None
+
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """The lock; asked for once, and not kept by each of its many entities."""
+        device = self.coordinator.device
+        return DeviceInfo(
             identifiers={(DOMAIN, device.did)},
             connections={(CONNECTION_NETWORK_MAC, device.mac)} if device.mac else set(),
             manufacturer=MANUFACTURER,
@@ -103,9 +109,8 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             model_id=device.model,
             name=device.name,
             sw_version=device.firmware,
-            hw_version=coordinator.hardware_version,
+            hw_version=self.coordinator.hardware_version,
         )
-        self._shown: object = None
 
     @override
     async def async_added_to_hass(self) -> None:

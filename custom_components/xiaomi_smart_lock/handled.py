@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # How much is remembered: the events of weeks, so that nothing late is new.
 REMEMBERED: Final = 1000
+# How many more there may be until the oldest are forgotten
+FORGOTTEN_TOGETHER: Final = 100
 
 # In how many seconds a lock does not count to the same number with the same to tell: it may begin
 # again, or count no further than to 255. From once to twice as many.
@@ -42,8 +44,8 @@ class Handled:
         if not self.known.keys().isdisjoint(seen_as):
             return False
         self.known.update(dict.fromkeys((seen_as[0], *_kept_too(occurrence))))
-        while len(self.known) > REMEMBERED:
-            del self.known[next(iter(self.known))]
+        if len(self.known) > REMEMBERED + FORGOTTEN_TOGETHER:
+            self.known = dict.fromkeys(list(self.known)[-REMEMBERED:])
         return not self._was_reported(occurrence)
 
     def _was_reported(self, occurrence: Occurrence) -> bool:
