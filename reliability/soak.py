@@ -46,6 +46,7 @@ POLLS_A_DAY: Final = DAY // POLL_INTERVAL_CLOUD
 MEBIBYTES: Final = 2
 PATIENCE: Final = 30
 IDLE: Final = 60  # seconds after which no connection is kept for another request
+M_ARENA_MAX: Final = -8  # of glibc's mallopt()
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -293,6 +294,8 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    # Each worker thread has a heap of its own otherwise, and takes weeks to fill it once.
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         return runner.run(run(options.days, options.seed))
 
