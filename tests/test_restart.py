@@ -423,6 +423,7 @@ async def test_what_is_remembered_is_bounded(
     """Only so many events are kept to be known again; the newest are."""
     assert handled.REMEMBERED >= 1000
     monkeypatch.setattr(handled, "REMEMBERED", 5)
+    monkeypatch.setattr(handled, "FORGOTTEN_TOGETHER", 0)
     await resident.stop()
     await resident.start()
     operated = resident.events("lock_event")
