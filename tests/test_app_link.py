@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -31,8 +32,8 @@ class Clock:
     """A clock that is set by hand."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Go from now on, only when told to."""
-        self.now = time.monotonic()
+        """Go from now on, only when told to, by whole seconds: fractions would not add up."""
+        self.now: float = math.ceil(time.monotonic())
         monkeypatch.setattr(app_link, "time", SimpleNamespace(monotonic=lambda: self.now))
 
     def pass_by(self, seconds: float) -> None:

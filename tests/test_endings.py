@@ -366,9 +366,9 @@ async def test_faults(
     fault: faults.Fault,
 ) -> None:
     """Whatever goes wrong on the way, it is tried until the lock itself says that it is gone."""
-    timeout = aiohttp.ClientTimeout(total=0.3)
-    monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", timeout)
     await invite(resident, 1)
+    timeout = aiohttp.ClientTimeout(total=1)
+    monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", timeout)
     resident.actor.simulator.cloud.disturb_next(fault, ACTION, times=2)
     await pass_by(resident, frozen, 10 * MINUTE)
     resident.actor.simulator.cloud.calm()

@@ -48,7 +48,7 @@ FINGERPRINT, PASSWORD, PHONE = 2, 3, 1
 FAILURE: Final = 1
 FINGER_WET: Final = 1004
 ACTION: Final = "miotspec/action"
-QUICKLY: Final = aiohttp.ClientTimeout(total=0.5)
+QUICKLY: Final = aiohttp.ClientTimeout(total=1)
 FINGER: Final[dict[str, Any]] = {"user_id": GUEST, "credential_type": "fingerprint"}
 CODE: Final[dict[str, Any]] = {
     "user_id": GUEST,

@@ -146,8 +146,11 @@ IMPOSSIBLE_VALUES: Final[Faults] = {
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for answers, and where the service wants to be left alone, for a moment only."""
-    monkeypatch.setattr(http, "TIMEOUT", aiohttp.ClientTimeout(total=0.5))
+    """Wait for answers, and where the service wants to be left alone, for a moment only.
+
+    For long enough, though, that a machine with much else to do answers in time.
+    """
+    monkeypatch.setattr(http, "TIMEOUT", aiohttp.ClientTimeout(total=2))
     monkeypatch.setattr(http, "WAIT", 0.2)
 
 
