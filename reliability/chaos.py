@@ -355,7 +355,9 @@ async def run(seed: int, minutes: float) -> int:
         directory = Path(temporary)
         async with (
             Simulator(directory / "simulator", broker="mosquitto") as simulator,
-            Witness(simulator.broker.port, ledger.acknowledged) as witness,
+            Witness(
+                simulator.broker.port, sent=ledger.on_its_way, taken=ledger.acknowledged
+            ) as witness,
         ):
             home = Home(directory / "ha", simulator, LOCKS, poll_interval=POLL_INTERVAL)
             # One chance for each, so that each does the same whatever the others do.
@@ -389,6 +391,7 @@ def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
     print(f"events                {len(ledger.happened)}, {late} of them told late")
     print(f"  recorded only       {len(ledger.recorded)}")
     print(f"  undeliverable       {ledger.undeliverable}")
+    print(f"  cut off on the way  {ledger.cut_off}")
     print(f"  fired               {ledger.fired.total()}")
     print(f"  lost                {len(ledger.lost)}")
     print(f"  twice               {len(ledger.twice)}")

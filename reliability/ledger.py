@@ -48,6 +48,8 @@ class Ledger:
         """Begin."""
         self.happened: dict[Happening, bool] = {}
         """What happened at the locks, and whether it was told too late to fire."""
+        self.sent: set[Happening] = set()
+        """Of which the broker sent a message to Home Assistant."""
         self.taken: set[Happening] = set()
         """Of which Home Assistant acknowledged a message."""
         self.fired: Counter[Happening] = Counter()
@@ -63,14 +65,21 @@ class Ledger:
             late = now - happening.time > LATE_AFTER
             self.happened[happening] = late
 
+    def on_its_way(self, message: bytes) -> None:
+        """Note a message that the broker sent to Home Assistant."""
+        self.sent.update(self._told(message))
+
     def acknowledged(self, message: bytes) -> None:
         """Note a message that Home Assistant acknowledged."""
+        self.taken.update(self._told(message))
+
+    def _told(self, message: bytes) -> list[Happening]:
+        """Return what really happened of what a message tells of."""
         try:
-            payload = json.loads(message)
+            happening = _happening(json.loads(message))
         except ValueError:
-            return
-        if (happening := _happening(payload)) and happening in self.happened:
-            self.taken.add(happening)
+            return []
+        return [happening] if happening in self.happened else []
 
     def asked(self, did: str, address: Address, value: Value) -> Write:
         """Note that Home Assistant is to write."""
@@ -106,8 +115,13 @@ class Ledger:
 
     @property
     def undeliverable(self) -> int:
-        """How many events were never acknowledged nor fired: the broker had nobody to give to."""
-        return len(self.happened.keys() - self.taken - self.fired.keys())
+        """How many events the broker had nobody to send to."""
+        return len(self.happened.keys() - self.sent - self.fired.keys())
+
+    @property
+    def cut_off(self) -> int:
+        """How many events were sent, but on a connection that ended before they were answered."""
+        return len(self.sent - self.taken - self.fired.keys())
 
     def may_have(self, did: str, address: Address) -> list[Value] | None:
         """Return what a written property may be in the end; None for anything."""

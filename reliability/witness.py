@@ -19,12 +19,15 @@ _CHUNK: Final = 65536
 
 
 class Witness:
-    """Passes everything on, and tells the payload of each message that was acknowledged."""
+    """Passes everything on, and tells the payload of each message that was sent or acknowledged."""
 
-    def __init__(self, broker_port: int, taken: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, broker_port: int, *, sent: Callable[[bytes], None], taken: Callable[[bytes], None]
+    ) -> None:
         """Prepare; QoS 1 is what the simulator publishes with."""
         self.port = 0
         self._broker_port = broker_port
+        self._sent = sent
         self._taken = taken
 
     async def __aenter__(self) -> Self:
@@ -58,7 +61,10 @@ class Witness:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _down(
-        self, broker: asyncio.StreamReader, client: asyncio.StreamWriter, sent: dict[bytes, bytes]
+        self,
+        broker: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        sent: dict[bytes, bytes],
     ) -> None:
         async for packet, start in _packets(broker):
             if packet[0] >> 4 == PUBLISH and packet[0] & _QOS:
@@ -67,11 +73,15 @@ class Witness:
                 identifier = reader.take(2)
                 reader.properties()
                 sent[identifier] = packet[reader.position :]
+                self._sent(sent[identifier])
             client.write(packet)
             await client.drain()
 
     async def _up(
-        self, client: asyncio.StreamReader, broker: asyncio.StreamWriter, sent: dict[bytes, bytes]
+        self,
+        client: asyncio.StreamReader,
+        broker: asyncio.StreamWriter,
+        sent: dict[bytes, bytes],
     ) -> None:
         async for packet, start in _packets(client):
             if packet[0] >> 4 == PUBACK:

@@ -48,15 +48,26 @@ def ledger() -> Ledger:
     return ledger
 
 
+MESSAGES = [
+    json.dumps(report).encode()
+    for report in (_report(21, 1, NOW), _report(2, 1020, 2, 2, 2, 7, NOW))
+]
+
+
 def _deliver(ledger: Ledger) -> None:
-    for report in (_report(21, 1, NOW), _report(2, 1020, 2, 2, 2, 7, NOW)):
-        ledger.acknowledged(json.dumps(report).encode())
+    for message in MESSAGES:
+        ledger.on_its_way(message)
+        ledger.acknowledged(message)
 
 
 def test_what_nobody_took_is_not_lost(ledger: Ledger) -> None:
+    """Be it that there was nobody to send it to, or that the connection ended on the way."""
+    for message in (MESSAGES[0], b"not JSON"):
+        ledger.on_its_way(message)
     ledger.acknowledged(b"not JSON")
     assert ledger.lost == []
-    assert ledger.undeliverable == 2
+    assert ledger.undeliverable == 1
+    assert ledger.cut_off == 1
 
 
 def test_what_was_taken_has_to_be_handled(ledger: Ledger) -> None:
@@ -66,7 +77,7 @@ def test_what_was_taken_has_to_be_handled(ledger: Ledger) -> None:
     ledger.fired[RING] += 1
     ledger.recorded.add(OPENED)
     assert ledger.lost == ledger.twice == ledger.wrongly_fired == []
-    assert ledger.undeliverable == 0
+    assert ledger.undeliverable == ledger.cut_off == 0
 
 
 def test_what_is_fired_twice(ledger: Ledger) -> None:

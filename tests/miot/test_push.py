@@ -241,9 +241,12 @@ async def test_messages_are_acknowledged(listening: Listening, tmp_path: Path) -
     its_gate, heard_at = listening.actor.simulator.gate, list[int]()
     port, topic = its_gate.upstream_port, f"device/{listening.actor.lock.did}/state/1"
     # The other broker delivers with QoS 0.
+    sent: list[bytes] = []
     async with (
         Broker("mosquitto", tmp_path) as broker,
-        Witness(broker.port, lambda _: heard_at.append(len(listening.heard))) as witness,
+        Witness(
+            broker.port, sent=sent.append, taken=lambda _: heard_at.append(len(listening.heard))
+        ) as witness,
     ):
         its_gate.upstream_port = witness.port
         listening.cut()
@@ -252,6 +255,7 @@ async def test_messages_are_acknowledged(listening: Listening, tmp_path: Path) -
         for _ in range(50):
             await broker.publish(topic, b'{"event": "online"}', qos=1)
         await until(lambda: len(heard_at) == 50)
+    assert len(sent) == 50
     assert all(heard >= number for number, heard in enumerate(heard_at, 1))
 
 
