@@ -60,6 +60,8 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         },
         "contact": data.contact,
         "clock_behind": data.clock.behind,
+        "journal_entries": len(lock.journal),
+        "unread": data.unread.as_dict(),
         "users": data.users.as_dict(),
         "pending": [str(SPEC.properties[address]) for address in data.pending],
         "endings": [

@@ -27,7 +27,6 @@ _LOGGER = logging.getLogger(__name__)
 STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
-
 type Entry = tuple[Any, ...]
 """When an event happened, its address, and its arguments in the specification's order, None where
 one is not known. So little, since thousands are kept in memory."""
@@ -82,6 +81,10 @@ class Journal:
             added, self._added = map(_entry, self._added), []
             self._sorted = sorted((*self._sorted, *added), key=WHEN)[-self._most :]
         return self._sorted
+
+    def __len__(self) -> int:
+        """Return how many events there are."""
+        return len(self._entries)
 
     def add(self, occurrence: Occurrence) -> None:
         """Keep an event, without its secrets."""
