@@ -30,6 +30,7 @@ from simulator import faults
 from simulator.users import Credential as Held
 
 from .actor import until
+from .people import give
 from .resident import Resident, Storage, at_home, stored
 
 if TYPE_CHECKING:
@@ -154,6 +155,22 @@ async def test_steps(resident: Resident, kind: str, method: int, steps: int) -> 
     assert held(resident) == {30: (GUEST, method)}
     assert resident.known.users.user_of(Credential(method, 30)) == GUEST
     assert resident.known.endings.known == {}
+
+
+async def test_for_whom_is_renamed_or_removed_meanwhile(resident: Resident) -> None:
+    """Whoever is renamed has it all the same; whoever is removed does not make it a failure."""
+    ming = give(resident.hass, resident.entry, "Ming")
+    task = await begin(resident, operation_id=30, person="Ming")
+    resident.hass.config_entries.async_update_subentry(resident.entry, ming, title="Ming Li")
+    show(resident, *5 * [0])
+    assert (await task)["operation_id"] == 30
+    [user] = (await resident.manage("get_users"))["users"]
+    assert [one["person"] for one in user["credentials"]] == ["Ming Li"]
+    task = await begin(resident, operation_id=31, person="Ming Li")
+    resident.hass.config_entries.async_remove_subentry(resident.entry, ming.subentry_id)
+    show(resident, *5 * [0])
+    assert (await task)["operation_id"] == 31
+    assert set(held(resident)) == {30, 31}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -92,7 +93,8 @@ async def _delete_user(lock: LockCoordinator, data: Data) -> Response:
 
 async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
     if (person := data.get(ATTR_PERSON)) is not None:
-        named(lock, person)  # Whether there is one is known before the lock hears of anything.
+        # Whether there is one is known before the lock hears of anything.
+        person = named(lock, person).subentry.subentry_id
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
         user_id=data[ATTR_USER_ID],
@@ -105,7 +107,8 @@ async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
     )
     credential = await async_enrol(lock, wanted)
     if person is not None:
-        async_assign(lock, credential, person)
+        with suppress(ServiceValidationError):  # Removed meanwhile: the credential is there.
+            async_assign(lock, credential, person)
     return {ATTR_USER_ID: wanted.user_id, **_named(credential)}
 
 
