@@ -80,15 +80,17 @@ def asked(actor: Actor, path: str = EVENTS) -> int:
 class Crowd:
     """Counts how many requests there are at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         """Count from here."""
         self.most = 0
         self._here = 0
+        self._expected = expected
 
     async def delay(self, request: Any, handler: Any) -> Any:
-        """Answer late, so that others can come meanwhile."""
+        """Answer when as many are here as are expected, and late, so that more could come."""
         self._here += 1
         self.most = max(self.most, self._here)
+        await until(lambda: self.most >= self._expected)
         await asyncio.sleep(0.05)
         self._here -= 1
         return await handler(request)
@@ -401,7 +403,7 @@ async def test_few_are_fetched_at_once(actor: Actor, viewer: Viewer) -> None:
         (viewer.anybody, segments, ".ts", 2),
         (viewer.http, pictures, PICTURE, 4),
     ):
-        crowd = Crowd()
+        crowd = Crowd(most)
         actor.simulator.cloud.disturb_next(crowd.delay, part, len(paths))
         responses = await asyncio.gather(*map(client.get, paths))
         assert {response.status for response in responses} == {200}
