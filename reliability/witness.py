@@ -61,10 +61,7 @@ class Witness:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _down(
-        self,
-        broker: asyncio.StreamReader,
-        client: asyncio.StreamWriter,
-        sent: dict[bytes, bytes],
+        self, broker: asyncio.StreamReader, client: asyncio.StreamWriter, sent: dict[bytes, bytes]
     ) -> None:
         async for packet, start in _packets(broker):
             if packet[0] >> 4 == PUBLISH and packet[0] & _QOS:
@@ -78,10 +75,7 @@ class Witness:
             await client.drain()
 
     async def _up(
-        self,
-        client: asyncio.StreamReader,
-        broker: asyncio.StreamWriter,
-        sent: dict[bytes, bytes],
+        self, client: asyncio.StreamReader, broker: asyncio.StreamWriter, sent: dict[bytes, bytes]
     ) -> None:
         async for packet, start in _packets(client):
             if packet[0] >> 4 == PUBACK:

@@ -240,8 +240,8 @@ async def test_messages_are_acknowledged(listening: Listening, tmp_path: Path) -
     await listening.until_connected()
     its_gate, heard_at = listening.actor.simulator.gate, list[int]()
     port, topic = its_gate.upstream_port, f"device/{listening.actor.lock.did}/state/1"
-    # The other broker delivers with QoS 0.
     sent: list[bytes] = []
+    # The other broker delivers with QoS 0.
     async with (
         Broker("mosquitto", tmp_path) as broker,
         Witness(
