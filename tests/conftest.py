@@ -34,14 +34,13 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
-LOCAL_HOST = "127.0.0.2"
 TEN_YEARS = 10 * 365 * 24 * 60  # minutes; what happened at a fixed time is no late event
 
 
 def allow_loopback() -> None:
     """Let the simulator and those who talk to it open sockets; all else stays forbidden."""
     pytest_socket.enable_socket()
-    pytest_socket.socket_allow_hosts(["127.0.0.1", LOCAL_HOST], allow_unix_socket=True)
+    pytest_socket.socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
 
 
 @pytest.fixture

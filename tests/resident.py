@@ -35,6 +35,7 @@ from custom_components.xiaomi_smart_lock.const import (
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 
 from .actor import Actor, caught_up, until
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.state import LockData
 
 type Storage = dict[str, Any]
-
-NEARBY = "127.0.0.7"
 
 
 def nearby(actor: Actor) -> Actor:

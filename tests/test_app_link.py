@@ -17,7 +17,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_APP_REQUEST
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, TooManyRequestsError
 
-from .resident import NEARBY, entry_of, nearby
+from .hosts import NEARBY
+from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
-from .conftest import LOCAL_HOST
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +160,9 @@ async def test_asleep_on_the_local_network(
 ) -> None:
     """A lock that does not answer is asleep, for as long as a day; then something is wrong."""
     simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(LOCAL_HOST))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert actor.state(hass, "binary_sensor", "awake").state == "on"

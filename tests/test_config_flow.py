@@ -34,6 +34,8 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from simulator.tokens import CLIENT_ID
 
+from .hosts import ELSEWHERE, NEARBY
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
 
     from .actor import Actor
 
-NEARBY = "127.0.0.3"
-ELSEWHERE = "127.0.0.4"
 REFUSE = ""
 ANOTHER_TOKEN = "f" * 32
 

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
-from .conftest import LOCAL_HOST
+from .hosts import NEARBY
 from .people import give
 
 if TYPE_CHECKING:
@@ -107,13 +107,13 @@ async def test_on_the_local_network(
 ) -> None:
     """Nor are the address and the token of a lock on the local network."""
     simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(LOCAL_HOST))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     data = without_time(await download(hass, hass_client, entry))
     assert data == snapshot
     text = json.dumps(data)
-    for secret in (LOCAL_HOST, actor.lock.did, actor.lock.mac, actor.lock.token):
+    for secret in (NEARBY, actor.lock.did, actor.lock.mac, actor.lock.token):
         assert secret not in text

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
-from .conftest import LOCAL_HOST
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
@@ -85,7 +85,7 @@ async def test_in_an_account(
 def nearby(actor: Actor) -> Actor:
     """Return who stands at the door of a lock on the local network."""
     simulation = actor.simulation
-    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
     return Actor(simulation, actor.account, lock)
 
@@ -98,7 +98,7 @@ async def test_on_the_local_network(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What can be read or done is there; what is only ever pushed is not. Nothing to warn of."""
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=nearby.local_data(LOCAL_HOST))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=nearby.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert _all_shown(hass, entry) == snapshot

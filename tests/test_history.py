@@ -17,6 +17,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS
 from custom_components.xiaomi_smart_lock.miot import push
 
 from .actor import Actor, until
+from .hosts import NEARBY
 from .past import (
     DAY,
     EXCEPTION,
@@ -32,7 +33,7 @@ from .past import (
     unlocked,
 )
 from .people import give
-from .resident import NEARBY, entry_of, nearby
+from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -47,6 +47,7 @@ from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 
 from .actor import until
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 
     from .actor import Actor
 
-NEARBY = "127.0.0.3"
 READ = "/app/v2/miotspec/prop/get"
 DEVICES = "/app/v2/home/device_list_page"
 ACTION = "/app/v2/miotspec/action"

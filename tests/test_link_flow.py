@@ -22,7 +22,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 
 from .actor import Actor, until
-from .resident import NEARBY, entry_of, nearby
+from .hosts import NEARBY
+from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

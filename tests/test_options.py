@@ -25,7 +25,8 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.unlock_code import is_code
 
-from .test_config_flow import NEARBY, add_lock, default, local_entry, suggested
+from .hosts import NEARBY
+from .test_config_flow import add_lock, default, local_entry, suggested
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry, ConfigFlowResult

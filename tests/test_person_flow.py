@@ -12,7 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 
 from .actor import Actor, until
-from .conftest import LOCAL_HOST, TEN_YEARS
+from .conftest import TEN_YEARS
+from .hosts import NEARBY
 from .people import (
     DAY,
     DURESS,
@@ -218,7 +219,7 @@ async def test_without_a_connection(
 
 async def test_on_the_local_network(hass: HomeAssistant, actor: Actor) -> None:
     """Where it is not told who opens the door there are no people."""
-    entry = MockConfigEntry(domain=DOMAIN, data=actor.local_data(LOCAL_HOST))
+    entry = MockConfigEntry(domain=DOMAIN, data=actor.local_data(NEARBY))
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)  # So that its flow is loaded
     assert entry.supported_subentry_types == {}

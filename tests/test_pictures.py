@@ -22,7 +22,8 @@ from simulator.app_cloud import EVENTS, PICTURE
 
 from .actor import Actor, caught_up, until
 from .conftest import TEN_YEARS
-from .resident import NEARBY, entry_of, nearby
+from .hosts import NEARBY
+from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

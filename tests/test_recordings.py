@@ -20,8 +20,9 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMA
 from simulator import camera, faults, recording
 
 from .actor import Actor, until
+from .hosts import NEARBY
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
-from .resident import NEARBY, nearby
+from .resident import nearby
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

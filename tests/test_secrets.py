@@ -31,6 +31,7 @@ from simulator.codes import Code
 from simulator.miio import MiioServer
 
 from .actor import Actor, until
+from .hosts import NEARBY
 from .test_config_flow import (
     add_lock,
     authorize_url,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 
     from .witness import Witness
 
-NEARBY: Final = "127.0.0.3"
 WECHAT: Final = (17, 24)
 NOON: Final = 1790000000
 PASSWORD: Final = 3

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .actor import Actor, until
-from .conftest import LOCAL_HOST
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -237,9 +237,9 @@ async def test_refused(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntr
 async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient: None) -> None:
     """The other door takes the same values."""
     simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=LOCAL_HOST)
+    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(LOCAL_HOST))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await use(hass, actor, "switch.doorbell", "turn_off", {})

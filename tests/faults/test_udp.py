@@ -19,7 +19,8 @@ from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_LOCAL
 from custom_components.xiaomi_smart_lock.miot import local
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 from tests.actor import until
-from tests.resident import NEARBY, Resident, at_home, entry_of, nearby
+from tests.hosts import NEARBY
+from tests.resident import Resident, at_home, entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

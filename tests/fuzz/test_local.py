@@ -17,13 +17,13 @@ from miio.protocol import Utils
 from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.local import Info, LocalClient
+from tests.hosts import NEARBY
 
 from .strategies import damaged, json_values
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
-HOST = "127.0.0.6"
 PORT = 54321
 DID = 700000001
 TOKEN = bytes(range(16))
@@ -78,7 +78,7 @@ class Device(asyncio.DatagramProtocol):
 
         async def listen() -> None:
             loop = asyncio.get_running_loop()
-            await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, PORT))
+            await loop.create_datagram_endpoint(lambda: self, local_addr=(NEARBY, PORT))
 
         with self.runner:
             self.runner.run(listen())
@@ -156,7 +156,7 @@ async def ask_everything(client: LocalClient) -> None:
 @example(greeting(), packet(b'{"id": 1, "result": []}', stamp=LAST_STAMP))
 def test_answers(device: Device, hello: bytes, said: bytes) -> None:
     """Whatever is answered, it is a result or an error of ours; what is asked next works."""
-    client = LocalClient(HOST, TOKEN.hex())
+    client = LocalClient(NEARBY, TOKEN.hex())
     device.greeting, device.answer = greeting(), answer(READ)
     device.run(client.read(str(DID), [(13, 1)]))
     device.greeting, device.answer = hello, said

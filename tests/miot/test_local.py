@@ -21,6 +21,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
 from custom_components.xiaomi_smart_lock.miot.local import Info, LocalClient
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 from simulator.miio import MiioError, MiioServer
+from tests.hosts import NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
     from tests.actor import Actor
 
-HOST = "127.0.0.5"
 DID = 700_000_000
 TOKEN = "0123456789abcdef" * 2
 NOWHERE = ("127.0.0.1", 9)
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 def lock(actor: Actor) -> Lock:
     """Return a lock on the local network."""
     actor.lock = actor.simulation.call(
-        actor.simulator.add_lock, actor.account, "Back door", host=HOST
+        actor.simulator.add_lock, actor.account, "Back door", host=NEARBY
     )
     actor.simulation.call(actor.simulator.settle)
     return actor.lock
@@ -59,7 +59,7 @@ def lock(actor: Actor) -> Lock:
 @pytest.fixture
 def client(lock: Lock) -> LocalClient:
     """Return a client with the right token."""
-    return LocalClient(HOST, lock.token)
+    return LocalClient(NEARBY, lock.token)
 
 
 async def test_info(client: LocalClient, lock: Lock) -> None:
@@ -135,7 +135,7 @@ async def test_asleep_and_awake_again(client: LocalClient, lock: Lock, actor: Ac
 async def test_wrong_token(lock: Lock) -> None:
     """The lock is there, but says nothing to a stranger."""
     with pytest.raises(NotSignedInError):
-        await LocalClient(HOST, "f" * 32).info()
+        await LocalClient(NEARBY, "f" * 32).info()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.6", "no.such.host.invalid"])
@@ -166,7 +166,7 @@ class Device(MiioServer):
 
     def __init__(self, *answers: object) -> None:
         """Prepare answers, the last of which is given for ever."""
-        super().__init__(HOST, DID, bytes.fromhex(TOKEN), self._next, lambda: self.awake)
+        super().__init__(NEARBY, DID, bytes.fromhex(TOKEN), self._next, lambda: self.awake)
         self.answers = list(answers)
         self.methods: list[str] = []
         self.awake = True
@@ -253,9 +253,9 @@ async def test_answers_of_other_shapes(
     device.answers = [answer]
     if isinstance(outcome, type) and issubclass(outcome, Exception):
         with pytest.raises(outcome):
-            await ask(LocalClient(HOST, TOKEN))
+            await ask(LocalClient(NEARBY, TOKEN))
     else:
-        assert await ask(LocalClient(HOST, TOKEN)) == outcome
+        assert await ask(LocalClient(NEARBY, TOKEN)) == outcome
 
 
 @pytest.mark.parametrize("trouble", ["loses", "falls_asleep"])
@@ -264,7 +264,7 @@ async def test_action_is_never_repeated(device: Device, trouble: str) -> None:
     device.answers = [{"code": 0}]
     setattr(device, trouble, True)
     with pytest.raises(CannotConnectError):
-        await act(LocalClient(HOST, TOKEN))
+        await act(LocalClient(NEARBY, TOKEN))
     assert device.methods == ["action"]
 
 
@@ -272,7 +272,7 @@ async def test_action_is_not_repeated_for_a_busy_lock(device: Device) -> None:
     """Its answer is one that python-miio would try again at."""
     device.answers = [refusal(-9999), {"code": 0}]
     with pytest.raises(ResultError) as raised:
-        await act(LocalClient(HOST, TOKEN))
+        await act(LocalClient(NEARBY, TOKEN))
     assert raised.value.code == -9999
     assert device.methods == ["action"]
 
@@ -280,7 +280,7 @@ async def test_action_is_not_repeated_for_a_busy_lock(device: Device) -> None:
 async def test_reading_is_repeated(device: Device) -> None:
     """It does no harm."""
     device.answers = [refusal(-9999), [GOOD]]
-    assert await read(LocalClient(HOST, TOKEN)) == {BATTERY: Reading(0)}
+    assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0)}
     assert device.methods == ["get_properties"] * 2
 
 
@@ -289,7 +289,7 @@ async def test_another_device_at_the_address(device: Device, ask: Ask) -> None:
     """It is asked nothing, and least of all to do something."""
     device._did = (DID + 1).to_bytes(4)
     with pytest.raises(CannotConnectError, match="another device"):
-        await ask(LocalClient(HOST, TOKEN))
+        await ask(LocalClient(NEARBY, TOKEN))
     assert device.methods == []
 
 
@@ -299,7 +299,7 @@ async def test_token_that_worked_is_given_time(
     """Lost packets look like a wrong token; an answer shows that it is right."""
     monkeypatch.setattr(local, "SILENCES", 2)
     device.answers = [[GOOD]]
-    client = LocalClient(HOST, TOKEN)
+    client = LocalClient(NEARBY, TOKEN)
 
     async def lose(times: int) -> None:
         device.loses = True
@@ -320,7 +320,7 @@ async def test_network_is_gone_after_the_greeting(
 ) -> None:
     """That says nothing of the token."""
     device.loses = True
-    client = LocalClient(HOST, TOKEN)
+    client = LocalClient(NEARBY, TOKEN)
     greetings = [await asyncio.to_thread(client._hello)]
 
     def hello() -> object:
@@ -337,14 +337,14 @@ async def test_falling_asleep_while_reading(device: Device) -> None:
     """Nothing is wrong with the token."""
     device.falls_asleep = True
     with pytest.raises(CannotConnectError):
-        await read(LocalClient(HOST, TOKEN))
+        await read(LocalClient(NEARBY, TOKEN))
 
 
 @pytest.mark.parametrize("garbled", [b"garbage", packet(b'{"id": 1, "resu')])
 async def test_garbled_answers(device: Device, garbled: bytes) -> None:
     """They are no answers; the next good one is."""
     device.garbled = garbled
-    client = LocalClient(HOST, TOKEN)
+    client = LocalClient(NEARBY, TOKEN)
     with pytest.raises(CannotConnectError, match="garbled"):
         await read(client)
     device.garbled = b""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,11 @@ from miio.exceptions import DeviceError, DeviceException
 from miio.miioprotocol import MiIOProtocol
 
 from simulator.miio import MiioError, MiioServer
+from tests.hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-# Addresses of this process alone: the port is always the same.
-HOST, NEIGHBOUR = (f"127.{net}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}" for net in (1, 2))
 DID = 700123456
 TOKEN = bytes(range(16))
 
@@ -68,14 +66,14 @@ class Device:
 async def device(socket_enabled: None) -> AsyncIterator[Device]:
     """Return a device that answers at an address of its own."""
     device = Device()
-    async with MiioServer(HOST, DID, TOKEN, device.handle, lambda: device.awake):
+    async with MiioServer(NEARBY, DID, TOKEN, device.handle, lambda: device.awake):
         yield device
 
 
 def client(
     token: bytes = TOKEN, mapping: dict[str, dict[str, int]] | None = None
 ) -> miio.MiotDevice:
-    return miio.MiotDevice(HOST, token.hex(), timeout=1, mapping=mapping or {})
+    return miio.MiotDevice(NEARBY, token.hex(), timeout=1, mapping=mapping or {})
 
 
 async def blocking[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -84,7 +82,7 @@ async def blocking[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> 
 
 
 async def hello() -> Any:
-    return await blocking(MiIOProtocol.discover, HOST, timeout=1)
+    return await blocking(MiIOProtocol.discover, NEARBY, timeout=1)
 
 
 async def test_hello_tells_the_did_but_not_the_token(device: Device) -> None:
@@ -170,7 +168,7 @@ async def test_rubbish_is_not_answered(device: Device, packet: bytes) -> None:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
     )
-    transport.sendto(packet, (HOST, 54321))
+    transport.sendto(packet, (NEARBY, 54321))
     assert (await blocking(client().info)).model == "xiaomi.lock.s1"
     assert [method for method, _ in device.requests] == ["miIO.info"]
     transport.close()
@@ -190,8 +188,8 @@ async def test_asleep_it_is_silent(device: Device) -> None:
 async def test_two_devices_live_at_two_addresses(device: Device) -> None:
     other = Device()
     other.values[3, 1021] = 9
-    async with MiioServer(NEIGHBOUR, DID + 1, bytes(16), other.handle, lambda: True):
-        neighbour = miio.MiotDevice(NEIGHBOUR, bytes(16).hex(), timeout=1, mapping={})
+    async with MiioServer(ELSEWHERE, DID + 1, bytes(16), other.handle, lambda: True):
+        neighbour = miio.MiotDevice(ELSEWHERE, bytes(16).hex(), timeout=1, mapping={})
         ((theirs,), (ours,)) = await asyncio.gather(
             blocking(neighbour.get_property_by, 3, 1021),
             blocking(client().get_property_by, 3, 1021),
@@ -203,7 +201,7 @@ async def miiocli(group: str, *command: str) -> str:
     """Run python-miio's command, which pip puts beside the interpreter."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("miiocli"),
-        *("-o", "json", group, "--ip", HOST, "--token", TOKEN.hex(), *command),
+        *("-o", "json", group, "--ip", NEARBY, "--token", TOKEN.hex(), *command),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -19,13 +19,12 @@ from miio import DeviceError, DeviceException, MiotDevice
 from simulator.clock import Clock
 from simulator.runner import SimulatorThread
 from simulator.simulator import Simulator
+from tests.hosts import NEARBY
 
 from .client import CLIENT_ID, Client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-HOST = "127.0.0.3"
 
 
 @pytest.fixture(params=["rumqttd", "mosquitto"])
@@ -109,10 +108,10 @@ async def test_on_the_local_network(tmp_path: Path) -> None:
     """python-miio reads, writes and acts; codes are the lock's."""
     async with Simulator(tmp_path) as simulator:
         account = simulator.add_account("Ming")
-        simulator.remove_lock(simulator.add_lock(account, host=HOST))
-        lock = simulator.add_lock(account, host=HOST)
+        simulator.remove_lock(simulator.add_lock(account, host=NEARBY))
+        lock = simulator.add_lock(account, host=NEARBY)
         await simulator.settle()
-        device = MiotDevice(HOST, lock.token, lazy_discover=True)
+        device = MiotDevice(NEARBY, lock.token, lazy_discover=True)
 
         def ask(*request: Any) -> Any:
             return asyncio.to_thread(device.send, *request)
