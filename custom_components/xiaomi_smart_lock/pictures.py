@@ -163,16 +163,18 @@ class Album:
 
     async def _async_wait(self) -> None:
         """Ask for pictures until all are there, or were waited for long enough."""
-        while wanted := self._wanted():
+        wanted = self._wanted()
+        while wanted:
+            asked_for = wanted
             try:
-                await self._async_look(wanted)
+                await self._async_look(asked_for)
             except MiotError as error:
                 _LOGGER.debug("%s: no pictures: %s", self._lock.name, error)
             if self._wanted():
                 await asyncio.sleep(INTERVAL)
-            still_wanted = self._wanted()
-            for event in wanted:
-                if event in self._awaited and event not in still_wanted:
+            wanted = self._wanted()
+            for event in asked_for:
+                if event in self._awaited and event not in wanted:
                     _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
 
     def _wanted(self) -> list[Awaited]:
