@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
 
-PATIENCE = 10  # seconds until something counts as never happening
+PATIENCE = 30  # seconds until something counts as never happening
 
 
 async def until(condition: Callable[[], object]) -> None:

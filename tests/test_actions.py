@@ -353,7 +353,6 @@ async def test_told_later(
     resident: Resident, monkeypatch: pytest.MonkeyPatch, told: tuple[int, int]
 ) -> None:
     """The event that tells the end is that of the same credential."""
-    monkeypatch.setattr(management, "TOLD_WITHIN", 0.3)
 
     def act(*_: object) -> tuple[int, list[int]]:
         user, number = told
@@ -364,6 +363,7 @@ async def test_told_later(
     if told[1] == 20:
         await resident.manage("delete_credential", user_id=7, operation_id=20)
     else:
+        monkeypatch.setattr(management, "TOLD_WITHIN", 0.3)
         key = await refused(resident, "delete_credential", user_id=7, operation_id=20)
         assert key == "error_in_progress"
 

@@ -20,7 +20,7 @@ from custom_components.xiaomi_smart_lock.journal import Journal
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import Occurrence
 
-from .actor import Actor, until
+from .actor import PATIENCE, Actor, until
 from .past import DURESS, HOUR, LOCK_EVENT
 from .resident import Resident, Storage, at_home
 
@@ -71,7 +71,7 @@ async def test_written_soon(
 ) -> None:
     """A power cut takes little; what comes all the time does not put that off."""
     monkeypatch.setattr(journal, "SAVE_DELAY", 0.2)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     number = 0
     while key(home.actor) not in hass_storage:
         assert time.monotonic() < deadline

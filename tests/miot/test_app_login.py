@@ -24,7 +24,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     SignInRefusedError,
 )
 from simulator.faults import spoilt, status
-from tests.actor import until
+from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -332,7 +332,7 @@ async def test_sessions_that_make_no_sense(
     """They are none."""
     said = {**CONFIRMED, "location": f"{liar.url}/sts", **change}
     liar.answers = [said, last] if last else [said]
-    code = QrCode("", f"{liar.url}/lp", time.monotonic() + 5)
+    code = QrCode("", f"{liar.url}/lp", time.monotonic() + PATIENCE)
     with pytest.raises(CannotConnectError):
         await login(session, liar).wait(code)
     assert liar.answers == []
@@ -346,7 +346,7 @@ async def test_tokens_are_kept_as_they_are(
     there = web.Response(status=302, headers={**_token(token).headers, "Location": liar.url})
     said = {**CONFIRMED, "location": f"{liar.url}/sts"}
     liar.answers = [said, there, web.Response(text="ok")]
-    code = QrCode("", f"{liar.url}/lp", time.monotonic() + 5)
+    code = QrCode("", f"{liar.url}/lp", time.monotonic() + PATIENCE)
     data = await login(session, liar).wait(code)
     assert data == SessionData("1", "two", "three", KEY, token, data.device_id)
 
@@ -356,7 +356,7 @@ async def test_answers_without_a_code_are_waited_out(
 ) -> None:
     """Whatever they are."""
     liar.answers = [{}, {"code": "0"}, {"code": 700}, {"code": 701}, {"code": 702}]
-    code = QrCode("", f"{liar.url}/lp", time.monotonic() + 5)
+    code = QrCode("", f"{liar.url}/lp", time.monotonic() + PATIENCE)
     with pytest.raises(SignInExpiredError):
         await login(session, liar).wait(code)
     assert liar.answers == []
@@ -366,7 +366,7 @@ async def test_lost_questions_count_in_a_row(session: aiohttp.ClientSession, lia
     """An answer between them is a sign of life."""
     lost = [web.Response(status=502) for _ in range(4)]
     liar.answers = [*lost[:2], {"code": 700}, *lost[2:], {"code": 702}]
-    code = QrCode("", f"{liar.url}/lp", time.monotonic() + 5)
+    code = QrCode("", f"{liar.url}/lp", time.monotonic() + PATIENCE)
     with pytest.raises(SignInExpiredError):
         await login(session, liar).wait(code)
     assert liar.answers == []

@@ -416,9 +416,9 @@ async def test_broker_drops_who_just_came(
     drop: Callable[..., None],
 ) -> None:
     """Only who debugs is told of it, and no connection is left half open."""
-    monkeypatch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
     await listening.until_connected()
     with caplog.at_level(logging.DEBUG), monkeypatch.context() as patch:
+        patch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
         patch.setattr(gate._Client, moment, drop)
         listening.cut()
         await until(lambda: caplog.text.count("Push connection ended") > 5)
@@ -462,13 +462,13 @@ async def test_broker_says_nothing(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection is closed before the next one is tried, not when memory is cleaned up."""
-    monkeypatch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
     there = listening.actor.simulator.gate
     await listening.until_connected()
     gc.disable()
     there.silent = True
     try:
-        with caplog.at_level(logging.DEBUG):
+        with caplog.at_level(logging.DEBUG), monkeypatch.context() as patch:
+            patch.setattr(push_module, "ANSWER_TIMEOUT", 0.1)
             listening.cut()
             await until(lambda: caplog.text.count("Push connection ended") > 5)
         assert len(connections(there.port)) <= 1

@@ -20,9 +20,10 @@ from paho.mqtt.properties import Properties
 
 from simulator.broker import Broker
 from simulator.gate import Gate
+from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 CLIENT, USER, PASSWORD = "ha.0123", "2882303761520251711", "a-token"
 
@@ -95,12 +96,6 @@ async def take(client: aiomqtt.Client, count: int) -> list[tuple[int, bytes]]:
     return [(message.qos, bytes(message.payload)) for message in messages]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 class MosquittoSub:
     """The command, running."""
 
@@ -110,7 +105,7 @@ class MosquittoSub:
     async def line(self) -> str:
         """Return the next line that it prints."""
         assert self.process.stdout
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return (await self.process.stdout.readline()).decode().strip()
 
 

@@ -19,6 +19,7 @@ from miio import DeviceError, DeviceException, MiotDevice
 from simulator.clock import Clock
 from simulator.runner import SimulatorThread
 from simulator.simulator import Simulator
+from tests.actor import PATIENCE, until
 from tests.hosts import NEARBY
 
 from .client import CLIENT_ID, Client
@@ -57,7 +58,7 @@ async def test_from_the_door_to_a_subscriber(simulator: Simulator) -> None:
         client = Client(session, simulator.endpoints)
         await client.sign_in()
     heard: list[tuple[str, dict[str, Any]]] = []
-    async with await subscribed(client, lock.did) as mqtt, asyncio.timeout(10):
+    async with await subscribed(client, lock.did) as mqtt, asyncio.timeout(PATIENCE):
         await mqtt.subscribe(f"device/{lock.did}/#", qos=2)
         lock.fingerprint(3)
         async for message in mqtt.messages:
@@ -91,7 +92,7 @@ async def test_reports_go_on_after_a_restart_of_the_broker(simulator: Simulator)
     lock = simulator.add_lock(simulator.add_account("Ming"))
     await simulator.broker.restart()
     lock.ring()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await simulator.settle()
 
 
@@ -99,9 +100,7 @@ async def test_it_falls_asleep_by_itself(tmp_path: Path) -> None:
     """Two minutes are short when time is fast."""
     async with Simulator(tmp_path, clock=Clock(speed=600)) as simulator:
         lock = simulator.add_lock(simulator.add_account("Ming"))
-        async with asyncio.timeout(10):
-            while lock.awake:
-                await asyncio.sleep(0.02)
+        await until(lambda: not lock.awake)
 
 
 async def test_on_the_local_network(tmp_path: Path) -> None:
