@@ -28,7 +28,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock import app_link, history, unread
+from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.xiaomi_smart_lock.coordinator import READABLE
 from custom_components.xiaomi_smart_lock.miot import http, push
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
@@ -56,7 +57,7 @@ WRITES_A_MINUTE: Final = 200
 FAULTS_A_MINUTE: Final = 60
 STORM: Final = 30.0  # seconds
 CALM_WITHIN: Final = 60.0  # seconds
-POLL_INTERVAL: Final = 5  # seconds
+OPTIONS: Final = {CONF_POLL_INTERVAL: 5, CONF_APP_REQUESTS: 1_000_000}  # seconds; an hour
 
 ENTITIES: Final = {entity for entity, _, _ in EVENTS.values()}
 SETTINGS: Final[dict[tuple[str, str], LockEntityDescription]] = {
@@ -76,6 +77,9 @@ def hurry() -> None:
     push.ANSWER_TIMEOUT = 1.0  # type: ignore[misc]
     http.TIMEOUT = aiohttp.ClientTimeout(total=1)  # type: ignore[misc]
     http.WAIT = 2  # type: ignore[misc]
+    history.SETTLING = history.AGAIN = 1  # type: ignore[misc]
+    app_link.PAUSE = app_link.LONGEST_PAUSE = 1  # type: ignore[misc]
+    unread.OVERLAP = 60  # type: ignore[misc]
     # A broker that restarts never acknowledges what it was given just before.
     broker.PUBLISH_SECONDS = 2  # type: ignore[misc]
 
@@ -282,12 +286,20 @@ class Chaos:
             lock.sleep()
             lock.wake()
         await self.home.simulator.settle()
-        await _until(lambda: not any(self._wrong_values()), deadline)
+        await _until(lambda: not any(self._wrong()), deadline)
+        return list(self._wrong())
+
+    def _wrong(self) -> Iterable[str]:
+        """Yield all that is not as it has to be."""
+        if not self.home.connected:
+            yield "not connected"
+            return
+        yield from self._wrong_values()
         self._look_for_late_ones()
-        return [*self._wrong_values(), *self._wrong_events()]
+        yield from self._wrong_events()
 
     def _look_for_late_ones(self) -> None:
-        """Note which events that came late are remembered, as long as they are."""
+        """Note which events that were told late are remembered, as long as they are."""
         for happening in self.ledger.late - self.ledger.recorded:
             coordinator = self.home.entry.runtime_data.coordinators[happening.did]
             told = {str(happening.time), str(happening.detail)}
@@ -295,16 +307,13 @@ class Chaos:
                 self.ledger.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:
-        for name in ("lost", "twice", "wrongly_fired"):
+        for name in ("lost", "twice", "wrongly_fired", *(["missed"] if self.home.linked else [])):
             for happening in getattr(self.ledger, name):
                 yield f"{name.replace('_', ' ')}: {happening}"
 
     def _wrong_values(self) -> Iterable[str]:
         """Yield what Home Assistant shows that a lock does not have, or the lock that was asked."""
         for lock in self.home.locks:
-            if not self.home.connected:
-                yield f"{lock.did}: not connected"
-                continue
             coordinator = self.home.coordinator(lock)
             for address in READABLE:
                 has, shown = lock.values[address], coordinator.data.shown(address)
@@ -343,7 +352,7 @@ async def _until(condition: Callable[[], bool], deadline: float) -> None:
         await asyncio.sleep(0.1)
 
 
-async def run(seed: int, minutes: float) -> int:
+async def run(seed: int, minutes: float, *, linked: bool) -> int:
     """Have as many minutes of storms, each with its calm; return 0 where nothing is wrong."""
     hurry()
     logging.getLogger().addHandler(
@@ -359,7 +368,7 @@ async def run(seed: int, minutes: float) -> int:
                 simulator.broker.port, sent=ledger.on_its_way, taken=ledger.acknowledged
             ) as witness,
         ):
-            home = Home(directory / "ha", simulator, LOCKS, poll_interval=POLL_INTERVAL)
+            home = Home(directory / "ha", simulator, LOCKS, linked=linked, **OPTIONS)
             # One chance for each, so that each does the same whatever the others do.
             postmen = [Postman(lock, Random(f"{seed} {lock.did}")) for lock in home.locks]
             for lock in home.locks:
@@ -396,6 +405,8 @@ def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
     print(f"  lost                {len(ledger.lost)}")
     print(f"  twice               {len(ledger.twice)}")
     print(f"  wrongly fired       {len(ledger.wrongly_fired)}")
+    if chaos.home.linked:
+        print(f"  missed              {len(ledger.missed)}")
     print("faults                " + ", ".join(f"{n} {k}" for k, n in chaos.faults.most_common()))
     print("\n".join(dict.fromkeys(wrong)))
 
@@ -409,8 +420,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--linked", action="store_true", help="link the Mi Home app as well")
     options = parser.parse_args()
-    return asyncio.run(run(options.seed, options.minutes))
+    return asyncio.run(run(options.seed, options.minutes, linked=options.linked))
 
 
 if __name__ == "__main__":

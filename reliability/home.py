@@ -15,12 +15,13 @@ from uuid import uuid4
 from homeassistant import block_async_io, bootstrap
 from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.models import HaZeroconf
-from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.const import ATTR_ENTITY_ID, CONF_REGION
 from homeassistant.helpers import entity_registry as er
 from homeassistant.runner import RuntimeConfig
 
 from custom_components.xiaomi_smart_lock.connection import redirect_path
 from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
     CONF_LOCKS,
     CONF_TOKENS,
     CONF_USER_ID,
@@ -53,9 +54,21 @@ class Home:
 
     hass: HomeAssistant
 
-    def __init__(self, directory: Path, simulator: Simulator, locks: int, **options: int) -> None:
-        """Install as many locks, and write down an account that was signed in just now."""
+    def __init__(
+        self,
+        directory: Path,
+        simulator: Simulator,
+        locks: int,
+        *,
+        linked: bool = False,
+        **options: int,
+    ) -> None:
+        """Install as many locks, and write down an account that was signed in just now.
+
+        ``linked`` is whether it is linked to the Mi Home app as well.
+        """
         self.simulator = simulator
+        self.linked = linked
         self.directory = directory
         self.account = simulator.add_account()
         self.locks = [simulator.add_lock(self.account, f"Lock {n}") for n in range(locks)]
@@ -63,12 +76,15 @@ class Home:
         write_configuration(directory, INTEGRATIONS, _free_port(), LOGGER)
         uuid = uuid4().hex
         data = {
-            "region": "cn",
+            CONF_REGION: "cn",
             CONF_UUID: uuid,
             CONF_USER_ID: self.account.user_id,
             CONF_TOKENS: self._sign_in(uuid),
             CONF_LOCKS: list(self.account.locks),
         }
+        if linked:
+            session = simulator.cloud.app_accounts.sign_in(self.account, uuid)
+            data[CONF_APP] = {CONF_REGION: "cn", **session}
         _write_entry(directory, data, options)
 
     async def start(self, follow: Callable[[HomeAssistant], object] = lambda _hass: None) -> None:

@@ -21,6 +21,9 @@ EVENTS: Final[dict[Address, tuple[str, int, int | None]]] = {
     (17, 2): ("someone_at_the_door", 0, None),
 }
 
+# What the cloud remembers for the Mi Home app
+REMEMBERED: Final = ("lock_event", "exception", "doorbell")
+
 
 class Happening(NamedTuple):
     """One event at one door; the detail is an operation's id, or an exception's code."""
@@ -99,9 +102,15 @@ class Ledger:
         return [one for one in self.taken if one not in handled]
 
     @property
+    def missed(self) -> list[Happening]:
+        """What the cloud remembers, and neither was fired nor recorded."""
+        handled = self.fired.keys() | self.recorded
+        return [one for one in self.happened if one.entity in REMEMBERED and one not in handled]
+
+    @property
     def late(self) -> set[Happening]:
-        """What arrived as history."""
-        return {one for one in self.taken if self.happened[one]}
+        """What was told as history."""
+        return {one for one, late in self.happened.items() if late}
 
     @property
     def twice(self) -> list[Happening]:

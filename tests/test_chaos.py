@@ -19,10 +19,11 @@ OPENED = Happening("700000001", "lock_event", NOW, 7)
 VOLUME = "700000001", (21, 5)
 
 
-async def test_a_short_chaos() -> None:
+@pytest.mark.parametrize("link", [(), ("--linked",)], ids=["alone", "linked"])
+async def test_a_short_chaos(link: tuple[str, ...]) -> None:
     """Nothing is lost, nothing fires twice, all values are right; seen as users of it see it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "reliability.chaos", "--seed", "1", "--minutes", "0.1"),
+        *(sys.executable, "-m", "reliability.chaos", "--seed", "1", "--minutes", "0.1", *link),
         cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -68,6 +69,15 @@ def test_what_nobody_took_is_not_lost(ledger: Ledger) -> None:
     assert ledger.lost == []
     assert ledger.undeliverable == 1
     assert ledger.cut_off == 1
+
+
+def test_what_the_cloud_remembers_has_to_be_handled(ledger: Ledger) -> None:
+    """Whether it arrived or not; the cloud does not remember who stayed."""
+    ledger.reported(NOW, _report(17, 2, NOW))
+    assert ledger.missed == [RING, OPENED]
+    ledger.fired[RING] += 1
+    ledger.recorded.add(OPENED)
+    assert ledger.missed == []
 
 
 def test_what_was_taken_has_to_be_handled(ledger: Ledger) -> None:
