@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.xiaomi_smart_lock import app_link
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator import faults
 
 from .actor import Actor, until
 from .hosts import NEARBY
+from .past import EXCEPTION, HOUR, KINDS, LinkedResident, happened, linked_data
 from .people import give
+from .resident import entry_of
 
 if TYPE_CHECKING:
+    import pytest
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
     from syrupy.assertion import SnapshotAssertion
+
+    from .resident import Storage
 
 NOON = 1790000000
 
@@ -117,3 +125,35 @@ async def test_on_the_local_network(
     text = json.dumps(data)
     for secret in (NEARBY, actor.lock.did, actor.lock.mac, actor.lock.token):
         assert secret not in text
+
+
+async def test_of_the_past(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What could not be read is there, then what was read last; a session's secrets never are."""
+    monkeypatch.setattr(app_link, "PAUSE", 0)
+    told = time.time() - HOUR
+    happened(actor, EXCEPTION, 24, told=told)
+    session = linked_data(actor, actor.account_data())
+    away = LinkedResident(hass, actor, entry_of(hass, session))
+    away.disturb(faults.status(500))
+    await away.start_and_read()
+    data = await download(hass, hass_client, away.entry)
+    [lock] = data["locks"]
+    assert lock["unread"]["known"] == []
+    assert len(lock["unread"]["spans"]) == KINDS
+    assert lock["journal_entries"] == 0
+    assert data["link"]["failed"] == 1
+    await away.read_again()
+    data = await download(hass, hass_client, away.entry)
+    [lock] = data["locks"]
+    assert lock["unread"] == {"known": [[*EXCEPTION, int(told)]], "spans": []}
+    assert lock["journal_entries"] == 1
+    text = json.dumps(data)
+    for name in ("user_id", "cuser_id", "pass_token", "ssecurity", "service_token", "device_id"):
+        assert session["app"][name] not in text
+    await away.stop()
