@@ -102,7 +102,7 @@ class LinkedResident(Resident):
 
     async def all_read(self, pages: int = KINDS) -> None:
         """Wait until at least so many pages have been asked for, and what they said was taken."""
-        await until(lambda: self.asked() >= pages and not _reads())
+        await until(lambda: self.asked() >= pages and not reads())
         await self.hass.async_block_till_done()
 
     async def restart(self) -> None:
@@ -142,7 +142,7 @@ def linked_data(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
     return {**data, CONF_APP: actor.app_data()}
 
 
-def _reads() -> bool:
+def reads() -> bool:
     """Say whether the history is being read, or is about to be."""
     loop = asyncio.get_running_loop()
     return any("read the history" in task.get_name() for task in asyncio.all_tasks()) or any(

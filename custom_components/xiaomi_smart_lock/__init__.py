@@ -22,7 +22,6 @@ from .actions import async_register_actions
 from .connection import Connection, async_connect, lock_ids
 from .const import DOMAIN
 from .coordinator import store
-from .history import History
 from .issues import async_settle_all, async_settle_lock, async_settle_passing
 from .journal import JournalStore
 from .kept_pictures import async_forget_pictures
@@ -71,15 +70,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
             lock.occurrences.async_listen(LOCK_EVENT, partial(async_log_operation, lock))
         )
         entry.async_on_unload(lock.ender.async_start())
-        if link := entry.runtime_data.link:
-            entry.async_on_unload(History(lock, link).async_start())
-    entry.runtime_data.async_listen()
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)
     )
     await _async_forget_other_locks(hass, entry)
     if entry.runtime_data.link is None:
         _async_forget_what_linking_gave(hass, entry)
+    entry.runtime_data.async_listen()
     return True
 
 

@@ -31,6 +31,7 @@ from .const import (
 )
 from .coordinator import LockCoordinator, async_stored_device
 from .endpoints import async_endpoints
+from .history import History
 from .issues import Issue, async_settle, async_tell
 from .miot.cloud import CloudClient, Device
 from .miot.errors import MiotError, NotSignedInError
@@ -103,6 +104,7 @@ class Connection:
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
+    _stop_histories: list[CALLBACK_TYPE] = field(default_factory=list)
     _cancel_push_down: CALLBACK_TYPE | None = None
     _started: bool = False
     _missed: bool = False
@@ -136,9 +138,15 @@ class Connection:
             self._listening = self.entry.async_create_background_task(
                 self.hass, self.push.run(), "push"
             )
+        if self.link:
+            self._stop_histories = [
+                History(lock, self.link).async_start() for lock in self.coordinators.values()
+            ]
 
     async def async_stop_listening(self) -> None:
         """Hear nothing more: what came now would be taken, and shown by nobody."""
+        for stop in self._stop_histories:
+            stop()
         await asyncio.gather(*(lock.management.async_stop() for lock in self.coordinators.values()))
         if self._listening:
             self._listening.cancel()

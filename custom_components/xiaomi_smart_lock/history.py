@@ -51,15 +51,17 @@ class History:
         self._one_at_a_time = asyncio.Lock()
         self._cancel_next: CALLBACK_TYPE | None = None
         self._next = math.inf
+        self._stopped = False
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Begin to read, now and then; returns how to stop that."""
+        """Begin to read, now and then; returns how to stop that, after which nothing is taken."""
         cancel_listener = self._lock.async_add_listener(self._look_whether_heard)
         self._read_within(SETTLING)
 
         @callback
         def stop() -> None:
+            self._stopped = True
             cancel_listener()
             self._cancel()
 
@@ -125,6 +127,8 @@ class History:
                         refused.add(span.kind)
             except MiotError as error:
                 _LOGGER.debug("%s: no more history for now: %s", lock.name, error)
+            if self._stopped:
+                return
             lock.data.unread = unread
             # What happened within a second has no other order than the cloud's.
             oldest_first = reversed(past)

@@ -26,6 +26,7 @@ from tests.past import (
     LinkedResident,
     happened,
     linked_data,
+    reads,
     unlocked,
 )
 from tests.resident import entry_of
@@ -194,6 +195,17 @@ async def passing(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+def holding(held: list[bool]) -> Fault:
+    """Hold a request back for as long as there is anything in the list."""
+
+    async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
+        while held:
+            await asyncio.sleep(0.01)
+        return await handler(request)
+
+    return fault
+
+
 async def test_no_answer(home: LinkedResident) -> None:
     """Whoever takes the entry down does not wait for it, and nothing of the past is missing."""
     for number in range(60):
@@ -206,6 +218,28 @@ async def test_no_answer(home: LinkedResident) -> None:
     await home.restart()
     assert home.last()["last_operation_id"] == "0"
     assert len(home.lock.journal.between(0, 2**40)) == 60
+
+
+async def test_read_while_the_entry_goes(
+    home: LinkedResident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody shows any more is left to whoever comes next, and fires then."""
+    operations = home.fired("lock_event")
+    unlocked(home.actor, 5, MINUTE)
+    before, unload, held = home.asked(), home.hass.config_entries.async_unload_platforms, [True]
+
+    async def answer_then(*args: Any) -> bool:
+        unloaded = await unload(*args)
+        held.clear()
+        await until(lambda: not reads())
+        return unloaded
+
+    monkeypatch.setattr(home.hass.config_entries, "async_unload_platforms", answer_then)
+    home.disturb(holding(held))
+    await home.later(4 * HOUR + 1)
+    await until(lambda: home.asked() == before + 1)
+    await home.restart()
+    assert [event["operation_id"] for event in operations] == [5]
 
 
 async def test_one_kind_is_refused(home: LinkedResident) -> None:
@@ -224,16 +258,10 @@ async def test_one_kind_is_refused(home: LinkedResident) -> None:
 async def test_push_is_back_while_it_is_read(home: LinkedResident) -> None:
     """What was missed just now is not put off by what is left of the past."""
     held = [True]
-
-    async def hold(request: web.Request, handler: Handler) -> web.StreamResponse:
-        while held:
-            await asyncio.sleep(0.01)
-        return await handler(request)
-
     unlocked(home.actor, 5, HOUR)
     before, gate, connection = home.asked(), home.actor.simulator.gate, home.entry.runtime_data
     home.disturb(passing, KINDS - 1)
-    home.disturb(hold)
+    home.disturb(holding(held))
     with answers(lambda _: {"code": -704040004, "message": "no such event"}):
         await home.later(4 * HOUR + 1)
         await until(lambda: home.asked() == before + KINDS)
