@@ -69,9 +69,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def frozen(request: pytest.FixtureRequest) -> Iterator[FrozenDateTimeFactory]:
-    """Hold the time, now or when the test says; the simulator and event loops go on."""
+    """Hold the time, now or when the test says; the simulator and event loops go on.
+
+    So does paho's: a client that is left in the future asks for no sign of life, and is dropped.
+    """
     loops = "pytest_homeassistant_custom_component.patch_time"
-    moving = ["simulator", "tests.actor", loops]
+    moving = ["simulator", "tests.actor", "paho", loops]
     with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
         yield held

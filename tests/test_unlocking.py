@@ -13,7 +13,7 @@ from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers import translation
+from homeassistant.helpers import entity, translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
@@ -270,6 +270,7 @@ async def test_two_at_once(
     hass_read_only_user: User,
 ) -> None:
     """The second does not wait in a queue, and what the first does is not said to be theirs."""
+    monkeypatch.setattr(entity, "CONTEXT_RECENT_TIME_SECONDS", PATIENCE)
     go = asyncio.Event()
     act = keeper.resident.lock.client.act
 

@@ -397,7 +397,6 @@ async def test_a_clock_that_stands_still(home: LinkedResident) -> None:
 
 async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
     """What was missed is corrected as what is pushed."""
-    home.actor.do("set", (13, 4), 1)
     home.actor.lock.clock_offset = HOUR
     home.actor.do("fingerprint", 1)
     await home.reached()
