@@ -96,15 +96,19 @@ class Ledger:
             write.by_hand.append(value)
 
     @property
+    def handled(self) -> set[Happening]:
+        """What was fired or recorded, whoever told it."""
+        return self.fired.keys() | self.recorded
+
+    @property
     def lost(self) -> list[Happening]:
         """What arrived and was never fired, or recorded where it arrived as history."""
-        handled = self.fired.keys() | self.recorded
-        return [one for one in self.taken if one not in handled]
+        return list(self.taken - self.handled)
 
     @property
     def missed(self) -> list[Happening]:
         """What the cloud remembers, and neither was fired nor recorded."""
-        handled = self.fired.keys() | self.recorded
+        handled = self.handled
         return [one for one in self.happened if one.entity in REMEMBERED and one not in handled]
 
     @property
@@ -125,12 +129,12 @@ class Ledger:
     @property
     def undeliverable(self) -> int:
         """How many events the broker had nobody to send to."""
-        return len(self.happened.keys() - self.sent - self.fired.keys())
+        return len(self.happened.keys() - self.sent - self.handled)
 
     @property
     def cut_off(self) -> int:
         """How many events were sent, but on a connection that ended before they were answered."""
-        return len(self.sent - self.taken - self.fired.keys())
+        return len(self.sent - self.taken - self.handled)
 
     def may_have(self, did: str, address: Address) -> list[Value] | None:
         """Return what a written property may be in the end; None for anything."""
