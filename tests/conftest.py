@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
-from freezegun import freeze_time
+from freezegun import api, freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
+from paho.mqtt import client as paho
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import (
@@ -74,8 +75,13 @@ def frozen(request: pytest.FixtureRequest) -> Iterator[FrozenDateTimeFactory]:
     So does paho's: a client that is left in the future asks for no sign of life, and is dropped.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
-    moving = ["simulator", "tests.actor", "paho", loops]
-    with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
+    moving = ["simulator", "tests.actor", loops]
+    at = getattr(request, "param", None)
+    with (
+        freeze_time(at, real_asyncio=True, ignore=moving) as held,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(paho, "time_func", api.real_monotonic)
         assert isinstance(held, FrozenDateTimeFactory)
         yield held
 
