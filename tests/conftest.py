@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
-from freezegun import api, freeze_time
+from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
@@ -69,19 +71,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def frozen(request: pytest.FixtureRequest) -> Iterator[FrozenDateTimeFactory]:
+def frozen(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FrozenDateTimeFactory]:
     """Hold the time, now or when the test says; the simulator and event loops go on.
 
     So does paho's: a client that is left in the future asks for no sign of life, and is dropped.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
     moving = ["simulator", "tests.actor", loops]
-    at = getattr(request, "param", None)
-    with (
-        freeze_time(at, real_asyncio=True, ignore=moving) as held,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setattr(paho, "time_func", api.real_monotonic)
+    monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # which nobody replaces
+    with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
         yield held
 
