@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import strftime
@@ -17,36 +17,62 @@ from typing import TYPE_CHECKING, Final
 from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
 from simulator.simulator import Simulator
 
-from .check import check
+from .bad_day import BadDay, add_locks, live_through
+from .check import BETWEEN_STEPS, check, is_well
 from .client import onboard
 from .dashboard import save_dashboard
 from .day import DAY, Command
 from .home_assistant import HomeAssistantError, address, running, write_configuration
 from .people import add_people
 from .screenshots import take_screenshots
-from .setup import add_integration, at_home, link_app
+from .setup import add_integration, allow_unlocking, at_home, link_app
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 
+    from simulator.account import Account
     from simulator.lock import Lock
 
     from .day import Step
     from .setup import Home
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
+ORDINARY: Final = "ordinary"
+BAD: Final = "bad"
 USER: Final = "demo"
+CODE: Final = "1234"
 PAUSE: Final = 12
 SHORT_PAUSE: Final = 6
+SOAK: Final = 600
+"""How many seconds of the demo --soak plays, in as few as there can be."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the lock, and where it is, are called in the app."""
+
+    name: str
+    home: str
+    room: str
+
+
+DOORS: Final = {
+    "en": Door("Front door", "Home", "Hall"),
+    "zh-Hans": Door("大门", "我的家", "玄关"),
+}
 
 
 @dataclass(frozen=True)
 class Demo:
     """All that is running: the lock, what Home Assistant shows of it, and its process."""
 
+    simulator: Simulator
     lock: Lock
     home: Home
     home_assistant: asyncio.subprocess.Process
+    account: Account
+    others: Sequence[Lock]
+    """Locks beside the one that all is about, which the bad day has."""
 
 
 def progress(what: str) -> None:
@@ -55,32 +81,41 @@ def progress(what: str) -> None:
 
 
 @asynccontextmanager
-async def started(port: int) -> AsyncIterator[Demo]:
+async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterator[Demo]:
     """Start the simulator and Home Assistant, add the integration, and end it all."""
+    door = DOORS[language]
     with TemporaryDirectory(prefix="xiaomi-smart-lock-demo-") as temporary:
         directory = Path(temporary)
         progress("Starting the lock and its cloud")
         async with Simulator(directory / "simulator") as simulator:
             account = simulator.add_account("Ming")
-            lock = simulator.add_lock(account, "Front door", home="Home", room="Hall")
+            lock = simulator.add_lock(account, door.name, home=door.home, room=door.room)
+            lock.accepts_remote_unlock = True
+            # What every browser plays
+            lock.camera.codecs = ("H264", "H265")
+            others = add_locks(simulator, account, lock) if day == BAD else ()
             progress("Starting Home Assistant; the first time takes longest")
             configuration = directory / "home-assistant"
-            write_configuration(configuration, INTEGRATIONS, port)
+            write_configuration(configuration, INTEGRATIONS, port, language=language)
             environment = {ENDPOINTS_VARIABLE: str(simulator.endpoints)}
             async with (
                 running(configuration, port, environment) as home_assistant,
-                onboard(address(port), USER, USER) as client,
+                onboard(address(port), USER, USER, language) as client,
             ):
                 progress("Adding the integration")
-                entry_id = await add_integration(client, simulator.endpoints, account, lock)
+                entry_id = await add_integration(
+                    client, simulator.endpoints, account, (lock, *others)
+                )
                 progress("Linking the Mi Home app")
                 phone = simulator.cloud.app_accounts
                 await link_app(client, entry_id, lambda code: phone.confirm(code, account))
+                if not others:
+                    await allow_unlocking(client, entry_id, CODE)
                 home = await at_home(client, entry_id, lock)
-                await save_dashboard(home)
+                await save_dashboard(home, language)
                 await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")
-                yield Demo(lock, home, home_assistant)
+                yield Demo(simulator, lock, home, home_assistant, account, others)
                 progress("Ending")
 
 
@@ -95,27 +130,50 @@ async def play(demo: Demo, steps: Iterable[Step | Command], pause: float) -> Non
         await asyncio.sleep(pause)
 
 
+async def ends(demo: Demo, playing: Awaitable[None]) -> None:
+    """Play, and raise HomeAssistantError if anything that has to go on ends before that."""
+    played = asyncio.ensure_future(playing)
+    needed = [demo.home.client.reading, *demo.simulator.works]
+    home_assistant = asyncio.create_task(demo.home_assistant.wait())
+    try:
+        await asyncio.wait({played, home_assistant, *needed}, return_when=asyncio.FIRST_COMPLETED)
+        if played.done():
+            await played
+        elif home_assistant.done():
+            raise HomeAssistantError(f"Home Assistant ended with {home_assistant.result()}")
+        else:
+            await asyncio.gather(*(task for task in needed if task.done()))
+            raise HomeAssistantError("the simulator does not go on")
+    finally:
+        played.cancel()
+        home_assistant.cancel()
+
+
 async def play_on(demo: Demo, port: int) -> None:
     """Say where to look, and play the day again and again for as long as Home Assistant runs."""
-    print(f"\n  {address(port)}\n  User name {USER}, password {USER}. Ctrl-C ends it.\n")
-    days = asyncio.create_task(play(demo, cycle(DAY), PAUSE))
-    try:
-        code = await demo.home_assistant.wait()
-    finally:
-        days.cancel()
-    raise HomeAssistantError(f"Home Assistant ended with {code}")
+    print(
+        f"\n  {address(port)}\n  User name {USER}, password {USER}."
+        f" The lock can be unlocked with {CODE}. Ctrl-C ends it.\n"
+    )
+    await ends(demo, play(demo, cycle(DAY), PAUSE))
 
 
 async def show(options: argparse.Namespace) -> bool:
     """Do what the options ask for; return whether all was well."""
-    async with started(options.port) as demo:
+    async with started(options.port, options.language, options.day) as demo:
+        if options.day == BAD:
+            day = BadDay(demo.simulator, demo.account, demo.home, demo.lock, demo.others)
+            return await live_through(day, progress)
         if options.check:
             return await check(demo.home, demo.lock, progress)
         if options.screenshots:
             # A day's history, and somebody who has just come home.
-            await play(demo, (*DAY, DAY[0]), SHORT_PAUSE)
+            await ends(demo, play(demo, (*DAY, DAY[0]), SHORT_PAUSE))
             await take_screenshots(demo.home, address(options.port), progress)
             return True
+        if options.soak:
+            await ends(demo, play(demo, islice(cycle(DAY), SOAK // PAUSE), BETWEEN_STEPS))
+            return await is_well(demo.home)
         await play_on(demo, options.port)
     return True
 
@@ -133,14 +191,21 @@ def main() -> int:
     """Return 0 if all was well, or the user ended it."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8123, help="Home Assistant's port (8123)")
+    parser.add_argument("--language", choices=DOORS, default="en", help="Home Assistant's (en)")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help="play the day once and check it")
     modes.add_argument("--screenshots", action="store_true", help="take the README's pictures")
+    modes.add_argument("--soak", action="store_true", help="play ten minutes in one and check")
+    parser.add_argument("--day", choices=(ORDINARY, BAD), default=ORDINARY, help="of --check")
     options = parser.parse_args()
+    if options.day != ORDINARY and not options.check:
+        parser.error("--day goes with --check")
+    if options.language != "en" and (options.check or options.screenshots):
+        parser.error("--language goes with neither --check nor --screenshots")
     try:
         return 0 if asyncio.run(until_signal(options)) else 1
     except asyncio.CancelledError:
-        return 130 if options.check or options.screenshots else 0
+        return 130 if options.check or options.screenshots or options.soak else 0
     except HomeAssistantError as error:
         print(error, file=sys.stderr)
         return 1

@@ -59,8 +59,19 @@ async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool
     progress("Looking at pictures, a recording and the diary")
     rows += [Row("Of the day", *what) async for what in look_around(home, lock)]
     rows += [
-        Row("All day long", "unavailable entities", "none", _listed(unavailable)),
-        Row("All day long", "complaints in the log", "none", _listed(await _complaints(home))),
+        Row("All day long", "unavailable entities", "none", listed(unavailable)),
+        Row("All day long", "complaints in the log", "none", listed(await complaints(home))),
+    ]
+    print(table(rows))
+    return all(row.right for row in rows)
+
+
+async def is_well(home: Home) -> bool:
+    """Print what is wrong now: entities without a state, and complaints in the log."""
+    unavailable = [key for key in home.entity_ids if home.state(key).state == "unavailable"]
+    rows = [
+        Row("Now", "unavailable entities", "none", listed(unavailable)),
+        Row("Since the start", "complaints in the log", "none", listed(await complaints(home))),
     ]
     print(table(rows))
     return all(row.right for row in rows)
@@ -97,7 +108,7 @@ async def _give(command: Command, home: Home, lock: Lock) -> Row:
     return Row(command.name, command.key, "obeyed", seen)
 
 
-async def _complaints(home: Home) -> list[str]:
+async def complaints(home: Home) -> list[str]:
     """Return what Home Assistant's log has to say of the integration, but for its being custom."""
     records: list[dict[str, Any]] = await home.client.command("system_log/list")
     return [
@@ -107,7 +118,8 @@ async def _complaints(home: Home) -> list[str]:
     ]
 
 
-def _listed(things: Iterable[str]) -> str:
+def listed(things: Iterable[str]) -> str:
+    """Return things in one line, in the order of their letters."""
     return ", ".join(sorted(things)) or "none"
 
 

@@ -32,9 +32,9 @@ class State:
 
 
 class Client:
-    """A user's session.
+    """A user's session, whose messages are read all the time: who reads none is dropped.
 
-    Messages are read while a command or a state is waited for; ``states`` is as new as that.
+    Home Assistant asks for a sign of life every 55 seconds, and only a reader gives one.
     """
 
     def __init__(
@@ -45,10 +45,15 @@ class Client:
     ) -> None:
         """Keep the open connections and the tokens of ``/auth/token``."""
         self.states: dict[str, State] = {}
+        self._follows = False
         self.tokens = tokens
         self._http = http
         self._websocket = websocket
         self._ids = count(1)
+        self._results: dict[int, asyncio.Future[Any]] = {}
+        self._news = asyncio.Condition()
+        self.reading = asyncio.create_task(self._read())
+        """Ends with HomeAssistantError when Home Assistant closes the connection."""
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send JSON to a path of the HTTP interface and return its answer."""
@@ -68,11 +73,15 @@ class Client:
     async def command(self, kind: str, **fields: object) -> Any:
         """Send a command over the WebSocket and return its result."""
         ident = next(self._ids)
-        await self._websocket.send_json({"id": ident, "type": kind, **fields})
-        while True:
-            message = await self._receive()
-            if message["id"] == ident and message["type"] == "result":
-                break
+        self._results[ident] = result = asyncio.get_running_loop().create_future()
+        try:
+            await self._websocket.send_json({"id": ident, "type": kind, **fields})
+            await asyncio.wait({result, self.reading}, return_when=asyncio.FIRST_COMPLETED)
+            if not result.done():
+                await self.reading
+            message = await result
+        finally:
+            del self._results[ident]
         if not message["success"]:
             raise HomeAssistantError(f"{kind}: {message['error']['message']}")
         return message["result"]
@@ -107,23 +116,39 @@ class Client:
 
     async def follow_states(self) -> None:
         """Keep ``states`` up to date from now on."""
-        await self.command("subscribe_entities")
+        if not self._follows:
+            self._follows = True
+            await self.command("subscribe_entities")
 
     async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Read on until a condition is met; return whether it was within the time."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    await self._receive()
-        except TimeoutError:
-            return False
-        return True
+        """Wait until messages meet a condition; return whether they did within the time."""
 
-    async def _receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self._websocket.receive_json()
-        if message["type"] == "event":
-            self._apply(message["event"])
-        return message
+        async def met() -> bool:
+            async with self._news:
+                return await self._news.wait_for(condition)
+
+        waiting = asyncio.create_task(met())
+        try:
+            await asyncio.wait(
+                {waiting, self.reading}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self.reading.done():
+                await self.reading
+            return waiting.done() and waiting.result()
+        finally:
+            waiting.cancel()
+
+    async def _read(self) -> None:
+        """Take each message as it comes."""
+        async for raw in self._websocket:
+            message: dict[str, Any] = raw.json()
+            if message["type"] == "event":
+                self._apply(message["event"])
+            elif (result := self._results.get(message["id"])) and not result.done():
+                result.set_result(message)
+            async with self._news:
+                self._news.notify_all()
+        raise HomeAssistantError("Home Assistant closed the WebSocket connection")
 
     def _apply(self, event: Mapping[str, Any]) -> None:
         """Take over what a message of ``subscribe_entities`` says."""
@@ -136,13 +161,15 @@ class Client:
 
 
 @asynccontextmanager
-async def onboard(address: str, name: str, password: str) -> AsyncIterator[Client]:
+async def onboard(
+    address: str, name: str, password: str, language: str = "en"
+) -> AsyncIterator[Client]:
     """Go through a new Home Assistant's onboarding and stay signed in as its first user."""
     client_id = f"{address}/"
     async with aiohttp.ClientSession(address) as http:
         user = {
             "client_id": client_id,
-            "language": "en",
+            "language": language,
             "name": name.title(),
             "username": name,
             "password": password,
@@ -157,12 +184,16 @@ async def onboard(address: str, name: str, password: str) -> AsyncIterator[Clien
             if (await websocket.receive_json())["type"] != "auth_ok":
                 raise HomeAssistantError("the WebSocket interface refused the access token")
             client = Client(http, websocket, tokens)
-            await client.post("/api/onboarding/analytics", {})
-            await client.post(
-                "/api/onboarding/integration", {"client_id": client_id, "redirect_uri": client_id}
-            )
-            await client.ready()
-            yield client
+            try:
+                await client.post("/api/onboarding/analytics", {})
+                await client.post(
+                    "/api/onboarding/integration",
+                    {"client_id": client_id, "redirect_uri": client_id},
+                )
+                await client.ready()
+                yield client
+            finally:
+                client.reading.cancel()
 
 
 async def _tokens(http: aiohttp.ClientSession, client_id: str, code: str) -> dict[str, Any]:

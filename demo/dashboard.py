@@ -10,15 +10,21 @@ import yaml
 from .home_assistant import HomeAssistantError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .setup import Home
 
 DASHBOARD: Final = Path(__file__).with_name("dashboard.yaml")
 PATH: Final = "front-door"
+READ: Final = ("heading", "name", "title")
+"""The keys of a dashboard whose values people read."""
 
 
-async def save_dashboard(home: Home) -> None:
-    """Make the dashboard the one that opens first."""
+async def save_dashboard(home: Home, language: str = "en") -> None:
+    """Make the dashboard, in a language that there are texts for, the one that opens first."""
     config = _with_entity_ids(yaml.safe_load(DASHBOARD.read_text(encoding="utf-8")), home)
+    if (texts := DASHBOARD.with_suffix(f".{language}.yaml")).exists():
+        config = in_language(config, yaml.safe_load(texts.read_text(encoding="utf-8")))
     path = await _first_dashboard(home, config["title"])
     await home.client.command("lovelace/config/save", url_path=path, config=config)
 
@@ -36,6 +42,19 @@ async def _first_dashboard(home: Home, title: str) -> str | None:
         "lovelace/dashboards/create", url_path=PATH, title=title, icon="mdi:door-closed-lock"
     )
     return PATH
+
+
+def in_language(config: Any, texts: Mapping[str, str], key: str = "") -> Any:
+    """Replace what people read by its translation; raises KeyError where there is none."""
+    match config:
+        case dict():
+            return {name: in_language(value, texts, name) for name, value in config.items()}
+        case list():
+            return [in_language(value, texts) for value in config]
+        case str() if key in READ:
+            return texts[config]
+        case _:
+            return config
 
 
 def _with_entity_ids(config: Any, home: Home) -> Any:

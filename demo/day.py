@@ -200,7 +200,7 @@ DAY: Final = (
         {"binary_sensor.awake": "on", "sensor.lithium_battery": "15"},
     ),
     Step(
-        "A finger is not recognised again and again",
+        "A finger is not recognized again and again",
         lambda lock: lock.exception(3),
         {"sensor.last_exception": "fingerprint_failed_repeatedly"},
         {"event.exception": {"event_type": "fingerprint_failed_repeatedly"}},

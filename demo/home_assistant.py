@@ -31,7 +31,7 @@ homeassistant:
   name: Home
   country: CN
   currency: CNY
-  language: en
+  language: {language}
   time_zone: Asia/Shanghai
   unit_system: metric
   latitude: 39.9042
@@ -47,6 +47,7 @@ logbook:
 logger:
   default: warning
 media_source:
+repairs:
 recorder:
   commit_interval: 1
 """
@@ -57,11 +58,15 @@ class HomeAssistantError(Exception):
 
 
 def write_configuration(
-    directory: Path, integrations: Path, port: int, components: str = COMPONENTS
+    directory: Path,
+    integrations: Path,
+    port: int,
+    components: str = COMPONENTS,
+    language: str = "en",
 ) -> None:
     """Fill an empty directory with what Home Assistant reads at its first start."""
     directory.mkdir(parents=True)
-    configuration = CORE.format(address=address(port)) + components
+    configuration = CORE.format(address=address(port), language=language) + components
     http = {"server_host": [HOST], "server_port": port}
     if HTTP_IS_STORED:
         _store(directory, "http", 1, http)

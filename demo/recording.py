@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from playwright.async_api import Locator, Page
+
+
+_MAP: Final = re.compile(r'#EXT-X-MAP:URI="([^"]*)"')
+_CHOICE: Final = "#EXT-X-STREAM-INF"
+
+
+async def parts(get: Callable[[str], Awaitable[bytes]], address: str) -> list[bytes]:
+    """Return the parts of a recording as a player has them, each with its initialization.
+
+    The player takes the first of a choice: it plays everything.
+    """
+    lines = (await get(address)).decode().splitlines()
+    if any(line.startswith(_CHOICE) for line in lines):
+        return await parts(get, next(line for line in lines if not line.startswith("#")))
+    found: list[bytes] = []
+    initialization = b""
+    for line in lines:
+        if described := _MAP.match(line):
+            initialization = await get(described[1])
+        elif line and not line.startswith("#"):
+            found.append(initialization + await get(line))
+    return found
 
 
 async def open_folder(page: Page, *names: str) -> None:
     """Open the media browser, and folders in it one after the other."""
     await page.goto("/media-browser/browser")
     for name in names:
-        await _named(page, name).click()
+        await named(page, name).click()
 
 
 async def play_recording(page: Page, title: str) -> Locator:
     """Play what is in the open folder; return the player once it shows a moving picture."""
-    await _named(page, title).click()
+    await named(page, title).click()
     video = page.locator("ha-hls-player video")
     await video.wait_for(state="attached")
     await page.wait_for_function(
@@ -27,6 +52,6 @@ async def play_recording(page: Page, title: str) -> Locator:
     return video
 
 
-def _named(page: Page, name: str) -> Locator:
+def named(page: Page, name: str) -> Locator:
     """Return what is called so, and not its tooltip."""
     return page.get_by_text(name, exact=True).filter(visible=True).first

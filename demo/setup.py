@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from homeassistant.const import CONF_CODE
 
-from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.endpoints import load
+from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, NEW_CODE
 
 from .home_assistant import HomeAssistantError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from simulator.account import Account
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 READY_WITHIN: Final = 60
 LINKED_WITHIN: Final = 30
 _FLOW: Final = "/api/config/config_entries/flow"
+_OPTIONS_FLOW: Final = "/api/config/config_entries/options/flow"
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,10 @@ class Home:
         return self.client.states[self.entity_ids[key]]
 
 
-async def add_integration(client: Client, endpoints: Path, account: Account, lock: Lock) -> str:
-    """Sign in to the account and choose the lock; return the entry's id."""
+async def add_integration(
+    client: Client, endpoints: Path, account: Account, locks: Iterable[Lock]
+) -> str:
+    """Sign in to the account and choose locks; return the entry's id."""
     step = await client.post(_FLOW, {"handler": DOMAIN, "show_advanced_options": False})
     while step["type"] in ("menu", "form"):
         if step.get("errors"):
@@ -63,7 +68,7 @@ async def add_integration(client: Client, endpoints: Path, account: Account, loc
                 link = step["description_placeholders"]["url"]
                 answer = {"address": await _sign_in(link, endpoints, account)}
             case "locks":
-                answer = {CONF_LOCKS: [lock.did]}
+                answer = {CONF_LOCKS: [lock.did for lock in locks]}
             case unknown:
                 raise HomeAssistantError(f"the config flow asks for {unknown}")
         step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
@@ -78,6 +83,26 @@ async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -
     step = await client.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "link"})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {})
+    await scan_code(client, entry_id, step, scan)
+
+
+async def link_again(client: Client, entry_id: str, scan: Callable[[str], None]) -> None:
+    """Go through the flow that asks the user to link the app of an entry again."""
+    [flow] = [
+        flow
+        for flow in await client.command("config_entries/flow/progress")
+        if flow["context"].get("entry_id") == entry_id
+    ]
+    step = await client.get(f"{_FLOW}/{flow['flow_id']}")
+    while step["step_id"] in ("confirm_sign_in", "link_again"):
+        step = await client.post(f"{_FLOW}/{step['flow_id']}", {})
+    await scan_code(client, entry_id, step, scan)
+
+
+async def scan_code(
+    client: Client, entry_id: str, step: dict[str, Any], scan: Callable[[str], None]
+) -> None:
+    """Scan the code that a flow shows, and return once the entry is loaded again."""
     async with asyncio.timeout(LINKED_WITHIN):
         scanned = False
         while step["type"] in ("progress", "form"):
@@ -92,6 +117,33 @@ async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -
             raise HomeAssistantError(f"linking ended with {step['reason']}")
         while not await _is_loaded(client, entry_id):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+
+
+async def allow_unlocking(client: Client, entry_id: str, code: str) -> None:
+    """Have an option of the entry allow to unlock its lock with a code."""
+    step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
+    for answer in (
+        {"next_step_id": "unlocking"},
+        {CONF_UNLOCKING: NEW_CODE},
+        {CONF_CODE: code, CONF_CODE_AGAIN: code},
+    ):
+        step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
+    await _options_are_set(client, entry_id, step)
+
+
+async def set_options(client: Client, entry_id: str, menu: str, options: Mapping[str, Any]) -> None:
+    """Set some of an entry's options; the others of their form keep their defaults."""
+    step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
+    step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", {"next_step_id": menu})
+    step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", options)
+    await _options_are_set(client, entry_id, step)
+
+
+async def _options_are_set(client: Client, entry_id: str, step: Mapping[str, Any]) -> None:
+    if step["type"] != "create_entry":
+        raise HomeAssistantError(f"options were not set: {step}")
+    while not await _is_loaded(client, entry_id):  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
 
 
 async def _is_loaded(client: Client, entry_id: str) -> bool:

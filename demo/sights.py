@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin
 
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from simulator import recording
+from simulator.recording import packets
+
+from . import recording
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -34,8 +35,9 @@ async def look_around(home: Home, lock: Lock) -> AsyncIterator[Seen]:
         expected = picture(lock, kind)
         yield key, SAME, await _compared(lambda: shown(home, key), expected)  # noqa: B023
     sight = next(sight for sight in lock.camera.sights if "Bell" in sight.frames)
-    parts = recording.parts(lock.camera.label(sight, lock.time_zone))
-    yield "recording of the bell", SAME, await _compared(lambda: played(home), b"".join(parts))
+    [codec, *_] = lock.camera.codecs
+    expected = contents(lock.camera.recording(sight, codec, lock.time_zone))
+    yield "recording of the bell", SAME, await _compared(lambda: played(home), expected)
     yield "calendar.diary", CAME_HOME, await _written(home)
 
 
@@ -52,7 +54,7 @@ async def shown(home: Home, key: str) -> bytes:
 
 
 async def played(home: Home) -> bytes:
-    """Find the first ring of the newest day in the media browser, and fetch its recording."""
+    """Find the first ring of the newest day in the media browser; return what its recording has."""
     folder = f"media-source://{DOMAIN}"
     for _ in ("lock", "day"):
         folder = (await _browse(home, folder))["children"][0]["media_content_id"]
@@ -61,9 +63,12 @@ async def played(home: Home) -> bytes:
     found = await home.client.command(
         "media_source/resolve_media", media_content_id=rings[-1]["media_content_id"]
     )
-    playlist = (await home.client.file(found["url"])).decode()
-    lines = [line for line in playlist.splitlines() if line and not line.startswith("#")]
-    return b"".join([await home.client.file(urljoin(found["url"], line)) for line in lines])
+    return contents(await recording.parts(home.client.file, found["url"]))
+
+
+def contents(parts: list[bytes]) -> bytes:
+    """Return the pictures and sounds of a recording's parts, whatever they are packed in."""
+    return b"".join(packet for part in parts for packet in packets(part))
 
 
 async def _browse(home: Home, folder: str) -> dict[str, Any]:

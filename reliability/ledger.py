@@ -49,6 +49,8 @@ class Ledger:
 
     def __init__(self) -> None:
         """Begin."""
+        self._by_id: dict[object, Happening] = {}
+        """What the messages of the locks tell of, by their numbers."""
         self.happened: dict[Happening, bool] = {}
         """What happened at the locks, and whether it was told too late to fire."""
         self.sent: set[Happening] = set()
@@ -65,6 +67,7 @@ class Ledger:
     def reported(self, now: float, payload: dict[str, Any]) -> None:
         """Note what a lock reports, as it leaves the lock."""
         if happening := _happening(payload):
+            self._by_id[payload.get("id")] = happening
             late = now - happening.time > LATE_AFTER
             self.happened[happening] = late
 
@@ -79,9 +82,12 @@ class Ledger:
     def _told(self, message: bytes) -> list[Happening]:
         """Return what really happened of what a message tells of."""
         try:
-            happening = _happening(json.loads(message))
+            payload = json.loads(message)
         except ValueError:
             return []
+        # A message has its number, in whatever shape it is sent.
+        number = payload.get("id") if isinstance(payload, dict) else None
+        happening = self._by_id.get(number) if number else _happening(payload)
         return [happening] if happening in self.happened else []
 
     def asked(self, did: str, address: Address, value: Value) -> Write:

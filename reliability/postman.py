@@ -1,10 +1,12 @@
-"""Who carries what a lock reports to the broker, late, again and out of order at times."""
+"""Who carries what a lock reports to the broker, late, again, out of order, in other shapes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
+
+from simulator.dialect import DIALECTS, PLAIN
 
 if TYPE_CHECKING:
     from random import Random
@@ -20,8 +22,9 @@ class Postman:
 
     def __init__(self, lock: Lock, random: Random) -> None:
         """Take the place of who carried them so far."""
-        (self._carry,) = lock.listeners
+        (self._send,) = lock.listeners
         lock.listeners[:] = [self._take]
+        self._lock = lock
         self._random = random
         self._lately: deque[tuple[str, dict[str, Any]]] = deque(maxlen=KEPT)
         self.stormy = False
@@ -36,6 +39,11 @@ class Postman:
         if chance < 0.03:
             self._carry(*self._random.choice(self._lately))
         self._later(topic, payload)
+
+    def _carry(self, topic: str, payload: dict[str, Any]) -> None:
+        """Send a message in one of the shapes that were seen; again it may be another one."""
+        self._lock.dialect = self._random.choice(list(DIALECTS.values())) if self.stormy else PLAIN
+        self._send(topic, payload)
 
     def _later(self, topic: str, payload: dict[str, Any]) -> None:
         self.on_their_way += 1

@@ -1,4 +1,6 @@
-"""Pin what the tests and the demo need, for each Python: ``requirements/VERSION.txt``.
+"""Pin what the tests and the demo need, for each Python: ``requirements/NAME.txt``.
+
+The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``.
 
 Home Assistant does not declare what its components need: each names it in its manifest, and Home
 Assistant installs it when the component is first set up. Here nothing is installed at run time, so
@@ -20,24 +22,34 @@ PROJECT: Final = Path(__file__).parent.parent
 REQUIREMENTS: Final = PROJECT / "requirements"
 INTEGRATION: Final = PROJECT / "custom_components/xiaomi_smart_lock"
 
-PYTHONS: Final = {"3.13": "3.13.0", "3.14": "3.14.2"}
-"""The oldest release of each Python that its Home Assistant runs on."""
+PYTHONS: Final = {"3.13": "3.13.0", "3.14": "3.14.2", "3.14-newest": "3.14.2"}
+"""By the names of the pins, the oldest release of Python that their Home Assistant runs on."""
 
 COMPONENTS: Final = (
     # Always set up by Home Assistant, in one of the versions at least, and in need of something.
-    *("assist_satellite", "backup", "camera", "conversation", "frontend", "hardware", "infrared"),
-    *("network", "radio_frequency", "tts"),
+    *("assist_satellite", "backup", "camera", "conversation", "frontend", "hardware", "hassio"),
+    *("infrared", "network", "radio_frequency", "tts"),
     # Used by the tests, the demo or the benchmarks.
     *("config", "diagnostics", "history", "image", "logbook", "media_source", "mobile_app"),
-    *("mqtt", "recorder", "system_log", "webhook", "zeroconf"),
+    *("mqtt", "recorder", "stream", "system_log", "webhook", "zeroconf"),
+)
+
+
+_PLAIN: Final = (
+    *("compile", "--quiet", "--upgrade"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 )
 
 
 def main() -> None:
-    """Compile the requirements of every Python that we support."""
-    for version, oldest in PYTHONS.items():
+    """Compile the requirements of every Home Assistant that we try, and of every peer."""
+    for name, oldest in PYTHONS.items():
         with TemporaryDirectory() as directory:
-            compile_pins(REQUIREMENTS / f"{version}.in", oldest, Path(directory))
+            compile_pins(REQUIREMENTS / f"{name}.in", oldest, Path(directory))
+    oldest = next(iter(PYTHONS.values()))
+    for source in sorted((REQUIREMENTS / "peers").glob("*.in")):
+        pins = str(source.with_suffix(".txt"))
+        uv(*_PLAIN, "--python-version", oldest, "--output-file", pins, str(source))
 
 
 def compile_pins(source: Path, version: str, directory: Path) -> None:
@@ -53,8 +65,8 @@ def compile_pins(source: Path, version: str, directory: Path) -> None:
     components = directory / "homeassistant/components"
     manifests = [read_manifest(INTEGRATION), *walk(components, COMPONENTS)]
     uv(
-        *("compile", "--quiet", "--upgrade", *python),
-        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *_PLAIN,
+        *python,
         *("--constraint", str(directory / "homeassistant/package_constraints.txt")),
         *("--output-file", str(source.with_suffix(".txt"))),
         *(str(source), str(REQUIREMENTS / "base.in"), "-"),

@@ -11,10 +11,12 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from . import real_names
 from .clock import Clock
 from .simulator import Simulator
 
 if TYPE_CHECKING:
+    from .account import Account
     from .lock import Lock
 
 _ACTS = (
@@ -47,12 +49,32 @@ _ACTS = (
 def arguments() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="of the cloud's HTTP interface")
-    parser.add_argument("--broker-port", type=int, default=0, help="of the cloud's MQTT broker")
+    parser.add_argument("--port", type=int, help="of the cloud's HTTP interface")
+    parser.add_argument("--broker-port", type=int, help="of the cloud's MQTT broker")
+    parser.add_argument(
+        "--real-names",
+        action="store_true",
+        help="take the real services' ports, and say what clients need that know no other address",
+    )
+    parser.add_argument("--address", default="127.0.0.1", help="of loopback, for both")
     parser.add_argument("--broker", choices=("rumqttd", "mosquitto"), default="rumqttd")
     parser.add_argument("--speed", type=float, default=1, help="of time")
     parser.add_argument("--host", help="also answer miIO, on this address of loopback")
     return parser.parse_args()
+
+
+def hints(ca_file: Path, account: Account, address: str) -> str:
+    """Return what clients need that know Xiaomi's host names only."""
+    return "\n".join(
+        (
+            f"Account {account.user_id}, password {account.password!r}",
+            "In a client's environment, to trust the simulator:",
+            f"SSL_CERT_FILE={ca_file}",
+            f"REQUESTS_CA_BUNDLE={ca_file}",
+            "In its /etc/hosts, to find it:",
+            real_names.hosts(address),
+        )
+    )
 
 
 def play(lock: Lock, line: str) -> str:
@@ -77,19 +99,26 @@ async def main(options: argparse.Namespace, directory: Path) -> None:
     loop = asyncio.get_running_loop()
 
     def listen() -> None:
-        for line in sys.stdin:
+        # Without a buffer, whose lock the interpreter would wait for when it ends.
+        for typed in open(sys.stdin.fileno(), "rb", buffering=0, closefd=False):  # noqa: SIM115
+            line = typed.decode(errors="replace")
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
+    ports = (real_names.CLOUD_PORT, real_names.BROKER_PORT) if options.real_names else (0, 0)
     async with Simulator(
         directory,
         broker=options.broker,
-        http_port=options.port,
-        broker_port=options.broker_port,
+        http_port=options.port or ports[0],
+        broker_port=options.broker_port or ports[1],
+        address=options.address,
         clock=Clock(options.speed),
     ) as simulator:
-        lock = simulator.add_lock(simulator.add_account(), host=options.host)
+        account = simulator.add_account()
+        lock = simulator.add_lock(account, host=options.host)
         await simulator.settle()
         print(simulator.endpoints, flush=True)
+        if options.real_names:
+            print(hints(simulator.ca_file, account, options.address), flush=True)
         if options.host:
             print(f"miIO on {options.host}, token {lock.token}", flush=True)
         Thread(target=listen, daemon=True).start()

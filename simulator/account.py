@@ -34,11 +34,12 @@ class Place:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Account:
-    """An account; it has a home of its own even before there is a lock in it."""
+    """An account; it has a home of its own even before there is a lock in it, or none at all."""
 
     user_id: str
     name: str
-    home: str = "Home"
+    password: str = "made-up password"  # noqa: S105
+    home: str | None = "Home"
     places: list[Place] = field(default_factory=list)
 
     @property
@@ -49,7 +50,7 @@ class Account:
     @property
     def homes(self) -> dict[tuple[str, str], Owner | None]:
         """Whose each home is, by the owner's user id and the home's name, own homes first."""
-        own = {(self.user_id, self.home): None}
+        own = {(self.user_id, self.home): None} if self.home is not None else {}
         others = {
             (place.owner.user_id if place.owner else self.user_id, place.home): place.owner
             for place in self.places
@@ -60,4 +61,4 @@ class Account:
 
 def identifier(*names: str) -> str:
     """Return a number for a home or room, as text, the same at each run."""
-    return str(crc32("/".join(names).encode()))
+    return str(crc32("/".join(names).encode(errors="surrogatepass")))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import secrets
 import time
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from .account import Account
 
 SERVICE_LOGIN: Final = "/pass/serviceLogin"
+PASSWORD_LOGIN: Final = "/pass/serviceLoginAuth2"  # noqa: S105
 LOGIN_URL: Final = "/longPolling/loginUrl"
 POLL: Final = "/lp/{ticket}"
 SCAN: Final = "/qr/login/{ticket}"
 STS: Final = "/sts"
+CONFIRM: Final = "/identity/authStart"
 
 CONFIRMED: Final = 0
 NOT_SCANNED: Final = 700
@@ -37,7 +40,8 @@ SCANNED: Final = 701
 EXPIRED: Final = 702
 REFUSED: Final = 70016
 _PREFIX: Final = "&&&START&&&"
-_SID: Final = "xiaomiio"
+_SIDS: Final = ("xiaomiio", "mijia")
+"""The names by which clients ask for a session of the app's interface."""
 
 
 @dataclass(eq=False, slots=True)
@@ -71,6 +75,8 @@ class AppAccounts:
         """How long a question whether it was scanned is held without an answer."""
         self.service_token_seconds = 24 * 3600
         """How long a service token works; for those given from now on."""
+        self.unconfirmed: set[Account] = set()
+        """Accounts whose session is not renewed before their user confirmed a sign-in."""
         self.tickets: dict[str, Ticket] = {}
         self._accounts = accounts
         self._signs: dict[str, str] = {}
@@ -79,11 +85,13 @@ class AppAccounts:
         self._grants: dict[str, AppGrant] = {}
         self.routes = [
             web.get(SERVICE_LOGIN, self._service_login),
+            web.post(PASSWORD_LOGIN, self._password_login),
             web.get(LOGIN_URL, self._login_url),
             web.get(POLL, self._poll),
             web.get(SCAN, self._show),
             web.post(SCAN, self._answer),
             web.get(STS, self._exchange),
+            web.get(CONFIRM, self._confirm),
         ]
 
     # What a person does with a phone
@@ -145,23 +153,45 @@ class AppAccounts:
         }
 
     async def _service_login(self, request: web.Request) -> web.Response:
-        if request.query.get("sid") != _SID or request.query.get("_json") != "true":
+        sid = request.query.get("sid")
+        if sid not in _SIDS or request.query.get("_json") != "true":
             raise web.HTTPBadRequest
         given = request.cookies
         known = self._pass_tokens.get(given.get("passToken", ""))
         if known and all(given.get(name) == value for name, value in _cookies(*known).items()):
+            if known[0] in self.unconfirmed:
+                url = URL(_origin(request) + CONFIRM).with_query(sid=sid, context=known[0].user_id)
+                return _said(CONFIRMED, location="", notificationUrl=str(url))
             return _said(CONFIRMED, **self._public(request, *known))
         sign = secrets.token_urlsafe(16)
         self._signs[sign] = given.get("deviceId", "")
         callback = f"{_origin(request)}{STS}"
-        query = {"sid": _SID, "callback": callback, "_sign": sign, "qs": f"%3Fsid%3D{_SID}"}
+        query = {"sid": sid, "callback": callback, "_sign": sign, "qs": f"%3Fsid%3D{sid}"}
         location = URL(_origin(request)).with_path("/fe/service/login").with_query(query)
         return _said(REFUSED, **query, location=str(location))
+
+    async def _password_login(self, request: web.Request) -> web.Response:
+        given = {name: str(it) for name, it in {**request.query, **await request.post()}.items()}
+        # hass-xiaomi-miot leaves what the first step would have given empty.
+        sign, callback = given.get("_sign"), given.get("callback")
+        checks = (
+            given.get("sid") in _SIDS,
+            not callback or callback.endswith(STS),
+            not sign or self._signs.pop(sign, None) is not None,
+            given.get("_json") == "true",
+        )
+        if not all(checks):
+            raise web.HTTPBadRequest
+        account = self._accounts.get(given.get("user", ""))
+        if account is None or given.get("hash") != _hash(account.password):
+            return _said(REFUSED, result="error", desc="登录验证失败", location="")
+        public = self._public(request, account, request.cookies.get("deviceId", ""))
+        return _said(CONFIRMED, result="ok", desc="成功", **public)
 
     async def _login_url(self, request: web.Request) -> web.Response:
         query = request.query
         checks = (
-            query.get("sid") == _SID,
+            query.get("sid") in _SIDS,
             query.get("_sign") in self._signs,
             query.get("callback", "").endswith(STS),
             query.get("_qrsize") == "240",
@@ -194,6 +224,7 @@ class AppAccounts:
         if ticket.account is None:
             return _said(ticket.state)
         account, ticket.account, ticket.state = ticket.account, None, EXPIRED
+        self.unconfirmed.discard(account)
         return _said(CONFIRMED, **self._public(request, account, ticket.device_id))
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -210,6 +241,13 @@ class AppAccounts:
         else:
             self.refuse(str(request.url))
         return web.Response(text="Thank you. You can go back to Home Assistant.")
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        account = self._accounts.get(request.query.get("context", ""))
+        if account not in self.unconfirmed:
+            raise web.HTTPNotFound
+        self.unconfirmed.discard(account)
+        return web.Response(text="Thank you. It was you.")
 
     async def _exchange(self, request: web.Request) -> web.Response:
         grant = self._exchanges.pop(request.query.get("ticket", ""), None)
@@ -253,6 +291,10 @@ class AppAccounts:
 
 def _cuser_id(account: Account) -> str:
     return identifier("cUserId", account.user_id)
+
+
+def _hash(password: str) -> str:
+    return hashlib.md5(password.encode()).hexdigest().upper()  # noqa: S324
 
 
 def _cookies(account: Account, device_id: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The cloud as the Mi Home app sees it: history, and what the camera keeps.
+"""The cloud as the Mi Home app sees it: devices, history, and what the camera keeps.
 
 All requests are signed and encrypted; who refuses says so in the clear, as there may be no key.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from .account import Account
     from .app_account import AppAccounts, AppGrant
     from .app_cipher import Opened
+    from .app_home import Call
     from .device import Past
+    from .faults import Handler
     from .lock import Lock
 
 DEVICES: Final = "/app/home/device_list"
@@ -33,7 +36,7 @@ EVENTS: Final = "/common/app/get/eventlist"
 PLAYLIST: Final = "/common/app/m3u8"
 PICTURE: Final = "/miot/camera/app/v1/img"
 KEY: Final = "/hls/{token}/key"
-SEGMENT: Final = "/hls/{token}/{number}.ts"
+SEGMENT: Final = "/hls/{token}/{number}/file.{container}"
 LONGEST_PAGE: Final = 200
 
 _HEADERS: Final = {
@@ -45,28 +48,40 @@ _ENDED: Final = 3
 _NOT_SIGNED: Final = 2
 _INVALID: Final = -8
 _NOTHING_THERE: Final = -6
+_NO_SUCH_PATH: Final = -1
+"""Not seen of the real service, which only is known to answer sealed, with a code."""
 
 
 class AppCloud:
     """The interface, for accounts that signed in with the app's code."""
 
-    def __init__(self, accounts: AppAccounts) -> None:
-        """Serve those who have a session."""
+    def __init__(self, accounts: AppAccounts, calls: Mapping[str, Call]) -> None:
+        """Serve those who have a session; ``calls`` give the results of further paths."""
         self.packed = False
         """Whether answers are packed with gzip."""
         self.bare_values = False
         """Whether the history's values come without their piid."""
+        self.nothing_is_null = False
+        """Whether a list with nothing in it is null."""
+        self.longest_page = LONGEST_PAGE
+        """How many events a page of the history has at most, whatever was asked for."""
+        self.expired_status = 200
+        """With which HTTP status it says that a session has ended."""
+        self.answer: Handler = self._serve(self._call)
+        """Answers a request to any path below ``/app``."""
         self._accounts = accounts
+        self._calls = calls
         self._opener = Opener()
         self._shown: dict[str, tuple[bytes, list[bytes]]] = {}
         self.routes = [
             web.post(DEVICES, self._serve(self._devices)),
             web.post(HISTORY, self._serve(self._of_lock(self._history))),
-            web.get(EVENTS, self._serve(self._of_lock(self._events))),
-            web.get(PLAYLIST, self._serve(self._of_lock(self._playlist))),
-            web.get(PICTURE, self._serve(self._of_lock(self._picture))),
+            web.get(EVENTS, self._serve(self._of_camera(self._events))),
+            web.get(PLAYLIST, self._serve(self._of_camera(self._playlist))),
+            web.get(PICTURE, self._serve(self._of_camera(self._picture))),
             web.get(KEY, self._key),
             web.get(SEGMENT, self._segment),
+            web.route("*", "/app/{path:.*}", self.answer),
         ]
 
     def _serve(
@@ -110,6 +125,21 @@ class AppCloud:
 
         return answer_of
 
+    def _of_camera(
+        self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
+    ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
+        """Return what answers about a lock's camera; maybe not where the lock is only shared."""
+
+        def answer_of(
+            request: web.Request, grant: AppGrant, lock: Lock, asked: dict[str, Any]
+        ) -> Any:
+            shared = any(place.lock is lock and place.owner for place in grant.account.places)
+            if shared and (status := lock.camera.shared_status):
+                return web.json_response({"code": _ENDED, "message": "auth err"}, status=status)
+            return answer(request, grant, lock, asked)
+
+        return self._of_lock(answer_of)
+
     def _sealed(self, opened: Opened, said: object) -> web.Response:
         return web.Response(body=opened.seal(said, packed=self.packed), content_type="text/plain")
 
@@ -121,10 +151,11 @@ class AppCloud:
         wanted = request.path not in (PICTURE, PLAYLIST)
         grant = self._accounts.grant(token if wanted else in_query)
         if grant is None:
-            return _refused(_ENDED, "SERVICETOKEN_EXPIRED" if token else "auth err")
+            message = "SERVICETOKEN_EXPIRED" if token else "auth err"
+            return _refused(_ENDED, message, self.expired_status)
         if wanted:
             right = (
-                given.get("userId") == grant.account.user_id,
+                given.get("userId", grant.account.user_id) == grant.account.user_id,
                 given.get("yetAnotherServiceToken") == token,
                 all(map(given.get, _COOKIES)),
                 all(request.headers.get(name) == value for name, value in _HEADERS.items()),
@@ -132,6 +163,11 @@ class AppCloud:
             if not all(right):
                 return _refused(_ENDED, "auth err")
         return grant
+
+    def _call(self, request: web.Request, grant: AppGrant, asked: dict[str, Any]) -> dict[str, Any]:
+        if call := self._calls.get(request.path):
+            return {"code": 0, "message": "ok", "result": call(grant.account, asked)}
+        return {"code": _NO_SUCH_PATH, "message": "invalid request"}
 
     def _devices(
         self, _request: web.Request, grant: AppGrant, asked: dict[str, Any]
@@ -152,7 +188,7 @@ class AppCloud:
             if past.source == (siid, iid) in kind and begin <= past.told <= end
         ]
         happened.sort(key=lambda past: past.told, reverse=True)
-        limit = min(int(asked["limit"]), LONGEST_PAGE)
+        limit = min(int(asked["limit"]), self.longest_page)
         rows = [
             {
                 "uid": int(lock.uid),
@@ -160,20 +196,22 @@ class AppCloud:
                 "time": past.told,
                 "key": asked["key"],
                 "type": asked["type"],
-                "value": json.dumps(self._values(asked["type"], past)),
+                "value": json.dumps(self._values(lock, asked["type"], past)),
             }
             for past in happened[:limit]
         ]
-        return {"code": 0, "message": "ok", "result": rows}
+        return {"code": 0, "message": "ok", "result": self._or_null(rows)}
 
-    def _values(self, kind: str, past: Past) -> list[Any]:
+    def _values(self, lock: Lock, kind: str, past: Past) -> object:
         if kind == "prop" or self.bare_values:
             return past.values
         arguments = SPEC.events[past.source].arguments
-        return [
-            {"piid": argument.address[1], "value": value}
-            for argument, value in zip(arguments, past.values, strict=True)
-        ]
+        return lock.dialect.arguments(
+            [
+                {"piid": argument.address[1], "value": value}
+                for argument, value in zip(arguments, past.values, strict=True)
+            ]
+        )
 
     def _events(
         self, _request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]
@@ -187,9 +225,16 @@ class AppCloud:
         }
         if not _has(asked, right) or not asked["region"].isupper() or not asked["language"]:
             raise ValueError
-        limit = min(int(asked["limit"]), LONGEST_PAGE)
-        listed = lock.camera.listed(int(asked["beginTime"]), int(asked["endTime"]), limit)
-        return {"code": 0, "data": {"thirdPartPlayUnits": listed}}
+        listed = lock.camera.listed(
+            int(asked["beginTime"]), int(asked["endTime"]), int(asked["limit"])
+        )
+        units = self._or_null(listed["thirdPartPlayUnits"])
+        if units is None and not listed["isContinue"]:
+            return {"code": 0, "data": None}
+        return {"code": 0, "data": {**listed, "thirdPartPlayUnits": units}}
+
+    def _or_null(self, items: list[Any]) -> list[Any] | None:
+        return None if self.nothing_is_null and not items else items
 
     def _picture(
         self, _request: web.Request, grant: AppGrant, lock: Lock, asked: dict[str, Any]
@@ -204,26 +249,30 @@ class AppCloud:
     def _playlist(
         self, request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]
     ) -> Any:
-        right = {"model": lock.model, "videoCodec": "H265"}
-        if not _has(asked, right) or type(asked["isAlarm"]) is not bool:
+        camera = lock.camera
+        right = asked["model"] == lock.model and asked["videoCodec"] in camera.codecs
+        if not right or type(asked["isAlarm"]) is not bool:
             raise ValueError
-        sight = lock.camera.sight(asked["fileId"])
+        sight = camera.sight(asked["fileId"])
         if sight is None:
             return {"code": _NOTHING_THERE, "message": "file not found"}
         token, key, iv = secrets.token_urlsafe(24), secrets.token_bytes(16), secrets.token_bytes(16)
-        parts = recording.parts(lock.camera.label(sight, lock.time_zone))
+        parts = camera.recording(sight, asked["videoCodec"], lock.time_zone)
         self._shown[token] = (key, [encrypt(part, key, iv) for part in parts])
         origin = str(request.url.origin())
+        is_mp4 = camera.container == "mp4"
         lines = [
             "#EXTM3U",
-            "#EXT-X-VERSION:3",
+            f"#EXT-X-VERSION:{7 if is_mp4 else 3}",
             f"#EXT-X-TARGETDURATION:{recording.PART_SECONDS}",
             "#EXT-X-MEDIA-SEQUENCE:0",
             f'#EXT-X-KEY:METHOD=AES-128,URI="{origin}{KEY.format(token=token)}",IV=0x{iv.hex()}',
         ]
         for number in range(len(parts)):
+            path = SEGMENT.format(token=token, number=number, container=camera.container)
             lines.append(f"#EXTINF:{recording.PART_SECONDS:.3f},")
-            lines.append(origin + SEGMENT.format(token=token, number=number))
+            lines.append(f"{origin}{path}?{_signature(path)}")
+            lines += ["#EXT-X-DISCONTINUITY"] if is_mp4 else []
         lines += ["#EXT-X-ENDLIST", ""]
         return web.Response(text="\n".join(lines), content_type="application/vnd.apple.mpegurl")
 
@@ -236,7 +285,9 @@ class AppCloud:
         number = request.match_info["number"]
         if not number.isdecimal() or int(number) >= len(parts):
             raise web.HTTPNotFound
-        return web.Response(body=parts[int(number)], content_type="video/mp2t")
+        if request.query_string != _signature(request.path):
+            raise web.HTTPForbidden
+        return web.Response(body=parts[int(number)], content_type="application/octet-stream")
 
     def _of_token(self, request: web.Request) -> tuple[bytes, list[bytes]]:
         if shown := self._shown.get(request.match_info["token"]):
@@ -244,13 +295,23 @@ class AppCloud:
         raise web.HTTPForbidden
 
 
+def is_sealed(request: web.Request) -> bool:
+    """Tell whether a request is the app's: some paths are the OAuth interface's as well."""
+    return all(request.headers.get(name) == value for name, value in _HEADERS.items())
+
+
 def _lock(account: Account, did: object) -> Lock | None:
     return account.locks.get(str(did))
+
+
+def _signature(path: str) -> str:
+    """Return the query without which an address is refused, as on servers of files."""
+    return f"sign={sha256(path.encode()).hexdigest()[:16]}"
 
 
 def _has(asked: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return all(asked[name] == value for name, value in right.items())
 
 
-def _refused(code: int, message: str) -> web.Response:
-    return web.json_response({"code": code, "message": message})
+def _refused(code: int, message: str, status: int = 200) -> web.Response:
+    return web.json_response({"code": code, "message": message}, status=status)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from . import recording
+
 if TYPE_CHECKING:
     from .clock import Clock
 
@@ -50,6 +52,19 @@ class Camera:
         """How long it takes until a frame can be fetched, by the simulator's clock."""
         self.keeps_pictures = True
         """False where what is seen is listed, but its frames never arrive."""
+        self.longest_page = 200
+        """How many things an answer lists at most, whatever was asked for."""
+        self.searched_ms: int | None = None
+        """How much time an answer looks through; None where all that was asked for.
+
+        Then the list always goes on, at the end too, where it repeats from where.
+        """
+        self.shared_status: int | None = None
+        """With which HTTP status its hosts refuse accounts that the lock is only shared with."""
+        self.codecs: tuple[str, ...] = ("H265",)
+        """What its recordings can be had in; nobody saw another for this model."""
+        self.container = "mp4"
+        """What a part of a recording is: ``ts`` was never seen of this model."""
         self.sights: list[Sight] = []
         self._clock = clock
 
@@ -68,23 +83,30 @@ class Camera:
         last.frames[kind] = Frame(f"CAMERA_IMG_{secrets.token_urlsafe(18)}", now, ready)
         return last
 
-    def listed(self, begin: int, end: int, limit: int) -> list[dict[str, Any]]:
+    def listed(self, begin: int, end: int, limit: int) -> dict[str, Any]:
         """Return what was seen between two times in milliseconds, the newest first."""
-        seen = [sight for sight in reversed(self.sights) if begin <= sight.created <= end]
-        return [
-            {
-                "createTime": sight.created,
-                "eventType": ":".join(sight.frames),
-                "fileId": sight.file_id,
-                "videoStoreId": sight.video_id,
-                "isAlarm": False,
-                "eventTypeDetail": [
-                    {"event": kind, "imgStoreId": frame.store_id}
-                    for kind, frame in sight.frames.items()
-                ],
-            }
-            for sight in seen[:limit]
-        ]
+        since = begin if self.searched_ms is None else max(begin, end - self.searched_ms)
+        seen = [sight for sight in reversed(self.sights) if since <= sight.created <= end]
+        listed = seen[: min(limit, self.longest_page)]
+        cut = len(listed) < len(seen)
+        return {
+            "thirdPartPlayUnits": [self._unit(sight) for sight in listed],
+            "isContinue": cut or self.searched_ms is not None,
+            "nextTime": listed[-1].created if cut else since,
+        }
+
+    def _unit(self, sight: Sight) -> dict[str, Any]:
+        return {
+            "createTime": sight.created,
+            "eventType": ":".join(sight.frames),
+            "fileId": sight.file_id,
+            "videoStoreId": sight.video_id,
+            "isAlarm": False,
+            "eventTypeDetail": [
+                {"event": kind, "imgStoreId": frame.store_id}
+                for kind, frame in sight.frames.items()
+            ],
+        }
 
     def sight(self, file_id: str) -> Sight | None:
         """Return what is stored under an id."""
@@ -101,6 +123,10 @@ class Camera:
     def label(self, sight: Sight, zone: float = 8.0) -> str:
         """Return what is written into a recording."""
         return _local(sight.created / 1000, zone)
+
+    def recording(self, sight: Sight, codec: str, zone: float = 8.0) -> list[bytes]:
+        """Return the parts of a recording."""
+        return recording.parts(self.label(sight, zone), codec, self.container)
 
 
 def _local(moment: float, zone: float) -> str:

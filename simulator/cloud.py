@@ -6,13 +6,16 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from . import faults, instances, listing
+from . import app_home, faults, instances, listing
 from .app_account import AppAccounts
-from .app_cloud import AppCloud
+from .app_cloud import AppCloud, is_sealed
+from .central import PATH as CENTRAL_CERTIFICATE
+from .central import CentralAuthority
 from .clock import Clock
 from .codes import Code
 from .oauth import SignIn
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .account import Account
+    from .app_home import Call
     from .faults import Fault, Handler
     from .lock import Lock
 
@@ -44,7 +48,7 @@ _GET_TOKEN_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"
 _BEARER: Final = "Bearer"
 
 
-class InvalidRequestError(Exception):
+class InvalidRequestError(ValueError):
     """A request has a shape that the interface does not know."""
 
 
@@ -58,9 +62,16 @@ class _Disturbance:
 class Cloud:
     """The interface and what it knows: accounts, tokens and every lock that ever was in it."""
 
-    def __init__(self, tls: ssl.SSLContext, port: int = 0, clock: Clock | None = None) -> None:
-        """Prepare to serve on a port of loopback; 0 takes a free one."""
+    def __init__(
+        self,
+        tls: ssl.SSLContext,
+        port: int = 0,
+        clock: Clock | None = None,
+        address: str = "127.0.0.1",
+    ) -> None:
+        """Prepare to serve on a port of a loopback address; 0 takes a free one."""
         self.port = port
+        self._address = address
         self.online = True
         """False while there is an outage: every connection ends without an answer."""
         self.requests: list[tuple[str, Any]] = []
@@ -69,7 +80,13 @@ class Cloud:
         self.locks: dict[str, Lock] = {}
         self.tokens = Tokens()
         self.app_accounts = AppAccounts(self.accounts)
-        self.app = AppCloud(self.app_accounts)
+        of_items: dict[str, Call] = {
+            app_home.READ: self._read,
+            app_home.WRITE: self._write,
+            app_home.ACT: partial(app_home.act, self._act),
+        }
+        self.app = AppCloud(self.app_accounts, app_home.CALLS | of_items)
+        self._central = CentralAuthority()
         self._disturbances: list[_Disturbance] = []
         self._tls = tls
         self._clock = clock or Clock()
@@ -77,7 +94,7 @@ class Cloud:
         app.add_routes(SignIn(self.accounts, self.tokens).routes)
         app.add_routes([web.get(GET_TOKEN, self._get_token), web.get(PROFILE, self._profile)])
         app.add_routes(self.app_accounts.routes + self.app.routes)
-        app.add_routes([web.get(instances.PATH, instances.serve)])
+        app.add_routes(instances.ROUTES)
         app.add_routes([web.post(path, self._call) for path in _CALLS])
         prepare: Any = app.on_response_prepare  # typed in aiohttp's newer version only
         prepare.append(self._date)
@@ -86,7 +103,7 @@ class Cloud:
     async def __aenter__(self) -> Self:
         """Listen."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, self._address, self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -97,7 +114,7 @@ class Cloud:
     @property
     def url(self) -> str:
         """Where the interface is."""
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self._address}:{self.port}"
 
     @property
     def token_lifetime(self) -> int:
@@ -170,7 +187,9 @@ class Cloud:
             {"result": "ok", "code": 0, "data": {"miliaoNick": grant.account.name}}
         )
 
-    async def _call(self, request: web.Request) -> web.Response:
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        if is_sealed(request):
+            return await self.app.answer(request)
         if not _has(request, _HEADERS):
             raise web.HTTPBadRequest
         authorization = request.headers.get("Authorization", "")
@@ -180,7 +199,7 @@ class Cloud:
         call = _CALLS[request.path]
         try:
             return _answer(call(self, grant.account, dict(await request.json())))
-        except (InvalidRequestError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             return _answer(None, INVALID_REQUEST, f"invalid request: {error}")
 
     def _gethome(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
@@ -228,6 +247,9 @@ class Cloud:
         code, out = (lock, []) if isinstance(lock, Code) else lock.act((siid, aiid), params["in"])
         return {"did": did, "siid": siid, "aiid": aiid, "code": code, "out": out}
 
+    def _central_certificate(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
+        return {"cert": self._central.sign(account.user_id, body["csr"])}
+
     def _lock(self, account: Account, did: str) -> Lock | Code:
         """Return an account's lock, or the code for one that is another's, or nobody's."""
         missing = Code.NOT_AUTHORISED if did in self.locks else Code.NO_SUCH_DEVICE
@@ -241,6 +263,7 @@ _CALLS: Final[dict[str, Callable[[Cloud, Account, dict[str, Any]], Any]]] = {
     "/app/v2/miotspec/prop/get": Cloud._read,  # noqa: SLF001
     "/app/v2/miotspec/prop/set": Cloud._write,  # noqa: SLF001
     "/app/v2/miotspec/action": Cloud._act,  # noqa: SLF001
+    CENTRAL_CERTIFICATE: Cloud._central_certificate,  # noqa: SLF001
 }
 
 

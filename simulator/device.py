@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from custom_components.xiaomi_smart_lock.miot.spec import MODEL, SPEC
 
 from . import factory
+from .dialect import PLAIN
 from .door import DOOR_STATE
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Device:
         self.values: dict[Address, Value] = factory.values()
         self.updated: dict[Address, int] = dict.fromkeys(self.values, int(clock.now()))
         self.listeners: list[Listener] = []
+        self.dialect = PLAIN
+        """In which shapes it and its cloud say what they say."""
         self.awake = True
         self.clock_offset = 0
         self.time_zone = 8.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from threading import Event
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -27,11 +28,52 @@ def status(code: int, **headers: str) -> Fault:
     return fault
 
 
+def said(body: str, content_type: str = "text/plain", code: int = 200) -> Fault:
+    """Do nothing, and answer with a text of the service's own, by default with HTTP 200."""
+
+    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+        return web.Response(text=body, content_type=content_type, status=code)
+
+    return fault
+
+
+# How the token service was seen to fail for moments (XiaoMi/ha_xiaomi_home 1144 and 780)
+BUSY: Final = said('{"code": -6, "message": "UpdateAccessToken failed", "result": null}')
+PLAIN_TEXT: Final = said("upstream request timeout")
+
+
 async def silence(request: web.Request, _handler: Handler) -> web.StreamResponse:
     """Say nothing until the client goes."""
     while (transport := request.transport) and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return web.Response()
+
+
+class Held:
+    """Keep requests waiting until they are let go; then do as asked, or as another fault does."""
+
+    def __init__(self, then: Fault | None = None) -> None:
+        """Keep waiting from now on."""
+        self.waiting = 0
+        """How many requests came so far."""
+        self._then = then
+        self._go = Event()
+
+    def let_go(self) -> None:
+        """Keep none waiting anymore."""
+        self._go.set()
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keep a request waiting."""
+        self.waiting += 1
+        while not self._go.is_set():  # noqa: ASYNC110, it is set in another thread.
+            await asyncio.sleep(0.01)
+        return await (self._then(request, handler) if self._then else handler(request))
+
+
+async def page(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+    """Answer with a page of HTML, as for a browser."""
+    return web.Response(text="<!DOCTYPE html><title>Xiaomi</title>", content_type="text/html")
 
 
 async def cut(request: web.Request, _handler: Handler) -> web.StreamResponse:

@@ -10,7 +10,15 @@ from collections import deque
 from socket import IPPROTO_TCP, TCP_QUICKACK
 from typing import TYPE_CHECKING, Self, cast
 
-from .packets import Credentials, Reason, RefusedError, Repeater, body, credentials
+from .packets import (
+    SESSION_TAKEN_OVER,
+    Credentials,
+    Reason,
+    RefusedError,
+    Repeater,
+    body,
+    credentials,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -106,8 +114,7 @@ class _Client(_Side):
         self.id = who.client_id
 
     def _refuse(self, reason: Reason) -> None:
-        self.transport.write(reason.connack)
-        self.transport.close()
+        self.end(reason.connack)
 
     async def _open(self) -> None:
         try:
@@ -117,9 +124,16 @@ class _Client(_Side):
         except OSError:
             self._refuse(Reason.SERVER_UNAVAILABLE)
             return
+        for older in [one for one in self._gate.clients if one.id == self.id]:
+            older.end(SESSION_TAKEN_OVER)  # rumqttd drops it without a word.
         broker.transport.write(bytes(self._received))
         self.other = broker
         self._gate.clients.add(self)
+
+    def end(self, last: bytes) -> None:
+        """End the connection with a last packet."""
+        self.transport.write(last)
+        self.transport.close()
 
     def deliver(self, data: bytes) -> None:
         """Send what the broker says, with its copies, and after its delay.
@@ -127,6 +141,8 @@ class _Client(_Side):
         Each packet is a TLS record, as from a broker that ends TLS itself: a client may take only
         one packet of each record that comes, as Home Assistant's ``mqtt`` does.
         """
+        if self.transport.is_closing():
+            return
         packets = self._repeater.feed(data, self._gate.repeat)
         if not self._gate.delay and not self._waiting:
             self.transport.writelines(packets)
@@ -154,8 +170,10 @@ class Gate:
         ssl_context: ssl.SSLContext | None,
         authenticate: Callable[[str, str, str], bool],
         port: int = 0,
+        address: str = "127.0.0.1",
     ) -> None:
         """Prepare; ``authenticate`` is asked with client id, user name and password."""
+        self._address = address
         self.upstream_port = upstream_port
         self.authenticate = authenticate
         self.port = port
@@ -174,7 +192,7 @@ class Gate:
         """Listen on loopback."""
         self._server = await asyncio.get_running_loop().create_server(
             lambda: _Client(self),
-            "127.0.0.1",
+            self._address,
             self.port,
             ssl=self._ssl_context,
             backlog=1024,

@@ -56,19 +56,26 @@ def devices(account: Account, dids: Sequence[str], start_did: str, limit: int) -
 
 def app_devices(account: Account) -> dict[str, Any]:
     """Return the account's devices as the app's interface lists them."""
+    return {"list": [_app_device(account, place) for place in account.places]}
+
+
+def app_home_devices(
+    account: Account, home_id: str, uid: str, start_did: str, limit: int
+) -> dict[str, Any]:
+    """Return a page of the devices of one home, from after a did, as the app's interface does."""
+    inside = [
+        place
+        for place in _placed(account)
+        if uid == _uid(account, place) and home_id == identifier(uid, str(place.home))
+    ]
+    dids = [place.lock.did for place in inside]
+    start = dids.index(start_did) + 1 if start_did in dids else 0
+    page = inside[start : start + limit]
+    more = start + limit < len(inside)
     return {
-        "list": [
-            {
-                "did": place.lock.did,
-                "token": place.lock.token,
-                "name": place.lock.name,
-                "model": place.lock.model,
-                "localip": place.lock.host or "",
-                "mac": place.lock.mac,
-                "isOnline": place.lock.awake,
-            }
-            for place in account.places
-        ]
+        "device_info": [_app_device(account, place) for place in page],
+        "has_more": more,
+        "max_did": page[-1].lock.did if more else "",
     }
 
 
@@ -100,6 +107,18 @@ def _more(account: Account, start: int, limit: int) -> dict[str, Any]:
     end = start + limit
     more = end < len(_placed(account))
     return {"has_more": more, "max_id": str(end) if more else ""}
+
+
+def _app_device(account: Account, place: Place) -> dict[str, Any]:
+    device = _device(place)
+    return {
+        "localip": device.pop("local_ip"),
+        **device,
+        "uid": int(_uid(account, place)),
+        "pid": str(device["pid"]),
+        "parent_model": "",
+        "desc": "Online" if place.lock.awake else "Offline",
+    }
 
 
 def _device(place: Place) -> dict[str, Any]:

@@ -36,6 +36,10 @@ _PERIOD: Final = re.compile(r"([01]\d|2[0-3])(:[0-5]\d){2}-([01]\d|2[0-3])(:[0-5
 
 def validate(prop: Property, raw: object) -> Value:
     """Return a valid value, as strictly as a device: also by the range's step."""
+    if isinstance(raw, str) != (prop.format == "string"):
+        raise InvalidValueError(f"{prop}: a {type(raw).__name__} is no {prop.format}")
+    if isinstance(raw, float) and prop.format != "float":
+        raise InvalidValueError(f"{prop}: a float is no {prop.format}")
     value = prop.validate(raw)
     if prop.range and (float(value) - prop.range[0]) % prop.range[2]:
         raise InvalidValueError(f"{prop}: {value} is between two steps")
@@ -81,9 +85,9 @@ class Lock(Device):
     # At the door
 
     def operate(self, action: int, *, method: int, position: int, operation_id: int = 0) -> None:
-        """Report a lock event (2.1020) and what it left behind."""
+        """Report a lock event (2.1020) and what it left behind, if it is one that we know."""
         self.emit((2, 1020), position, method, action, operation_id, self.time)
-        for address, value in CONSEQUENCES[action].items():
+        for address, value in CONSEQUENCES.get(action, {}).items():
             self.set(address, value)
 
     def fingerprint(self, operation_id: int, position: int = Position.OUTSIDE) -> None:
@@ -96,7 +100,7 @@ class Lock(Device):
         )
 
     def face(self, operation_id: int) -> None:
-        """Unlock by being recognised."""
+        """Unlock by being recognized."""
         self.camera.see("FaceUnlock")
         self.operate(
             Action.UNLOCKED,
@@ -209,14 +213,14 @@ class Lock(Device):
 
     # From afar
 
-    def read(self, address: Address) -> tuple[Code, Value | None]:
+    def read(self, address: Address) -> tuple[Code, object]:
         """Return the cloud's copy of a property; the lock need not be awake."""
         try:
             if Access.READ not in _property(address).access:
                 return Code.EVENT_ONLY, None
         except RefusedError as refused:
             return refused.code, None
-        return Code.DONE, self.values[address]
+        return Code.DONE, self.dialect.spell(self.values[address])
 
     def write(self, address: Address, raw: object) -> Code:
         """Change a property."""

@@ -61,6 +61,8 @@ class MiioServer(asyncio.DatagramProtocol):
         """Which share of the packets is lost, of requests as of answers."""
         self.stray: Callable[[bytes], bytes | None] = lambda _request: None
         """What else arrives just before the answer to a packet, where something does."""
+        self.held: list[tuple[bytes, tuple[str | Any, int]]] | None = None
+        """The packets that wait, where the way to the device is slow."""
         self._random = random.Random(did)  # noqa: S311
         self._started = time.monotonic() - _UPTIME
         self._closed = asyncio.Event()
@@ -87,6 +89,9 @@ class MiioServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Answer a packet, or stay silent as the device does."""
+        if self.held is not None:
+            self.held.append((data, addr))
+            return
         if not self._awake() or self._is_lost():
             return
         answer = self._greeting() if data == _HELLO else self._answer(data)
@@ -94,6 +99,12 @@ class MiioServer(asyncio.DatagramProtocol):
             self._transport.sendto(stray, addr)
         if answer and not self._is_lost():
             self._transport.sendto(answer, addr)
+
+    def let_go(self) -> None:
+        """Have the packets that wait arrive."""
+        held, self.held = self.held or [], None
+        for data, addr in held:
+            self.datagram_received(data, addr)
 
     def restart(self) -> None:
         """Start again: the stamp counts from zero."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+
 from .codes import Code
 from .miio import MiioError
 
@@ -67,8 +69,20 @@ def _write(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _act(lock: Lock, params: dict[str, Any]) -> dict[str, Any]:
+    """Do an action whose inputs come, and whose outputs go, as items of piid and value."""
     siid, aiid = params["siid"], params["aiid"]
-    code, out = lock.act((siid, aiid), params.get("in", []))
+    given = {item["piid"]: item["value"] for item in params.get("in", [])}
+    action = SPEC.actions.get((siid, aiid))
+    piids = [prop.address[1] for prop in action.inputs] if action else []
+    if given.keys() == set(piids):
+        code, values = lock.act((siid, aiid), [given[piid] for piid in piids])
+    else:
+        code, values = Code.WRONG_PARAMETER_COUNT, []
+    outputs = action.outputs if action else ()
+    out = [
+        {"piid": prop.address[1], "value": value}
+        for prop, value in zip(outputs, values, strict=False)
+    ]
     return {"did": params.get("did"), "siid": siid, "aiid": aiid, "code": code, "out": out}
 
 

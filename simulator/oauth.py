@@ -53,11 +53,16 @@ def fault(query: Mapping[str, str]) -> str | None:
     return next((name for name, right in checks.items() if not right), None)
 
 
+def _shown(name: str) -> str:
+    """Return a name as a page can have it: UTF-8 has no half of a character."""
+    return escape(name.encode(errors="replace").decode())
+
+
 def page(accounts: Iterable[Account]) -> str:
     """Return the page for the accounts that the browser can sign in to."""
     buttons = "\n".join(
         f'<button name="user" value="{escape(account.user_id)}">'
-        f"Sign in as {escape(account.name)}</button>"
+        f"Sign in as {_shown(account.name)}</button>"
         for account in accounts
     )
     return _PAGE.format(buttons=buttons)

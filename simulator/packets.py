@@ -38,6 +38,10 @@ class Reason(IntEnum):
         return bytes((0x20, 3, 0, self, 0))
 
 
+# A DISCONNECT whose reason (3.14.2.1) is that the same client id connected again.
+SESSION_TAKEN_OVER: Final = bytes((0xE0, 2, 0x8E, 0))
+
+
 class RefusedError(Exception):
     """A client does not come in."""
 

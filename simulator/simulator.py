@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import aiomqtt
 
+from . import real_names
 from .account import Account, Owner, Place
 from .broker import Broker
 from .clock import Clock
 from .cloud import PROFILE, Cloud
 from .device import QUIET_SECONDS
 from .gate import Gate
-from .instances import PATH as INSTANCE
+from .instances import INSTANCE
 from .lock import Lock
 from .miio import MiioServer
 from .miio_methods import handle
 from .oauth import PATH as AUTHORIZE
-from .tls import HERE, Authority
+from .tls import OWN, Authority
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,22 +46,33 @@ class Simulator:
         broker: Literal["rumqttd", "mosquitto"] = "rumqttd",
         http_port: int = 0,
         broker_port: int = 0,
+        address: str = "127.0.0.1",
         clock: Clock | None = None,
     ) -> None:
-        """Prepare; the directory takes the certificate, the endpoints and the broker's files."""
+        """Prepare; the directory takes the certificate, the endpoints and the broker's files.
+
+        Whoever resolves Xiaomi's host names to the address meets servers with the names' own
+        certificates, of an authority that is trusted by nobody else.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self.clock = clock or Clock()
         self.endpoints = directory / "endpoints.json"
-        self._ca_file = directory / "ca.pem"
-        self._authority = Authority(self._ca_file)
-        self._gate_tls = self._authority.context()
-        self.cloud = Cloud(self._authority.context(), http_port, self.clock)
+        self.ca_file = directory / "ca.pem"
+        self._authority = Authority(self.ca_file)
+        here = ("localhost", address)
+        self._broker_names = (*here, *real_names.BROKER)
+        self._gate_tls = self._authority.context(*self._broker_names)
+        cloud_tls = self._authority.context(*here, *real_names.CLOUD)
+        self.cloud = Cloud(cloud_tls, http_port, self.clock, address)
+        self._address = address
         self.gate: Gate
         self.broker = Broker(broker, directory)
         self._broker_port = broker_port
         self._user_ids = count(1_000_000_001)
         self._dids = count(700_000_001)
         self._stack = AsyncExitStack()
+        self.works: list[asyncio.Task[None]] = []
+        """What goes on by itself; one that ends while the simulator runs has failed."""
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.miio: dict[Lock, MiioServer] = {}
         """Where locks are reached on the local network."""
@@ -74,12 +86,20 @@ class Simulator:
             await stack.enter_async_context(self.cloud)
             await stack.enter_async_context(self.broker)
             self.gate = await stack.enter_async_context(
-                Gate(self.broker.port, self._gate_tls, self.cloud.authenticate, self._broker_port)
+                Gate(
+                    self.broker.port,
+                    self._gate_tls,
+                    self.cloud.authenticate,
+                    self._broker_port,
+                    self._address,
+                )
             )
-            for work in (self._report(), self._let_sleep()):
-                stack.callback(asyncio.create_task(work).cancel)
+            self.works = [asyncio.create_task(work) for work in (self._report(), self._let_sleep())]
+            for work in self.works:
+                stack.callback(work.cancel)
             self._stack = stack.pop_all()
         self.endpoints.write_text(json.dumps(self._addresses(), indent=2), encoding="utf-8")
+        self.endpoints.chmod(OWN)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -131,7 +151,7 @@ class Simulator:
 
     def name_broker(self, *names: str) -> None:
         """Have the broker show a certificate for other names; without names, the right ones."""
-        self._authority.certify(self._gate_tls, *(names or HERE))
+        self._authority.certify(self._gate_tls, *(names or self._broker_names))
 
     async def settle(self) -> None:
         """Wait until all that happened is published, and local doors are open or closed."""
@@ -148,13 +168,15 @@ class Simulator:
             "app_api": f"{self.cloud.url}/app",
             "camera": self.cloud.url,
             "pictures": self.cloud.url,
-            "broker": "127.0.0.1",
+            "broker": self._address,
             "broker_port": self.gate.port,
-            "ca_file": str(self._ca_file),
+            "ca_file": str(self.ca_file),
         }
 
     def _queue(self, topic: str, payload: dict[str, Any]) -> None:
-        self._reports.put_nowait((topic, json.dumps(payload).encode()))
+        _, did, *_ = topic.split("/")
+        said = self.cloud.locks[did].dialect.message(payload)
+        self._reports.put_nowait((topic, json.dumps(said).encode()))
 
     async def _report(self) -> None:
         while True:

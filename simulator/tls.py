@@ -10,6 +10,8 @@ import trustme
 if TYPE_CHECKING:
     from pathlib import Path
 
+OWN: Final = 0o644
+"""The mode of what decides whom the integration trusts, whatever the umask."""
 HERE: Final = ("localhost", "127.0.0.1")
 
 
@@ -20,12 +22,13 @@ class Authority:
         """Write the certificate by which it is trusted."""
         self._authority = trustme.CA()
         self._authority.cert_pem.write_to_path(ca_file)
+        ca_file.chmod(OWN)
 
-    def context(self) -> ssl.SSLContext:
-        """Return a context for a server here."""
+    def context(self, *names: str) -> ssl.SSLContext:
+        """Return a context for a server of these names and addresses; without any, for one here."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.num_tickets = 0  # Else OpenSSL keeps all sessions, to which nobody returns.
-        self.certify(context, *HERE)
+        self.certify(context, *(names or HERE))
         return context
 
     def certify(self, context: ssl.SSLContext, *names: str) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
 
-PATIENCE = 30  # seconds until something counts as never happening
+PATIENCE = 120  # seconds until something counts as never happening, also on a busy machine
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -49,6 +49,13 @@ async def caught_up(hass: HomeAssistant, connection: Connection) -> None:
     """Wait until push is connected, and what was missed before has been read."""
     await until(lambda: connection.push and connection.push.connected and not connection._missed)
     await hass.async_block_till_done()
+
+
+async def idle() -> None:
+    """Wait until no picture is asked for, or waited for, any more."""
+    await until(
+        lambda: not [task for task in asyncio.all_tasks() if "Album" in repr(task.get_coro())]
+    )
 
 
 class Actor:
@@ -79,6 +86,10 @@ class Actor:
 
     def push_event(self, address: Address, *arguments: object, tid: object = None) -> None:
         """Have the broker deliver an event with its arguments as they are, and with its number."""
+        self.push_arguments(address, arguments, tid)
+
+    def push_arguments(self, address: Address, arguments: object, tid: object = None) -> None:
+        """Have the broker deliver an event with whatever stands for its arguments."""
         siid, eiid = address
         params = {"did": self.lock.did, "siid": siid, "eiid": eiid, "arguments": arguments}
         if tid is not None:

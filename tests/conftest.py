@@ -19,6 +19,7 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.xiaomi_smart_lock import history
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
     CONF_LATE_AFTER,
@@ -29,14 +30,15 @@ from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
-from .actor import Actor, caught_up, until
+from .actor import Actor, caught_up, idle, until
 from .witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from homeassistant.core import HomeAssistant
 
+HOUR = 3600  # seconds
 TEN_YEARS = 10 * 365 * 24 * 60  # minutes; what happened at a fixed time is no late event
 
 
@@ -61,6 +63,27 @@ async def _closed_connections() -> AsyncIterator[None]:
 def _environment(_closed_connections: None, enable_custom_integrations: None) -> None:
     """Have Home Assistant find the integration, and the integration the simulator."""
     allow_loopback()
+
+
+def deprecations(records: Iterable[logging.LogRecord]) -> list[str]:
+    """Return what was logged of us that a later Home Assistant will no longer do."""
+    messages = (record.getMessage() for record in records)
+    return [text for text in messages if "will stop working" in text and DOMAIN in text]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_will_stop_working(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where Home Assistant says that something of ours is no longer to be done."""
+    yield
+    assert not deprecations([*caplog.get_records("setup"), *caplog.get_records("call")])
+
+
+@pytest.fixture(autouse=True)
+def enable_event_loop_debug() -> None:
+    """Leave debugging of event loops to Python's own PYTHONASYNCIODEBUG: it takes half the time.
+
+    It is the fixture of the test helpers that has this name, and turns it on for each test.
+    """
 
 
 @pytest.fixture
@@ -108,6 +131,7 @@ def actor(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Itera
     account = simulation.call(simulator.add_account, "Ming")
     lock = simulation.call(simulator.add_lock, account)
     yield Actor(simulation, account, lock)
+    simulation.call(simulator.cloud.calm)  # What did not come to pass is not the next test's.
     for one in account.locks.values():
         simulation.call(simulator.remove_lock, one)
     simulation.call(simulator.settle)
@@ -129,12 +153,17 @@ async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
 
 @pytest.fixture
 async def linked(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[MockConfigEntry]:
-    """Return the entry of an account that is linked to the Mi Home app, set up."""
+    """Return the entry of an account that is linked to the Mi Home app, set up, its pictures seen.
+
+    The past is not read by itself: it would be after ten seconds, within a test on a busy machine.
+    """
+    monkeypatch.setattr(history, "SETTLING", HOUR)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await caught_up(hass, entry.runtime_data)
+    await idle()
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
 

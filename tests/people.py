@@ -12,6 +12,7 @@ from homeassistant.config_entries import (
     SubentryFlowContext,
 )
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.users import Credential
 
@@ -51,6 +52,12 @@ def give(
     )
     hass.config_entries.async_add_subentry(entry, person)
     return person
+
+
+def person_entity(hass: HomeAssistant, name: str) -> er.RegistryEntry:
+    """Register a person entity of Home Assistant, ``person.NAME``."""
+    registry = er.async_get(hass)
+    return registry.async_get_or_create("person", "person", name, suggested_object_id=name)
 
 
 def person(entry: MockConfigEntry, name: str) -> ConfigSubentry:

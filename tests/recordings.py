@@ -9,7 +9,9 @@ from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
 from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from demo import recording
 from simulator.camera import Frame, Sight
+from simulator.recording import packets
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 SOURCE: Final = f"media-source://{DOMAIN}"
 EVENTS: Final = "/common/app/get/eventlist"
 RECORDING: Final = "/common/app/m3u8"
+DOWNLOAD: Final = ("Download", "下载")
 PICTURE: Final = "/miot/camera/app/v1/img"
 
 
@@ -83,8 +86,9 @@ class Viewer:
         return result
 
     async def titles(self, media_content_id: str = SOURCE) -> list[str]:
-        """Return what is in a folder."""
-        return [child["title"] for child in (await self.browse(media_content_id))["children"]]
+        """Return what is in a folder, but for the folder of its files."""
+        titles = [child["title"] for child in (await self.browse(media_content_id))["children"]]
+        return [title for title in titles if title not in DOWNLOAD]
 
     async def resolve(self, media_content_id: str) -> dict[str, Any]:
         """Have something played."""
@@ -106,11 +110,32 @@ class Viewer:
         found: dict[str, Any] = next(child for child in children if child["title"] == title)
         return found
 
-    async def segments(self, playlist: str) -> list[str]:
-        """Return the paths of a playlist's segments, as who carries no token gets them."""
-        response = await self.anybody.get(playlist)
+    async def text(self, path: str) -> str:
+        """Return what is had at a path, as who carries no token gets it."""
+        response = await self.anybody.get(path)
         assert response.status == 200, await response.text()
-        return [line for line in (await response.text()).splitlines() if not line.startswith("#")]
+        return await response.text()
+
+    async def segments(self, playlist: str) -> list[str]:
+        """Return the paths of a playlist's segments, of the first there is to choose from."""
+        text = await self.text(playlist)
+        paths = [line for line in text.splitlines() if line and not line.startswith("#")]
+        return await self.segments(paths[0]) if "#EXT-X-STREAM-INF" in text else paths
+
+    async def contents(self, playlist: str) -> list[list[bytes]]:
+        """Return the pictures and sounds of each part of a recording, as a player has them."""
+
+        async def get(path: str) -> bytes:
+            response = await self.anybody.get(path)
+            assert response.status == 200, await response.text()
+            return await response.read()
+
+        return [packets(part) for part in await recording.parts(get, playlist)]
+
+
+def contents(actor: Actor, sight: Sight, codec: str = "H265") -> list[list[bytes]]:
+    """Return the pictures and sounds of each part of a recording, as the camera has them."""
+    return [packets(part) for part in actor.lock.camera.recording(sight, codec)]
 
 
 async def sit_down(

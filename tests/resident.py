@@ -200,8 +200,12 @@ class Resident:
         await self.later(POLL_INTERVAL_CLOUD + 1)
 
     async def reached(self) -> None:
-        """Wait until all that was pushed before has been taken: a message after it was."""
+        """Wait until all that was pushed before has been taken: a message after it was.
+
+        The lock has what the message says: a reading that ends just then would replace it.
+        """
         marker = 1 + int(self.known.values.get((13, 4), 0))
+        self.actor.lock.values[13, 4] = marker
         self.actor.push_property((13, 4), marker)
         await until(lambda: self.known.values.get((13, 4)) == marker)
 

@@ -277,6 +277,24 @@ async def test_no_more_than_one_user(resident: Resident, action: str, user_type:
 # Credentials
 
 
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("set_user", {"user_type": "administrator"}),
+        ("set_credential", {"credential_type": "password", "credential_data": "123456"}),
+        ("set_credential", {"credential_type": "fingerprint"}),
+        ("assign_credential", {"credential_type": "password", "operation_id": 9}),
+    ],
+)
+async def test_nothing_for_the_owner(resident: Resident, action: str, data: dict[str, Any]) -> None:
+    """There is an owner already; whoever says user 0, as a number or a text, gets no key."""
+    for user_id in (0, "0", 0.0):
+        with pytest.raises(ServiceValidationError) as refused:
+            await resident.manage(action, user_id=user_id, **data)
+        assert refused.value.translation_key == "owner"
+    assert resident.acts == []
+
+
 async def test_delete_credential(resident: Resident) -> None:
     """It is gone, and known to be."""
     await resident.manage("set_user", user_id=5)
@@ -327,6 +345,7 @@ async def test_what_is_not_there(resident: Resident, action: str, data: dict[str
         (7, "error_device_busy"),
         (8, "error_duplicate_parameter"),
         (9, "error_duplicate_credential"),
+        (17, "error_other"),
     ],
 )
 @pytest.mark.parametrize("name", ["add-lock-user", "delete-unlock-method"])
@@ -486,6 +505,17 @@ async def test_nearby(neighbour: Resident) -> None:
     assert user["credentials"] == []
 
 
+@pytest.mark.parametrize("out", [[], None, [{"piid": 1, "value": 5}], [{"piid": 7}], "ok"])
+async def test_nearby_without_a_result(
+    neighbour: Resident, monkeypatch: pytest.MonkeyPatch, out: object
+) -> None:
+    """A lock that answers without the error code may have done it or not; that is said."""
+    door = neighbour.actor.simulator.miio[neighbour.actor.lock]
+    answer = {"code": 0, "out": out}
+    monkeypatch.setattr(door, "_handle", lambda *_: answer)
+    assert await refused(neighbour, "set_user", user_id=5) == "not_heard"
+
+
 # Targets
 
 
@@ -568,6 +598,7 @@ async def test_get_users(resident: Resident) -> None:
                         "method": "password",
                         "operation_id": 20,
                         "person": None,
+                        "name": None,
                         "last_used": iso(used[Credential(PASSWORD, 20)]),
                         "valid_until": until_when.isoformat(),
                         "uses_left": 2,
@@ -580,6 +611,7 @@ async def test_get_users(resident: Resident) -> None:
                 "method": "fingerprint",
                 "operation_id": 3,
                 "person": "Ming",
+                "name": None,
                 "last_used": iso(used[Credential(2, 3)]),
                 "valid_until": None,
                 "uses_left": None,

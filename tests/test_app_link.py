@@ -10,21 +10,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.components.diagnostics import REDACTED
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigFlowContext
 
 from custom_components.xiaomi_smart_lock import app_link
-from custom_components.xiaomi_smart_lock.app_link import HOUR, LONGEST_PAUSE, PAUSE, NotNowError
-from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_APP_REQUESTS, SUBENTRY_PERSON
+from custom_components.xiaomi_smart_lock.app_link import (
+    HOUR,
+    LONGEST_PAUSE,
+    PAUSE,
+    RENEWAL_PAUSE,
+    NotNowError,
+    Service,
+)
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
+    CONF_APP_REQUESTS,
+    DOMAIN,
+    SUBENTRY_PERSON,
+)
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
-from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, TooManyRequestsError
+from custom_components.xiaomi_smart_lock.miot.errors import (
+    CannotConnectError,
+    NotRenewedError,
+    NotSignedInError,
+    StatusError,
+    TooManyRequestsError,
+)
+from simulator import faults
+from simulator.app_account import SERVICE_LOGIN
 
 from .hosts import NEARBY
 from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.app_link import AppLink
+    from simulator.faults import Fault
 
     from .actor import Actor
 
@@ -56,18 +80,20 @@ def link(linked: MockConfigEntry, clock: Clock) -> AppLink:
     return link
 
 
-async def ask(link: AppLink, *, of_budget: bool = True) -> set[str]:
+async def ask(
+    link: AppLink, service: Service = Service.HISTORY, *, of_budget: bool = True
+) -> set[str]:
     """Make one request."""
-    with link.asking(of_budget=of_budget) as client:
+    with link.asking(service, of_budget=of_budget) as client:
         return await client.dids()
 
 
-async def spend(link: AppLink) -> int:
+async def spend(link: AppLink, service: Service = Service.HISTORY) -> int:
     """Ask until the budget is spent; return how often."""
 
     async def ask_on() -> None:
         while True:
-            await ask(link)
+            await ask(link, service)
 
     before = link.asked
     with pytest.raises(NotNowError, match="requests were made within an hour"):
@@ -82,6 +108,22 @@ async def test_the_budget_of_an_hour(actor: Actor, link: AppLink, clock: Clock) 
     clock.pass_by(HOUR - 1)
     assert await spend(link) == 0
     clock.pass_by(1)
+    assert await spend(link) == 60
+
+
+async def test_budgets_and_pauses_of_their_own(actor: Actor, link: AppLink, clock: Clock) -> None:
+    """What the camera saw, or an error of one service, leaves the others as they are."""
+    assert await spend(link, Service.CAMERA) == 60
+    actor.simulator.cloud.refuse_next(500, "device_list")
+    with pytest.raises(CannotConnectError):
+        await ask(link, Service.PICTURES)
+    with pytest.raises(NotNowError, match="paused"):
+        await ask(link, Service.PICTURES)
+    actor.simulator.cloud.refuse_next(429, "device_list")
+    with pytest.raises(TooManyRequestsError):
+        await ask(link, Service.RECORDINGS, of_budget=False)
+    with pytest.raises(NotNowError, match="left alone"):
+        await ask(link, Service.RECORDINGS, of_budget=False)
     assert await spend(link) == 60
 
 
@@ -117,7 +159,7 @@ async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppLink, clock
     answers = await asyncio.gather(
         *(ask(link, of_budget=False) for _ in range(20)), return_exceptions=True
     )
-    assert {type(answer) for answer in answers} == {CannotConnectError}
+    assert {type(answer) for answer in answers} == {StatusError}
     clock.pass_by(PAUSE)
     assert await ask(link) == {actor.lock.did}
 
@@ -156,6 +198,151 @@ async def test_renewed_by_itself(actor: Actor, linked: MockConfigEntry) -> None:
     assert linked.runtime_data.link is link
 
 
+# Sessions that are not renewed
+
+
+@pytest.fixture
+def _status_as_it_was(actor: Actor) -> Iterator[None]:
+    yield
+    actor.simulator.cloud.app.expired_status = 200
+
+
+def sign_ins(hass: HomeAssistant) -> list[str]:
+    """Return what the user is asked to do to sign in again."""
+    flows = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    return [flow["step_id"] for flow in flows if flow["context"]["source"] == SOURCE_REAUTH]
+
+
+async def dismiss(hass: HomeAssistant) -> None:
+    """Close all flows."""
+    await hass.async_block_till_done()
+    for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN):
+        hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+def expire(actor: Actor) -> None:
+    """Let the session end, as after a day."""
+    actor.simulation.call(actor.simulator.cloud.app_accounts.expire_service_tokens)
+
+
+@pytest.mark.usefixtures("_status_as_it_was")
+@pytest.mark.parametrize("status", [200, 401, 403, 426])
+async def test_whatever_status_it_ends_with(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink, status: int
+) -> None:
+    """It is renewed where that works; else the user is asked, and the service is left alone."""
+    cloud = actor.simulator.cloud
+    cloud.app.expired_status = status
+    expire(actor)
+    assert await ask(link) == {actor.lock.did}
+    assert not sign_ins(hass)
+    actor.simulation.call(cloud.app_accounts.revoke, actor.account)
+    cloud.requests.clear()
+    for service in Service:
+        with pytest.raises(NotSignedInError):
+            await ask(link, service)
+    actor.do("ring")
+    await hass.async_block_till_done()
+    assert sign_ins(hass) == ["link_again"]
+    assert [path for path, _ in cloud.requests] == ["/app/home/device_list", SERVICE_LOGIN]
+    await dismiss(hass)
+
+
+@pytest.mark.parametrize("fault", [faults.page, faults.status(403), faults.status(502)])
+async def test_one_answer_that_is_no_session(
+    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock, fault: Fault
+) -> None:
+    """It ends no link: nothing is asked for a while, and then all goes on."""
+    cloud = actor.simulator.cloud
+    cloud.disturb_next(fault, SERVICE_LOGIN)
+    expire(actor)
+    with pytest.raises(NotRenewedError):
+        await ask(link)
+    cloud.requests.clear()
+    for service in Service:
+        with pytest.raises(NotNowError, match="could not be renewed"):
+            await ask(link, service, of_budget=False)
+    assert not cloud.requests
+    clock.pass_by(RENEWAL_PAUSE)
+    assert await ask(link) == {actor.lock.did}
+    await hass.async_block_till_done()
+    assert not sign_ins(hass)
+
+
+@pytest.mark.parametrize("fault", [faults.page, faults.status(403)])
+async def test_no_session_again_and_again(
+    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock, fault: Fault
+) -> None:
+    """After some answers in a row, and half an hour, the user is asked to confirm the sign-in."""
+    cloud = actor.simulator.cloud
+    cloud.disturb_next(fault, SERVICE_LOGIN, times=9)
+    began = clock.now
+    expire(actor)
+    for pause in (RENEWAL_PAUSE, 2 * RENEWAL_PAUSE, 0):
+        await hass.async_block_till_done()
+        assert not sign_ins(hass)
+        with pytest.raises(NotRenewedError):
+            await ask(link)
+        clock.pass_by(pause)
+    assert clock.now - began == HOUR / 2
+    with pytest.raises(NotSignedInError):
+        await ask(link)
+    await hass.async_block_till_done()
+    assert sign_ins(hass) == ["confirm_sign_in"]
+    assert cloud.calm() == 6
+    await dismiss(hass)
+
+
+async def test_services_that_are_down_again_and_again(
+    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock
+) -> None:
+    """An outage ends no link, however long it takes, and what others answered does not count."""
+    cloud = actor.simulator.cloud
+    expire(actor)
+    for fault in [faults.page, faults.page, *[faults.status(502)] * 9, faults.page, faults.page]:
+        cloud.disturb_next(fault, SERVICE_LOGIN)
+        with pytest.raises(NotRenewedError):
+            await ask(link)
+        clock.pass_by(LONGEST_PAUSE)
+    assert await ask(link) == {actor.lock.did}
+    assert not sign_ins(hass)
+
+
+async def test_many_at_once_that_get_no_session(
+    hass: HomeAssistant, actor: Actor, link: AppLink
+) -> None:
+    """What fails together is one failure: a page of HTML that passes ends nothing."""
+    actor.simulator.cloud.disturb_next(faults.page, SERVICE_LOGIN, times=99)
+    expire(actor)
+    asked = (ask(link, Service.PICTURES, of_budget=False) for _ in range(9))
+    assert {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)} == {
+        NotRenewedError
+    }
+    await hass.async_block_till_done()
+    assert not sign_ins(hass)
+    actor.simulator.cloud.calm()
+
+
+async def test_asked_again_when_reconfiguring_is_over(
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink
+) -> None:
+    """Home Assistant asks nobody to sign in meanwhile; it does once it may."""
+    context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=linked.entry_id)
+    await hass.config_entries.flow.async_init(DOMAIN, context=context)
+    actor.simulation.call(actor.simulator.cloud.app_accounts.revoke, actor.account)
+    for _ in range(2):
+        with pytest.raises(NotSignedInError):
+            await ask(link)
+        await hass.async_block_till_done()
+        assert not sign_ins(hass)
+    await dismiss(hass)
+    with pytest.raises(NotSignedInError):
+        await ask(link)
+    await hass.async_block_till_done()
+    assert sign_ins(hass) == ["link_again"]
+    await dismiss(hass)
+
+
 async def test_counted_in_diagnostics(
     hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink
 ) -> None:
@@ -164,14 +351,15 @@ async def test_counted_in_diagnostics(
     actor.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link)
-    await ask(link, of_budget=False)
+    await ask(link, Service.PICTURES, of_budget=False)
     found = await async_get_config_entry_diagnostics(hass, linked)
     assert found["entry"][CONF_APP] == REDACTED
     assert found["link"] == {
         "asked": before["asked"] + 2,
         "failed": 1,
         "budget": 60,
-        "within_an_hour": 1,
+        "within_an_hour": {"history": 1, "camera": 0, "pictures": 0, "recordings": 0},
+        "refused": [],
         "ended": False,
     }
 

@@ -134,7 +134,7 @@ async def test_recordings_and_the_journal(
                 seen += [str(await (await viewer.http.get(thumbnail)).read())]
             else:
                 seen += [str(await viewer._ask("resolve_media", item))]
-            link._pause_until = 0.0
+            link._allowances["camera"].pause._until = 0.0
     assert any("502" in said for said in seen)
     cloud.calm()
     found = await viewer.resolve(item)
@@ -142,6 +142,7 @@ async def test_recordings_and_the_journal(
     seen.append(playlist)
     segments = await viewer.segments(found["url"])
     assert len(segments) == recording.PARTS
+    seen.append(str((await viewer.anybody.get(segments[-1])).headers))
     those = session(linked) | set(issued) | {sight.file_id, sight.video_id}
     those |= {frame.store_id for frame in sight.frames.values()}
     assert issued

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from awesomeversion import AwesomeVersion
 from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.components.calendar import CalendarEntity, CalendarEvent
-from homeassistant.const import __version__
+from homeassistant.const import MATCH_ALL, __version__
+from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -34,6 +36,7 @@ from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
 from custom_components.xiaomi_smart_lock.users import Credential
+from simulator import faults
 from simulator.users import UserType
 
 from .actor import Actor, caught_up, until
@@ -41,13 +44,16 @@ from .people import DURESS, FINGERPRINT, NOON, give
 from .test_pictures import rang, upload, when
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from homeassistant.core import HomeAssistant, ServiceCall
+    from freezegun.api import FrozenDateTimeFactory
+    from homeassistant.core import Event, HomeAssistant, ServiceCall
     from pytest_homeassistant_custom_component.typing import (
         ClientSessionGenerator,
         WebSocketGenerator,
     )
+
+    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
 
 HERE: Final = Path(__file__).parent.parent
 BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
@@ -253,6 +259,14 @@ async def test_doorbell_rang(
         second_actions=[{"action": "test.notice", "data": {"answer": "away"}}],
     )
 
+    contexts: set[str] = set()
+
+    @callback
+    def look(event: Event[Any]) -> None:
+        contexts.update(filter(None, (event.context.id, event.context.parent_id)))
+
+    hass.bus.async_listen(MATCH_ALL, look)
+
     async def press(button: int, of: int) -> None:
         action = notified[of].data["data"]["actions"][button]["action"]
         hass.bus.async_fire("mobile_app_notification_action", {"action": action})
@@ -269,6 +283,15 @@ async def test_doorbell_rang(
     await until(lambda: len(notified) == 2)
     assert notified[0].data["data"]["tag"] == notified[1].data["data"]["tag"]
     await press(pressed, of=0)
+    assert calls == []
+    secrets = [one.data["data"]["actions"][pressed]["action"].partition("_")[2] for one in notified]
+    assert all(len(secret) == 40 for secret in secrets)
+    assert len({secret[at : at + 5] for secret in secrets for at in range(0, 40, 5)}) > 8
+    for context in list(contexts):
+        for button in ("FIRST", "SECOND"):
+            answer_to = {"action": f"{button}_{context}"}
+            hass.bus.async_fire("mobile_app_notification_action", answer_to)
+    await breathe()
     assert calls == []
     await press(pressed, of=1)
     await until(lambda: calls)
@@ -465,8 +488,9 @@ class Stays(CalendarEntity):
 
     @property
     def event(self) -> CalendarEvent | None:
-        """Return the next stay."""
-        return self.stays[0]
+        """Return the stay of now, or the next one."""
+        coming = [stay for stay in self.stays if stay.end_datetime_local > dt_util.now()]
+        return min(coming, key=lambda stay: stay.start_datetime_local, default=None)
 
     async def async_get_events(
         self,
@@ -482,46 +506,278 @@ class Stays(CalendarEntity):
         ]
 
 
-async def test_guest_password(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
-) -> None:
-    """A stay's password is set when the lock wakes up, and ends with the stay."""
-    users = actor.lock.users
-    users.types[12] = UserType.VISITOR
-    begins = dt_util.now().replace(microsecond=0) + timedelta(minutes=5)
-    ends = begins + timedelta(days=2)
+BERLIN: Final = ZoneInfo("Europe/Berlin")
+CHECK_IN: Final = datetime.combine(
+    datetime.now(BERLIN).date() + timedelta(days=9), time(15), BERLIN
+)
+CHECK_OUT: Final = CHECK_IN + timedelta(days=2, hours=-4)
+OWN_USER: Final = 1000
+
+
+class Guests:
+    """An automation of the blueprint, its calendar, and what it does."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        actor: Actor,
+        lock: LockCoordinator,
+        frozen: FrozenDateTimeFactory,
+    ) -> None:
+        """Prepare; there are no stays yet."""
+        self.hass = hass
+        self.actor = actor
+        self.lock = lock
+        self.frozen = frozen
+        self.calendar = Stays()
+        self.calls: list[ServiceCall] = []
+        self.days = 0
+
+    @property
+    def taken(self) -> list[str]:
+        """The guests whose password the lock was said to have taken."""
+        return [call.data["guest"] for call in self.calls if "guest" in call.data]
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """The guests without a password that was told of, and why."""
+        return [
+            (call.data["failed"], call.data["reason"])
+            for call in self.calls
+            if "failed" in call.data
+        ]
+
+    @property
+    def passwords(self) -> dict[str | None, datetime]:
+        """The passwords that the lock has, and when each ends as far as we know."""
+        endings = self.lock.data.endings.known
+        return {
+            held.text: datetime.fromtimestamp(endings[Credential(PASSWORD, number)].due or 0, UTC)
+            for number, held in self.actor.lock.users.credentials.items()
+        }
+
+    def stay(self, text: str, begins: date = CHECK_IN, ends: date = CHECK_OUT) -> CalendarEvent:
+        """Have a stay in the calendar, by its title and, after a line break, its description."""
+        title, _, description = text.partition("\n")
+        event = CalendarEvent(begins, ends, title, description)
+        self.calendar.stays.append(event)
+        self.calendar.async_write_ha_state()
+        return event
+
+    async def tick(self, when: datetime) -> None:
+        """Let it be that time, some minutes before it and some after."""
+        for moment in (when - timedelta(minutes=5), when, when + timedelta(minutes=5)):
+            await self.be(moment)
+
+    async def be(self, moment: datetime) -> None:
+        """Let it be a time, and all be done that comes of it."""
+        self.frozen.move_to(moment)
+        self.calendar.async_write_ha_state()
+        # Timers do not know the time that is held: they are due at the latest when the next day
+        # is, of which they believe that it is now.
+        self.days += 1
+        async_fire_time_changed(self.hass, moment + timedelta(days=self.days))
+        await self.hass.async_block_till_done()
+
+    async def sleep(self) -> None:
+        """Have the lock fall asleep."""
+        self.actor.do("sleep")
+        await self._is_awake("off")
+
+    async def wake(self) -> None:
+        """Have the lock wake up, and all be done that comes of it."""
+        self.actor.do("wake")
+        await self._is_awake("on")
+        await self.hass.async_block_till_done()
+
+    async def _is_awake(self, state: str) -> None:
+        await until(lambda: self.actor.state(self.hass, "binary_sensor", "awake").state == state)
+
+
+@pytest.fixture
+async def guests(
+    request: pytest.FixtureRequest,
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    install: Install,
+) -> AsyncIterator[Guests]:
+    """Return guests whose passwords the blueprint sets, with some inputs."""
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    guests = Guests(hass, actor, loaded.runtime_data.coordinators[actor.lock.did], frozen)
     assert await async_setup_component(hass, "calendar", {})
-    stays = Stays(
-        CalendarEvent(
-            begins, ends, "Stay of Wei", "Two people. Password 0482913, ground floor 12."
-        ),
-        CalendarEvent(begins, ends, "Stay of nobody", "Two numbers: 0482913 or 482914."),
-        CalendarEvent(begins, ends, "Cleaning", "Alarm 991234."),
-    )
-    await hass.data["calendar"].async_add_entities([stays])
-    lock = actor.entity_id(hass, "lock", "lock")
-    calls = await install(
+    await hass.data["calendar"].async_add_entities([guests.calendar])
+    tell = {"failed": "{{ guest }}", "reason": "{{ reason }}"}
+    guests.calls = await install(
         "guest_password",
         "guest",
-        lock=lock,
+        lock=actor.entity_id(hass, "lock", "lock"),
         awake=actor.entity_id(hass, "binary_sensor", "awake"),
-        calendar=stays.entity_id,
+        calendar=guests.calendar.entity_id,
         keyword="Stay",
-        user_id=12,
+        failed=[{"action": "test.notice", "data": tell}],
+        **getattr(request, "param", {}),
     )
-    actor.do("sleep")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
-    async_fire_time_changed(hass, begins)
-    await until(lambda: hass.states.async_all("automation")[0].attributes["current"] == 1)
-    assert not users.credentials
-    actor.do("wake")
-    await until(lambda: calls)
-    [(operation_id, credential)] = users.credentials.items()
-    assert (credential.user, credential.method, credential.text) == (12, PASSWORD, "0482913")
-    known = entry.runtime_data.coordinators[actor.lock.did].data.endings.known
-    assert known[Credential(PASSWORD, operation_id)].due == ends.timestamp()
-    assert [call.data["guest"] for call in calls] == ["Stay of Wei"]
+    yield guests
     [automation] = hass.states.async_all("automation")
     target = {"entity_id": automation.entity_id}
     await hass.services.async_call("automation", "turn_off", target, blocking=True)
-    await stays.async_remove()
+    await guests.calendar.async_remove()
+
+
+async def test_guest_password(guests: Guests, entry: MockConfigEntry) -> None:
+    """It is set when the lock wakes up, once, ends with the stay, and is a visitor's of its own."""
+    guests.stay("Stay of Wei\nTwo people. Code: 0482913, ground floor 12.")
+    await guests.sleep()
+    await guests.tick(CHECK_IN)
+    assert not guests.passwords
+    await guests.wake()
+    assert guests.passwords == {"0482913": CHECK_OUT}
+    [held] = guests.actor.lock.users.credentials.values()
+    assert (held.user, held.method) == (OWN_USER, PASSWORD)
+    assert guests.actor.lock.users.types[OWN_USER] == UserType.VISITOR
+    # Whatever comes again: it is there.
+    await guests.sleep()
+    await guests.wake()
+    await guests.tick(CHECK_IN + timedelta(hours=1))
+    assert await guests.hass.config_entries.async_reload(entry.entry_id)
+    await caught_up(guests.hass, entry.runtime_data)
+    await guests.tick(CHECK_IN + timedelta(hours=2))
+    assert len(guests.passwords) == 1
+    assert (guests.taken, guests.told) == (["Stay of Wei"], [])
+    # Until the stay ends, and no longer
+    await guests.tick(CHECK_OUT)
+    await until(lambda: not guests.actor.lock.users.credentials)
+    await guests.tick(CHECK_OUT + timedelta(hours=1))
+    assert not guests.actor.lock.users.credentials
+    assert (guests.taken, guests.told) == (["Stay of Wei"], [])
+
+
+async def test_guest_password_of_other_events(guests: Guests) -> None:
+    """What does not have the keyword as a word of its own is no stay, and not worth a word."""
+    for title in ("Overstay", "stays", "Wei", "Stay_"):
+        guests.stay(f"{title}\ncode: 482913")
+    await guests.tick(CHECK_IN)
+    await guests.tick(CHECK_IN + timedelta(minutes=15))
+    assert (guests.passwords, guests.taken, guests.told) == ({}, [], [])
+
+
+async def test_guest_password_without_a_code(guests: Guests) -> None:
+    """A stay whose code is not written as it has to be gets none, and that is said once."""
+    descriptions = (
+        "482913",
+        "password: 482913",
+        "passcode: 482913",
+        "code: 48291",
+        "code: 48291345678",
+        "code: 482913a",
+        "code: 482913, code: 482914",
+    )
+    for number, description in enumerate(descriptions):
+        guests.stay(f"Stay {number}\n{description}")
+    await guests.tick(CHECK_IN)
+    await guests.tick(CHECK_IN + timedelta(minutes=15))
+    assert not guests.passwords
+    assert [guest for guest, _ in guests.told] == [f"Stay {number}" for number in range(7)]
+    assert all("`code: 123456`" in reason for _, reason in guests.told)
+
+
+async def test_guest_password_however_it_is_written(guests: Guests) -> None:
+    """In title or description, in capitals or not, and more than once."""
+    guests.stay("Stay, code: 482913")
+    guests.stay("A stay.\ncode:731205\nCODE: 731205")
+    guests.stay("Wei\n(STAY) code: 0055512345.")
+    await guests.tick(CHECK_IN)
+    assert guests.passwords == dict.fromkeys(("482913", "731205", "0055512345"), CHECK_OUT)
+
+
+@pytest.mark.parametrize(
+    ("guests", "days", "begins", "ends"),
+    [
+        ({}, 3, CHECK_IN, CHECK_OUT),
+        ({"nights": True}, 2, CHECK_IN, CHECK_OUT),
+        ({}, 1, CHECK_IN, CHECK_OUT - timedelta(days=1)),
+        (
+            {"check_in": "14:30:00", "check_out": "09:15:00"},
+            3,
+            CHECK_IN - timedelta(minutes=30),
+            CHECK_OUT - timedelta(minutes=105),
+        ),
+        ({"hours": -24}, 3, CHECK_IN - timedelta(days=1), CHECK_OUT),
+    ],
+    indirect=["guests"],
+)
+async def test_guest_password_of_days(
+    guests: Guests, days: int, begins: datetime, ends: datetime
+) -> None:
+    """Days without times begin with the check-in, and last until the last day's check-out."""
+    guests.stay("Stay\ncode: 482913", CHECK_IN.date(), CHECK_IN.date() + timedelta(days=days))
+    await guests.tick(begins - timedelta(minutes=10))
+    assert not guests.passwords
+    await guests.tick(begins)
+    assert guests.passwords == {"482913": ends}
+    await guests.tick(ends - timedelta(minutes=10))
+    assert guests.passwords == {"482913": ends}
+    await guests.tick(ends)
+    await until(lambda: not guests.actor.lock.users.credentials)
+    assert guests.told == []
+
+
+async def test_guest_password_that_could_not_be_set(guests: Guests) -> None:
+    """It is told once, also where nobody ran at that moment, and it is set later all the same."""
+    guests.stay("Stay of Wei\ncode: 482913")
+    await guests.sleep()
+    await guests.tick(CHECK_IN)
+    assert guests.told == []
+    await guests.tick(CHECK_IN + timedelta(minutes=40))
+    await guests.tick(CHECK_IN + timedelta(hours=2))
+    [(guest, reason)] = guests.told
+    assert guest == "Stay of Wei"
+    assert "has not taken the password yet" in reason
+    await guests.wake()
+    assert guests.passwords == {"482913": CHECK_OUT}
+    await guests.tick(CHECK_IN + timedelta(hours=3))
+    assert (len(guests.told), guests.taken) == (1, ["Stay of Wei"])
+
+
+async def test_guest_password_is_tried_again(guests: Guests) -> None:
+    """After a refusal, and where somebody deleted it; one stay does not hold up the other."""
+    guests.stay("Stay of Wei\ncode: 482913")
+    guests.stay("Stay of Mei\ncode: 739184", ends=CHECK_OUT + timedelta(days=1))
+    cloud = guests.actor.simulator.cloud
+    cloud.disturb_next(faults.status(500), "miotspec/action", times=2)
+    await guests.be(CHECK_IN)
+    assert guests.passwords.keys() == {"739184"}
+    await guests.tick(CHECK_IN + timedelta(minutes=10))
+    both = {"482913": CHECK_OUT, "739184": CHECK_OUT + timedelta(days=1)}
+    assert guests.passwords == both
+    for number in list(guests.actor.lock.users.credentials):
+        data = {"user_id": OWN_USER, "operation_id": number}
+        target = {"entity_id": guests.actor.entity_id(guests.hass, "lock", "lock")}
+        await guests.hass.services.async_call(
+            DOMAIN, "delete_credential", target | data, blocking=True
+        )
+    assert not guests.passwords
+    await guests.tick(CHECK_IN + timedelta(hours=1))
+    assert guests.passwords == both
+
+
+async def test_guest_password_of_a_stay_that_changes(guests: Guests) -> None:
+    """Another end of the stay is one of the password, even while the lock sleeps."""
+    event = guests.stay("Stay\ncode: 482913")
+    await guests.tick(CHECK_IN)
+    await guests.sleep()
+    event.end = CHECK_OUT + timedelta(days=1)
+    await guests.tick(CHECK_IN + timedelta(hours=1))
+    assert guests.passwords == {"482913": CHECK_OUT + timedelta(days=1)}
+    assert guests.taken == ["Stay"]
+    await guests.wake()
+
+
+def test_guest_password_is_safe_by_default() -> None:
+    """Nobody is asked for less than a word, and nobody is the owner."""
+    blueprint = read(next(file for file in BLUEPRINTS if file.stem == "guest_password"))
+    assert "default" not in blueprint.inputs["keyword"]
+    assert blueprint.inputs["user_id"]["selector"]["number"]["min"] == 1
+    assert "whoever can write" in blueprint.metadata["description"].lower()

@@ -12,11 +12,14 @@ from homeassistant.exceptions import HomeAssistantError
 from simulator.device import Past
 
 from .actor import Actor, until
+from .resident import at_home
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from .resident import Storage
 
 NOON = 1790000000
 ACTION = "/app/v2/miotspec/action"
@@ -104,6 +107,20 @@ async def test_set_clock(
     now = frozen().replace(tzinfo=UTC).timestamp()
     assert (asked["siid"], asked["aiid"], asked["in"]) == (9, 1, [hours, int(now)])
     assert actor.lock.time_zone == hours
+
+
+async def test_on_the_local_network(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """The lock takes the inputs of actions there too, where they have another shape."""
+    async with at_home(hass, actor, local=True) as resident:
+        await hass.config.async_set_time_zone("Asia/Kathmandu")
+        lock = resident.actor.lock
+        lock.clock_offset = 3600
+        await resident.call("button", "press", "set_clock")
+        assert (lock.clock_offset, lock.time_zone) == (0, 5.75)
+        await resident.call("button", "press", "fetch_history")
+        assert resident.acts == [(9, 1), (5, 1)]
 
 
 async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:

@@ -2,52 +2,73 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-from ipaddress import ip_address
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
-from homeassistant.components import webhook
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
+    SOURCE_INTEGRATION_DISCOVERY,
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
-    SOURCE_USER,
-    SOURCE_ZEROCONF,
     ConfigEntryState,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-from homeassistant.setup import async_setup_component
+from homeassistant.helpers import area_registry as ar
+from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import (
+    CONF_DECLINED,
     CONF_DID,
     CONF_LOCKS,
+    CONF_ROOMS,
     CONF_TOKENS,
     CONF_USER_ID,
     CONF_UUID,
     DOMAIN,
 )
-from simulator.tokens import CLIENT_ID
+from custom_components.xiaomi_smart_lock.miot.local import LocalClient
+from simulator import faults
+from simulator.account import Owner
+from simulator.faults import changed
+from simulator.miio import MiioServer
 
+from .actor import until
+from .flow import (
+    add_lock,
+    assert_account_entry,
+    authorize_url,
+    begin,
+    begin_account,
+    choose,
+    default,
+    discover,
+    labels,
+    local_entry,
+    offered,
+    paste,
+    sign_in,
+    signed_in,
+    submit,
+    suggested,
+)
 from .hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+    from simulator.account import Account
     from simulator.lock import Lock
 
     from .actor import Actor
 
-REFUSE = ""
 ANOTHER_TOKEN = "f" * 32
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -59,162 +80,7 @@ def nearby(actor: Actor) -> Lock:
     return add_lock(actor, "Back door", host=NEARBY)
 
 
-def add_lock(actor: Actor, name: str, **kwargs: Any) -> Lock:
-    """Install one more lock of the account."""
-    lock: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, name, **kwargs)
-    actor.simulation.call(actor.simulator.settle)
-    return lock
-
-
-def local_entry(hass: HomeAssistant, lock: Lock, **changes: str) -> MockConfigEntry:
-    """Add the entry of a lock on the local network, not set up."""
-    data = {CONF_HOST: NEARBY, CONF_TOKEN: lock.token, CONF_DID: lock.did, **changes}
-    entry = MockConfigEntry(domain=DOMAIN, unique_id=lock.did, data=data, title="Back door")
-    entry.add_to_hass(hass)
-    return entry
-
-
-async def begin(hass: HomeAssistant, way: str) -> ConfigFlowResult:
-    """Begin a flow of the user's, and choose how to reach the lock."""
-    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
-    assert result["type"] is FlowResultType.MENU
-    assert result["menu_options"] == ["account", "local"]
-    return await choose(hass, result, way)
-
-
-async def choose(hass: HomeAssistant, result: ConfigFlowResult, option: str) -> ConfigFlowResult:
-    """Choose from a menu."""
-    assert result["type"] is FlowResultType.MENU
-    return await submit(hass, result, {"next_step_id": option})
-
-
-async def submit(
-    hass: HomeAssistant, result: ConfigFlowResult, data: dict[str, Any] | None = None
-) -> ConfigFlowResult:
-    """Submit a form, and let what follows from it happen."""
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], data)
-    await hass.async_block_till_done()
-    return result
-
-
-async def begin_account(hass: HomeAssistant, way: str, region: str = "cn") -> ConfigFlowResult:
-    """Begin a sign-in to an account that comes back in some way."""
-    result = await submit(hass, await begin(hass, "account"), {CONF_REGION: region})
-    return await choose(hass, result, way)
-
-
-def authorize_url(result: ConfigFlowResult) -> URL:
-    """Return where the user's browser is sent."""
-    url = result.get("url")
-    if url is None:
-        placeholders = result["description_placeholders"]
-        assert placeholders
-        url = placeholders["url"]
-    return URL(url)
-
-
-async def sign_in(actor: Actor, url: URL, user: str | None = None) -> URL:
-    """Press a button of the sign-in page; return where the browser is sent back to."""
-    ca_file = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
-    tls = ssl.create_default_context(cafile=ca_file)
-    button = {"user": actor.account.user_id if user is None else user}
-    async with aiohttp.ClientSession() as browser:
-        async with browser.get(url, ssl=tls) as page:
-            assert page.status == 200
-        async with browser.post(url, data=button, ssl=tls, allow_redirects=False) as answer:
-            assert answer.status == 302
-            return URL(answer.headers["Location"])
-
-
-async def come_back(
-    hass: HomeAssistant,
-    hass_client_no_auth: ClientSessionGenerator,
-    result: ConfigFlowResult,
-    location: URL,
-) -> ConfigFlowResult:
-    """Let the browser follow the redirect to Home Assistant; return what the flow shows then."""
-    assert str(location.origin()) == "http://homeassistant.local:8123"
-    # Unlike Home Assistant's, the web server of tests takes no more views once it runs.
-    assert await async_setup_component(hass, DOMAIN, {})
-    browser = await hass_client_no_auth()
-    page = await browser.get(location.path_qs)
-    assert page.status == 200
-    assert "You may close this window" in await page.text()
-    return await submit(hass, result)
-
-
-async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) -> ConfigFlowResult:
-    """Paste the address that the browser ended on."""
-    return await submit(hass, result, {"address": str(address)})
-
-
-async def signed_in(hass: HomeAssistant, actor: Actor) -> ConfigFlowResult:
-    """Return what the flow shows after the sign-in to the account."""
-    result = await begin_account(hass, "paste")
-    return await paste(hass, result, await sign_in(actor, authorize_url(result)))
-
-
-def default(result: ConfigFlowResult, key: str) -> Any:
-    """Return what a field of a form is filled with."""
-    schema = result["data_schema"]
-    assert schema
-    field = next(field for field in schema.schema if field == key)
-    return field.default()
-
-
-def suggested(result: ConfigFlowResult, key: str) -> Any:
-    """Return what a form suggests for a field."""
-    schema = result["data_schema"]
-    assert schema
-    field = next(field for field in schema.schema if field == key)
-    return (field.description or {}).get("suggested_value")
-
-
-def offered(result: ConfigFlowResult) -> list[str]:
-    """Return the dids of the locks to choose from."""
-    schema = result["data_schema"]
-    assert schema
-    return [option["value"] for option in schema.schema[CONF_LOCKS].config["options"]]
-
-
-def assert_account_entry(result: ConfigFlowResult, actor: Actor, *locks: Lock) -> None:
-    """Look whether the account is set up with these locks, and works."""
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    entry = result["result"]
-    assert entry.title == "Ming"
-    assert entry.unique_id == actor.account.user_id
-    assert entry.data[CONF_REGION] == "cn"
-    assert entry.data[CONF_USER_ID] == actor.account.user_id
-    assert entry.data[CONF_LOCKS] == [lock.did for lock in locks]
-    assert entry.state is ConfigEntryState.LOADED
-
-
 # An account
-
-
-async def test_account_by_browser(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
-) -> None:
-    """The browser comes back to Home Assistant by itself, and the flow goes on."""
-    # A server that runs already takes no views any more, but only in tests.
-    assert await async_setup_component(hass, DOMAIN, {})
-    result = await begin_account(hass, "browser")
-    assert result["type"] is FlowResultType.EXTERNAL_STEP
-    location = await sign_in(actor, authorize_url(result))
-    result = await come_back(hass, hass_client_no_auth, result, location)
-    assert result["step_id"] == "locks"
-    assert not hass.data[webhook.DOMAIN]
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
-    assert_account_entry(result, actor, actor.lock)
-
-
-@pytest.mark.usefixtures("actor")
-async def test_browser_never_comes_back(hass: HomeAssistant) -> None:
-    """No door stays open for it when the user gives up."""
-    result = await begin_account(hass, "browser")
-    assert hass.data[webhook.DOMAIN]
-    hass.config_entries.flow.async_abort(result["flow_id"])
-    assert not hass.data[webhook.DOMAIN]
 
 
 async def test_account_by_paste(hass: HomeAssistant, actor: Actor) -> None:
@@ -272,111 +138,37 @@ async def test_account_without_a_lock(hass: HomeAssistant, actor: Actor) -> None
     assert result["reason"] == "no_lock"
 
 
-async def refused(actor: Actor, url: URL) -> URL:
-    """Refuse on the sign-in page."""
-    return await sign_in(actor, url, REFUSE)
-
-
-async def of_another_flow(actor: Actor, url: URL) -> URL:
-    """Come back from the sign-in of another flow."""
-    location = await sign_in(actor, url)
-    return location.update_query(state="another")
-
-
-async def without_state(actor: Actor, url: URL) -> URL:
-    """Lose what says which sign-in it was."""
-    location = await sign_in(actor, url)
-    return location.with_query(code=location.query["code"])
-
-
-async def used_before(actor: Actor, url: URL) -> URL:
-    """Come back with a code that somebody used already."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.tokens.exchange(
-        {
-            "client_id": CLIENT_ID,
-            "redirect_uri": url.query["redirect_uri"],
-            "device_id": url.query["device_id"],
-            "code": location.query["code"],
-        }
+async def test_rooms_suggest_areas(hass: HomeAssistant, actor: Actor) -> None:
+    """A lock that is in a room is put into the area of that name; one in none is in none."""
+    yard = add_lock(actor, "Yard", room=None)
+    result = await submit(
+        hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did, yard.did]}
     )
-    return location
+    entry = result["result"]
+    assert entry.data[CONF_ROOMS] == {actor.lock.did: "Hall"}
+    areas = ar.async_get(hass).areas
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert {device.name: device.area_id and areas[device.area_id].name for device in devices} == {
+        "Front door": "Hall",
+        "Yard": None,
+    }
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def out_of_reach(actor: Actor, url: URL) -> URL:
-    """Come back to a Home Assistant that does not reach the cloud any more."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.refuse_next(503, "get_token")
-    return location
+@pytest.mark.parametrize("result", [None, {}, {"homelist": None}], ids=str)
+async def test_an_account_without_homes(hass: HomeAssistant, actor: Actor, result: object) -> None:
+    """Null or missing is nothing; the locks are there all the same."""
+    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "gethome")
+    assert (await signed_in(hass, actor))["step_id"] == "locks"
 
 
-wrong_ways = pytest.mark.parametrize(
-    ("wrong_way", "reason"),
-    [
-        (refused, "sign_in_refused"),
-        (of_another_flow, "state_mismatch"),
-        (without_state, "no_code"),
-        (used_before, "code_not_accepted"),
-        (out_of_reach, "cloud_out_of_reach"),
-    ],
-)
-
-
-@wrong_ways
-async def test_browser_comes_back_wrong(
-    hass: HomeAssistant,
-    actor: Actor,
-    hass_client_no_auth: ClientSessionGenerator,
-    wrong_way: Callable[[Actor, URL], Awaitable[URL]],
-    reason: str,
+@pytest.mark.parametrize("result", [None, {}, {"list": None}], ids=str)
+async def test_an_account_without_devices(
+    hass: HomeAssistant, actor: Actor, result: object
 ) -> None:
-    """The flow ends and says why."""
-    result = await begin_account(hass, "browser")
-    location = await wrong_way(actor, authorize_url(result))
-    result = await come_back(hass, hass_client_no_auth, result, location)
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == reason
-
-
-@wrong_ways
-async def test_wrong_address_is_pasted(
-    hass: HomeAssistant,
-    actor: Actor,
-    wrong_way: Callable[[Actor, URL], Awaitable[URL]],
-    reason: str,
-) -> None:
-    """The form says why, and the same sign-in can still be done right."""
-    result = await begin_account(hass, "paste")
-    url = authorize_url(result)
-    result = await paste(hass, result, await wrong_way(actor, url))
-    assert result["errors"] == {"address": reason}
-    assert authorize_url(result) == url
-    result = await paste(hass, result, await sign_in(actor, url))
-    assert result["step_id"] == "locks"
-
-
-@pytest.mark.parametrize("garbage", ["hello", "http://[", "http://homeassistant.local:8123/", "?="])
-async def test_garbage_is_pasted(hass: HomeAssistant, actor: Actor, garbage: str) -> None:
-    """It costs nothing."""
-    result = await begin_account(hass, "paste")
-    result = await paste(hass, result, garbage)
-    assert result["errors"] == {"address": "no_code"}
-    result = await paste(hass, result, await sign_in(actor, authorize_url(result)))
-    assert result["step_id"] == "locks"
-
-
-async def test_code_waits_for_the_cloud(hass: HomeAssistant, actor: Actor) -> None:
-    """The same address can be pasted again when the cloud is back."""
-    result = await begin_account(hass, "paste")
-    location = await sign_in(actor, authorize_url(result))
-    actor.simulator.cloud.online = False
-    try:
-        result = await paste(hass, result, location)
-    finally:
-        actor.simulator.cloud.online = True
-    assert result["errors"] == {"address": "cloud_out_of_reach"}
-    result = await paste(hass, result, location)
-    assert result["step_id"] == "locks"
+    """Null or missing is nothing, which is said."""
+    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "device_list")
+    assert (await signed_in(hass, actor))["reason"] == "no_lock"
 
 
 @pytest.mark.parametrize("path", ["gethome", "device_list_page", "profile"])
@@ -399,12 +191,66 @@ async def test_tokens_that_end_during_the_flow(hass: HomeAssistant, actor: Actor
     assert result["result"].state is ConfigEntryState.LOADED
 
 
-@pytest.mark.usefixtures("entry")
-async def test_account_is_set_up_already(hass: HomeAssistant, actor: Actor) -> None:
-    """Not twice."""
+async def test_account_is_added_again(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who adds it for another lock chooses among all of them, and the entry has both."""
+    another = add_lock(actor, "Back door")
+    result = await signed_in(hass, actor)
+    assert offered(result) == [actor.lock.did, another.did]
+    assert default(result, CONF_LOCKS) == [actor.lock.did]
+    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did, another.did]})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reconfigure_successful"
+    assert hass.config_entries.async_entries(DOMAIN) == [loaded]
+    assert loaded.state is ConfigEntryState.LOADED
+    assert list(loaded.runtime_data.coordinators) == [actor.lock.did, another.did]
+    actor.simulator.cloud.expire_access_tokens()
+    await hass.config_entries.async_reload(loaded.entry_id)
+    assert loaded.state is ConfigEntryState.LOADED
+
+
+async def test_account_is_added_again_in_another_region(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+) -> None:
+    """Its locks would be taken for those of the first region."""
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_REGION: "de"})
     result = await signed_in(hass, actor)
     assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "already_configured"
+    assert result["reason"] == "another_region"
+
+
+async def test_a_sign_in_is_left_open(hass: HomeAssistant, actor: Actor) -> None:
+    """It keeps nobody from beginning anew."""
+    await signed_in(hass, actor)
+    result = await signed_in(hass, actor)
+    assert result["step_id"] == "locks"
+
+
+# Which locks there are to choose from
+
+
+async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor) -> None:
+    """Where they are tells them apart, and where that is the same their last digits."""
+    in_hall = add_lock(actor, "Front door", room="Hall")
+    upstairs = add_lock(actor, "Front door", room="Upstairs")
+    nowhere = add_lock(actor, "Front door", home=None, shared=True)
+    back = add_lock(actor, "Back door")
+    assert labels(await signed_in(hass, actor)) == {
+        actor.lock.did: f"Front door (Home, Hall) (…{actor.lock.did[-4:]})",
+        in_hall.did: f"Front door (Home, Hall) (…{in_hall.did[-4:]})",
+        upstairs.did: "Front door (Home, Upstairs)",
+        nowhere.did: "Front door",
+        back.did: "Back door",
+    }
+
+
+async def test_locks_of_one_name_and_one_ending(hass: HomeAssistant, actor: Actor) -> None:
+    """The whole number tells them apart at last."""
+    one, other = (add_lock(actor, "Door", did=did) for did in ("800012345", "800022345"))
+    called = labels(await signed_in(hass, actor))
+    assert called[one.did] == "Door (Home, Hall) (…2345) (800012345)"
+    assert called[other.did] == "Door (Home, Hall) (…2345) (800022345)"
 
 
 async def test_locks_that_are_set_up_elsewhere(
@@ -505,35 +351,38 @@ async def test_local_lock_of_an_account_that_is_set_up(
 # Discovery
 
 
-async def discover(hass: HomeAssistant, did: str, host: str = NEARBY) -> ConfigFlowResult:
-    """Announce a lock on the network."""
-    name = f"xiaomi-lock-s1_miio{did}._miio._udp.local."
-    result = await hass.config_entries.flow.async_init(
-        DOMAIN,
-        context={"source": SOURCE_ZEROCONF},
-        data=ZeroconfServiceInfo(
-            ip_address=ip_address(host),
-            ip_addresses=[ip_address(host)],
-            port=54321,
-            hostname=f"xiaomi-lock-s1_miio{did}.local.",
-            type="_miio._udp.local.",
-            name=name,
-            properties={},
-        ),
-    )
-    await hass.async_block_till_done()
-    return result
+def cards(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the discoveries that are shown to the user."""
+    return [
+        dict(flow["context"])
+        for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+        if flow["context"]["source"] not in (SOURCE_REAUTH, SOURCE_RECONFIGURE)
+    ]
 
 
 async def test_discovered(hass: HomeAssistant, nearby: Lock) -> None:
-    """Its address is known, the token has to be entered."""
+    """Its address is known, the token has to be entered; an account is offered before."""
     result = await discover(hass, nearby.did)
-    assert result["menu_options"] == ["local", "account"]
+    assert result["menu_options"] == ["account", "local"]
     result = await choose(hass, result, "local")
     assert suggested(result, CONF_HOST) == NEARBY
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].unique_id == nearby.did
+
+
+@pytest.mark.parametrize(
+    ("language", "product"),
+    [("en", "Xiaomi Smart Door Lock 4 Pro"), ("zh-Hans", "小米智能门锁 4 Pro")],
+)
+async def test_card_of_a_discovered_lock(hass: HomeAssistant, language: str, product: str) -> None:
+    """It has the product's name, which the menu has in its text: a menu's title can have none."""
+    hass.config.language = language
+    result = await discover(hass, "700012345")
+    named = {"name": f"{product} (…2345)"}
+    [card] = cards(hass)
+    assert card["title_placeholders"] == named
+    assert result["description_placeholders"] == named
 
 
 async def test_discovered_and_set_up_by_account(hass: HomeAssistant, actor: Actor) -> None:
@@ -545,6 +394,67 @@ async def test_discovered_and_set_up_by_account(hass: HomeAssistant, actor: Acto
     assert_account_entry(result, actor, actor.lock)
 
 
+async def test_discovered_and_added_to_its_account(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It is chosen already beside those that the entry has."""
+    another = add_lock(actor, "Back door")
+    result = await choose(hass, await discover(hass, another.did), "account")
+    result = await choose(hass, await submit(hass, result, {CONF_REGION: "cn"}), "paste")
+    result = await paste(hass, result, await sign_in(actor, authorize_url(result)))
+    assert default(result, CONF_LOCKS) == [actor.lock.did, another.did]
+    await submit(hass, result, {CONF_LOCKS: [actor.lock.did, another.did]})
+    assert loaded.data[CONF_LOCKS] == [actor.lock.did, another.did]
+    assert not cards(hass)
+
+
+async def test_card_goes_once_the_lock_is_set_up(hass: HomeAssistant, actor: Actor) -> None:
+    """Through an account, while the card of another lock stays."""
+    await discover(hass, actor.lock.did)
+    await discover(hass, "700012345")
+    result = await signed_in(hass, actor)
+    await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+    assert [card["unique_id"] for card in cards(hass)] == ["700012345"]
+
+
+async def test_set_up_by_hand_while_there_is_a_card(hass: HomeAssistant, nearby: Lock) -> None:
+    """The card keeps nobody from it, and goes."""
+    await discover(hass, nearby.did)
+    given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
+    result = await submit(hass, await begin(hass, "local"), given)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert not cards(hass)
+
+
+async def ignore(hass: HomeAssistant, did: str) -> None:
+    """Ignore a discovered lock."""
+    await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_IGNORE}, data={"unique_id": did, "title": "Lock"}
+    )
+    await hass.async_block_till_done()
+
+
+async def test_ignored_lock(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
+    """It is not offered again, but whoever wants it can still set it up."""
+    await discover(hass, nearby.did)
+    await ignore(hass, nearby.did)
+    result = await discover(hass, nearby.did)
+    assert result["reason"] == "already_configured"
+    result = await signed_in(hass, actor)
+    assert offered(result) == [actor.lock.did, nearby.did]
+    given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
+    result = await submit(hass, await begin(hass, "local"), given)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("suffix", [" (2)", "-2", "(12)"])
+async def test_name_that_was_taken(hass: HomeAssistant, suffix: str) -> None:
+    """A name that mDNS changed because somebody has it is a lock's too."""
+    result = await discover(hass, "700012345", name=f"xiaomi-lock-s1_miio700012345{suffix}")
+    assert result["step_id"] == "discovered"
+    assert [card["unique_id"] for card in cards(hass)] == ["700012345"]
+
+
 async def test_discovered_is_not_the_one_at_the_address(hass: HomeAssistant, nearby: Lock) -> None:
     """A discovered lock is not set up as another."""
     result = await choose(hass, await discover(hass, "1"), "local")
@@ -552,13 +462,176 @@ async def test_discovered_is_not_the_one_at_the_address(hass: HomeAssistant, nea
     assert result["errors"] == {CONF_HOST: "another_device"}
 
 
+IPV6 = "fd00::1"
+LINK_LOCAL = "169.254.1.1"
+
+
 async def test_discovered_is_set_up_already(hass: HomeAssistant, nearby: Lock) -> None:
-    """Its new address is taken."""
+    """Its new address is taken once it has answered there."""
     entry = local_entry(hass, nearby, **{CONF_HOST: ELSEWHERE})
-    result = await discover(hass, nearby.did)
+    result = await discover(hass, nearby.did, IPV6, NEARBY)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert entry.data[CONF_HOST] == NEARBY
+
+
+@pytest.mark.parametrize("announced", [IPV6, LINK_LOCAL])
+async def test_address_where_nobody_can_be_asked(
+    hass: HomeAssistant, nearby: Lock, announced: str
+) -> None:
+    """It neither replaces one that works nor is suggested."""
+    result = await choose(hass, await discover(hass, nearby.did, announced), "local")
+    assert suggested(result, CONF_HOST) is None
+    hass.config_entries.flow.async_abort(result["flow_id"])
+    entry = local_entry(hass, nearby)
+    result = await discover(hass, nearby.did, announced)
+    assert result["reason"] == "already_configured"
+    assert entry.data[CONF_HOST] == NEARBY
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {CONF_TOKEN: ANOTHER_TOKEN},
+        {CONF_DID: "700012345"},
+    ],
+)
+async def test_somebody_else_at_the_announced_address(
+    hass: HomeAssistant, nearby: Lock, wrong: dict[str, str]
+) -> None:
+    """Whoever announces an address has to answer there with the lock's token, as that lock."""
+    did = wrong.get(CONF_DID, nearby.did)
+    data = {CONF_HOST: ELSEWHERE, CONF_TOKEN: nearby.token, CONF_DID: nearby.did} | wrong
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=did, data=data)
+    entry.add_to_hass(hass)
+    result = await discover(hass, did)
+    assert result["reason"] == "already_configured"
+    assert entry.data == data
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, nearby: Lock) -> AsyncIterator[MockConfigEntry]:
+    """Return the entry of a lock on the local network that works."""
+    entry = local_entry(hass, nearby)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    yield entry
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+def pretender(
+    lock: Lock, answers: list[str], did: str | None = None, token: str | None = None
+) -> MiioServer:
+    """Return who says to be a lock, at another address; what it is asked is kept."""
+
+    def answer(method: str, _: object) -> object:
+        answers.append(method)
+        return {"model": lock.model, "fw_ver": "1", "mac": lock.mac}
+
+    key = bytes.fromhex(token or lock.token)
+    return MiioServer(ELSEWHERE, int(did or lock.did), key, answer, lambda: True)
+
+
+async def test_an_entry_that_works_is_left_alone(
+    hass: HomeAssistant, nearby: Lock, home: MockConfigEntry
+) -> None:
+    """Even where the announced address answers as the lock does, as who passes packets on can."""
+    running = home.runtime_data
+    asked: list[str] = []
+    async with pretender(nearby, asked):
+        result = await discover(hass, nearby.did, ELSEWHERE)
+    assert result["reason"] == "already_configured"
+    assert asked == ["miIO.info"]
+    assert home.data[CONF_HOST] == NEARBY
+    assert home.runtime_data is running
+
+
+async def test_a_lock_that_moved(
+    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry
+) -> None:
+    """It answers at its new address, and no longer at the old one."""
+    running = home.runtime_data
+    asked: list[str] = []
+    actor.simulation.call(nearby.sleep)
+    async with pretender(nearby, asked):
+        await discover(hass, nearby.did, ELSEWHERE)
+        assert home.data[CONF_HOST] == ELSEWHERE
+        await until(lambda: home.state is ConfigEntryState.LOADED)
+        assert home.runtime_data is not running
+
+
+@pytest.mark.parametrize("wrong", [{"token": ANOTHER_TOKEN}, {"did": "700012345"}])
+async def test_a_flood_of_announcements(
+    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry, wrong: dict[str, str]
+) -> None:
+    """A hundred at once, of somebody who is not the lock, while it sleeps: nothing changes."""
+    running = home.runtime_data
+    asked: list[str] = []
+    actor.simulation.call(nearby.sleep)
+    async with pretender(nearby, asked, **wrong):
+        net, _, _ = ELSEWHERE.rpartition(".")
+        forged = [f"{net}.{number}" for number in range(2, 52)]
+        results = await asyncio.gather(
+            *(discover(hass, nearby.did, *hosts) for host in forged for hosts in ([host], [IPV6]))
+        )
+    assert {result["reason"] for result in results} <= {"already_configured", "already_in_progress"}
+    assert home.data[CONF_HOST] == NEARBY
+    assert home.runtime_data is running
+    assert not cards(hass)
+
+
+async def test_recorded_answers_at_the_announced_address(
+    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry
+) -> None:
+    """They are the lock's own, with its did and by its token, but to another question."""
+    recorded: list[bytes] = []
+    door = actor.simulator.miio[nearby]
+    sendto = door._transport.sendto
+
+    def record(data: bytes, addr: Any) -> None:
+        recorded.append(data)
+        sendto(data, addr)
+
+    door._transport = SimpleNamespace(  # type: ignore[assignment]
+        sendto=record, close=door._transport.close
+    )
+    assert await LocalClient(NEARBY, nearby.token).info()
+    actor.simulation.call(nearby.sleep)
+    greeting, *answers = recorded
+    async with pretender(nearby, [], token=ANOTHER_TOKEN) as replaying:
+        replaying.stray = lambda sent: greeting if len(sent) == len(greeting) else answers[-1]
+        result = await discover(hass, nearby.did, ELSEWHERE)
+    assert result["reason"] == "already_configured"
+    assert home.data[CONF_HOST] == NEARBY
+
+
+async def test_announcements_of_one_that_waits_for_its_lock(
+    hass: HomeAssistant, actor: Actor, nearby: Lock
+) -> None:
+    """Forged ones do not have it tried again; one of the lock itself does."""
+    entry = local_entry(hass, nearby)
+    actor.simulation.call(nearby.sleep)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    tried: list[ConfigEntryState] = []
+    entry.async_on_state_change(lambda: tried.append(entry.state))
+    for host in (NEARBY, ELSEWHERE, IPV6):
+        await discover(hass, nearby.did, host)
+    assert tried == []
+    actor.simulation.call(nearby.wake)
+    await discover(hass, nearby.did, NEARBY)
+    await until(lambda: entry.state is ConfigEntryState.LOADED)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_too_many_are_announced(hass: HomeAssistant) -> None:
+    """Only some are offered; whoever makes room is offered others."""
+    for number in range(30):
+        result = await discover(hass, str(700012345 + number))
+    assert len(cards(hass)) == 20
+    assert result["reason"] == "too_many_discovered"
+    first, *_ = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    hass.config_entries.flow.async_abort(first["flow_id"])
+    assert (await discover(hass, "700099999"))["step_id"] == "discovered"
 
 
 @pytest.mark.usefixtures("entry")
@@ -590,15 +663,31 @@ async def sign_in_again(
 
 
 async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
-    """The new tokens are taken, all else stays."""
+    """The new tokens are taken with the identity that they are for; all else stays."""
     before = dict(loaded.data)
     actor.simulator.cloud.revoke(actor.account)
     result = await sign_in_again(hass, actor, await loaded.start_reauth_flow(hass))
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reauth_successful"
-    assert loaded.data == before | {CONF_TOKENS: loaded.data[CONF_TOKENS]}
-    assert loaded.data[CONF_TOKENS] != before[CONF_TOKENS]
+    renewed = {key: loaded.data[key] for key in (CONF_TOKENS, CONF_UUID)}
+    assert loaded.data == before | renewed
+    assert all(before[key] != value for key, value in renewed.items())
     assert loaded.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_signing_in_again_without_an_own_home(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, source: str
+) -> None:
+    """An account that does not say who it is stays the one that it was."""
+    before = loaded.unique_id
+    nothing_own = faults.spoilt(lambda body: body.replace(b'"homelist"', b'"nothing"'))
+    actor.simulator.cloud.disturb_next(nothing_own, "homeroom/gethome")
+    result = await sign_in_again(hass, actor, await begin_again(hass, loaded, source))
+    if source == SOURCE_RECONFIGURE:
+        result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+    assert result["reason"] in ("reauth_successful", "reconfigure_successful")
+    assert loaded.unique_id == before
 
 
 async def begin_again(hass: HomeAssistant, entry: MockConfigEntry, source: str) -> ConfigFlowResult:
@@ -624,6 +713,155 @@ async def test_signing_in_again_to_another_account(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
     assert entry.data == before
+
+
+def lose_home(actor: Actor) -> None:
+    """Leave the account with nothing but what a friend shares: its id is known nowhere then."""
+    friend = Owner("2000000009", "Hua")
+    actor.account.home = None
+    actor.account.places = [replace(place, owner=friend) for place in actor.account.places]
+
+
+def find_home(actor: Actor) -> None:
+    """Give the account a home of its own, beside what a friend shares."""
+    actor.account.home = "Home"
+
+
+def enter(hass: HomeAssistant, actor: Actor, *, known: bool = False) -> MockConfigEntry:
+    """Have the account set up with its lock, when its id was known or was not."""
+    data = actor.account_data()
+    if not known:
+        data[CONF_USER_ID] = data[CONF_UUID]
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=data[CONF_USER_ID], data=data, title="Ming")
+    entry.add_to_hass(hass)
+    return entry
+
+
+WAYS = pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE, "again"])
+
+
+async def go_there(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str
+) -> ConfigFlowResult:
+    """Sign in once more in one of the ways, and agree to what is chosen."""
+    if source == "again":
+        result = await signed_in(hass, actor)
+    else:
+        result = await sign_in_again(hass, actor, await begin_again(hass, entry, source))
+    if result["type"] is FlowResultType.FORM:
+        result = await submit(hass, result, {CONF_LOCKS: default(result, CONF_LOCKS)})
+    return result
+
+
+async def test_account_that_has_no_home_yet(hass: HomeAssistant, actor: Actor) -> None:
+    """It is set up, though nobody can say whose it is."""
+    lose_home(actor)
+    result = await submit(hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    data = result["data"]
+    assert data[CONF_USER_ID] == data[CONF_UUID] == result["result"].unique_id
+
+
+@WAYS
+async def test_account_gets_a_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+    """An id that was not known is no contradiction to one that is: it is adopted."""
+    lose_home(actor)
+    entry = enter(hass, actor)
+    assert entry.data[CONF_USER_ID] == entry.unique_id == entry.data[CONF_UUID]
+    find_home(actor)
+    result = await go_there(hass, actor, entry, source)
+    assert result["reason"] in ("reauth_successful", "reconfigure_successful")
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+    assert entry.data[CONF_USER_ID] == entry.unique_id == actor.account.user_id
+    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    result = await sign_in_again(
+        hass, actor, await begin_again(hass, entry, SOURCE_REAUTH), another.user_id
+    )
+    assert result["reason"] == "wrong_account"
+
+
+@WAYS
+async def test_account_loses_its_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+    """Its id stays what it was."""
+    entry = enter(hass, actor, known=True)
+    lose_home(actor)
+    result = await go_there(hass, actor, entry, source)
+    assert result["reason"] in ("reauth_successful", "reconfigure_successful")
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+    assert entry.data[CONF_USER_ID] == entry.unique_id == actor.account.user_id
+
+
+@WAYS
+async def test_account_without_a_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+    """It is known by its locks alone."""
+    lose_home(actor)
+    entry = enter(hass, actor)
+    result = await go_there(hass, actor, entry, source)
+    assert result["reason"] in ("reauth_successful", "reconfigure_successful")
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+    assert entry.data[CONF_USER_ID] == entry.data[CONF_UUID]
+
+
+def befriend(actor: Actor, *, home: str | None = None) -> Account:
+    """Share the lock with somebody, who has a home or none."""
+    mei: Account = actor.simulation.call(actor.simulator.add_account, "Mei")
+    mei.home = home
+    owner = Owner(actor.account.user_id, actor.account.name)
+    mei.places = [replace(place, owner=owner) for place in actor.account.places]
+    return mei
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+@pytest.mark.parametrize("home", [None, "Mei's"])
+async def test_friend_with_whom_the_lock_is_shared(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str, home: str | None
+) -> None:
+    """Who has it from the account is somebody else, whether or not who is known."""
+    mei = befriend(actor, home=home)
+    result = await sign_in_again(hass, actor, await begin_again(hass, entry, source), mei.user_id)
+    assert result["reason"] == "wrong_account"
+
+
+@pytest.mark.usefixtures("entry")
+async def test_friend_has_an_account_of_her_own(hass: HomeAssistant, actor: Actor) -> None:
+    """It is another entry, for what the first one does not have."""
+    mei = befriend(actor)
+    hers = actor.simulation.call(actor.simulator.add_lock, mei, "Mei's door", shared=True)
+    result = await begin_account(hass, "paste")
+    result = await paste(hass, result, await sign_in(actor, authorize_url(result), mei.user_id))
+    assert offered(result) == [hers.did]
+    result = await submit(hass, result, {CONF_LOCKS: [hers.did]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
+async def test_nobody_is_known_and_no_lock_is_left(
+    hass: HomeAssistant, actor: Actor, source: str
+) -> None:
+    """Nothing says that it is the account, and there is nothing to go on with."""
+    lose_home(actor)
+    entry = enter(hass, actor)
+    actor.account.places = []
+    result = await sign_in_again(hass, actor, await begin_again(hass, entry, source))
+    assert result["reason"] == "no_lock"
+
+
+async def test_id_that_another_entry_has(hass: HomeAssistant, actor: Actor) -> None:
+    """Two entries that turn out to be of one account go on, each with its locks."""
+    lose_home(actor)
+    entry = enter(hass, actor)
+    other = MockConfigEntry(
+        domain=DOMAIN,
+        unique_id=actor.account.user_id,
+        data=actor.account_data(add_lock(actor, "Back door")),
+    )
+    other.add_to_hass(hass)
+    find_home(actor)
+    before = entry.unique_id
+    result = await go_there(hass, actor, entry, SOURCE_REAUTH)
+    assert result["reason"] == "reauth_successful"
+    assert entry.unique_id == before
+    assert entry.state is ConfigEntryState.LOADED
 
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
@@ -663,5 +901,97 @@ async def test_reconfiguring_an_account(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reconfigure_successful"
     assert loaded.data[CONF_LOCKS] == [another.did]
-    assert loaded.data[CONF_UUID] == uuid
+    assert loaded.data[CONF_UUID] != uuid
     assert list(loaded.runtime_data.coordinators) == [another.did]
+
+
+# A lock that has come into an account
+
+
+async def start_again(
+    hass: HomeAssistant, entry: MockConfigEntry, *offered: Lock
+) -> list[ConfigFlowResult]:
+    """Have the list of devices read again, and these locks offered; return the forms of all."""
+    await hass.config_entries.async_reload(entry.entry_id)
+    await until(
+        lambda: {lock.did for lock in offered} <= {card["unique_id"] for card in cards(hass)}
+    )
+    await hass.async_block_till_done()
+    flows = hass.config_entries.flow
+    return [
+        await flows.async_configure(flow["flow_id"])
+        for flow in flows.async_progress_by_handler(DOMAIN)
+    ]
+
+
+async def test_new_lock_is_offered(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Who agrees has it in the account's entry; it is offered once."""
+    new = add_lock(actor, "Back door")
+    await start_again(hass, loaded, new)
+    [form] = await start_again(hass, loaded, new)
+    [card] = cards(hass)
+    assert card["source"] == SOURCE_INTEGRATION_DISCOVERY
+    assert card["title_placeholders"] == {"name": "Back door"}
+    assert form["description_placeholders"] == {"lock": "Back door", "account": "Ming"}
+    result = await submit(hass, form, {})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "lock_added"
+    assert loaded.state is ConfigEntryState.LOADED
+    assert list(loaded.runtime_data.coordinators) == [actor.lock.did, new.did]
+    assert not cards(hass)
+
+
+async def test_more_new_locks_than_anybody_has(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Some are offered; a list of thousands does not make as many cards."""
+    new = [add_lock(actor, f"Lock {number}") for number in range(30)]
+    await start_again(hass, loaded, *new[:20])
+    assert len(cards(hass)) == 20
+
+
+async def test_lock_that_was_not_chosen(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It is not offered: it is not new."""
+    declined = add_lock(actor, "Back door")
+    await submit(hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did]})
+    assert loaded.data[CONF_DECLINED] == [declined.did]
+    new = add_lock(actor, "Garage")
+    await start_again(hass, loaded, new)
+    assert [card["unique_id"] for card in cards(hass)] == [new.did]
+
+
+async def test_new_lock_that_is_ignored(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It stays ignored."""
+    ignored = add_lock(actor, "Back door")
+    await start_again(hass, loaded, ignored)
+    await ignore(hass, ignored.did)
+    assert not cards(hass)
+    new = add_lock(actor, "Garage")
+    await start_again(hass, loaded, new)
+    assert [card["unique_id"] for card in cards(hass)] == [new.did]
+    assert offered(await signed_in(hass, actor)) == [actor.lock.did, ignored.did, new.did]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [("account_removed", "account_gone"), ("set_up", "already_configured")],
+)
+async def test_offered_lock_that_nobody_needs_any_more(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, meanwhile: str, reason: str
+) -> None:
+    """The offer ends and says why."""
+    new = add_lock(actor, "Back door")
+    [form] = await start_again(hass, entry, new)
+    if meanwhile == "set_up":
+        local_entry(hass, new)
+    else:
+        await hass.config_entries.async_remove(entry.entry_id)
+    result = await submit(hass, form, {})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == reason

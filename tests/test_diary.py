@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -34,7 +34,7 @@ from .past import (
     linked_data,
     state_writes,
 )
-from .people import give
+from .people import give, person_entity
 from .resident import Storage, at_home, entry_of
 from .test_logbook import SAID
 from .test_translations import HERE, SELECTORS
@@ -120,6 +120,46 @@ async def test_the_diary(home: LinkedResident, hass_client: ClientSessionGenerat
     assert events[0]["start"]["dateTime"].endswith("+08:00")
 
 
+OVER: Final = 1792890000  # 2026-10-25T01:00:00 UTC, when Berlin's wall goes back from 3 to 2
+
+
+def spans_around(when: float) -> list[tuple[float, float]]:
+    """Return spans that an entry is in, and such that end before it or begin after it."""
+    return [
+        (when, when + 1),
+        (when + MINUTE - 1, when + 2 * HOUR),
+        (when - 2 * HOUR, when),
+        (when + MINUTE, when + 2 * HOUR),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ago", "lasts"),
+    [(HOUR, MINUTE), (MINUTE, 0), (MINUTE // 2, 0), (0, MINUTE), (-HOUR, MINUTE)],
+)
+async def test_the_hour_that_is_repeated(
+    hass: HomeAssistant,
+    home: LinkedResident,
+    hass_client: ClientSessionGenerator,
+    ago: int,
+    lasts: int,
+) -> None:
+    """An entry lasts a minute, or nothing where the clock on the wall goes back meanwhile.
+
+    Home Assistant takes no entry whose end is shown as earlier than its start.
+    """
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    when = OVER - ago
+    home.actor.push_event(BELL, when)
+    await home.reached()
+    [event] = await shown(home, hass_client, when - HOUR, when + HOUR)
+    start, end = (datetime.fromisoformat(event[edge]["dateTime"]) for edge in ("start", "end"))
+    assert (start.timestamp(), end.timestamp()) == (when, when + lasts)
+    assert start.isoformat() == local(when)
+    seen = [await shown(home, hass_client, *span) for span in spans_around(when)]
+    assert seen == [[event], [event], [], []]
+
+
 async def test_in_chinese(
     hass: HomeAssistant, home: LinkedResident, hass_client: ClientSessionGenerator
 ) -> None:
@@ -133,6 +173,22 @@ async def test_in_chinese(
         "门虚掩,请及时关门",
         "门铃响了",
         "Front door 自动关门",
+    ]
+
+
+async def test_in_a_language_that_there_are_no_texts_of(
+    hass: HomeAssistant, home: LinkedResident, hass_client: ClientSessionGenerator
+) -> None:
+    """In English from end to end, as Home Assistant does: Traditional Chinese is no exception."""
+    await hass.config.async_update(language="zh-Hant")
+    await hass.async_block_till_done()
+    await tell(home)
+    events = await shown(home, hass_client, NOON - DAY, NOON + DAY)
+    assert [event["summary"] for event in events][1:] == [
+        "Front door was unlocked from outside by Mei with a fingerprint",
+        "Door ajar",
+        "Doorbell rang",
+        "Front door was closed automatically",
     ]
 
 
@@ -168,14 +224,18 @@ async def test_a_part_of_it(
     assert len(await shown(home, hass_client, start, end)) == count
 
 
-async def test_what_the_lock_did_not_say(
-    home: LinkedResident, hass_client: ClientSessionGenerator
-) -> None:
-    """There is nothing to write of it."""
+async def test_what_has_no_name(home: LinkedResident, hass_client: ClientSessionGenerator) -> None:
+    """That something happened is written all the same, with the number where one came."""
     home.actor.push_event(LOCK_EVENT, 2, 2, 99, 7, NOON)
-    home.actor.push_event(EXCEPTION, 99, NOON)
+    home.actor.push_event(EXCEPTION, 99, NOON + 1)
+    home.actor.push_event(EXCEPTION, None, NOON + 2)
     await home.reached()
-    assert await shown(home, hass_client, NOON - DAY, NOON + DAY) == []
+    events = await shown(home, hass_client, NOON - DAY, NOON + DAY)
+    assert [event["summary"] for event in events] == [
+        "Front door was operated from outside by Ming with a fingerprint",
+        "Abnormal condition (99)",
+        "Exception occurred",
+    ]
 
 
 async def test_now(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +249,7 @@ async def test_now(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> Non
     )
     home.actor.do("ring")
     await until(lambda: _message(home) == "Doorbell rang")
-    monkeypatch.setattr(calendar, "LASTS", timedelta(0))
+    monkeypatch.setattr(calendar, "LASTS", 0)
     await home.later(2 * MINUTE)
     assert home.state("calendar", "diary") == STATE_OFF
     assert _message(home) is None
@@ -303,7 +363,7 @@ async def test_by_whom(hass: HomeAssistant, home: LinkedResident) -> None:
     """A person is named as elsewhere: by name, subentry or person entity."""
     mei = next(one for one in home.entry.subentries.values() if one.title == "Mei")
     hass.config_entries.async_update_subentry(
-        home.entry, mei, data={**mei.data, "person_entity": "person.mei"}
+        home.entry, mei, data={**mei.data, "person_entity": person_entity(hass, "mei").id}
     )
     await tell(home)
     for name in ("Mei", mei.subentry_id, "person.mei"):

@@ -21,7 +21,7 @@ from custom_components.xiaomi_smart_lock import coordinator, ender
 from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.endings import Ending, Endings
 from custom_components.xiaomi_smart_lock.state import LockData
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.users import LOCK_RESET, Credential
 from simulator import faults
 from simulator.users import Credential as Held
 
@@ -588,6 +588,7 @@ KEPT: Final = [
     [3, 20, 7, 1790000000.0, 1790003600.0, 2, True],
     [2, 21, 7, 1790000000.0, None, 1, True],
     [3, 22, 7, 1790000000.0, 1790000000.0, None, False],
+    [3, 23, 7, 1790000000.0, 1790003600.0, None, True, "Stay of Wei"],
 ]
 
 
@@ -598,6 +599,7 @@ def test_what_was_kept() -> None:
         Credential(3, 20): Ending(7, 1790000000.0, 1790003600.0, 2),
         Credential(2, 21): Ending(7, 1790000000.0, None, 1),
         Credential(3, 22): Ending(7, 1790000000.0, 1790000000.0, None, enrolled=False),
+        Credential(3, 23): Ending(7, 1790000000.0, 1790003600.0, name="Stay of Wei"),
     }
     assert endings.as_list() == KEPT
 
@@ -653,3 +655,70 @@ async def test_nobodys_by_now(anyone: Resident, monkeypatch: pytest.MonkeyPatch)
     await invite(anyone, minutes=5)
     del anyone.actor.lock.users.credentials[CODE.operation_id]
     await come_due(anyone, monkeypatch)
+
+
+# Known again by a name
+
+
+async def called(resident: Resident, **data: Any) -> Any:
+    """Have it that the guest has a password of a name; return what is answered."""
+    return await resident.manage(
+        "set_credential",
+        user_id=GUEST,
+        credential_type="password",
+        credential_data="246810",
+        name="Stay of Wei",
+        **data,
+    )
+
+
+async def test_asked_for_again(
+    anyone: Resident, hass_storage: Storage, frozen: FrozenDateTimeFactory
+) -> None:
+    """Nothing is enrolled again, over a restart and while it sleeps; only the end is another."""
+    due = dt_util.utcnow().replace(microsecond=0) + timedelta(hours=1)
+    first = await called(anyone, valid_until=due)
+    await anyone.stop()
+    await anyone.start()
+    anyone.acts.clear()
+    assert await called(anyone, valid_until=due) == first
+    await anyone.put_to_sleep()
+    later = due + timedelta(hours=1)
+    assert await called(anyone, valid_until=later) == first
+    assert not anyone.acts
+    [kept] = stored(hass_storage, anyone.actor)["endings"]
+    assert (kept[4], kept[-1]) == (later.timestamp(), "Stay of Wei")
+    [user] = (await anyone.manage("get_users"))["users"]
+    [credential] = user["credentials"]
+    assert (credential["name"], credential["valid_until"]) == ("Stay of Wei", later.isoformat())
+    await anyone.wake()
+    await anyone.manage("delete_credential", user_id=GUEST, operation_id=first["operation_id"])
+
+
+async def test_asked_for_again_when_it_is_gone(resident: Resident) -> None:
+    """What was deleted, or reset with the lock, is enrolled anew."""
+    due = dt_util.utcnow() + timedelta(hours=1)
+    await called(resident, valid_until=due)
+    resident.actor.lock.users.credentials.clear()
+    resident.actor.do("exception", LOCK_RESET)
+    await until(lambda: not resident.known.users.credentials_of(GUEST))
+    await called(resident, valid_until=due)
+    assert len(resident.actor.lock.users.credentials) == 1
+
+
+async def test_uses_are_not_given_back(resident: Resident) -> None:
+    """What was counted stays counted, however often it is asked for."""
+    answer = await called(resident, uses=2)
+    resident.actor.do(
+        "operate", 2, method=PASSWORD, position=2, operation_id=answer["operation_id"]
+    )
+    await until(lambda: [one.uses for one in resident.known.endings.known.values()] == [1])
+    assert await called(resident, uses=2) == answer
+    assert [one.uses for one in resident.known.endings.known.values()] == [1]
+
+
+async def test_a_name_needs_an_end(resident: Resident) -> None:
+    """What is for ever is not kept here, so it could not be known again."""
+    with pytest.raises(HomeAssistantError) as raised:
+        await called(resident)
+    assert raised.value.translation_key == "name_without_end"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from simulator.dialect import DIALECTS
 
 from .actor import Actor, until
 
@@ -274,6 +278,24 @@ async def test_one_ring_is_one(hass: HomeAssistant, actor: Actor, listener: List
     assert [ring.time for ring in await listener.all()] == [NOON, NOON + 10]
 
 
+@pytest.mark.parametrize("lag", [0, 9])
+@pytest.mark.parametrize("tids", [(None, None), (5, 6)])
+@pytest.mark.parametrize("timed", [(True, False), (False, True), (False, False)])
+async def test_one_ring_of_which_one_service_says_no_time(
+    hass: HomeAssistant,
+    actor: Actor,
+    listener: Listener,
+    timed: tuple[bool, bool],
+    tids: tuple[int | None, int | None],
+    lag: int,
+) -> None:
+    """It is one all the same, however far the lock's clock is off."""
+    rang_at = int(time.time()) - lag
+    for address, says_it, tid in zip(((7, 1006), (21, 1)), timed, tids, strict=True):
+        actor.push_arguments(address, [rang_at] if says_it else None, tid)
+    assert len(await listener.all()) == 1
+
+
 async def test_two_rings_are_two(hass: HomeAssistant, actor: Actor, listener: Listener) -> None:
     """Who rings again two seconds later rings again."""
     for now in (NOON, NOON + 2):
@@ -341,32 +363,87 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 INVALID: tuple[tuple[Address, object], ...] = (
     ((13, 2), 4),  # not in the value list
-    ((13, 1), "87"),  # a text
+    ((13, 1), "full"),  # no number
     ((6, 1003), True),  # a bool
     ((18, 12), -1),  # out of range
-    ((13, 3), None),
+    ((13, 3), []),
     ((11, 1), 12),  # no text
+)
+NO_PROPERTIES: tuple[tuple[Address, object], ...] = (
     ((18, 99), 1),  # no such property
     ((99, 1), 1),  # no such service
 )
 
 
 async def test_invalid_properties(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """They are kept out of the state, counted each time and logged once."""
-    before = hass.states.async_all()
-    for address, value in INVALID * 2:
+    """They are not known any more, counted each time and logged once."""
+    for address, value in (*INVALID, *NO_PROPERTIES) * 2:
         actor.push_property(address, value)
-    names = {"{}.{}".format(*address) for address, _ in INVALID}
-    await until(lambda: _rejected(loaded, actor) == dict.fromkeys(names, 2))
-    assert hass.states.async_all() == before
+    await listener.all()
+    names = {"{}.{}".format(*address) for address, _ in (*INVALID, *NO_PROPERTIES)}
+    assert _rejected(loaded, actor) == dict.fromkeys(names, 2)
+    known = loaded.runtime_data.coordinators[actor.lock.did].data
+    assert not known.values.keys() & dict(INVALID).keys()
+    assert actor.state(hass, "sensor", "lithium_battery").state == "unknown"
+    assert known.unknown == {
+        (13, 2): 4,
+        (13, 1): None,
+        (6, 1003): None,
+        (18, 12): -1,
+        (13, 3): None,
+        (11, 1): None,  # A text may be a secret.
+    }
     warnings = _warnings(caplog)
     assert len(warnings) == len(names)
     assert all(any(f" {name}, " in warning for warning in warnings) for name in names)
     assert all("Front door" in warning for warning in warnings)
     actor.push_property((13, 1), 55)
     await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
+    assert (13, 1) not in known.unknown
+
+
+async def test_however_much_is_rejected(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is counted and logged of it has an end."""
+    for piid in range(250):
+        actor.push_property((99, piid), 1)
+    await listener.all()
+    rejected = _rejected(loaded, actor)
+    assert len(rejected) == 101
+    assert (rejected["99.0"], rejected["others"]) == (1, 150)
+    assert len(_warnings(caplog)) == 100
+
+
+async def test_null_says_nothing(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A property without a value stays what it was, silently."""
+    before = hass.states.async_all()
+    for address in ((3, 1021), (13, 1), (20, 2)):
+        actor.push_property(address, None)
+    await listener.all()
+    assert [state.state for state in hass.states.async_all("lock")] == ["locked"]
+    unchanged = {"sensor", "lock", "text", "binary_sensor"}
+    for state in before:
+        if state.domain in unchanged and "last_contact" not in state.entity_id:
+            assert hass.states.get(state.entity_id) == state
+    assert not _rejected(loaded, actor)
+    assert not _warnings(caplog)
 
 
 async def test_an_invalid_argument(
@@ -376,12 +453,13 @@ async def test_an_invalid_argument(
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The rest of an event is used."""
+    """The rest of an event is used; a number that is not known is shown as it is."""
     actor.push_event((2, 1020), 2, 99, 2, "seven", NOON)
     assert len(await listener.all()) == 1
     assert shown(hass, actor, "lock_event") == {
         "event_type": "unlocked",
         "position": "outside",
+        "method": 99,
         "device_time": NOON_TEXT,
     }
     assert actor.state(hass, "sensor", "last_method").state == "unknown"
@@ -390,22 +468,151 @@ async def test_an_invalid_argument(
     assert len(_warnings(caplog)) == 2
 
 
-async def test_an_unknown_action(
+UNKNOWN: dict[str, tuple[Address, object, dict[str, object]]] = {
+    "an action": (
+        (2, 1020),
+        [2, 2, 9, 7, NOON],
+        {
+            "event_type": "other",
+            "code": 9,
+            "position": "outside",
+            "method": "fingerprint",
+            "operation_id": 7,
+            "device_time": NOON_TEXT,
+        },
+    ),
+    "too few arguments": (
+        (2, 1020),
+        [1, 2],
+        {"event_type": "other", "position": "inside", "method": "fingerprint"},
+    ),
+    "no arguments": ((2, 1020), None, {"event_type": "other"}),
+    "an exception": (
+        (2, 1007),
+        [77, NOON],
+        {"event_type": "other", "code": 77, "device_time": NOON_TEXT},
+    ),
+    "a step": ((4, 3), [4000, 1, 5], {"event_type": "other", "code": 4000, "step": 1, "total": 5}),
+    "a step of service 22": (
+        (22, 3),
+        [7, 1, 2],
+        {"event_type": "other", "code": 7, "step": 1, "total": 2},
+    ),
+    "a kind of user": (
+        (4, 4),
+        [3, 9, NOON],
+        {"event_type": "user_added", "user_id": 3, "user_type": 9, "device_time": NOON_TEXT},
+    ),
+    "an error": (
+        (4, 2),
+        [17, 70000, 16, 2147876869, NOON],
+        {
+            "event_type": "unlock_methods_updated",
+            "error": 17,
+            "user_id": 70000,
+            "method": 16,
+            "operation_id": 2147876869,
+            "device_time": NOON_TEXT,
+        },
+    ),
+}
+SHOWN_BY = {(2, 1020): "lock_event", (2, 1007): "exception", (4, 3): "enrolment"} | {
+    (22, 3): "enrolment",
+    (4, 4): "users_and_credentials",
+    (4, 2): "users_and_credentials",
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+async def test_what_is_not_in_a_value_list(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener, what: str
+) -> None:
+    """It fires all the same, with the number that came, and moves nothing."""
+    address, arguments, expected = UNKNOWN[what]
+    actor.push_arguments(address, arguments)
+    await listener.all()
+    assert shown(hass, actor, SHOWN_BY[address]) == expected
+    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    if address == (2, 1020):
+        assert actor.state(hass, "sensor", "last_action").state == "unknown"
+    if address == (2, 1007):
+        assert actor.state(hass, "sensor", "last_exception").state == "unknown"
+
+
+@pytest.mark.parametrize(
+    "arguments", [None, {}, {"piid": 3}, [], [1, 2, 3], [{"piid": 1}], "", "soon", 5]
+)
+async def test_the_bell_rings_whatever_it_says(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    arguments: object,
+) -> None:
+    """Somebody is at the door."""
+    actor.push_arguments((7, 1006), arguments)
+    assert len(await listener.all()) == 1
+    assert shown(hass, actor, "doorbell")["event_type"] == "ring"
+
+
+async def test_a_bell_without_arguments(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
 ) -> None:
-    """A lock event that does not say what happened has no type, and moves nothing."""
-    actor.push_event((2, 1020), 2, 2, 9, 7, NOON)
-    await listener.all()
-    assert shown(hass, actor, "lock_event") == {"event_type": None}
-    assert actor.state(hass, "sensor", "door_state").state == "locked"
-    assert actor.state(hass, "sensor", "last_method").state == "fingerprint"
+    """They may be missing too."""
+    payload = {"params": {"did": actor.lock.did, "siid": 7, "eiid": 1006}}
+    topic = f"device/{actor.lock.did}/up/event_occured/7/1006"
+    actor.publish(topic, json.dumps(payload).encode())
+    assert len(await listener.all()) == 1
+    assert shown(hass, actor, "doorbell") == {"event_type": "ring"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_dialects(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+    dialect: str,
+) -> None:
+    """Numbers may be texts or floats and arguments come in several shapes: all mean the same."""
+    actor.lock.dialect = DIALECTS[dialect]
+    actor.do("set_battery", 41)
+    actor.do("operate", 3, method=2, position=1, operation_id=7)
+    actor.do("exception", 9)
+    actor.do("ring")
+    actor.do("set_charging", 1)
+    assert len(await listener.all()) == 2
+    its = shown(hass, actor, "lock_event")
+    assert its.pop("device_time")
+    assert its == {
+        "event_type": "deadbolt_on",
+        "position": "inside",
+        "method": "fingerprint",
+        "operation_id": 7,
+    }
+    assert shown(hass, actor, "exception")["code"] == 9
+    assert shown(hass, actor, "doorbell")["event_type"] == "ring"
+    for platform, key, state in (
+        ("sensor", "lithium_battery", "41"),
+        ("sensor", "door_state", "deadbolt_on"),
+        ("binary_sensor", "deadbolt", "on"),
+        ("binary_sensor", "charging", "on"),
+        ("lock", "lock", "locked"),
+    ):
+        assert actor.state(hass, platform, key).state == state, key
+    assert not _rejected(loaded, actor)
+    assert not _warnings(caplog)
+
+    actor.do("set_battery", 40, push=False)
+    await loaded.runtime_data.coordinators[actor.lock.did].async_refresh()
+    assert actor.state(hass, "sensor", "lithium_battery").state == "40"
+    assert not _rejected(loaded, actor)
 
 
 MEANINGLESS: dict[Address, tuple[object, ...]] = {
     (17, 4): (NOON,),  # of revision 3
     (99, 1): (),  # of no service
-    (2, 1020): (1, 2),  # too few arguments
-    (2, 1007): ({"value": 3},),  # no list of arguments
 }
 
 
@@ -421,7 +628,7 @@ async def test_events_that_mean_nothing(
         for address, arguments in MEANINGLESS.items():
             actor.push_event(address, *arguments)
     assert await listener.all() == []
-    assert _rejected(loaded, actor) == {"17.4": 2, "99.1": 2, "2.1020": 2, "2.1007": 2}
+    assert _rejected(loaded, actor) == {"17.4": 2, "99.1": 2}
     assert len(_warnings(caplog)) == len(MEANINGLESS)
     assert shown(hass, actor, "exception") == {"event_type": None}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.const import STATE_UNKNOWN, Platform
@@ -15,6 +15,8 @@ from custom_components.xiaomi_smart_lock import history
 from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS
 from custom_components.xiaomi_smart_lock.miot import push
+from simulator.app_cloud import LONGEST_PAGE
+from simulator.device import Past
 
 from .actor import Actor, until
 from .hosts import NEARBY
@@ -36,7 +38,7 @@ from .people import give
 from .resident import entry_of, nearby
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from homeassistant.core import HomeAssistant
 
@@ -136,6 +138,71 @@ async def test_what_push_told_is_no_news(away: LinkedResident) -> None:
     assert len(away.known.handled.known) == 2
 
 
+@pytest.mark.parametrize("lag", [0, 3, 20])
+async def test_what_push_told_in_part(hass: HomeAssistant, away: LinkedResident, lag: int) -> None:
+    """What it lacked is known from then on, and nothing fires or is kept a second time."""
+    await away.start_and_read()
+    give(hass, away.entry, "Ming", (2, 7))
+    kinds = ("doorbell", "lock_event", "exception")
+    fired = [away.fired(kind) for kind in kinds]
+    rang(away.actor, lag)
+    unlocked(away.actor, 7, lag)
+    happened(away.actor, EXCEPTION, AJAR, told=time.time() - lag)
+    for address, arguments in (
+        ((7, 1006), None),
+        ((21, 1), {}),
+        (LOCK_EVENT, [2, 2, 2]),
+        (EXCEPTION, None),
+    ):
+        away.actor.push_arguments(address, arguments)
+    await until(lambda: all(fired))
+    assert away.last()["last_operation_id"] == STATE_UNKNOWN
+    for read in (away.read_again, away.read_again, away.restart, away.read_again):
+        await read()
+        assert [len(events) for events in fired] == [1, 1, 1]
+        assert len(away.lock.journal) == 3
+        assert away.last()["last_operation_id"] == "7"
+        assert away.last()["last_exception"] == "door_ajar"
+        assert away.state("sensor", "last_person") == "Ming"
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("told_less", ["push", "history"])
+async def test_what_was_told_with_less(
+    away: LinkedResident, monkeypatch: pytest.MonkeyPatch, told_less: str, timed: bool
+) -> None:
+    """Whichever of both knows less, it is the same event, and all is known of it."""
+    await away.start_and_read()
+    operations = away.fired("lock_event")
+    now = int(time.time())
+    some: list[Any] = [{"piid": 3, "value": 2}, *([{"piid": 6, "value": now}] if timed else [])]
+    pushed = some if told_less == "push" else [2, 2, 2, 7, now]
+    remembered = some if told_less == "history" else [2, 2, 2, 7, now]
+    monkeypatch.setattr(away.actor.simulator.cloud.app, "bare_values", True)
+    away.actor.lock.history.append(Past(now, LOCK_EVENT, remembered, now))
+    away.actor.push_arguments(LOCK_EVENT, pushed)
+    await until(lambda: operations)
+    for read in (away.read_again, away.restart):
+        await read()
+        assert away.asked() > 0
+        assert len(operations) == len(away.lock.journal) == 1
+        assert away.last()["last_operation_id"] == "7"
+
+
+async def test_what_push_told_in_part_and_not_at_all(away: LinkedResident) -> None:
+    """Of two rings of which one was heard, the other one is told, once."""
+    await away.start_and_read()
+    rings = away.fired("doorbell")
+    rang(away.actor, 20)
+    rang(away.actor, 1)
+    away.actor.push_arguments((7, 1006), None)
+    await until(lambda: rings)
+    for _ in range(2):
+        await away.read_again()
+        assert len(rings) == 2
+        assert len(away.lock.journal) == 2
+
+
 async def test_an_old_operation_moves_no_state(away: LinkedResident) -> None:
     """Nor does one of a moment ago: what was read since says more."""
     await away.start_and_read()
@@ -182,12 +249,53 @@ async def test_only_what_is_newer_is_read_again(away: LinkedResident) -> None:
         unlocked(away.actor, number, 2 * DAY + number * MINUTE)
     unlocked(away.actor, 200, MINUTE)
     await away.start_and_read()
-    assert away.asked() == KINDS + 2  # pages of 50
+    assert away.asked() == KINDS + 4  # pages of 50, and two that show that there is no more
     unlocked(away.actor, 201, HOUR)
     await away.restart()
-    assert away.asked() == 2 * KINDS + 2
+    assert away.asked() == 2 * KINDS + 4
     assert away.last()["last_operation_id"] == "200"
     assert len(away.known.handled.known) == 122
+
+
+@pytest.fixture
+def _whole_pages(actor: Actor) -> Iterator[None]:
+    yield
+    app = actor.simulator.cloud.app
+    app.longest_page, app.nothing_is_null = LONGEST_PAGE, False
+
+
+@pytest.mark.usefixtures("_whole_pages")
+@pytest.mark.parametrize("longest", [1, 7])
+async def test_pages_that_are_cut_short(
+    hass: HomeAssistant, away: LinkedResident, longest: int
+) -> None:
+    """However little comes at once, all that was missed is read; an idle lock costs little."""
+    app = away.actor.simulator.cloud.app
+    app.longest_page, app.nothing_is_null = longest, True
+    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: 200})
+    for number in range(20):
+        unlocked(away.actor, number, 2 * DAY + number * MINUTE)
+    await away.start_and_read()
+    assert len(away.known.handled.known) == 20
+    assert not away.known.unread.spans
+    before = away.asked()
+    await away.read_again()
+    assert away.asked() == before + KINDS
+    for number in range(20, 40):
+        unlocked(away.actor, number, DAY + number * MINUTE)
+    await away.read_again()
+    assert len(away.known.handled.known) == 40
+
+
+@pytest.mark.usefixtures("_whole_pages")
+async def test_null_is_nothing(away: LinkedResident) -> None:
+    """It is no error, after which nothing would be asked for a while."""
+    away.actor.simulator.cloud.app.nothing_is_null = True
+    await away.start_and_read()
+    assert away.entry.runtime_data.link.failed == 0
+    unlocked(away.actor, 1, HOUR)
+    await away.read_again()
+    assert away.last()["last_operation_id"] == "1"
 
 
 async def test_shown_once(
@@ -214,8 +322,8 @@ async def test_whose_it_was(hass: HomeAssistant, away: LinkedResident) -> None:
 
 
 async def test_a_spent_budget(hass: HomeAssistant, away: LinkedResident) -> None:
-    """The newest come first; the rest comes later, without gaps. Pictures are looked for too."""
-    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 2})
+    """The newest come first; the rest comes later, without gaps. Pictures have their own budget."""
+    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 1})
     for number in range(170):
         unlocked(away.actor, number, DAY + number * MINUTE)
     await away.start_and_read()
@@ -224,7 +332,7 @@ async def test_a_spent_budget(hass: HomeAssistant, away: LinkedResident) -> None
     unlocked(away.actor, 999, MINUTE)
     await away.restart()  # which begins another hour's budget
     assert away.last()["last_operation_id"] == "999"
-    for _ in range(2):
+    for _ in range(5):
         await away.restart()
     assert len(away.known.handled.known) == 171
     assert not away.known.unread.spans

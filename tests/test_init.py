@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import subprocess
@@ -25,6 +26,7 @@ from homeassistant.const import (
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
@@ -32,6 +34,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.xiaomi_smart_lock.connection import LIST_AGAIN_AFTER
 from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
     CONF_POLL_INTERVAL,
@@ -45,6 +48,7 @@ from custom_components.xiaomi_smart_lock.const import (
 from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
+from simulator.faults import BUSY, PLAIN_TEXT, changed, status
 
 from .actor import until
 from .hosts import NEARBY
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.device_registry import DeviceEntry
 
+    from simulator.faults import Fault
     from simulator.lock import Lock
 
     from .actor import Actor
@@ -217,6 +222,117 @@ async def test_locks_that_are_no_longer_chosen(
     assert await devices_when_chosen(another) == {"Back door"}
 
 
+UNUSABLE_MACS = ["", "00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF", "000000000000", "unknown", "5448E6"]
+
+
+def devices_of(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str | None, DeviceEntry]:
+    """Return the devices of an entry by name."""
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    return {device.name: device for device in devices}
+
+
+@pytest.fixture
+def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Lock]:
+    """Return an entry of two locks, not set up, and the second lock."""
+    other: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data(actor.lock, other))
+    entry.add_to_hass(hass)
+    return entry, other
+
+
+@pytest.mark.parametrize("mac", [*UNUSABLE_MACS, "54:48:E6:00:00:09", "5448e6000009"])
+async def test_locks_of_one_mac(
+    hass: HomeAssistant,
+    actor: Actor,
+    two: tuple[MockConfigEntry, Lock],
+    monkeypatch: pytest.MonkeyPatch,
+    mac: str,
+) -> None:
+    """Each is a device of its own; a MAC that is no lock's alone joins it with nothing."""
+    entry, other = two
+    monkeypatch.setattr(actor.lock, "mac", "54:48:E6:00:00:09" if "9" in mac else mac)
+    monkeypatch.setattr(other, "mac", mac)
+    await set_up(hass, entry)
+    devices = devices_of(hass, entry)
+    assert {name: device.connections for name, device in devices.items()} == {
+        "Front door": set(),
+        "Back door": set(),
+    }
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_locks_of_a_mac_each(
+    hass: HomeAssistant, actor: Actor, two: tuple[MockConfigEntry, Lock]
+) -> None:
+    """It joins the lock with what else Home Assistant knows of it."""
+    entry, other = two
+    await set_up(hass, entry)
+    for name, lock in {"Front door": actor.lock, "Back door": other}.items():
+        assert devices_of(hass, entry)[name].connections == {("mac", lock.mac.lower())}
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_locks_that_became_one_device(
+    hass: HomeAssistant,
+    actor: Actor,
+    two: tuple[MockConfigEntry, Lock],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which an earlier version did by their MAC: they are two again, with their entities."""
+    entry, other = two
+    monkeypatch.setattr(other, "mac", actor.lock.mac)
+    merged = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, actor.lock.did), (DOMAIN, other.did)},
+        connections={("mac", actor.lock.mac)},
+    )
+    await set_up(hass, entry)
+    devices = devices_of(hass, entry)
+    assert {name: device.identifiers for name, device in devices.items()} == {
+        "Front door": {(DOMAIN, actor.lock.did)},
+        "Back door": {(DOMAIN, other.did)},
+    }
+    assert merged.id in {device.id for device in devices.values()}
+    entities = er.async_get(hass).entities
+    for name, lock in {"Front door": actor.lock, "Back door": other}.items():
+        ours = entities.get_entries_for_device_id(devices[name].id)
+        assert ours
+        assert all(entity.unique_id.startswith(lock.did) for entity in ours)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(
+    ("own", "shown"), [(None, "Garden gate"), ("My gate", "My gate")], ids=["", "name of one's own"]
+)
+async def test_a_lock_is_renamed_in_the_app(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str | None,
+    shown: str,
+) -> None:
+    """It has the new name here too, unless the user gave its device one; ids stay as they are."""
+    registry = dr.async_get(hass)
+    [device] = devices_of(hass, loaded).values()
+    registry.async_update_device(device.id, name_by_user=own)
+    battery = actor.entity_id(hass, "sensor", "lithium_battery")
+    monkeypatch.setattr(actor.lock, "name", "Garden gate")
+    await later(hass, 301)
+    assert "Garden gate" not in devices_of(hass, loaded)
+    loaded.runtime_data.listed -= LIST_AGAIN_AFTER
+    requests = Requests(actor)
+    await later(hass, 301)
+    assert requests.paths == [DEVICES, READ]
+    [device] = devices_of(hass, loaded).values()
+    assert (device.name, device.name_by_user) == ("Garden gate", own)
+    state = actor.state(hass, "sensor", "lithium_battery")
+    assert state.entity_id == battery
+    assert state.name.startswith(shown)
+    await later(hass, 301)
+    assert requests.paths == [DEVICES, READ, READ]
+
+
 async def test_lock_that_left_the_account(hass: HomeAssistant, actor: Actor) -> None:
     """The others work on."""
     another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
@@ -262,6 +378,68 @@ async def test_account_signed_us_out(
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert signs_in_again(hass, entry)
+
+
+def bare(answer: Any) -> Any:
+    """Have the list of devices say of each its did alone, as a number."""
+    listed = [{"did": int(item["did"])} for item in answer["result"]["list"]]
+    return answer | {"result": {"list": listed, "has_more": None}}
+
+
+def numbered(answer: Any) -> Any:
+    """Have a reading name its devices by numbers."""
+    items = [item | {"did": int(item["did"])} for item in answer["result"]]
+    return answer | {"result": items}
+
+
+async def test_answers_with_little_in_them(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Ids may be numbers, and what is not said of a lock is as it was."""
+    [before] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
+    await hass.config_entries.async_unload(loaded.entry_id)
+    cloud = actor.simulator.cloud
+    cloud.disturb_next(changed(bare), DEVICES, times=9)
+    cloud.disturb_next(changed(numbered), READ, times=9)
+    actor.do("set_battery", 33, push=False)
+    await set_up(hass, loaded)
+    await until(lambda: loaded.runtime_data.push.connected)
+    assert actor.state(hass, "sensor", "lithium_battery").state == "33"
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
+    assert (device.name, device.sw_version) == (before.name, before.sw_version)
+    assert (device.model_id, device.connections) == (before.model_id, before.connections)
+    params = {"did": int(actor.lock.did), "siid": 13, "piid": 1, "value": 22}
+    topic = f"device/{actor.lock.did}/up/properties_changed/13/1"
+    actor.publish(topic, json.dumps({"params": params}).encode())
+    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "22")
+    cloud.calm()
+
+
+@pytest.mark.parametrize("result", [None, {}, {"list": None}])
+async def test_a_list_of_nothing(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, result: object
+) -> None:
+    """It does not say that a lock is gone: the reading does."""
+    await hass.config_entries.async_unload(loaded.entry_id)
+    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), DEVICES)
+    await set_up(hass, loaded)
+    assert loaded.state is ConfigEntryState.LOADED
+    assert not ir.async_get(hass).issues
+
+
+@pytest.mark.parametrize("fault", [BUSY, PLAIN_TEXT, status(500)], ids=["code", "text", "500"])
+async def test_the_token_service_fails(
+    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, fault: Fault
+) -> None:
+    """Nobody is asked to sign in again: set-up is tried again, and works when the service does."""
+    actor.simulator.cloud.expire_access_tokens()
+    actor.simulator.cloud.disturb_next(fault, GET_TOKEN, times=2)
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert not signs_in_again(hass, entry)
+    actor.simulator.cloud.calm()
+    await later(hass, 60)
+    await until(lambda: entry.state is ConfigEntryState.LOADED)
 
 
 async def test_local_lock_is_asleep(
@@ -544,26 +722,22 @@ async def test_the_device_page_shows_the_lock_s_versions(
 
 
 async def test_heard_only_while_somebody_shows_it(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
-    """What is pushed while there are no entities would count as handled, and be lost."""
+    """What is pushed while the entities go would count as handled, and be lost."""
     connected: list[bool] = []
 
     @callback
     def changed(event: Event[EventStateChangedData]) -> None:
-        old, new = event.data["old_state"], event.data["new_state"]
-        comes_or_goes = old is None or new is None or new.state == STATE_UNAVAILABLE
-        if event.data["entity_id"].startswith("event.") and comes_or_goes:
-            connected.append(entry.runtime_data.push.connected)
+        new = event.data["new_state"]
+        goes = new is None or new.state == STATE_UNAVAILABLE
+        if event.data["entity_id"].startswith("event.") and goes:
+            connected.append(loaded.runtime_data.push.connected)
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
-    await hass.config_entries.async_setup(entry.entry_id)
-    assert connected
-    await until(lambda: entry.runtime_data.push.connected)
-    came = len(connected)
-    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.config_entries.async_unload(loaded.entry_id)
     await hass.async_block_till_done()
-    assert len(connected) > came
+    assert connected
     assert not any(connected)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.helpers.storage import Store
 
 from custom_components.xiaomi_smart_lock import journal
 from custom_components.xiaomi_smart_lock.const import (
@@ -16,7 +15,6 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
     DOMAIN,
 )
-from custom_components.xiaomi_smart_lock.journal import Journal
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import Occurrence
 
@@ -26,7 +24,6 @@ from .resident import Resident, Storage, at_home
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from homeassistant.core import HomeAssistant
 
@@ -104,6 +101,19 @@ async def test_not_too_many(hass: HomeAssistant, home: Resident, hass_storage: S
     assert len(hass_storage[key(home.actor)]["data"]) == 100
 
 
+async def test_a_flood_of_events(home: Resident) -> None:
+    """Before it is looked at or written down, it is no more than what stays of it."""
+    kept_of = home.lock.journal
+    when = home.actor.lock.time
+    for number in range(5000):
+        kept_of.add(Occurrence(SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
+    assert len(kept_of._added) + len(kept_of._sorted) <= 2001
+    kept = kept_of.between(*EVER)
+    assert len(kept) == 1000
+    assert [one.when for one in kept] == sorted(one.when for one in kept)
+    assert {one.when for one in kept} == {when, when - 1}
+
+
 async def test_the_truth_without_secrets(
     home: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,11 +132,6 @@ async def test_the_truth_without_secrets(
     said = json.dumps(hass_storage[key(home.actor)])
     for secret in (home.actor.lock.token, *home.entry.data["tokens"].values()):
         assert str(secret) not in said
-
-
-def test_private(hass: HomeAssistant) -> None:
-    """Nobody but Home Assistant may read the file."""
-    assert journal.JournalStore(hass, "1")._private
 
 
 async def test_removed_with_the_entry(
@@ -185,16 +190,18 @@ async def test_broken(home: Resident, hass_storage: Storage, stored: object) -> 
     assert numbers(home) == ([7] if isinstance(stored, list) else [])
 
 
-async def test_arguments_that_are_not_valid_any_more(home: Resident, hass_storage: Storage) -> None:
-    """They are left out, as of a specification that has changed."""
+async def test_arguments_that_are_not_in_the_specification(
+    home: Resident, hass_storage: Storage
+) -> None:
+    """Numbers are kept as they are, as of a specification that has changed; others are left out."""
     await home.stop()
     order = [argument.address[1] for argument in SPEC.events[LOCK_EVENT].arguments]
-    given = {1: 2, 2: 99, 3: "2", 5: 7}
+    given = {1: 2, 2: 99, 3: "unlocked", 5: 2147876869}
     stored = [[NOON, *LOCK_EVENT, *(given.get(piid) for piid in order), "more"]]
     hass_storage[key(home.actor)] = {"version": 1, "minor_version": 1, "data": stored}
     await home.start()
     [kept] = home.lock.journal.between(*EVER)
-    assert kept.arguments == {1: 2, 5: 7}
+    assert kept.arguments == {1: 2, 2: 99, 5: 2147876869}
 
 
 @pytest.mark.parametrize("version", [0, 2, 99])
@@ -205,21 +212,3 @@ async def test_of_another_version(home: Resident, hass_storage: Storage, version
     await home.start()
     assert home.entry.state is ConfigEntryState.LOADED
     assert numbers(home) == []
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"[1]", b"null", b"7", b'"a"', b"\xff\xfe", b'{"version": 1}']
-)
-async def test_a_file_that_is_none(
-    hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    """Whatever is on the disk, the journal begins anew."""
-    monkeypatch.setattr(Store, "path", property(lambda self: str(tmp_path / self.key)))
-    file = tmp_path / f"{DOMAIN}.1.journal"
-    file.write_bytes(content)
-    begun = Journal(hass, "1", 100)
-    await begun.async_load()
-    assert not begun.between(*EVER)
-    begun.add(Occurrence(SPEC.events[LOCK_EVENT], {5: 7}, NOON))
-    await begun.async_stop()
-    assert len(begun.between(*EVER)) == 1

@@ -13,8 +13,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_KEEP_PICTURES
 
-from .actor import Actor, until
-from .test_pictures import VISITOR, idle, rang, see, set_up, state, when
+from .actor import Actor, idle, until
+from .test_pictures import VISITOR, rang, see, set_up, state, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ async def test_they_go_at_once(hass: HomeAssistant, actor: Actor, media: Path, w
     [
         ("../../etc", "_etc"),
         ("前门", "前门"),
-        ("a/b\\c:d*e\0f\n", "a_b_c_d_e_f_"),
+        ("a/b\\c:d*e\0f\n", "a_b_c_d_e f"),
         ("门" * 48, "门" * 40),
     ],
     ids=["out", "Chinese", "odd", "long"],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -16,10 +18,13 @@ from homeassistant.data_entry_flow import (
 )
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.xiaomi_smart_lock import link_flow
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
+from simulator.faults import spoilt
 
 from .actor import Actor, until
 from .hosts import NEARBY
@@ -257,6 +262,62 @@ async def test_closing_the_browser(person: Person, actor: Actor) -> None:
     assert CONF_APP not in person.entry.data
 
 
+async def test_a_code_that_nobody_scans(person: Person, actor: Actor) -> None:
+    """A minute after it has expired the flow ends: nobody could be asked to sign in meanwhile."""
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    flows = person.hass.config_entries.flow
+    assert flows.async_progress()
+    look_ahead(person, 300 + 30)
+    await person.phone("expire", code)
+    assert person.shown["errors"] == {"base": "code_expired"}
+    assert flows.async_progress()
+    look_ahead(person, 300 + 61)
+    assert not flows.async_progress()
+    await until(lambda: not any("QR code" in task.get_name() for task in asyncio.all_tasks()))
+
+
+@pytest.mark.parametrize("step", ["link", "unlink"])
+async def test_steps_that_nobody_submits(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    linked: MockConfigEntry,
+    step: str,
+) -> None:
+    """They end after as long as the longest code, too; and nothing has changed."""
+    async with at_browser(hass, actor, hass_client, linked) as person:
+        before = dict(linked.data)
+        await person.choose(step)
+        look_ahead(person, 600 + 30)
+        assert hass.config_entries.flow.async_progress()
+        look_ahead(person, 600 + 61)
+        assert not hass.config_entries.flow.async_progress()
+        assert linked.data == before
+
+
+async def test_each_code_has_its_time(person: Person, actor: Actor) -> None:
+    """Who asks for another one is not interrupted by what the first one left."""
+    accounts = actor.simulator.cloud.app_accounts
+    await person.choose("link")
+    actor.simulation.call(setattr, accounts, "code_seconds", 60)
+    await person.submit()
+    code = await person.see_code()
+    actor.simulation.call(setattr, accounts, "code_seconds", 300)
+    await person.phone("expire", code)
+    await person.submit()
+    code = await person.see_code()
+    look_ahead(person, 200)
+    await person.phone("confirm", code, actor.account)
+    assert person.shown.get("reason") == "linked", person.shown
+
+
+def look_ahead(person: Person, seconds: float) -> None:
+    """Let the time come for what Home Assistant has to do within some seconds."""
+    async_fire_time_changed(person.hass, dt_util.utcnow() + timedelta(seconds=seconds))
+
+
 async def test_unlinking(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
 ) -> None:
@@ -301,3 +362,56 @@ async def test_session_that_ended(
         await hass.async_block_till_done()
         with linked.runtime_data.link.asking() as client:
             assert await client.dids() == {actor.lock.did}
+
+
+async def test_sign_in_that_is_to_be_confirmed(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    linked: MockConfigEntry,
+    everything_logged: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The user is told so, and where; that address is in no log, and kept nowhere."""
+    accounts = actor.simulator.cloud.app_accounts
+    actor.simulation.call(accounts.unconfirmed.add, actor.account)
+    actor.simulation.call(accounts.expire_service_tokens)
+    with pytest.raises(NotSignedInError), linked.runtime_data.link.asking() as client:
+        await client.dids()
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert (flow["context"]["source"], flow["step_id"]) == (SOURCE_REAUTH, "confirm_sign_in")
+    async with at_browser(hass, actor, hass_client, linked) as person:
+        person.shown = dict(flow)
+        await person.look()
+        url = person.shown["description_placeholders"]["url"]
+        assert url.startswith(f"{actor.simulator.cloud.url}/identity/authStart?")
+        await person.submit()
+        await person.phone("confirm", await person.see_code(), actor.account)
+        assert person.shown["reason"] == "linked"
+        await hass.async_block_till_done()
+        with linked.runtime_data.link.asking() as client:
+            assert await client.dids() == {actor.lock.did}
+    assert url not in caplog.text
+    assert url not in str(linked.as_dict())
+
+
+async def test_sign_in_that_is_confirmed_nowhere(person: Person, actor: Actor) -> None:
+    """Who scans a code and gets no session is told what Xiaomi wants."""
+
+    def unconfirmed(body: bytes) -> bytes:
+        said = {"code": 0, "location": "", "notificationUrl": "https://account.xiaomi.com/"}
+        return b"&&&START&&&" + json.dumps(said).encode()
+
+    await person.choose("link")
+    await person.submit()
+    code = await person.see_code()
+    actor.simulator.cloud.disturb_next(spoilt(unconfirmed), "/lp/")
+    accounts = actor.simulator.cloud.app_accounts
+    actor.simulation.call(setattr, accounts, "hold_seconds", 0.01)
+    try:
+        await person.phone("scan", code)
+        assert person.shown["errors"] == {"base": "confirm_first"}
+    finally:
+        actor.simulation.call(setattr, accounts, "hold_seconds", 25.0)
+    person.hass.config_entries.flow.async_abort(person.shown["flow_id"])

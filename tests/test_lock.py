@@ -70,13 +70,13 @@ async def test_changed_by(
     await until(lambda: shown(hass, actor).attributes.get("changed_by") == changed_by)
 
 
-async def test_changed_by_nobody_knows_whom(
+async def test_changed_by_what_has_no_name(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
-    """A method that the specification does not have is not made up."""
+    """A method that the specification does not have is said by its number."""
     actor.push_event((2, 1020), 2, 99, 2, 7, NOON)
     await until(lambda: shown(hass, actor).state == "unlocked")
-    assert shown(hass, actor).attributes.get("changed_by") is None
+    assert shown(hass, actor).attributes.get("changed_by") == "Operation method (99) 7"
 
 
 async def test_locking(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
@@ -67,7 +68,18 @@ SAID: tuple[tuple[tuple[int, int, int, int], str, str], ...] = (
         "had its away mode turned off from outside with a phone",
         "用手机从门外关闭离家模式",
     ),
-    ((2, 99, 2, 7), "was unlocked from outside", "从门外开锁"),
+    (
+        (2, 16, 2, 7),
+        "was unlocked from outside with operation method (16) 7",
+        "用操作方式（16） 7 从门外开锁",
+    ),
+    ((2, 16, 2, 0), "was unlocked from outside", "从门外开锁"),
+    (
+        (2, 2, 9, 7),
+        "was operated from outside by Ming with a fingerprint",
+        "由 Ming 用指纹从门外操作门锁",
+    ),
+    ((4, 2, 9, 9), "was operated with fingerprint 9", "用指纹 9 操作门锁"),
 )
 
 
@@ -89,9 +101,9 @@ async def ming(recorder_mock: Recorder, hass: HomeAssistant, loaded: MockConfigE
 
 
 async def read(
-    hass: HomeAssistant, recorder: Recorder, client: WebSocketGenerator, entity_id: str
+    hass: HomeAssistant, recorder: Recorder, client: WebSocketGenerator, **of: object
 ) -> list[dict[str, Any]]:
-    """Return what a user reads in the logbook of an entity, but for its states."""
+    """Return what a user reads in the logbook of entities or a device, but for states."""
     await hass.async_block_till_done()
     await hass.async_add_executor_job(recorder.block_till_done)
     connection = await client(hass)
@@ -99,7 +111,7 @@ async def read(
         {
             "type": "logbook/get_events",
             "start_time": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
-            "entity_ids": [entity_id],
+            **({"device_ids": [of["device_id"]]} if "device_id" in of else of),
         }
     )
     answer = await connection.receive_json()
@@ -124,7 +136,7 @@ async def test_operations(
         actor.push_event((2, 1020), position, method, action, operation_id, NOON + second)
     await until(lambda: len(told) == len(SAID))
     entity_id = actor.entity_id(hass, "lock", "lock")
-    lines = await read(hass, recorder_mock, hass_ws_client, entity_id)
+    lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=[entity_id])
     assert [line["message"] for line in lines] == [
         english if language == "en" else chinese for _, english, chinese in SAID
     ]
@@ -133,13 +145,99 @@ async def test_operations(
 
 
 async def test_what_came_late(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
-    """Who came home yesterday is not said to have come now; nor is what nobody knows."""
+    """Who came home yesterday is not said to have come now."""
     hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
     told = async_capture_events(hass, EVENT)
     actor.push_event((2, 1020), 2, 2, 2, 7, actor.lock.time - 3600)
-    actor.push_event((2, 1020), 2, 2, 99, 7, actor.lock.time)
     actor.do("fingerprint", 9)
     await until(lambda: told)
     assert [event.data["credential"] for event in told] == ["fingerprint 9"]
+
+
+@pytest.mark.parametrize("change", ["renamed", "disabled", "removed"])
+async def test_lines_from_before_a_change_of_the_lock_entity(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    ming: None,
+    change: str,
+) -> None:
+    """What happened before is told of the lock by its name now, and links to what is there."""
+    told = async_capture_events(hass, EVENT)
+    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: told)
+    registry = er.async_get(hass)
+    entity = registry.async_get(actor.entity_id(hass, "lock", "lock"))
+    assert entity
+    assert entity.device_id
+    expected = {"message": SAID[0][1], "name": "Front door"}
+    match change:
+        case "renamed":
+            registry.async_update_entity(
+                entity.entity_id, new_entity_id="lock.main", name="Main door"
+            )
+            expected |= {"name": "Main door", "entity_id": "lock.main"}
+        case "disabled":
+            registry.async_update_entity(
+                entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER
+            )
+        case "removed":
+            registry.async_remove(entity.entity_id)
+    await hass.async_block_till_done()
+    [line] = await read(hass, recorder_mock, hass_ws_client, device_id=entity.device_id)
+    assert {key: line[key] for key in line if key in ("message", "name", "entity_id")} == expected
+
+
+async def test_a_disabled_lock_entity_still_has_its_lines(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    ming: None,
+) -> None:
+    """What happens at a lock is told of its device, even where nobody wants the lock entity."""
+    registry = er.async_get(hass)
+    entity_id = actor.entity_id(hass, "lock", "lock")
+    entity = registry.async_get(entity_id)
+    assert entity
+    assert entity.device_id
+    registry.async_remove(entity_id)
+    await hass.async_block_till_done()
+    told = async_capture_events(hass, EVENT)
+    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: told)
+    [line] = await read(hass, recorder_mock, hass_ws_client, device_id=entity.device_id)
+    assert (line["name"], line["message"]) == ("Front door", SAID[0][1])
+
+
+async def test_an_event_that_somebody_else_fired(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    actor: Actor,
+    ming: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Without a type and a device there is nothing to say, and nothing to complain of."""
+    entity_id = actor.entity_id(hass, "lock", "lock")
+    said: list[dict[str, Any]] = [
+        {},
+        {"type": None},
+        {"type": ["operation"], "action": {}, "user": [1]},
+        {"type": "operation", "device_id": ["x"]},
+        {"type": "operation", "device_id": 5, "action": None},
+    ]
+    for data in said:
+        hass.bus.async_fire(EVENT, data | {"entity_id": entity_id})
+    lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=[entity_id])
+    assert {line["name"] for line in lines} == {"Front door"}
+    assert [line["message"] for line in lines[:3]] == [""] * 3
+    hass.bus.async_fire(EVENT, {"type": "operation", "entity_id": [entity_id]})
+    hass.bus.async_fire(EVENT, {"type": "operation", "entity_id": 5})
+    await read(hass, recorder_mock, hass_ws_client)
+    assert "Traceback" not in caplog.text

@@ -8,7 +8,6 @@ import pytest
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_ACCEPT_BROKER_NAME,
     CONF_APP,
     CONF_APP_REQUESTS,
     CONF_JOURNAL_ENTRIES,
@@ -20,13 +19,14 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_PENDING_FOR,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_ROOMS,
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
 )
 from custom_components.xiaomi_smart_lock.unlock_code import is_code
 
+from .flow import add_lock, default, local_entry, suggested
 from .hosts import NEARBY
-from .test_config_flow import add_lock, default, local_entry, suggested
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
@@ -76,7 +76,6 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_PENDING_FOR: 48,
         CONF_LEAST_DIGITS: 4,
         CONF_MOST_DIGITS: 12,
-        CONF_ACCEPT_BROKER_NAME: True,
     }
     result = await begin(hass, loaded, "general")
     assert {key: default(result, key) for key in options} == {
@@ -88,7 +87,6 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_PENDING_FOR: 24,
         CONF_LEAST_DIGITS: 6,
         CONF_MOST_DIGITS: 10,
-        CONF_ACCEPT_BROKER_NAME: False,
     }
     result = await submit(hass, result, **options)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -233,6 +231,27 @@ async def test_each_lock_has_its_own(
     assert default(result, CONF_UNLOCKING) == "off"
     await submit(hass, result, unlocking="without_code")
     assert entry.options[CONF_UNLOCKING] == {actor.lock.did: None, back.did: None}
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+    """Where they are, or their last digits, tell the lock that is unlocked from the other."""
+    others = [add_lock(actor, "Front door") for _ in range(2)]
+    dids = [actor.lock.did, *(lock.did for lock in others)]
+    data = {**entry.data, CONF_LOCKS: dids, CONF_ROOMS: {dids[1]: "Attic", dids[0]: "Hall"}}
+    hass.config_entries.async_update_entry(entry, data=data)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await begin(hass, entry, "unlocking")
+    labels = ["Front door (Hall)", "Front door (Attic)", "Front door"]
+    assert [one["label"] for one in offered(result, "lock")] == labels
+    result = await submit(hass, result, lock=dids[1])
+    assert result["description_placeholders"] == {"lock": "Front door (Attic)"}
+    hass.config_entries.options.async_abort(result["flow_id"])
+    hass.config_entries.async_update_entry(entry, data={**data, CONF_ROOMS: {}})
+    result = await begin(hass, entry, "unlocking")
+    labels = [f"Front door (…{did[-4:]})" for did in dids]
+    assert [one["label"] for one in offered(result, "lock")] == labels
+    hass.config_entries.options.async_abort(result["flow_id"])
     await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.exceptions import ServiceValidationError
@@ -23,6 +24,7 @@ from .people import (
     names,
     offers,
     person,
+    person_entity,
     submit,
     the_lock,
     use,
@@ -171,7 +173,7 @@ async def test_assign(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
     """What is enrolled from Home Assistant is the person's at once, and nobody else's."""
     give(hass, loaded, "Hua", (FINGERPRINT, 3), (FINGERPRINT, 4))
     ming = give(hass, loaded, "Ming", (FINGERPRINT, 7))
-    data = {**ming.data, "person_entity": "person.ming"}
+    data = {**ming.data, "person_entity": person_entity(hass, "ming").id}
     hass.config_entries.async_update_subentry(loaded, ming, data=data)
     await use(loaded, actor, actor.lock.time, 3)
     await named(hass, actor, "Hua", "Hua")
@@ -186,7 +188,7 @@ async def test_assign(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
         for one in loaded.subentries.values()
     }
     assert held == {"Hua": {4}, "Ming": {7, 3}}
-    assert person(loaded, "Ming").data["person_entity"] == "person.ming"
+    assert person(loaded, "Ming").data["person_entity"] == data["person_entity"]
 
 
 async def test_assign_to_nobody(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
@@ -216,7 +218,7 @@ async def test_the_event(hass: HomeAssistant, actor: Actor, loaded: MockConfigEn
     }
     assert shown(hass, actor, "lock_event") == its
 
-    data = {**ming.data, "person_entity": "person.ming"}
+    data = {**ming.data, "person_entity": person_entity(hass, "ming").id}
     hass.config_entries.async_update_subentry(loaded, ming, data=data)
     await allocate(loaded, actor, 3, 5)
     await use(loaded, actor, NOON + 1, 3)
@@ -275,10 +277,34 @@ async def test_after_a_restart(hass: HomeAssistant, actor: Actor, loaded: MockCo
     await named(hass, actor, "Automatic", "Ming")
 
 
+async def test_a_person_entity_is_renamed_and_removed(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Events name the entity as it is called now, and none that is not there."""
+    registry, entity = er.async_get(hass), person_entity(hass, "ming")
+    ming = give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    # As a version before kept it
+    data = {**ming.data, "person_entity": "person.ming"}
+    hass.config_entries.async_update_subentry(loaded, ming, data=data)
+    assert await hass.config_entries.async_reload(loaded.entry_id)
+    await until(lambda: loaded.runtime_data.push.connected)
+    await use(loaded, actor, NOON, 3)
+    assert shown(hass, actor, "lock_event")["person_entity"] == "person.ming"
+
+    registry.async_update_entity(entity.entity_id, new_entity_id="person.xiao_ming")
+    await use(loaded, actor, NOON + 1, 3)
+    assert shown(hass, actor, "lock_event")["person_entity"] == "person.xiao_ming"
+
+    registry.async_remove("person.xiao_ming")
+    await use(loaded, actor, NOON + 2, 3)
+    assert shown(hass, actor, "lock_event")["person"] == "Ming"
+    assert "person_entity" not in shown(hass, actor, "lock_event")
+
+
 async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
     """Who stands at the door sees an ordinary unlocking; the Duress event tells all."""
     ming = give(hass, loaded, "Ming", (FINGERPRINT, 3), (DURESS, 8))
-    data = {**ming.data, "person_entity": "person.ming"}
+    data = {**ming.data, "person_entity": person_entity(hass, "ming").id}
     hass.config_entries.async_update_subentry(loaded, ming, data=data)
     await allocate(loaded, actor, 8, 5, method=DURESS)
     await allocate(loaded, actor, 3, 5)
@@ -321,3 +347,55 @@ def suspicious(hass: HomeAssistant, actor: Actor) -> list[str]:
         if state.entity_id != event
         and "duress" in f"{state.state} { ({**state.attributes} | lists) }".lower()
     ]
+
+
+NEW_METHOD, LONG_ID = 16, 2147876869
+
+
+async def test_a_credential_of_a_kind_that_nobody_knows(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    """Its numbers are enough to say whose it is; that stays after a restart."""
+    now = actor.lock.time
+    await use(loaded, actor, now, LONG_ID, method=NEW_METHOD)
+    assert names(hass, actor) == (f"Operation method ({NEW_METHOD}) {LONG_ID}", "unknown")
+    form = await begin(hass, loaded)
+    [said] = offers(form)
+    assert f"operation method ({NEW_METHOD}) {LONG_ID}" in said
+    await submit(hass, form, said, name="Ming")
+    await named(hass, actor, "Ming", "Ming")
+    event = shown(hass, actor, "lock_event")
+    assert (event["method"], event["operation_id"]) == (NEW_METHOD, LONG_ID)
+    actor.push_event((4, 6), 70000, LONG_ID, NEW_METHOD, now)
+    credential = Credential(NEW_METHOD, LONG_ID)
+    await until(lambda: the_lock(loaded, actor).data.users.user_of(credential) == 70000)
+    actor.push_event((4, 4), 70000, 9, now)
+    users = the_lock(loaded, actor).data.users
+    await until(lambda: 70000 in users.known)
+
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    key = f"xiaomi_smart_lock.{actor.lock.did}"
+    hass_storage[key] = json.loads(json.dumps(hass_storage[key]))
+    kept = hass_storage[key]["data"]["data"]["users"]
+    # A version before takes nothing at all from where it finds what it does not know.
+    assert kept["users"] == kept["grants"] == kept["uses"] == []
+    assert kept["other_uses"] == [[NEW_METHOD, LONG_ID, now, 2]]
+    assert await hass.config_entries.async_setup(loaded.entry_id)
+    await named(hass, actor, "Ming", "Ming")
+    assert the_lock(loaded, actor).data.users == users
+    assert the_lock(loaded, actor).data.events[2, 1020].credential == credential
+
+    entity_id = actor.entity_id(hass, "lock", "lock")
+    answer = await hass.services.async_call(
+        "xiaomi_smart_lock",
+        "get_users",
+        {"entity_id": entity_id},
+        blocking=True,
+        return_response=True,
+    )
+    found: Any = answer and answer[entity_id]
+    [user] = found["users"]
+    assert (user["user_id"], user["user_type"]) == (70000, None)
+    [known] = user["credentials"]
+    assert (known["method"], known["operation_id"]) == (NEW_METHOD, LONG_ID)
+    assert known["person"] == "Ming"

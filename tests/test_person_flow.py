@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -13,6 +15,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 
 from .actor import Actor, until
 from .conftest import TEN_YEARS
+from .flow import add_lock
 from .hosts import NEARBY
 from .people import (
     DAY,
@@ -26,10 +29,10 @@ from .people import (
     named,
     offers,
     person,
+    person_entity,
     submit,
     use,
 )
-from .test_config_flow import add_lock
 from .test_translations import ENGLISH
 
 if TYPE_CHECKING:
@@ -48,18 +51,18 @@ if TYPE_CHECKING:
                 "today 22:12, fingerprint 3, outside",
                 "today 00:01, NFC 4, inside",
                 "yesterday 23:59, one-time password 12, outside",
-                "2026-09-19 22:13, duress fingerprint 8, unknown side",
+                "2026-09-19 22:13, fingerprint 8, unknown side",
                 "2026-08-22 22:14, face 2, outside",
             ],
         ),
         (
             "zh-Hans",
             [
-                "今天 22:12, 指纹 3, 门外",
-                "今天 00:01, NFC 4, 门内",
-                "昨天 23:59, 一次性密码 12, 门外",
-                "2026-09-19 22:13, 胁迫指纹 8, 无法区分门内外",
-                "2026-08-22 22:14, 人脸 2, 门外",
+                "今天 22:12、指纹 3、门外",
+                "今天 00:01、NFC 4、门内",
+                "昨天 23:59、一次性密码 12、门外",
+                "2026-09-19 22:13、指纹 8、无法区分门内外",
+                "2026-08-22 22:14、人脸 2、门外",
             ],
         ),
     ],
@@ -73,7 +76,9 @@ async def test_who_was_it(
     expected: list[str],
 ) -> None:
     """The operations of 30 days are there to choose from, newest first, at the house's time."""
+    translation.async_setup(hass)
     await hass.config.async_update(language=language, time_zone="Asia/Shanghai")
+    await hass.async_block_till_done()
     await use(loaded, actor, NOON - 30 * DAY + MINUTE, 2, method=5)
     await use(loaded, actor, NOON - 30 * DAY - MINUTE, 1, method=5)
     await use(loaded, actor, NOON - 2 * DAY, 8, method=DURESS, position=3)
@@ -100,9 +105,11 @@ async def test_a_person_comes_changes_and_goes(
     result = await begin(hass, loaded)
     assert filled_in(result) == {}
     fourth, third = offers(result)
+    its = person_entity(hass, "ming")
     result = await submit(hass, result, fourth, name=" Ming ", person_entity="person.ming")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await named(hass, actor, "Ming", "Ming")
+    assert person(loaded, "Ming").data["person_entity"] == its.id, "no renaming changes it"
 
     result = await begin(hass, loaded)
     assert list(offers(result)) == [third], "what is Ming's is no longer to be had"
@@ -242,6 +249,23 @@ async def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Actor
     await until(lambda: entry.runtime_data.push.connected)
     await hass.async_block_till_done()
     return entry, back
+
+
+async def test_two_locks_of_one_name(
+    hass: HomeAssistant, actor: Actor, two: tuple[MockConfigEntry, Actor]
+) -> None:
+    """It is said at which of them a finger was used."""
+    entry, back = two
+    devices = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+        devices.async_update_device(device.id, name_by_user="Door")
+    await use(entry, actor, actor.lock.time - 1, 3)
+    await use(entry, back, actor.lock.time, 4)
+    result = await begin(hass, entry)
+    assert [offer.partition("side, ")[2] for offer in offers(result)] == [
+        f"Door (…{lock.did[-4:]})" for lock in (back.lock, actor.lock)
+    ]
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_two_locks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from custom_components.xiaomi_smart_lock.miot.app import Seen
 from custom_components.xiaomi_smart_lock.pictures import Awaited, match
 from simulator.app_cloud import EVENTS, PICTURE
 
-from .actor import Actor, caught_up, until
+from .actor import Actor, caught_up, idle, until
 from .conftest import TEN_YEARS
 from .hosts import NEARBY
 from .resident import entry_of, nearby
@@ -121,13 +120,6 @@ def asked(actor: Actor, path: str) -> int:
     return sum(path == one for one, _ in actor.simulator.cloud.requests if did)
 
 
-async def idle() -> None:
-    """Wait until nothing is asked for, or waited for, any more."""
-    await until(
-        lambda: not [task for task in asyncio.all_tasks() if "Album" in repr(task.get_coro())]
-    )
-
-
 async def set_up(hass: HomeAssistant, actor: Actor, **options: object) -> MockConfigEntry:
     """Set up an entry of an account that is linked."""
     data = {**actor.account_data(), CONF_APP: actor.app_data()}
@@ -214,9 +206,25 @@ async def test_what_there_is_at_the_start(
     assert state(hass, actor, VISITOR) == when(bell) > when(older)
     assert state(hass, actor, STAY) == when(stay)
     assert (asked(actor, EVENTS), asked(actor, PICTURE)) == (1, 2)
-    assert entry.runtime_data.link.as_dict()["within_an_hour"] >= 3
+    spent = entry.runtime_data.link.as_dict()["within_an_hour"]
+    assert (spent["camera"], spent["pictures"]) == (1, 2)
     await assert_shown(hass, actor, hass_client, VISITOR, (bell, "Bell"))
     await assert_shown(hass, actor, hass_client, STAY, (stay, "Stay"))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_what_an_empty_answer_leads_to(
+    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+) -> None:
+    """The list goes on after it, at the start and when somebody rings."""
+    actor.lock.camera.searched_ms = 10 * 3600 * 1000
+    before = see(actor, "Bell", ago=60)
+    entry = await set_up(hass, actor)
+    assert state(hass, actor, VISITOR) == when(before)
+    visitors = follow(hass, actor, VISITOR)
+    bell = rang(actor)
+    await until(lambda: visitors)
+    assert visitors == [when(bell)]
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -242,10 +250,10 @@ async def test_somebody_only_stayed(hass: HomeAssistant, actor: Actor) -> None:
 
 
 async def test_one_without_its_picture_at_the_start(hass: HomeAssistant, actor: Actor) -> None:
-    """The one before it is shown."""
+    """The one before it is shown, and its own is not waited for any more."""
     bell = see(actor, "Bell", ago=60)
     actor.lock.camera.keeps_pictures = False
-    see(actor, "Bell")
+    see(actor, "Bell", ago=pictures.PATIENCE + 1)
     entry = await set_up(hass, actor)
     assert state(hass, actor, VISITOR) == when(bell)
     await hass.config_entries.async_unload(entry.entry_id)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import pytest
 import trustme
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import (
-    CONF_ACCEPT_BROKER_NAME,
     CONF_LOCKS,
+    CONF_UUID,
     DOMAIN,
 )
+from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.miot import push
+from simulator import instances
 
 from .actor import until
 from .resident import Resident, Storage, at_home, entry_of, fix, stored_key
+from .test_config_flow import sign_in_again
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -123,6 +128,52 @@ async def test_push_down(resident: Resident) -> None:
     assert resident.issue("push_down", of_lock=False) is None
 
 
+async def test_a_backup_beside_the_old_system(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    hass_client: ClientSessionGenerator,
+    actor: Actor,
+    loaded: MockConfigEntry,
+) -> None:
+    """Signing in again here gives this one an identity of its own; then both hear the lock."""
+    resident = Resident(hass, actor, loaded)
+    uuid = loaded.data[CONF_UUID]
+    endpoints, tls = await async_endpoints(hass)
+    tokens = loaded.runtime_data.push._tokens
+    heard: list[object] = []
+    other = push.Push(tls, endpoints, "cn", uuid, tokens)
+    other.subscribe(actor.lock.did, heard.append)
+    running = asyncio.create_task(other.run())
+    try:
+        issue = await told(resident, "push_taken_over")
+        result = await fix(hass, hass_client, issue)
+        assert result["type"] == "create_entry"
+        [flow] = hass.config_entries.flow.async_progress()
+        assert flow["context"]["source"] == SOURCE_REAUTH
+        again = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
+        again = await sign_in_again(hass, actor, again)
+        assert again["reason"] == "reauth_successful"
+        await until(lambda: loaded.state is ConfigEntryState.LOADED)
+        assert loaded.data[CONF_UUID] != uuid
+        gate = actor.simulator.gate
+        await until(lambda: {f"ha.{loaded.data[CONF_UUID]}", f"ha.{uuid}"} <= {*gate.connections})
+        await until(lambda: other.connected and loaded.runtime_data.push.connected)
+        rung = resident.events("doorbell")
+        heard.clear()
+        actor.do("ring")
+        await until(lambda: rung and heard)
+        assert resident.issue("push_taken_over", of_lock=False) is None
+        # The tokens belong to the new identity: they can be renewed, and push goes on.
+        actor.simulator.cloud.expire_access_tokens()
+        before = loaded.data["tokens"]
+        cut(resident)
+        await until(lambda: loaded.data["tokens"] != before)
+        await until(lambda: loaded.runtime_data.push.connected)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
 @pytest.fixture
 def wrong_name(actor: Actor) -> Iterator[None]:
     """Have the broker show a certificate that is trusted, but of another host."""
@@ -135,30 +186,47 @@ def wrong_name(actor: Actor) -> Iterator[None]:
 async def test_push_of_another_name(
     hass: HomeAssistant,
     hass_storage: Storage,
-    hass_client: ClientSessionGenerator,
     actor: Actor,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is refused until the user accepts that; then there is push, and nothing to repair."""
-    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
-    assert await hass.config_entries.async_setup(resident.entry.entry_id)
+    """It is refused, nobody can accept it, and who once did does so no more."""
+    entry = entry_of(hass, actor.account_data(), accept_broker_name=True, late_after=7)
+    resident = Resident(hass, actor, entry)
+    tried = caplog.text.count("CERTIFICATE_VERIFY_FAILED")
+    assert await hass.config_entries.async_setup(entry.entry_id)
     issue = await told(resident, "push_wrong_name")
+    assert not issue.is_fixable
+    assert issue.translation_placeholders == {
+        "host": "127.0.0.1",
+        "port": str(actor.simulator.gate.port),
+    }
+    await until(lambda: caplog.text.count("CERTIFICATE_VERIFY_FAILED") > tried + 2)
     assert not actor.simulator.gate.connections
-    result = await fix(hass, hass_client, issue)
-    assert result["type"] == "create_entry"
-    assert resident.entry.options[CONF_ACCEPT_BROKER_NAME] is True
-    await until(lambda: resident.entry.runtime_data.push.connected)
-    assert resident.issue("push_wrong_name", of_lock=False) is None
-    rung = resident.events("doorbell")
-    actor.do("ring")
-    await until(lambda: rung)
+    assert (entry.version, entry.minor_version) == (1, 2)
+    assert entry.options == {"late_after": 7}
     await resident.stop()
+
+
+async def test_an_entry_of_a_later_version(hass: HomeAssistant, actor: Actor) -> None:
+    """One of a later minor version is set up as it is, one of a later version is not."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, data=actor.account_data(), options={"new": 1}, minor_version=9
+    )
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert (entry.minor_version, entry.options) == (9, {"new": 1})
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    later = MockConfigEntry(domain=DOMAIN, data=actor.account_data(), version=2)
+    later.add_to_hass(hass)
+    assert not await hass.config_entries.async_setup(later.entry_id)
+    assert later.state is ConfigEntryState.MIGRATION_ERROR
 
 
 @pytest.mark.usefixtures("wrong_name")
 async def test_the_right_name_again(
     hass: HomeAssistant, hass_storage: Storage, actor: Actor
 ) -> None:
-    """There is nothing to accept any more once the broker shows its own name."""
+    """There is push again once the broker shows its own name."""
     resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
     assert await hass.config_entries.async_setup(resident.entry.entry_id)
     await told(resident, "push_wrong_name")
@@ -168,32 +236,37 @@ async def test_the_right_name_again(
     await resident.stop()
 
 
-@pytest.mark.parametrize("accept", [False, True])
 @pytest.mark.parametrize("named", ["127.0.0.1", "push.example"])
 async def test_push_of_a_stranger(
     hass: HomeAssistant,
     hass_storage: Storage,
     actor: Actor,
     caplog: pytest.LogCaptureFixture,
-    accept: bool,
     named: str,
 ) -> None:
-    """A certificate that nobody trusts is never accepted, whatever it names."""
+    """A certificate that nobody trusts is never accepted, whatever it names, and said at once."""
     simulator = actor.simulator
     stranger = trustme.CA().issue_cert(named)
     actor.simulation.call(stranger.configure_cert, simulator._gate_tls)
     tried = caplog.text.count("CERTIFICATE_VERIFY_FAILED")
-    resident = Resident(
-        hass, actor, entry_of(hass, actor.account_data(), **{CONF_ACCEPT_BROKER_NAME: accept})
-    )
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
     try:
         assert await hass.config_entries.async_setup(resident.entry.entry_id)
         await until(lambda: caplog.text.count("CERTIFICATE_VERIFY_FAILED") > tried + 2)
         assert not simulator.gate.connections
-        assert resident.issue("push_wrong_name", of_lock=False) is None
+        issue = await told(resident, "push_untrusted")
+        assert not issue.is_fixable
+        assert issue.translation_placeholders == {
+            "host": "127.0.0.1",
+            "port": str(simulator.gate.port),
+        }
+        await resident.later(HOUR + 1)
+        for other in ("push_wrong_name", "push_down"):
+            assert resident.issue(other, of_lock=False) is None
         assert not resident.entry.runtime_data.push.connected
     finally:
         actor.simulation.call(simulator.name_broker)
+    await settled(resident, "push_untrusted")
     await until(lambda: resident.entry.runtime_data.push.connected)
     await resident.stop()
 
@@ -308,16 +381,28 @@ async def test_a_newer_specification(
         issue = await told(resident, "specification_newer", of_lock=True)
         assert issue.translation_placeholders == {
             "lock": "Front door",
-            "items": "- 17.4 Someone passed by",
+            "items": (
+                "- 2.3 Lock action: +9 = Left open\n"
+                "- 13.4 Current time (Unix timestamp): +read, +notify\n"
+                "- 13.5 Battery temperature\n"
+                "- 9.2 synchronize-time\n"
+                "- 17.4 Someone passed by"
+            ),
         }
         assert issue.severity is ir.IssueSeverity.WARNING
 
 
 @pytest.mark.parametrize("revision", [1, 2])
 async def test_nothing_new(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, revision: int
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+    revision: int,
 ) -> None:
     """A newer revision without anything new, as the same one, is not worth a word."""
+    monkeypatch.setattr(instances, "_NEW_ITEMS", {})
+    monkeypatch.setattr(instances, "_NEW_DETAILS", {})
     actor.lock.urn = REVISION_3[:-1] + str(revision)
     requests = actor.simulator.cloud.requests
     before = len(requests)
@@ -336,6 +421,24 @@ async def test_a_specification_that_nobody_publishes(
     async with at_home(hass, actor) as resident:
         assert resident.entry.state is ConfigEntryState.LOADED
         assert resident.issue("specification_newer") is None
+
+
+async def test_a_specification_with_much_that_is_new(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list ends at some length; what others wrote is text, whatever it means in Markdown."""
+    event = {"type": "urn:miot-spec-v2:event:ring", "description": "[Ring](http://example.com)"}
+    many = [(17, "events", event | {"iid": iid, "arguments": []}) for iid in range(100, 160)]
+    monkeypatch.setattr(instances, "_NEW_ITEMS", {3: many})
+    monkeypatch.setattr(instances, "_NEW_DETAILS", {})
+    monkeypatch.setattr(instances, "_OWN_TYPES", instances._own_types())
+    actor.lock.urn = REVISION_3
+    async with at_home(hass, actor) as resident:
+        issue = await told(resident, "specification_newer", of_lock=True)
+        assert issue.translation_placeholders
+        lines = issue.translation_placeholders["items"].split("\n")
+        assert lines[0] == r"- 17.100 \[Ring\](http\://example.com)"
+        assert lines[50:] == ["- … (+10)"]
 
 
 async def test_issues_go_with_the_entry(hass: HomeAssistant, resident: Resident) -> None:

@@ -16,7 +16,7 @@ from homeassistant.const import (
     CONF_TOKEN,
 )
 from homeassistant.data_entry_flow import FlowResultType
-from miio import miioprotocol
+from miio import protocol
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
@@ -31,8 +31,7 @@ from simulator.codes import Code
 from simulator.miio import MiioServer
 
 from .actor import Actor, until
-from .hosts import NEARBY
-from .test_config_flow import (
+from .flow import (
     add_lock,
     authorize_url,
     begin,
@@ -43,6 +42,7 @@ from .test_config_flow import (
     sign_in,
     submit,
 )
+from .hosts import NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -277,7 +277,7 @@ async def test_on_the_local_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From the form through reading, writing and every failure; python-miio is quiet."""
-    assert miioprotocol._LOGGER.isEnabledFor(logging.DEBUG)
+    assert protocol._LOGGER.isEnabledFor(logging.DEBUG)
     nearby: Lock = add_lock(actor, "Back door", host=NEARBY)
     wrong = {CONF_HOST: NEARBY, CONF_TOKEN: ANOTHER_TOKEN}
     result = await submit(hass, await begin(hass, "local"), wrong)

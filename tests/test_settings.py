@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_USER
+from homeassistant.components.homeassistant.exposed_entities import async_should_expose
 from homeassistant.const import ATTR_ENTITY_ID
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .actor import Actor, until
+from .actor import Actor, caught_up, until
 from .hosts import NEARBY
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from homeassistant.core import HomeAssistant
 
 SWITCHES = {
@@ -156,14 +170,66 @@ async def test_periods(
     key: str,
     address: tuple[int, int],
 ) -> None:
-    """A period is a text that has the form of one."""
-    period = "08:00:00-18:30:00"
-    await use(hass, actor, f"text.{key}", "set_value", {"value": period})
-    await shows(hass, actor, f"text.{key}", period)
-    for wrong in ("08:00-18:30", "24:00:00-18:30:00", "always", ""):
-        with pytest.raises((ValueError, ServiceValidationError)):
-            await use(hass, actor, f"text.{key}", "set_value", {"value": wrong})
-    assert actor.lock.values[address] == period
+    """A period is a text, and two times in whatever form are one."""
+    for text, period in (
+        ("08:00:00-18:30:00", "08:00:00-18:30:00"),
+        ("9:00 - 18:30", "09:00:00-18:30:00"),
+    ):
+        await use(hass, actor, f"text.{key}", "set_value", {"value": text})
+        await shows(hass, actor, f"text.{key}", period)
+        assert actor.lock.values[address] == period
+
+
+@pytest.mark.parametrize(("key", "address"), PERIODS.items())
+@pytest.mark.parametrize(
+    ("reported", "shown", "written"),
+    [
+        ("08:00-18:30", "08:00:00-18:30:00", "09:15-17:45"),
+        ("8:00~18:30", "08:00:00-18:30:00", "9:15~17:45"),
+        (
+            '{"start":"08:00:00","end":"18:30:00","week":[1,2]}',
+            "08:00:00-18:30:00",
+            '{"start":"09:15:00","end":"17:45:00","week":[1,2]}',
+        ),
+        ("[28800, 66600]", "08:00:00-18:30:00", "[33300, 63900]"),
+        ("00:00-24:00", "00:00:00-00:00:00", "09:15-17:45"),
+        ("always", "always", "09:15:00-17:45:00"),
+        ("", "", "09:15:00-17:45:00"),
+    ],
+)
+async def test_periods_of_other_forms(
+    hass: HomeAssistant,
+    actor: Actor,
+    loaded: MockConfigEntry,
+    key: str,
+    address: tuple[int, int],
+    reported: str,
+    shown: str,
+    written: str,
+) -> None:
+    """Two times are written where the lock has them; what is shown can be written back."""
+    actor.push_property(address, reported)
+    await shows(hass, actor, f"text.{key}", shown)
+    await use(hass, actor, f"text.{key}", "set_value", {"value": shown})
+    assert actor.lock.values[address] == reported
+    await use(hass, actor, f"text.{key}", "set_value", {"value": "09:15:00-17:45:00"})
+    assert actor.lock.values[address] == written
+    await shows(hass, actor, f"text.{key}", "09:15:00-17:45:00")
+    if reported == shown:
+        await use(hass, actor, f"text.{key}", "set_value", {"value": shown})
+        assert actor.lock.values[address] == reported
+        await shows(hass, actor, f"text.{key}", shown)
+
+
+async def test_a_text_that_is_shown_in_part(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """It is not cut when what is shown is written back."""
+    text = "always " * 100
+    actor.push_property((17, 12), text)
+    await shows(hass, actor, "text.live_video_period", text[:255])
+    await use(hass, actor, "text.live_video_period", "set_value", {"value": text[:255]})
+    assert actor.lock.values[17, 12] == text
 
 
 async def test_do_not_disturb(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
@@ -194,12 +260,14 @@ async def test_do_not_disturb_without_a_period(
 async def test_wechat_is_a_secret(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The lock gets it; nobody can read it in a state or in what we log."""
+    """The lock gets it; nobody can read it in a state or in what we log, or lose it by that."""
     secret = "key of a call"
     await shows(hass, actor, "text.wechat_info", "")
     await use(hass, actor, "text.wechat_info", "set_value", {"value": secret})
     assert actor.lock.values[17, 24] == secret
     await shows(hass, actor, "text.wechat_info", "********")
+    await use(hass, actor, "text.wechat_info", "set_value", {"value": "********"})
+    assert actor.lock.values[17, 24] == secret
     assert secret not in str([state.as_dict() for state in hass.states.async_all()])
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("custom_components")]
     assert secret not in "".join(ours)
@@ -247,3 +315,84 @@ async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient
     assert actor.state(hass, "switch", "doorbell").state == "off"
     await use(hass, actor, "select.language", "select_option", {"option": "english"})
     assert actor.lock.values[19, 7] == 1
+
+
+# Who may
+
+
+@pytest.mark.parametrize(
+    ("platform", "key", "service", "data"),
+    [
+        ("switch", "local_settings", "turn_off", {}),
+        ("switch", "local_settings", "toggle", {}),
+        ("text", "deadbolt_permission", "set_value", {"value": "1"}),
+        ("text", "wechat_info", "set_value", {"value": "1"}),
+    ],
+)
+async def test_for_administrators(
+    hass: HomeAssistant,
+    actor: Actor,
+    all_enabled: None,
+    entry: MockConfigEntry,
+    platform: str,
+    key: str,
+    service: str,
+    data: dict[str, str],
+) -> None:
+    """What weakens the door is set by them, and by automations; the lock hears of nobody else."""
+    await hass.auth.async_create_user("Owner")  # The first one always may.
+    admin = await hass.auth.async_create_user("Admin", group_ids=[GROUP_ID_ADMIN])
+    guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_USER])
+    async with running(hass, entry):
+        entity_id = actor.entity_id(hass, platform, key)
+
+        async def call(user: str | None) -> None:
+            await hass.services.async_call(
+                platform,
+                service,
+                {ATTR_ENTITY_ID: entity_id} | data,
+                blocking=True,
+                context=Context(user_id=user),
+            )
+
+        writes = partial(written, actor)
+        before = writes()
+        with pytest.raises(Unauthorized):
+            await call(guest.id)
+        with pytest.raises(UnknownUser):
+            await call("nobody")
+        assert not entry.runtime_data.coordinators[actor.lock.did].data.pending
+        assert writes() == before
+        await call(admin.id)
+        await call(None)
+        assert writes() == before + 2
+
+
+def written(actor: Actor) -> int:
+    """Return how often the cloud was asked to set something."""
+    return [path for path, _ in actor.simulator.cloud.requests].count("/app/v2/miotspec/prop/set")
+
+
+async def test_voice_is_offered_no_settings(
+    hass: HomeAssistant, actor: Actor, all_enabled: None, entry: MockConfigEntry
+) -> None:
+    """Assistants are offered what is seen and done at the door, and nothing that is set."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    async with running(hass, entry):
+        offered = {
+            entity.entity_id
+            for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+            if async_should_expose(hass, "conversation", entity.entity_id)
+        }
+        assert actor.entity_id(hass, "binary_sensor", "door") in offered
+        settings = {"switch", "select", "number", "text", "time"}
+        assert not {one for one in offered if one.partition(".")[0] in settings}
+
+
+@asynccontextmanager
+async def running(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[None]:
+    """Have an entry set up for a while."""
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await caught_up(hass, entry.runtime_data)
+    yield
+    await hass.config_entries.async_unload(entry.entry_id)

@@ -48,8 +48,8 @@ def test_where() -> None:
     expected: dict[Item, str] = {
         SPEC.properties[3, 1021]: "sensor *Door state*",
         SPEC.properties[2, 3]: "sensor *Last action*",
-        SPEC.properties[4, 9]: "`step` of event *Enrolment*",
-        SPEC.properties[22, 8]: "type of event *Enrolment*",
+        SPEC.properties[4, 9]: "`step` of event *Enrollment*",
+        SPEC.properties[22, 8]: "type of event *Enrollment*",
         SPEC.properties[5, 5]: "set by button *Fetch history*",
         SPEC.properties[5, 18]: "diagnostics",
         SPEC.actions[2, 1]: "lock",

@@ -15,7 +15,12 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock.handled import Handled
+from custom_components.xiaomi_smart_lock.handled import (
+    FORGOTTEN_TOGETHER,
+    REMEMBERED,
+    TWINS_LIMIT,
+    Handled,
+)
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state import LOCK_EVENT, Occurrence
@@ -230,6 +235,18 @@ async def test_what_was_kept_and_makes_no_sense(
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert shown(hass, actor, "sensor", "door_state") == "locked"
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+def test_events_without_a_time_in_a_flood() -> None:
+    """Few of them wait for the other one of two services to report them too, and all are new."""
+    doorbell = SPEC.events[7, 1006]
+    handled = Handled()
+    for number in range(1, 5001):
+        assert handled.take(Occurrence(doorbell, {}, 1_790_000_000.5, tid=number))
+    assert len(handled._alone) <= TWINS_LIMIT + 1
+    assert len(handled.known) <= REMEMBERED + FORGOTTEN_TOGETHER
+    twin = Occurrence(SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
+    assert not handled.take(twin)
 
 
 def test_an_event_goes_when_nobody_wants_it() -> None:

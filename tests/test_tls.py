@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import socket
 import socketserver
 import ssl
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from threading import Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
 import pytest
 import trustme
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util.ssl import client_context
 
+from custom_components.xiaomi_smart_lock import endpoints as endpoints_module
 from custom_components.xiaomi_smart_lock.connection import async_cloud, async_sign_in
 from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
-from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
+from custom_components.xiaomi_smart_lock.endpoints import async_broker_trust, async_endpoints
+from custom_components.xiaomi_smart_lock.miot.endpoints import ADDRESSES, Endpoints, load
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, MiotError
 from custom_components.xiaomi_smart_lock.miot.instance import fetch
 from custom_components.xiaomi_smart_lock.miot.oauth import TokenKeeper, Tokens
 from custom_components.xiaomi_smart_lock.miot.push import Push
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+
+from .resident import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -30,13 +40,20 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
+    from .actor import Actor
+    from .resident import Storage
+
 HOST: Final = "127.0.0.1"
 REFUSAL: Final = bytes((0x20, 3, 0, 0x87, 0))  # a CONNACK of MQTT 5: not authorised
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
-RIGHT: Final = "right"
-OTHER_AUTHORITY: Final = "other authority"
-OTHER_NAME: Final = "other name"
+BROKER: Final = "cn-ha.mqtt.io.mi.com"
+
+# The names of a certificate, after who issues it or where it has them, if that is special
+RIGHT: Final = HOST
+OTHER_AUTHORITY: Final = f"stranger {HOST}"
+OTHER_NAME: Final = "127.0.0.2,elsewhere.example"
+XIAOMIS_NAME: Final = BROKER
 
 
 class Host(socketserver.TCPServer):
@@ -82,13 +99,12 @@ def host(certificate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """Return the host that all of our addresses lead to."""
     trusted, other = trustme.CA(), trustme.CA()
     trusted.cert_pem.write_to_path(tmp_path / "ca.pem")
-    host = Host(
-        {
-            RIGHT: trusted.issue_cert(HOST),
-            OTHER_AUTHORITY: other.issue_cert(HOST),
-            OTHER_NAME: trusted.issue_cert("127.0.0.2", "elsewhere.example"),
-        }[certificate]
-    )
+    who, _, names = certificate.rpartition(" ")
+    if who == "subject":
+        shown = trusted.issue_cert("push.example", common_name=names)
+    else:
+        shown = (other if who == "stranger" else trusted).issue_cert(*names.split(","))
+    host = Host(shown)
     port = host.server_address[1]
     url = f"https://{HOST}:{port}"
     addresses = dict.fromkeys(("authorize", "profile", "api", "instance"), url) | {
@@ -97,6 +113,8 @@ def host(certificate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         "ca_file": str(tmp_path / "ca.pem"),
     }
     (tmp_path / "endpoints.json").write_text(json.dumps(addresses), encoding="utf-8")
+    for file in ("ca.pem", "endpoints.json"):
+        (tmp_path / file).chmod(0o644)
     monkeypatch.setenv(ENDPOINTS_VARIABLE, str(tmp_path / "endpoints.json"))
     with host.listening():
         yield host
@@ -129,9 +147,10 @@ async def instance(hass: HomeAssistant) -> None:
     await fetch(async_get_clientsession(hass), tls, endpoints, SPEC.urn)
 
 
-async def connect_to_broker(hass: HomeAssistant, *, any_name: bool = False) -> None:
+async def connect_to_broker(hass: HomeAssistant) -> None:
     """Connect to the broker, once."""
-    endpoints, tls = await async_endpoints(hass, any_name=any_name)
+    endpoints, _ = await async_endpoints(hass)
+    tls = await async_broker_trust(hass, endpoints, "cn")
     push = Push(tls, endpoints, "cn", "7c0ffee0", await keeper(hass))
     await push._connect_and_listen()
 
@@ -165,45 +184,231 @@ async def test_the_right_host_is_asked(
 
 
 @wrong
-async def test_a_wrong_broker_is_told_nothing(
-    hass: HomeAssistant, host: Host, certificate: str
-) -> None:
+async def test_a_wrong_broker_is_told_nothing(hass: HomeAssistant, host: Host) -> None:
     """The password that it would get is the access token."""
     with pytest.raises(aiomqtt.MqttError, match="certificate verify failed"):
         await connect_to_broker(hass)
     assert host.told == b""
 
 
-@pytest.mark.parametrize("certificate", [OTHER_AUTHORITY], indirect=True)
-async def test_accepting_any_name_is_not_accepting_any_authority(
-    hass: HomeAssistant, host: Host
-) -> None:
-    """The option of the broker's name leaves the chain verified."""
+@pytest.fixture
+def xiaomi_s_name(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the broker reached under its real name, which leads to the host."""
+    replace_addresses(tmp_path, broker="{region}-ha.mqtt.io.mi.com")
+    resolve = socket.getaddrinfo
+
+    def lead_here(name: object, *args: Any, **kwargs: Any) -> Any:
+        assert name == BROKER
+        return resolve(HOST, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lead_here)
+
+
+def replace_addresses(directory: Path, **addresses: str | None) -> None:
+    """Change what is in the file of addresses; None takes one out."""
+    file = directory / "endpoints.json"
+    changed = json.loads(file.read_text(encoding="utf-8")) | addresses
+    left = {key: value for key, value in changed.items() if value is not None}
+    file.write_text(json.dumps(left), encoding="utf-8")
+
+
+@pytest.mark.parametrize("certificate", [RIGHT], indirect=True)
+async def test_the_right_broker_is_told(hass: HomeAssistant, host: Host) -> None:
+    """One that proved who it is."""
+    with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
+        await connect_to_broker(hass)
+    assert b"MQTT" in host.told
+
+
+@pytest.mark.parametrize("certificate", [XIAOMIS_NAME], indirect=True)
+async def test_a_name_of_xiaomi_s_is_none_of_ours(hass: HomeAssistant, host: Host) -> None:
+    """Who is reached under another name than one of Xiaomi's has to show that one."""
     with pytest.raises(aiomqtt.MqttError, match="certificate verify failed"):
-        await connect_to_broker(hass, any_name=True)
+        await connect_to_broker(hass)
     assert host.told == b""
 
 
 @pytest.mark.parametrize(
-    ("certificate", "any_name"),
-    [(RIGHT, False), (RIGHT, True), (OTHER_NAME, True)],
-    indirect=["certificate"],
+    "certificate",
+    [BROKER, BROKER.upper(), "*.io.mi.com", "push.mi.com", "*.xiaomi.com", f"a.example,{BROKER}"],
+    indirect=True,
 )
-async def test_a_broker_is_told(hass: HomeAssistant, host: Host, any_name: bool) -> None:
-    """One that proved who it is, or that only needs a trusted chain because the user says so."""
+@pytest.mark.usefixtures("xiaomi_s_name")
+async def test_xiaomi_s_broker_is_told(hass: HomeAssistant, host: Host) -> None:
+    """Any name in Xiaomi's own domains will do for a server that is reached under one."""
     with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
-        await connect_to_broker(hass, any_name=any_name)
+        await connect_to_broker(hass)
     assert b"MQTT" in host.told
 
 
-@pytest.mark.parametrize("any_name", [False, True])
-async def test_the_real_hosts_are_verified(hass: HomeAssistant, any_name: bool) -> None:
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        "push.example",
+        "mi.com",
+        "evilmi.com",
+        "mi.com.example",
+        f"{BROKER}.example",
+        "*.com",
+        HOST,
+        f"subject {BROKER}",
+        f"stranger {BROKER}",
+    ],
+    indirect=True,
+)
+@pytest.mark.usefixtures("xiaomi_s_name")
+async def test_a_stranger_s_broker_is_told_nothing(
+    hass: HomeAssistant, host: Host, certificate: str
+) -> None:
+    """Anybody gets a trusted certificate for a name of their own."""
+    wrong = "local issuer" if "stranger" in certificate else "names no host of Xiaomi's"
+    with pytest.raises(aiomqtt.MqttError, match=wrong):
+        await connect_to_broker(hass)
+    assert host.told == b""
+
+
+@pytest.mark.parametrize("certificate", [RIGHT], indirect=True)
+async def test_an_authority_that_home_assistant_trusts(
+    hass: HomeAssistant, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that somebody gave to Home Assistant is trusted everywhere."""
+    trust = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    monkeypatch.setattr(endpoints_module, "client_context", lambda: trust)
+    replace_addresses(tmp_path, ca_file=None)
+    with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
+        await connect_to_broker(hass)
+    assert b"MQTT" in host.told
+    assert trust.check_hostname
+
+
+async def test_the_real_hosts_are_verified(hass: HomeAssistant) -> None:
     """Where nothing replaces the addresses, there is a chain to verify, and a name to match."""
-    endpoints, tls = await async_endpoints(hass, any_name=any_name)
+    endpoints, tls = await async_endpoints(hass)
     assert endpoints.ca_file is None
-    assert tls.verify_mode is ssl.CERT_REQUIRED
-    assert tls.check_hostname is not any_name
-    assert tls.cert_store_stats()["x509_ca"] > 0
+    assert tls.check_hostname
+    broker = await async_broker_trust(hass, endpoints, "cn")
+    assert broker is not tls
+    for trust in (tls, broker):
+        assert trust.verify_mode is ssl.CERT_REQUIRED
+        assert trust.cert_store_stats()["x509_ca"] > 0
+        assert set(trust.get_ca_certs(binary_form=True)) == set(
+            client_context().get_ca_certs(binary_form=True)
+        )
     for address in (endpoints.authorize, endpoints.profile, endpoints.instance):
         assert address.startswith("https://")
     assert endpoints.api_url("de", "/").startswith("https://de.")
+
+
+# The file that replaces the addresses
+
+
+async def refused(hass: HomeAssistant, actor: Actor) -> bool:
+    """Say whether an entry is not set up, for the file of addresses."""
+    asked = len(actor.simulator.cloud.requests)
+    entry = entry_of(hass, actor.account_data())
+    if await hass.config_entries.async_setup(entry.entry_id):
+        await hass.config_entries.async_unload(entry.entry_id)
+        return False
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "endpoints_refused"
+    assert entry.reason
+    assert entry.reason.startswith(f"{ENDPOINTS_VARIABLE} is set to /")
+    assert len(actor.simulator.cloud.requests) == asked
+    return True
+
+
+@pytest.fixture
+def replacing(actor: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the simulator's addresses, with its authority beside it."""
+    addresses = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))
+    shutil.copy(addresses["ca_file"], tmp_path / "ca.pem")
+    file = tmp_path / "endpoints.json"
+    file.write_text(json.dumps(addresses | {"ca_file": str(tmp_path / "ca.pem")}), encoding="utf-8")
+    file.chmod(0o600)
+    monkeypatch.setenv(ENDPOINTS_VARIABLE, str(file))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "is_refused"),
+    [
+        ("endpoints.json", 0o644, False),
+        ("ca.pem", 0o600, False),
+        ("endpoints.json", 0o664, True),
+        ("endpoints.json", 0o602, True),
+        ("ca.pem", 0o664, True),
+        ("ca.pem", 0o646, True),
+    ],
+)
+async def test_whoever_may_change_the_addresses(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    actor: Actor,
+    replacing: Path,
+    name: str,
+    mode: int,
+    is_refused: bool,
+) -> None:
+    """They would be given the tokens."""
+    (replacing / name).chmod(mode)
+    assert await refused(hass, actor) is is_refused
+
+
+@pytest.mark.parametrize("name", ["endpoints.json", "ca.pem"])
+async def test_a_file_of_somebody_else(
+    hass: HomeAssistant,
+    actor: Actor,
+    replacing: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """Its owner may change it at any time; root's are as good as ours."""
+    fstat = os.fstat
+    inode = (replacing / name).stat().st_ino
+
+    def owned(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        return os.stat_result((*status[:4], 12345, *status[5:])) if status[1] == inode else status
+
+    monkeypatch.setattr(os, "fstat", owned)
+    assert await refused(hass, actor)
+
+
+@pytest.mark.parametrize("field", ADDRESSES)
+@pytest.mark.parametrize(
+    "address",
+    ["http://192.168.1.2", "http://{prefix}mi.com", "http://127.0.0.1.example", "ftp://127.0.0.1"],
+)
+async def test_plain_text(
+    hass: HomeAssistant, actor: Actor, replacing: Path, field: str, address: str
+) -> None:
+    """Nothing secret is sent in it, but within this machine."""
+    replace_addresses(replacing, **{field: address})
+    assert await refused(hass, actor)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
+def test_plain_text_within_this_machine(replacing: Path, host: str) -> None:
+    """As a proxy that shows what is said."""
+    replace_addresses(replacing, profile=f"http://{host}:8080")
+    assert load(replacing / "endpoints.json").profile == f"http://{host}:8080"
+
+
+def test_all_addresses_are_looked_at() -> None:
+    """None is left out."""
+    urls = {field.name for field in fields(Endpoints) if "://" in str(field.default)}
+    assert set(ADDRESSES) == urls
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", '{"other": 1}', '{"api": 5}'])
+async def test_no_addresses(hass: HomeAssistant, actor: Actor, replacing: Path, text: str) -> None:
+    """What cannot be read replaces nothing, and is not passed over either."""
+    (replacing / "endpoints.json").write_text(text, encoding="utf-8")
+    assert await refused(hass, actor)
+
+
+@pytest.mark.parametrize("file", ["endpoints.json", "ca.pem"])
+async def test_no_file(hass: HomeAssistant, actor: Actor, replacing: Path, file: str) -> None:
+    """Nor is one that is missing."""
+    (replacing / file).unlink()
+    assert await refused(hass, actor)

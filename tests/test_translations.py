@@ -12,10 +12,12 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.button import LockButtonDescription
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
-from custom_components.xiaomi_smart_lock.miot.errors import Reason
+from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
+from custom_components.xiaomi_smart_lock.reasons import REASONS
 from custom_components.xiaomi_smart_lock.recordings import WORDS
 from custom_components.xiaomi_smart_lock.unlocking import FAILURES, Refusal
+from custom_components.xiaomi_smart_lock.words import OTHER
 from scripts.specification import ENTITIES
 
 if TYPE_CHECKING:
@@ -66,14 +68,16 @@ def words(prop: Property) -> dict[str, list[str]]:
     """Return the page's words for each key of a value list; several values may share a key."""
     found: dict[str, list[str]] = {}
     for named in prop.values:
-        found.setdefault(prop.key_of(named.value), []).append(named.description_zh)
+        found.setdefault(named.key, []).append(named.description_zh)
     return found
 
 
 def argument(description_of_types: list[str]) -> Property | None:
     """Return the property whose keys are the types of an event entity."""
-    lists = (prop for prop in SPEC.properties.values() if prop.options == description_of_types)
-    return next(lists, None)
+    if description_of_types[-1] != OTHER:
+        return None
+    of_values = description_of_types[:-1]
+    return next(prop for prop in SPEC.properties.values() if prop.options == of_values)
 
 
 def test_same_keys_and_placeholders() -> None:
@@ -84,6 +88,82 @@ def test_same_keys_and_placeholders() -> None:
     for path, text in english.items():
         assert set(placeholder.findall(text)) == set(placeholder.findall(chinese[path])), path
         assert text.strip() == text != "", path
+
+
+def written_chinese() -> Iterator[tuple[str, str]]:
+    """Yield the Chinese texts by their path, but for those that are the specification's words."""
+    theirs = {
+        *(prop.description_zh for prop in SPEC.properties.values()),
+        *(named.description_zh for prop in SPEC.properties.values() for named in prop.values),
+        *(action.description_zh for action in SPEC.actions.values()),
+        *(event.description_zh for event in SPEC.events.values()),
+    }
+    for path, text in flat(CHINESE):
+        if text not in theirs:
+            # What is not read as a sentence: the targets of links, and code.
+            yield path, re.sub(r"\]\([^)]*\)|`[^`]*`", "`", text)
+
+
+def test_chinese_punctuation() -> None:
+    """Sentences have full-width punctuation, without blanks around it."""
+    beside = r"[\u4e00-\u9fff{}]"
+    half_width = re.compile(rf"{beside} ?[,:;?!()]|[,:;?!()] ?{beside}|[\u4e00-\u9fff]\.")
+    full_width = "[，。：；？！、（）]"
+    blank = re.compile(rf"[ \t]{full_width}|{full_width}[ \t]")
+    for path, text in written_chinese():
+        assert not half_width.search(text), path
+        assert not blank.search(text), path
+
+
+def test_chinese_and_latin_words_are_apart() -> None:
+    """There is a blank between them, as in Home Assistant's own texts."""
+    joined = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]")
+    for path, text in written_chinese():
+        # The specification's words for a user's and a credential's number have none.
+        for theirs in ("操作ID", "用户id", "NFC频繁", "Wi-Fi"):
+            text = text.replace(theirs, "")  # noqa: PLW2901
+        assert not joined.search(text), path
+
+
+def test_the_logbook_is_called_what_home_assistant_calls_it() -> None:
+    """It is 活动; what is called 日志 there is the log."""
+    said = [path for path, text in flat(CHINESE) if "日志" in text]
+    assert said == [".exceptions.no_remuxer.message"]
+
+
+def test_no_name_says_a_word_twice() -> None:
+    """Neither by itself nor after the name that the lock is sold by."""
+    for platform, description in NAMED:
+        for translation in (ENGLISH, CHINESE):
+            name = translation["entity"][platform][description.key]["name"]
+            assert not re.search(r"([\u4e00-\u9fff]{2,})\1|\b(\w+) \2\b", name, re.IGNORECASE)
+
+
+BRITISH = re.compile(
+    r"""\w*(?:colour|authoris|synchronis|recognis|organis|behaviour|favour|catalogue|licence)\w*
+    |\b(?:centre|cancelled|cancelling|enrol|enrols|enrolments?|any\ more|for\ ever)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+DOCUMENTS = ("README.md", "docs/architecture.md", "docs/reliability.md", "docs/benchmarks.md")
+
+
+def test_american_english() -> None:
+    """Home Assistant writes it; keys and names of actions are older, and stay."""
+    for path, text in flat(ENGLISH):
+        assert not BRITISH.findall(re.sub(r"\{\w+\}|`[^`]*`", "", text)), path
+    for name in DOCUMENTS:
+        text = (HERE.parent.parent / name).read_text(encoding="utf-8")
+        prose = re.sub(r"```.*?```|`[^`\n]*`|\w+\.py", "", text, flags=re.DOTALL)
+        assert not BRITISH.findall(prose), name
+
+
+def test_every_reason_has_words() -> None:
+    """Errors of ours are told by the first type that fits; what they keep is filled in."""
+    reasons = {key for key in ENGLISH["common"] if key.startswith("reason_")}
+    assert reasons == {f"reason_{key}" for key in REASONS.values()}
+    kinds = list(REASONS)
+    for at, kind in enumerate(kinds):
+        assert not any(issubclass(later, kind) for later in kinds[at + 1 :]), kind
 
 
 def test_every_entity_has_a_name() -> None:
@@ -133,6 +213,7 @@ def test_event_types_in_the_words_of_the_specification() -> None:
         texts = CHINESE["entity"]["event"][description.key]["state_attributes"]
         types = texts["event_type"]["state"]
         if prop := argument(list(types)):
+            assert types.pop(OTHER) == "其他"
             expected = {key: set(said) for key, said in words(prop).items()}
         elif description.key == "duress":
             expected = {"duress": {"胁迫指纹"}}
@@ -157,8 +238,8 @@ def test_attributes_in_the_words_of_the_specification() -> None:
 # Names that do not have the page's words for what is shown: there are none, or other ones say more.
 OWN_WORDS = {
     "awake": "唤醒",
-    "charging": "门锁充电中",
-    "diary": "门锁日记",
+    "charging": "充电中",
+    "diary": "日记",
     "discard_pending": "放弃待处理的更改",
     "door": "门",
     "doorbell": "门铃",
@@ -209,10 +290,11 @@ def test_every_operation_has_words() -> None:
         said = words(SPEC.properties[address])
         for translation in (ENGLISH["common"], CHINESE["common"]):
             known = {key.removeprefix(f"{fact}_") for key in translation if key.startswith(fact)}
-            assert known == said.keys() - UNSAID
+            assert known - {OTHER} == said.keys() - UNSAID
+            assert (OTHER in known) == (fact == "action")
         for key in said.keys() - UNSAID:
             phrase = CHINESE["common"][f"{fact}_{key}"]
-            assert re.sub("^[用从经]", "", phrase) in said[key][0]
+            assert re.sub("^[用从经] ?", "", phrase) in said[key][0]
 
 
 def test_every_error_has_words() -> None:
@@ -221,12 +303,14 @@ def test_every_error_has_words() -> None:
         key
         for path in HERE.rglob("*.py")
         for key in re.findall(
-            r'translation_domain=DOMAIN,\s+translation_key="(\w+)"',
+            r'(?:translation_domain=DOMAIN,\s+translation_key=|translated\([^"]+)"(\w+)"',
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {"no_answer", *WORDS.values(), *Refusal, *(f"lock_{reason}" for reason in Reason)}
-    raised |= {f"error_{key}" for key in SPEC.properties[4, 7].options if key != "success"}
+    raised |= {"no_answer", *WORDS.values(), *Refusal, *NotSent}
+    raised |= {f"lock_{reason}" for reason in Reason}
+    errors = (*SPEC.properties[4, 7].options, OTHER)
+    raised |= {f"error_{key}" for key in errors if key != "success"}
     assert ENGLISH["exceptions"].keys() == raised
     for translation in (ENGLISH, CHINESE):
         # Home Assistant finds no text that is anywhere else.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_ENTITY_ID, CONF_CODE, EVENT_STATE_CHANGED
 from homeassistant.core import Context
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
@@ -17,16 +20,22 @@ from homeassistant.helpers import entity, translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock import unlocking
+from custom_components.xiaomi_smart_lock import guesses, unlocking
 from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.miot import attempt, oauth
+from custom_components.xiaomi_smart_lock.miot import local as local_network
+from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
+from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, NEW_CODE
+from custom_components.xiaomi_smart_lock.unlock_code import hash_code, is_code
+from simulator import faults
 
 from .actor import PATIENCE, Actor, until
 from .resident import Resident, Storage, at_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from homeassistant.auth.models import User
     from homeassistant.components.recorder import Recorder
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
         RecorderInstanceContextManager,
         WebSocketGenerator,
     )
+
+    from simulator.miio import MiioServer
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -125,13 +136,14 @@ async def guarded(
 
 def let_minutes_pass(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     """Have who guards the code believe that it is later."""
-    clock = SimpleNamespace(time=lambda: time.time() + 60 * minutes)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 60 * minutes)
     monkeypatch.setattr(unlocking, "time", clock)
 
 
 async def restart(keeper: Doorkeeper) -> None:
     """Have Home Assistant stop, and start again."""
     await keeper.resident.stop()
+    keeper.hass.data[guesses.GUESSES].clear()
     await keeper.resident.start()
 
 
@@ -301,6 +313,227 @@ async def test_two_at_once(
     assert keeper.asked == 2
 
 
+# Never late
+
+
+class Slow:
+    """Keeps what is asked of a lock waiting: the token service's answer, or packets to the lock."""
+
+    def __init__(self, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Keep it waiting from now on, in the local network also what is read."""
+        actor = keeper.resident.actor
+        self._simulation = actor.simulation
+        self._renewal = faults.Held()
+        self._door: MiioServer | None = actor.simulator.miio.get(actor.lock)
+        if self._door:
+            monkeypatch.setattr(local_network, "HELLO_TIMEOUT", PATIENCE)
+            self._door.held = []
+        else:
+            lifetime = actor.simulator.cloud.token_lifetime
+            due = SimpleNamespace(time=lambda: time.time() + lifetime)
+            monkeypatch.setattr(oauth, "time", due)
+            actor.simulator.cloud.disturb_next(self._renewal, "get_token")
+
+    async def waits(self) -> None:
+        """Wait until something waits."""
+        await until(lambda: self._door.held if self._door else self._renewal.waiting)
+
+    def let_go(self) -> None:
+        """Keep nothing waiting anymore."""
+        self._renewal.let_go()
+        if self._door:
+            self._simulation.call(self._door.let_go)
+
+
+@pytest.fixture
+def slow(keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    """Return what keeps waiting whatever is asked of a lock."""
+    slow = Slow(keeper, monkeypatch)
+    yield slow
+    slow.let_go()
+
+
+async def test_a_slow_way(
+    hass: HomeAssistant, keeper: Doorkeeper, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be sent in time is not sent when it could be, but what is asked then is."""
+    with monkeypatch.context() as hurried:
+        hurried.setattr(attempt, "LEAVES_WITHIN", 0.1)
+        reading = hass.async_create_task(keeper.resident.lock.async_refresh())
+        if not keeper.resident.pushes:
+            await slow.waits()
+        error = await keeper.refused()
+    assert error.translation_key == "not_sent_in_time"
+    assert keeper.logged == ["unlocking_not_sent"]
+    slow.let_go()
+    await reading
+    await keeper.resident.lock.async_refresh()
+    assert keeper.asked == 0
+    await keeper.unlock()
+    assert keeper.asked == 1
+
+
+async def test_a_slow_way_of_its_own(
+    hass: HomeAssistant, keeper: Doorkeeper, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long it may take is looked at right before sending."""
+    later = SimpleNamespace(monotonic=time.monotonic)
+    monkeypatch.setattr(attempt, "time", later)
+    unlock = hass.async_create_task(keeper.refused())
+    await slow.waits()
+    later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
+    slow.let_go()
+    assert (await unlock).translation_key == "not_sent_in_time"
+    await keeper.resident.lock.async_refresh()
+    assert keeper.asked == 0
+
+
+async def test_forbidden_meanwhile(hass: HomeAssistant, keeper: Doorkeeper, slow: Slow) -> None:
+    """Who forbids unlocking ends what is under way at once; the lock never hears of it."""
+    unlock = hass.async_create_task(keeper.refused())
+    await slow.waits()
+    hass.config_entries.async_update_entry(keeper.resident.entry, options={})
+    assert (await unlock).translation_key == "not_sent_called_off"
+    assert keeper.logged == ["unlocking_not_sent"]
+    slow.let_go()
+    await hass.async_block_till_done()
+    await keeper.resident.lock.async_refresh()
+    assert keeper.asked == 0
+
+
+@pytest.mark.parametrize("options", [{}, {CONF_UNLOCKING: {"another": None}}, None])
+async def test_another_permission_meanwhile(
+    hass: HomeAssistant,
+    keeper: Doorkeeper,
+    slow: Slow,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any] | None,
+) -> None:
+    """What is allowed is looked at right before sending, also where no reload has begun."""
+    monkeypatch.setattr(hass.config_entries, "async_schedule_reload", lambda _: None)
+    if options is None:  # a code that nobody was asked for
+        options = {CONF_UNLOCKING: {keeper.lock.did: hash_code(CODE)}}
+    unlock = hass.async_create_task(keeper.refused())
+    await slow.waits()
+    hass.config_entries.async_update_entry(keeper.resident.entry, options=options)
+    slow.let_go()
+    assert (await unlock).translation_key == "unlocking_not_allowed"
+    assert keeper.asked == 0
+
+
+async def test_unloaded_meanwhile(hass: HomeAssistant, keeper: Doorkeeper, slow: Slow) -> None:
+    """What is under way ends with its entry."""
+    unlock = hass.async_create_task(keeper.refused())
+    await slow.waits()
+    await keeper.resident.stop()
+    assert (await unlock).translation_key == "not_sent_called_off"
+    slow.let_go()
+    await keeper.resident.start()
+    assert keeper.asked == 0
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_unloaded_while_it_is_answered(
+    hass: HomeAssistant, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for what the lock tells, neither who asked nor who unloads."""
+    monkeypatch.setattr(unlocking, "REPORTED_WITHIN", PATIENCE)
+    monkeypatch.setattr(keeper.lock, "act", lambda *_: (0, []))
+    unlock = hass.async_create_task(keeper.unlock())
+    await until(lambda: keeper.states == ["unlocking"])
+    await keeper.resident.reached()
+    async with asyncio.timeout(PATIENCE / 2):
+        await keeper.resident.stop()
+        await unlock
+    assert keeper.logged == ["unlocking_done"]
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_late_401(
+    hass: HomeAssistant, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not asked again with another token when that would be late."""
+    later = SimpleNamespace(monotonic=time.monotonic)
+    monkeypatch.setattr(attempt, "time", later)
+    cloud = keeper.resident.actor.simulator.cloud
+    held = faults.Held(faults.status(401))
+    cloud.disturb_next(held, "action")
+    unlock = hass.async_create_task(keeper.refused())
+    await until(lambda: held.waiting)
+    later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
+    held.let_go()
+    assert (await unlock).translation_key == "not_sent_in_time"
+    assert keeper.asked == 0
+    assert held.waiting == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_an_early_401(keeper: Doorkeeper) -> None:
+    """The token was fresh by its time, but the service knows better: it is renewed at once."""
+    keeper.resident.actor.simulator.cloud.expire_access_tokens()
+    await keeper.unlock()
+    assert keeper.asked == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_slow_connection(keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also who waits for a connection, or a place among them, does so for three seconds."""
+    monkeypatch.setattr(attempt, "LEAVES_WITHIN", 0.1)
+    arrived = asyncio.Event()
+    go = asyncio.Event()
+    heard: list[bytes] = []
+
+    async def never_shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        heard.append(await reader.read(1 << 16))
+        await go.wait()
+        writer.close()
+
+    async with await asyncio.start_server(never_shake_hands, "127.0.0.1") as server:
+        address = "https://{}:{}".format(*server.sockets[0].getsockname())
+        cloud = keeper.resident.lock.client
+        assert isinstance(cloud, CloudClient)
+        monkeypatch.setattr(cloud, "_endpoints", replace(cloud._endpoints, api=address))
+        async with asyncio.timeout(PATIENCE / 2):
+            error = await keeper.refused()
+        go.set()
+    assert error.translation_key == "no_answer"
+    assert arrived.is_set()
+    assert len(heard) == 1
+    assert b"action" not in heard[0]
+    assert keeper.asked == 0
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_nothing_else_is_late_either(
+    hass: HomeAssistant,
+    keeper: Doorkeeper,
+    slow: Slow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the lock can be asked to do is done now or not at all."""
+    monkeypatch.setattr(attempt, "LEAVES_WITHIN", 0.1)
+    resident = keeper.resident
+    asked = [
+        *(resident.call("button", "press", button.key) for button in BUTTONS if button.action),
+        resident.manage("set_user", user_id=7),
+        resident.manage("delete_user", user_id=7, user_type="normal_user"),
+        resident.manage(
+            "set_credential", user_id=7, credential_type="password", credential_data="123456"
+        ),
+        resident.manage("cancel_enrolment"),
+        resident.manage("delete_credential", user_id=7, operation_id=9),
+        resident.manage("assign_credential", user_id=7, credential_type="password", operation_id=9),
+        resident.manage("sync_users"),
+        resident.manage("sync_credentials"),
+    ]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert {getattr(one, "translation_key", one) for one in results} == {"not_sent_in_time"}
+    slow.let_go()
+    await keeper.resident.lock.async_refresh()
+    assert resident.acts == []
+
+
 # With a code
 
 
@@ -365,11 +598,102 @@ async def test_guesses_are_counted_over_a_restart(
     """They are written down before the answer is given: also a crash gives no more of them."""
     for wrong in range(1, 5):
         await guarded.refused(WRONG)
-        [kept] = [stored["data"] for key, stored in hass_storage.items() if guarded.lock.did in key]
-        assert kept["data"]["guesses"] == [wrong, 0]
+        assert hass_storage[f"{DOMAIN}.{guarded.lock.did}.guesses"]["data"] == [wrong, 0]
     await restart(guarded)
     await guarded.refused(WRONG)
     assert guarded.logged[-1] == "unlocking_blocked"
+
+
+async def test_guesses_are_counted_over_reloads(
+    hass: HomeAssistant, guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can have the entry reloaded while a code is looked at gets no more guesses."""
+    looking, go = threading.Event(), threading.Event()
+
+    def look(code: str, hashed: str) -> bool:
+        looking.set()
+        assert go.wait(PATIENCE)
+        return is_code(code, hashed)
+
+    monkeypatch.setattr(unlocking, "is_code", look)
+    for _ in range(5):
+        looking.clear()
+        go.clear()
+        guess = hass.async_create_task(guarded.refused(WRONG))
+        await until(looking.is_set)
+        reload = hass.async_create_task(
+            hass.config_entries.async_reload(guarded.resident.entry.entry_id)
+        )
+        await asyncio.sleep(0)
+        assert guarded.resident.entry.state is not ConfigEntryState.LOADED
+        go.set()
+        assert (await guess).translation_key == "unlocking_wrong_code"
+        assert await reload
+    assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
+    assert guarded.asked == 0
+
+
+async def test_guesses_are_counted_though_the_rest_is_lost(
+    hass: HomeAssistant, hass_storage: Storage, guarded: Doorkeeper
+) -> None:
+    """What cannot be read of a lock, or is never written, is not what counts them."""
+    for _ in range(5):
+        await guarded.refused(WRONG)
+    await guarded.resident.stop()
+    del hass_storage[f"{DOMAIN}.{guarded.lock.did}"]
+    await restart(guarded)
+    assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
+
+
+@pytest.mark.parametrize("local", [False])
+@pytest.mark.parametrize("days", [-400, -1, 1])
+async def test_a_clock_that_is_set(
+    guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """Nobody is blocked for longer than five minutes, nor for less while Home Assistant runs."""
+    for _ in range(5):
+        await guarded.refused(WRONG)
+    set_clock = SimpleNamespace(time=lambda: time.time() + 86_400 * days, monotonic=time.monotonic)
+    monkeypatch.setattr(guesses, "time", set_clock)
+    let_minutes_pass(monkeypatch, 4.9)
+    assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
+    if days < 0:
+        await restart(guarded)
+        assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
+    let_minutes_pass(monkeypatch, 5)
+    await guarded.unlock(CODE)
+    assert guarded.asked == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_new_code(hass: HomeAssistant, guarded: Doorkeeper) -> None:
+    """It lifts the block: the guesses were about the one before."""
+    for _ in range(5):
+        await guarded.refused(WRONG)
+    flow = await hass.config_entries.options.async_init(guarded.resident.entry.entry_id)
+    flow = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {"next_step_id": CONF_UNLOCKING}
+    )
+    for answer in ({CONF_UNLOCKING: NEW_CODE}, {CONF_CODE: "2468", CONF_CODE_AGAIN: "2468"}):
+        flow = await hass.config_entries.options.async_configure(flow["flow_id"], answer)
+    await hass.async_block_till_done()
+    assert (await guarded.refused(CODE)).translation_key == "unlocking_wrong_code"
+    await guarded.unlock("2468")
+    assert guarded.asked == 1
+
+
+@pytest.mark.parametrize("local", [False])
+async def test_a_count_that_makes_no_sense(
+    hass_storage: Storage, guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been any: it blocks, for five minutes."""
+    await guarded.refused(WRONG)
+    hass_storage[f"{DOMAIN}.{guarded.lock.did}.guesses"]["data"] = [-1000, 0]
+    await restart(guarded)
+    assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
+    let_minutes_pass(monkeypatch, 5)
+    await guarded.unlock(CODE)
+    assert guarded.asked == 1
 
 
 @pytest.mark.parametrize("local", [False])
@@ -419,7 +743,7 @@ async def mock_recorder_before_hass(
         ),
         (
             "zh-Hans",
-            ["未能从 Home Assistant 开锁:开锁码错误", "已应 Home Assistant 的请求同意开锁"],
+            ["未能从 Home Assistant 开锁：开锁码错误", "已应 Home Assistant 的请求同意开锁"],
         ),
     ],
 )

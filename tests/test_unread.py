@@ -80,6 +80,23 @@ def test_gaps_stay_until_they_are_read() -> None:
     assert len(unread.spans) == 1
 
 
+def test_pages_that_may_have_been_cut() -> None:
+    """What is before them is read too, as far as it was not read before."""
+    unread = Unread({LOCK_EVENT: NOW - DAY})
+    span = news(unread, NOW)
+    unread.was_read(span, [NOW - 7], NOW - 7, NOW, short=True)
+    assert unread.newest() == span._replace(end=NOW - 7)
+    unread.was_read(span._replace(end=NOW - 7), [NOW - DAY], NOW - DAY, NOW, short=True)
+    assert unread.newest() is None
+    unread.was_read(_added(unread, span), [NOW - DAY], NOW - DAY, NOW, short=False)
+    assert unread.newest() == span._replace(end=NOW - DAY)
+
+
+def _added(unread: Unread, span: Span) -> Span:
+    unread.spans.append(span)
+    return span
+
+
 def test_a_page_that_leads_nowhere() -> None:
     """Where to read on has to be before, and within what was asked for."""
     unread = Unread()

@@ -19,14 +19,16 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from .actions import async_register_actions
-from .connection import Connection, async_connect, lock_ids
+from .connection import Connection, async_connect
 from .const import DOMAIN
-from .coordinator import store
-from .issues import async_settle_all, async_settle_lock, async_settle_passing
-from .journal import JournalStore
+from .guesses import async_forget_guesses
+from .issues import Issue, async_settle_all, async_settle_lock, is_told
 from .kept_pictures import async_forget_pictures
+from .locks import DEVICES_ARE_OF_ONE_ENTRY, async_forget_lock, dids_of, lock_ids
 from .operation import async_log_operation
+from .people import async_follow_entities
 from .state import LOCK_EVENT
+from .store import async_journal_store, async_store
 from .views import async_register_views
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 type LockConfigEntry = ConfigEntry[Connection]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+ACCEPT_BROKER_NAME = "accept_broker_name"
 
 PLATFORMS = (
     Platform.BINARY_SENSOR,
@@ -55,15 +59,27 @@ PLATFORMS = (
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register what is there whether or not there is an entry."""
     async_register_actions(hass)
-    async_register_views(hass)
+    await async_register_views(hass)
+    return True
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
+    """Drop the option of minor version 1 that had any certificate of the push server accepted."""
+    if entry.version > 1:
+        return False
+    if entry.minor_version < 2:  # noqa: PLR2004
+        options = {key: value for key, value in entry.options.items() if key != ACCEPT_BROKER_NAME}
+        hass.config_entries.async_update_entry(entry, options=options, minor_version=2)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Connect, and show the locks."""
+    async_follow_entities(hass, entry)
     entry.runtime_data = await async_connect(hass, entry)
     entry.async_on_unload(entry.runtime_data.async_stop)
     _async_follow_changes(hass, entry)
+    _async_part_devices(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in entry.runtime_data.coordinators.values():
         entry.async_on_unload(
@@ -78,6 +94,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
         _async_forget_what_linking_gave(hass, entry)
     entry.runtime_data.async_listen()
     return True
+
+
+@callback
+def _async_part_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Have a device each for locks that became one device by the MAC that both gave."""
+    registry = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        _, *others = sorted(one for one in device.identifiers if one[0] == DOMAIN)
+        if others:
+            registry.async_update_device(
+                device.id,
+                new_identifiers=device.identifiers - set(others),
+                new_connections={
+                    one for one in device.connections if one[0] != dr.CONNECTION_NETWORK_MAC
+                },
+            )
 
 
 @callback
@@ -108,7 +140,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.coordinators.values():
             await lock.async_stop()
-        async_settle_passing(hass, entry, entry.runtime_data.coordinators)
     return unloaded
 
 
@@ -122,18 +153,33 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Forget locks that are no longer chosen: their devices, and what is known and wrong."""
     registry = dr.async_get(hass)
-    chosen = {(DOMAIN, did) for did in lock_ids(entry)}
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
-        if not chosen & device.identifiers:
-            registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
-            for _, did in device.identifiers:
+        dids = dids_of(device)
+        if dids.isdisjoint(lock_ids(entry)):
+            if DEVICES_ARE_OF_ONE_ENTRY:
+                registry.async_remove_device(device.id)
+            else:
+                registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
+            for did in dids:
                 async_settle_lock(hass, entry, did)
                 await _async_forget(hass, did)
 
 
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: LockConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let the device of a lock be deleted that is not chosen, or not in the account anymore."""
+    chosen = dids_of(device).intersection(lock_ids(entry))
+    if not all(is_told(hass, entry, Issue.GONE, did) for did in chosen):
+        return False
+    for did in chosen:
+        await async_forget_lock(hass, entry, did)
+    return True
+
+
 @callback
 def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Forget the entities that nobody provides since the entry is not linked any more."""
+    """Forget the entities that nobody provides since the entry is not linked anymore."""
     registry = er.async_get(hass)
     dids = entry.runtime_data.coordinators
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
@@ -145,6 +191,7 @@ def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry)
 
 async def _async_forget(hass: HomeAssistant, did: str) -> None:
     """Forget what is known of a lock, what happened at it, and what its pictures showed."""
-    await store(hass, did).async_remove()
-    await JournalStore(hass, did).async_remove()
+    await async_store(hass, did).async_remove()
+    await async_journal_store(hass, did).async_remove()
+    await async_forget_guesses(hass, did)
     await async_forget_pictures(hass, did)

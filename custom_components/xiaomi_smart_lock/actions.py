@@ -13,13 +13,14 @@ import voluptuous as vol
 from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import ServiceCall, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import service
 from homeassistant.util import dt as dt_util
 
 from . import diary
+from .admins import async_require_admin
 from .const import DOMAIN
 from .diary import ATTR_PERSON, async_get_history
 from .enrolment import TIME_LIMIT, TIME_LIMITS, Wanted, async_enrol
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
 ATTR_CREDENTIAL_TYPE: Final = "credential_type"
+ATTR_NAME: Final = "name"
 ATTR_OPERATION_ID: Final = "operation_id"
 ATTR_TIME_LIMIT: Final = "time_limit"
 ATTR_USER_ID: Final = "user_id"
@@ -68,7 +70,10 @@ SETTABLE_CREDENTIALS: Final = (
     "palm_vein",
     "phone",
 )
+# The owner's number: there is an owner already, and nobody is given a key of theirs from afar.
+OWNER: Final = 0
 MOST_USES: Final = 1000
+LONGEST_NAME: Final = 200
 
 _ID: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=0xFFFF))
 _USER_TYPE: Final = vol.All(vol.In(SETTABLE_USER_TYPES), USER_TYPES.value_of)
@@ -103,6 +108,7 @@ async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
         operation_id=data.get(ATTR_OPERATION_ID),
         valid_until=valid_until and dt_util.as_utc(valid_until).timestamp(),
         uses=data.get(ATTR_USES),
+        name=data.get(ATTR_NAME),
         time_limit=data[ATTR_TIME_LIMIT],
     )
     credential = await async_enrol(lock, wanted)
@@ -164,7 +170,7 @@ def _user_type(lock: LockCoordinator, user_id: int) -> str | None:
 
 def _named(credential: Credential) -> dict[str, Any]:
     return {
-        "method": OPERATION_METHOD.key_of(credential.method),
+        "method": OPERATION_METHOD.key_of(credential.disguised.method) or credential.method,
         ATTR_OPERATION_ID: credential.operation_id,
     }
 
@@ -176,6 +182,7 @@ def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
     return {
         **_named(credential),
         ATTR_PERSON: person and person.name,
+        ATTR_NAME: ending and ending.name,
         "last_used": use and _time(use.when),
         ATTR_VALID_UNTIL: ending and ending.due and _time(ending.due),
         "uses_left": ending and ending.uses,
@@ -193,6 +200,8 @@ class LockAction:
     do: Callable[[LockCoordinator, Data], Awaitable[Response]]
     fields: VolDictType
     by: str | None = None
+    gives_access: bool = False
+    """Whether it makes a user or gives one a credential."""
     response: SupportsResponse = SupportsResponse.NONE
 
 
@@ -206,6 +215,7 @@ ACTIONS: Final = {
             vol.Optional(ATTR_USER_TYPE): _USER_TYPE,
         },
         by="add-lock-user",
+        gives_access=True,
         response=SupportsResponse.OPTIONAL,
     ),
     "delete_user": LockAction(
@@ -221,6 +231,7 @@ ACTIONS: Final = {
             vol.Optional(ATTR_CREDENTIAL_DATA, default=""): cv.string,
             vol.Optional(ATTR_OPERATION_ID): _ID,
             vol.Optional(ATTR_PERSON): cv.string,
+            vol.Optional(ATTR_NAME): vol.All(cv.string, vol.Length(min=1, max=LONGEST_NAME)),
             vol.Optional(ATTR_VALID_UNTIL): cv.datetime,
             vol.Optional(ATTR_USES): vol.All(vol.Coerce(int), vol.Range(min=1, max=MOST_USES)),
             vol.Optional(ATTR_TIME_LIMIT, default=TIME_LIMIT): vol.All(
@@ -228,6 +239,7 @@ ACTIONS: Final = {
             ),
         },
         by="add-unlock-method",
+        gives_access=True,
         response=SupportsResponse.OPTIONAL,
     ),
     "cancel_enrolment": LockAction(do=_cancel_enrolment, fields={}, by="cancel-unlock-method"),
@@ -244,6 +256,7 @@ ACTIONS: Final = {
             vol.Required(ATTR_OPERATION_ID): _ID,
         },
         by="alloc-lock-user",
+        gives_access=True,
     ),
     "sync_users": LockAction(do=_sync_users, fields={}, by="sync-lock-user"),
     "sync_credentials": LockAction(do=_sync_credentials, fields={}, by="sync-unlock-method"),
@@ -270,11 +283,13 @@ def async_register_actions(hass: HomeAssistant) -> None:
 async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
     """Do an action on all locks that are meant; return the responses by entity.
 
-    These are no entity services: those take turns, and what cancels an enrolment cannot wait
+    These are no entity services: those take turns, and what cancels an enrollment cannot wait
     until that has ended.
     """
-    await _async_require_admin(call)
+    await async_require_admin(call.hass, call.context)
     data = service.remove_entity_service_fields(call)
+    if action.gives_access and data.get(ATTR_USER_ID) == OWNER:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="owner")
     locks = await _async_locks(call)
     results = await asyncio.gather(
         *(action.do(lock, data) for lock in locks.values()), return_exceptions=True
@@ -285,17 +300,6 @@ async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
             raise result
         responses[entity_id] = result
     return responses if call.return_response else None
-
-
-async def _async_require_admin(call: ServiceCall) -> None:
-    """Refuse whoever is no administrator; what is called by an automation has nobody behind it."""
-    if not call.context.user_id:
-        return
-    user = await call.hass.auth.async_get_user(call.context.user_id)
-    if user is None:
-        raise UnknownUser(context=call.context)
-    if not user.is_admin:
-        raise Unauthorized(context=call.context)
 
 
 async def _async_locks(call: ServiceCall) -> dict[str, LockCoordinator]:

@@ -10,6 +10,7 @@ from homeassistant.core import Context, callback
 from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN
+from .devices import async_device_of
 
 if TYPE_CHECKING:
     from .coordinator import LockCoordinator
@@ -29,10 +30,10 @@ def async_log(
     """
     registry = er.async_get(lock.hass)
     entity_id = registry.async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{lock.device.did}-lock")
-    entity = registry.async_get(entity_id) if entity_id else None
+    device = async_device_of(lock.hass, lock.config_entry, lock.device.did)
     told = {
         **facts,
-        ATTR_DEVICE_ID: entity.device_id if entity else None,
+        ATTR_DEVICE_ID: device.id if device else None,
         ATTR_ENTITY_ID: entity_id,
         CONF_TYPE: kind,
     }

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
     from .miot.spec import Address
 
-PARALLEL_UPDATES: Final = 1
+# What is asked of a lock is done now or not at all: it does not wait in a queue.
+PARALLEL_UPDATES: Final = 0
 
 FETCH_HISTORY: Final = (5, 1)
 

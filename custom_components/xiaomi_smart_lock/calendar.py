@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.calendar import (
@@ -17,9 +17,11 @@ from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .operation import described
 from .state import EXCEPTION, IN_HISTORY, JOURNAL, LOCK_EVENT, PEOPLE
-from .words import in_words, sentence
+from .words import in_words, sentence, value_in_words
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES: Final = 0
 
-# What happens at a door takes no time, but everything in a calendar does.
-LASTS: Final = timedelta(minutes=1)
+# What happens at a door takes no time, but everything in a calendar does: in seconds.
+LASTS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,37 +52,34 @@ class LockDiary(LockEntity, CalendarEntity):
     @override
     def event(self) -> CalendarEvent | None:
         """Return what happened last, while it lasts: nobody knows what comes."""
-        if last := self.coordinator.journal.last(IN_HISTORY):
-            event = self._event(last)
-            if event and dt_util.utcnow() < event.end_datetime_local:
-                return event
-        return None
+        last = self.coordinator.journal.last(IN_HISTORY)
+        return self._event(last) if last and time.time() < last.when + LASTS else None
 
     @override
     async def async_get_events(
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
         """Return what happened in a time."""
-        happened = self.coordinator.journal.between(
-            (start_date - LASTS).timestamp(), end_date.timestamp()
-        )
-        events = (self._event(one) for one in happened if one.kind in IN_HISTORY)
-        return [event for event in events if event and event.end_datetime_local > start_date]
+        start, end = start_date.timestamp(), end_date.timestamp()
+        happened = self.coordinator.journal.between(start - LASTS, end)
+        return [
+            self._event(one)
+            for one in happened
+            if one.kind in IN_HISTORY and one.when + LASTS > start
+        ]
 
-    def _event(self, occurrence: Occurrence) -> CalendarEvent | None:
-        """Return something that happened, None where the lock did not say what."""
-        summary = self._summary(occurrence)
-        start = dt_util.as_local(dt_util.utc_from_timestamp(occurrence.when))
-        return CalendarEvent(start, start + LASTS, summary) if summary else None
+    def _event(self, occurrence: Occurrence) -> CalendarEvent:
+        """Return something that happened."""
+        return CalendarEvent(*_span(occurrence.when), self._summary(occurrence))
 
-    def _summary(self, occurrence: Occurrence) -> str | None:
+    def _summary(self, occurrence: Occurrence) -> str:
         if occurrence.kind == LOCK_EVENT:
             operation = described(self.coordinator, occurrence)
-            return operation and f"{self._lock_name} {sentence(self.hass, *operation)}"
+            return f"{self._lock_name} {sentence(self.hass, *operation)}"
         if occurrence.kind == EXCEPTION:
             code = occurrence.get("abnormal-condition")
-            condition = occurrence.argument("abnormal-condition")
-            return None if code is None else in_words(self.hass, condition.named(code))
+            if code is not None:
+                return value_in_words(self.hass, occurrence.argument("abnormal-condition"), code)
         return in_words(self.hass, SPEC.events[occurrence.kind])
 
     @property
@@ -92,6 +91,18 @@ class LockDiary(LockEntity, CalendarEntity):
     @override
     def _shows(self) -> object:
         return self.coordinator.journal.changes, self.event
+
+
+def _span(when: float) -> tuple[datetime, datetime]:
+    """Return when an entry of the diary starts and ends.
+
+    Home Assistant compares what the clock on the wall shows, which goes back when summer time ends,
+    and refuses what ends before it starts: an entry of that very minute has no duration.
+    """
+    start, end = (
+        dt_util.as_local(dt_util.utc_from_timestamp(edge)) for edge in (when, when + LASTS)
+    )
+    return start, max(start, end)
 
 
 async def async_setup_entry(

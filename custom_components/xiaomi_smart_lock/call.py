@@ -13,6 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from .const import DOMAIN
 from .miot.spec import SPEC, Address, Value
 from .users import SUCCESS
+from .words import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,28 +59,23 @@ class NotDoneError(HomeAssistantError):
 
 def error_of(lock: LockCoordinator, code: int) -> HomeAssistantError:
     """Return what an error code of the lock means (4.7)."""
-    kind = HomeAssistantError if code in DOUBTFUL else NotDoneError
+    key = ERRORS.key_of(code)
+    kind = HomeAssistantError if key is None or code in DOUBTFUL else NotDoneError
     error = kind(
         translation_domain=DOMAIN,
-        translation_key=f"error_{ERRORS.key_of(code)}",
-        translation_placeholders={"lock": lock.name},
+        translation_key=f"error_{key or OTHER}",
+        translation_placeholders={"lock": lock.name, "code": str(code)},
     )
     if isinstance(error, NotDoneError):
         error.code = code
     return error
 
 
-def hears(lock: LockCoordinator) -> bool:
-    """Say whether what a lock tells is heard just now."""
-    push = lock.config_entry.runtime_data.push
-    return push is not None and push.connected
-
-
 class Call:
     """Waits until the lock tells that it has done what it is asked to."""
 
     def __init__(self, lock: LockCoordinator, name: str, on_step: OnStep | None) -> None:
-        """Prepare for an action; ``on_step`` gets the steps of an enrolment."""
+        """Prepare for an action; ``on_step`` gets the steps of an enrollment."""
         self.sent: Facts = {}
         """What was carried to the lock."""
         self._lock = lock
@@ -121,14 +117,14 @@ class Call:
             return
         code = occurrence.get("error-code")
         if occurrence.kind == TOLD_BY[self._name][0] and code in (None, SUCCESS):
-            facts = {argument.name: value for argument, value in occurrence.valid_arguments}
+            facts = {argument.name: value for argument, value in occurrence.known_arguments}
             self._told.set_result(facts)
         elif code not in (None, SUCCESS, IN_PROGRESS):
             self.end(error_of(self._lock, int(code)))
 
     @callback
     def _step(self, occurrence: Occurrence) -> None:
-        """Take a step of the enrolment that runs; there is one at a time."""
+        """Take a step of the enrollment that runs; there is one at a time."""
         if self._on_step is None:
             return
         if occurrence.get("credential-state") == FAILURE:
@@ -153,7 +149,7 @@ class Call:
                     translation_placeholders={"lock": self._lock.name},
                 )
             )
-        elif not hears(self._lock):
+        elif not self._lock.hears:
             self.end(
                 HomeAssistantError(
                     translation_domain=DOMAIN,

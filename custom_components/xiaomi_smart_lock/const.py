@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 DOMAIN: Final = "xiaomi_smart_lock"
+NAME: Final = "Xiaomi Smart Lock"
 MANUFACTURER: Final = "Xiaomi"
 ENDPOINTS_VARIABLE: Final = "XIAOMI_SMART_LOCK_ENDPOINTS"
 
@@ -12,15 +13,17 @@ SUBENTRY_PERSON: Final = "person"
 
 CONF_APP: Final = "app"
 CONF_APP_ENDED: Final = "app_ended"
+CONF_CONFIRM_URL: Final = "confirm_url"
 CONF_CREDENTIALS: Final = "credentials"
+CONF_DECLINED: Final = "declined"
 CONF_DID: Final = "did"
 CONF_LOCKS: Final = "locks"
 CONF_PERSON_ENTITY: Final = "person_entity"
+CONF_ROOMS: Final = "rooms"
 CONF_TOKENS: Final = "tokens"
 CONF_USER_ID: Final = "user_id"
 CONF_UUID: Final = "uuid"
 
-CONF_ACCEPT_BROKER_NAME: Final = "accept_broker_name"
 CONF_APP_REQUESTS: Final = "app_requests"
 CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 CONF_KEEP_PICTURES: Final = "keep_pictures"

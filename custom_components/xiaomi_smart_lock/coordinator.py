@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, override
@@ -16,7 +17,6 @@ from homeassistant.exceptions import (
     HomeAssistantError,
 )
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.storage import Store
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
@@ -29,24 +29,31 @@ from .const import (
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
+from .devices import async_device_of
 from .ender import Ender
+from .endings import Endings
 from .issues import Issue, async_settle, async_tell
 from .journal import Journal
 from .management import Management
+from .miot.attempt import Attempts
 from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
 from .miot.errors import (
     REASONS,
     InvalidValueError,
     MiotError,
+    NotSentError,
     NotSignedInError,
     Reason,
     ResultError,
 )
 from .miot.spec import SPEC, Access, Address, Value
+from .miot.values import number, text
 from .occurrences import Occurrences
+from .reasons import reason_in_words
 from .settings import Settings
 from .state import IN_HISTORY, PEOPLE, LockData
+from .store import async_store, salvaged_endings
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -54,15 +61,18 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
+    from .miot.attempt import Attempt
     from .miot.client import Client
     from .state import Source
+    from .users import Credential
 
 _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
 SET_CLOCK: Final = (9, 1)
 HARDWARE_VERSION: Final = (11, 4)
-STORAGE_VERSION: Final = 1
+MOST_REJECTED: Final = 100  # kinds of what the specification does not have, before the others
+OTHERS: Final = "others"
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
 # The same for events, which must not come again after a restart: for one that comes alone, just
 # long enough not to delay what is shown of it, and for those that follow.
@@ -70,16 +80,16 @@ SAVE_DELAY_OF_AN_EVENT: Final = 0.1
 SAVE_DELAY_OF_EVENTS: Final = 1
 
 
-def store(hass: HomeAssistant, did: str) -> Store[dict[str, Any]]:
-    """Return where what is known of a lock is kept."""
-    return Store(hass, STORAGE_VERSION, f"{DOMAIN}.{did}", private=True)
-
-
 async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
     """Return what was last known of a lock as a device of the account."""
-    match await store(hass, did).async_load():
-        case {"device": device}:
-            return Device(**device, online=False, token=None)
+    return _device(await async_store(hass, did).async_load())
+
+
+def _device(stored: object) -> Device | None:
+    match stored:
+        case {"device": dict(device)}:
+            with suppress(TypeError):  # It is not what we wrote.
+                return Device(**device, online=False, token=None)
     return None
 
 
@@ -104,9 +114,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.remembered = IN_HISTORY if CONF_APP in entry.data else frozenset()
         """The events that are known of afterwards, whatever the connection tells."""
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
+        self.gone = False
+        """Whether the account no longer has the lock."""
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
-        self._store = store(hass, device.did)
+        self._store = async_store(hass, device.did)
         self._watchers: dict[Source, list[CALLBACK_TYPE]] = {}
+        self.attempts = Attempts()
+        """What the lock is being asked to do."""
         self.settings = Settings(self)
         self.management = Management(self)
         self.ender = Ender(self)
@@ -115,17 +129,32 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.journal = Journal(hass, device.did, entries)
         self._save_at = math.inf
         self._saved_at = -math.inf
+        self._stopped = False
         self.data = LockData(awake=device.online)
+        entry.async_on_unload(self._async_abandon)
 
-    @override
-    async def _async_setup(self) -> None:
+    async def async_load(self) -> None:
         """Start from what was known before the restart."""
-        if stored := await self._store.async_load():
-            self.data = LockData.from_dict(stored.get("data", {}))
+        if (stored := await self._store.async_load()) is not None:
+            if known := _device(stored):
+                self.device = self.device.completed(known)
+            self.data = LockData.from_dict(
+                stored.get("data") if isinstance(stored, dict) else stored
+            )
             self.data.awake = self.device.online
-        await self.journal.async_load()
+        if self._store.unreadable or self.data.spoilt:
+            await self._async_begin_anew()
+        if not await self.journal.async_load():
+            self.tell(Issue.JOURNAL)
         if self.data.clock.is_off:
             self.tell(Issue.CLOCK)
+
+    async def _async_begin_anew(self) -> None:
+        """Keep of what cannot be read what is to end, and say so."""
+        text = await self._store.async_put_aside()
+        self.data.endings.known |= Endings.from_list(list(salvaged_endings(text))).known
+        await self.async_save()
+        self.tell(Issue.STORAGE, endings=str(len(self.data.endings.known)))
 
     @override
     async def _async_update_data(self) -> LockData:
@@ -134,22 +163,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         before = dict(self.data.values)
         try:
             readings = await self.client.read(self.device.did, READABLE)
-        except NotSignedInError as error:
-            raise ConfigEntryAuthFailed(
-                translation_domain=DOMAIN, translation_key="not_signed_in"
-            ) from error
         except MiotError as error:
-            if not self.pushes:
-                self.data.awake = False
-            if time.time() - self.data.heard < self._patience:
-                _LOGGER.debug("%s: no reading: %s", self.name, error)
-                return self.data
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key="out_of_reach",
-                translation_placeholders={"lock": self.name, "error": str(error)},
-            ) from error
-        if readings and all(_is_gone(reading.code) for reading in readings.values()):
+            self._bear(error)
+            return self.data
+        self.gone = bool(readings) and all(_is_gone(one.code) for one in readings.values())
+        if self.gone:
             self.tell(Issue.GONE)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
@@ -169,6 +187,42 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.in_background(self.settings.async_deliver(readings))
         return self.data
 
+    def _bear(self, error: MiotError) -> None:
+        """Make do without a reading while the lock was heard of lately; raises otherwise.
+
+        Who is signed out for readings may still hear what the lock tells by itself.
+        """
+        heard_lately = time.time() - self.data.heard < self._patience
+        if isinstance(error, NotSignedInError):
+            if not (heard_lately and self.hears):
+                raise ConfigEntryAuthFailed(
+                    translation_domain=DOMAIN, translation_key="not_signed_in"
+                ) from error
+            self.config_entry.async_start_reauth(self.hass)
+        if not self.pushes:
+            self.data.awake = False
+        if not heard_lately:
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="out_of_reach",
+                translation_placeholders={
+                    "lock": self.name,
+                    "reason": reason_in_words(self.hass, error),
+                },
+            ) from error
+        _LOGGER.debug("%s: no reading: %s", self.name, error)
+
+    @property
+    def hears(self) -> bool:
+        """Whether what the lock tells by itself is heard just now."""
+        connection = getattr(self.config_entry, "runtime_data", None)
+        return bool(connection and connection.push and connection.push.connected)
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether something was known lately of what is told afterwards, though nothing else is."""
+        return bool(time.time() - self.occurrences.caught_up < self._patience)
+
     @callback
     def async_watch(self, source: Source, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Have news told; returns how to stop that."""
@@ -178,9 +232,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def async_handle(self, message: Message) -> None:
-        """Take what the connection heard from the lock."""
+        """Take what the connection heard from the lock, which is there whatever readings say."""
         now = time.time()
         self.heard(contact=now)
+        if not self.last_update_success:
+            # An event must not be what makes its entity available: automations pass over that.
+            self.last_update_success = True
+            self.async_update_listeners()
         match message:
             case PropertyChanged(address, raw):
                 self._take(address, raw, told=now)
@@ -215,26 +273,28 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.async_update_listeners()
         if woke_up:
             self.in_background(self.settings.async_deliver())
-            self.in_background(self.async_request_refresh())
+            self.config_entry.runtime_data.async_read_woken(self)
 
     @callback
     def async_set_device(self, device: Device) -> None:
         """Take what the account's device list says."""
-        self.device = device
-        self._show_versions()
+        self.device = device.completed(self.device)
+        self._show_device()
         self.async_set_awake(awake=device.online)
 
     async def async_act(self, address: Address, *inputs: Value) -> list[object]:
         """Have the lock do something, now or not at all; raises HomeAssistantError."""
-        try:
-            return await self.async_ask(address, *inputs)
-        except MiotError as error:
-            raise self.failure(error) from error
+        with self.attempts.begin() as attempt:
+            try:
+                return await self.async_ask(attempt, address, *inputs)
+            except MiotError as error:
+                raise self.failure(error) from error
 
-    async def async_ask(self, address: Address, *inputs: Value) -> list[object]:
-        """Have the lock do something as ``async_act`` does; raises MiotError."""
+    async def async_ask(self, attempt: Attempt, address: Address, *inputs: Value) -> list[object]:
+        """Have the lock do something while an attempt may leave; raises MiotError."""
         try:
-            outputs = await self.client.act(self.device.did, address, inputs)
+            async with attempt.interruptible():
+                outputs = await self.client.act(self.device.did, address, inputs, attempt)
         except MiotError as error:
             self.note_sleep(error)
             raise
@@ -251,17 +311,45 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     async def async_save(self) -> None:
         """Write down what is known, now."""
-        await self._store.async_save(self._as_dict())
+        if not self._stopped:
+            await self._store.async_save(self._as_dict())
+
+    async def async_save_ending(self, credential: Credential) -> None:
+        """Write down how a credential ends; raises HomeAssistantError if the disk has it not.
+
+        Home Assistant only logs that it could not write, as on a full disk: so it is read back.
+        """
+        await self.async_save()
+        match await self._store.async_read_back():
+            case {"data": {"endings": endings}}:
+                written = Endings.from_list(endings).known
+            case _:
+                written = {}
+        if written.get(credential) != self.data.endings.known[credential]:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="not_written",
+                translation_placeholders={"lock": self.name},
+            )
 
     async def async_stop(self) -> None:
         """Write down what is known, before the entry goes; what comes later is not kept."""
         await self.async_shutdown()
         await self.async_save()
         await self.journal.async_stop()
+        self._stopped = True
+
+    @callback
+    def _async_abandon(self) -> None:
+        """Write nothing more: whoever comes next may know more, or the lock may be forgotten."""
+        if not self._stopped:
+            self._stopped = True
+            self._store.async_cancel()
+            self.journal.async_abandon()
 
     def _save_by(self, at: float) -> None:
         """Write down what is known at a time of the loop; asking again does not put it off."""
-        if at < self._save_at and not self._shutdown_requested:
+        if at < self._save_at and not self._shutdown_requested and not self._stopped:
             self._save_at = at
             self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
 
@@ -279,10 +367,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     def failure(self, error: MiotError) -> HomeAssistantError:
         """Return what went wrong in the user's words; starts signing in again where that helps."""
-        key, placeholders = "no_answer", {"error": str(error)}
+        key, placeholders = "no_answer", {"reason": reason_in_words(self.hass, error)}
         if isinstance(error, NotSignedInError):
             self.config_entry.async_start_reauth(self.hass)
             key, placeholders = "not_signed_in", {}
+        elif isinstance(error, NotSentError):
+            key, placeholders = str(error.why), {}
         elif isinstance(error, ResultError):
             key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
         return HomeAssistantError(
@@ -307,32 +397,42 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
-        """Take a value if the specification allows it."""
-        try:
-            value = SPEC.properties[address].validate(raw)
-        except KeyError:
+        """Take a value if the specification allows it; another one leaves nothing known."""
+        if raw is None:
+            return
+        if (prop := SPEC.properties.get(address)) is None:
             self.reject(address, "no such property")
+            return
+        try:
+            value = prop.validate(raw)
         except InvalidValueError as error:
             self.reject(address, error)
+            # A text may be a secret, also one of digits.
+            self.data.forget(address, None if prop.format == "string" else number(raw), told)
         else:
             self.data.set(address, value, told)
             if address == HARDWARE_VERSION:
-                self._show_versions()
+                self._show_device()
 
-    def _show_versions(self) -> None:
-        """Have the device page show the versions that are known now."""
-        registry = dr.async_get(self.hass)
-        for device in dr.async_entries_for_config_entry(registry, self.config_entry.entry_id):
-            if (DOMAIN, self.device.did) in device.identifiers:
-                registry.async_update_device(
-                    device.id, sw_version=self.device.firmware, hw_version=self.hardware_version
-                )
+    def _show_device(self) -> None:
+        """Have the device page show name and versions as they are now.
+
+        Home Assistant shows a name of the user's own instead.
+        """
+        self.name = self.device.name
+        if device := async_device_of(self.hass, self.config_entry, self.device.did):
+            dr.async_get(self.hass).async_update_device(
+                device.id,
+                name=self.device.name,
+                sw_version=self.device.firmware,
+                hw_version=self.hardware_version,
+            )
 
     @property
     def hardware_version(self) -> str | None:
         """The version of the hardware, once the lock has told it."""
         version = self.data.values.get(HARDWARE_VERSION)
-        return None if version is None else str(version)
+        return None if version is None else text(version)
 
     def tell(self, issue: Issue, **texts: str) -> None:
         """Raise an issue of the lock."""
@@ -343,13 +443,19 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         async_settle(self.hass, self.config_entry, issue, self.device.did)
 
     def reject(self, address: Address, reason: object) -> None:
-        """Count what the specification does not allow, and log the first of its kind."""
-        name = "{}.{}".format(*address)
-        if name not in self.data.rejected:
-            _LOGGER.warning(
-                "%s sent %s, which its specification does not have: %s", self.name, name, reason
-            )
-        self.data.rejected[name] += 1
+        """Count what the specification does not allow, and warn of the first of its kind."""
+        rejected, name = self.data.rejected, "{}.{}".format(*address)
+        if name not in rejected and len(rejected) >= MOST_REJECTED:
+            name = OTHERS
+        level = logging.DEBUG if name in rejected or name == OTHERS else logging.WARNING
+        _LOGGER.log(
+            level,
+            "%s sent %s.%s, which its specification does not have: %s",
+            self.name,
+            *address,
+            reason,
+        )
+        rejected[name] += 1
 
 
 def _is_gone(code: int) -> bool:

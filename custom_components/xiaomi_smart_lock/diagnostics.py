@@ -9,8 +9,10 @@ from homeassistant.const import CONF_HOST, CONF_TOKEN
 
 from .const import (
     CONF_APP,
+    CONF_DECLINED,
     CONF_DID,
     CONF_LOCKS,
+    CONF_ROOMS,
     CONF_TOKENS,
     CONF_UNLOCKING,
     CONF_USER_ID,
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
-    from .miot.spec import Address
+    from .miot.spec import Address, Property, Value
+    from .users import Users
 
 TO_REDACT: Final = {
     CONF_APP,
+    CONF_DECLINED,
     CONF_DID,
     CONF_HOST,
     CONF_LOCKS,
+    CONF_ROOMS,
     CONF_TOKEN,
     CONF_TOKENS,
     CONF_UNLOCKING,
@@ -43,6 +48,24 @@ TO_REDACT: Final = {
 # What the lock pushes of its past; it has no entities, since a state has no place for so much.
 HISTORY: Final[tuple[Address, ...]] = tuple((5, piid) for piid in range(11, 19))
 
+# When somebody came or went, wherever it is
+TIMES: Final = ("current-time", "history-time", "last-history-time")
+
+
+def _value(prop: Property, value: Value) -> Value:
+    """Return a value without what is secret, and without when somebody used the lock."""
+    secret = prop.address in SECRET or prop.address in HISTORY or prop.name in TIMES
+    return REDACTED if secret else value
+
+
+def _users(users: Users) -> dict[str, Any]:
+    """Return who may open the door by what, as numbers, but not when."""
+    return {
+        "users": [[number, one.user_type, one.deleted] for number, one in users.known.items()],
+        "grants": [[*one.disguised, grant.user_id] for one, grant in users.grants.items()],
+        "uses": [[*one.disguised, use.position] for one, use in users.uses.items()],
+    }
+
 
 def _lock(lock: LockCoordinator) -> dict[str, Any]:
     data = lock.data
@@ -52,23 +75,30 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
         "awake": data.awake,
         "heard": data.heard,
         "values": {
-            str(SPEC.properties[address]): REDACTED if address in SECRET else value
+            str(SPEC.properties[address]): _value(SPEC.properties[address], value)
             for address, value in sorted(data.values.items())
         },
         "events": {
-            str(occurrence.event): dict(occurrence.arguments) for occurrence in data.events.values()
+            str(occurrence.event): {
+                argument.address[1]: _value(argument, value)
+                for argument, value in occurrence.disguised.known_arguments
+            }
+            for occurrence in data.events.values()
         },
         "contact": data.contact,
         "clock_behind": data.clock.behind,
         "journal_entries": len(lock.journal),
         "unread": data.unread.as_dict(),
-        "users": data.users.as_dict(),
+        "users": _users(data.users),
         "pending": [str(SPEC.properties[address]) for address in data.pending],
         "endings": [
             {"due": ending.due, "uses": ending.uses, "enrolled": ending.enrolled}
             for ending in data.endings.known.values()
         ],
         "rejected": dict(data.rejected),
+        "unknown": {
+            str(SPEC.properties[address]): number for address, number in data.unknown.items()
+        },
     }
 
 
@@ -84,7 +114,7 @@ async def async_get_config_entry_diagnostics(
         "push_problem": connection.push and connection.push.problem,
         "link": connection.link and connection.link.as_dict(),
         "people": [
-            {"person_entity": bool(person.entity_id), "credentials": len(person.holds)}
+            {"person_entity": bool(person.entity_id(hass)), "credentials": len(person.holds)}
             for person in people(entry)
         ],
         "locks": [_lock(lock) for lock in connection.coordinators.values()],

@@ -11,10 +11,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from .bus import async_log
-from .call import NOT_FOUND, NotDoneError, hears
+from .call import NOT_FOUND, NotDoneError
 from .issues import Issue, async_settle, async_tell
 from .state import ENDINGS
-from .words import credential_in_words
+from .words import credential_in_words, listed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,7 +105,7 @@ class Ender:
         self.async_look()
 
     async def _async_end_one(self, credential: Credential) -> bool:
-        """Delete a credential; return whether the lock does not have it any more."""
+        """Delete a credential; return whether the lock does not have it anymore."""
         lock, known = self._lock, self._lock.data.endings.known
         ending = self._asked[credential] = known[credential]
         user_id = self._user_of(credential, ending)
@@ -169,7 +169,7 @@ class Ender:
     def _look_whether_reachable(self) -> None:
         """Try at once when the lock wakes up, or the cloud is back."""
         lock = self._lock
-        reachable = bool(lock.data.awake) and (hears(lock) or not lock.pushes)
+        reachable = bool(lock.data.awake) and (lock.hears or not lock.pushes)
         came, self._reachable = reachable and not self._reachable, reachable
         if came:
             self._failures = self._leave_out = 0
@@ -181,7 +181,7 @@ class Ender:
         lock = self._lock
         where = (lock.hass, lock.config_entry, Issue.STILL_OPENS, lock.device.did)
         if late := lock.data.endings.due(time.time() - LATE_AFTER):
-            words = ", ".join(credential_in_words(lock.hass, credential) for credential in late)
+            words = listed(lock.hass, (credential_in_words(lock.hass, one) for one in late))
             async_tell(*where, lock=lock.name, credentials=words)
         else:
             async_settle(*where)

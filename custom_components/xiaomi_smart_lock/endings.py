@@ -31,6 +31,8 @@ class Ending:
     """After how many more unlockings it ends."""
     enrolled: bool = True
     """False until the lock has confirmed it: it ends at once if that never comes to be."""
+    name: str | None = None
+    """What it is called by whoever sets it, to be known again."""
 
     def by(self, when: float) -> Ending:
         """Return the same with an end at a time in Unix seconds, if not before."""
@@ -100,8 +102,11 @@ class Endings:
                 self.known[credential] = ending.by(occurrence.when)
 
     def as_list(self) -> list[list[Any]]:
-        """Return it as JSON allows."""
-        return [[*of, *asdict(ending).values()] for of, ending in self.known.items()]
+        """Return it as JSON allows, the name last and only where there is one."""
+        return [
+            [*of, *asdict(ending).values()][: None if ending.name else -1]
+            for of, ending in self.known.items()
+        ]
 
     @classmethod
     def from_list(cls, stored: object) -> Endings:
@@ -112,7 +117,7 @@ class Endings:
 def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
     for item in stored:
         match item:
-            case [method, operation_id, user_id, since, due, uses, bool(enrolled)]:
+            case [method, operation_id, user_id, since, due, uses, bool(enrolled), *name]:
                 try:
                     yield (
                         Credential(
@@ -124,6 +129,7 @@ def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
                             None if due is None else number(due),
                             None if uses is None else int(number(uses)),
                             enrolled,
+                            next((one for one in name if isinstance(one, str)), None),
                         ),
                     )
                 except (InvalidValueError, OverflowError, ValueError):

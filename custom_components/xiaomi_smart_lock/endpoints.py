@@ -7,31 +7,57 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import certifi
+from homeassistant.exceptions import ConfigEntryError
 from homeassistant.util.ssl import client_context
 
-from .const import ENDPOINTS_VARIABLE
-from .miot.endpoints import Endpoints, load
+from .const import DOMAIN, ENDPOINTS_VARIABLE
+from .miot.endpoints import Endpoints, is_own_host, load, read_own
+from .miot.mqtt import accept_own_names
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 
-async def async_endpoints(
-    hass: HomeAssistant, *, any_name: bool = False
-) -> tuple[Endpoints, ssl.SSLContext]:
-    """Return the addresses to talk to, and how to trust who answers there.
+async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContext]:
+    """Return the addresses to talk to, and how to trust who answers there over HTTP.
 
-    With ``any_name``, a certificate is trusted whatever host it names.
+    Raises ConfigEntryError where addresses that replace Xiaomi's are not to be trusted.
     """
 
     def read() -> tuple[Endpoints, ssl.SSLContext]:
         path = os.environ.get(ENDPOINTS_VARIABLE)
-        endpoints = load(Path(path)) if path else Endpoints()
-        if endpoints.ca_file is None and not any_name:
-            return endpoints, client_context()
-        trust = ssl.create_default_context(cafile=endpoints.ca_file or certifi.where())
-        trust.check_hostname = not any_name
-        return endpoints, trust
+        try:
+            endpoints = load(Path(path)) if path else Endpoints()
+            return endpoints, _trusted_by(endpoints) or client_context()
+        except (OSError, TypeError, ValueError) as error:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="endpoints_refused",
+                translation_placeholders={"variable": ENDPOINTS_VARIABLE, "file": str(path)},
+            ) from error
 
     return await hass.async_add_executor_job(read)
+
+
+async def async_broker_trust(
+    hass: HomeAssistant, endpoints: Endpoints, region: str
+) -> ssl.SSLContext:
+    """Return how to trust a region's broker: any name of Xiaomi's does, where we use one."""
+
+    def create() -> ssl.SSLContext:
+        # Home Assistant's context is shared: another one trusts the same authorities.
+        trust = _trusted_by(endpoints) or ssl.create_default_context(
+            cadata=b"".join(client_context().get_ca_certs(binary_form=True))
+        )
+        if is_own_host(endpoints.broker_host(region)):
+            accept_own_names(trust)
+        return trust
+
+    return await hass.async_add_executor_job(create)
+
+
+def _trusted_by(endpoints: Endpoints) -> ssl.SSLContext | None:
+    """Return who trusts the authority of replaced addresses, None where they name none."""
+    if not endpoints.ca_file:
+        return None
+    return ssl.create_default_context(cadata=read_own(Path(endpoints.ca_file)))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components import persistent_notification
 from homeassistant.core import callback
-from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers.translation import async_get_cached_translations
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .call import DUPLICATE, NotDoneError, hears
+from .call import DUPLICATE, NotDoneError
 from .const import (
     CONF_LEAST_DIGITS,
     CONF_MOST_DIGITS,
@@ -24,7 +23,7 @@ from .endings import Ending
 from .management import free_numbers
 from .miot.spec import SPEC
 from .users import Credential
-from .words import credential_in_words, in_words
+from .words import common_text, credential_in_words, value_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +54,8 @@ class Wanted:
     """When it ends, in Unix seconds."""
     uses: int | None = None
     """After how many unlockings it ends."""
+    name: str | None = None
+    """What it is called; asking for it again changes its end, and enrols nothing."""
     time_limit: float = TIME_LIMIT
 
 
@@ -62,8 +63,12 @@ async def async_enrol(lock: LockCoordinator, wanted: Wanted) -> Credential:
     """Enrol a credential; raises HomeAssistantError, and then nothing is left of it.
 
     That it is to end if nobody confirms it is written down before the lock hears of it. So it does
-    whatever happens meanwhile, and a credential for a time never is one for ever.
+    whatever happens meanwhile, and a credential for a time never is one forever.
     """
+    _check_end(wanted)
+    if wanted.name is not None and (known := _named(lock.data, wanted.name)):
+        await _async_change_end(lock, wanted, known)
+        return known
     _check(lock, wanted)
     management = lock.management
     async with management.enrolling:
@@ -84,7 +89,7 @@ async def _async_enrol(lock: LockCoordinator, wanted: Wanted, credential: Creden
     endings[credential] = Ending(wanted.user_id, since=now, due=now, enrolled=False)
     sent = False
     try:
-        await lock.async_save()
+        await lock.async_save_ending(credential)
         sent = True
         with _progress(lock, credential) as on_step:
             await management.async_add_credential(
@@ -105,13 +110,49 @@ async def _async_enrol(lock: LockCoordinator, wanted: Wanted, credential: Creden
             endings.pop(credential, None)
         else:
             endings[credential] = Ending(
-                wanted.user_id, since=now, due=wanted.valid_until, uses=wanted.uses
+                wanted.user_id,
+                since=now,
+                due=wanted.valid_until,
+                uses=wanted.uses,
+                name=wanted.name,
             )
         return credential
     finally:
         management.enrols = None
         await lock.async_save()
         lock.ender.async_look()
+
+
+def _named(data: LockData, name: str) -> Credential | None:
+    """Return the credential of a name that the lock has, and that is not used up."""
+    for credential, ending in data.endings.known.items():
+        there = ending.enrolled and data.users.user_of(credential) is not None
+        if ending.name == name and there and ending.uses != 0:
+            return credential
+    return None
+
+
+async def _async_change_end(lock: LockCoordinator, wanted: Wanted, credential: Credential) -> None:
+    """Have a credential end at another time; what was counted of its uses stays."""
+    endings = lock.data.endings.known
+    before = endings[credential]
+    if wanted.valid_until in (None, before.due):
+        return
+    endings[credential] = replace(before, due=wanted.valid_until)
+    try:
+        await lock.async_save_ending(credential)
+    except HomeAssistantError:
+        endings[credential] = before
+        raise
+    lock.ender.async_look()
+
+
+def _check_end(wanted: Wanted) -> None:
+    """Raise ServiceValidationError for an end that makes no sense."""
+    if wanted.valid_until is not None and wanted.valid_until <= time.time():
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="valid_until_past")
+    if wanted.name is not None and wanted.valid_until is None and wanted.uses is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="name_without_end")
 
 
 def _check(lock: LockCoordinator, wanted: Wanted) -> None:
@@ -127,15 +168,13 @@ def _check(lock: LockCoordinator, wanted: Wanted) -> None:
             translation_key="password_rules",
             translation_placeholders={"least": str(least), "most": str(most)},
         )
-    if wanted.valid_until is not None and wanted.valid_until <= time.time():
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="valid_until_past")
     if lock.management.enrolling.locked():
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="enrolment_busy",
             translation_placeholders={"lock": lock.name},
         )
-    if wanted.method != PASSWORD and not hears(lock):
+    if wanted.method != PASSWORD and not lock.hears:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="not_heard",
@@ -173,20 +212,18 @@ def _progress(
 ) -> Iterator[Callable[[Occurrence], None]]:
     """Show the steps as a notification, for as long as there are any to come."""
     hass, notification_id = lock.hass, f"{DOMAIN}_enrolment_{lock.device.did}"
-    texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
-    prefix = f"component.{DOMAIN}.common.enrolment_"
 
     @callback
     def show(occurrence: Occurrence) -> None:
         if (state := occurrence.get("credential-state")) is None:
             return
-        message = texts.get(f"{prefix}step", "").format(
+        message = common_text(hass, "enrolment_step").format(
             credential=credential_in_words(hass, credential),
-            state=in_words(hass, STATES.named(state)),
+            state=value_in_words(hass, STATES, state),
             step=occurrence.get("credential-step-current"),
             total=occurrence.get("credential-step-all"),
         )
-        title = texts.get(f"{prefix}title", "").format(lock=lock.name)
+        title = common_text(hass, "enrolment_title").format(lock=lock.name)
         persistent_notification.async_create(hass, message, title, notification_id)
 
     try:

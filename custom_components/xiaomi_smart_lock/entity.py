@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
+from homeassistant.helpers.device_registry import (
+    CONNECTION_NETWORK_MAC,
+    DeviceInfo,
+    format_mac,
+)
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN, MANUFACTURER
+from .admins import async_require_admin
+from .const import CONF_ROOMS, DOMAIN, MANUFACTURER
 from .coordinator import LockCoordinator
 from .miot.spec import SPEC, Access, Address, Property
 
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
     from .miot.spec import Value
     from .state import Source
+
+# A MAC that is one; all zeros or all ones are nobody's.
+MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +45,8 @@ class LockEntityDescription(EntityDescription):
     """What is shown instead, where it is made of other things that are known."""
     sources: tuple[Source, ...] = ()
     """What else it is made of."""
+    for_admins: bool = False
+    """Whether only administrators may set it: it decides who opens or changes what at the door."""
 
     @property
     def only_pushed(self) -> bool:
@@ -82,6 +93,14 @@ class LockEntityDescription(EntityDescription):
         return last.disguised.arguments.get(self.address[1]) if last else None
 
 
+def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
+    """Return what makes a lock's device one with another's: a MAC that it shares with no lock."""
+    mac = format_mac(lock.device.mac or "")
+    locks = lock.config_entry.runtime_data.coordinators.values()
+    shared = sum(format_mac(one.device.mac or "") == mac for one in locks) > 1
+    return {(CONNECTION_NETWORK_MAC, mac)} if MAC.fullmatch(mac) and not shared else set()
+
+
 class LockEntity(CoordinatorEntity[LockCoordinator]):
     """An entity of a lock; it writes its state only when that changes."""
 
@@ -103,13 +122,14 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         device = self.coordinator.device
         return DeviceInfo(
             identifiers={(DOMAIN, device.did)},
-            connections={(CONNECTION_NETWORK_MAC, device.mac)} if device.mac else set(),
+            connections=connections(self.coordinator),
             manufacturer=MANUFACTURER,
             model=SPEC.description,
             model_id=device.model,
             name=device.name,
             sw_version=device.firmware,
             hw_version=self.coordinator.hardware_version,
+            suggested_area=self.coordinator.config_entry.data.get(CONF_ROOMS, {}).get(device.did),
         )
 
     @override
@@ -120,6 +140,16 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             self.async_on_remove(
                 self.coordinator.async_watch(source, self._handle_coordinator_update)
             )
+        # Home Assistant writes the first state by itself, right after this.
+        self._shown = (self.available, self._shows())
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the lock was read, or what this shows was told afterwards."""
+        lock, told_by = self.coordinator, self.entity_description.told_by
+        told = bool(told_by) and told_by <= lock.remembered and lock.catches_up
+        return super().available or told
 
     @property
     def known(self) -> Value | None:
@@ -151,7 +181,9 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             self.async_write_ha_state()
 
     async def async_write(self, value: Value) -> None:
-        """Set the property."""
+        """Set the property, as far as who asks for it may."""
+        if self.entity_description.for_admins:
+            await async_require_admin(self.hass, self._context)
         await self.coordinator.settings.async_write(self.entity_description.prop.address, value)
 
 

@@ -17,7 +17,9 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
 from .people import who
-from .state import DOORBELL, DURESS_FINGERPRINT, EXCEPTION, LOCK_EVENT
+from .state import DOORBELL, EXCEPTION, LOCK_EVENT
+from .users import DURESS_FINGERPRINT
+from .words import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +52,12 @@ ATTRIBUTES: Final = {
 
 
 def _by_argument(name: str) -> Callable[[Occurrence], str | None]:
-    """Take the type from the key of an argument."""
+    """Take the type from the key of an argument, or say that there is none for what it says."""
 
-    def type_of(occurrence: Occurrence) -> str | None:
+    def type_of(occurrence: Occurrence) -> str:
         value = occurrence.get(name)
-        return None if value is None else occurrence.argument(name).key_of(value)
+        key = None if value is None else occurrence.argument(name).key_of(value)
+        return key or OTHER
 
     return type_of
 
@@ -75,7 +78,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     kinds: tuple[Address, ...]
     type_of: Callable[[Occurrence], str | None] = _own_name
     code: str | None = None
-    """The argument whose number is worth showing, since its values share types."""
+    """The argument that makes the type; its number is shown where the type does not say it."""
     disguises: bool = True
     """Whether a duress fingerprint is shown as any other."""
 
@@ -100,8 +103,10 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         }
         if occurrence.kind == LOCK_EVENT:
             said |= who(lock, occurrence)
-        if self.code:
-            said["code"] = occurrence.get(self.code)
+        if self.code and (code := occurrence.get(self.code)) is not None:
+            argument = occurrence.argument(self.code)
+            if argument.key_of(code) is None or len(argument.options) < len(argument.values):
+                said["code"] = code
         return said
 
 
@@ -117,8 +122,9 @@ EVENTS: Final = (
     LockEventDescription(
         key="lock_event",
         kinds=(LOCK_EVENT,),
-        event_types=SPEC.properties[2, 3].options,
+        event_types=[*SPEC.properties[2, 3].options, OTHER],
         type_of=_by_argument("lock-action"),
+        code="lock-action",
     ),
     LockEventDescription(
         key="doorbell",
@@ -130,7 +136,7 @@ EVENTS: Final = (
     LockEventDescription(
         key="exception",
         kinds=(EXCEPTION,),
-        event_types=SPEC.properties[2, 4].options,
+        event_types=[*SPEC.properties[2, 4].options, OTHER],
         type_of=_by_argument("abnormal-condition"),
         code="abnormal-condition",
     ),
@@ -157,8 +163,9 @@ EVENTS: Final = (
     LockEventDescription(
         key="enrolment",
         kinds=((4, 3),),
-        event_types=SPEC.properties[4, 8].options,
+        event_types=[*SPEC.properties[4, 8].options, OTHER],
         type_of=_by_argument("credential-state"),
+        code="credential-state",
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockEventDescription(
@@ -171,10 +178,14 @@ EVENTS: Final = (
 
 
 def _attribute(argument: Property, value: Value) -> object:
-    """Return an argument as automations like it: keys of value lists, times with their zone."""
+    """Return an argument as automations like it: keys of value lists, times with their zone.
+
+    What a value list does not have is shown as the number that came.
+    """
     if argument.name == "current-time":
         return dt_util.utc_from_timestamp(int(value)).isoformat()
-    return argument.key_of(value) if argument.values else value
+    key = argument.key_of(value) if argument.values else None
+    return value if key is None else key
 
 
 class LockEvent(LockEntity, EventEntity):
@@ -190,6 +201,13 @@ class LockEvent(LockEntity, EventEntity):
             self.async_on_remove(
                 self.coordinator.occurrences.async_listen(kind, self._async_happened)
             )
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether an event would be heard: then it must not be what makes this available."""
+        lock = self.coordinator
+        return super().available or (lock.hears and not lock.gone)
 
     @override
     def _shows(self) -> object:

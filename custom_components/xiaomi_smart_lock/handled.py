@@ -17,8 +17,10 @@ FORGOTTEN_TOGETHER: Final = 100
 # again, or count no further than to 255. From once to twice as many.
 COUNTS_FOR: Final = 86_400
 
-# Seconds within which two services report the same event that has no time
+# Seconds within which two services report the same event, of which one says no time
 TWINS_WITHIN: Final = 2.0
+# How many of them there may be: nobody rings as often.
+TWINS_LIMIT: Final = 100
 
 type Identity = str
 """What makes an event itself, in a line: many are kept, and written down each time."""
@@ -35,8 +37,8 @@ class Handled:
 
     known: dict[Identity, None] = field(default_factory=dict)
     """Their identities, oldest first."""
-    _alone: list[Occurrence] = field(default_factory=list, compare=False)
-    """Those of just now, without a time, that the other one of two services may report too."""
+    _alone: list[tuple[float, Occurrence]] = field(default_factory=list, compare=False)
+    """Those of just now that the other one of two services may report too, and when they came."""
 
     def take(self, occurrence: Occurrence) -> bool:
         """Remember an event that has just arrived, and say whether it is new."""
@@ -51,21 +53,25 @@ class Handled:
     def _was_reported(self, occurrence: Occurrence) -> bool:
         """Say whether the other one of two services has just reported the very same event.
 
-        Each report stands for one of the other: two of both are two events.
+        Each report stands for one of the other: two of both are two events. Where both have a time
+        of the lock's, that tells.
         """
-        if occurrence.usable_time is not None or not occurrence.reported_twice:
+        if not occurrence.reported_twice:
             return False
-        self._alone = [one for one in self._alone if abs(occurrence.when - one.when) < TWINS_WITHIN]
-        for one in self._alone:
+        now = occurrence.when
+        recent = [(came, one) for came, one in self._alone if abs(now - came) < TWINS_WITHIN]
+        self._alone = recent[-TWINS_LIMIT:]
+        for came, one in self._alone:
             if one.event is not occurrence.event and _alike(one, occurrence):
-                self._alone.remove(one)
+                self._alone.remove((came, one))
                 return True
-        self._alone.append(occurrence)
+        self._alone.append((now, occurrence))
         return False
 
 
 def _alike(one: Occurrence, other: Occurrence) -> bool:
-    return one.kind == other.kind and one.told_apart == other.told_apart
+    told_by_time = None not in (one.usable_time, other.usable_time)
+    return one.kind == other.kind and one.told_apart == other.told_apart and not told_by_time
 
 
 def _seen_as(occurrence: Occurrence) -> list[Identity]:

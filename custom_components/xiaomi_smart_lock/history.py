@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 
-from .call import hears
-from .clock import says_something
+from .app_link import Service
 from .miot.errors import MiotError, ResultError
 from .miot.spec import SPEC
+from .occurrences import ABOUT
 from .state import IN_HISTORY, SAME_EVENT, Occurrence
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ READ: Final = [event for event in SPEC.events if SAME_EVENT.get(event, event) in
 
 EVERY: Final = 4 * 3600  # seconds
 AGAIN: Final = 3600  # seconds after which what is left is worth another try
-ABOUT: Final = 60  # seconds by which our clock and the cloud's, together, may be off
 SETTLING: Final = 10  # seconds that what happens just now takes to be told by others
 
 
@@ -70,7 +69,7 @@ class History:
     @property
     def _hears(self) -> bool:
         """Whether what happens is heard: of a lock nearby, whether somebody is at it."""
-        return hears(self._lock) if self._lock.pushes else bool(self._lock.data.awake)
+        return self._lock.hears if self._lock.pushes else bool(self._lock.data.awake)
 
     @callback
     def _look_whether_heard(self) -> None:
@@ -137,23 +136,33 @@ class History:
                 self._read_within(AGAIN)
 
     def _was_heard(self, happened: Happened) -> bool:
-        """Say whether an event whose time says nothing was heard when the cloud was told of it.
+        """Say whether all that is remembered of an event was heard when the cloud was told of it.
 
-        Nothing else tells it from the one that was pushed, and the cloud's clock is not ours.
+        Where its time says nothing, nothing else tells it from the one that was pushed, and the
+        cloud's clock is not ours.
         """
         one = Occurrence(happened.event, happened.arguments, happened.time)
-        if one.time is not None and says_something(one.time, happened.time):
-            return False
         heard = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
-        return any(one.kind == other.kind and _values(one) == _values(other) for other in heard)
+        if any(
+            one.event is other.event and one.arguments.items() <= other.arguments.items()
+            for other in heard
+        ):
+            return True
+        if one.usable_time is not None:
+            return False
+        # Of one whose values make no sense, nothing but its kind can be compared.
+        return any(
+            one.kind == other.kind and _values(one) in ([], _values(other)) for other in heard
+        )
 
     async def _async_page(self, span: Span, unread: Unread) -> tuple[Happened, ...]:
-        with self._link.asking() as client:
-            page = await client.history(self._lock.device.did, *span)
+        did = self._lock.device.did
+        with self._link.asking(Service.HISTORY, did) as client:
+            page = await client.history(did, *span)
         times = (happened.time for happened in page.entries)
-        unread.was_read(span, times, page.following, int(time.time()))
+        unread.was_read(span, times, page.following, int(time.time()), short=page.short)
         return page.entries
 
 
 def _values(occurrence: Occurrence) -> list[Value]:
-    return [value for _, value in occurrence.valid_arguments]
+    return [value for _, value in occurrence.known_arguments]

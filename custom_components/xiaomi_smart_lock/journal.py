@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import bisect
-import logging
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.storage import Store
+from homeassistant.core import callback
 
-from .const import DOMAIN
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC
 from .state import SECRET, Occurrence
+from .store import async_journal_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 
     from .miot.spec import Address, Value
 
-_LOGGER = logging.getLogger(__name__)
-
-STORAGE_VERSION: Final = 1
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
 type Entry = tuple[Any, ...]
@@ -32,21 +27,6 @@ type Entry = tuple[Any, ...]
 one is not known. So little, since thousands are kept in memory."""
 
 WHEN: Final = itemgetter(0)
-
-
-class JournalStore(Store[list[Entry]]):
-    """Where the journal of a lock is kept, on disk and not for everybody to read."""
-
-    def __init__(self, hass: HomeAssistant, did: str) -> None:
-        """Prepare for a lock."""
-        super().__init__(hass, STORAGE_VERSION, f"{DOMAIN}.{did}.journal", private=True)
-
-    @override
-    async def _async_migrate_func(
-        self, old_major_version: int, old_minor_version: int, old_data: Any
-    ) -> list[Entry]:
-        """Begin anew: another version wrote what we do not understand."""
-        return []
 
 
 class Journal:
@@ -60,27 +40,34 @@ class Journal:
         self.changes = 0
         """How often something was added."""
         self._most = most
-        self._store = JournalStore(hass, did)
+        self._store = async_journal_store(hass, did)
         self._sorted: list[Entry] = []
         self._added: list[Occurrence] = []
         self._unsaved = False
+        self._stopped = False
 
-    async def async_load(self) -> None:
-        """Take what was kept; what cannot be read is no reason not to go on."""
-        try:
-            stored = await self._store.async_load()
-        except (HomeAssistantError, LookupError, TypeError) as error:
-            _LOGGER.warning("A journal cannot be read and begins anew: %s", error)
-            return
+    async def async_load(self) -> bool:
+        """Take what was kept; return whether it could be read, and put it aside if not."""
+        stored = await self._store.async_load()
         self._sorted = sorted(map(_entry, _read(stored)), key=WHEN)[-self._most :]
+        if self._store.unreadable or not isinstance(stored, list | None):
+            await self._store.async_put_aside()
+            await self._store.async_save([])
+            return False
+        return True
 
     @property
     def _entries(self) -> list[Entry]:
         """The entries in order; what was added in a burst is put there once it is asked for."""
-        if self._added:
-            added, self._added = map(_entry, self._added), []
-            self._sorted = sorted((*self._sorted, *added), key=WHEN)[-self._most :]
+        self._settle()
         return self._sorted
+
+    def _settle(self) -> None:
+        """Put what was added where it belongs, and drop what is too much."""
+        added, self._added = map(_entry, self._added), []
+        for entry in added:
+            bisect.insort(self._sorted, entry, key=WHEN)
+        del self._sorted[: -self._most]
 
     def __len__(self) -> int:
         """Return how many events there are."""
@@ -89,10 +76,17 @@ class Journal:
     def add(self, occurrence: Occurrence) -> None:
         """Keep an event, without its secrets."""
         self._added.append(occurrence)
+        if len(self._added) > self._most:
+            self._settle()
         self.changes += 1
-        if not self._unsaved:
+        if not self._unsaved and not self._stopped:
             self._unsaved = True
             self._store.async_delay_save(self._as_list, SAVE_DELAY)
+
+    def replace(self, kept: Occurrence, occurrence: Occurrence) -> None:
+        """Keep an event instead of what was kept of it."""
+        self._sorted = [entry for entry in self._entries if entry != _entry(kept)]
+        self.add(occurrence)
 
     def between(self, start: float, end: float) -> Sequence[Occurrence]:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
@@ -109,6 +103,13 @@ class Journal:
         """Write down what was not written yet."""
         if self._unsaved:
             await self._store.async_save(self._as_list())
+        self._stopped = True
+
+    @callback
+    def async_abandon(self) -> None:
+        """Write nothing more."""
+        self._stopped = True
+        self._store.async_cancel()
 
     def _as_list(self) -> list[Entry]:
         self._unsaved = False

@@ -14,6 +14,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file
 
+from .miot.values import path_part
 from .pictures import KINDS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class KeptPictures:
         folder = _folder(self._hass)
         if folder and picture.kind in _WORDS and oldest and taken >= oldest:
             name = _safe(self._lock.name)[:LONGEST_NAME]
-            folder /= f"{name} {_safe(self._lock.device.did)}"
+            folder /= f"{name} {_safe(path_part(self._lock.device.did))}"
             path = folder / f"{taken:{_TIME}} {_WORDS[picture.kind]}.jpg"
             try:
                 await self._hass.async_add_executor_job(_write, path, picture.jpeg)
@@ -113,7 +114,7 @@ def _write(path: Path, jpeg: bytes) -> None:
 
 def _remove(folder: Path, did: str, oldest: datetime | None) -> None:
     """Remove pictures of a lock, whatever it was called, and folders that are empty then."""
-    for of_lock in folder.glob(f"* {_safe(did)}/"):
+    for of_lock in folder.glob(f"* {_safe(path_part(did))}/"):
         for path in list(of_lock.iterdir()):
             if (taken := _taken(path.name)) and (oldest is None or taken < oldest):
                 path.unlink(missing_ok=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlow
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigFlow
 from homeassistant.const import CONF_REGION
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.selector import (
     QrCodeSelector,
     QrCodeSelectorConfig,
@@ -20,27 +22,38 @@ from homeassistant.helpers.selector import (
 )
 
 from .app_link import async_app_session
-from .connection import lock_ids
-from .const import CONF_APP, CONF_USER_ID, CONF_UUID
+from .const import CONF_APP, CONF_CONFIRM_URL, CONF_USER_ID, CONF_UUID
 from .endpoints import async_endpoints
+from .locks import lock_ids
 from .miot.app import AppClient
-from .miot.app_login import AppLogin, QrCode, SessionData
-from .miot.endpoints import REGIONS
-from .miot.errors import MiotError, SignInExpiredError, SignInRefusedError
+from .miot.app_login import LONGEST_WAIT, AppLogin, QrCode, SessionData
+from .miot.endpoints import REGIONS, Endpoints
+from .miot.errors import (
+    MiotError,
+    NotConfirmedError,
+    SignInExpiredError,
+    SignInRefusedError,
+)
+from .words import escaped_url
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
+    from datetime import datetime
 
     import aiohttp
-    from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+    from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core_config import Config
 
-    from .miot.endpoints import Endpoints
+    from . import LockConfigEntry
+
 
 _LOGGER = logging.getLogger(__name__)
 
 LISTENS_WITHIN: Final = 1.0
 """Seconds that a browser may take to listen, once it shows that there is progress."""
+LEFT_OPEN: Final = 60
+"""Seconds after which a flow ends that nobody goes on with, once its code has expired."""
 CONF_QR_CODE: Final = "qr_code"
 
 # Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
@@ -66,11 +79,13 @@ class LinkFlow(ConfigFlow):
     _begun: asyncio.Task[tuple[AppLogin, QrCode]] | None = None
     _scanned: asyncio.Task[SessionData] | None = None
     _app_session: aiohttp.ClientSession | None = None
+    _cancel_end: CALLBACK_TYPE | None = None
+    _confirm_url: str = ""
     _endpoints: Endpoints
     _tls: ssl.SSLContext
 
     @property
-    def _linked_entry(self) -> ConfigEntry[Any]:
+    def _linked_entry(self) -> LockConfigEntry:
         again = self.source == SOURCE_REAUTH
         return self._get_reauth_entry() if again else self._get_reconfigure_entry()
 
@@ -78,6 +93,8 @@ class LinkFlow(ConfigFlow):
     def async_remove(self) -> None:
         """Wait for the phone no longer."""
         self._forget_code()
+        if self._cancel_end:
+            self._cancel_end()
         if self._app_session:
             self._app_session.detach()
 
@@ -88,15 +105,53 @@ class LinkFlow(ConfigFlow):
                 task.cancel()
         self._begun = self._scanned = None
 
+    @callback
+    def _end_within(self, seconds: float) -> None:
+        """End by itself after some seconds, which begin anew with each code.
+
+        While an entry is being reconfigured, Home Assistant asks nobody to sign in again to it,
+        and it does not notice that a browser was closed.
+        """
+        if self._cancel_end:
+            self._cancel_end()
+            self._cancel_end = None
+        if self.source == SOURCE_RECONFIGURE:
+            job = HassJob(self._end, "end linking", cancel_on_shutdown=True)
+            self._cancel_end = async_call_later(self.hass, seconds, job)
+
+    @callback
+    def _end(self, _now: datetime) -> None:
+        self._cancel_end = None
+        self.hass.config_entries.flow.async_abort(self.flow_id)
+
     async def async_step_link(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Say what linking gives, and ask for the region where the entry does not have it."""
         data = self._linked_entry.data
         known = data.get(CONF_REGION) or data.get(CONF_APP, {}).get(CONF_REGION)
         if user_input is None:
+            self._end_within(LONGEST_WAIT + LEFT_OPEN)
             schema = vol.Schema({}) if known else region_schema(self.hass.config)
             return self.async_show_form(step_id="link", data_schema=schema)
         self._app_region = known or user_input[CONF_REGION]
         return await self.async_step_code()
+
+    async def _async_link_again(self, why: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin for a session that has ended, for a reason that the link to the app gave."""
+        if CONF_CONFIRM_URL not in why:
+            return await self.async_step_link_again()
+        self._confirm_url = why[CONF_CONFIRM_URL] or Endpoints().account
+        return await self.async_step_confirm_sign_in()
+
+    async def async_step_confirm_sign_in(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that the account wants its user to confirm a sign-in, and where."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="confirm_sign_in",
+                description_placeholders={"url": escaped_url(self._confirm_url)},
+            )
+        return await self.async_step_link_again(user_input)
 
     async def async_step_link_again(
         self, user_input: dict[str, Any] | None = None
@@ -138,6 +193,7 @@ class LinkFlow(ConfigFlow):
             _LOGGER.debug("No QR code: %s", error)
             return self._show_failure("cloud_out_of_reach")
         if self._scanned is None:
+            self._end_within(code.expires - time.monotonic() + LEFT_OPEN)
             self._scanned = self.hass.async_create_background_task(
                 self._async_wait(login, code), "wait for the QR code to be scanned"
             )
@@ -172,6 +228,8 @@ class LinkFlow(ConfigFlow):
             raise LinkError("code_expired") from None
         except SignInRefusedError:
             raise LinkError("link_refused") from None
+        except NotConfirmedError:
+            raise LinkError("confirm_first") from None
         except MiotError as error:
             _LOGGER.debug("No session: %s", error)
             raise LinkError("cloud_out_of_reach") from None
@@ -221,6 +279,7 @@ class LinkFlow(ConfigFlow):
     async def async_step_unlink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Forget the session, once the user agrees."""
         if user_input is None:
+            self._end_within(LONGEST_WAIT + LEFT_OPEN)
             return self.async_show_form(step_id="unlink")
         entry = self._linked_entry
         data = {key: value for key, value in entry.data.items() if key != CONF_APP}

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.components.lock import DOMAIN as LOCK
 from homeassistant.components.logbook import (
     LOGBOOK_ENTRY_ENTITY_ID,
     LOGBOOK_ENTRY_MESSAGE,
     LOGBOOK_ENTRY_NAME,
 )
-from homeassistant.const import ATTR_ENTITY_ID, CONF_TYPE
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_TYPE
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 
 from .bus import EVENT
-from .const import DOMAIN
+from .const import DOMAIN, NAME
 from .words import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from homeassistant.components.logbook.models import LazyEventPartialState
+
+
+def _lock_of(hass: HomeAssistant, device_id: str) -> str | None:
+    """Return what the lock entity of a device is called now, whatever it was called then."""
+    entities = er.async_entries_for_device(er.async_get(hass), device_id)
+    locks = (one.entity_id for one in entities if (one.platform, one.domain) == (DOMAIN, LOCK))
+    return next(locks, None)
+
+
+def _name(hass: HomeAssistant, device_id: str | None) -> str:
+    device = dr.async_get(hass).async_get(device_id) if device_id else None
+    return (device and (device.name_by_user or device.name)) or NAME
 
 
 @callback
@@ -34,12 +49,17 @@ def async_describe_events(
     @callback
     def describe(event: LazyEventPartialState) -> dict[str, Any]:
         data = event.data
-        entity_id = data.get(ATTR_ENTITY_ID)
+        # Whoever may fire events may fire one like ours, with anything in it.
+        device_id, entity_id = (
+            said if isinstance(said := data.get(key), str) else None
+            for key in (ATTR_DEVICE_ID, ATTR_ENTITY_ID)
+        )
+        entity_id = _lock_of(hass, device_id) if device_id else entity_id
         state = hass.states.get(entity_id) if entity_id else None
-        return {
-            LOGBOOK_ENTRY_NAME: state.name if state else DOMAIN,
-            LOGBOOK_ENTRY_MESSAGE: sentence(hass, data[CONF_TYPE], data),
-            LOGBOOK_ENTRY_ENTITY_ID: entity_id,
+        described = {
+            LOGBOOK_ENTRY_NAME: (state and state.name) or _name(hass, device_id),
+            LOGBOOK_ENTRY_MESSAGE: sentence(hass, data.get(CONF_TYPE, ""), data),
         }
+        return described | ({LOGBOOK_ENTRY_ENTITY_ID: entity_id} if state else {})
 
     async_describe_event(DOMAIN, EVENT, describe)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .call import IN_PROGRESS, TOLD_BY, Call, NotDoneError, error_of
 from .const import DOMAIN
+from .miot.attempt import Attempt
 from .miot.errors import (
     InvalidValueError,
     MiotError,
+    NotSentError,
     NotSignedInError,
     Reason,
     ResultError,
@@ -112,7 +114,7 @@ class Management:
         )
 
     async def async_cancel_enrolment(self) -> None:
-        """Have the lock give up the enrolment that runs, whoever began it."""
+        """Have the lock give up the enrollment that runs, whoever began it."""
         try:
             await self._async_act("cancel-unlock-method", {})
         finally:
@@ -126,7 +128,7 @@ class Management:
                 )
 
     async def async_stop(self) -> None:
-        """End the enrolment that runs or begins, and wait until it has cleaned up."""
+        """End the enrollment that runs or begins, and wait until it has cleaned up."""
         self._stopping = True
         if self._enrolment:
             self._enrolment.end(self._stopped())
@@ -141,9 +143,9 @@ class Management:
         )
 
     async def async_give_up(self) -> None:
-        """Try to have the lock give up an enrolment of ours, which has failed."""
+        """Try to have the lock give up an enrollment of ours, also while the entry goes."""
         with suppress(HomeAssistantError):
-            await self._async_act("cancel-unlock-method", {})
+            await self._async_act("cancel-unlock-method", {}, attempt=Attempt())
 
     async def async_delete_credential(self, user_id: int, operation_id: int) -> None:
         """Delete a user's credential."""
@@ -176,10 +178,12 @@ class Management:
         *,
         within: float | None = None,
         on_step: OnStep | None = None,
+        attempt: Attempt | None = None,
     ) -> Facts:
         """Have an action done; return what is known of it then.
 
-        What is asked has to be carried to the lock; what is offered is, where the action takes it.
+        It is called off when the entry goes, but for an attempt of one's own. What is asked has to
+        be carried to the lock; what is offered is, where the action takes it.
         Raises HomeAssistantError; NotDoneError where the lock has certainly not done it.
         """
         call = Call(self._lock, name, on_step)
@@ -189,7 +193,11 @@ class Management:
                 if self._stopping:
                     call.end(self._stopped())
             try:
-                answer = await self._async_ask(call, name, asked, offered or {}, self._siid)
+                own = nullcontext(attempt) if attempt else self._lock.attempts.begin()
+                with own as asked_now:
+                    answer = await self._async_ask(
+                        asked_now, call, name, asked, offered or {}, self._siid
+                    )
                 code = answer.get("error-code")
                 if code not in (None, SUCCESS, IN_PROGRESS):
                     raise error_of(self._lock, int(code))
@@ -203,17 +211,17 @@ class Management:
         return facts
 
     async def _async_ask(
-        self, call: Call, name: str, asked: Facts, offered: Facts, siid: int
+        self, attempt: Attempt, call: Call, name: str, asked: Facts, offered: Facts, siid: int
     ) -> Facts:
         """Send an action to a service, or to the other one; return what the lock answers."""
         action = ACTIONS[siid, name]
         call.sent = self._carried(action, asked, offered)
         try:
-            out = await self._lock.async_ask(action.address, *call.sent.values())
+            out = await self._lock.async_ask(attempt, action.address, *call.sent.values())
         except MiotError as error:
             absent = isinstance(error, ResultError) and error.code in ABSENT
             if absent and siid != SERVICES[-1]:
-                return await self._async_ask(call, name, asked, offered, SERVICES[-1])
+                return await self._async_ask(attempt, call, name, asked, offered, SERVICES[-1])
             raise self._failure(error) from error
         self._siid = siid
         if not self._lock.data.awake:
@@ -241,7 +249,8 @@ class Management:
         if isinstance(error, ResultError):
             doubtful = error.reason in DOUBTFUL
         else:
-            doubtful = not isinstance(error, NotSignedInError | TooManyRequestsError)
+            certain = NotSentError | NotSignedInError | TooManyRequestsError
+            doubtful = not isinstance(error, certain)
         if doubtful:
             return failure
         return NotDoneError(
@@ -263,9 +272,9 @@ class Management:
 
 
 def _valid(action: Action, out: list[object]) -> Facts:
-    """Return those outputs of an action that the specification allows."""
+    """Return what is understood of the outputs of an action."""
     facts: dict[str, Value] = {}
     for prop, raw in zip(action.outputs, out, strict=False):
         with suppress(InvalidValueError):
-            facts[prop.name] = prop.validate(raw)
+            facts[prop.name] = prop.reported(raw)
     return facts

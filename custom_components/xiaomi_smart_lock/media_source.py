@@ -1,7 +1,11 @@
 """What the locks' cameras saw, in Home Assistant's media browser: by lock, day and moment.
 
 An identifier is ``DID``, ``DID/DAY`` or ``DID/MOMENT``, a moment being in Unix milliseconds; lists
-that are long go on at ``DID/before/MOMENT`` and ``DID/DAY/before/MOMENT``.
+that are long go on at ``DID/before/MOMENT`` and ``DID/DAY/before/MOMENT``. The recordings of a day
+are there a second time, as whole files, at ``DID/DAY/clips``, and are ``DID/MOMENT/clip``.
+
+A player cannot be asked which codecs it has, and says little where it lacks one: the folder of the
+files says why it is there.
 """
 
 from __future__ import annotations
@@ -22,11 +26,12 @@ from homeassistant.components.media_source import (
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from .connection import async_lock_name
+from .connection import async_lock_names
 from .const import DOMAIN
 from .miot.errors import MiotError
-from .recordings import async_recordings, frame, words
-from .views import PICTURE, PLAYLIST, path
+from .reasons import translated
+from .recordings import async_recordings, failure, frame
+from .views import CLIP, PICTURE, PLAYLIST, path
 from .words import common_text, seen_in_words
 
 if TYPE_CHECKING:
@@ -45,12 +50,14 @@ HLS: Final = "application/x-mpegURL"
 AHEAD: Final = 24 * 3600
 MINUTE: Final = 60
 
+_CLIP: Final = "clip"
+_CLIPS: Final = "clips"
 _MOMENT: Final = re.compile(r"[0-9]{1,15}")
 
 
-def _nothing_seen[Error: HomeAssistantError](kind: type[Error]) -> Error:
+def _nothing_seen[Error: HomeAssistantError](hass: HomeAssistant, kind: type[Error]) -> Error:
     """Return the error that says that nothing like that is listed."""
-    return kind(translation_domain=DOMAIN, translation_key="nothing_seen")
+    return translated(hass, kind, "nothing_seen")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> DoorMediaSource:
@@ -71,48 +78,54 @@ class DoorMediaSource(MediaSource):
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Return where a recording or a picture is, once it is sure to be there."""
-        did, _, raw = item.identifier.partition("/")
+        did, raw, kind = [*item.identifier.split("/", 2), "", ""][:3]
         recordings = async_recordings(self.hass).get(did)
         moment = _moment(raw)
-        if recordings and moment is not None:
+        if recordings and moment is not None and kind in ("", _CLIP):
             try:
-                if await recordings.recording(did, moment):
+                if kind == _CLIP:
+                    if await recordings.clip(did, moment):
+                        return PlayMedia(path(did, moment, CLIP), "video/mp4")
+                    raise _nothing_seen(self.hass, Unresolvable)
+                if await recordings.segment(did, moment, 0):
                     return PlayMedia(path(did, moment, PLAYLIST), HLS)
                 if await recordings.picture(did, moment):
                     return PlayMedia(path(did, moment, PICTURE), "image/jpeg")
             except MiotError as error:
-                raise Unresolvable(**words(error)) from error
-        raise _nothing_seen(Unresolvable)
+                raise failure(self.hass, Unresolvable, error) from error
+        raise _nothing_seen(self.hass, Unresolvable)
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
         """List the locks, the days of a lock, or what was seen on a day."""
         locks = async_recordings(self.hass)
         if not locks:
-            raise BrowseError(translation_domain=DOMAIN, translation_key="not_linked")
+            raise translated(self.hass, BrowseError, "not_linked")
         if not item.identifier:
             return self._locks(locks)
         did, *rest = item.identifier.split("/")
         if (recordings := locks.get(did)) is None:
-            raise _nothing_seen(BrowseError)
+            raise _nothing_seen(self.hass, BrowseError)
         try:
             match rest:
                 case []:
                     return await self._days(did, recordings, _now())
                 case ["before", raw] if (until := _moment(raw)) is not None:
                     return await self._days(did, recordings, until)
-                case [day] if span := _span(day):
-                    return await self._day(did, recordings, day, span)
-                case [day, "before", raw] if (span := _span(day)) and (
-                    until := _moment(raw)
-                ) is not None:
-                    return await self._day(did, recordings, day, (span[0], until))
+                case [day, *rest] if span := _span(day):
+                    clips = rest[:1] == [_CLIPS]
+                    match rest[clips:]:
+                        case []:
+                            return await self._day(did, recordings, day, span, clips=clips)
+                        case ["before", raw] if (until := _moment(raw)) is not None:
+                            span = (span[0], until)
+                            return await self._day(did, recordings, day, span, clips=clips)
         except MiotError as error:
-            raise BrowseError(**words(error)) from error
-        raise _nothing_seen(BrowseError)
+            raise failure(self.hass, BrowseError, error) from error
+        raise _nothing_seen(self.hass, BrowseError)
 
     def _locks(self, locks: dict[str, Recordings]) -> BrowseMediaSource:
-        nodes = [_list(did, self._name(did, of)) for did, of in locks.items()]
+        nodes = [_list(did, name) for did, name in self._names(locks).items()]
         return _list(None, self.name, sorted(nodes, key=lambda node: node.title))
 
     async def _days(self, did: str, recordings: Recordings, until: int) -> BrowseMediaSource:
@@ -126,10 +139,11 @@ class DoorMediaSource(MediaSource):
 
         days, following = await _some(ask, until)
         nodes = [_list(f"{did}/{day}", str(day)) for day in dict.fromkeys(days)]
-        return _list(did, self._name(did, recordings), nodes + self._earlier(did, following))
+        name = self._names(async_recordings(self.hass))[did]
+        return _list(did, name, nodes + self._earlier(did, following))
 
     async def _day(
-        self, did: str, recordings: Recordings, day: str, span: tuple[int, int]
+        self, did: str, recordings: Recordings, day: str, span: tuple[int, int], *, clips: bool
     ) -> BrowseMediaSource:
         start, until = span
 
@@ -137,12 +151,22 @@ class DoorMediaSource(MediaSource):
             page = await recordings.page(did, start, until)
             return list(page.entries), page.following
 
-        seen, following = await _some(ask, until)
+        some, following = await _some(ask, until)
         # The last of a page is the first of the following one.
-        nodes = [self._thing(did, one) for one in {one.time: one for one in seen}.values()]
-        return _list(f"{did}/{day}", day, nodes + self._earlier(f"{did}/{day}", following))
+        seen = list({one.time: one for one in some}.values())
+        recorded = [one for one in seen if one.has_recording]
+        if clips:
+            folder, title = f"{did}/{day}/{_CLIPS}", common_text(self.hass, "clips")
+            nodes = [self._thing(f"{did}/{one.time}/{_CLIP}", did, one) for one in recorded]
+        else:
+            folder, title = f"{did}/{day}", day
+            nodes = [self._thing(f"{did}/{one.time}", did, one) for one in seen]
+            if recorded:
+                place = f"{folder}/{_CLIPS}/before/{until}"
+                nodes.append(_list(place, common_text(self.hass, "clips")))
+        return _list(folder, title, nodes + self._earlier(folder, following))
 
-    def _thing(self, did: str, seen: Seen) -> BrowseMediaSource:
+    def _thing(self, identifier: str, did: str, seen: Seen) -> BrowseMediaSource:
         picture = frame(seen)
         what, kind = (
             (MediaClass.VIDEO, MediaType.VIDEO)
@@ -152,7 +176,7 @@ class DoorMediaSource(MediaSource):
         kinds = " · ".join(seen_in_words(self.hass, one) for one in dict.fromkeys(seen.kinds))
         return BrowseMediaSource(
             domain=DOMAIN,
-            identifier=f"{did}/{seen.time}",
+            identifier=identifier,
             media_class=what,
             media_content_type=kind,
             title=f"{_local(seen.time):%H:%M} {kinds}",
@@ -167,8 +191,8 @@ class DoorMediaSource(MediaSource):
             return []
         return [_list(f"{identifier}/before/{until}", common_text(self.hass, "earlier"))]
 
-    def _name(self, did: str, recordings: Recordings) -> str:
-        return async_lock_name(self.hass, recordings.entry, did)
+    def _names(self, locks: dict[str, Recordings]) -> dict[str, str]:
+        return async_lock_names(self.hass, ((of.entry, did) for did, of in locks.items()))
 
 
 def _list(

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import callback
 
 from .const import CONF_LATE_AFTER, LATE_AFTER
+from .handled import Handled
 from .issues import Issue
-from .miot.errors import InvalidValueError
 from .miot.spec import SPEC
 from .state import JOURNAL, Occurrence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from .coordinator import LockCoordinator
     from .miot.app import Happened
     from .miot.client import EventOccurred
-    from .miot.spec import Address, Property, Value
+    from .miot.spec import Address
 
 type Listener = Callable[[Occurrence], None]
 
 _LOGGER = logging.getLogger(__name__)
+
+ABOUT: Final = 60  # seconds by which our clock and the cloud's, together, may be off
 
 
 class Occurrences:
@@ -35,6 +38,8 @@ class Occurrences:
         self._lock = lock
         self._late_after = 60 * lock.config_entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
         self._listeners: dict[Address, list[Listener]] = {}
+        self.caught_up = 0.0
+        """When an event of now was last known of only afterwards, in Unix seconds."""
 
     @callback
     def async_listen(self, kind: Address, listener: Listener) -> Callable[[], None]:
@@ -45,16 +50,17 @@ class Occurrences:
 
     @callback
     def take(self, message: EventOccurred, now: float) -> None:
-        """Take an event once, and hand it over to who listens unless it is an old one."""
+        """Take an event once, and hand it over to who listens unless it is an old one.
+
+        What it changes is shown before, so that who acts on it reads what is so by then.
+        """
         lock, event = self._lock, SPEC.events.get(message.address)
         if event is None:
             lock.reject(message.address, "no such event")
             return
-        try:
-            arguments = self._valid(event.pair(message.arguments))
-        except InvalidValueError as error:
-            lock.reject(message.address, error)
-            return
+        arguments, wrong = event.understand(message.arguments)
+        for address, reason in wrong:
+            lock.reject(address, reason)
         occurrence = Occurrence(event, arguments, now, message.tid)
         lock.save_event()
         if not lock.data.handled.take(occurrence):
@@ -62,6 +68,7 @@ class Occurrences:
         self._read_clock(occurrence, now)
         if self._take_event(occurrence, now - occurrence.when):
             lock.data.follow(occurrence)
+            lock.async_show_news()
             self._fire(occurrence)
 
     @callback
@@ -73,19 +80,57 @@ class Occurrences:
         """
         lock, now = self._lock, time.time()
         missed: list[Occurrence] = []
-        for happened in sorted(past, key=lambda happened: happened.time):
-            told = min(happened.time, now)
-            occurrence = Occurrence(happened.event, happened.arguments, told)
-            if lock.data.handled.take(occurrence):
+        remembered = _remembered(past, now)
+        heard_in_part = self._heard_in_part(remembered)
+        for number, occurrence in enumerate(remembered):
+            is_new, told = lock.data.handled.take(occurrence), occurrence.when
+            if heard := heard_in_part.get(number):
+                self._complete(heard, occurrence)
+            elif is_new:
                 occurrence.when = min(lock.data.clock.was(occurrence.time, told), now)
                 if self._take_event(occurrence, now - min(occurrence.when, told)):
                     missed.append(occurrence)
         lock.save_event()
+        if missed:
+            self.caught_up = now
+            if not lock.last_update_success:
+                lock.async_update_listeners()  # An event must not make its entity available.
+        lock.async_show_news()
         for occurrence in missed:
             self._fire(occurrence)
-        lock.async_show_news()
         if missed:
             lock.in_background(lock.async_request_refresh())
+
+    def _heard_in_part(self, past: list[Occurrence]) -> dict[int, Occurrence]:
+        """Return what was heard of past events but in part, by their place in the list.
+
+        Without a time, nothing but about when it was tells so: what is nearest is the same.
+        """
+        pairs: list[tuple[float, int, Occurrence]] = []
+        for number, one in enumerate(past):
+            around = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
+            alike = [heard for heard in around if heard.kind == one.kind]
+            if one.usable_time is None or any(_is_kept_as(heard, one) for heard in alike):
+                continue
+            pairs += (
+                (abs(heard.when - one.when), number, heard)
+                for heard in alike
+                if heard.arguments.items() <= one.arguments.items()
+            )
+        found: dict[int, Occurrence] = {}
+        for _, number, heard in sorted(pairs, key=itemgetter(0)):
+            if number not in found and heard not in found.values():
+                found[number] = heard
+        return found
+
+    def _complete(self, heard: Occurrence, occurrence: Occurrence) -> None:
+        """Know all of an event that was heard in part; it has fired already."""
+        lock = self._lock
+        occurrence.when = heard.when
+        lock.journal.replace(heard, occurrence)
+        if occurrence.told_apart != heard.told_apart:
+            lock.data.record(occurrence)
+            lock.data.news.add(JOURNAL)
 
     def _take_event(self, occurrence: Occurrence, age: float) -> bool:
         """Record an event, and say whether it is one of now; an old one fires nothing."""
@@ -113,12 +158,16 @@ class Occurrences:
         elif was_off and not clock.is_off:
             self._lock.settle(Issue.CLOCK)
 
-    def _valid(self, given: Mapping[Property, object]) -> dict[int, Value]:
-        """Return the arguments that the specification allows, by piid."""
-        arguments: dict[int, Value] = {}
-        for argument, raw in given.items():
-            try:
-                arguments[argument.address[1]] = argument.validate(raw)
-            except InvalidValueError as error:
-                self._lock.reject(argument.address, error)
-        return arguments
+
+def _remembered(past: Iterable[Happened], now: float) -> list[Occurrence]:
+    """Return each event that the cloud remembers once, in order, at the time it was told."""
+    told = (Occurrence(one.event, one.arguments, min(one.time, now)) for one in past)
+    seen = Handled()
+    return [one for one in sorted(told, key=lambda one: one.when) if seen.take(one)]
+
+
+def _is_kept_as(kept: Occurrence, one: Occurrence) -> bool:
+    """Say whether an event is in the journal with its time, as one of two services told it."""
+    if kept.time is None or one.time is None:
+        return False
+    return abs(kept.time - one.time) <= 1 and kept.told_apart == one.told_apart

@@ -8,7 +8,7 @@ from homeassistant.core import callback
 
 from .bus import async_log
 from .people import person_of
-from .words import credential_in_words, in_a_sentence
+from .words import OTHER, credential_in_words, in_a_sentence
 
 if TYPE_CHECKING:
     from .coordinator import LockCoordinator
@@ -20,21 +20,16 @@ FACTS: Final = {
     "operation-position": "position",
     "operation-method": "method",
 }
-NOT_WORTH_SAYING: Final = "unknown_side"
+NOT_WORTH_SAYING: Final = (None, "unknown_side")
 
 
-def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[str, str]] | None:
-    """Return by which pattern it is said who did what by what, and the facts to put there.
-
-    None where it is not known what was done.
-    """
-    if occurrence.get("lock-action") is None:
-        return None
+def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[str, str]]:
+    """Return by which pattern it is said who did what by what, and the facts to put there."""
     shown, credential = occurrence.disguised, occurrence.credential
-    facts = {
+    facts = {"action": OTHER} | {
         FACTS[argument.name]: key
-        for argument, value in shown.valid_arguments
-        if argument.name in FACTS and (key := argument.key_of(value)) != NOT_WORTH_SAYING
+        for argument, value in shown.known_arguments
+        if argument.name in FACTS and (key := argument.key_of(value)) not in NOT_WORTH_SAYING
     }
     if credential and (person := person_of(lock, credential, occurrence.when)):
         return "operated_by_person", facts | {"person": person.name}
@@ -47,6 +42,5 @@ def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[
 @callback
 def async_log_operation(lock: LockCoordinator, occurrence: Occurrence) -> None:
     """Have the logbook say who did what by what."""
-    if operation := described(lock, occurrence):
-        kind, facts = operation
-        async_log(lock, kind, None, **facts)
+    kind, facts = described(lock, occurrence)
+    async_log(lock, kind, None, **facts)

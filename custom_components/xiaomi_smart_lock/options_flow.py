@@ -8,7 +8,6 @@ import voluptuous as vol
 from homeassistant.config_entries import OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_HOST
 from homeassistant.helpers.selector import (
-    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -21,10 +20,9 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .connection import async_lock_name, lock_ids
+from .connection import async_lock_names
 from .const import (
     APP_REQUESTS,
-    CONF_ACCEPT_BROKER_NAME,
     CONF_APP,
     CONF_APP_REQUESTS,
     CONF_JOURNAL_ENTRIES,
@@ -49,7 +47,10 @@ from .const import (
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
+from .guesses import async_forget_guesses
+from .locks import lock_ids
 from .unlock_code import CODE, hash_code
+from .words import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +102,6 @@ ACCOUNT_OPTIONS: Final = vol.Schema(
         **EVENT_OPTIONS,
         **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
         **PASSWORD_OPTIONS,
-        vol.Required(CONF_ACCEPT_BROKER_NAME, default=False): BooleanSelector(),
     }
 )
 
@@ -175,7 +175,7 @@ class LockOptionsFlow(OptionsFlow):
         if user_input is not None or len(dids) == 1:
             self._did = user_input[CONF_LOCK] if user_input else dids[0]
             return await self.async_step_unlocking_of()
-        options = [SelectOptionDict(value=did, label=self._name(did)) for did in dids]
+        options = [SelectOptionDict(value=did, label=name) for did, name in self._names.items()]
         selector = SelectSelector(SelectSelectorConfig(options=options))
         return self.async_show_form(
             step_id="unlocking",
@@ -206,7 +206,7 @@ class LockOptionsFlow(OptionsFlow):
         return self.async_show_form(
             step_id="unlocking_of",
             data_schema=vol.Schema({vol.Required(CONF_UNLOCKING, default=before): selector}),
-            description_placeholders={"lock": self._name(self._did)},
+            description_placeholders={"lock": escaped(self._names[self._did])},
         )
 
     async def async_step_code(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
@@ -220,11 +220,12 @@ class LockOptionsFlow(OptionsFlow):
                 errors[CONF_CODE_AGAIN] = "codes_differ"
             else:
                 hashed = await self.hass.async_add_executor_job(hash_code, code)
+                await async_forget_guesses(self.hass, self._did)
                 return self._finish_unlocking({self._did: hashed})
         return self.async_show_form(
             step_id="code",
             data_schema=CODE_SCHEMA,
-            description_placeholders={"lock": self._name(self._did)},
+            description_placeholders={"lock": escaped(self._names[self._did])},
             errors=errors,
         )
 
@@ -238,5 +239,8 @@ class LockOptionsFlow(OptionsFlow):
     def _finish(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
         return self.async_create_entry(data={**self.config_entry.options, **changed})
 
-    def _name(self, did: str) -> str:
-        return async_lock_name(self.hass, self.config_entry, did)
+    @property
+    def _names(self) -> dict[str, str]:
+        """What the entry's locks are called, by their dids."""
+        entry = self.config_entry
+        return async_lock_names(self.hass, ((entry, did) for did in lock_ids(entry)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 
 from .const import CONF_CREDENTIALS, CONF_DID, CONF_PERSON_ENTITY, DOMAIN, SUBENTRY_PERSON
 from .users import Credential
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from homeassistant.config_entries import ConfigSubentry
+    from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
@@ -39,10 +41,11 @@ class Person:
         """The name."""
         return self.subentry.title
 
-    @property
-    def entity_id(self) -> str | None:
-        """The person entity of Home Assistant."""
-        return self.subentry.data.get(CONF_PERSON_ENTITY)
+    def entity_id(self, hass: HomeAssistant) -> str | None:
+        """Return the person entity of Home Assistant as it is called now, None without one."""
+        kept = self.subentry.data.get(CONF_PERSON_ENTITY, "")
+        entity = er.async_get(hass).async_get(kept)
+        return entity.entity_id if entity else None
 
     def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
         """Say whether a credential was theirs when it was used, by default now.
@@ -61,6 +64,22 @@ def people(entry: LockConfigEntry) -> list[Person]:
         for subentry in entry.subentries.values()
         if subentry.subentry_type == SUBENTRY_PERSON
     ]
+
+
+def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
+    """Return by what a subentry keeps an entity: the registry's id, which no renaming changes."""
+    entity = er.async_get(hass).async_get(entity_id)
+    return entity.id if entity else entity_id
+
+
+@callback
+def async_follow_entities(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Keep person entities by the registry's ids; a version before kept their entity ids."""
+    for person in people(entry):
+        data = person.subentry.data
+        if kept := data.get(CONF_PERSON_ENTITY):
+            followed = {**data, CONF_PERSON_ENTITY: entity_as_stored(hass, kept)}
+            hass.config_entries.async_update_subentry(entry, person.subentry, data=followed)
 
 
 def _read(stored: Mapping[str, Any]) -> tuple[Key, float]:
@@ -104,7 +123,7 @@ def who(lock: LockCoordinator, occurrence: Occurrence) -> dict[str, str | int]:
         return {}
     known: dict[str, str | int | None] = {"user_id": lock.data.users.user_of(credential)}
     if person := person_of(lock, credential, occurrence.when):
-        known |= {"person": person.name, CONF_PERSON_ENTITY: person.entity_id}
+        known |= {"person": person.name, CONF_PERSON_ENTITY: person.entity_id(lock.hass)}
     return {key: value for key, value in known.items() if value is not None}
 
 
@@ -114,7 +133,7 @@ def named(lock: LockCoordinator, name: str) -> Person:
     Raises ServiceValidationError where there is no such person.
     """
     for person in people(lock.config_entry):
-        if name in (person.subentry.subentry_id, person.name, person.entity_id):
+        if name in (person.subentry.subentry_id, person.name, person.entity_id(lock.hass)):
             return person
     raise ServiceValidationError(
         translation_domain=DOMAIN,

@@ -21,19 +21,20 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
     TextSelector,
 )
-from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_CREDENTIALS, CONF_PERSON_ENTITY, DOMAIN
+from .connection import async_lock_names
+from .const import CONF_CREDENTIALS, CONF_PERSON_ENTITY
 from .miot.spec import SPEC
-from .people import as_stored, holder, people, person_of
+from .people import as_stored, entity_as_stored, holder, people, person_of
 from .users import OPERATION_POSITION
-from .words import credential_in_words, in_a_sentence, in_words
+from .words import common_text, credential_in_words, in_a_sentence, listed, value_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from homeassistant.config_entries import SubentryFlowResult
+    from homeassistant.core import HomeAssistant
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
@@ -92,7 +93,7 @@ class PersonFlow(ConfigSubentryFlow):
         person = self._person(entry)
         choices = _choices(entry, person)
         if user_input is None:
-            return await self._async_show(choices, _as_input(person, choices))
+            return await self._async_show(choices, _as_input(self.hass, person, choices))
         name = user_input[CONF_NAME].strip()
         errors = {}
         if not name:
@@ -103,7 +104,7 @@ class PersonFlow(ConfigSubentryFlow):
             errors[CONF_CREDENTIALS] = "credential_taken"
         if errors:
             return await self._async_show(choices, user_input, errors)
-        data = _as_data(person, choices, user_input)
+        data = _as_data(self.hass, person, choices, user_input)
         if person:
             return self.async_update_and_abort(entry, person.subentry, title=name, data=data)
         return self.async_create_entry(title=name, data=data)
@@ -126,11 +127,12 @@ class PersonFlow(ConfigSubentryFlow):
             vol.Optional(CONF_PERSON_ENTITY): EntitySelector(EntitySelectorConfig(domain="person")),
         }
         if choices:
-            language = self.hass.config.language
-            texts = await async_get_translations(self.hass, language, "common", [DOMAIN])
-            several = len(self._get_entry().runtime_data.coordinators) > 1
+            entry = self._get_entry()
+            names = async_lock_names(
+                self.hass, ((entry, did) for did in entry.runtime_data.coordinators)
+            )
             options = [
-                SelectOptionDict(value=value, label=", ".join(_said(choice, texts, several)))
+                SelectOptionDict(value=value, label=listed(self.hass, _said(choice, names)))
                 for value, choice in choices.items()
             ]
             fields[vol.Optional(CONF_CREDENTIALS)] = SelectSelector(
@@ -174,17 +176,26 @@ def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Crede
                 yield credential
 
 
-def _as_input(person: Person | None, choices: Mapping[str, Choice]) -> dict[str, Any]:
+def _as_input(
+    hass: HomeAssistant, person: Person | None, choices: Mapping[str, Choice]
+) -> dict[str, Any]:
     """Return what the form shows of a person."""
     if person is None:
         return {}
     held = [value for value, choice in choices.items() if person.has(*choice)]
-    shown = {CONF_NAME: person.name, CONF_PERSON_ENTITY: person.entity_id, CONF_CREDENTIALS: held}
+    shown = {
+        CONF_NAME: person.name,
+        CONF_PERSON_ENTITY: person.entity_id(hass),
+        CONF_CREDENTIALS: held,
+    }
     return {key: value for key, value in shown.items() if value is not None}
 
 
 def _as_data(
-    person: Person | None, choices: Mapping[str, Choice], user_input: Mapping[str, Any]
+    hass: HomeAssistant,
+    person: Person | None,
+    choices: Mapping[str, Choice],
+    user_input: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what is kept of a person.
 
@@ -197,35 +208,33 @@ def _as_data(
     chosen = {choices[value].key: time.time() for value in user_input.get(CONF_CREDENTIALS, ())}
     data: dict[str, Any] = {CONF_CREDENTIALS: as_stored(not_asked | chosen)}
     if person_entity := user_input.get(CONF_PERSON_ENTITY):
-        data[CONF_PERSON_ENTITY] = person_entity
+        data[CONF_PERSON_ENTITY] = entity_as_stored(hass, person_entity)
     return data
 
 
-def _said(choice: Choice, texts: Mapping[str, str], several: bool) -> Iterator[str]:
-    """Yield what is known of a credential, in words; of which lock it is, where there are several.
-
-    ``texts`` are the translations.
-    """
+def _said(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is known of a credential, and of which lock it is where there are several."""
     lock, credential = choice
     hass, users = lock.hass, lock.data.users
-
-    def text(key: str, **placeholders: object) -> str:
-        return texts[f"component.{DOMAIN}.common.{key}"].format(**placeholders)
-
     if choice.use:
-        yield _moment(choice.use.when, text)
+        yield _moment(hass, choice.use.when)
     yield in_a_sentence(credential_in_words(hass, credential))
     if choice.use and choice.use.position is not None:
-        position = SPEC.properties[OPERATION_POSITION].named(choice.use.position)
-        yield in_a_sentence(in_words(hass, position))
+        position = SPEC.properties[OPERATION_POSITION]
+        yield in_a_sentence(value_in_words(hass, position, choice.use.position))
     if (user_id := users.user_of(credential)) is not None:
         seems = None if holder(lock, credential) else person_of(lock, credential)
-        yield text("user", user_id=user_id) + (f" ({seems.name})" if seems else "")
-    if several:
-        yield lock.name
+        if seems:
+            yield common_text(hass, "user_of").format(user_id=user_id, name=seems.name)
+        else:
+            yield common_text(hass, "user").format(user_id=user_id)
+    if len(names) > 1:
+        yield names[lock.device.did]
 
 
-def _moment(when: float, text: Callable[..., str]) -> str:
+def _moment(hass: HomeAssistant, when: float) -> str:
     moment = dt_util.as_local(dt_util.utc_from_timestamp(when))
     day = {0: "today", 1: "yesterday"}.get((dt_util.now().date() - moment.date()).days)
-    return text(day, time=f"{moment:%H:%M}") if day else f"{moment:%Y-%m-%d %H:%M}"
+    if day is None:
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return common_text(hass, day).format(time=f"{moment:%H:%M}")

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, callback
 
+from .app_link import Service
 from .miot.errors import MiotError, ResultError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ KINDS: Final[dict[Address, str]] = {(21, 1): BELL, (17, 2): STAY}
 INTERVAL: Final = 3.0
 PATIENCE: Final = 45.0
 # How many events may wait for theirs: who rings like mad gets the pictures of the last few.
+NEAR: Final = 5  # seconds by which the camera saw something before or after the lock told of it
 AWAITED: Final = 4
 
 # How long before and after an event what the camera saw of it may begin, in seconds. Somebody
@@ -205,11 +206,21 @@ class Album:
             if event.kind == fulfilled.kind and event.when <= fulfilled.when:
                 self._awaited.remove(event)
 
+    def _no_longer_await_near(self, seen: Seen, kind: str) -> None:
+        """Wait no longer for a picture that has come by looking back."""
+        ahead = self._link.client.ahead
+        for event in match(self._awaited, [(seen, kind)], ahead):
+            if event.gap(seen.time / 1000 - ahead) < NEAR:
+                self._no_longer_await(event)
+
     async def _async_look_back(self) -> None:
         """Fetch the newest pictures that there are at the start, as soon as may be asked."""
         for again in (*LOOK_AGAIN, None):
             try:
-                await self._async_fetch_newest()
+                uploading = await self._async_fetch_newest(of_budget=True)
+                while uploading:
+                    await asyncio.sleep(INTERVAL)
+                    uploading = await self._async_fetch_newest()
             except MiotError as error:
                 _LOGGER.debug("%s: no pictures at the start: %s", self._lock.name, error)
             else:
@@ -217,28 +228,49 @@ class Album:
             if again:
                 await asyncio.sleep(again)
 
-    async def _async_fetch_newest(self) -> None:
-        entries = await self._async_seen(time.time() - LOOK_BACK, of_budget=True)
-        for kind in KINDS.values():
-            await self._async_fetch_first([seen for seen in entries if kind in seen.frames], kind)
-        if BELL not in self.newest:
-            await self._async_fetch_first([seen for seen in entries if seen.frames])
+    async def _async_fetch_newest(self, *, of_budget: bool = False) -> bool:
+        """Fetch the newest pictures; returns whether one may still be on its way to the cloud.
 
-    async def _async_fetch_first(self, entries: list[Seen], kind: str | None = None) -> None:
-        """Fetch the newest picture that can be had, of a kind or of the last one in each entry."""
+        That is so where somebody rang moments before the entry was set up.
+        """
+        entries = await self._async_seen(time.time() - LOOK_BACK, of_budget=of_budget)
+        uploading = False
+        for kind in KINDS.values():
+            of_kind = [seen for seen in entries if kind in seen.frames]
+            uploading |= await self._async_fetch_first(of_kind, kind, of_budget=of_budget)
+        if BELL not in self.newest:
+            framed = [seen for seen in entries if seen.frames]
+            uploading |= await self._async_fetch_first(framed, of_budget=of_budget)
+        return uploading
+
+    async def _async_fetch_first(
+        self, entries: list[Seen], kind: str | None = None, *, of_budget: bool
+    ) -> bool:
+        """Fetch the newest picture that can be had, of a kind or of the last one in each entry.
+
+        Returns whether a newer one was not there yet, and still may come.
+        """
+        uploading = False
         for seen in entries[:TRIED]:
             of_kind = kind or list(seen.frames)[-1]
             if not self._is_newer(seen, of_kind):
-                return
-            with suppress(ResultError):
-                await self._async_fetch(seen, of_kind, seen.time / 1000, of_budget=True)
-                return
+                break
+            try:
+                await self._async_fetch(seen, of_kind, seen.time / 1000, of_budget=of_budget)
+            except ResultError:
+                age = time.time() + self._link.client.ahead - seen.time / 1000
+                uploading |= abs(age) < PATIENCE
+            else:
+                self._no_longer_await_near(seen, of_kind)
+                break
+        return uploading
 
     async def _async_seen(self, since: float, *, of_budget: bool = False) -> list[Seen]:
         """Return what the camera saw since a time by our clock, the newest first."""
-        with self._link.asking(of_budget=of_budget) as client:
-            begin, end = since + client.ahead, time.time() + LOOK_AHEAD
-            page = await client.seen(self._lock.device.did, int(begin * 1000), int(end * 1000))
+        begin, end = since + self._link.client.ahead, time.time() + LOOK_AHEAD
+        page = await self._link.async_seen(
+            self._lock.device.did, int(begin * 1000), int(end * 1000), of_budget=of_budget
+        )
         return sorted(page.entries, key=lambda seen: seen.time, reverse=True)
 
     async def _async_fetch(
@@ -246,8 +278,9 @@ class Album:
     ) -> None:
         """Fetch a picture, and hand it over; raises MiotError where it is not there yet."""
         frame = seen.frames[kind]
-        with self._link.asking(of_budget=of_budget) as client:
-            jpeg = await client.picture(self._lock.device.did, seen.file_id, frame)
+        did = self._lock.device.did
+        with self._link.asking(Service.PICTURES, did, of_budget=of_budget) as client:
+            jpeg = await client.picture(did, seen.file_id, frame)
         picture = Picture(kind, taken, seen.time, frame, jpeg)
         if (known := self.newest.get(kind)) is None or taken > known.taken:
             self.newest[kind] = picture

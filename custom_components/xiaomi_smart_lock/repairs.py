@@ -8,8 +8,10 @@ import voluptuous as vol
 from homeassistant.components.repairs import RepairsFlow
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import CONF_ACCEPT_BROKER_NAME, CONF_LOCKS
 from .issues import Issue
+from .locks import async_forget_lock
+from .reasons import error_in_words
+from .words import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,26 +26,23 @@ async def _set_clock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> N
     await entry.runtime_data.coordinators[did].async_set_clock()
 
 
-async def _forget_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Take a lock out of its entry, and the entry away with its last lock."""
-    if locks := [lock for lock in entry.data[CONF_LOCKS] if lock != did]:
-        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_LOCKS: locks})
-        await hass.config_entries.async_reload(entry.entry_id)
-    else:
-        await hass.config_entries.async_remove(entry.entry_id)
+async def _sign_in_again(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Have the user sign in again, which gives this Home Assistant an identity of its own."""
+    entry.async_start_reauth(hass)
 
 
-async def _accept_broker_name(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    options = {**entry.options, CONF_ACCEPT_BROKER_NAME: True}
-    hass.config_entries.async_update_entry(entry, options=options)
+async def _acknowledge(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Have it read: nothing is left to be done."""
 
 
 type _Fix = Callable[[HomeAssistant, LockConfigEntry, str], Awaitable[None]]
 
 FIXES: Final[dict[Issue, _Fix]] = {
     Issue.CLOCK: _set_clock,
-    Issue.GONE: _forget_lock,
-    Issue.PUSH_NAME: _accept_broker_name,
+    Issue.GONE: async_forget_lock,
+    Issue.JOURNAL: _acknowledge,
+    Issue.PUSH_TAKEN_OVER: _sign_in_again,
+    Issue.STORAGE: _acknowledge,
 }
 
 
@@ -66,14 +65,15 @@ class LockRepairFlow(RepairsFlow):
             try:
                 await FIXES[Issue(data["issue"])](self.hass, entry, data["did"])
             except HomeAssistantError as error:
+                said = error_in_words(self.hass, error)
                 return self.async_abort(
-                    reason="not_fixed", description_placeholders={"error": str(error)}
+                    reason="not_fixed", description_placeholders={"error": escaped(said)}
                 )
             return self.async_create_entry(data={})
         return self.async_show_form(
             step_id="confirm",
             data_schema=vol.Schema({}),
-            description_placeholders={"lock": data.get("lock", "")},
+            description_placeholders={name: escaped(str(value)) for name, value in data.items()},
         )
 
 

@@ -16,6 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
+from .miot.values import text
 from .people import person_of
 from .state import CHANGES, CONTACT, EXCEPTION, LOCK_EVENT, PEOPLE, SECRET
 
@@ -248,7 +249,7 @@ class LockSensor(LockEntity, SensorEntity):
             return self.entity_description.prop.key_of(value)
         if self.device_class is SensorDeviceClass.TIMESTAMP:
             return dt_util.utc_from_timestamp(int(value))
-        return value[:MAX_LENGTH_STATE_STATE] if isinstance(value, str) else value
+        return text(value, MAX_LENGTH_STATE_STATE) if isinstance(value, str) else value
 
     @override
     def _shows(self) -> object:

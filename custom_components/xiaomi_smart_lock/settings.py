@@ -17,7 +17,7 @@ from .miot.client import Reading
 from .miot.errors import CannotConnectError, InvalidValueError, MiotError, Reason, ResultError
 from .miot.spec import SPEC, Address
 from .state import Pending
-from .words import in_a_sentence, in_words
+from .words import in_a_sentence, in_words, listed
 
 if TYPE_CHECKING:
     from .coordinator import LockCoordinator
@@ -161,7 +161,7 @@ class Settings:
         """Say which settings the lock did not take, until it takes them."""
         lock = self._lock
         if names := [in_words(lock.hass, SPEC.properties[one]) for one in lock.data.undelivered]:
-            lock.tell(Issue.UNDELIVERED, settings=", ".join(names))
+            lock.tell(Issue.UNDELIVERED, settings=listed(lock.hass, names))
         else:
             lock.settle(Issue.UNDELIVERED)
 

@@ -12,16 +12,13 @@ from .endings import Endings
 from .handled import Handled
 from .miot.errors import InvalidValueError
 from .miot.spec import SPEC, Address, Event, Property, Value
-from .unlock_code import Guesses
 from .unread import Unread
-from .users import Credential, Users, number
+from .users import Credential, Users, disguised, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 OPERATION_METHOD: Final = SPEC.properties[2, 2]
-FINGERPRINT: Final = OPERATION_METHOD.value_of("fingerprint")
-DURESS_FINGERPRINT: Final = OPERATION_METHOD.value_of("duress_fingerprint")
 
 HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
@@ -97,7 +94,10 @@ _TIMES: Final = ("current-time", "last-history-time")
 
 @dataclass
 class Occurrence:
-    """An event that happened, with those of its arguments that are valid, by piid."""
+    """An event that happened, with what is understood of its arguments, by piid.
+
+    Where a value list does not have a number, it is there as it came.
+    """
 
     event: Event
     arguments: Mapping[int, Value]
@@ -107,7 +107,7 @@ class Occurrence:
     """The lock's number of the report, where it came with one."""
 
     @cached_property
-    def valid_arguments(self) -> list[tuple[Property, Value]]:
+    def known_arguments(self) -> list[tuple[Property, Value]]:
         """The arguments in the specification's order."""
         return [
             (argument, self.arguments[argument.address[1]])
@@ -120,9 +120,15 @@ class Occurrence:
         return next(argument for argument in self.event.arguments if argument.name == name)
 
     def get(self, name: str) -> Value | None:
-        """Return an argument's value by its name, None where there is none or it is not valid."""
+        """Return an argument's value by its name, None where it is not known."""
         piid = self.event.piids.get(name)
         return None if piid is None else self.arguments.get(piid)
+
+    def listed(self, name: str) -> int | None:
+        """Return an argument's value by its name, None where the value list does not have it."""
+        value = self.get(name)
+        has_it = value is not None and self.argument(name).key_of(value) is not None
+        return int(value) if has_it and value is not None else None
 
     @cached_property
     def time(self) -> int | None:
@@ -140,15 +146,12 @@ class Occurrence:
 
     @property
     def disguised(self) -> Occurrence:
-        """The event as it is shown where who stands at the door may see it.
-
-        A duress fingerprint is like any other: who forces somebody to open must not see that it
-        was noticed.
-        """
-        if self.kind != LOCK_EVENT or self.get("operation-method") != DURESS_FINGERPRINT:
+        """The event as it is shown, whether the credential was used, enrolled or deleted."""
+        method = self.get("operation-method")
+        if method is None or (shown := disguised(int(method))) == method:
             return self
-        _, piid = OPERATION_METHOD.address
-        return replace(self, arguments={**self.arguments, piid: FINGERPRINT})
+        piid = self.event.piids["operation-method"]
+        return replace(self, arguments={**self.arguments, piid: shown})
 
     @cached_property
     def kind(self) -> Address:
@@ -188,8 +191,8 @@ class Occurrence:
         siid, eiid, arguments, when = stored
         if (event := SPEC.events.get((siid, eiid))) is None:
             return None
-        valid = ((piid, _still_valid((siid, piid), value)) for piid, value in arguments)
-        known = {piid: value for piid, value in valid if value is not None}
+        items = [{"piid": piid, "value": value} for piid, value in arguments]
+        known, _ = event.understand(items)
         return cls(event, known, number(when))
 
 
@@ -219,7 +222,6 @@ class LockData:
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
     endings: Endings = field(default_factory=Endings)
-    guesses: Guesses = field(default_factory=Guesses)
     unread: Unread = field(default_factory=Unread)
     awake: bool | None = None
     heard: float = 0.0
@@ -228,6 +230,10 @@ class LockData:
     """When the lock itself was last heard of, in Unix seconds."""
     rejected: Counter[str] = field(default_factory=Counter)
     """How often something came that the specification does not allow, by its address."""
+    unknown: dict[Address, float | None] = field(default_factory=dict)
+    """Properties whose last value is not understood, and the number that came."""
+    spoilt: bool = field(default=False, compare=False)
+    """Whether what was kept had another shape than what we write."""
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself told a value, in Unix seconds."""
 
@@ -266,8 +272,27 @@ class LockData:
         if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:
             self._set(*DOOR_STATE_MEANS[value])
 
+    def forget(self, address: Address, number: float | None, told: float | None = None) -> None:
+        """Know nothing of a property anymore, since its new value is not understood.
+
+        ``told`` is as in ``set``. What else the door state would say is not known either.
+        """
+        tells = told is not None or address in self.values or self.unknown.get(address) != number
+        self._forget(address)
+        self.unknown[address] = number
+        if told is not None:
+            self._told[address] = told
+        if tells and address == DOOR_STATE:
+            for other, _ in DOOR_STATE_MEANS.values():
+                self._forget(other)
+
+    def _forget(self, address: Address) -> None:
+        self.values.pop(address, None)
+        self.news.add(address)
+
     def _set(self, address: Address, value: Value) -> None:
         self.values[address] = value
+        self.unknown.pop(address, None)
         self.news.add(address)
 
     def record(self, occurrence: Occurrence) -> None:
@@ -308,7 +333,6 @@ class LockData:
             "undelivered": [list(address) for address in self.undelivered],
             "handled": list(self.handled.known),
             "users": self.users.as_dict(),
-            "guesses": [self.guesses.wrong, self.guesses.blocked_until],
             "endings": self.endings.as_list(),
             "unread": self.unread.as_dict(),
             "behind": self.clock.behind,
@@ -317,7 +341,7 @@ class LockData:
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> LockData:
+    def from_dict(cls, stored: Any) -> LockData:
         """Return what was kept, without what the specification no longer allows.
 
         What has another shape was not written by us: then nothing is known, but for what is to
@@ -326,7 +350,7 @@ class LockData:
         try:
             data = cls._from_dict(stored)
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
-            data = cls()
+            data = cls(spoilt=True)
         if isinstance(stored, dict):
             data.endings = Endings.from_list(stored.get("endings"))
         return data
@@ -340,8 +364,6 @@ class LockData:
         )
         if "users" in stored:
             data.users = Users.from_dict(stored["users"])
-        wrong, blocked_until = map(number, stored.get("guesses", (0, 0)))
-        data.guesses = Guesses(int(wrong), blocked_until)
         data.handled = Handled(dict.fromkeys(map(_text, stored["handled"])))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:

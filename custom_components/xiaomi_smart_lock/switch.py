@@ -25,7 +25,11 @@ class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
 
 
 SWITCHES: Final = (
-    LockSwitchDescription(key="away_mode", address=(18, 10)),
+    LockSwitchDescription(
+        key="away_mode",
+        address=(18, 10),
+        entity_category=EntityCategory.CONFIG,
+    ),
     LockSwitchDescription(key="doorbell", address=(21, 1), entity_category=EntityCategory.CONFIG),
     LockSwitchDescription(
         key="doorbell_light",
@@ -41,6 +45,7 @@ SWITCHES: Final = (
         key="local_settings",
         address=(18, 11),
         entity_category=EntityCategory.CONFIG,
+        for_admins=True,
     ),
     LockSwitchDescription(key="recording", address=(17, 1), entity_category=EntityCategory.CONFIG),
     LockSwitchDescription(

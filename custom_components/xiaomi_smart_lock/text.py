@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
@@ -10,6 +9,8 @@ from homeassistant.components.text import TextEntity, TextEntityDescription, Tex
 from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .miot.values import text
+from .period import format_period, parse_period
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES: Final = 1
 
-
-# The specification says this form of do not disturb only; the camera's periods have it too.
-PERIOD: Final = r"([01]\d|2[0-3])(:[0-5]\d){2}-([01]\d|2[0-3])(:[0-5]\d){2}"
-
 # Shown instead of a secret that is set
 MASK: Final = "********"
 
@@ -31,25 +28,28 @@ MASK: Final = "********"
 class LockTextDescription(LockEntityDescription, TextEntityDescription):
     """A text of a property; one in password mode is a secret and never shown."""
 
+    is_period: bool = False
+
 
 TEXTS: Final = (
     LockTextDescription(
         key="live_video_period",
         address=(17, 12),
         entity_category=EntityCategory.CONFIG,
-        pattern=PERIOD,
+        is_period=True,
     ),
     LockTextDescription(
         key="recording_period",
         address=(17, 22),
         entity_category=EntityCategory.CONFIG,
-        pattern=PERIOD,
+        is_period=True,
     ),
     LockTextDescription(
         key="deadbolt_permission",
         address=(22, 11),
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
+        for_admins=True,
     ),
     LockTextDescription(
         key="wechat_info",
@@ -57,6 +57,7 @@ TEXTS: Final = (
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         mode=TextMode.PASSWORD,
+        for_admins=True,
     ),
 )
 
@@ -69,19 +70,27 @@ class LockText(LockEntity, TextEntity):
     @property
     @override
     def native_value(self) -> str | None:
-        """Return the text, or that there is one where it is a secret."""
+        """Return the text, or that there is one where it is a secret.
+
+        A period has one form, whichever the lock has; one that is not understood is shown as it is.
+        """
         if self.known is None:
             return None
-        text = str(self.known)
-        if text and self.mode is TextMode.PASSWORD:
+        raw = str(self.known)
+        if raw and self.mode is TextMode.PASSWORD:
             return MASK
-        if self.pattern and not re.fullmatch(self.pattern, text):
-            return None  # Home Assistant refuses to show it
-        return text[:MAX_LENGTH_STATE_STATE]
+        if self.entity_description.is_period and (ends := parse_period(raw)):
+            return format_period(ends)
+        return text(raw, MAX_LENGTH_STATE_STATE)
 
     @override
     async def async_set_value(self, value: str) -> None:
-        """Set the text."""
+        """Set the text, a period in the lock's form; what is shown keeps what the lock has."""
+        known = "" if self.known is None else str(self.known)
+        if known and value == self.native_value:
+            value = known
+        elif self.entity_description.is_period and (ends := parse_period(value)):
+            value = format_period(ends, like=known)
         await self.async_write(value)
 
 

@@ -10,6 +10,7 @@ from homeassistant.components.time import TimeEntity, TimeEntityDescription
 from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .period import format_period, parse_period
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -46,15 +47,6 @@ TIMES: Final = (
 )
 
 
-def parse_period(text: str) -> list[dt.time] | None:
-    """Return both ends of a period, None where the text is none."""
-    try:
-        ends = [dt.time.fromisoformat(end) for end in text.split("-")]
-    except ValueError:
-        return None
-    return ends if len(ends) == len(TIMES) else None
-
-
 class LockTime(LockEntity, TimeEntity):
     """One end of a period."""
 
@@ -70,9 +62,10 @@ class LockTime(LockEntity, TimeEntity):
     @override
     async def async_set_value(self, value: dt.time) -> None:
         """Set this end of the period and leave the other; it is midnight where none is known."""
-        ends = parse_period(str(self.known or "")) or [dt.time()] * len(TIMES)
+        known = str(self.known or "")
+        ends = parse_period(known) or [dt.time()] * len(TIMES)
         ends[self.entity_description.end] = value.replace(microsecond=0, tzinfo=None)
-        await self.async_write("-".join(end.isoformat() for end in ends))
+        await self.async_write(format_period(ends, like=known))
 
 
 async def async_setup_entry(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,8 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .bus import async_log
 from .const import CONF_UNLOCKING, DOMAIN
+from .guesses import async_guesses, async_keep_guesses
+from .miot.errors import MiotError, NoAnswerError, NotSent
 from .miot.spec import SPEC
 from .state import DOOR_STATE, LOCK_EVENT
 from .unlock_code import is_code
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from homeassistant.core import CALLBACK_TYPE, Context
 
     from .coordinator import LockCoordinator
+    from .miot.attempt import Attempt
     from .miot.spec import Value
     from .state import Occurrence
 
@@ -33,13 +36,15 @@ class Refusal(StrEnum):
 
     BUSY = "unlocking_busy"
     NO_CODE = "unlocking_no_code"
-    NOT_ALLOWED = "unlocking_not_allowed"
+    NOT_ALLOWED = NotSent.NOT_ALLOWED.value
     WHILE_BLOCKED = "unlocking_while_blocked"
     WRONG_CODE = "unlocking_wrong_code"
 
 
-# What the logbook says of the others; of those that are not here, that the lock refused.
+# What the logbook says of others; of those that are not here, that the lock refused.
 FAILURES: Final = {
+    NotSent.CALLED_OFF: "unlocking_not_sent",
+    NotSent.TOO_LATE: "unlocking_not_sent",
     "lock_asleep": "unlocking_asleep",
     "lock_timed_out": "unlocking_unanswered",
     "no_answer": "unlocking_unanswered",
@@ -54,10 +59,7 @@ class Unlocking:
         """Prepare for a lock; ``changed`` is told when the lock begins and ends to be awaited."""
         self._lock = lock
         self._changed = changed
-        # Of each lock that may be unlocked the hash of its code, None where it has none
-        allowed = lock.config_entry.options.get(CONF_UNLOCKING, {})
-        self._allowed = lock.device.did in allowed
-        self._hashed: str | None = allowed.get(lock.device.did)
+        self._permission = self._current_permission()
         self.attempt: Context | None = None
         """Who unlocks just now."""
         self.awaited = False
@@ -69,9 +71,19 @@ class Unlocking:
         return self._hashed is not None
 
     @property
-    def _blocked_for(self) -> float:
-        """How long no code is taken, in seconds."""
-        return self._lock.data.guesses.blocked_until - time.time()
+    def _hashed(self) -> str | None:
+        """The hash of the code, None where there is none."""
+        return self._permission.get(self._lock.device.did)
+
+    def _current_permission(self) -> dict[str, str | None]:
+        """Return the option as it is now: empty, or the lock's did with the hash of its code."""
+        did = self._lock.device.did
+        allowed = self._lock.config_entry.options.get(CONF_UNLOCKING, {})
+        return {did: allowed[did]} if did in allowed else {}
+
+    def _is_allowed(self) -> bool:
+        """Return whether unlocking is allowed, and by the code that was asked for."""
+        return bool(self._permission) and self._permission == self._current_permission()
 
     async def async_unlock(self, code: str | None, context: Context) -> None:
         """Unlock, and have the logbook say what came of it; raises HomeAssistantError."""
@@ -81,41 +93,52 @@ class Unlocking:
             key = error.translation_key or ""
             kind = key if key in Refusal else FAILURES.get(key, "unlocking_refused")
             async_log(self._lock, kind, context, reason=key)
-            if key == Refusal.WRONG_CODE and self._blocked_for > 0:
+            if key == Refusal.WRONG_CODE and await self._async_blocked_for():
                 async_log(self._lock, "unlocking_blocked", context)
             raise
         async_log(self._lock, "unlocking_done", context)
 
     async def _async_attempt(self, code: str | None, context: Context) -> None:
-        if not self._allowed:
+        if not self._is_allowed():
             raise self._refusal(Refusal.NOT_ALLOWED)
         if self.attempt:
             raise self._refusal(Refusal.BUSY)
         self.attempt = context
         try:
-            if self._hashed is not None:
-                await self._async_check(code, self._hashed)
-            await self._async_act()
+            with self._lock.attempts.begin(self._is_allowed) as attempt:
+                if self._hashed is not None:
+                    await self._async_check(code, self._hashed)
+                await self._async_act(attempt)
         finally:
             self.attempt = None
 
     async def _async_check(self, code: str | None, hashed: str) -> None:
-        """Raise unless the code is right, and is not asked for too often."""
-        if self._blocked_for > 0:
-            minutes = math.ceil(self._blocked_for / 60)
+        """Raise unless the code is right, and is not asked for too often.
+
+        A wrong one is written down before anybody knows: neither a restart nor a reload gives more
+        guesses.
+        """
+        hass, did = self._lock.hass, self._lock.device.did
+        if blocked_for := await self._async_blocked_for():
+            minutes = math.ceil(blocked_for / 60)
             raise self._refusal(Refusal.WHILE_BLOCKED, minutes=str(minutes))
         if not code:
             raise self._refusal(Refusal.NO_CODE)
-        guesses = self._lock.data.guesses
-        if await self._lock.hass.async_add_executor_job(is_code, code, hashed):
+        guesses = await async_guesses(hass, did)
+        if not await hass.async_add_executor_job(is_code, code, hashed):
+            guesses.note_wrong(time.monotonic())
+            await async_keep_guesses(hass, did)
+            raise self._refusal(Refusal.WRONG_CODE)
+        if guesses.wrong:
             guesses.wrong = 0
-            return
-        guesses.note_wrong(time.time())
-        # Before anybody knows: a restart must not give more guesses.
-        await self._lock.async_save()
-        raise self._refusal(Refusal.WRONG_CODE)
+            hass.async_create_task(async_keep_guesses(hass, did), "forget wrong codes")
 
-    async def _async_act(self) -> None:
+    async def _async_blocked_for(self) -> float:
+        """Return for how many seconds no code is taken."""
+        guesses = await async_guesses(self._lock.hass, self._lock.device.did)
+        return guesses.blocked_for(time.monotonic())
+
+    async def _async_act(self, attempt: Attempt) -> None:
         """Ask the lock once, and wait until it told what came of it."""
         told = asyncio.Event()
         before = self._known
@@ -130,12 +153,20 @@ class Unlocking:
                 stack.callback(self._lock.async_watch(source, compare))
             stack.callback(self._set_awaited, awaited=False)
             self._set_awaited(awaited=True)
-            await self._lock.async_act(UNLOCK)
             try:
-                async with asyncio.timeout(REPORTED_WITHIN if self._lock.pushes else 0):
-                    await told.wait()
-            except TimeoutError:
-                await self._lock.async_refresh()
+                await self._lock.async_ask(attempt, UNLOCK)
+            except MiotError as error:
+                raise self._lock.failure(error) from error
+            with suppress(NoAnswerError):  # The entry goes: what came of it is read by the next.
+                async with attempt.interruptible():
+                    await self._async_learn_what_came_of_it(told)
+
+    async def _async_learn_what_came_of_it(self, told: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(REPORTED_WITHIN if self._lock.pushes else 0):
+                await told.wait()
+        except TimeoutError:
+            await self._lock.async_refresh()
 
     @property
     def _known(self) -> tuple[Value | None, Occurrence | None]:

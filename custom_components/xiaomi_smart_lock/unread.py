@@ -61,10 +61,23 @@ class Unread:
         spans = (span for span in self.spans if span.kind not in but)
         return max(spans, key=lambda span: span.end, default=None)
 
-    def was_read(self, span: Span, times: Iterable[int], following: int | None, now: int) -> None:
-        """Note what a span's newest page says: when it happened, and where to read on."""
+    def was_read(
+        self,
+        span: Span,
+        times: Iterable[int],
+        following: int | None,
+        now: int,
+        *,
+        short: bool = False,
+    ) -> None:
+        """Note what a span's newest page says: when it happened, and where to read on.
+
+        A page that is short may have been cut, so what is before it is read too, but for the time
+        that had been read already: an idle lock is to cost one request.
+        """
         self.spans.remove(span)
-        if following is not None and span.start <= following < span.end:
+        start = span.start + OVERLAP + 1 if short else span.start
+        if following is not None and start <= following < span.end:
             self.spans.append(span._replace(end=following))
         if happened := [min(time, now) for time in times]:
             self.known[span.kind] = max(*happened, self.known.get(span.kind, 0))

@@ -6,12 +6,11 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .miot.spec import SPEC
+from .miot.spec import SPEC, Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .miot.spec import Address
     from .state import Occurrence
 
 OPERATION_POSITION: Final = (2, 1)
@@ -20,13 +19,32 @@ USER_ID: Final = (4, 1)
 USER_TYPE: Final = (4, 2)
 OPERATION_ID: Final = (4, 4)
 
+# By what the rows that are kept of users, grants and uses begin
+NUMBERS: Final[Mapping[str, tuple[Address, ...]]] = {
+    "users": (USER_ID,),
+    "grants": (OPERATION_METHOD, OPERATION_ID, USER_ID),
+    "uses": (OPERATION_METHOD, OPERATION_ID),
+}
+OTHER: Final = "other_"
+
 # Nobody has as many fingers; it only bounds what is kept.
 REMEMBERED: Final = 500
 SUCCESS: Final = 0
 """error-code (4.7, 22.3)."""
 LOCK_RESET: Final = SPEC.properties[2, 4].value_of("lock_reset")
+FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("fingerprint")
+DURESS_FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("duress_fingerprint")
 PHONE: Final = 1
 """operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
+
+
+def disguised(method: int) -> int:
+    """Return the operation-method that is shown where who stands at the door may see it.
+
+    A duress fingerprint is like any other: who forces somebody to open must not see that it was
+    noticed, nor that there is one. Only the event entity *Duress* tells.
+    """
+    return FINGERPRINT if method == DURESS_FINGERPRINT else method
 
 
 class Credential(NamedTuple):
@@ -34,6 +52,11 @@ class Credential(NamedTuple):
 
     method: int
     operation_id: int
+
+    @property
+    def disguised(self) -> Credential:
+        """The credential as it is shown."""
+        return self._replace(method=disguised(self.method))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +149,7 @@ class Users:
         credential = occurrence.credential
         last = credential and self.uses.get(credential)
         if credential and (last is None or last.when <= occurrence.when):
-            position = occurrence.get("operation-position")
-            use = Use(occurrence.when, None if position is None else int(position))
+            use = Use(occurrence.when, occurrence.listed("operation-position"))
             newest = self.last_use
             _remember(self.uses, credential, use)
             if newest and newest[1].when > use.when:
@@ -142,14 +164,13 @@ class Users:
         known = self.known.get(int(user_id))
         if known and _is_later(known.since, occurrence.when):
             return
-        user_type, since = occurrence.get("user-type"), occurrence.when
+        user_type, since = occurrence.listed("user-type"), occurrence.when
         if known:
             # An answer tells the time exactly: an event of the same second is an echo before it.
             if user_type is None or known.since > since:
                 user_type = known.user_type
             since = max(since, known.since)
-        kind = None if user_type is None else int(user_type)
-        _remember(self.known, int(user_id), User(kind, since, deleted))
+        _remember(self.known, int(user_id), User(user_type, since, deleted))
         if deleted:
             self._delete(self.credentials_of(int(user_id)), occurrence.when)
 
@@ -171,24 +192,33 @@ class Users:
                 _remember(self.grants, credential, Grant(None, when, deleted=when))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON allows."""
-        return {
+        """Return it as JSON allows.
+
+        Numbers that the specification does not have are kept apart: a version before would take
+        nothing at all from where it finds one.
+        """
+        kept: dict[str, Any] = {
             "users": [[user_id, *asdict(user).values()] for user_id, user in self.known.items()],
             "grants": [[*of, *asdict(grant).values()] for of, grant in self.grants.items()],
             "uses": [[*of, *asdict(use).values()] for of, use in self.uses.items()],
         }
+        for name, numbers in NUMBERS.items():
+            kept[OTHER + name] = [row for row in kept[name] if not _are_listed(numbers, row)]
+            kept[name] = [row for row in kept[name] if _are_listed(numbers, row)]
+        return {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Users:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
         users = cls()
-        for user_id, user_type, since, deleted in stored["users"]:
+        rows = {name: [*stored[name], *stored.get(OTHER + name, ())] for name in NUMBERS}
+        for user_id, user_type, since, deleted in rows["users"]:
             kind = _optional(USER_TYPE, user_type)
-            users.known[_valid(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
-        for method, operation_id, owner, since, deleted in stored["grants"]:
+            users.known[_reported(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+        for method, operation_id, owner, since, deleted in rows["grants"]:
             grant = Grant(_optional(USER_ID, owner), number(since), number(deleted))
             users.grants[_credential(method, operation_id)] = grant
-        for method, operation_id, when, position in stored["uses"]:
+        for method, operation_id, when, position in rows["uses"]:
             use = Use(number(when), _optional(OPERATION_POSITION, position))
             users.uses[_credential(method, operation_id)] = use
         users._sort_uses()
@@ -202,16 +232,24 @@ def number(raw: object) -> float:
     return float(raw)
 
 
-def _valid(address: Address, raw: object) -> int:
-    return int(SPEC.properties[address].validate(raw))
+def _reported(address: Address, raw: object) -> int:
+    return int(SPEC.properties[address].reported(raw))
 
 
 def _optional(address: Address, raw: object) -> int | None:
-    return None if raw is None else _valid(address, raw)
+    return None if raw is None else _reported(address, raw)
 
 
 def _credential(method: object, operation_id: object) -> Credential:
-    return Credential(_valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id))
+    return Credential(_reported(OPERATION_METHOD, method), _reported(OPERATION_ID, operation_id))
+
+
+def _are_listed(numbers: Iterable[Address], row: Iterable[object]) -> bool:
+    """Say whether the specification has the first numbers of a row, None being none."""
+    return all(
+        value is None or SPEC.properties[address].allows(value)
+        for address, value in zip(numbers, row, strict=False)
+    )
 
 
 def _is_later(known: float, told: float) -> bool:

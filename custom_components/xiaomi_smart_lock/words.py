@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import DOMAIN
-from .state import DURESS_FINGERPRINT, FINGERPRINT, OPERATION_METHOD
+from .state import OPERATION_METHOD
+from .users import disguised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from homeassistant.core import HomeAssistant
 
-    from .miot.spec import Item, NamedValue
+    from .miot.spec import Item, NamedValue, Property, Value
     from .state import Occurrence
     from .users import Credential
 
+OTHER: Final = "other"
+"""The key of what the specification has no word for."""
+
+# What makes a link, a picture, code or HTML of a text, and what emphasizes a word of it; within a
+# word "_" does not, and names have it there.
+_MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
 # What the camera says that saw somebody unlock: ``PeriodicPasswordUnlock``; duress does not show.
 _UNLOCKED_BY: Final = {
-    f"{named.key.replace('_', '')}unlock": OPERATION_METHOD.named(
-        FINGERPRINT if named.value == DURESS_FINGERPRINT else named.value
-    )
+    f"{named.key.replace('_', '')}unlock": disguised(named.value)
     for named in OPERATION_METHOD.values
 }
 
 
+def escaped(text: str) -> str:
+    """Return a text of somebody else's as Markdown that shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def escaped_url(url: str) -> str:
+    """Return an address of somebody else's that ends no link in Markdown before its own end."""
+    return url.replace("(", "%28").replace(")", "%29")
+
+
 def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
     """Return what something is called."""
-    chinese = hass.config.language.startswith("zh")
+    # The rule of Home Assistant's translations: English for a language that there is no file of.
+    chinese = hass.config.language == "zh-Hans"
     return named.description_zh if chinese else named.description
+
+
+def value_in_words(hass: HomeAssistant, prop: Property, value: Value) -> str:
+    """Return what a value is called, or the number where the specification does not have it."""
+    if named := prop.named(value):
+        return in_words(hass, named)
+    pattern = common_text(hass, "unknown_value", "{number}")
+    return pattern.format(name=in_words(hass, prop), number=value)
+
+
+def listed(hass: HomeAssistant, words: Iterable[str]) -> str:
+    """Return words one after the other, as they are written in a sentence."""
+    pattern = common_text(hass, "list", "{first}, {second}")
+    return reduce(lambda first, second: pattern.format(first=first, second=second), words)
 
 
 def in_a_sentence(words: str) -> str:
@@ -40,8 +73,8 @@ def in_a_sentence(words: str) -> str:
 
 
 def credential_in_words(hass: HomeAssistant, credential: Credential) -> str:
-    """Return what a credential is called: ``Fingerprint 7``."""
-    method = in_words(hass, OPERATION_METHOD.named(credential.method))
+    """Return what a credential is called where it is shown: ``Fingerprint 7``."""
+    method = value_in_words(hass, OPERATION_METHOD, credential.disguised.method)
     return f"{method} {credential.operation_id}"
 
 
@@ -62,7 +95,7 @@ def means(hass: HomeAssistant, occurrence: Occurrence) -> str | None:
     if credential := occurrence.credential:
         return credential_in_words(hass, credential)
     method = occurrence.get("operation-method")
-    return None if method is None else in_words(hass, OPERATION_METHOD.named(int(method)))
+    return None if method is None else value_in_words(hass, OPERATION_METHOD, method)
 
 
 def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
@@ -74,6 +107,6 @@ def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
 def seen_in_words(hass: HomeAssistant, kind: str) -> str:
     """Return what the camera saw, in its own word where we have none."""
     if method := _UNLOCKED_BY.get(kind.lower()):
-        words = in_a_sentence(in_words(hass, method))
+        words = in_a_sentence(value_in_words(hass, OPERATION_METHOD, method))
         return common_text(hass, "seen_unlock").format(method=words)
     return common_text(hass, f"seen_{kind.lower()}", kind)

@@ -52,28 +52,35 @@ candidates() {
   compgen -G "$pyenv/versions/$1*/bin/python$1" | sort -rV || true
 }
 
-# enter_environment: make .venv-VERSION, unless it has these very pins, and put it first on PATH.
+# enter_environment [KIND]: make .venv-VERSION, unless it has these very pins, and put it first on
+# PATH. With a kind, that of requirements/VERSION-KIND.txt where there are such pins.
 enter_environment() {
-  local python version environment pins origin
+  local python version environment pins
   python=$(find_python)
   version=$(python_version "$python")
-  environment=$project/.venv-$version
-  pins=$project/requirements/$version.txt
+  pins=$project/requirements/$version${1:+-$1}.txt
+  [[ -e $pins ]] || pins=$project/requirements/$version.txt
+  environment=$project/.venv-$(basename "$pins" .txt)
+  make_environment "$python" "$environment" "$pins"
+  say "Python $version ($python) with Home Assistant $(sed -n 's/^homeassistant==//p' "$pins")"
+  PATH=$environment/bin:$PATH
+}
+
+# make_environment PYTHON DIRECTORY PINS: make an environment, unless it has these very pins.
+make_environment() {
+  local python=$1 environment=$2 pins=$3 origin uv
   origin=$("$python" -c 'import sys; print(sys.version, sys.base_prefix)' && cat "$pins")
   if [[ $(cat "$environment/origin" 2>/dev/null) != "$origin" ]]; then
     # netifaces, which python-miio needs, is published as source only.
     need_programs cc:build-essential
-    local uv
     uv=$(find_uv "$python")
-    say "Installing the pinned requirements for Python $version: this takes a few minutes"
+    say "Installing ${pins#"$project"/}: the first time this takes a few minutes"
     rm -rf "$environment"
     "$uv" venv --quiet --python "$python" "$environment"
     "$uv" pip install --compile-bytecode \
       --python "$environment/bin/python" --requirement "$pins"
     echo "$origin" >"$environment/origin"
   fi
-  say "Python $version ($python) with Home Assistant $(sed -n 's/^homeassistant==//p' "$pins")"
-  PATH=$environment/bin:$PATH
 }
 
 # find_uv PYTHON: print the path of uv; where there is none, pip fetches it, for this or any Python.

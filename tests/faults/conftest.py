@@ -103,12 +103,14 @@ class Home(Resident):
         """Return the states of all enabled entities but those that are about freshness."""
         registry = er.async_get(self.hass)
         states = {
-            entity.unique_id.partition("-")[2]: self.hass.states.get(entity.entity_id)
+            (entity.domain, entity.unique_id.partition("-")[2]): self.hass.states.get(
+                entity.entity_id
+            )
             for entity in er.async_entries_for_config_entry(registry, self.entry.entry_id)
         }
         return {
-            f"{state.domain} {key}": state.state
-            for key, state in states.items()
+            f"{domain} {key}": state.state
+            for (domain, key), state in states.items()
             if state and key not in ("last_contact", "awake")
         }
 
@@ -153,11 +155,8 @@ def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
 
 @pytest.fixture
 async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Home:
-    """Return a home that has read all that it missed before it was connected to push."""
-    home = Home(hass, actor, loaded)
-    await until(lambda: home.asked().count(GET) == 2)
-    await hass.async_block_till_done()
-    return home
+    """Return a home that is connected to push and has read all."""
+    return Home(hass, actor, loaded)
 
 
 @pytest.fixture

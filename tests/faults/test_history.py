@@ -91,23 +91,23 @@ SAME: Final[dict[str, Change]] = {
     "more than there should be": of_value(lambda items: [*items, {"piid": 99, "value": 1}]),
     "no did": lambda row: {key: value for key, value in row.items() if key != "did"},
     "did a number": lambda row: row | {"did": int(row["did"])},
+    "time a text": lambda row: row | {"time": str(row["time"])},
+    "value a list": lambda row: row | {"value": json.loads(row["value"])},
 }
 
 # Rows that say nothing, or nothing of this lock's operations
 NOTHING: Final[dict[str, Change]] = {
     "another device": lambda row: row | {"did": "1"},
     "another event": lambda row: row | {"key": "2.1007"},
-    "time a text": lambda row: row | {"time": str(row["time"])},
+    "time no number": lambda row: row | {"time": "soon"},
     "time a fraction": lambda row: row | {"time": row["time"] + 0.5},
     "time true": lambda row: row | {"time": True},
     "time negative": lambda row: row | {"time": -row["time"]},
     "no time": lambda row: {key: value for key, value in row.items() if key != "time"},
     "no value": lambda row: {key: value for key, value in row.items() if key != "value"},
-    "value a list": lambda row: row | {"value": json.loads(row["value"])},
     "value no JSON": lambda row: row | {"value": row["value"][:-1]},
-    "value nested too deeply": lambda row: row | {"value": "[" * 100_000},
+    "value nested too deeply": lambda row: row | {"value": "[" * 10_000},
     "value an object": of_value(lambda items: {"items": items}),
-    "value too short": of_value(lambda items: [item["value"] for item in items[:-1]]),
 }
 
 

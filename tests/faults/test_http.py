@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import pytest
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
@@ -22,7 +22,17 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.const import CONF_TOKENS
 from custom_components.xiaomi_smart_lock.miot import http
-from simulator.faults import changed, cut, cut_after, cut_within, silence, spoilt, status
+from simulator.faults import (
+    BUSY,
+    PLAIN_TEXT,
+    changed,
+    cut,
+    cut_after,
+    cut_within,
+    silence,
+    spoilt,
+    status,
+)
 from tests.actor import until
 
 from .conftest import ACTION, DEVICES, GET, GET_TOKEN, SET, Home, tasks
@@ -65,7 +75,7 @@ UNREADABLE: Final[Faults] = {
     "a list": changed(lambda answer: [answer]),
     "null": changed(lambda _: None),
     "no code": changed(lambda answer: {"result": answer["result"]}),
-    "code a text": changed(lambda answer: answer | {"code": "0"}),
+    "code a word": changed(lambda answer: answer | {"code": "done"}),
     "code null": changed(lambda answer: answer | {"code": None}),
     "no result": changed(lambda _: {"code": 0, "message": "ok"}),
     "result a text": changed(lambda answer: answer | {"result": "ok"}),
@@ -107,15 +117,15 @@ def _items(choose: Callable[[list[Any]], list[Any]]) -> Fault:
 UNKNOWN_ITEMS: Final[Faults] = {
     "items are texts": _items(lambda items: [str(item) for item in items]),
     "items are lists": _items(lambda items: [list(item.values()) for item in items]),
-    "did a number": _each(did=700_000_001),
+    "did another number": _each(did=1),
     "did null": _each(did=None),
     "another device": _each(did="1"),
-    "siid a text": _each(siid="13"),
+    "siid no number": _each(siid="lock"),
     "siid a list": _each(siid=[13]),
     "piid null": _each(piid=None),
     "piid an object": _each(piid={}),
     "another property": _each(piid=4242),
-    "code a text in the items": _each(code="0"),
+    "code no number in the items": _each(code="done"),
     "code null in the items": _each(code=None),
     "code false in the items": _each(code=False),
     "an unknown error": _each(code=-704999999),
@@ -126,7 +136,7 @@ UNKNOWN_ITEMS_WRITTEN: Final[Faults] = {
     name: fault for name, fault in UNKNOWN_ITEMS.items() if name != "an unknown error"
 }
 WRONG_ACTION_CODES: Final[Faults] = {
-    "code of the action a text": _each(code="0"),
+    "code of the action a word": _each(code="done"),
     "code of the action null": _each(code=None),
     "code of the action true": _each(code=True),
     "code of the action unknown": _each(code=-704999999),
@@ -134,8 +144,7 @@ WRONG_ACTION_CODES: Final[Faults] = {
 
 # Values that no property can have
 IMPOSSIBLE_VALUES: Final[Faults] = {
-    "a value of another type": _values(lambda value: 5 if isinstance(value, str) else "5"),
-    "value null": _values(lambda _: None),
+    "a value of another type": _values(lambda value: 5 if isinstance(value, str) else "many"),
     "value a list": _values(lambda value: [value]),
     "value an object": _values(lambda value: {"value": value}),
     "value below all": _values(lambda _: -1),
@@ -178,7 +187,7 @@ async def _caught_up(home: Home) -> None:
     assert home.state(*BATTERY) == str(home.actor.lock.values[13, 1])
 
 
-@_tables(refused=REFUSED, unreadable=UNREADABLE, items=UNKNOWN_ITEMS, values=IMPOSSIBLE_VALUES)
+@_tables(refused=REFUSED, unreadable=UNREADABLE, items=UNKNOWN_ITEMS)
 async def test_reading(home: Home, faults: Faults) -> None:
     """What was known stays, all is available, and the next reading catches up."""
     for level, (name, fault) in enumerate(faults.items(), start=10):
@@ -193,6 +202,20 @@ async def test_reading(home: Home, faults: Faults) -> None:
         assert home.shown() == before | news, name
 
 
+async def test_reading_what_makes_no_sense(home: Home) -> None:
+    """Nothing old is shown for what is not understood, and the next reading catches up."""
+    told = ("sensor lithium_battery", "sensor door_state", "lock lock")
+    before = [home.shown()[key] for key in told[1:]]
+    for level, (name, fault) in enumerate(IMPOSSIBLE_VALUES.items(), start=10):
+        home.actor.do("set_battery", level, push=False)
+        home.cloud.disturb_next(fault, GET)
+        await home.poll()
+        assert {home.shown()[key] for key in told} == {STATE_UNKNOWN}, name
+        home.assert_available()
+        await _caught_up(home)
+        assert [home.shown()[key] for key in told] == [f"{level}", *before], name
+
+
 @pytest.mark.parametrize(
     "choose",
     [
@@ -200,9 +223,17 @@ async def test_reading(home: Home, faults: Faults) -> None:
         lambda items: items * 2,
         lambda items: [{"did": "1"} | item | {"unknown": 1} for item in items],
         lambda items: [None, {}, *items],
+        lambda items: [item | {"did": int(item["did"])} for item in items],
         lambda items: [item | {"did": "1", "value": 3} for item in items] + items,
     ],
-    ids=["reordered", "twice", "more fields", "with what says nothing", "after another device's"],
+    ids=[
+        "reordered",
+        "twice",
+        "more fields",
+        "with what says nothing",
+        "did a number",
+        "after another device's",
+    ],
 )
 async def test_reading_in_another_shape(
     home: Home, choose: Callable[[list[Any]], list[Any]]
@@ -256,7 +287,9 @@ async def test_an_outage(home: Home, fault: Fault, caplog: pytest.LogCaptureFixt
         home.cloud.disturb_next(fault, GET)
         await home.poll()
         await _left_alone(home)
-    assert set(home.shown().values()) == {STATE_UNAVAILABLE}
+    # Push is connected: what happens at the door would be told.
+    shown = {key: state for key, state in home.shown().items() if not key.startswith("event ")}
+    assert set(shown.values()) == {STATE_UNAVAILABLE}
     await _caught_up(home)
     home.assert_available()
     of_ours = [record for record in caplog.records if "xiaomi_smart_lock" in record.name]
@@ -309,7 +342,11 @@ async def test_tokens_that_stay_refused(home: Home, path: str) -> None:
 
 
 # What refuses tokens says so by 401; anything else is a fault that passes.
-@_cases(REFUSED, {name: UNREADABLE[name] for name in ("a web page", "no code", "result a text")})
+@_cases(
+    REFUSED,
+    {name: UNREADABLE[name] for name in ("a web page", "no code", "result a text")},
+    {"an error code with 200": BUSY, "plain text": PLAIN_TEXT},
+)
 async def test_renewing(home: Home, fault: Fault) -> None:
     """Where renewing fails, nobody is asked to sign in again."""
     before = home.shown()

@@ -16,7 +16,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE
-from tests.actor import caught_up, until
+from tests.actor import caught_up, idle, until
 from tests.resident import entry_of
 from tests.test_pictures import (
     NEVER,
@@ -27,7 +27,6 @@ from tests.test_pictures import (
     awaited,
     follow,
     happen,
-    idle,
     rang,
     see,
     set_up,
@@ -154,6 +153,23 @@ async def test_late(home: Home) -> None:
     assert shown(home) == before
     upload(sight)
     await until(lambda: shown(home)[0] == when(sight))
+
+
+@pytest.mark.parametrize("kind", ["Bell", "Stay"])
+async def test_set_up_before_it_is_uploaded(home: Home, kind: str) -> None:
+    """The picture of who was there moments before the start is shown when it comes."""
+    shown_at = list(pictures.KINDS.values()).index(kind)
+    before = shown(home)
+    assert await home.hass.config_entries.async_unload(home.entry.entry_id)
+    home.actor.lock.camera.upload_seconds = NEVER
+    sight = see(home.actor, kind)
+    await home.start()
+    pictures_asked = asked(home.actor, PICTURE)
+    await until(lambda: asked(home.actor, PICTURE) > pictures_asked + 3)
+    assert shown(home) == before
+    upload(sight)
+    await until(lambda: shown(home)[shown_at] == when(sight))
+    await idle()
 
 
 async def test_not_listed_yet(home: Home) -> None:

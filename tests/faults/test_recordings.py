@@ -11,9 +11,9 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock import views
 from custom_components.xiaomi_smart_lock.const import CONF_APP
-from simulator import camera, faults, recording
+from simulator import camera, faults
 from tests.actor import until
-from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, saw, sit_down
+from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from tests.recordings import Viewer
 
 KEY: Final = "/key"
-SEGMENT: Final = ".ts"
+SEGMENT: Final = "/file.mp4"
 FAILED: Final = "Xiaomi's cloud gave nothing that can be shown: {}. Try again later"
-HAS_NOTHING: Final = "Xiaomi's cloud does not have it: {}. It may not be there yet, or not any more"
+HAS_NOTHING: Final = "Xiaomi's cloud does not have it: {}. It may not be there yet, or not anymore"
 NOT_NOW: Final = "Xiaomi's cloud is not to be asked just now: {}. Try again later"
 RENEW: Final = "The link to the Mi Home app has ended. Renew it on the integration's page"
-UNDECIPHERABLE: Final = "a part of the recording cannot be decrypted"
+TOO_LONG: Final = "it is longer than 16777216 bytes"
+UNUSABLE: Final = "its answer cannot be used"
 
 
 @pytest.fixture(autouse=True)
@@ -76,42 +77,42 @@ def answered(text: str) -> Fault:
 async def plays(actor: Actor, viewer: Viewer, sight: Sight) -> bool:
     """Say whether a recording plays from its beginning to its end."""
     played = await viewer.resolve(of(actor, sight.created))
-    segments = [await viewer.anybody.get(path) for path in await viewer.segments(played["url"])]
-    bodies = [await segment.read() for segment in segments]
-    return bodies == recording.parts(actor.lock.camera.label(sight))
+    return await viewer.contents(played["url"]) == contents(actor, sight)
 
 
 @pytest.mark.parametrize(
     ("path", "fault", "words"),
     [
-        (RECORDING, faults.status(500), FAILED.format("HTTP 500")),
-        (RECORDING, faults.cut_within, FAILED.format("ClientPayloadError")),
-        (RECORDING, answered("#EXTM3U\n"), FAILED.format("the recording has no parts")),
+        (RECORDING, faults.status(500), FAILED.format("it answered with an error (HTTP 500)")),
+        (RECORDING, faults.cut_within, FAILED.format("no connection (ClientPayloadError)")),
+        (RECORDING, answered("#EXTM3U\n"), FAILED.format(UNUSABLE)),
         (RECORDING, answered("<html>"), None),
-        (RECORDING, answered('{"code":-6}'), HAS_NOTHING.format("unknown_code (-6)")),
+        (RECORDING, answered('{"code":-6}'), HAS_NOTHING.format("error code -6")),
         (
             RECORDING,
             faults.spoilt(lambda body: body.replace(b"AES-128", b"SAMPLE-AES")),
-            FAILED.format("the recording is encrypted in another way"),
+            FAILED.format(UNUSABLE),
         ),
         (
             RECORDING,
             faults.spoilt(lambda body: body.replace(b'URI="https:', b'URI="file:')),
-            FAILED.format("the answer names no address"),
+            FAILED.format(UNUSABLE),
         ),
-        (KEY, faults.status(404), FAILED.format("HTTP 404")),
-        (KEY, faults.status(401), FAILED.format("the recording's address is not valid any more")),
-        (KEY, answered("short"), FAILED.format("the recording's key has another length")),
-        (KEY, answered("x" * 17), FAILED.format("the answer is longer than 16 bytes")),
+        (KEY, faults.status(404), FAILED.format("it answered with an error (HTTP 404)")),
+        (KEY, faults.status(401), FAILED.format(UNUSABLE)),
+        (KEY, answered("short"), FAILED.format(UNUSABLE)),
+        (KEY, answered("x" * 17), FAILED.format("it is longer than 16 bytes")),
     ],
 )
 async def test_a_recording_that_cannot_be_had(
     actor: Actor, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str | None
 ) -> None:
     """It is said what happened, and the next attempt plays."""
-    actor.simulator.cloud.disturb_next(fault, path)
+    # In whatever codec it is asked for
+    actor.simulator.cloud.disturb_next(fault, path, 2)
     said = await viewer.refused("resolve_media", of(actor, bell.created))
     assert said == words if words else said.startswith("Xiaomi's cloud gave nothing")
+    actor.simulator.cloud.calm()
     assert await plays(actor, viewer, bell)
 
 
@@ -121,23 +122,32 @@ async def test_an_address_of_our_own_network_is_not_followed(
     """A playlist that leads into the house leads nowhere."""
     inside = answered("#EXTM3U\n#EXTINF:2,\nhttps://192.168.1.1/secret.ts\n")
     actor.simulator.cloud.disturb_next(inside, RECORDING)
-    played = await viewer.resolve(of(actor, bell.created))
-    (segment,) = await viewer.segments(played["url"])
-    response = await viewer.anybody.get(segment)
-    assert response.status == 502
-    named = "the answer names an address that is not on the internet"
-    assert await response.text() == FAILED.format(named)
+    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    assert said == FAILED.format(UNUSABLE)
+
+
+# What a part is to be, and is not
+NO_VIDEO: Final = [
+    b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+    b"\0\0\0\x08ftyp\0\0\0\x01moov" + b"\xff" * 8,
+    b"\0\0\0\x08ftyp" * 1000,
+    b"\0\0\0\x08ftyp\0\0\0\x08moov\0\0\0\x08mdat",
+    b"ID3\4",
+    b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/\n",
+    b"\xff\xd8\xff\xe0",
+]
 
 
 @pytest.mark.parametrize(
     ("path", "fault", "words"),
     [
-        (SEGMENT, faults.status(403), "HTTP 403"),
-        (SEGMENT, faults.cut_within, "ClientPayloadError"),
-        (SEGMENT, faults.spoilt(lambda body: body[:-5]), UNDECIPHERABLE),
-        (SEGMENT, faults.spoilt(lambda body: body[:-16]), UNDECIPHERABLE),
-        (SEGMENT, faults.spoilt(lambda _: b""), UNDECIPHERABLE),
-        (KEY, answered("another key, 16 b"[:16]), UNDECIPHERABLE),
+        (SEGMENT, faults.status(403), "it answered with an error (HTTP 403)"),
+        (SEGMENT, faults.cut_within, "no connection (ClientPayloadError)"),
+        (SEGMENT, faults.spoilt(lambda body: body[:-5]), UNUSABLE),
+        (SEGMENT, faults.spoilt(lambda body: body[:-16]), UNUSABLE),
+        (SEGMENT, faults.spoilt(lambda _: b""), UNUSABLE),
+        (SEGMENT, faults.spoilt(lambda _: bytes(2**24 + 1)), TOO_LONG),
+        (KEY, answered("another key, 16 b"[:16]), UNUSABLE),
     ],
 )
 async def test_a_segment_that_cannot_be_had(
@@ -145,25 +155,68 @@ async def test_a_segment_that_cannot_be_had(
 ) -> None:
     """A segment that is cut, or whose key is another's, is refused; the next attempt plays."""
     actor.simulator.cloud.disturb_next(fault, path)
-    played = await viewer.resolve(of(actor, bell.created))
-    first, _ = await viewer.segments(played["url"])
-    response = await viewer.anybody.get(first)
-    assert response.status == 502
-    assert await response.text() == FAILED.format(words)
-    assert (await viewer.anybody.get(first)).status == 200
+    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    assert said == FAILED.format(words)
     assert await plays(actor, viewer, bell)
 
 
-async def test_what_opens_to_something_else_is_no_video(
-    actor: Actor, viewer: Viewer, bell: Sight
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.status(403), "it answered with an error (HTTP 403)"),
+        (faults.spoilt(lambda body: body[:-5]), UNUSABLE),
+    ],
+)
+async def test_a_segment_that_cannot_be_had_in_the_middle(
+    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault, words: str
 ) -> None:
-    """What is not MPEG-TS is not handed to a browser."""
-    plain = faults.spoilt(lambda body: body.replace(b"METHOD=AES-128", b"METHOD=NONE"))
-    actor.simulator.cloud.disturb_next(plain, RECORDING)
+    """A player that asks again for the same address gets it."""
     played = await viewer.resolve(of(actor, bell.created))
-    first, _ = await viewer.segments(played["url"])
-    response = await viewer.anybody.get(first)
-    assert await response.text() == FAILED.format("a part of the recording is no video")
+    _, second, _ = await viewer.segments(played["url"])
+    actor.simulator.cloud.disturb_next(fault, SEGMENT)
+    response = await viewer.anybody.get(second)
+    assert (response.status, await response.text()) == (502, FAILED.format(words))
+    assert (await viewer.anybody.get(second)).status == 200
+
+
+@pytest.mark.parametrize("container", ["mp4", "ts"])
+async def test_what_opens_to_something_else_is_no_video(
+    actor: Actor, viewer: Viewer, bell: Sight, container: str
+) -> None:
+    """What is neither MP4 nor MPEG-TS is not handed to a browser."""
+    actor.lock.camera.container = container
+    plain = faults.spoilt(lambda body: body.replace(b"METHOD=AES-128", b"METHOD=NONE"))
+    actor.simulator.cloud.disturb_next(plain, RECORDING, 2)
+    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    assert said == FAILED.format(UNUSABLE)
+
+
+@pytest.mark.parametrize("kind", ["", "/clip"])
+@pytest.mark.parametrize("part", NO_VIDEO)
+async def test_parts_that_are_no_video(
+    actor: Actor,
+    viewer: Viewer,
+    bell: Sight,
+    part: bytes,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever else a part is, and wherever it breaks off, is refused in words."""
+    monkeypatch.setattr(actor.lock.camera, "recording", lambda *_: [part])
+    said = await viewer.refused("resolve_media", of(actor, bell.created) + kind)
+    assert said == FAILED.format(UNUSABLE)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+async def test_parts_that_break_off(
+    actor: Actor, viewer: Viewer, bell: Sight, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part whose end is missing is refused."""
+    camera = actor.lock.camera
+    whole = camera.recording(bell, "H265")[0]
+    monkeypatch.setattr(camera, "recording", lambda *_: [whole[: int(len(whole) * share)]])
+    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    assert said == FAILED.format(UNUSABLE)
 
 
 async def test_a_session_that_expires_between_two_pages(
@@ -194,9 +247,11 @@ async def test_a_session_that_expires_while_playing(
     actor.simulation.call(actor.simulator.cloud.app_accounts.expire_service_tokens)
     for path in segments:
         assert (await viewer.anybody.get(path)).status == 200
+    played = await viewer.resolve(of(actor, saw(actor, dt_util.now(), "Stay").created))
+    _, second, _ = await viewer.segments(played["url"])
     actor.simulator.cloud.disturb_next(faults.status(403), SEGMENT)
-    assert (await viewer.anybody.get(segments[0])).status == 502
-    assert (await viewer.anybody.get(segments[0])).status == 200
+    assert (await viewer.anybody.get(second)).status == 502
+    assert (await viewer.anybody.get(second)).status == 200
 
 
 async def test_a_session_that_ends(
@@ -204,6 +259,7 @@ async def test_a_session_that_ends(
 ) -> None:
     """The user is told to link again, wherever it is noticed, and nothing more is asked."""
     played = await viewer.resolve(of(actor, bell.created))
+    _, second, _ = await viewer.segments(played["url"])
     app_accounts = actor.simulator.cloud.app_accounts
     actor.simulation.call(app_accounts.revoke, actor.account)
     assert await viewer.refused("browse_media", of(actor)) == RENEW
@@ -211,8 +267,7 @@ async def test_a_session_that_ends(
     assert await viewer.refused("browse_media", of(actor)) == RENEW
     picture = await viewer.http.get(views.path(actor.lock.did, bell.created, views.PICTURE))
     assert (picture.status, await picture.text()) == (502, RENEW)
-    first, _ = await viewer.segments(played["url"])
-    assert (await viewer.anybody.get(first)).status == 502
+    assert (await viewer.anybody.get(second)).status == 502
     assert not actor.simulator.cloud.requests
     assert len(list(linked.async_get_active_flows(hass, {"reauth"}))) == 1
 
@@ -265,9 +320,11 @@ async def test_moments_that_cannot_be(
     """Of what the cloud lists with a time that was not asked for, nothing is shown."""
     listed = actor.lock.camera.listed
 
-    def list_too(begin: int, end: int, limit: int) -> list[dict[str, Any]]:
-        units = listed(begin, end, limit)
-        return [{**units[0], "createTime": moment}, *units] if units else units
+    def list_too(begin: int, end: int, limit: int) -> dict[str, Any]:
+        said = listed(begin, end, limit)
+        units = said["thirdPartPlayUnits"]
+        wrong = [{**units[0], "createTime": moment}] if units else []
+        return {**said, "thirdPartPlayUnits": [*wrong, *units]}
 
     monkeypatch.setattr(actor.lock.camera, "listed", list_too)
     assert len(await viewer.titles(of(actor))) == 1
@@ -280,7 +337,7 @@ async def test_a_picture_that_comes_late(actor: Actor, viewer: Viewer) -> None:
     (sight,) = actor.lock.camera.sights
     path = views.path(actor.lock.did, sight.created, views.PICTURE)
     early = await viewer.http.get(path)
-    assert (early.status, await early.text()) == (404, HAS_NOTHING.format("unknown_code (-6)"))
+    assert (early.status, await early.text()) == (404, HAS_NOTHING.format("error code -6"))
     frame = sight.frames["Bell"]
     sight.frames["Bell"] = camera.Frame(frame.store_id, frame.taken, frame.taken)
     assert (await viewer.http.get(path)).status == 200
@@ -310,14 +367,14 @@ async def test_unlinking_while_playing(
 ) -> None:
     """A segment that is on its way does not hold unlinking up; the next one is refused."""
     played = await viewer.resolve(of(actor, bell.created))
-    first, second = await viewer.segments(played["url"])
+    _, second, third = await viewer.segments(played["url"])
     actor.simulator.cloud.disturb_next(faults.silence, SEGMENT)
     actor.simulator.cloud.requests.clear()
-    waiting = asyncio.create_task(viewer.anybody.get(first))
+    waiting = asyncio.create_task(viewer.anybody.get(second))
     await until(lambda: any(SEGMENT in path for path, _ in actor.simulator.cloud.requests))
     data = {key: value for key, value in linked.data.items() if key != CONF_APP}
     hass.config_entries.async_update_entry(linked, data=data)
     assert await hass.config_entries.async_reload(linked.entry_id)
-    assert (await viewer.anybody.get(second)).status == 404
+    assert (await viewer.anybody.get(third)).status == 404
     waiting.cancel()
     await asyncio.wait([waiting])

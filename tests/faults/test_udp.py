@@ -6,13 +6,12 @@ import os
 import struct
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_TOKEN, STATE_UNAVAILABLE
 from homeassistant.exceptions import HomeAssistantError
-from miio.miioprotocol import MiIOProtocol
 from miio.protocol import Message
 
 from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_LOCAL
@@ -38,18 +37,7 @@ HELLO_LENGTH: Final = 32
 ANOTHER_TOKEN: Final = "fedcba98" * 4
 ANOTHER_DID: Final = 123_456_789
 
-pytestmark = pytest.mark.usefixtures("impatient", "in_a_hurry")
-
-
-@pytest.fixture
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have python-miio wait less for answers to its own greetings."""
-    discover = MiIOProtocol.discover
-
-    def soon(addr: str, timeout: Any = 0.2) -> Any:
-        return discover(addr, timeout)
-
-    monkeypatch.setattr(MiIOProtocol, "discover", soon)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
@@ -133,6 +121,8 @@ def _greeting(did: int) -> bytes:
     return struct.pack(">HHIII16s", 0x2131, HELLO_LENGTH, 0, did, 4000, b"\xff" * 16)
 
 
+STALE: Final = [{"siid": 13, "piid": 1, "code": 0, "value": 3}]
+
 # What arrives before the lock's own answer
 STRAY: Final[dict[str, Callable[[Actor], bytes]]] = {
     "one byte": lambda _: b"!",
@@ -151,6 +141,12 @@ STRAY: Final[dict[str, Callable[[Actor], bytes]]] = {
     ),
     "an error that is a text": lambda actor: _packet(
         actor.lock.token, int(actor.lock.did), {"id": 1, "error": "no"}
+    ),
+    "an answer to another request": lambda actor: _packet(
+        actor.lock.token, int(actor.lock.did), {"id": 20000, "result": STALE}
+    ),
+    "a refusal of another request": lambda actor: _packet(
+        actor.lock.token, int(actor.lock.did), {"id": 20000, "error": {"code": -30001}}
     ),
     "an error without a code": lambda actor: _packet(
         actor.lock.token, int(actor.lock.did), {"id": 1, "error": {}}

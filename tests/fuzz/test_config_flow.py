@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from custom_components.xiaomi_smart_lock.config_flow import SignInError, _did, _query
+from custom_components.xiaomi_smart_lock.local_flow import _did
+from custom_components.xiaomi_smart_lock.sign_in_answer import find_answer
 
 AUTHORITIES = ("homeassistant.local:8123", "[::1", "[::1]:8123", "a:99999", "a:b", "%", "@@", "")
 addresses = st.builds(
@@ -20,18 +19,29 @@ addresses = st.builds(
 )
 
 
-@given(address=addresses | st.text())
+STATE = "aB-_3aB-_3aB-_3aB-_3aa"
+answers = st.builds("{}code=C{}state={}{}".format, *(st.text(max_size=8) for _ in range(4)))
+
+
+@given(text=addresses | answers | st.text())
 @example("http://[::1")
 @example("http://a:b/?code=C")
-@example("\ud800?code=\ud800")
-def test_query(address: str) -> None:
-    """What was pasted has texts as its query, or the user is told that it has none."""
-    try:
-        query = _query(address)
-    except SignInError:
-        return
-    assert isinstance(query, Mapping)
-    assert all(isinstance(text, str) for pair in query.items() for text in pair)
+@example("\ud800?code=\ud800&state=\ud800")
+def test_answer(text: str) -> None:
+    """What was pasted has texts by known names, or nothing."""
+    answer = find_answer(text, STATE)
+    assert answer.keys() <= {"code", "state", "error"}
+    assert "state" in answer or not answer
+    assert all(isinstance(value, str) for value in answer.values())
+
+
+@given(before=st.text(alphabet=" \n\r\t\u200b\ufeff\"'<>.", max_size=8), after=st.text(max_size=20))
+@example(before="", after="refused to connect")
+def test_answer_within_a_text(before: str, after: str) -> None:
+    """Whatever follows, the code that is delimited and the state that is awaited are found."""
+    address = f"http://homeassistant.local:8123/api/webhook/x?code=C3_f.9&state={STATE}"
+    answer = find_answer(f"{before}{address} {after}", STATE)
+    assert (answer["code"], answer["state"]) == ("C3_f.9", STATE)
 
 
 names = st.builds(

@@ -27,12 +27,16 @@ from custom_components.xiaomi_smart_lock.miot.app_recording import Part, Segment
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
+    NotAllowedError,
+    NotRenewedError,
     NotSignedInError,
     ResultError,
+    TooManyRequestsError,
 )
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from simulator.camera import draw
-from simulator.faults import status
+from simulator.dialect import DIALECTS
+from simulator.faults import page, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +57,7 @@ def _tidy(app: App) -> Iterator[None]:
     app.camera(upload_seconds=0)
     yield
     app.cloud.app.packed = app.cloud.app.bare_values = False
+    app.cloud.app.expired_status = 200
     app.cloud.calm()
 
 
@@ -62,6 +67,15 @@ async def all_history(app: App, **kwargs: Any) -> tuple[Happened, ...]:
 
 
 # History
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_dialects_of_the_history(app: App, dialect: str) -> None:
+    """However the arguments are written, they say the same."""
+    app.actor.lock.dialect = DIALECTS[dialect]
+    app.actor.do("fingerprint", 2147876869)
+    [happened] = await all_history(app)
+    assert list(happened.arguments.values())[:4] == [2, 2, 2, 2147876869]
 
 
 @pytest.mark.parametrize("bare", [False, True])
@@ -81,7 +95,7 @@ async def test_history(app: App, bare: bool, packed: bool) -> None:
     assert before <= int(current) <= time.time()
     page = await app.client.history(app.did, DOORBELL, *FOREVER)
     assert [entry.event for entry in page.entries] == [SPEC.events[DOORBELL]]
-    assert page.following is None
+    assert (page.following, page.short) == (page.entries[0].time, True)
 
 
 async def test_what_is_asked_of_the_history(app: App) -> None:
@@ -301,19 +315,65 @@ def test_how_a_picture_is_filled_up(filling: str) -> None:
 # Recordings
 
 
-async def test_a_recording(app: App) -> None:
+@pytest.mark.parametrize("container", ["mp4", "ts"])
+async def test_a_recording(app: App, container: str) -> None:
     """Its segments are decrypted one by one."""
+    app.actor.lock.camera.container = container
     app.actor.do("ring")
-    file_id = app.actor.lock.camera.sights[0].file_id
-    recording = await app.client.recording(app.did, file_id, is_alarm=False)
-    assert sum(segment.duration for segment in recording.segments) == 4
-    assert app.paths() == ["m3u8", "key"]
-    first, second = [await app.client.segment(segment) for segment in recording.segments]
-    assert app.paths() == ["0.ts", "1.ts"]
-    assert first != second
-    for video in (first, second):
-        assert len(video) % 188 == 0
-        assert {video[start] for start in range(0, len(video), 188)} == {0x47}
+    [sight] = app.actor.lock.camera.sights
+    recording = await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    assert sum(segment.duration for segment in recording.segments) == 6
+    assert app.paths() == ["m3u8", "m3u8", "key"]
+    parts = [await app.client.segment(segment) for segment in recording.segments]
+    assert app.paths() == [f"file.{container}"] * 3
+    assert parts == app.actor.lock.camera.recording(sight, "H265")
+    expected = [False, True, True] if container == "mp4" else [False] * 3
+    assert [segment.discontinuity for segment in recording.segments] == expected
+    assert [segment.number for segment in recording.segments] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "first", "later"),
+    [
+        (("H265", "H264"), ["H264"], ["H264"]),
+        (("H265",), ["H264", "H265"], ["H265"]),
+    ],
+)
+async def test_codecs(
+    app: App, codecs: tuple[str, ...], first: list[str], later: list[str]
+) -> None:
+    """H.264 is asked for; a lock that does not give it is asked for H.265 from then on."""
+    app.actor.lock.camera.codecs = codecs
+    app.actor.do("ring")
+    [sight] = app.actor.lock.camera.sights
+    for expected in (first, later, later):
+        recording = await app.client.recording(app.did, sight.file_id, is_alarm=False)
+        assert app.paths() == ["m3u8"] * len(expected) + ["key"]
+        part = await app.client.segment(recording.segments[0])
+        assert part == app.actor.lock.camera.recording(sight, expected[-1])[0]
+        app.paths()
+
+
+async def test_a_codec_that_is_given_no_longer(app: App) -> None:
+    """What a lock gave before is asked for first, and the other one where that fails."""
+    app.actor.do("ring")
+    [sight] = app.actor.lock.camera.sights
+    for codecs in (("H265",), ("H264",), ("H265",)):
+        app.actor.lock.camera.codecs = codecs
+        await app.client.recording(app.did, sight.file_id, is_alarm=False)
+        assert app.paths() == ["m3u8", "m3u8", "key"]
+
+
+async def test_a_service_that_wants_to_be_left_alone_is_not_asked_for_another_codec(
+    app: App,
+) -> None:
+    """It is not that it refuses the codec."""
+    app.actor.do("ring")
+    [sight] = app.actor.lock.camera.sights
+    app.cloud.disturb_next(status(429), "m3u8")
+    with pytest.raises(TooManyRequestsError):
+        await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    assert app.paths() == ["m3u8"]
 
 
 async def test_recordings_that_are_not_there(app: App) -> None:
@@ -330,13 +390,13 @@ async def test_segments_that_cannot_be_had(app: App) -> None:
     segment = recording.segments[0]
     with pytest.raises(CannotConnectError, match="cannot be decrypted"):
         await app.client.segment(replace(segment, key=bytes(16)))
-    app.cloud.disturb_next(answering(bytes(15)), ".ts")
+    app.cloud.disturb_next(answering(bytes(15)), "/file.mp4")
     with pytest.raises(CannotConnectError, match="cannot be decrypted"):
         await app.client.segment(segment)
-    app.cloud.disturb_next(status(401), ".ts")
-    with pytest.raises(CannotConnectError, match="not valid any more"):
+    app.cloud.disturb_next(status(401), "/file.mp4")
+    with pytest.raises(CannotConnectError, match="not valid anymore"):
         await app.client.segment(segment)
-    app.cloud.disturb_next(status(302, Location="/elsewhere"), ".ts")
+    app.cloud.disturb_next(status(302, Location="/elsewhere"), "/file.mp4")
     with pytest.raises(CannotConnectError, match="302"):
         await app.client.segment(segment)
     assert app.renewed == []
@@ -382,15 +442,16 @@ async def test_recordings_lead_nowhere_else(app: App, url: str) -> None:
         '#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI="https://a.b/k"\n0.ts',
         "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128\n0.ts",
         "#EXTM3U\nhttps://[/0.ts",
+        "#EXTM3U\n" + "0.ts\n" * 501,
         "#EXTM3U\n" + "".join(f'#EXT-X-KEY:METHOD=AES-128,URI="{n}"\n{n}.ts\n' for n in range(51)),
     ],
 )
 async def test_playlists_that_make_no_sense(app: App, playlist: str) -> None:
     """Nothing is fetched of them."""
-    app.cloud.disturb_next(answering(playlist.encode()), "m3u8")
+    app.cloud.disturb_next(answering(playlist.encode()), "m3u8", 2)
     with pytest.raises(CannotConnectError):
         await app.client.recording(app.did, "1", is_alarm=False)
-    assert app.paths() == ["m3u8"]
+    assert set(app.paths()) == {"m3u8"}
 
 
 def test_playlists() -> None:
@@ -402,6 +463,7 @@ a.ts
 #EXT-X-KEY:METHOD=AES-128,URI="/key?a=1,2"
 #EXTINF:3,
 https://b.example.com/b.ts
+#EXT-X-DISCONTINUITY
 c.ts
 #EXT-X-KEY:METHOD=AES-128,URI="d",IV=0x000102030405060708090A0B0C0D0E0F
 #EXTINF:9999999,
@@ -409,10 +471,16 @@ d.ts
 """
     key = "https://a.example.com/key?a=1,2"
     assert app_recording.parts(text, "https://a.example.com/x/list") == [
-        Part(2.5, "https://a.example.com/x/a.ts", None, (7).to_bytes(16)),
-        Part(3.0, "https://b.example.com/b.ts", key, (8).to_bytes(16)),
-        Part(0.0, "https://a.example.com/x/c.ts", key, (9).to_bytes(16)),
-        Part(3600.0, "https://a.example.com/x/d.ts", "https://a.example.com/x/d", bytes(range(16))),
+        Part(2.5, "https://a.example.com/x/a.ts", None, (7).to_bytes(16), 7),
+        Part(3.0, "https://b.example.com/b.ts", key, (8).to_bytes(16), 8),
+        Part(0.0, "https://a.example.com/x/c.ts", key, (9).to_bytes(16), 9, discontinuity=True),
+        Part(
+            3600.0,
+            "https://a.example.com/x/d.ts",
+            "https://a.example.com/x/d",
+            bytes(range(16)),
+            10,
+        ),
     ]
 
 
@@ -497,6 +565,138 @@ async def test_http_401_ends_a_session_too(app: App) -> None:
     assert len(app.renewed) == 1
 
 
+@pytest.mark.parametrize("http_status", [200, 400, 401, 403, 426])
+async def test_the_status_of_a_session_that_ended(app: App, http_status: int) -> None:
+    """Whatever it is, the body says so."""
+    app.cloud.app.expired_status = http_status
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    await all_history(app)
+    assert len(app.renewed) == 1
+    assert app.paths() == [
+        *("get_user_device_data", "serviceLogin", "sts"),
+        "get_user_device_data",
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [b"SERVICETOKEN_EXPIRED", b"<html>servicetoken_expired", b'{"code": 3}']
+)
+async def test_refusals_that_say_that_a_session_ended(app: App, body: bytes) -> None:
+    """In the clear, in whatever shape."""
+
+    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+        return web.Response(body=body, status=426)
+
+    app.cloud.disturb_next(fault, "get_user_device_data")
+    await all_history(app)
+    assert len(app.renewed) == 1
+
+
+@pytest.mark.parametrize("http_status", [400, 403, 404, 426])
+async def test_refusals_that_say_nothing(app: App, http_status: int) -> None:
+    """They end no session."""
+    app.cloud.refuse_next(http_status, "get_user_device_data")
+    with pytest.raises(CannotConnectError, match=f"HTTP {http_status}"):
+        await all_history(app)
+    assert app.renewed == []
+
+
+async def test_renewals_that_fail_are_shared(app: App) -> None:
+    """Who waits for a renewal does not try the same thing once more."""
+    arrived: list[bool] = []
+
+    async def together(_request: web.Request, handler: Handler) -> web.StreamResponse:
+        arrived.append(True)
+        while len(arrived) < 3:
+            await asyncio.sleep(0.005)
+        return web.json_response({"code": 3, "message": "auth err"})
+
+    async def when_all_wait(request: web.Request, handler: Handler) -> web.StreamResponse:
+        waiting = app.client._renewing._waiters
+        while len(waiting or ()) < 2:
+            await asyncio.sleep(0.005)
+            waiting = app.client._renewing._waiters
+        return await page(request, handler)
+
+    app.cloud.disturb_next(together, "get_user_device_data", times=3)
+    app.cloud.disturb_next(when_all_wait, "serviceLogin")
+    answers = await asyncio.gather(*(all_history(app) for _ in range(3)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {NotRenewedError}
+    assert app.paths().count("serviceLogin") == 1
+    await all_history(app)
+    assert app.renewed == []
+
+
+# The camera's hosts, which may refuse an account alone
+
+
+async def saw_and(app: App, what: str) -> object:
+    """Ask one of the camera's hosts for what was seen when somebody rang."""
+    app.actor.do("ring")
+    sight = app.actor.lock.camera.sights[0]
+    match what:
+        case "eventlist":
+            return await app.client.seen(app.did, 0, 2**50)
+        case "img":
+            return await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
+    return await app.client.recording(app.did, sight.file_id, is_alarm=False)
+
+
+def refusing(http_status: int, body: bytes) -> Fault:
+    """Return a fault: a refusal that says something."""
+
+    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+        return web.Response(body=body, status=http_status)
+
+    return fault
+
+
+REFUSALS = [
+    (401, b""),
+    (403, b""),
+    (401, b'{"code":3,"message":"auth err"}'),
+    (403, b"SERVICETOKEN_EXPIRED"),
+    (200, b'{"code":3,"message":"auth err"}'),
+]
+
+
+@pytest.mark.parametrize("what", ["eventlist", "img", "m3u8"])
+@pytest.mark.parametrize(("http_status", "body"), REFUSALS)
+async def test_cameras_that_are_for_others(
+    app: App, what: str, http_status: int, body: bytes
+) -> None:
+    """The session works elsewhere, so it is neither renewed nor ended."""
+    app.cloud.disturb_next(refusing(http_status, body), what, times=9)
+    with pytest.raises(NotAllowedError):
+        await saw_and(app, what)
+    assert app.paths() == [what, "device_list"]
+    await all_history(app)
+    assert app.renewed == []
+
+
+@pytest.mark.parametrize("http_status", [200, 401, 403, 426])
+@pytest.mark.parametrize("what", ["eventlist", "img"])
+async def test_cameras_notice_that_a_session_ended(app: App, what: str, http_status: int) -> None:
+    """It is renewed, and they are asked again."""
+    app.cloud.app.expired_status = http_status
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    await saw_and(app, what)
+    assert app.paths() == [
+        *(what, "device_list"),
+        *("serviceLogin", "sts"),
+        *("device_list", what),
+    ]
+
+
+async def test_cameras_that_are_for_others_after_a_renewal(app: App) -> None:
+    """The new session is not refused for its age."""
+    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.cloud.refuse_next(403, "eventlist", times=2)
+    with pytest.raises(NotAllowedError):
+        await saw_and(app, "eventlist")
+    assert len(app.renewed) == 1
+
+
 async def test_a_service_that_is_down_ends_no_session(app: App) -> None:
     """Neither at the request nor at renewing."""
     app.cloud.refuse_next(502, "get_user_device_data")
@@ -527,9 +727,8 @@ def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
         {},
         {"code": None},
         {"code": True, "result": []},
-        {"code": 0},
-        {"code": 0, "result": {}},
-        {"code": 0, "result": None},
+        {"code": 0, "result": {}, "data": []},
+        {"code": 0, "result": 5, "data": {"thirdPartPlayUnits": {}}},
         [],
         b"AAAA",
         b"?",
@@ -562,13 +761,20 @@ async def test_answers_that_make_no_sense(
     [
         ({"time": 5, "value": "[2,2,2,7,5]"}, [2, 2, 2, 7, 5]),
         ({"time": 5, "value": '[{"piid":2,"value":2}]'}, [2]),
-        ({"time": 5, "value": "[2,2,99,7,5]"}, [2, 2, 7, 5]),
-        ({"time": 5, "value": "[2,2,2]"}, None),
-        ({"time": 5, "value": "{}"}, None),
-        ({"time": 5, "value": "["}, None),
-        ({"time": 5, "value": "[" * 9999}, None),
-        ({"time": 5, "value": [2, 2, 2, 7, 5]}, None),
-        ({"time": "5", "value": "[2,2,2,7,5]"}, None),
+        ({"time": 5, "value": "[2,2,99,2147876869,5]"}, [2, 2, 99, 2147876869, 5]),
+        ({"time": 5, "value": '["2",2.0,2,"seven","5"]'}, [2, 2, 2, 5]),
+        ({"time": 5, "value": "[2,2,2]"}, [2, 2, 2]),
+        ({"time": 5, "value": "[2,2,2,7,5,9]"}, [2, 2, 2, 7, 5]),
+        ({"time": 5, "value": '{"1":2,"3":2}'}, [2, 2]),
+        ({"time": 5, "value": "{}"}, []),
+        ({"time": 5, "value": None}, []),
+        ({"time": 5}, []),
+        ({"time": 5, "value": "["}, []),
+        ({"time": 5, "value": "[" * 9999}, []),
+        ({"time": 5, "value": [2, 2, 2, 7, 5]}, [2, 2, 2, 7, 5]),
+        ({"time": "5", "value": "[2,2,2,7,5]"}, [2, 2, 2, 7, 5]),
+        ({"time": 5.0, "value": "[2,2,2,7,5]"}, [2, 2, 2, 7, 5]),
+        ({"time": "noon", "value": "[2,2,2,7,5]"}, None),
         ({"time": -5, "value": "[2,2,2,7,5]"}, None),
         ({"time": True, "value": "[2,2,2,7,5]"}, None),
         ({"value": "[2,2,2,7,5]"}, None),
@@ -578,7 +784,7 @@ async def test_answers_that_make_no_sense(
 async def test_values_of_the_history(
     session: aiohttp.ClientSession, liar: Liar, item: object, arguments: list[int] | None
 ) -> None:
-    """What the specification does not allow is left out, the rest is kept."""
+    """As much is taken as is understood; only what does not say when it was is none."""
     liar.answers = [{"code": 0, "result": [item]}]
     page = await of_liar(session, liar).history("1", LOCK_EVENT, *FOREVER)
     expected = [] if arguments is None else [arguments]
@@ -608,7 +814,8 @@ SEEN = {
             {"eventTypeDetail": [5, {"event": 5}, {"event": "Bell"}]},
             Seen(5, ("Bell", "Stay"), "f", {}, True, True),
         ),
-        ({"createTime": "5"}, None),
+        ({"createTime": "5"}, Seen(5, ("Bell", "Stay"), "f", {"Bell": "i"}, True, True)),
+        ({"createTime": "soon"}, None),
         ({"createTime": True}, None),
         ({"createTime": -5}, None),
         ({"eventType": None}, None),
@@ -626,6 +833,55 @@ async def test_items_of_the_camera(
     liar.answers = [{"code": 0, "data": {"thirdPartPlayUnits": [{**SEEN, **change}, 5]}}]
     page = await of_liar(session, liar).seen("1", *FOREVER)
     assert page.entries == ((expected,) if expected else ())
+
+
+CUT = {**SEEN, "createTime": 70}
+
+
+@pytest.mark.parametrize(
+    ("data", "following"),
+    [
+        pytest.param({}, None, id="nothing"),
+        pytest.param({"thirdPartPlayUnits": None}, None, id="null"),
+        pytest.param({"thirdPartPlayUnits": [CUT]}, None, id="short"),
+        pytest.param({"thirdPartPlayUnits": [CUT] * 7}, 70, id="as much as was asked for"),
+        pytest.param({"thirdPartPlayUnits": [CUT] * 7, "isContinue": False}, None, id="the end"),
+        pytest.param(
+            {"thirdPartPlayUnits": [CUT], "isContinue": True, "nextTime": 60}, 60, id="goes on"
+        ),
+        pytest.param({"isContinue": True, "nextTime": 60}, 60, id="goes on after nothing"),
+        pytest.param(
+            {"thirdPartPlayUnits": None, "isContinue": True, "nextTime": 60}, 60, id="after null"
+        ),
+        pytest.param({"thirdPartPlayUnits": [CUT], "isContinue": True}, 70, id="nowhere said"),
+        pytest.param(
+            {"thirdPartPlayUnits": [CUT], "isContinue": True, "nextTime": 99}, 70, id="not before"
+        ),
+        pytest.param({"isContinue": True, "nextTime": 99}, None, id="the same again"),
+        pytest.param({"isContinue": True, "nextTime": 49}, None, id="before what was asked for"),
+        pytest.param({"isContinue": True, "nextTime": "60"}, 60, id="a text"),
+        pytest.param({"isContinue": True, "nextTime": "soon"}, None, id="no time"),
+    ],
+)
+async def test_where_the_camera_s_list_goes_on(
+    session: aiohttp.ClientSession, liar: Liar, data: dict[str, Any], following: int | None
+) -> None:
+    """It says so itself, ever earlier; where it does not, a full page does."""
+    liar.answers = [{"code": 0, "data": data}]
+    page = await of_liar(session, liar).seen("1", 50, 99, limit=7)
+    assert page.following == following
+
+
+@pytest.mark.parametrize("nothing", [{}, {"result": None, "data": None}])
+async def test_null_is_nothing(
+    session: aiohttp.ClientSession, liar: Liar, nothing: dict[str, object]
+) -> None:
+    """Nothing happened, nothing was seen, and there is no device."""
+    liar.answers = [{"code": 0, **nothing} for _ in range(3)]
+    client = of_liar(session, liar)
+    assert (await client.history("1", LOCK_EVENT, 0, 9)).following is None
+    assert (await client.seen("1", 0, 9)).entries == ()
+    assert await client.dids() == set()
 
 
 async def test_pages_that_say_nothing_of_time(session: aiohttp.ClientSession, liar: Liar) -> None:

@@ -14,20 +14,28 @@ from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot import app_login
 from custom_components.xiaomi_smart_lock.miot.app import AppClient
-from custom_components.xiaomi_smart_lock.miot.app_login import AppLogin, QrCode, SessionData
+from custom_components.xiaomi_smart_lock.miot.app_login import (
+    AppLogin,
+    NoSessionError,
+    QrCode,
+    SessionData,
+)
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
     MiotError,
+    NotConfirmedError,
     NotSignedInError,
     SignInExpiredError,
     SignInRefusedError,
 )
-from simulator.faults import spoilt, status
+from simulator.faults import page, spoilt, status
 from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from simulator.faults import Fault
 
     from .app import App
     from .conftest import Liar
@@ -185,10 +193,42 @@ async def test_another_device_cannot_renew(app: App) -> None:
 
 
 async def test_services_that_are_down_end_no_session(app: App) -> None:
-    """That is another error than being signed out."""
+    """That is another error than being signed out, or than an answer that is no session."""
     app.cloud.disturb_next(status(502), "serviceLogin")
-    with pytest.raises(CannotConnectError):
+    with pytest.raises(CannotConnectError) as raised:
         await app.login.renew(app.data)
+    assert not isinstance(raised.value, NoSessionError)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(page, id="HTML"),
+        pytest.param(status(403), id="403"),
+        pytest.param(status(302, Location="https://evil.example/"), id="elsewhere"),
+        pytest.param(status(302, Location="http://account.xiaomi.com/"), id="not encrypted"),
+        pytest.param(status(302, Location="https://["), id="no address"),
+    ],
+)
+async def test_answers_that_are_no_session(app: App, fault: Fault) -> None:
+    """They are told apart from a refusal: they may pass."""
+    app.cloud.disturb_next(fault, "serviceLogin")
+    with pytest.raises(NoSessionError):
+        await app.login.renew(app.data)
+
+
+async def test_sign_ins_that_are_to_be_confirmed(app: App) -> None:
+    """Code 0 alone is no success; where the user can confirm is kept, and in no text."""
+    app.actor.simulation.call(app.cloud.app_accounts.unconfirmed.add, app.actor.account)
+    with pytest.raises(NotConfirmedError) as raised:
+        await app.login.renew(app.data)
+    url = raised.value.url
+    assert url
+    assert url.startswith(f"{app.cloud.url}/identity/")
+    assert url not in f"{raised.value!s}{raised.value!r}"
+    async with app.session.get(url, ssl=app.tls) as response:
+        assert response.status == 200
+    assert await app.login.renew(app.data)
 
 
 # What is kept
@@ -250,6 +290,7 @@ def login(session: aiohttp.ClientSession, liar: Liar) -> AppLogin:
         [BEGUN, {**SHOWN, "lp": "http://c3.lp.account.xiaomi.com/lp/1"}],
         [BEGUN, {**SHOWN, "lp": "https://c3.lp.account.xiaomi.com.evil.example/lp/1"}],
         [BEGUN, {**SHOWN, "loginUrl": "https://notxiaomi.com/"}],
+        [BEGUN, {**SHOWN, "loginUrl": "https://account.xiaomi.com/" + "x" * 10_000}],
         [BEGUN, web.Response(text="&&&START&&&[]")],
     ],
 )
@@ -336,6 +377,45 @@ async def test_sessions_that_make_no_sense(
     with pytest.raises(CannotConnectError):
         await login(session, liar).wait(code)
     assert liar.answers == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://account.xiaomi.com/", "https://evil.example/", "https://a@account.xiaomi.com/", 5],
+)
+async def test_where_to_confirm_is_the_service_s(
+    session: aiohttp.ClientSession, liar: Liar, url: object
+) -> None:
+    """No other address is shown to anybody."""
+    liar.answers = [{"code": 0, "location": "", "notificationUrl": url}]
+    client = login(session, liar)
+    with pytest.raises(NotConfirmedError) as raised:
+        await client.renew(SessionData("1", "two", "three", KEY, "five", client.device_id))
+    assert raised.value.url is None
+
+
+@pytest.mark.parametrize("said", [{"code": 0}, {"code": 0, "location": ""}, {}, {"code": "0"}])
+async def test_successes_that_are_none(
+    session: aiohttp.ClientSession, liar: Liar, said: dict[str, object]
+) -> None:
+    """They say neither what is wanted nor that the session has ended."""
+    liar.answers = [said]
+    client = login(session, liar)
+    with pytest.raises(NoSessionError):
+        await client.renew(SessionData("1", "two", "three", KEY, "five", client.device_id))
+
+
+async def test_cookies_do_not_follow_redirects(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """They open the account; and there is an end to redirects."""
+    there = {"Location": "/again"}
+    liar.answers = [web.Response(status=302, headers=there) for _ in range(5)]
+    client = login(session, liar)
+    with pytest.raises(NoSessionError, match="from one address to another"):
+        await client.renew(SessionData("1", "two", "three", KEY, "five", client.device_id))
+    first, *others = [headers.get("Cookie") for headers in liar.headers]
+    assert first
+    assert "passToken=three" in first
+    assert others == [None] * 4
 
 
 @pytest.mark.parametrize("token", ["five", "a/b+c==", "V1:x.y_z-~"])

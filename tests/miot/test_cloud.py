@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot import cloud
 from custom_components.xiaomi_smart_lock.miot.client import Reading
+from custom_components.xiaomi_smart_lock.miot.cloud import Account, Device
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
     MiotError,
     NotSignedInError,
     Reason,
     ResultError,
+    StatusError,
     TooManyRequestsError,
 )
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
@@ -149,7 +152,7 @@ async def test_reading_fails_for_all_who_asked(signed: Signed) -> None:
         signed.cloud.read(lock.did, [RECORDING]),
         return_exceptions=True,
     )
-    assert [type(result) for result in results] == [CannotConnectError] * 2
+    assert [type(result) for result in results] == [StatusError] * 2
     assert await signed.cloud.read(lock.did, [BATTERY]) == {BATTERY: reading(lock, BATTERY, 87)}
 
 
@@ -176,6 +179,7 @@ GOOD = {"did": "1", "siid": 13, "piid": 1, "code": 0, "value": 5}
         ([GOOD | {"did": "2", "value": 6}, GOOD | {"piid": 2, "value": 7}, GOOD], Reading(0, 5)),
         ([GOOD | {"value": {"not": "checked"}}], Reading(0, {"not": "checked"})),
         ([GOOD | {"code": -704042011}], Reading(-704042011, 5)),
+        ([GOOD | {"did": 1}], Reading(0, 5)),
     ],
 )
 async def test_readings_of_other_shapes(
@@ -191,7 +195,7 @@ async def test_readings_of_other_shapes(
     [
         [{key: GOOD[key] for key in ("did", "siid", "piid")}],
         [GOOD | {"did": "2"}],
-        [GOOD | {"siid": [13]}, GOOD | {"did": {}}, GOOD | {"code": "0"}, GOOD | {"code": True}],
+        [GOOD | {"siid": [13]}, GOOD | {"did": {}}, GOOD | {"code": "done"}, GOOD | {"code": True}],
         [],
         {},
         None,
@@ -224,8 +228,9 @@ NOW = 1_800_000_000
         (NOW + 3601, None),
         (NOW * 1000, None),
         (-1, None),
-        (str(NOW), None),
-        (float(NOW), None),
+        (str(NOW), NOW),
+        (float(NOW), NOW),
+        ("now", None),
         (True, None),
         (None, None),
     ],
@@ -341,6 +346,11 @@ async def act(client: CloudClient) -> object:
     return await client.act("1", RECORD_VIDEO)
 
 
+async def add(client: CloudClient) -> object:
+    """Have something done that is answered."""
+    return await client.act("1", (4, 1), [7, 2])
+
+
 WRITTEN = {"did": "1", "siid": 17, "piid": 1}
 
 
@@ -349,6 +359,7 @@ WRITTEN = {"did": "1", "siid": 17, "piid": 1}
     [
         (write, [WRITTEN | {"code": 0}], None),
         (write, [WRITTEN | {"code": 1}], None),
+        (write, [WRITTEN | {"did": 1, "code": 0}], None),
         (write, [WRITTEN | {"did": "2", "code": -1}, WRITTEN | {"code": 0}], None),
         (write, [WRITTEN | {"code": -704053036}], ResultError),
         (write, [WRITTEN | {"code": None}], CannotConnectError),
@@ -357,7 +368,12 @@ WRITTEN = {"did": "1", "siid": 17, "piid": 1}
         (write, [], CannotConnectError),
         (write, ["text"], CannotConnectError),
         (write, None, CannotConnectError),
-        (act, {"code": 0, "out": [1, "x"]}, [1, "x"]),
+        (add, {"code": 0, "out": [0, 7, 2, 1790000000]}, [0, 7, 2, 1790000000]),
+        (add, {"code": 0, "out": [0, 7, 2, 1790000000, 5]}, [0, 7, 2, 1790000000]),
+        (add, {"code": 0, "out": [0]}, [0, None, None, None]),
+        (add, {"code": 0, "out": [{"piid": 1, "value": 7}]}, [None, 7, None, None]),
+        (add, {"code": 0, "out": {}}, [None] * 4),
+        (act, {"code": 0, "out": [1, "x"]}, []),
         (act, {"code": 1, "out": []}, []),
         (act, {"code": 0}, []),
         (act, {"code": 0, "out": {}}, []),
@@ -390,7 +406,8 @@ async def test_results_of_other_shapes(
         ({"code": -10007, "message": "offline"}, ResultError, "asleep (-10007)"),
         ({"code": -12345}, ResultError, "unknown_code (-12345)"),
         ({"result": {}}, CannotConnectError, "the answer has no code"),
-        ({"code": "0", "result": {}}, CannotConnectError, "the answer has no code"),
+        ({"code": "done", "result": {}}, CannotConnectError, "the answer has no code"),
+        ({"code": "-10007"}, ResultError, "asleep (-10007)"),
         (web.Response(status=500), CannotConnectError, "HTTP 500"),
         (web.Response(text="{"), CannotConnectError, "the answer is no JSON"),
     ],
@@ -487,9 +504,10 @@ async def test_service_that_is_busy_for_now(signed: Signed) -> None:
 async def test_nickname(signed: Signed, liar: Liar) -> None:
     """It is the owner's; None where the service does not say."""
     assert await signed.cloud.nickname() == "Ming"
-    liar.answers = [{"code": 0, "data": {}}, {"code": 0}]
-    assert await liar.client(signed).nickname() is None
-    assert await liar.client(signed).nickname() is None
+    liar.answers = [{"code": 0, "data": {}}, {"code": 0}, {"code": 0, "data": None}]
+    assert [await liar.client(signed).nickname() for _ in range(3)] == [None] * 3
+    liar.answers = [{"code": 0, "data": {"miliaoNick": 5}}]
+    assert await liar.client(signed).nickname() == "5"
 
 
 async def test_account(signed: Signed) -> None:
@@ -538,24 +556,55 @@ async def test_devices_of_more_than_a_page(signed: Signed) -> None:
 
 
 async def test_devices_of_other_shapes(signed: Signed, liar: Liar) -> None:
-    """What has no did and no model is left out; the rest may be missing."""
+    """What has no did is left out; the rest may be missing, and ids may be numbers."""
     devices = [
         {"did": "1", "model": "m"},
         {"did": "2", "model": "m", "extra": None, "isOnline": "yes", "name": None, "mac": ""},
-        {"did": 3, "model": "m"},
+        {"did": 3, "model": None, "name": 4},
+        {"did": 5.0, "extra": []},
+        {"did": 0, "model": "m"},
+        {"did": True, "model": "m"},
+        {"did": None, "model": "m"},
         {"model": "m"},
         "text",
+        None,
     ]
     liar.answers = [{"code": 0, "result": {"list": devices, "has_more": True}}]
     found = await liar.client(signed).devices()
     assert [(device.did, device.name, device.online) for device in found] == [
         ("1", "m", False),
         ("2", "m", False),
+        ("3", "4", False),
+        ("5", "5", False),
     ]
-    assert [(one.firmware, one.mac, one.address, one.token) for one in found] == [(None,) * 4] * 2
+    assert [(one.firmware, one.mac, one.address, one.token) for one in found] == [(None,) * 4] * 4
 
 
-@pytest.mark.parametrize("result", [{}, {"list": None}, {"list": {}}, [], None])
+def test_a_device_is_completed_by_what_was_known() -> None:
+    """Where the list does not say it; what it says now is newer."""
+    known = Device("1", "Door", "m", "urn:1", True, "1.0", "aa", "192.0.2.1", "t")
+    bare = Device.from_list({"did": 1})
+    assert bare
+    assert bare.completed(known) == replace(known, online=False)
+    new = Device("1", "Gate", "n", "urn:2", False, "2.0", "bb", "192.0.2.2", "u")
+    assert new.completed(known) == new
+
+
+@pytest.mark.parametrize("result", [None, {}, {"list": None}, {"list": []}])
+async def test_no_devices(signed: Signed, liar: Liar, result: object) -> None:
+    """Null or missing is nothing."""
+    liar.answers = [{"code": 0, "result": result}]
+    assert await liar.client(signed).devices() == []
+
+
+@pytest.mark.parametrize("result", [None, {}, {"homelist": None, "share_home_list": None}])
+async def test_no_homes(signed: Signed, liar: Liar, result: object) -> None:
+    """Null or missing is nothing."""
+    liar.answers = [{"code": 0, "result": result}]
+    assert await liar.client(signed).account() == Account(None, {})
+
+
+@pytest.mark.parametrize("result", [{"list": {}}, {"list": "no"}, [], "no", 0])
 async def test_no_list_of_devices(signed: Signed, liar: Liar, result: object) -> None:
     """It is not taken for an account without devices."""
     liar.answers = [{"code": 0, "result": result}]
@@ -567,7 +616,7 @@ async def test_homes_of_other_shapes(signed: Signed, liar: Liar) -> None:
     """What makes no sense is left out."""
     homes = [
         {"id": "1", "dids": None, "roomlist": None},
-        {"name": "Without an id", "dids": ["5", 8, None]},
+        {"name": "Without an id", "dids": ["5", 8, None], "uid": 0},
         {"id": ["3"], "name": None, "dids": ["9"]},
         {"id": "2", "name": "Home", "dids": ["6"], "roomlist": [None, {"dids": ["7"]}]},
     ]
@@ -576,7 +625,26 @@ async def test_homes_of_other_shapes(signed: Signed, liar: Liar) -> None:
     assert account.user_id is None
     assert account.rooms == {
         "5": ("Without an id", None),
+        "8": ("Without an id", None),
         "6": ("Home", None),
         "7": ("Home", None),
         "9": ("", None),
     }
+
+
+async def test_ids_that_are_numbers(signed: Signed, liar: Liar) -> None:
+    """They are compared as text, on each page."""
+    rooms = [{"id": 3, "name": 4, "dids": [5]}]
+    liar.answers = [
+        {
+            "code": 0,
+            "result": {
+                "homelist": [{"id": 1, "uid": 2, "name": "A", "roomlist": rooms}],
+                "has_more": True,
+                "max_id": 7,
+            },
+        },
+        {"code": 0, "result": {"info": [{"id": "1", "dids": [6.0]}], "max_id": 8}},
+    ]
+    account = await liar.client(signed).account()
+    assert account == Account("2", {"5": ("A", "4"), "6": ("A", None)})

@@ -101,6 +101,34 @@ async def test_too_many_requests(
     assert str(raised.value) == f"the service wants to be left alone for {wait} s"
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 426])
+async def test_what_a_refusal_says(session: aiohttp.ClientSession, liar: Liar, status: int) -> None:
+    """It is read, as far as it is worth it, by who wants to know; for others it is an error."""
+    liar.answers = [web.Response(status=status, body=b"x" * 999_999) for _ in range(2)]
+    answer = await http.exchange(session, liar.tls, "GET", liar.url, limit=1000)
+    assert (answer.status, answer.refuses) == (status, True)
+    assert http.LONGEST_REFUSAL <= len(answer.body) < 2 * http.LONGEST_REFUSAL
+    with pytest.raises(NotSignedInError if status == 401 else CannotConnectError, match="HTTP"):
+        await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
+
+
+async def test_refusals_that_break_off(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """The status says enough."""
+    liar.answers = [web.Response(status=401, body=b"x", headers={"Content-Encoding": "gzip"})]
+    with pytest.raises(NotSignedInError):
+        await http.fetch(session, liar.tls, "GET", liar.url)
+
+
+async def test_what_is_no_refusal_says_nothing(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """Errors of the service and redirects have no body."""
+    there = {"Location": "/there"}
+    liar.answers = [web.Response(status=500, body=b"x"), web.Response(status=302, headers=there)]
+    broken = await http.exchange(session, liar.tls, "GET", liar.url)
+    assert (broken.body, broken.refuses) == (b"", False)
+    moved = await http.exchange(session, liar.tls, "GET", liar.url)
+    assert (moved.body, moved.location) == (b"", "/there")
+
+
 async def test_answers_that_are_too_long(session: aiohttp.ClientSession, liar: Liar) -> None:
     """They are not read to their end; one that just fits is."""
     liar.answers = [web.Response(body=bytes(1000)), web.Response(body=bytes(1001))]
@@ -110,10 +138,10 @@ async def test_answers_that_are_too_long(session: aiohttp.ClientSession, liar: L
         await http.fetch(session, liar.tls, "GET", liar.url, limit=1000)
 
 
-async def test_redirects_without_end(session: aiohttp.ClientSession, liar: Liar) -> None:
-    """The error keeps the secret that is in the address."""
+async def test_redirects(session: aiohttp.ClientSession, liar: Liar) -> None:
+    """They are an error, which keeps the secret that is in the address."""
     there = {"Location": f"{liar.url}?token={SECRET}"}
-    liar.answers = [web.Response(status=302, headers=there) for _ in range(20)]
+    liar.answers = [web.Response(status=302, headers=there)]
     with pytest.raises(CannotConnectError) as raised:
         await ask(session, liar)
     assert SECRET not in str(raised.value)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import spec
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
-from custom_components.xiaomi_smart_lock.miot.instance import fetch, is_newer, unknown_items
+from custom_components.xiaomi_smart_lock.miot.instance import additions, fetch, is_newer
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Spec, parse
+from simulator.instances import instance
 
 if TYPE_CHECKING:
     from .conftest import Liar, Signed
@@ -27,7 +25,9 @@ DEVICE = "urn:miot-spec-v2:device:lock:0000A038:xiaomi-s1"
         (f"{DEVICE}:2", True),
         (f"{DEVICE}:10", True),
         (f"{DEVICE}:0", False),
-        (f"{DEVICE}:2:0000C824", False),
+        (f"{DEVICE}:2:0000C824", True),
+        (f"{DEVICE}:1:0000C824", False),
+        (f"{DEVICE}:" + "9" * 5000, False),
         (f"{DEVICE}:-2", False),
         (f"{DEVICE}:two", False),
         (f"{DEVICE}:²", False),
@@ -51,18 +51,18 @@ def test_version_that_we_do_not_know_yet() -> None:
 
 def published() -> dict[str, Any]:
     """Return the instance of our own version, as it is published."""
-    file = Path(spec.__file__).parent / "specs" / f"{spec.MODEL}.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    return instance(SPEC.urn)
 
 
 def changed(siid: int, kind: str, *items: dict[str, Any]) -> Spec:
-    """Return a specification with other items of a kind in one service."""
-    instance = published()
-    [service] = [service for service in instance["services"] if service["iid"] == siid]
-    service[kind] = [item for item in service[kind] if item["iid"] != items[0]["iid"]]
-    service[kind] += items
-    return parse(instance)
+    """Return a specification with new items of a kind, or items of other details, in a service."""
+    changed = published()
+    [service] = [service for service in changed["services"] if service["iid"] == siid]
+    known = {item["iid"]: item for item in service.get(kind, [])}
+    service[kind] = list(
+        (known | {item["iid"]: known.get(item["iid"], {}) | item for item in items}).values()
+    )
+    return parse(changed)
 
 
 PROPERTY = {
@@ -94,27 +94,71 @@ EVENT = {
         (changed(17, "actions", ACTION), ["17.99 Sing"]),
         (changed(17, "events", EVENT), ["17.99 Sung"]),
         (changed(17, "events", EVENT, EVENT | {"iid": 100}), ["17.99 Sung", "17.100 Sung"]),
-        (changed(13, "properties", PROPERTY | {"iid": 1}), []),
+        (changed(17, "events", EVENT | {"description": ""}), ["17.99 sung"]),
+        (changed(17, "events", EVENT | {"description": " NA "}), ["17.99 sung"]),
+        (changed(17, "events", EVENT | {"description": None}), ["17.99 sung"]),
+        (changed(17, "events", EVENT | {"description": "Sung\n\n# \u202eto"}), ["17.99 Sung # to"]),
+        (changed(17, "events", EVENT | {"description": "x" * 300}), ["17.99 " + "x" * 200]),
+        (changed(1, "properties", PROPERTY), []),
+        (changed(13, "properties", {"iid": 1, "description": "Charge"}), []),
+        (
+            changed(
+                13, "properties", {"iid": 2, "value-list": [{"value": 9, "description": "Hot"}]}
+            ),
+            ["13.2 Charging state: +9 = Hot"],
+        ),
+        (
+            changed(13, "properties", {"iid": 2, "value-list": [{"value": 9}, {"value": 10}]}),
+            ["13.2 Charging state: +9, +10"],
+        ),
+        (changed(13, "properties", {"iid": 1, "value-list": [{"value": 9}]}), []),
+        (
+            changed(13, "properties", {"iid": 1, "access": ["write", "read"]}),
+            ["13.1 Battery level: +write, -notify"],
+        ),
+        (
+            changed(17, "properties", {"iid": 6, "value-range": [1, 8, 1]}),
+            ["17.6 Ringtone: +1…8"],
+        ),
+        (changed(17, "properties", {"iid": 6, "value-range": [2, 4, 2]}), []),
         (SPEC, []),
     ],
 )
 def test_what_we_do_not_know(theirs: Spec, items: list[str]) -> None:
     """What is called another name at the same address is known."""
-    assert unknown_items(theirs, SPEC) == items
-    assert unknown_items(SPEC, SPEC) == []
+    assert additions(theirs, SPEC) == items
+    assert additions(SPEC, SPEC) == []
 
 
 def test_what_is_no_longer_there() -> None:
     """It is nothing that we would not know."""
     instance = published()
     instance["services"] = instance["services"][:3]
-    assert unknown_items(parse(instance), SPEC) == []
+    assert additions(parse(instance), SPEC) == []
+
+
+def details(spec: Spec) -> dict[str, object]:
+    """Return all but the Chinese texts, which are published elsewhere."""
+    return {
+        str(item): (
+            *(item.name, item.description),
+            *(str(getattr(item, key, None)) for key in ("format", "range", "unit")),
+            sorted(getattr(item, "access", ())),
+            [(named.value, named.description) for named in getattr(item, "values", ())],
+            *(list(map(str, getattr(item, key, ()))) for key in ("inputs", "outputs", "arguments")),
+        )
+        for service in spec.services
+        if service.address[0] != 1
+        for item in (service, *service.properties, *service.actions, *service.events)
+    }
 
 
 async def test_fetching(signed: Signed) -> None:
     """The version that is ours says what ours says."""
     fetched = await fetch(signed.session, signed.tls, signed.endpoints, SPEC.urn)
-    assert repr(fetched) == repr(SPEC)
+    assert fetched.urn == SPEC.urn
+    assert details(fetched) == details(SPEC)
+    assert additions(fetched, SPEC) == []
     assert signed.requests() == [("instance", {"type": SPEC.urn})]
 
 
@@ -124,8 +168,64 @@ async def test_what_nobody_publishes(signed: Signed) -> None:
         await fetch(signed.session, signed.tls, signed.endpoints, "urn:of:nothing:1")
 
 
-SERVICE = {"iid": 1, "type": "urn:miot-spec-v2:service:lock", "description": "Lock"}
-EMPTY: dict[str, Any] = {"properties": [], "actions": [], "events": []}
+SERVICE = {"iid": 2, "type": "urn:miot-spec-v2:service:lock", "description": "Lock"}
+NULL: dict[str, Any] = {"properties": None, "actions": None, "events": None}
+
+
+@pytest.mark.parametrize(
+    ("service", "items"),
+    [
+        ({}, []),
+        (NULL, []),
+        ({"properties": {}, "actions": "none", "events": 5}, []),
+        ({"actions": [{**ACTION, "in": None, "out": None}]}, ["2.99 Sing"]),
+        ({"actions": [{"iid": 99, "type": ACTION["type"]}]}, ["2.99 sing"]),
+        ({"events": [{**EVENT, "arguments": None}, None, "x", []]}, ["2.99 Sung"]),
+        (
+            {"events": [{"iid": 99, "type": "urn:xiaomi-spec:event:sung:00005001:x:1"}]},
+            ["2.99 sung"],
+        ),
+        ({"events": [{**EVENT, "arguments": [1]}]}, []),
+        ({"events": [{**EVENT, "arguments": "all"}]}, []),
+        ({"events": [{**EVENT, "iid": iid} for iid in (0, -1, 65536, True, 9.0, "9", None)]}, []),
+        (
+            {"events": [{**EVENT, "type": text} for text in ("event:sung", "", None, "a:b:c: :d")]},
+            [],
+        ),
+        ({"properties": [{**PROPERTY, "access": ["smell", None, [], "read"]}]}, ["2.99 Mood"]),
+        ({"properties": [{**PROPERTY, "access": "read", "value-list": [None, {}]}]}, ["2.99 Mood"]),
+        ({"properties": [{"iid": 99, "type": PROPERTY["type"]}]}, ["2.99 mood"]),
+    ],
+)
+def test_what_makes_no_sense(service: dict[str, Any], items: list[str]) -> None:
+    """It is left out, and what makes sense is taken; lists of nothing may be missing or null."""
+    theirs = parse({"type": f"{DEVICE}:2", "services": [SERVICE | service, None, {"iid": 3}]})
+    assert additions(theirs, SPEC) == items
+    assert len(theirs.services) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "known"),
+    [
+        ([1, 5, 1], (1, 5, 1)),
+        ([0.5, 1e30, 0], (0.5, 1e30, 0)),
+        ([5, 1, 1], None),
+        ([1, 5], None),
+        ([1, 5, 1, 1], None),
+        ([1, 5, float("nan")], None),
+        ([1, float("inf"), 1], None),
+        ([1, 10**400, 1], None),
+        (["1", 5, 1], None),
+        (None, None),
+        ({}, None),
+    ],
+)
+def test_ranges(raw: object, known: object) -> None:
+    """Three finite numbers in order are one."""
+    data = {"properties": [PROPERTY | {"value-range": raw, "unit": "none"}]}
+    theirs = parse({"type": "", "services": [SERVICE | data]})
+    assert theirs.properties[2, 99].range == known
+    assert theirs.properties[2, 99].unit is None
 
 
 @pytest.mark.parametrize(
@@ -135,18 +235,10 @@ EMPTY: dict[str, Any] = {"properties": [], "actions": [], "events": []}
         {"type": SPEC.urn, "description": "Lock"},
         {"type": SPEC.urn, "description": "Lock", "services": None},
         {"type": SPEC.urn, "description": "Lock", "services": [None]},
-        {"type": SPEC.urn, "description": "Lock", "services": [SERVICE]},
-        {"type": SPEC.urn, "description": "Lock", "services": [SERVICE | EMPTY | {"type": "lock"}]},
-        {
-            "type": SPEC.urn,
-            "description": "Lock",
-            "services": [SERVICE | EMPTY | {"events": [EVENT | {"arguments": [1]}]}],
-        },
-        {
-            "type": SPEC.urn,
-            "description": "Lock",
-            "services": [SERVICE | EMPTY | {"properties": [PROPERTY | {"access": ["smell"]}]}],
-        },
+        {"type": SPEC.urn, "description": "Lock", "services": []},
+        {"type": SPEC.urn, "description": "Lock", "services": {"iid": 2}},
+        {"type": SPEC.urn, "description": "Lock", "services": [SERVICE | {"type": "lock"}]},
+        {"type": SPEC.urn, "services": [SERVICE], "description": "x" * (2 * 1024 * 1024)},
         web.Response(text="<!DOCTYPE html>"),
     ],
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
+import os
+import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from miio.protocol import Utils
+from miio.protocol import Message, Utils
 
 from custom_components.xiaomi_smart_lock.miot import local
 from custom_components.xiaomi_smart_lock.miot.client import Reading
@@ -18,10 +22,10 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     Reason,
     ResultError,
 )
-from custom_components.xiaomi_smart_lock.miot.local import Info, LocalClient
+from custom_components.xiaomi_smart_lock.miot.local import GREETING, PORT, Info, LocalClient
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 from simulator.miio import MiioError, MiioServer
-from tests.hosts import NEARBY
+from tests.hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,12 +37,12 @@ if TYPE_CHECKING:
 DID = 700_000_000
 TOKEN = "0123456789abcdef" * 2
 NOWHERE = ("127.0.0.1", 9)
-HELLO_END = b"\xff" * 28
 
 READABLE = SPEC.having(Access.READ)
 BATTERY = (13, 1)
 RECORDING = (17, 1)
 RECORD_VIDEO = (17, 4)
+ADD_USER = (4, 1)
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -110,7 +114,9 @@ async def test_acting(client: LocalClient, lock: Lock) -> None:
     """Inputs go, outputs come."""
     assert await client.act(lock.did, RECORD_VIDEO) == []
     assert len(lock.recordings) == 1
-    assert (await client.act(lock.did, (4, 1), [7, 2]))[:3] == [0, 7, 2]
+    error, user, kind, when = await client.act(lock.did, (4, 1), [7, 2])
+    assert (error, user, kind) == (0, 7, 2)
+    assert isinstance(when, int)
     with pytest.raises(ResultError) as raised:
         await client.act(lock.did, (2, 1))
     assert raised.value.reason is Reason.NOT_NOW
@@ -138,22 +144,35 @@ async def test_wrong_token(lock: Lock) -> None:
         await LocalClient(NEARBY, "f" * 32).info()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.6", "no.such.host.invalid"])
-async def test_nobody_there(host: str) -> None:
-    """Whether the address is wrong or is none at all."""
+async def test_nobody_there() -> None:
+    """Nobody answers at the address."""
     with pytest.raises(CannotConnectError):
-        await LocalClient(host, TOKEN).info()
+        await LocalClient("127.0.0.6", TOKEN).info()
+
+
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(socket.EAI_NONAME, "not known"), UnicodeError("label too long")]
+)
+async def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """What was entered leads nowhere, or is no host's name at all."""
+
+    def find_nothing(_: str) -> str:
+        raise error
+
+    monkeypatch.setattr(socket, "gethostbyname", find_nothing)
+    with pytest.raises(CannotConnectError):
+        await LocalClient("no.such.host.invalid", TOKEN).info()
 
 
 # With a device that does as it is told
 
 
-def packet(payload: bytes) -> bytes:
+def packet(payload: bytes, *, did: int = DID, token: str = TOKEN) -> bytes:
     """Return a packet whose payload nobody looked at."""
-    token = bytes.fromhex(TOKEN)
-    encrypted = Utils.encrypt(payload, token)
-    header = struct.pack(">HHIII", 0x2131, 32 + len(encrypted), 0, DID, 1)
-    return header + Utils.md5(header + token + encrypted) + encrypted
+    key = bytes.fromhex(token)
+    encrypted = Utils.encrypt(payload, key)
+    header = struct.pack(">HHIII", 0x2131, 32 + len(encrypted), 0, did, 1)
+    return header + Utils.md5(header + key + encrypted) + encrypted
 
 
 def refusal(code: Any) -> MiioError:
@@ -169,12 +188,14 @@ class Device(MiioServer):
         super().__init__(NEARBY, DID, bytes.fromhex(TOKEN), self._next, lambda: self.awake)
         self.answers = list(answers)
         self.methods: list[str] = []
+        self.params: object = None
         self.awake = True
         self.loses = self.falls_asleep = False
-        self.garbled = b""
+        self.asked_by: tuple[str | Any, int] = NOWHERE
 
-    def _next(self, method: str, _: object) -> object:
+    def _next(self, method: str, params: object) -> object:
         self.methods.append(method)
+        self.params = params
         self.awake = not self.falls_asleep
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, MiioError):
@@ -183,12 +204,12 @@ class Device(MiioServer):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a packet, and do not answer it as it should be."""
-        if data.endswith(HELLO_END):
-            super().datagram_received(data, addr)
-        elif self.garbled:
-            self._transport.sendto(self.garbled, addr)
-        else:
-            super().datagram_received(data, NOWHERE if self.loses or self.falls_asleep else addr)
+        self.asked_by = addr
+        super().datagram_received(data, addr)
+
+    def _answer(self, data: bytes) -> bytes | None:
+        answer = super()._answer(data)
+        return None if self.loses or self.falls_asleep else answer
 
 
 @pytest.fixture
@@ -213,6 +234,11 @@ async def act(client: LocalClient) -> object:
     return await client.act(str(DID), RECORD_VIDEO)
 
 
+async def add(client: LocalClient) -> object:
+    """Have something done that is answered."""
+    return await client.act(str(DID), ADD_USER, [7, 2])
+
+
 async def info(client: LocalClient) -> object:
     """Ask who it is."""
     return await client.info()
@@ -221,6 +247,9 @@ async def info(client: LocalClient) -> object:
 type Ask = Callable[[LocalClient], Awaitable[object]]
 
 GOOD = {"siid": 13, "piid": 1, "code": 0}
+ADDED: list[object] = [
+    {"piid": piid, "value": value} for piid, value in ((7, 0), (1, 7), (2, 2), (6, 1790000000))
+]
 
 
 @pytest.mark.parametrize(
@@ -236,8 +265,16 @@ GOOD = {"siid": 13, "piid": 1, "code": 0}
         (write, [GOOD | {"code": -704220043}], ResultError),
         (write, [], CannotConnectError),
         (write, "ok", CannotConnectError),
-        (act, {"code": 0, "out": [1]}, [1]),
+        (act, {"code": 0, "out": [1]}, []),
         (act, {"code": 1}, []),
+        (add, {"code": 0, "out": ADDED}, [0, 7, 2, 1790000000]),
+        (add, {"code": 0, "out": ADDED[::-1]}, [0, 7, 2, 1790000000]),
+        (add, {"code": 0, "out": [*ADDED[:2], {"piid": 99, "value": 1}]}, [0, 7, None, None]),
+        (add, {"code": 0, "out": [{"piid": 7}, {"value": 7}, {"piid": []}, 2]}, [None] * 4),
+        (add, {"code": 0, "out": [0, 7]}, [0, 7, None, None]),
+        (add, {"code": 0, "out": []}, [None] * 4),
+        (add, {"code": 0, "out": {}}, [None] * 4),
+        (add, {"code": 0}, [None] * 4),
         (act, {}, CannotConnectError),
         (act, [], CannotConnectError),
         (info, {"model": "m"}, Info(str(DID), "m", None, None)),
@@ -258,6 +295,14 @@ async def test_answers_of_other_shapes(
         assert await ask(LocalClient(NEARBY, TOKEN)) == outcome
 
 
+async def test_inputs_have_piids(device: Device) -> None:
+    """The bare values that the cloud takes are the cloud's way only."""
+    device.answers = [{"code": 0, "out": ADDED}]
+    await add(LocalClient(NEARBY, TOKEN))
+    inputs = [{"piid": 1, "value": 7}, {"piid": 2, "value": 2}]
+    assert device.params == {"did": str(DID), "siid": 4, "aiid": 1, "in": inputs}
+
+
 @pytest.mark.parametrize("trouble", ["loses", "falls_asleep"])
 async def test_action_is_never_repeated(device: Device, trouble: str) -> None:
     """One lost answer says nothing of the token either."""
@@ -269,7 +314,7 @@ async def test_action_is_never_repeated(device: Device, trouble: str) -> None:
 
 
 async def test_action_is_not_repeated_for_a_busy_lock(device: Device) -> None:
-    """Its answer is one that python-miio would try again at."""
+    """Its answer is one at which a reading is tried again."""
     device.answers = [refusal(-9999), {"code": 0}]
     with pytest.raises(ResultError) as raised:
         await act(LocalClient(NEARBY, TOKEN))
@@ -321,15 +366,15 @@ async def test_network_is_gone_after_the_greeting(
     """That says nothing of the token."""
     device.loses = True
     client = LocalClient(NEARBY, TOKEN)
-    greetings = [await asyncio.to_thread(client._hello)]
+    send, greetings = local._Socket.send, iter(range(3))
 
-    def hello() -> object:
-        if greetings:
-            return greetings.pop()
-        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+    def greet(sock: local._Socket, packet: bytes) -> None:
+        if packet == local.GREETING and next(greetings, None) is None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        send(sock, packet)
 
-    monkeypatch.setattr(client, "_hello", hello)
-    with pytest.raises(CannotConnectError, match="does not answer any more"):
+    monkeypatch.setattr(local._Socket, "send", greet)
+    with pytest.raises(CannotConnectError, match="does not answer anymore"):
         await read(client)
 
 
@@ -340,13 +385,137 @@ async def test_falling_asleep_while_reading(device: Device) -> None:
         await read(LocalClient(NEARBY, TOKEN))
 
 
-@pytest.mark.parametrize("garbled", [b"garbage", packet(b'{"id": 1, "resu')])
-async def test_garbled_answers(device: Device, garbled: bytes) -> None:
-    """They are no answers; the next good one is."""
-    device.garbled = garbled
+type Change = Callable[[bytes, dict[str, Any]], bytes]
+
+
+def said(payload: object, *, did: int = DID, token: str = TOKEN, cut: int = 0) -> bytes:
+    """Return a packet as a device makes it, or its beginning."""
+    whole = packet(json.dumps(payload).encode(), did=did, token=token)
+    return whole[: len(whole) - cut]
+
+
+def as_greeting(whole: bytes) -> bytes:
+    """Return a packet that says of itself to be as long as a greeting, which has no checksum."""
+    return whole[:2] + struct.pack(">H", 32) + whole[4:16] + b"\xff" * 16 + whole[32:]
+
+
+STALE = {"siid": 13, "piid": 1, "code": 0, "value": 3}
+FRESH = {"siid": 13, "piid": 1, "code": 0, "value": 5}
+
+# What somebody sends before the lock answers, who knows the request and all that the lock ever said
+STRAY: dict[str, Change] = {
+    "a byte": lambda *_: b"!",
+    "noise": lambda *_: os.urandom(1400),
+    "a greeting": lambda *_: struct.pack(">HHIII16s", 0x2131, 32, 0, DID, 1, b"\xff" * 16),
+    "the request itself": lambda sent, _: sent,
+    "no JSON": lambda *_: packet(b'{"id": 1, "resu'),
+    "neither result nor error": lambda _, request: said({"id": request["id"]}),
+    "an array": lambda _, request: said([request["id"], [STALE]]),
+    "the answer before": lambda _, request: said({"id": request["id"] - 1, "result": [STALE]}),
+    "a refusal of another request": lambda *_: said({"id": 1, "error": {"code": -9999}}),
+    "an answer to all": lambda *_: said({"id": None, "result": [STALE]}),
+    "a number as a text": lambda _, request: said({"id": str(request["id"]), "result": [STALE]}),
+    "true": lambda *_: said({"id": True, "result": [STALE]}),
+    "another device": lambda _, request: said({"id": request["id"], "result": [STALE]}, did=1),
+    "another token": lambda _, request: said(
+        {"id": request["id"], "result": [STALE]}, token="f" * 32
+    ),
+    "half an answer": lambda _, request: said({"id": request["id"], "result": [STALE]}, cut=16),
+    "more than an answer": lambda _, request: (
+        said({"id": request["id"], "result": [STALE]}) + bytes(16)
+    ),
+    "no checksum": lambda _, request: as_greeting(said({"id": request["id"], "result": [STALE]})),
+}
+
+
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+async def test_what_is_no_answer(device: Device, stray: Change) -> None:
+    """It is passed over: the answer comes after it."""
+    device.answers = [[FRESH]]
+    device.stray = lambda sent: None if sent == GREETING else stray(sent, opened(sent))
+    assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0, 5)}
+    assert device.methods == ["get_properties"]
+
+
+@pytest.mark.parametrize("ask", [read, write, act, info])
+@pytest.mark.parametrize("name", sorted(STRAY.keys() - {"a greeting"}))
+async def test_nothing_but_what_is_no_answer(device: Device, ask: Ask, name: str) -> None:
+    """Nothing is taken of it, and it does not say that the token is wrong, as silence does."""
+    stray = STRAY[name]
+    device.stray = lambda sent: None if sent == GREETING else stray(sent, opened(sent))
+    device.loses = True
+    with pytest.raises(CannotConnectError):
+        await ask(LocalClient(NEARBY, TOKEN))
+
+
+def opened(sent: bytes) -> dict[str, Any]:
+    """Return a request as the lock reads it."""
+    request: dict[str, Any] = Message.parse(sent, token=bytes.fromhex(TOKEN)).data.value
+    return request
+
+
+async def test_recorded_answers(device: Device) -> None:
+    """Whoever recorded a thousand answers, and gives them all again, changes nothing."""
     client = LocalClient(NEARBY, TOKEN)
-    with pytest.raises(CannotConnectError, match="garbled"):
-        await read(client)
-    device.garbled = b""
-    device.answers = [[GOOD]]
-    assert await read(client) == {BATTERY: Reading(0)}
+    device.answers = [[STALE]]
+    numbers = []
+
+    def record(sent: bytes) -> None:
+        if sent != GREETING:
+            numbers.append(opened(sent)["id"])
+
+    device.stray = record
+    for _ in range(20):
+        assert await read(client) == {BATTERY: Reading(0, 3)}
+    assert len({number >> 16 for number in numbers}) > 10  # nobody guesses the next one
+    recorded = [said({"id": number, "result": [STALE]}) for number in numbers]
+    device.answers = [[FRESH]]
+
+    def play(sent: bytes) -> None:
+        if sent != GREETING:
+            for old in recorded:
+                device._transport.sendto(old, device.asked_by)
+
+    device.stray = play
+    assert await read(client) == {BATTERY: Reading(0, 5)}
+
+
+async def test_a_flood(device: Device) -> None:
+    """So much that is no answer that none is waited for any longer; the next question works."""
+    device.answers = [[FRESH]]
+
+    def flood(sent: bytes) -> None:
+        if sent != GREETING:
+            for _ in range(local.PACKETS_LIMIT):
+                device._transport.sendto(b"!", device.asked_by)
+
+    device.stray = flood
+    with pytest.raises(CannotConnectError, match="no answer to the request"):
+        await read(LocalClient(NEARBY, TOKEN))
+    device.stray = lambda _: None
+    assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0, 5)}
+
+
+async def test_answers_of_another_address(device: Device) -> None:
+    """Only the address that was asked is heard, whatever the packet says."""
+    device.answers = [[FRESH]]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((ELSEWHERE, PORT))
+
+        def answer(sent: bytes) -> None:
+            if sent != GREETING:
+                number = opened(sent)["id"]
+                other.sendto(said({"id": number, "result": [STALE]}), device.asked_by)
+
+        device.stray = answer
+        assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0, 5)}
+        device.loses = True
+        with pytest.raises(NotSignedInError, match="does not take this token"):
+            await read(LocalClient(NEARBY, TOKEN))
+
+
+async def test_a_clock_at_its_end(device: Device) -> None:
+    """Nothing can be asked of a lock whose clock is at the last number."""
+    device._started = time.monotonic() - (2**32 - 1)
+    with pytest.raises(CannotConnectError, match="clock"):
+        await read(LocalClient(NEARBY, TOKEN))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from yarl import URL
 
+from custom_components.xiaomi_smart_lock.miot import oauth
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotSignedInError
 from custom_components.xiaomi_smart_lock.miot.oauth import Tokens
+from simulator.faults import BUSY, PLAIN_TEXT, said, status
 from simulator.tokens import Grant
 
 if TYPE_CHECKING:
+    from simulator.faults import Fault
+
     from .conftest import Signed
 
 CLIENT_ID = 2882303761520251711
@@ -104,10 +109,65 @@ async def test_renewing_fails_for_now(signed: Signed) -> None:
 GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 100}
 
 
-@pytest.mark.parametrize("code", [-1, 1, 96008])
+async def test_a_token_works_until_it_is_refused(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is due to be renewed long before its end, and a token service may be down meanwhile."""
+    keeper = signed.keep(replace(signed.tokens, renew_at=time.time()))
+    signed.actor.simulator.cloud.disturb_next(BUSY, "get_token")
+    assert await keeper.access_token() == signed.tokens.access
+    assert await keeper.access_token() == signed.tokens.access
+    assert signed.paths() == ["get_token"]
+    later = SimpleNamespace(time=lambda: time.time() + oauth.RENEW_AGAIN_AFTER)
+    monkeypatch.setattr(oauth, "time", later)
+    assert await keeper.access_token() != signed.tokens.access
+    assert signed.paths() == ["get_token"]
+
+
+@pytest.mark.parametrize("code", [200, 400, 403])
+async def test_the_code_of_a_refusal_counts_whatever_its_status(signed: Signed, code: int) -> None:
+    """Where the body says that the token is invalid, only signing in again helps."""
+    invalid = said('{"code": 96013, "message": "invalid refresh token"}', code=code)
+    signed.actor.simulator.cloud.disturb_next(invalid, "get_token")
+    with pytest.raises(NotSignedInError, match="code 96013"):
+        await signed.keeper.access_token(signed.tokens.access)
+
+
+FAILS = {
+    "code": BUSY,
+    "text": PLAIN_TEXT,
+    "500": status(500),
+    "403": status(403),
+    "code with 400": said('{"code": -6}', code=400),
+    "invalid, but of no refusal": said('{"code": 96013}', code=502),
+}
+
+
+@pytest.mark.parametrize("fault", FAILS.values(), ids=FAILS)
+async def test_a_token_service_that_fails_signs_nobody_out(signed: Signed, fault: Fault) -> None:
+    """Neither who is signed in, nor who is just signing in: both may try again."""
+    cloud = signed.actor.simulator.cloud
+    cloud.disturb_next(fault, "get_token", times=2)
+    given = code(signed)
+    with pytest.raises(CannotConnectError):
+        await signed.keeper.access_token(signed.tokens.access)
+    with pytest.raises(CannotConnectError):
+        await signed.sign_in.exchange(signed.path, given)
+    assert (await signed.sign_in.exchange(signed.path, given)).access
+    assert await signed.keeper.access_token(signed.tokens.access) != signed.tokens.access
+
+
+@pytest.mark.parametrize("code", [401, 96008, 96009, 96013])
 def test_refusal(code: int) -> None:
-    """Only the service's own code says that the sign-in is over."""
+    """Xiaomi publishes which codes say that a token, or what was given for it, is invalid."""
     with pytest.raises(NotSignedInError, match=f"code {code}"):
+        Tokens.from_answer({"code": code, "result": GOOD})
+
+
+@pytest.mark.parametrize("code", [-1, 1, -6, 500, 96002, -704010000])
+def test_an_error_is_no_refusal(code: int) -> None:
+    """Other codes say nothing of the sign-in."""
+    with pytest.raises(CannotConnectError, match=f"the answer has no tokens but code {code}"):
         Tokens.from_answer({"code": code, "result": GOOD})
 
 
@@ -123,7 +183,7 @@ def test_refusal(code: int) -> None:
         {"code": 0, "result": GOOD | {"access_token": ""}},
         {"code": 0, "result": GOOD | {"access_token": "a\r\nX-Header: b"}},
         {"code": 0, "result": GOOD | {"refresh_token": "r r"}},
-        {"code": 0, "result": GOOD | {"expires_in": "1"}},
+        {"code": 0, "result": GOOD | {"expires_in": "soon"}},
         {"code": 0, "result": GOOD | {"expires_in": 0}},
         {"code": 0, "result": GOOD | {"expires_in": -1}},
         {"code": 0, "result": GOOD | {"expires_in": 1e300}},

@@ -9,10 +9,12 @@ import logging
 import socket
 import struct
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+import trustme
 from paho.mqtt import client as mqtt
 
 from custom_components.xiaomi_smart_lock.miot import push as push_module
@@ -85,7 +87,17 @@ STATE = "device/1/state/7"
             {"params": {"siid": 2, "eiid": 1020, "arguments": [{"value": [1, 2]}]}},
             EventOccurred((2, 1020), [{"value": [1, 2]}]),
         ),
-        (EVENT, {"params": {"siid": 5, "eiid": 1}}, EventOccurred((5, 1), [])),
+        (EVENT, {"params": {"siid": 5, "eiid": 1}}, EventOccurred((5, 1), None)),
+        (
+            PROPERTY,
+            {"params": {"did": None, "siid": "13", "piid": "1", "value": "50"}},
+            PropertyChanged((13, 1), "50"),
+        ),
+        (
+            EVENT,
+            {"params": [{"did": "1", "siid": 2.0, "eiid": "1020", "tid": "79", "arguments": {}}]},
+            EventOccurred((2, 1020), {}, 79),
+        ),
         (
             EVENT,
             {"params": {"siid": 5, "eiid": 1, "arguments": None}},
@@ -97,14 +109,22 @@ STATE = "device/1/state/7"
 )
 def test_meaning(topic: str, payload: object, message: Message) -> None:
     """The topic says of which lock, the payload says what."""
-    assert parse(topic, json.dumps(payload).encode()) == ("1", message)
+    assert parse(topic, json.dumps(payload).encode()) == [("1", message)]
 
 
-@pytest.mark.parametrize("tid", [0, -1, True, 1.5, "79", None, [79], 2**64])
+def test_several_in_one_message() -> None:
+    """Each is one, and what makes no sense among them takes none with it."""
+    items = [{"siid": 13, "piid": 1, "value": 50}, None, {}, {"siid": 13, "piid": 2, "value": 1}]
+    payload = json.dumps({"params": items}).encode()
+    expected = [("1", PropertyChanged((13, 1), 50)), ("1", PropertyChanged((13, 2), 1))]
+    assert parse(PROPERTY, payload) == expected
+
+
+@pytest.mark.parametrize("tid", [0, -1, True, 1.5, "seven", "-1", None, [79], 2**53, 2**64])
 def test_a_number_that_is_none(tid: object) -> None:
     """The event is one all the same; only a whole number from one on tells it from others."""
     payload = {"params": {"siid": 4, "eiid": 8, "tid": tid, "arguments": []}}
-    expected = ("1", EventOccurred((4, 8), [], None))
+    expected = [("1", EventOccurred((4, 8), [], None))]
     assert parse(EVENT, json.dumps(payload).encode()) == expected
 
 
@@ -122,7 +142,8 @@ def test_a_number_that_is_none(tid: object) -> None:
         (PROPERTY, b"null"),
         (PROPERTY, b'{"params": []}'),
         (PROPERTY, b'{"params": {"siid": 13, "piid": 1}}'),
-        (PROPERTY, b'{"params": {"siid": "13", "piid": 1, "value": 1}}'),
+        (PROPERTY, b'{"params": {"siid": "service", "piid": 1, "value": 1}}'),
+        (PROPERTY, b'{"params": [[1], 2]}'),
         (EVENT, b'{"params": {"siid": 2, "eiid": null, "arguments": []}}'),
         (STATE, b'{"event": "rebooted"}'),
         (STATE, b"{}"),
@@ -132,7 +153,7 @@ def test_a_number_that_is_none(tid: object) -> None:
 )
 def test_without_meaning(topic: str, payload: bytes) -> None:
     """It is passed over, whatever it is."""
-    assert parse(topic, payload) is None
+    assert parse(topic, payload) == []
 
 
 # The connection
@@ -361,6 +382,22 @@ async def test_another_name(signed: Signed, host: str) -> None:
     await asyncio.wait([running])
 
 
+async def test_an_authority_that_nobody_trusts(signed: Signed) -> None:
+    """It is known for what it is, also where the name is another one's too."""
+    simulation, simulator = signed.actor.simulation, signed.actor.simulator
+    listening = Listening(signed)
+    simulation.call(trustme.CA().issue_cert("push.example").configure_cert, simulator._gate_tls)
+    running = asyncio.create_task(listening.push.run())
+    try:
+        await until(lambda: listening.problems)
+    finally:
+        simulation.call(simulator.name_broker)
+    assert listening.problems == [PushProblem.UNTRUSTED]
+    assert listening.connections == [False]
+    running.cancel()
+    await asyncio.wait([running])
+
+
 def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     """Return what was said to more than those who debug, but by the loop about a slow machine."""
     said = [record for record in caplog.records if record.levelno > logging.DEBUG]
@@ -522,3 +559,71 @@ async def test_cancelled_while_connecting(signed: Signed) -> None:
         running.cancel()
         await asyncio.wait([running])
     await until(lambda: listening.clients == 0)
+
+
+async def test_another_of_the_same_identity(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is noticed, the pauses only grow as long as it is there, and it is over when it goes."""
+    monkeypatch.setattr(push_module, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(push_module, "LAST_DELAY", 0.32)
+    monkeypatch.setattr(push_module, "STABLE_AFTER", 0.0)  # as if each had lasted for minutes
+    pauses: dict[object, list[float]] = {}
+    sleep = asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        pauses.setdefault(asyncio.current_task(), []).append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(push_module, "random", SimpleNamespace(uniform=lambda *_: 1))
+    patched = SimpleNamespace(**{**vars(asyncio), "sleep": pause})
+    monkeypatch.setattr(push_module, "asyncio", patched)
+    await listening.until_connected()
+    rival = Listening(listening.signed)
+    rivals = asyncio.create_task(rival.push.run())
+    both = (listening, rival)
+    await until(lambda: all(PushProblem.TAKEN_OVER in one.problems for one in both))
+    await until(lambda: 0.32 in pauses.get(rivals, []))
+    for ours in pauses.values():
+        assert ours == sorted(ours)
+    rivals.cancel()
+    await asyncio.wait([rivals])
+    await until(lambda: listening.push.connected)
+    assert listening.push.problem is PushProblem.TAKEN_OVER
+    monkeypatch.setattr(push_module, "ALONE_AFTER", 0.01)
+    listening.cut()
+    await until(lambda: listening.push.connected and listening.push.problem is None)
+
+
+async def test_taken_over_before_it_subscribes(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is noticed too, though the client then only says that it is not connected."""
+    monkeypatch.setattr(push_module, "FIRST_DELAY", 0.01)
+    subscribe = Client.subscribe
+
+    async def subscribe_late(client: Client, *args: object, **kwargs: object) -> object:
+        await until(lambda: client.reason is not None)
+        return await subscribe(client, *args, **kwargs)
+
+    await listening.until_connected()
+    rival = Listening(listening.signed)
+    monkeypatch.setattr(Client, "subscribe", subscribe_late)
+    rivals = asyncio.create_task(rival.push.run())
+    try:
+        await until(lambda: rival.push.problem is PushProblem.TAKEN_OVER)
+    finally:
+        rivals.cancel()
+        await asyncio.wait([rivals])
+
+
+async def test_taken_over_once(listening: Listening) -> None:
+    """A connection of before that is still there is nobody else's."""
+    await listening.until_connected()
+    rival = Listening(listening.signed)
+    rivals = asyncio.create_task(rival.push.run())
+    await until(lambda: False in listening.connections)
+    rivals.cancel()
+    await asyncio.wait([rivals])
+    await until(lambda: listening.push.connected)
+    assert PushProblem.TAKEN_OVER not in listening.problems

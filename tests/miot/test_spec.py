@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -69,6 +70,17 @@ def test_keys() -> None:
         ((9, 1), -4, -4.0),
         ((11, 1), "", ""),
         ((17, 12), "00:00:00-23:59:59", "00:00:00-23:59:59"),
+        ((17, 12), "7", "7"),
+        ((2, 7), "1", True),
+        ((2, 7), 0.0, False),
+        ((2, 7), "true", True),
+        ((3, 1021), "1", 1),
+        ((3, 1021), 1.0, 1),
+        ((13, 1), "57", 57),
+        ((13, 1), "57.0", 57),
+        ((2, 6), "1724847027", 1724847027),
+        ((9, 1), "-5.75", -5.75),
+        ((9, 1), "8", 8.0),
     ],
 )
 def test_valid(address: tuple[int, int], raw: object, value: object) -> None:
@@ -82,21 +94,28 @@ def test_valid(address: tuple[int, int], raw: object, value: object) -> None:
     ("address", "raw"),
     [
         ((2, 7), 2),
-        ((2, 7), "true"),
+        ((2, 7), "True"),
+        ((2, 7), "2"),
         ((2, 7), None),
         ((3, 1021), 0),
         ((3, 1021), 7),
         ((3, 1021), True),
-        ((3, 1021), "1"),
+        ((3, 1021), "7"),
+        ((3, 1021), "one"),
+        ((3, 1021), "1_0"),
+        ((3, 1021), "\u0663"),
+        ((3, 1021), ""),
         ((20, 2), "half a character: \ud83d"),
-        ((3, 1021), 1.0),
+        ((3, 1021), 1.5),
+        ((3, 1021), "1.5"),
+        ((13, 1), "9" * 5000),
         ((13, 1), 101),
         ((13, 1), -1),
         ((4, 1), 65536),
         ((2, 6), 4294967296),
         ((2, 6), -1),
         ((9, 1), 20.25),
-        ((9, 1), "8"),
+        ((9, 1), "20.25"),
         ((9, 1), True),
         ((9, 1), float("nan")),
         ((9, 1), float("inf")),
@@ -132,42 +151,74 @@ def test_nothing_else_is_raised(raw: object) -> None:
 @given(raw=_JSON)
 @settings(deadline=None)
 def test_whatever_comes_as_arguments(raw: object) -> None:
-    """Whatever JSON can say is either arguments of the event or an InvalidValueError."""
-    try:
-        paired = LOCK_EVENT.pair(raw)
-    except InvalidValueError:
-        return
-    assert set(paired) <= set(LOCK_EVENT.arguments)
+    """Whatever JSON can say, what is understood of it are arguments of the event."""
+    assert set(LOCK_EVENT.pair(raw)) <= set(LOCK_EVENT.arguments)
+    arguments, _ = LOCK_EVENT.understand(raw)
+    assert all(type(value) is int for value in arguments.values())
+
+
+BY_PIID = [{"piid": piid, "value": value} for piid, value in BY_FINGER.items()]
+VALUES = list(BY_FINGER.values())
+TEXTS = [{"piid": str(piid), "value": str(value)} for piid, value in BY_FINGER.items()]
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        [{"piid": piid, "value": value} for piid, value in BY_FINGER.items()],
-        [{"piid": piid, "value": value} for piid, value in reversed(BY_FINGER.items())],
-        [{"value": list(BY_FINGER.values())}],
-        list(BY_FINGER.values()),
+        pytest.param(BY_PIID, id="by piid"),
+        pytest.param(BY_PIID[::-1], id="by piid in another order"),
+        pytest.param([*BY_PIID, {"piid": 99, "value": 1}], id="an item too many"),
+        pytest.param([*BY_PIID, None, 7, "text"], id="items that are none"),
+        pytest.param(TEXTS, id="texts"),
+        pytest.param([{"value": VALUES}], id="a list without piid"),
+        pytest.param({"value": VALUES}, id="an object with a list"),
+        pytest.param([{"value": value} for value in VALUES], id="items without piid"),
+        pytest.param(VALUES, id="bare values"),
+        pytest.param([*VALUES, 1], id="a bare value too many"),
+        pytest.param([VALUES], id="a list in a list"),
+        pytest.param({str(piid): value for piid, value in BY_FINGER.items()}, id="a dict"),
+        pytest.param(json.dumps(BY_PIID), id="JSON text"),
+        pytest.param(json.dumps(VALUES), id="JSON text of bare values"),
+        pytest.param([{"value": json.dumps(VALUES)}], id="JSON text in an item"),
+        pytest.param([float(value) for value in VALUES], id="whole floats"),
     ],
-    ids=["by piid", "by piid in another order", "a list without piid", "bare values"],
 )
 def test_shapes_of_arguments(raw: object) -> None:
-    """The same arguments come in several shapes."""
-    paired = LOCK_EVENT.pair(raw)
-    assert {prop.address[1]: value for prop, value in paired.items()} == BY_FINGER
+    """The same arguments come in many shapes, and nothing is wrong with any of them."""
+    assert LOCK_EVENT.understand(raw) == (BY_FINGER, [])
+
+
+def test_a_single_argument() -> None:
+    """It may come without anything around it."""
+    ring = SPEC.events[7, 1006]
+    for raw in (1790000000, "1790000000", {"piid": 1, "value": 1790000000}, [1790000000]):
+        assert ring.understand(raw) == ({1: 1790000000}, [])
 
 
 def test_arguments_that_are_missing_or_not_its_own() -> None:
-    """Those that came and are its own are used, by piid."""
-    raw = [{"piid": 3, "value": 2}, {"piid": 99, "value": 0}]
-    assert LOCK_EVENT.pair(raw) == {SPEC.properties[2, 3]: 2}
-    assert LOCK_EVENT.pair([]) == {}
-    assert SPEC.events[4, 8].pair([]) == {}
+    """Those that came and are its own are used, by piid or in their order."""
+    raw = [{"piid": 3, "value": 2}, {"piid": 99, "value": 0}, {"piid": 5}]
+    assert LOCK_EVENT.understand(raw) == ({3: 2}, [])
+    assert LOCK_EVENT.understand([2, 9]) == ({1: 2, 2: 9}, [])
+    assert LOCK_EVENT.understand([None, 9, None]) == ({2: 9}, [])
+    nothings: tuple[object, ...] = (None, [], {}, "")
+    for nothing in nothings:
+        assert LOCK_EVENT.understand(nothing) == ({}, [])
+    assert SPEC.events[4, 8].understand([]) == ({}, [])
 
 
-@pytest.mark.parametrize(
-    "raw", [None, "2", {"piid": 1, "value": 2}, [1, 2], [{"value": [1, 2]}], [{"value": 1}]]
-)
+def test_numbers_that_the_specification_does_not_have() -> None:
+    """They are kept as they came; one that should have a name is worth a word."""
+    arguments, wrong = LOCK_EVENT.understand([1, 16, 9, 2147876869, "seven"])
+    assert arguments == {1: 1, 2: 16, 3: 9, 5: 2147876869}
+    assert [address for address, _ in wrong] == [(2, 2), (2, 3), (2, 6)]
+    for raw in (-1, 2**32, True, 1.5):
+        assert LOCK_EVENT.understand([raw])[0] == {}
+
+
+@pytest.mark.parametrize("raw", ["text", "{", True, [{}], [[[[[[[[1]]]]]]]], [{"value": {"a": 1}}]])
 def test_shapes_that_mean_nothing(raw: object) -> None:
-    """Without piids there must be as many values as arguments."""
-    with pytest.raises(InvalidValueError):
-        LOCK_EVENT.pair(raw)
+    """Nothing is taken of them, and that is said of the event."""
+    arguments, wrong = LOCK_EVENT.understand(raw)
+    assert arguments == {}
+    assert wrong

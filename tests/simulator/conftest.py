@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _custom_integration() -> None:
-    """Do without the integration."""
+@pytest.fixture
+def enable_custom_integrations() -> None:
+    """Do without Home Assistant, which is what would look for the integration."""
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import json
 import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from Crypto.Cipher import AES
@@ -174,6 +175,16 @@ async def test_micloud_reads_the_history(peer: MiCloud, lock: Lock) -> None:
     assert (await history(peer, lock, time_start=newest["time"] + 1))["result"] == []
 
 
+async def test_how_much_a_page_holds(simulator: Simulator, peer: MiCloud, lock: Lock) -> None:
+    """Less than was asked for, and nothing may be null."""
+    simulator.cloud.app.longest_page = 2
+    simulator.cloud.app.nothing_is_null = True
+    assert (await history(peer, lock))["result"] is None
+    for number in range(3):
+        lock.fingerprint(number)
+    assert len((await history(peer, lock))["result"]) == 2
+
+
 async def test_bare_values(simulator: Simulator, peer: MiCloud, lock: Lock) -> None:
     """The other shape of a value."""
     simulator.cloud.app.bare_values = True
@@ -253,6 +264,18 @@ async def test_sessions_that_ended(simulator: Simulator, peer: MiCloud, lock: Lo
     simulator.cloud.app_accounts.expire_service_tokens()
     _, response = await get(peer, EVENTS, did=lock.did)
     assert response.json() == {"code": 3, "message": "SERVICETOKEN_EXPIRED"}
+
+
+@pytest.mark.parametrize("status", [401, 426])
+async def test_the_status_of_sessions_that_ended(
+    simulator: Simulator, peer: MiCloud, lock: Lock, status: int
+) -> None:
+    """It may be another than that of an answer."""
+    simulator.cloud.app.expired_status = status
+    simulator.cloud.app_accounts.expire_service_tokens()
+    _, response = await get(peer, EVENTS, did=lock.did)
+    assert response.status_code == status
+    assert response.json()["message"] == "SERVICETOKEN_EXPIRED"
 
 
 async def test_sessions_have_a_lifetime(simulator: Simulator, lock: Lock) -> None:
@@ -338,6 +361,37 @@ async def seen(peer: MiCloud, lock: Lock, **changes: Any) -> dict[str, Any]:
     return answer
 
 
+async def test_lists_go_on(peer: MiCloud, lock: Lock) -> None:
+    """They say so, and from where; the last answer may repeat it, with nothing in it."""
+    lock.camera.longest_page = 1
+    for kind in ("Bell", "Stay"):
+        lock.camera.see(kind).created -= 60_000
+    data = (await seen(peer, lock))["data"]
+    [unit] = data["thirdPartPlayUnits"]
+    assert (data["isContinue"], data["nextTime"]) == (True, unit["createTime"])
+    data = (await seen(peer, lock, endTime=unit["createTime"] - 1))["data"]
+    assert data["isContinue"] is False
+    lock.camera.searched_ms = 1000
+    for begin, following in ((0, 49_000), (50_000, 50_000)):
+        data = (await seen(peer, lock, beginTime=begin, endTime=50_000))["data"]
+        assert data == {"thirdPartPlayUnits": [], "isContinue": True, "nextTime": following}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_cameras_of_friends(
+    simulator: Simulator, peer: MiCloud, lock: Lock, status: int
+) -> None:
+    """They may be for their owner alone, unlike what happened there, and unlike own ones."""
+    account = next(iter(simulator.cloud.accounts.values()))
+    friends = simulator.add_lock(account, shared=True)
+    lock.camera.shared_status = friends.camera.shared_status = status
+    for url in (EVENTS, PICTURE, PLAYLIST):
+        _, response = await get(peer, url, did=friends.did)
+        assert response.status_code == status
+    assert (await history(peer, friends))["code"] == 0
+    assert (await seen(peer, lock))["code"] == 0
+
+
 async def test_a_bell_with_its_picture(peer: MiCloud, lock: Lock) -> None:
     """The frame is AES under the session's secret and the iv that was asked for."""
     lock.camera.upload_seconds = 0
@@ -377,9 +431,11 @@ async def test_wrong_questions_to_the_camera(
     assert (await seen(peer, lock, **change))["code"] != 0
 
 
-async def test_a_recording_plays(peer: MiCloud, lock: Lock) -> None:
-    """HLS with AES-128, as RFC 8216 has it: the whole is MPEG-TS."""
+@pytest.mark.parametrize(("container", "version"), [("mp4", 7), ("ts", 3)])
+async def test_a_recording_plays(peer: MiCloud, lock: Lock, container: str, version: int) -> None:
+    """HLS with AES-128, as RFC 8216 has it; parts that are MP4 are files of their own."""
     lock.ring()
+    lock.camera.container = container
     asked = {
         "did": lock.did,
         "model": lock.model,
@@ -393,15 +449,41 @@ async def test_a_recording_plays(peer: MiCloud, lock: Lock) -> None:
     [key_line] = [line for line in lines if line.startswith("#EXT-X-KEY")]
     key_url, iv = key_line.split('"')[1], bytes.fromhex(key_line.rpartition("0x")[2])
     key = (await asyncio.to_thread(peer.session.get, key_url)).content
-    video = b""
-    for url in lines:
-        if url.startswith("https"):
-            body = (await asyncio.to_thread(peer.session.get, url)).content
-            video += unpad(AES.new(key, AES.MODE_CBC, iv).decrypt(body), 16)
-    assert len(video) % 188 == 0
-    assert {video[start] for start in range(0, len(video), 188)} == {0x47}
-    for wrong in (key_url.replace("/key", "x/key"), key_url.replace("key", "9.ts")):
+    urls = [line for line in lines if line.startswith("https")]
+    parts = [
+        unpad(
+            AES.new(key, AES.MODE_CBC, iv).decrypt(
+                (await asyncio.to_thread(peer.session.get, url)).content
+            ),
+            16,
+        )
+        for url in urls
+    ]
+    assert parts == lock.camera.recording(lock.camera.sights[0], "H265", lock.time_zone)
+    assert all(urlsplit(url).path.endswith(f"/file.{container}") for url in urls)
+    assert f"#EXT-X-VERSION:{version}" in lines
+    assert lines.count("#EXT-X-DISCONTINUITY") == (len(urls) if container == "mp4" else 0)
+    assert not (await asyncio.to_thread(peer.session.get, urls[0].partition("?")[0])).ok
+    for wrong in (key_url.replace("/key", "x/key"), urls[0].replace("/0/", "/9/")):
         assert not (await asyncio.to_thread(peer.session.get, wrong)).ok
+
+
+@pytest.mark.parametrize(("codecs", "given"), [(("H265",), False), (("H265", "H264"), True)])
+async def test_a_codec_that_the_service_may_not_give(
+    peer: MiCloud, lock: Lock, codecs: tuple[str, ...], given: bool
+) -> None:
+    """Another codec is refused unless the service has it."""
+    lock.ring()
+    lock.camera.codecs = codecs
+    asked = {
+        "did": lock.did,
+        "model": lock.model,
+        "fileId": lock.camera.sights[0].file_id,
+        "isAlarm": False,
+        "videoCodec": "H264",
+    }
+    _, response = await get(peer, PLAYLIST, **asked)
+    assert response.text.startswith("#EXTM3U") == given
 
 
 def test_the_camera_merges_what_belongs_together() -> None:
@@ -413,7 +495,10 @@ def test_the_camera_merges_what_belongs_together() -> None:
     assert camera.see("Bell") is not first
     clock.advance(MERGED_SECONDS + 1)
     last = camera.see("Stay")
-    assert [unit["eventType"] for unit in camera.listed(0, 2**50, 2)] == ["Stay", "Bell"]
+    assert [unit["eventType"] for unit in camera.listed(0, 2**50, 2)["thirdPartPlayUnits"]] == [
+        "Stay",
+        "Bell",
+    ]
     assert camera.sight(last.file_id) is last
 
 

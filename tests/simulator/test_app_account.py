@@ -138,3 +138,20 @@ async def test_renewing(simulator: Simulator, client: Client, wrong: str | None)
         simulator.cloud.app_accounts.revoke(account)
         assert simulator.cloud.app_accounts.grant(given["service_token"]) is None
         assert (await say(client, "/pass/serviceLogin", header, **SERVICE))["code"] != 0
+
+
+async def test_renewals_that_want_the_user(simulator: Simulator, client: Client) -> None:
+    """They succeed with nothing but an address, where the user says that it is them."""
+    account = next(iter(simulator.cloud.accounts.values()))
+    given = simulator.cloud.app_accounts.sign_in(account, "device")
+    header = (
+        f"userId={given['user_id']}; cUserId={given['cuser_id']}; "
+        f"passToken={given['pass_token']}; deviceId=device"
+    )
+    simulator.cloud.app_accounts.unconfirmed.add(account)
+    said = await say(client, "/pass/serviceLogin", header, **SERVICE)
+    assert (said["code"], said["location"]) == (0, "")
+    for status in (200, 404):
+        response = await client.session.get(said["notificationUrl"], ssl=client.tls)
+        assert response.status == status
+    assert (await say(client, "/pass/serviceLogin", header, **SERVICE))["location"]

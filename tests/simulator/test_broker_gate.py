@@ -255,6 +255,16 @@ async def test_the_same_client_again_takes_over(broker: Broker, gate: Gate, tls:
         assert await take(second, 1) == [(1, b"still there")]
 
 
+async def test_mosquitto_sub_is_told_that_it_is_taken_over(gate: Gate, tls: Tls) -> None:
+    """By the reason of the standard (3.14.2.1)."""
+    arguments = ("-V", "mqttv5", "-u", USER, "-P", PASSWORD, "-d")
+    async with mosquitto_sub(gate, tls, *arguments) as command:
+        while not (await command.line()).startswith("Subscribed"):
+            pass
+        async with client(gate, tls):
+            assert await command.line() == "Received DISCONNECT (142)"  # 0x8E
+
+
 async def test_cut_drops_clients_which_can_come_again(broker: Broker, gate: Gate, tls: Tls) -> None:
     dropped = client(gate, tls)
     await dropped.__aenter__()

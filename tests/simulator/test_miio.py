@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ import pytest
 from miio.exceptions import DeviceError, DeviceException
 from miio.miioprotocol import MiIOProtocol
 
+from simulator.clock import Clock
+from simulator.lock import Lock
 from simulator.miio import MiioError, MiioServer
+from simulator.miio_methods import handle
 from tests.hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ TOKEN = bytes(range(16))
 DONE = 0
 NO_SUCH_PROPERTY = -704040003
 METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+WRONG_COUNT, WRONG_PARAMETER = -704220025, -704220035
 
 type Address = tuple[int, int]
 
@@ -128,6 +134,58 @@ async def test_an_action_takes_and_gives_values(device: Device) -> None:
     answer = await blocking(client().call_action_by, 22, 3, [1, "two", False])
     assert answer == {"code": DONE, "out": [False, "two", 1]}
     assert device.requests[-1][1]["aiid"] == 3
+
+
+def by_piid(values: dict[int, object]) -> list[dict[str, object]]:
+    return [{"piid": piid, "value": value} for piid, value in values.items()]
+
+
+@pytest.fixture
+async def lock(socket_enabled: None) -> AsyncIterator[Lock]:
+    """Return the simulated lock, which answers at an address of its own."""
+    lock = Lock(Clock(), did=str(DID), name="Front door", uid="1")
+    async with MiioServer(NEARBY, DID, TOKEN, partial(handle, lock), lambda: lock.awake):
+        yield lock
+
+
+@pytest.mark.parametrize("given", [{1: 7, 2: 2}, {2: 2, 1: 7}], ids=["in order", "in another"])
+async def test_the_lock_is_made_to_act_by_piid(lock: Lock, given: dict[int, object]) -> None:
+    answer = await blocking(client().call_action_by, 4, 1, by_piid(given))
+    added = by_piid({7: 0, 1: 7, 2: 2, 6: lock.time})
+    assert answer == {"did": "call-4-1", "siid": 4, "aiid": 1, "code": DONE, "out": added}
+    assert lock.users.types == {0: 0, 7: 2}
+
+
+async def test_the_lock_acts_without_inputs(lock: Lock) -> None:
+    answer = await blocking(client().call_action_by, 17, 4)
+    assert (answer["code"], answer["out"]) == (DONE, [])
+    assert len(lock.recordings) == 1
+
+
+@pytest.mark.parametrize("bare", [[7, 2], [[7, 2]], [{"value": 7}, {"value": 2}]])
+async def test_the_lock_takes_no_bare_values(lock: Lock, bare: list[object]) -> None:
+    """Which are the cloud's way."""
+    with pytest.raises(DeviceError) as error:
+        await blocking(client().call_action_by, 4, 1, bare)
+    assert error.value.code == INVALID_PARAMS
+    assert lock.users.types == {0: 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({1: 7}, WRONG_COUNT),
+        ({1: 7, 2: 2, 6: 1790000000}, WRONG_COUNT),
+        ({1: 7, 3: 2}, WRONG_COUNT),
+        ({1: 7, 2: "two"}, WRONG_PARAMETER),
+    ],
+)
+async def test_the_lock_takes_its_own_inputs_only(
+    lock: Lock, given: dict[int, object], code: int
+) -> None:
+    answer = await blocking(client().call_action_by, 4, 1, by_piid(given))
+    assert (answer["code"], answer["out"]) == (code, [])
+    assert lock.users.types == {0: 0}
 
 
 async def test_an_error_reaches_the_client(device: Device) -> None:

@@ -137,7 +137,7 @@ async def test_on_the_local_network(tmp_path: Path) -> None:
         assert [item["code"] for item in write] == [0]
         assert lock.values[21, 5] == 3
         action = await asyncio.to_thread(device.call_action_by, 4, 6, [])
-        assert (action["code"], action["out"]) == (0, [0])
+        assert (action["code"], action["out"]) == (0, [{"piid": 7, "value": 0}])
 
 
 def test_in_a_thread(tmp_path: Path) -> None:

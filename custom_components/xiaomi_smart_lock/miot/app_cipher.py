@@ -18,7 +18,7 @@ from .http import parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_ANSWER: Final = 16 * 1024 * 1024  # bytes, once unpacked
+LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes, once unpacked
 BLOCK: Final = 16  # bytes
 _GZIP: Final = b"\x1f\x8b"
 _JPEG_START: Final = b"\xff\xd8\xff"

@@ -10,7 +10,9 @@ import base64
 import re
 import secrets
 import time
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -19,15 +21,19 @@ from yarl import URL
 from .app_url import account_url
 from .errors import (
     CannotConnectError,
+    NotConfirmedError,
     NotSignedInError,
     SignInExpiredError,
     SignInRefusedError,
+    StatusError,
 )
-from .http import Answer, fetch, parse
+from .http import Answer, exchange, parse
+from .values import LONGEST_SECRET
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from typing import NoReturn
 
     from .endpoints import Endpoints
 
@@ -36,11 +42,13 @@ SERVICE: Final = {"_json": "true", "sid": "xiaomiio"}
 _AGENT: Final = "Android-7.1.1-1.0.0-ONEPLUS A3010-136-{} APP/xiaomi.smarthome APPV/62830"
 _PREFIX: Final = b"&&&START&&&"
 _KEY_BYTES: Final = 16
-_COOKIE: Final = re.compile(r"[!#-+\--:<-\[\]-~]+")  # RFC 6265, 4.1.1
+_COOKIE: Final = re.compile(rf"[!#-+\--:<-\[\]-~]{{1,{LONGEST_SECRET}}}")  # RFC 6265, 4.1.1
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 _FIELDS: Final = {"user_id": "userId", "cuser_id": "cUserId", "pass_token": "passToken"}
 
 LONGEST_WAIT: Final = 600  # seconds for which a code is waited for at most
 POLL_PAUSE: Final = 1.0  # seconds between two questions, where the service does not hold them
+REDIRECTS: Final = 5
 FAILURES: Final = 3  # questions in a row without an answer until the service counts as gone
 
 # What the service says while it waits, as public clients know it; any other code is a refusal.
@@ -48,6 +56,10 @@ CONFIRMED: Final = 0
 NOT_SCANNED: Final = 700
 NOT_CONFIRMED: Final = 701
 EXPIRED: Final = 702
+
+
+class NoSessionError(CannotConnectError):
+    """The account answered, but with nothing that can be used: a page of HTML, or no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class AppLogin:
     async def wait(self, code: QrCode) -> SessionData:
         """Return what the account gives once the code was scanned and confirmed.
 
-        Raises SignInExpiredError, SignInRefusedError or CannotConnectError.
+        Raises SignInExpiredError, SignInRefusedError, NotConfirmedError or CannotConnectError.
         """
         failures = 0
         while (left := code.expires - time.monotonic()) > 0:
@@ -146,7 +158,9 @@ class AppLogin:
     async def renew(self, data: SessionData) -> SessionData:
         """Return new data for old, without the user.
 
-        Raises NotSignedInError where the account wants the user to sign in again.
+        Raises NotSignedInError where the account wants the user to sign in again,
+        NotConfirmedError where it wants more than that, and NoSessionError where it answers with
+        nothing that can be used.
         """
         known = {
             "userId": data.user_id,
@@ -154,9 +168,12 @@ class AppLogin:
             "passToken": data.pass_token,
         }
         answer = await self._service_login(known)
-        if answer.get("code") != CONFIRMED:
-            raise NotSignedInError("the session cannot be renewed")
-        return await self._finish(answer, known)
+        match answer.get("code"):
+            case int(said) if said == CONFIRMED:
+                return await self._finish(answer, known)
+            case int():
+                raise NotSignedInError("the session cannot be renewed")
+        raise NoSessionError("the answer has no code")
 
     async def _service_login(self, known: Mapping[str, str]) -> dict[str, Any]:
         return _parse(
@@ -169,25 +186,59 @@ class AppLogin:
 
     async def _finish(self, answer: Mapping[str, Any], known: Mapping[str, str]) -> SessionData:
         """Fetch the last of the secrets from where the answer says."""
-        location = account_url(answer.get("location"), self._endpoints)
-        given = (await self._get(location)).cookies
+        if not answer.get("location"):
+            self._refuse(answer)
+        given = (await self._get(self._address(answer.get("location")))).cookies
         found = {
             name: str(answer.get(key) or known.get(key) or "") for name, key in _FIELDS.items()
         }
         found["service_token"] = given.get("serviceToken", "")
         ssecurity = str(answer.get("ssecurity"))
         if not all(map(_COOKIE.fullmatch, found.values())) or not _is_key(ssecurity):
-            raise CannotConnectError("the answer has no session")
+            raise NoSessionError("the answer has no session")
         return SessionData(**found, ssecurity=ssecurity, device_id=self.device_id)
+
+    def _refuse(self, answer: Mapping[str, Any]) -> NoReturn:
+        """Say what an answer wants that has no address to fetch the last of the secrets from."""
+        if raw := answer.get("notificationUrl"):
+            url = None
+            with suppress(CannotConnectError):
+                url = account_url(raw, self._endpoints)
+            raise NotConfirmedError(url)
+        raise NoSessionError("the answer names no address")
+
+    def _address(self, raw: object) -> str:
+        try:
+            return account_url(raw, self._endpoints)
+        except CannotConnectError as error:
+            raise NoSessionError(str(error)) from None
 
     async def _get(
         self, url: str, *, wait: float | None = None, cookie: str | None = None, **kwargs: Any
     ) -> Answer:
+        """Return what the account answers with; redirects lead to its own services alone.
+
+        Who is redirected takes no cookies along.
+        """
         timeout = None if wait is None else aiohttp.ClientTimeout(total=wait)
         headers = agent(self.device_id) | ({"Cookie": cookie} if cookie else {})
-        return await fetch(
-            self._session, self._tls, "GET", url, timeout=timeout, headers=headers, **kwargs
-        )
+        given: dict[str, str] = {}
+        for _ in range(REDIRECTS):
+            answer = await exchange(
+                self._session,
+                self._tls,
+                "GET",
+                url,
+                timeout=timeout,
+                headers=headers,
+                **kwargs,
+            )
+            given |= answer.cookies
+            if answer.status not in _REDIRECTS:
+                return _checked(replace(answer, cookies=given))
+            url = self._address(_joined(url, answer.location))
+            headers, kwargs = agent(self.device_id), {}
+        raise NoSessionError("the answer leads from one address to another")
 
 
 def agent(device_id: str) -> dict[str, str]:
@@ -200,8 +251,30 @@ def cookies(**named: str) -> str:
     return "; ".join(f"{name}={value}" for name, value in named.items())
 
 
+def _checked(answer: Answer) -> Answer:
+    """Return an answer that is none of the errors that its status may say."""
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise NotSignedInError("HTTP 401")
+    if answer.refuses:
+        raise NoSessionError(f"HTTP {answer.status}")
+    if answer.status != HTTPStatus.OK:
+        raise StatusError(answer.status)
+    return answer
+
+
+def _joined(url: str, location: str) -> str:
+    """Return where a redirect leads to, which may be said as seen from its own address."""
+    try:
+        return str(URL(url).join(URL(location)))
+    except ValueError:
+        raise NoSessionError("the answer leads nowhere") from None
+
+
 def _parse(answer: Answer) -> dict[str, Any]:
-    return parse(answer.body.removeprefix(_PREFIX))
+    try:
+        return parse(answer.body.removeprefix(_PREFIX))
+    except CannotConnectError as error:
+        raise NoSessionError(str(error)) from None
 
 
 def _is_key(text: str) -> bool:

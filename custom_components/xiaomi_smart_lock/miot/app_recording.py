@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from io import StringIO
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
 
 IV_BYTES: Final = 16
 LONGEST_PART: Final = 3600.0  # seconds
-_ATTRIBUTE: Final = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
+PARTS_LIMIT: Final = 500  # of a recording
+LONGEST_TAG: Final = 8192  # characters
+# A name begins where none goes on, and nothing is tried twice: the time is that of one reading.
+_ATTRIBUTE: Final = re.compile(r'(?<![A-Z0-9-])([A-Z0-9-]++)=("[^"]*+"|[^",]*+)')
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _IV: Final = re.compile(r"0[xX]([0-9a-fA-F]{32})")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -28,6 +33,10 @@ class Part:
     url: str = field(repr=False)
     key_url: str | None = field(repr=False)
     iv: bytes = field(repr=False)
+    number: int = 0
+    """Its place in the sequence of parts, as the playlist counts them."""
+    discontinuity: bool = False
+    """Whether its times do not go on from the part before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Segment:
     url: str = field(repr=False)
     key: bytes | None = field(repr=False)
     iv: bytes = field(repr=False)
+    number: int = 0
+    discontinuity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +60,40 @@ class Recording:
 
 def parts(playlist: str, url: str) -> list[Part]:
     """Return the parts of a playlist that was found at a URL; raises CannotConnectError."""
-    found = list(_parts(playlist, url))
+    found = list(islice(_parts(playlist, url), PARTS_LIMIT + 1))
     if not found:
         raise CannotConnectError("the recording has no parts")
+    if len(found) > PARTS_LIMIT:
+        raise CannotConnectError("the recording has too many parts")
     return found
 
 
 def _parts(playlist: str, url: str) -> Iterator[Part]:
-    number, duration, key = 0, 0.0, {"METHOD": "NONE"}
-    for line in map(str.strip, playlist.splitlines()):
+    number, duration, key, discontinuity = 0, 0.0, {"METHOD": "NONE"}, False
+    for line in map(str.strip, StringIO(playlist)):
         tag, _, rest = line.partition(":")
         match tag:
             case "#EXT-X-MEDIA-SEQUENCE" if _NUMBER.fullmatch(rest):
                 number = int(rest)
             case "#EXT-X-KEY":
-                key = {name: value.strip('"') for name, value in _ATTRIBUTE.findall(rest)}
+                key = {
+                    name: value.strip('"') for name, value in _ATTRIBUTE.findall(rest[:LONGEST_TAG])
+                }
+            case "#EXT-X-DISCONTINUITY":
+                discontinuity = True
             case "#EXTINF":
                 seconds = _SECONDS.match(rest)
                 duration = min(float(seconds[0]), LONGEST_PART) if seconds else 0.0
             case _ if line and not line.startswith("#"):
-                yield Part(duration, _joined(url, line), _key_url(url, key), _iv(key, number))
-                number, duration = number + 1, 0.0
+                yield Part(
+                    duration,
+                    _joined(url, line),
+                    _key_url(url, key),
+                    _iv(key, number),
+                    number,
+                    discontinuity,
+                )
+                number, duration, discontinuity = number + 1, 0.0, False
 
 
 def _key_url(url: str, key: Mapping[str, str]) -> str | None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
-from .endpoints import in_region
+from .endpoints import in_region, is_own_host
 from .errors import CannotConnectError
 
 if TYPE_CHECKING:
     from .endpoints import Endpoints
 
-OWN_DOMAINS: Final = (".mi.com", ".xiaomi.com")
+LONGEST_URL: Final = 8192  # characters, twice what servers take
 _LOCAL_DOMAINS: Final = (".arpa", ".home", ".internal", ".lan", ".local", ".localhost")
 
 
@@ -22,7 +22,7 @@ def account_url(raw: object, endpoints: Endpoints) -> str:
     Raises CannotConnectError.
     """
     url = _https(raw)
-    if _is_of(url, endpoints.account) or (_host(url).endswith(OWN_DOMAINS) and _is_plain(url)):
+    if _is_of(url, endpoints.account) or (is_own_host(_host(url)) and _is_plain(url)):
         return str(url)
     raise CannotConnectError("the answer names an address that is not the service's")
 
@@ -39,7 +39,7 @@ def media_url(raw: object, endpoints: Endpoints, region: str) -> str:
 
 
 def _https(raw: object) -> URL:
-    if isinstance(raw, str):
+    if isinstance(raw, str) and len(raw) <= LONGEST_URL:
         try:
             url = URL(raw)
         except ValueError:

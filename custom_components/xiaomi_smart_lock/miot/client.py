@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .values import whole
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from .attempt import Attempt
     from .spec import Address, Value
 
 
@@ -52,13 +55,8 @@ type Message = PropertyChanged | EventOccurred | OnlineChanged
 
 def address_of(item: Mapping[Any, Any], iid: str) -> Address | None:
     """Return the address that JSON has as ``siid`` and, say, ``piid``; true is no number."""
-    siid, number = item.get("siid"), item.get(iid)
-    return (siid, number) if type(siid) is int and type(number) is int else None
-
-
-def objects(answer: object) -> list[dict[str, Any]]:
-    """Return the objects of what should be a list of objects."""
-    return [item for item in answer if isinstance(item, dict)] if isinstance(answer, list) else []
+    siid, number = whole(item.get("siid")), whole(item.get(iid))
+    return None if siid is None or number is None else (siid, number)
 
 
 class Client(ABC):
@@ -77,5 +75,16 @@ class Client(ABC):
         """Set a property."""
 
     @abstractmethod
-    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
-        """Have an action done, once and never again by itself; return what it answers."""
+    async def act(
+        self,
+        did: str,
+        address: Address,
+        inputs: Sequence[Value] = (),
+        attempt: Attempt | None = None,
+    ) -> list[object]:
+        """Have an action done, once and never again by itself.
+
+        Raises NotSentError where it cannot be sent while the attempt may leave.
+        Returns a value for each output, in the specification's order and not checked yet; None for
+        one that the answer lacks.
+        """

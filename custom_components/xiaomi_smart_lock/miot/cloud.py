@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, replace
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from .client import Client, Reading, address_of, objects
+from aiohttp import ClientTimeout
+
+from . import http
+from .attempt import Attempt
+from .client import Client, Reading, address_of
 from .errors import CannotConnectError, NotSignedInError, ResultError, TooManyRequestsError, check
 from .http import request
 from .oauth import CLIENT_ID
+from .spec import SPEC
+from .values import MOST_ITEMS, identifier, number, objects, text, whole
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from .oauth import TokenKeeper
     from .spec import Address, Value
 
+PAGES_LIMIT: Final = 50  # of a list, of which each has up to 200 devices
 READ_LIMIT: Final = 150  # properties a request
 GATHERING_TIME: Final = 0.005  # seconds in which reads of several locks come together
 CLOCKS_APART: Final = 3600  # seconds by which the service's clock may be ahead of ours
@@ -33,7 +41,10 @@ CLOCKS_APART: Final = 3600  # seconds by which the service's clock may be ahead 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device of the account, as its list says."""
+    """A device of the account, as its list says.
+
+    It is named after its model or did where the list gives no name.
+    """
 
     did: str
     name: str
@@ -47,33 +58,44 @@ class Device:
 
     @classmethod
     def from_list(cls, item: Mapping[str, Any]) -> Device | None:
-        """Return the device of an item of the device list, None where it makes no sense."""
-        match item:
-            case {"did": str(did), "model": str(model)} if did and model:
-                extra = item.get("extra")
-                return cls(
-                    did=did,
-                    name=_text(item, "name") or model,
-                    model=model,
-                    urn=_text(item, "spec_type") or "",
-                    online=item.get("isOnline") is True,
-                    firmware=_text(extra, "fw_version") if isinstance(extra, dict) else None,
-                    mac=_text(item, "mac"),
-                    address=_text(item, "local_ip"),
-                    token=_text(item, "token"),
-                )
-        return None
+        """Return the device of an item of the device list, None where it names none."""
+        if (did := identifier(item.get("did"))) is None:
+            return None
+        model, extra = _text(item, "model") or "", item.get("extra")
+        return cls(
+            did=did,
+            name=_text(item, "name") or model or did,
+            model=model,
+            urn=_text(item, "spec_type") or "",
+            online=item.get("isOnline") is True,
+            firmware=_text(extra, "fw_version") if isinstance(extra, dict) else None,
+            mac=_text(item, "mac"),
+            address=_text(item, "local_ip"),
+            token=_text(item, "token"),
+        )
+
+    def completed(self, known: Device) -> Device:
+        """Return the device with what was known of it where the list does not say it now."""
+        unsaid = {one.name for one in fields(self) if getattr(self, one.name) in (None, "")}
+        if self.name in (self.model, self.did):
+            unsaid.add("name")
+        return replace(self, **{name: getattr(known, name) for name in unsaid})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose account it is, and where its devices are: ``rooms`` has the home and room of a did."""
+    """Whose account it is, and where its devices are: ``rooms`` has the home and room of a did.
+
+    ``friends`` are the ids of those who share their homes with it.
+    """
 
     user_id: str | None
     rooms: Mapping[str, tuple[str, str | None]]
+    friends: frozenset[str] = frozenset()
 
 
 type _Wanted = tuple[str, int, int]
+type _Readings = dict[_Wanted, Reading | BaseException]
 
 
 class CloudClient(Client):
@@ -95,8 +117,8 @@ class CloudClient(Client):
         self._tokens = tokens
         self._gathered: dict[_Wanted, None] = {}
         self._left_alone_until = 0.0
-        self._reading: asyncio.Task[dict[_Wanted, Reading]] | None = None
-        self._readings: set[asyncio.Task[dict[_Wanted, Reading]]] = set()
+        self._reading: asyncio.Task[_Readings] | None = None
+        self._readings: set[asyncio.Task[_Readings]] = set()
 
     def close(self) -> None:
         """Wait no longer for what is being read."""
@@ -117,7 +139,9 @@ class CloudClient(Client):
         rooms = dict(_rooms(own + shared))
         names = {_text(home, "id"): _text(home, "name") for home in own + shared}
         start, before = result.get("max_id"), None
-        while result.get("has_more") and start != before:
+        for _ in range(PAGES_LIMIT):
+            if not result.get("has_more") or start == before:
+                break
             result = await self._post(
                 "/app/v2/homeroom/get_dev_room_page", start_id=start, limit=150
             )
@@ -126,8 +150,9 @@ class CloudClient(Client):
                 {"name": names.get(_text(page, "id"))} | page for page in _list(result, "info")
             )
             rooms |= dict(_rooms(pages))
-        user_id = next((str(home["uid"]) for home in own if home.get("uid")), None)
-        return Account(user_id, rooms)
+        user_id = next(filter(None, (identifier(home.get("uid")) for home in own)), None)
+        friends = frozenset(filter(None, (identifier(home.get("uid")) for home in shared)))
+        return Account(user_id, rooms, friends)
 
     async def nickname(self) -> str | None:
         """Return what the account's owner is called, None where the service does not say."""
@@ -139,16 +164,14 @@ class CloudClient(Client):
             self._endpoints.profile,
             params={"clientId": str(CLIENT_ID), "token": token},
         )
-        match answer:
-            case {"data": {"miliaoNick": str(name)}}:
-                return name
-        return None
+        data = answer.get("data")
+        return _text(data, "miliaoNick") if isinstance(data, dict) else None
 
     async def devices(self) -> list[Device]:
         """Return all devices of the account, those that were shared with it too."""
         found: list[Device] = []
         page: dict[str, Any] = {}
-        while True:
+        for _ in range(PAGES_LIMIT):
             result = await self._post(
                 "/app/v2/home/device_list_page",
                 limit=200,
@@ -157,13 +180,16 @@ class CloudClient(Client):
                 dids=[],
                 **page,
             )
-            if not isinstance(result.get("list"), list):
+            if not isinstance(result.get("list"), list | None):
                 raise CannotConnectError("the answer has no list")
             found += filter(None, map(Device.from_list, _list(result, "list")))
             following = {"start_did": result.get("next_start_did")}
             if not (result.get("has_more") and following["start_did"]) or following == page:
                 return found
             page = following
+            if len(found) > MOST_ITEMS:
+                break
+        raise CannotConnectError("the list of devices has no end")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Read from the cloud's copy, which does not wake the lock.
@@ -176,23 +202,35 @@ class CloudClient(Client):
             self._readings.add(self._reading)
             self._reading.add_done_callback(self._end_reading)
         readings = await asyncio.shield(self._reading)
-        found = {
-            address: readings[did, *address] for address in addresses if (did, *address) in readings
-        }
+        found: dict[Address, Reading] = {}
+        for address in addresses:
+            match readings.get((did, *address)):
+                case Reading() as reading:
+                    found[address] = reading
+                case BaseException() as error:
+                    raise error
         if not found:
             raise CannotConnectError("the answer says nothing of what was read")
         return found
 
-    def _end_reading(self, reading: asyncio.Task[dict[_Wanted, Reading]]) -> None:
+    def _end_reading(self, reading: asyncio.Task[_Readings]) -> None:
         self._readings.discard(reading)
         if not reading.cancelled():
             reading.exception()  # Whoever asked may be gone when it fails.
 
-    async def _read_gathered(self) -> dict[_Wanted, Reading]:
+    async def _read_gathered(self) -> _Readings:
+        """Read what was gathered; what a request that fails asked for has its error."""
         await asyncio.sleep(GATHERING_TIME)
         wanted, self._gathered, self._reading = self._gathered, {}, None
-        requests = [self._read_page(page) for page in batched(wanted, READ_LIMIT, strict=False)]
-        return {key: value for page in await asyncio.gather(*requests) for key, value in page}
+        pages = list(batched(wanted, READ_LIMIT, strict=False))
+        answers = await asyncio.gather(*map(self._read_page, pages), return_exceptions=True)
+        readings: _Readings = {}
+        for page, answer in zip(pages, answers, strict=True):
+            if isinstance(answer, BaseException):
+                readings |= dict.fromkeys(page, answer)
+            else:
+                readings |= answer
+        return readings
 
     async def _read_page(self, wanted: Collection[_Wanted]) -> list[tuple[_Wanted, Reading]]:
         params = [{"did": did, "siid": siid, "piid": piid} for did, siid, piid in wanted]
@@ -205,49 +243,70 @@ class CloudClient(Client):
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         result = await self._call("/app/v2/miotspec/prop/set", {"params": params})
         for item in objects(result):
-            if (item.get("did"), item.get("siid"), item.get("piid")) == (did, siid, piid):
+            if (identifier(item.get("did")), address_of(item, "piid")) == (did, address):
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
-    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
+    async def act(
+        self,
+        did: str,
+        address: Address,
+        inputs: Sequence[Value] = (),
+        attempt: Attempt | None = None,
+    ) -> list[object]:
         """Have an action done; the lock must be awake."""
         siid, aiid = address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
-        result = await self._post("/app/v2/miotspec/action", params=params)
+        result = await self._post(
+            "/app/v2/miotspec/action", attempt=attempt or Attempt(), params=params
+        )
         check(result.get("code"))
-        out = result.get("out")
-        return out if isinstance(out, list) else []
+        return SPEC.actions[address].ordered(result.get("out"))
 
-    async def _post(self, path: str, **body: Any) -> dict[str, Any]:
-        result = await self._call(path, body)
+    async def _post(
+        self, path: str, *, attempt: Attempt | None = None, **body: Any
+    ) -> dict[str, Any]:
+        result = await self._call(path, body, attempt)
+        if result is None:  # as the service says that there is nothing
+            return {}
         if not isinstance(result, dict):
             raise CannotConnectError("the answer has another shape")
         return result
 
-    async def _call(self, path: str, body: Mapping[str, Any]) -> object:
+    async def _call(
+        self, path: str, body: Mapping[str, Any], attempt: Attempt | None = None
+    ) -> object:
         """Post, with renewed tokens once more where the present ones are refused.
 
-        A refused call was not carried out, so repeating it is safe for actions too.
+        A refused call was not carried out, so repeating it is safe for actions too, while they may
+        leave.
         """
         if (wait := self._left_alone_until - time.monotonic()) > 0:
             raise TooManyRequestsError(wait)
-        token = await self._tokens.access_token()
+        token = await self._token(attempt)
         try:
-            answer = await self._send(path, body, token)
+            answer = await self._send(path, body, token, attempt)
         except TooManyRequestsError as error:
             self._left_alone_until = time.monotonic() + error.wait
             raise
         except NotSignedInError:
-            token = await self._tokens.access_token(refused=token)
-            answer = await self._send(path, body, token)
-        code = answer.get("code")
-        if type(code) is not int:
+            token = await self._token(attempt, refused=token)
+            answer = await self._send(path, body, token, attempt)
+        if (code := whole(answer.get("code"))) is None:
             raise CannotConnectError("the answer has no code")
         if code != 0:
             raise ResultError(code)
         return answer.get("result")
 
-    async def _send(self, path: str, body: Mapping[str, Any], token: str) -> dict[str, Any]:
+    async def _token(self, attempt: Attempt | None, refused: str | None = None) -> str:
+        async with attempt.in_time() if attempt else nullcontext():
+            return await self._tokens.access_token(refused)
+
+    async def _send(
+        self, path: str, body: Mapping[str, Any], token: str, attempt: Attempt | None
+    ) -> dict[str, Any]:
+        """Post once; what waits for a connection is sent when there is one, or not at all."""
+        connect = attempt.leave() if attempt else None
         return await request(
             self._session,
             self._tls,
@@ -259,28 +318,32 @@ class CloudClient(Client):
                 "X-Client-AppId": str(CLIENT_ID),
                 "Authorization": f"Bearer{token}",
             },
+            timeout=ClientTimeout(total=http.TIMEOUT.total, connect=connect),
         )
 
 
 def _text(item: Mapping[str, Any], key: str) -> str | None:
-    text = item.get(key)
-    return text if isinstance(text, str) and text else None
+    return text(item.get(key)) or None
 
 
-def _texts(raw: object) -> list[str]:
-    return [text for text in raw if isinstance(text, str)] if isinstance(raw, list) else []
+def _dids(raw: object) -> list[str]:
+    items = raw[:MOST_ITEMS] if isinstance(raw, list) else []
+    return list(filter(None, map(identifier, items)))
 
 
 def _past(raw: object) -> float | None:
     """Return a time that is over by our clock, which may be behind, in Unix seconds."""
     now = time.time()
-    return float(min(raw, now)) if type(raw) is int and 0 <= raw <= now + CLOCKS_APART else None
+    past = number(raw)
+    is_past = past is not None and 0 <= past <= now + CLOCKS_APART
+    return float(min(past, now)) if past is not None and is_past else None
 
 
 def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
     """Return what one item of the answer to a reading says, None where it makes no sense."""
-    did, address, code = item.get("did"), address_of(item, "piid"), item.get("code")
-    if not isinstance(did, str) or address is None or type(code) is not int:
+    did, address = identifier(item.get("did")), address_of(item, "piid")
+    code = whole(item.get("code"))
+    if did is None or address is None or code is None:
         return None
     return (did, *address), Reading(code, item.get("value"), _past(item.get("updateTime")))
 
@@ -295,8 +358,8 @@ def _rooms(
     """Yield the home and, where it has one, the room of each device."""
     for home in homes:
         name = _text(home, "name") or ""
-        for did in _texts(home.get("dids")):
+        for did in _dids(home.get("dids")):
             yield did, (name, None)
         for room in _list(home, "roomlist"):
-            for did in _texts(room.get("dids")):
+            for did in _dids(room.get("dids")):
                 yield did, (name, _text(room, "name"))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
+
+from yarl import URL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,6 +18,21 @@ REGIONS: Final = ("cn", "de", "i2", "ru", "sg", "us")
 
 # The only redirect that is registered for Home Assistant's client, plus any path.
 REDIRECT: Final = "http://homeassistant.local:8123"
+
+OWN_DOMAINS: Final = (".mi.com", ".xiaomi.com")
+
+ADDRESSES: Final = (
+    "authorize",
+    "profile",
+    "api",
+    "instance",
+    "account",
+    "app_api",
+    "camera",
+    "pictures",
+)
+"""The fields of Endpoints that are URLs; to the broker nothing leads but TLS."""
+ROOT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +64,42 @@ class Endpoints:
         return self.broker.format(region=region)
 
 
+def is_own_host(host: str) -> bool:
+    """Say whether a host's name is in one of Xiaomi's domains."""
+    return host.lower().endswith(OWN_DOMAINS)
+
+
 def in_region(address: str, region: str) -> str:
     """Return an address as it is in a region."""
     return address.format(prefix="" if region == "cn" else f"{region}.")
 
 
 def load(path: Path) -> Endpoints:
-    """Read addresses from a JSON object with the fields of Endpoints."""
-    return Endpoints(**json.loads(path.read_text(encoding="utf-8")))
+    """Read addresses from a JSON object with the fields of Endpoints.
+
+    Raises OSError, TypeError or ValueError where it is none, where others may change it, or where
+    an address is neither encrypted nor of this machine: tokens are sent there.
+    """
+    endpoints = Endpoints(**json.loads(read_own(path)))
+    for name in ADDRESSES:
+        url = URL(in_region(str(getattr(endpoints, name)), ""))
+        if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+            raise ValueError(f"{name} is neither encrypted nor of this machine")
+    return endpoints
+
+
+def read_own(path: Path) -> str:
+    """Return the text of a file that nobody else may change; raises OSError or ValueError."""
+    with path.open(encoding="utf-8") as file:
+        status = os.fstat(file.fileno())
+        others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if others or status.st_uid not in (os.geteuid(), ROOT):
+            raise PermissionError(f"{path.name} may be changed by others")
+        return file.read()
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False

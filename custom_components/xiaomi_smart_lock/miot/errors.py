@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from .values import whole
+
 
 class MiotError(Exception):
     """Base of all errors of this package."""
@@ -12,6 +14,58 @@ class MiotError(Exception):
 
 class CannotConnectError(MiotError):
     """Nothing answered, or what answered was not the service."""
+
+
+class NoConnectionError(CannotConnectError):
+    """There is no connection to a service or to a lock."""
+
+    def __init__(self, kind: str) -> None:
+        """Keep which kind of error says so."""
+        self.kind = kind
+        super().__init__(kind)
+
+
+class NoAnswerError(CannotConnectError):
+    """Nothing was answered in time."""
+
+
+class NotSent(StrEnum):
+    """Why an action did not leave this machine; the value is the key of its translation."""
+
+    CALLED_OFF = "not_sent_called_off"
+    NOT_ALLOWED = "unlocking_not_allowed"
+    TOO_LATE = "not_sent_in_time"
+
+
+class NotSentError(MiotError):
+    """An action did not leave this machine, and never will."""
+
+    def __init__(self, why: NotSent) -> None:
+        """Keep why."""
+        self.why = why
+        super().__init__(why)
+
+
+class AnotherDeviceError(CannotConnectError):
+    """Another device answered than the lock that was asked."""
+
+
+class StatusError(CannotConnectError):
+    """A service answered with an HTTP status that is an error."""
+
+    def __init__(self, status: int) -> None:
+        """Keep the status."""
+        self.status = status
+        super().__init__(f"HTTP {status}")
+
+
+class TooLongError(CannotConnectError):
+    """What is sent is longer than what is taken."""
+
+    def __init__(self, limit: int) -> None:
+        """Keep how many bytes it may have."""
+        self.limit = limit
+        super().__init__(f"it is longer than {limit} bytes")
 
 
 class TooManyRequestsError(CannotConnectError):
@@ -23,8 +77,30 @@ class TooManyRequestsError(CannotConnectError):
         super().__init__(f"the service wants to be left alone for {wait:.0f} s")
 
 
+class NotRenewedError(CannotConnectError):
+    """A session has ended, and could not be renewed for now."""
+
+    def __init__(self, text: str, *, answered: bool) -> None:
+        """Keep whether the account answered, though not with a session."""
+        self.answered = answered
+        super().__init__(text)
+
+
 class NotSignedInError(MiotError):
     """The account's tokens, or the device's token, are not accepted."""
+
+
+class NotConfirmedError(NotSignedInError):
+    """The account wants its user to confirm a sign-in before it gives a session."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Keep where the user can do so, where the account says; it is never in the text."""
+        self.url = url
+        super().__init__("the account wants the sign-in to be confirmed")
+
+
+class NotAllowedError(MiotError):
+    """A service refuses an account whose session works: signing in again does not help."""
 
 
 class SignInExpiredError(MiotError):
@@ -32,7 +108,7 @@ class SignInExpiredError(MiotError):
 
 
 class SignInRefusedError(MiotError):
-    """A sign-in was refused or cancelled, on the phone or by the service."""
+    """A sign-in was refused or canceled, on the phone or by the service."""
 
     def __init__(self, code: int) -> None:
         """Keep the service's code."""
@@ -111,9 +187,9 @@ class ResultError(MiotError):
         super().__init__(f"{self.reason} ({code})")
 
 
-def check(code: object) -> None:
+def check(raw: object) -> None:
     """Raise unless a result code says done (0) or accepted, not confirmed (1)."""
-    if type(code) is not int:
+    if (code := whole(raw)) is None:
         raise CannotConnectError("the answer has no result code")
     if code not in (0, 1):
         raise ResultError(code)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from .errors import CannotConnectError, NotSignedInError, TooManyRequestsError
+from .errors import (
+    CannotConnectError,
+    NoAnswerError,
+    NoConnectionError,
+    NotSignedInError,
+    StatusError,
+    TooLongError,
+    TooManyRequestsError,
+)
+from .values import loads
 
 if TYPE_CHECKING:
     import ssl
@@ -20,7 +30,12 @@ if TYPE_CHECKING:
 WAIT: Final = 60
 LONGEST_WAIT: Final = 3600
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
-LONGEST_ANSWER: Final = 16 * 1024 * 1024  # bytes
+LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes
+# Reading JSON holds up everything else, in whatever thread: 40 ms for 100,000 values, seconds for
+# millions. A list of a thousand devices has fewer.
+MOST_VALUES: Final = 60_000
+READ_AT_ONCE: Final = 64 * 1024  # bytes; what is longer is read in a worker thread
+LONGEST_REFUSAL: Final = 64 * 1024  # bytes that are read of the body of a refusal
 CHUNK: Final = 64 * 1024
 
 
@@ -32,9 +47,17 @@ class Answer:
     cookies: Mapping[str, str]
     date: float | None
     """When, by the service's clock, in Unix seconds; None where it does not say."""
+    status: int = HTTPStatus.OK
+    location: str = ""
+    """Where a redirect leads to."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the request was refused, a status of 4xx; the body may say why."""
+        return HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-async def fetch(
+async def exchange(
     session: aiohttp.ClientSession,
     tls: ssl.SSLContext,
     method: str,
@@ -44,29 +67,51 @@ async def fetch(
     timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109, it is aiohttp's
     **kwargs: Any,
 ) -> Answer:
-    """Return what a URL answers with, of at most ``limit`` bytes.
+    """Return what a URL answers with, whatever the status, of at most ``limit`` bytes.
 
-    Raises NotSignedInError for 401, CannotConnectError for anything else but 200. No error's text
-    holds the URL: its query may be a secret.
+    Redirects are not followed: they would take along what is secret. Who expects one looks at the
+    location, and whether it is to be trusted. Only successes and refusals have a body. Raises
+    CannotConnectError where nothing answers, and TooManyRequestsError. No error's text holds the
+    URL: its query may be a secret.
     """
     if session.closed:
         raise CannotConnectError("the session is closed")
     try:
         async with session.request(
-            method, url, ssl=tls, timeout=timeout or TIMEOUT, **kwargs
+            method, url, ssl=tls, timeout=timeout or TIMEOUT, allow_redirects=False, **kwargs
         ) as response:
-            if response.status == HTTPStatus.UNAUTHORIZED:
-                raise NotSignedInError("HTTP 401")
             if response.status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise TooManyRequestsError(_wait(response.headers.get("Retry-After", "")))
-            if response.status != HTTPStatus.OK:
-                raise CannotConnectError(f"HTTP {response.status}")
-            date = _date(response.headers.get("Date", ""))
-            return Answer(await _read(response, limit), _cookies(response), date)
+            return Answer(
+                body=await _body(response, limit),
+                cookies={name: cookie.value for name, cookie in response.cookies.items()},
+                date=_date(response.headers.get("Date", "")),
+                status=response.status,
+                location=response.headers.get("Location", ""),
+            )
     except TimeoutError:
-        raise CannotConnectError("no answer in time") from None
+        raise NoAnswerError("no answer in time") from None
     except (aiohttp.ClientError, ValueError) as error:
-        raise CannotConnectError(type(error).__name__) from None
+        raise NoConnectionError(type(error).__name__) from None
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    tls: ssl.SSLContext,
+    method: str,
+    url: str,
+    **kwargs: Any,
+) -> Answer:
+    """Return what a URL answers with; raises as ``exchange`` does.
+
+    And NotSignedInError for 401, CannotConnectError for anything else but 200.
+    """
+    answer = await exchange(session, tls, method, url, **kwargs)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise NotSignedInError("HTTP 401")
+    if answer.status != HTTPStatus.OK:
+        raise StatusError(answer.status)
+    return answer
 
 
 async def request(
@@ -78,14 +123,21 @@ async def request(
 ) -> dict[str, Any]:
     """Return the JSON object that a URL answers with; raises as ``fetch`` does."""
     answer = await fetch(session, tls, method, url, **kwargs)
+    if len(answer.body) > READ_AT_ONCE:
+        return await asyncio.to_thread(parse, answer.body)
     return parse(answer.body)
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is; raises CannotConnectError where it is none."""
+    """Return the JSON object that a body is; raises CannotConnectError where it is none.
+
+    Nor where it has too many values, of which there are no more than there are such signs.
+    """
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise CannotConnectError("the answer has too many values")
     try:
-        answer = json.loads(body.decode())
-    except (RecursionError, ValueError):
+        answer = loads(body.decode())
+    except ValueError:
         raise CannotConnectError("the answer is no JSON") from None
     if not isinstance(answer, dict):
         raise CannotConnectError("the answer is no JSON object")
@@ -97,17 +149,20 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in response.content.iter_chunked(CHUNK):
         body += chunk
         if len(body) > limit:
-            raise CannotConnectError(f"the answer is longer than {limit} bytes")
+            raise TooLongError(limit)
     return bytes(body)
 
 
-def _cookies(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Return the cookies of an answer and of the redirects that led to it."""
-    return {
-        name: cookie.value
-        for answer in (*response.history, response)
-        for name, cookie in answer.cookies.items()
-    }
+async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the body of a success; of a refusal its beginning, as far as that comes."""
+    if response.status == HTTPStatus.OK:
+        return await _read(response, limit)
+    body = bytearray()
+    if HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        with suppress(TimeoutError, aiohttp.ClientError):
+            while len(body) < LONGEST_REFUSAL and (chunk := await response.content.read(CHUNK)):
+                body += chunk
+    return bytes(body)
 
 
 def _date(date: str) -> float | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Final
 
-from .errors import CannotConnectError
 from .http import request
-from .spec import Spec, parse
+from .spec import Access, Property, parse
 
 if TYPE_CHECKING:
     import ssl
@@ -15,36 +15,61 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from .endpoints import Endpoints
+    from .spec import Spec
 
 
-VERSION: Final = re.compile("[0-9]{1,9}")
+URN: Final = re.compile(r"((?:[^:]+:){5}[^:]+):([0-9]{1,9})(?::.*)?")
+"""Device and revision of a specification; more may follow."""
+
+LONGEST: Final = 2 * 1024 * 1024  # bytes, ten times what the largest known ones have
+DEVICE_INFORMATION: Final = 1
+"""The service that each device has: what the device list and miIO say of it anyway."""
 
 
 def is_newer(urn: str, than: Spec) -> bool:
-    """Say whether a URN is of the same device's specification, in a later version."""
-    device, _, version = urn.rpartition(":")
-    known_device, _, known_version = than.urn.rpartition(":")
-    if device != known_device or not VERSION.fullmatch(version):
-        return False
-    return int(version) > int(known_version)
+    """Say whether a URN is of the same device's specification, in a later revision."""
+    matched, known = URN.fullmatch(urn), URN.fullmatch(than.urn)
+    return bool(matched and known and matched[1] == known[1] and int(matched[2]) > int(known[2]))
 
 
 async def fetch(
     session: ClientSession, tls: ssl.SSLContext, endpoints: Endpoints, urn: str
 ) -> Spec:
     """Return the specification that MIoT publishes for a URN; raises CannotConnectError."""
-    answer = await request(session, tls, "GET", endpoints.instance, params={"type": urn})
-    try:
-        return parse(answer)
-    except (AttributeError, LookupError, TypeError, ValueError):
-        raise CannotConnectError("the specification has another shape") from None
+    url = endpoints.instance
+    instance = await request(session, tls, "GET", url, params={"type": urn}, limit=LONGEST)
+    return await asyncio.to_thread(parse, instance)
 
 
-def unknown_items(theirs: Spec, ours: Spec) -> list[str]:
-    """Return what their specification has and ours does not: address and description."""
-    return [
-        f"{item} {item.description}"
-        for kind in ("properties", "actions", "events")
-        for address, item in getattr(theirs, kind).items()
-        if address not in getattr(ours, kind)
+def additions(theirs: Spec, ours: Spec) -> list[str]:
+    """Return what their specification has and ours does not, a line for each item.
+
+    These are items, values and access; access that they no longer grant is said too.
+    """
+    lines: list[str] = []
+    for kind in ("properties", "actions", "events"):
+        known = getattr(ours, kind)
+        for address, item in getattr(theirs, kind).items():
+            if address[0] == DEVICE_INFORMATION:
+                continue
+            if address not in known:
+                lines.append(f"{item} {item.description}")
+            elif isinstance(item, Property) and (changes := _changes(item, known[address])):
+                lines.append(f"{item} {known[address].description}: {', '.join(changes)}")
+    return lines
+
+
+def _changes(theirs: Property, ours: Property) -> list[str]:
+    """Return what a property of theirs can have and allows, and ours cannot and does not."""
+    known = {named.value for named in ours.values}
+    changes = [
+        f"+{named.value} = {named.description}" if named.description else f"+{named.value}"
+        for named in theirs.values
+        if known and named.value not in known
     ]
+    if ours.range and theirs.range:
+        (low, high, _), (least, most, _) = theirs.range, ours.range
+        changes += [f"+{low}…{high}"] if low < least or high > most else []
+    for sign, more, less in (("+", theirs, ours), ("-", ours, theirs)):
+        changes += [f"{sign}{access}" for access in Access if access in more.access - less.access]
+    return changes

@@ -1,33 +1,57 @@
 """A lock on the local network, by miIO over UDP.
 
-It answers only while it is awake, and tells nothing by itself. python-miio takes over a second to
-import and blocks while it waits, so both happen in worker threads.
+It answers only while it is awake, and tells nothing by itself. python-miio knows its packets, but
+takes the first one that arrives for the answer, whoever sent it and when: so sending and receiving
+is our own. python-miio takes over a second to import, so all of this happens in worker threads.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import traceback
+import secrets
+import socket
+import struct
+import time
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from .client import Client, Reading, address_of, objects
-from .errors import CannotConnectError, MiotError, NotSignedInError, ResultError, check
+from .attempt import Attempt
+from .client import Client, Reading, address_of
+from .errors import (
+    AnotherDeviceError,
+    CannotConnectError,
+    MiotError,
+    NoAnswerError,
+    NoConnectionError,
+    NotSignedInError,
+    ResultError,
+    check,
+)
+from .spec import SPEC
+from .values import objects, text, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Iterator, Sequence
 
     from .spec import Address, Value
+
+PORT: Final = 54321
+HEADER: Final = 32  # bytes, which is all of a greeting
+GREETING: Final = struct.pack(">HH", 0x2131, HEADER) + b"\xff" * 28
+GREETINGS: Final = 3  # that are sent while a lock is waited for, as some get lost
+LONGEST_PACKET: Final = 65535  # bytes
+PACKETS_LIMIT: Final = 100  # that are looked at while an answer is awaited
 
 READ_LIMIT: Final = 15  # properties a request
 HELLO_TIMEOUT: Final = 1  # seconds until a lock counts as asleep
 ANSWER_TIMEOUT: Final = 3  # seconds
-FIRST_IDS: Final = 5000
+LAST_ID: Final = 2**31 - 1  # Xiaomi's own client uses as many.
+BUSY: Final = (-9999, -30001)  # what a device answers that can be asked again
 SILENCES: Final = 10  # calls in a row without an answer until a token that worked counts as wrong
 
 _speaking: ContextVar[bool] = ContextVar("speaking", default=False)
@@ -55,19 +79,13 @@ class LocalClient(Client):
         self._host = host
         self._token = token
         self._patience = 0
-        self._stamp: datetime | None = None
-        self._device: Any = None
         self._lock = asyncio.Lock()
 
     async def info(self) -> Info:
         """Return what the device says of itself."""
         did, answer = await self._call(None, "miIO.info", [])
-        match answer:
-            case {"model": str(model)}:
-                texts = (answer.get(key) for key in ("fw_ver", "mac"))
-                return Info(
-                    did, model, *(text if isinstance(text, str) else None for text in texts)
-                )
+        if isinstance(answer, dict) and (model := text(answer.get("model"))):
+            return Info(did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac")))
         raise CannotConnectError("the answer has another shape")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
@@ -82,8 +100,8 @@ class LocalClient(Client):
                     raise
                 break  # What got lost must not spoil what was answered.
             for item in objects(answer):
-                address, code = address_of(item, "piid"), item.get("code")
-                if address and type(code) is int:
+                address, code = address_of(item, "piid"), whole(item.get("code"))
+                if address and code is not None:
                     readings[address] = Reading(code, item.get("value"))
         return readings
 
@@ -93,132 +111,224 @@ class LocalClient(Client):
         params = [{"did": did, "siid": siid, "piid": piid, "value": value}]
         _, answer = await self._call(did, "set_properties", params)
         for item in objects(answer):
-            if (item.get("siid"), item.get("piid")) == address:
+            if address_of(item, "piid") == address:
                 return check(item.get("code"))
         raise CannotConnectError("the answer says nothing of what was written")
 
-    async def act(self, did: str, address: Address, inputs: Sequence[Value] = ()) -> list[object]:
+    async def act(
+        self,
+        did: str,
+        address: Address,
+        inputs: Sequence[Value] = (),
+        attempt: Attempt | None = None,
+    ) -> list[object]:
         """Have an action done; the request is sent once only."""
         siid, aiid = address
-        params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
-        _, answer = await self._call(did, "action", params, retries=0)
+        action = SPEC.actions[address]
+        params = {"did": did, "siid": siid, "aiid": aiid, "in": action.by_piid(inputs)}
+        _, answer = await self._call(did, "action", params, retries=0, attempt=attempt or Attempt())
         if not isinstance(answer, dict):
             raise CannotConnectError("the answer has another shape")
         check(answer.get("code"))
-        out = answer.get("out")
-        return out if isinstance(out, list) else []
+        return action.ordered(answer.get("out"))
 
     async def _call(
-        self, did: str | None, method: str, params: object, *, retries: int = 2
+        self,
+        did: str | None,
+        method: str,
+        params: object,
+        *,
+        retries: int = 2,
+        attempt: Attempt | None = None,
     ) -> tuple[str, Any]:
         """Return the device's did and its answer; one request at a time.
 
         No other device is asked than the one that is meant, None for any.
         """
-        async with self._lock:
-            try:
-                return await asyncio.to_thread(self._send, did, method, params, retries)
-            except MiotError as error:
-                _close_sockets(error)
-                raise
-
-    def _send(self, did: str | None, method: str, params: object, retries: int) -> tuple[str, Any]:
-        from miio.exceptions import (  # noqa: PLC0415
-            DeviceError,
-            DeviceException,
-            PayloadDecodeException,
-        )
-
-        _keep_quiet()
+        async with attempt.in_time() if attempt else nullcontext():
+            await self._lock.acquire()
         try:
-            found = self._find(did)
-            answer = self._device.send(method, params, retry_count=retries)
-        except MiotError:
-            raise
-        except DeviceError as error:
-            raise _refusal(error.code) from None
-        except PayloadDecodeException as error:
-            raise self._garbled(error) from None
-        except DeviceException as error:
-            if isinstance(error.__cause__, DeviceError):
-                raise _refusal(error.__cause__.code) from None
-            # What is asked once may have got lost; who never answers while awake has another token.
-            raise self._silence(lasting=retries > 0) from None
-        except OSError as error:
-            raise CannotConnectError(str(error)) from None
-        except Exception as error:  # noqa: BLE001, of python-miio's, whatever a packet leads to
-            raise self._garbled(error) from None
-        self._patience = SILENCES
-        return found, answer
+            return await asyncio.to_thread(self._send, did, method, params, retries, attempt)
+        finally:
+            self._lock.release()
 
-    def _find(self, did: str | None) -> str:
-        """Return the did of who is there, ready to be asked."""
-        from miio.miot_device import MiotDevice  # noqa: PLC0415
+    def _send(
+        self,
+        did: str | None,
+        method: str,
+        params: object,
+        retries: int,
+        attempt: Attempt | None,
+    ) -> tuple[str, Any]:
+        """Send a request, again where nothing is answered or the lock is busy.
 
-        if (header := self._hello()) is None:
-            raise CannotConnectError("the lock does not answer: it is asleep or out of reach")
-        found = str(int.from_bytes(header.device_id))
-        if did not in (None, found):
-            raise CannotConnectError("another device answers at the lock's address")
-        # One that was restarted counts from zero, and takes no request of the time before.
-        restarted, self._stamp = self._stamp and header.ts < self._stamp, header.ts
-        # python-miio counts on from the number in the last answer, whatever that is.
-        if self._device is None or restarted or type(self._device.raw_id) is not int:
-            self._device = MiotDevice(
-                self._host,
-                self._token,
-                # A device may take a request for one that it has seen, by its number.
-                start_id=random.randrange(FIRST_IDS),  # noqa: S311
-                timeout=ANSWER_TIMEOUT,
-                mapping={},
-            )
-        return found
+        What nobody waits for anymore is not sent either, if it is an attempt that was called off.
+        """
+        _keep_quiet()
+        for left in range(retries, -1, -1):
+            try:
+                answered = self._exchange(did, method, params, attempt)
+            except TimeoutError:
+                # What is asked once may have got lost; who never answers while awake has another
+                # token.
+                if not left:
+                    raise self._silence(lasting=retries > 0) from None
+            except ResultError as error:
+                if not (left and error.code in BUSY):
+                    raise
+            except OSError as error:
+                raise NoConnectionError(f"{type(error).__name__} {error.errno}") from None
+            else:
+                self._patience = SILENCES
+                return answered
+        raise AssertionError  # The last try returns or raises.
 
-    def _hello(self) -> Any:
-        """Return the header of the answer to a greeting, None where there is none."""
-        from miio.miioprotocol import MiIOProtocol  # noqa: PLC0415
+    def _exchange(
+        self, did: str | None, method: str, params: object, attempt: Attempt | None
+    ) -> tuple[str, Any]:
+        """Return who answers a request that is sent once, and what; TimeoutError where nobody does.
 
-        message = MiIOProtocol.discover(self._host, timeout=HELLO_TIMEOUT)
-        return message and message.header.value
-
-    def _garbled(self, error: Exception) -> MiotError:
-        """Return that an answer makes no sense, and begin anew with the next request."""
-        self._device = None
-        return CannotConnectError(f"the answer is garbled ({type(error).__name__})")
+        Whatever else arrives is passed over: packets of others, answers to other requests, and
+        what somebody recorded, since nobody knows the number of a request beforehand.
+        """
+        with _Socket(self._host) as sock:
+            if (greeting := sock.greet()) is None:
+                raise NoAnswerError("the lock does not answer: it is asleep or out of reach")
+            found = str(int.from_bytes(greeting.device_id))
+            if did not in (None, found):
+                raise AnotherDeviceError("another device answers at the lock's address")
+            number = secrets.randbelow(LAST_ID) + 1
+            request = {"id": number, "method": method, "params": params}
+            token = bytes.fromhex(self._token)
+            packet = _built(request, greeting, token)
+            if attempt:
+                attempt.leave()
+            sock.send(packet)
+            others = 0
+            for packet in sock.received(ANSWER_TIMEOUT):
+                match _answer(packet, greeting.device_id, token):
+                    case {"id": int(answered), "error": error} if answered == number:
+                        raise _refusal(error)
+                    case {"id": int(answered), "result": result} if answered == number:
+                        return found, result
+                others += len(packet) != HEADER  # which a greeting has that comes late
+        if others:
+            raise CannotConnectError("what arrives is no answer to the request")
+        raise TimeoutError
 
     def _silence(self, *, lasting: bool) -> MiotError:
         """Return what it means that nothing was answered."""
-        try:
-            awake = self._hello() is not None
-        except OSError:
-            awake = False
-        if not (awake and lasting):
-            return CannotConnectError("the lock does not answer any more")
+        if not (lasting and self._is_awake()):
+            return NoAnswerError("the lock does not answer anymore")
         if self._patience:
             self._patience -= 1
-            return CannotConnectError("the lock is awake but does not answer")
+            return NoAnswerError("the lock is awake but does not answer")
         return NotSignedInError("the lock is awake but does not take this token")
 
+    def _is_awake(self) -> bool:
+        with suppress(OSError), _Socket(self._host) as sock:
+            return sock.greet() is not None
+        return False
 
-def _refusal(code: object) -> MiotError:
-    """Return what the lock's own error code means."""
-    if type(code) is not int:
+
+class _Socket:
+    """Where packets of one address arrive, and of no other."""
+
+    def __init__(self, host: str) -> None:
+        """Find the address; raises OSError."""
+        try:
+            self._address = (socket.gethostbyname(host), PORT)
+        except ValueError as error:
+            raise OSError from error
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, packet: bytes) -> None:
+        """Send a packet."""
+        self._socket.sendto(packet, self._address)
+
+    def received(self, seconds: float) -> Iterator[bytes]:
+        """Yield the packets that arrive within a time, as far as they are not too many."""
+        end = time.monotonic() + seconds
+        for _ in range(PACKETS_LIMIT):
+            if (left := end - time.monotonic()) <= 0:
+                return
+            self._socket.settimeout(left)
+            try:
+                packet, sender = self._socket.recvfrom(LONGEST_PACKET)
+            except TimeoutError:
+                return
+            if sender == self._address:
+                yield packet
+
+    def greet(self) -> Any:
+        """Return the header of the answer to a greeting, None where there is none."""
+        for _ in range(GREETINGS):
+            self.send(GREETING)
+            for packet in self.received(HELLO_TIMEOUT / GREETINGS):
+                if len(packet) == HEADER and (parsed := _parsed(packet)):
+                    return parsed.header.value
+        return None
+
+
+def _built(request: object, greeting: Any, token: bytes) -> bytes:
+    """Return the packet of a request to who answered a greeting."""
+    from construct import ConstructError  # noqa: PLC0415
+    from miio.protocol import Message  # noqa: PLC0415
+
+    header = {
+        "length": 0,
+        "unknown": 0,
+        "device_id": greeting.device_id,
+        "ts": greeting.ts + timedelta(seconds=1),
+    }
+    message = {"data": {"value": request}, "header": {"value": header}, "checksum": 0}
+    try:
+        packet: bytes = Message.build(message, token=token)
+    except ConstructError:
+        raise CannotConnectError("the lock's clock is at its end") from None
+    return packet
+
+
+def _parsed(packet: bytes, **token: bytes) -> Any:
+    """Return what a packet consists of, None where it is none."""
+    from miio.protocol import Message  # noqa: PLC0415
+
+    try:
+        return Message.parse(packet, **token)
+    except Exception:  # noqa: BLE001, whatever a packet leads to in python-miio
+        return None
+
+
+def _answer(packet: bytes, device_id: bytes, token: bytes) -> object:
+    """Return what a device says in a packet, None where it is another's or was changed.
+
+    Of a packet that counts as a greeting by its length, python-miio does not verify the checksum.
+    """
+    if len(packet) <= HEADER or (parsed := _parsed(packet, token=token)) is None:
+        return None
+    header = parsed.header.value
+    ours = header.length == len(packet) and header.device_id == device_id
+    return parsed.data.value if ours else None
+
+
+def _refusal(error: object) -> MiotError:
+    """Return the error that the lock itself answered with."""
+    code = whole(error.get("code")) if isinstance(error, dict) else None
+    if code is None:
         return CannotConnectError("the answer has no error code")
     return ResultError(code)
 
 
-def _close_sockets(error: BaseException | None) -> None:
-    """Close what python-miio leaves open: its sockets live as long as the trace of an error."""
-    while error:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
-
-
 def _keep_quiet() -> None:
-    """Keep what python-miio says in this thread from the log: tokens, secrets, passing faults."""
+    """Keep what python-miio says of packets in this thread from the log: it may be secret."""
     _speaking.set(True)
-    for name in ("miio.miioprotocol", "miio.protocol"):
-        logging.getLogger(name).addFilter(_not_speaking)
+    logging.getLogger("miio.protocol").addFilter(_not_speaking)
 
 
 def _not_speaking(_record: logging.LogRecord) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, override
 
 import aiomqtt
+
+from .endpoints import is_own_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,6 +31,34 @@ def _passing(record: logging.LogRecord) -> bool:
 _LOGGER.addFilter(_passing)
 
 
+class WrongNameError(ssl.SSLCertVerificationError):
+    """A certificate that is trusted names no host of Xiaomi's."""
+
+    verify_code = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
+
+
+class _OwnNamesSocket(ssl.SSLSocket):
+    """A connection that needs a certificate of any host of Xiaomi's, before anything is sent."""
+
+    @override
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        shown = self.getpeercert() or {}
+        names = [str(name[1]) for name in shown.get("subjectAltName", ()) if name[0] == "DNS"]
+        if not any(map(is_own_host, names)):
+            self.close()
+            raise WrongNameError("the certificate names no host of Xiaomi's")
+
+
+def accept_own_names(tls: ssl.SSLContext) -> None:
+    """Have a context trust a certificate of any host of Xiaomi's, and of nobody else.
+
+    It is for hosts of Xiaomi's alone: it does not look which of them is meant.
+    """
+    tls.check_hostname = False
+    tls.sslsocket_class = _OwnNamesSocket
+
+
 class Client(aiomqtt.Client):
     """A client that hands the topic and payload of each message over as it is read.
 
@@ -42,6 +73,8 @@ class Client(aiomqtt.Client):
         self._hand_over = hand_over
         self._acknowledging = False
         self._delayed: asyncio.TimerHandle | None = None
+        self.reason: int | None = None
+        """Why the broker ended the connection, by its reason code; None where it did not say."""
 
     @override
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
@@ -85,7 +118,11 @@ class Client(aiomqtt.Client):
         """Notice a broker that drops us before it answers: aiomqtt waits for the answer.
 
         Where it has just stopped waiting, it has yet to notice itself, and trips over that.
+        paho takes note of the reason only where properties follow it, else for a good one.
         """
+        if flags and flags.is_disconnect_packet_from_server:
+            self.reason = next(iter(client._in_packet["packet"]), None)  # noqa: SLF001
+            reason_code = reason_code if self.reason is None else self.reason
         if self._connected.cancelled():
             return
         if self._lock.locked() and not self._connected.done():
@@ -96,7 +133,7 @@ class Client(aiomqtt.Client):
     async def connected(self) -> AsyncIterator[None]:
         """Connect, and close the connection however that ends.
 
-        aiomqtt forgets its socket where connecting fails or is cancelled. It connects in a
+        aiomqtt forgets its socket where connecting fails or is canceled. It connects in a
         thread, which nothing can end early: so that is waited for.
         """
         connecting = asyncio.ensure_future(self.__aenter__())
@@ -110,6 +147,8 @@ class Client(aiomqtt.Client):
             self._client.disconnect()
             if self._delayed:
                 self._delayed.cancel()
+            if self._disconnected.done() and not self._disconnected.cancelled():
+                self._disconnected.exception()  # Where it ended before anybody waited for that.
 
     async def ended(self) -> None:
         """Wait for the end of the connection; raises aiomqtt.MqttError then."""

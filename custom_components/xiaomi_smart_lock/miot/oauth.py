@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
 from .endpoints import REDIRECT
-from .errors import CannotConnectError, NotSignedInError
-from .http import request
+from .errors import CannotConnectError, NotSignedInError, StatusError
+from .http import exchange, parse
+from .values import number, opaque, whole
 
 if TYPE_CHECKING:
     import ssl
@@ -31,7 +33,11 @@ CLIENT_ID: Final = 2882303761520251711
 TOKEN_PATH: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
 RENEW_AT: Final = 0.7  # of a token's lifetime
 LONGEST_LIFETIME: Final = 10 * 365 * 86_400  # seconds; what says more says nothing
-TOKEN: Final = re.compile("[!-~]+")  # what an HTTP header and an MQTT password can hold
+RENEW_AGAIN_AFTER: Final = 60  # seconds, where renewing failed but the token still works
+
+# What Xiaomi publishes of its OAuth service: access token, refresh token or code invalid or
+# expired. All other codes say nothing of the sign-in: -6 was seen to pass by itself.
+INVALID: Final = (401, 96008, 96009, 96013)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +52,20 @@ class Tokens:
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
         """Return the tokens of the service's answer.
 
-        Raises NotSignedInError where it refuses, CannotConnectError where it makes no sense.
+        Raises NotSignedInError where it says that what was given for them is invalid, and
+        CannotConnectError where it gives none for any other reason, which may pass.
         """
-        match answer:
-            case {
-                "code": 0,
-                "result": {
-                    "access_token": str(access),
-                    "refresh_token": str(refresh),
-                    "expires_in": int() | float() as lifetime,
-                },
-            } if all(map(TOKEN.fullmatch, (access, refresh))) and 0 < lifetime <= LONGEST_LIFETIME:
-                return cls(access, refresh, time.time() + lifetime * RENEW_AT)
-            case {"code": int(code)} if code:
-                raise NotSignedInError(f"code {code}")
+        code = whole(answer.get("code"))
+        match code, answer.get("result"):
+            case 0, {"access_token": str(access), "refresh_token": str(refresh), "expires_in": raw}:
+                lifetime = number(raw) or 0
+                usable = all(map(opaque, (access, refresh)))
+                if usable and 0 < lifetime <= LONGEST_LIFETIME:
+                    return cls(access, refresh, time.time() + lifetime * RENEW_AT)
+        if code in INVALID:
+            raise NotSignedInError(f"code {code}")
+        if code:
+            raise CannotConnectError(f"the answer has no tokens but code {code}")
         raise CannotConnectError("the answer has no tokens")
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,7 +121,7 @@ class SignIn:
         )
 
     async def _get_token(self, data: dict[str, Any]) -> Tokens:
-        answer = await request(
+        answer = await exchange(
             self._session,
             self._tls,
             "GET",
@@ -123,7 +129,14 @@ class SignIn:
             params={"data": json.dumps({"client_id": CLIENT_ID, **data})},
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
-        return Tokens.from_answer(answer)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise NotSignedInError("HTTP 401")
+        if answer.status == HTTPStatus.OK:
+            return Tokens.from_answer(parse(answer.body))
+        if answer.refuses:  # The body may say that it is the token's fault.
+            with suppress(CannotConnectError):
+                Tokens.from_answer({**parse(answer.body), "result": None})
+        raise StatusError(answer.status)
 
 
 class TokenKeeper:
@@ -141,12 +154,39 @@ class TokenKeeper:
         self._path = path
         self._tokens = tokens
         self._on_renewed = on_renewed
-        self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[None] | None = None
+        self._not_before = 0.0
 
     async def access_token(self, refused: str | None = None) -> str:
-        """Return an access token, and never the one that was just refused."""
-        async with self._lock:
-            if time.time() >= self._tokens.renew_at or self._tokens.access == refused:
-                self._tokens = await self._sign_in.renew(self._path, self._tokens)
-                self._on_renewed(self._tokens)
-            return self._tokens.access
+        """Return an access token, and never the one that was just refused.
+
+        A token works for some time after it should be renewed, so it is used until it is refused
+        where renewing fails for now. A renewal goes on where nobody waits for it anymore: it ends
+        the refresh token, and only its answer has the new one.
+        """
+        is_due = time.time() >= max(self._tokens.renew_at, self._not_before)
+        if self._renewal or is_due or self._tokens.access == refused:
+            if self._renewal is None:
+                self._renewal = asyncio.create_task(self._renew())
+                self._renewal.add_done_callback(self._end_renewal)
+            try:
+                await asyncio.shield(self._renewal)
+            except CannotConnectError:
+                if self._tokens.access == refused:
+                    raise
+                self._not_before = time.time() + RENEW_AGAIN_AFTER
+        return self._tokens.access
+
+    async def settled(self) -> None:
+        """Wait until no renewal is under way: whoever reads the kept tokens then has the newest."""
+        if self._renewal:
+            await asyncio.wait([self._renewal])
+
+    async def _renew(self) -> None:
+        self._tokens = await self._sign_in.renew(self._path, self._tokens)
+        self._on_renewed(self._tokens)
+
+    def _end_renewal(self, renewal: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # Whoever waited may be gone when it fails.

@@ -11,21 +11,23 @@ import random
 import socket
 import ssl
 import time
+from collections import deque
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiomqtt
-import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .client import EventOccurred, Message, OnlineChanged, PropertyChanged, address_of
+from .client import EventOccurred, OnlineChanged, PropertyChanged, address_of
 from .errors import MiotError
 from .mqtt import Client
 from .oauth import CLIENT_ID
+from .values import loads, objects, text, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from .client import Message
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
 
@@ -35,55 +37,88 @@ class PushProblem(StrEnum):
 
     REFUSED = "refused"
     """Not even a token that was renewed for it is accepted."""
+    TAKEN_OVER = "taken_over"
+    """Somebody with the same identity takes the connection over, again and again."""
     WRONG_NAME = "wrong_name"
     """The certificate is trusted, but names another host."""
+    UNTRUSTED = "untrusted"
+    """The certificate is not trusted."""
 
 
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _NAME_MISMATCHES: Final = (62, 64)
 
 _LOGGER = logging.getLogger(__name__)
+
+EXACT: Final = 2**53  # from which on JSON's whole numbers may be others than were sent
 TOPICS: Final = (
     "device/{did}/up/properties_changed/#",
     "device/{did}/up/event_occured/#",
     "device/{did}/state/#",
 )
+LONGEST_MESSAGE: Final = 16 * 1024  # bytes; all properties of a lock are half as many
+PARAMS_LIMIT: Final = 200  # of a message; a lock has half as many properties
+HELD_LIMIT: Final = 1000  # messages that are kept while there is nobody yet to hear them
+FAILURES_LOGGED: Final = 10  # of messages that cannot be handled; others are for debugging
+
 KEEP_ALIVE: Final = 60
 ANSWER_TIMEOUT: Final = 10.0  # seconds
 FIRST_DELAY: Final = 1.0  # seconds; doubles with each failure
 LAST_DELAY: Final = 300.0
 STABLE_AFTER: Final = 60.0  # a connection that lasted this long was a good one
+# A second client of the same identity connects again each time, as we do: it never is only once.
+TAKEN_OVER_TIMES: Final = 3
+TAKEN_OVER_WITHIN: Final = 900.0  # seconds
+ALONE_AFTER: Final = 3600.0  # seconds; far more than the pauses of one that is taken over itself
 # Nagle's algorithm would hold acknowledgements back, which costs 40 ms a step in bursts.
 _NO_DELAY: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
-# MQTT 5.0, 3.2.2.2: bad user name or password, not authorised. Others do not blame the token.
+# MQTT 5.0, 3.2.2.2: bad user name or password, not authorized. Others do not blame the token.
 _REFUSALS: Final = (0x86, 0x87)
+_SESSION_TAKEN_OVER: Final = 0x8E  # MQTT 5.0, 3.14.2.1
 
 
-def parse(topic: str, payload: bytes) -> tuple[str, Message] | None:
-    """Return the did and the meaning of a message, None where it has none for us."""
+def parse(topic: str, payload: bytes) -> list[tuple[str, Message]]:
+    """Return the did and the meaning of each message in a payload; those that have one for us.
+
+    ``params`` is an object, or a list of such.
+    """
     try:
-        data = orjson.loads(payload)
+        data = loads(payload)
     except ValueError:
-        return None
+        return []
     match topic.split("/"), data:
-        case (
-            ["device", did, "up", "properties_changed", *_],
-            {"params": {"value": value, **params}},
-        ) if (address := address_of(params, "piid")) and str(params.get("did", did)) == did:
-            return did, PropertyChanged(address, value)
-        case (
-            ["device", did, "up", "event_occured", *_],
-            {"params": {**params}},
-        ) if (address := address_of(params, "eiid")) and str(params.get("did", did)) == did:
-            return did, EventOccurred(address, params.get("arguments", []), _tid(params.get("tid")))
+        case ["device", did, "up", ("properties_changed" | "event_occured") as kind, *_], {
+            "params": params
+        }:
+            items = objects(params[:PARAMS_LIMIT] if isinstance(params, list) else [params])
+            told = (_reported(kind, item) for item in items if _is_of(did, item))
+            return [(did, message) for message in told if message]
         case ["device", did, "state", *_], {"event": "online" | "offline" as state}:
-            return did, OnlineChanged(state == "online")
-    return None
+            return [(did, OnlineChanged(state == "online"))]
+    return []
+
+
+def _is_of(did: str, params: Mapping[str, Any]) -> bool:
+    return str(params.get("did") or did) == did
+
+
+def _reported(kind: str, params: Mapping[str, Any]) -> Message | None:
+    """Return what the lock reports, None where that has no address or no value."""
+    if kind == "event_occured":
+        address = address_of(params, "eiid")
+        return address and EventOccurred(address, params.get("arguments"), _tid(params.get("tid")))
+    address = address_of(params, "piid")
+    return PropertyChanged(address, params["value"]) if address and "value" in params else None
 
 
 def _tid(raw: object) -> int | None:
     """Return the number of a report; zero is what a lock may say that does not count."""
-    return raw if type(raw) is int and raw > 0 else None
+    tid = whole(raw)
+    return tid if tid is not None and 0 < tid < EXACT else None
+
+
+def _ignore(message: Message) -> None:
+    """Do nothing with a message."""
 
 
 class Push:
@@ -99,27 +134,50 @@ class Push:
     ) -> None:
         """Prepare; run() connects."""
         self._tls = tls
-        self._host = endpoints.broker_host(region)
-        self._port = endpoints.broker_port
+        self.host = endpoints.broker_host(region)
+        self.port = endpoints.broker_port
         self._identifier = f"ha.{uuid}"
         self._tokens = tokens
         self._token: str | None = None
         self._refused: str | None = None
+        self._taken_over: deque[float] = deque(maxlen=TAKEN_OVER_TIMES)
+        self._contested = False
         self._listeners: dict[str, Callable[[Message], None]] = {}
         self._on_change: Callable[[], None] = lambda: None
+        self._held: deque[tuple[str, bytes]] | None = None
+        self._failures = 0
         self.connected = False
         self.problem: PushProblem | None = None
+        self.attempted = asyncio.Event()
+        """Set once the first attempt to connect has succeeded or failed."""
 
-    def subscribe(self, did: str, listener: Callable[[Message], None]) -> None:
+    def subscribe(self, did: str, listener: Callable[[Message], None] = _ignore) -> None:
         """Have a lock's messages handed over, from the next connection on."""
         self._listeners[did] = listener
+
+    def unsubscribe(self, did: str) -> None:
+        """Have a lock's messages handed over no more, and not ask for them at the next connection.
+
+        What a broker does with who asks for the messages of somebody else's device is not known.
+        """
+        self._listeners.pop(did, None)
+
+    def hold(self) -> None:
+        """Keep messages until they are released, the last ones if there are too many."""
+        self._held = deque(maxlen=HELD_LIMIT)
+
+    def release(self) -> None:
+        """Hand over the messages that were kept, in their order, and others as they come."""
+        held, self._held = self._held or (), None
+        for topic, payload in held:
+            self._hand_over(topic, payload)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have told whenever the connection comes or goes, or has another problem."""
         self._on_change = callback
 
     async def run(self) -> None:
-        """Stay connected until cancelled, with growing, jittered pauses after failures."""
+        """Stay connected until canceled, with growing, jittered pauses after failures."""
         delay = FIRST_DELAY
         while True:
             started = time.monotonic()
@@ -130,7 +188,8 @@ class Push:
                 self._set(connected=False, problem=self._problem(error))
             finally:
                 self._set(connected=False, problem=self.problem)
-            if time.monotonic() - started > STABLE_AFTER:
+                self.attempted.set()
+            if time.monotonic() - started > STABLE_AFTER and not self._contested:
                 delay = FIRST_DELAY
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311
             delay = min(2 * delay, LAST_DELAY)
@@ -138,8 +197,8 @@ class Push:
     async def _connect_and_listen(self) -> None:
         self._token = await self._tokens.access_token(self._refused)
         client = Client(
-            self._host,
-            self._port,
+            self.host,
+            self.port,
             self._hand_over,
             identifier=self._identifier,
             username=str(CLIENT_ID),
@@ -151,37 +210,75 @@ class Push:
             socket_options=_NO_DELAY,
             timeout=ANSWER_TIMEOUT,
         )
-        async with client.connected():
-            self._refused = None
-            await client.subscribe(
-                [
-                    (topic.format(did=did), SubscribeOptions(qos=2))
-                    for did in self._listeners
-                    for topic in TOPICS
-                ]
-            )
-            self._set(connected=True, problem=None)
+        try:
+            async with client.connected():
+                await self._listen(client)
+        finally:
+            if client.reason == _SESSION_TAKEN_OVER:
+                self._be_taken_over()
+
+    async def _listen(self, client: Client) -> None:
+        self._refused = None
+        await client.subscribe(
+            [
+                (topic.format(did=did), SubscribeOptions(qos=2))
+                for did in self._listeners
+                for topic in TOPICS
+            ]
+        )
+        self._set(connected=True, problem=PushProblem.TAKEN_OVER if self._contested else None)
+        self.attempted.set()
+        alone = asyncio.get_running_loop().call_later(ALONE_AFTER, self._be_alone)
+        try:
             await client.ended()
+        finally:
+            alone.cancel()
+
+    def _be_taken_over(self) -> None:
+        """Take it that somebody else has our identity once this happened often."""
+        self._taken_over.append(time.monotonic())
+        often = len(self._taken_over) == TAKEN_OVER_TIMES
+        recently = self._taken_over[-1] - self._taken_over[0] < TAKEN_OVER_WITHIN
+        self._contested = self._contested or (often and recently)
+
+    def _be_alone(self) -> None:
+        """Take it that nobody else has our identity anymore."""
+        self._contested = False
+        self._taken_over.clear()
+        self._set(connected=True, problem=None)
 
     def _hand_over(self, topic: str, payload: bytes) -> None:
-        if (parsed := parse(topic, payload)) is None:
-            _LOGGER.debug("A message on %s has no meaning", topic)
-        elif listener := self._listeners.get(parsed[0]):
+        if len(payload) > LONGEST_MESSAGE:
+            _LOGGER.debug("A message of %s bytes is not read", len(payload))
+            return
+        if self._held is not None:
+            self._held.append((topic, payload))
+            return
+        if not (parsed := parse(topic, payload)):
+            _LOGGER.debug("A message on %s has no meaning", text(topic))
+        for did, message in parsed:
+            if (listener := self._listeners.get(did)) is None:
+                continue
             try:
-                listener(parsed[1])
+                listener(message)
             except Exception:  # one message must not end the connection for all others
-                _LOGGER.exception("A message on %s could not be handled", topic)
+                self._failures += 1
+                level = logging.ERROR if self._failures <= FAILURES_LOGGED else logging.DEBUG
+                _LOGGER.log(
+                    level, "A message on %s could not be handled", text(topic), exc_info=True
+                )
 
     def _problem(self, error: Exception) -> PushProblem | None:
         """Return what is wrong for longer, and remember a token that was refused."""
         cause = error.__context__
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return PushProblem.WRONG_NAME if cause.verify_code in _NAME_MISMATCHES else None
+            wrong_name = cause.verify_code in _NAME_MISMATCHES
+            return PushProblem.WRONG_NAME if wrong_name else PushProblem.UNTRUSTED
         refused, self._refused = self._refused, None
         if isinstance(error, aiomqtt.MqttCodeError) and error.rc in _REFUSALS:
             self._refused = self._token
             return PushProblem.REFUSED if refused else None
-        return None
+        return PushProblem.TAKEN_OVER if self._contested else None
 
     def _set(self, *, connected: bool, problem: PushProblem | None) -> None:
         if (connected, problem) != (self.connected, self.problem):

@@ -2,7 +2,7 @@
 
 Loaded from ``specs/MODEL.json``, which has the format of MIoT's own instances, with the Chinese
 text of each description beside it (``description_zh``). A ``type`` ends where the specification's
-page ends: at the item's name.
+page ends: at the item's name. Instances that MIoT publishes of newer firmware are read as well.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import InvalidValueError
+from .errors import CannotConnectError, InvalidValueError
+from .values import loads, number, objects, text, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MODEL: Final = "xiaomi.lock.s1"
 
@@ -39,7 +40,19 @@ class Access(StrEnum):
 
 
 _LIMITS: Final = {"uint8": 0xFF, "uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
+_LARGEST: Final = max(_LIMITS.values())
 _FLOAT_MAX: Final = 3.4028234e38
+LARGEST_IID: Final = 0xFFFF
+LONGEST_VALUE: Final = 4096  # characters of a text that the lock keeps
+# How deep arguments may be wrapped: a JSON text of a list of one item with a list, say.
+_WRAPPINGS: Final = 4
+LONGEST_ARGUMENTS: Final = 16 * 1024  # characters of JSON; an event has a dozen numbers
+
+
+def _is_kept(raw: str) -> bool:
+    """Say whether a text of the lock can be kept as it came; it is cleaned where it is shown."""
+    is_whole = len(raw) <= LONGEST_VALUE and raw.encode(errors="ignore").decode() == raw
+    return is_whole and "\0" not in raw  # which not every database has
 
 
 def _slug(description: str) -> str:
@@ -98,13 +111,13 @@ class Property(Item):
         """The keys of the enumeration, each once, in the order of their values."""
         return list(dict.fromkeys(self._keys.values()))
 
-    def key_of(self, value: Value) -> str:
-        """Return the key of a valid value of the enumeration."""
-        return self._keys[int(value)]
+    def key_of(self, value: Value) -> str | None:
+        """Return the key of a value of the enumeration, None where it has no such value."""
+        return self._keys.get(int(value))
 
-    def named(self, value: Value) -> NamedValue:
-        """Return a valid value of the enumeration with its names."""
-        return next(named for named in self.values if named.value == value)
+    def named(self, value: Value) -> NamedValue | None:
+        """Return a value of the enumeration with its names, None where it has no such value."""
+        return next((named for named in self.values if named.value == value), None)
 
     def value_of(self, key: str) -> int:
         """Return the (first) value of the enumeration with a key."""
@@ -113,23 +126,14 @@ class Property(Item):
     def validate(self, raw: object) -> Value:
         """Return what came from outside as a value of this property.
 
-        Raises InvalidValueError where type, range or enumeration do not fit. A bool may come as 0
-        or 1, as MIoT allows; a text of which JSON has only half a character is none.
+        Raises InvalidValueError where type, range or enumeration do not fit. A number may come as
+        a text, and a bool as 0 or 1; a text of which JSON has only half a character is none.
         """
-        value: Value
-        match self.format, raw:
-            case "bool", bool() | 0 | 1:
-                value = bool(raw)
-            case "string", str() if raw.encode(errors="ignore").decode() == raw:
-                value = raw
-            case "float", int() | float() if not isinstance(raw, bool) and abs(raw) <= _FLOAT_MAX:
-                value = float(raw)
-            case ("uint8" | "uint16" | "uint32") as size, int() if not isinstance(raw, bool):
-                if not 0 <= raw <= _LIMITS[size]:
-                    raise InvalidValueError(f"{self}: {raw} is no {size}")
-                value = raw
-            case _:
-                raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
+        if (value := self._typed(raw)) is None:
+            raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
+        limit = _LIMITS.get(self.format)
+        if limit and not (isinstance(value, int) and 0 <= value <= limit):
+            raise InvalidValueError(f"{self}: {value} is no {self.format}")
         if (
             self.range
             and not isinstance(value, str)
@@ -140,6 +144,40 @@ class Property(Item):
             raise InvalidValueError(f"{self}: {value} is not in the value list")
         return value
 
+    def _typed(self, raw: object) -> Value | None:
+        """Return what came from outside in the type of the format, None where it is none of it."""
+        found = number(raw)
+        match self.format, raw if found is None else found:
+            case "string", _:
+                return raw if isinstance(raw, str) and _is_kept(raw) else None
+            case "bool", 0 | 1 | "false" | "true" as said:
+                return said in (1, "true")
+            case "float", _ if found is not None and abs(found) <= _FLOAT_MAX:
+                return float(found)
+        return found if self.format in _LIMITS and isinstance(found, int) else None
+
+    def allows(self, value: object) -> bool:
+        """Say whether something is a value of this property."""
+        try:
+            self.validate(value)
+        except InvalidValueError:
+            return False
+        return True
+
+    def reported(self, raw: object) -> Value:
+        """Return what an event says of this property: a valid value, or the number that came.
+
+        A number that the specification does not have is one of newer firmware, or an id that is
+        longer than its format: it is kept as it is. Raises InvalidValueError for anything else.
+        """
+        try:
+            return self.validate(raw)
+        except InvalidValueError:
+            found = whole(raw)
+            if self.format not in _LIMITS or found is None or not 0 <= found <= _LARGEST:
+                raise
+            return found
+
 
 @dataclass(frozen=True, eq=False)
 class Action(Item):
@@ -147,6 +185,31 @@ class Action(Item):
 
     inputs: tuple[Property, ...]
     outputs: tuple[Property, ...]
+
+    def by_piid(self, values: Sequence[Value]) -> list[dict[str, Any]]:
+        """Return the values of all inputs as a lock on the local network takes them."""
+        return [
+            {"piid": prop.address[1], "value": value}
+            for prop, value in zip(self.inputs, values, strict=True)
+        ]
+
+    def ordered(self, raw: object) -> list[object]:
+        """Return the value of each output, not yet validated; None for one that is missing.
+
+        The cloud answers with bare values in the specification's order, a lock on the local
+        network with items of piid and value.
+        """
+        items = raw if isinstance(raw, list) else []
+        piids = [prop.address[1] for prop in self.outputs]
+        if any(isinstance(item, dict) for item in items):
+            given = {
+                piid: item.get("value")
+                for item in objects(items)
+                if (piid := whole(item.get("piid"))) is not None
+            }
+        else:
+            given = dict(zip(piids, items, strict=False))
+        return [given.get(piid) for piid in piids]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,25 +226,72 @@ class Event(Item):
     def pair(self, raw: object) -> dict[Property, object]:
         """Return what came as an event's arguments by property, not yet validated.
 
-        There are three shapes: items with piid and value; one item without piid whose value is a
-        list in the specification's order; and bare values in that order. Arguments that this
-        event does not have are left out. Raises InvalidValueError for any other shape.
+        There are many shapes: items with piid and value; one item without piid whose value is a
+        list in the specification's order; bare values in that order; values by piid; and any of
+        these as JSON text. What is not understood is left out, and what is missing is missing.
         """
-        if not isinstance(raw, list):
-            raise InvalidValueError(f"{self}: arguments are no list")
+        match _unwrapped(raw):
+            case dict() as items:
+                given = {whole(piid): value for piid, value in items.items()}
+            case [*items]:
+                given = {
+                    whole(item["piid"]): item.get("value")
+                    for item in items
+                    if isinstance(item, dict) and "piid" in item
+                }
+                if not given:
+                    bare = (one.get("value") if isinstance(one, dict) else one for one in items)
+                    return dict(zip(self.arguments, bare, strict=False))
+            case _:
+                given = {}
+        return {
+            argument: given[argument.address[1]]
+            for argument in self.arguments
+            if argument.address[1] in given
+        }
+
+    def understand(self, raw: object) -> tuple[dict[int, Value], list[tuple[Address, str]]]:
+        """Return what came as an event's arguments by piid, and what is not understood of it.
+
+        Nothing is wrong with what is missing or null. A number that a value list does not have is
+        kept, but worth a word.
+        """
+        arguments: dict[int, Value] = {}
+        wrong: list[tuple[Address, str]] = []
+        paired = {one: value for one, value in self.pair(raw).items() if value is not None}
+        if raw and self.arguments and not paired:
+            wrong.append((self.address, f"{self}: a {type(raw).__name__} that makes no sense"))
+        for argument, value in paired.items():
+            _, piid = argument.address
+            try:
+                arguments[piid] = argument.reported(value)
+                if argument.values:
+                    argument.validate(value)
+            except InvalidValueError as error:
+                wrong.append((argument.address, str(error)))
+        return arguments, wrong
+
+
+def _unwrapped(raw: object) -> object:
+    """Return arguments as a list, or as a mapping by piid, whatever they are wrapped in."""
+    for _ in range(_WRAPPINGS):
         match raw:
-            case [{"value": list(values), **rest}] if "piid" not in rest:
-                raw = values
-        if all(isinstance(item, dict) and isinstance(item.get("piid"), int) for item in raw):
-            given = {item["piid"]: item.get("value") for item in raw}
-            return {
-                argument: given[argument.address[1]]
-                for argument in self.arguments
-                if argument.address[1] in given
-            }
-        if len(raw) != len(self.arguments):
-            raise InvalidValueError(f"{self}: {len(raw)} arguments are not {len(self.arguments)}")
-        return dict(zip(self.arguments, raw, strict=True))
+            case str():
+                if len(raw) > LONGEST_ARGUMENTS:
+                    return None
+                try:
+                    raw = loads(raw)
+                except ValueError:
+                    return None
+            case {"piid": _}:
+                return [raw]
+            case [{"value": list() | str() as inner, **others}] if "piid" not in others:
+                raw = inner
+            case {"value": inner} | [list() | str() as inner]:
+                raw = inner
+            case _:
+                break
+    return [raw] if number(raw) is not None else raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,56 +329,117 @@ class Spec:
         return [address for address, prop in self.properties.items() if access in prop.access]
 
 
-def _item(data: Mapping[str, Any], siid: int) -> dict[str, Any]:
+def _description(raw: object) -> str:
+    """Return a description; "NA" is none."""
+    said = text(raw)
+    return "" if said.upper() in ("NA", "N/A") else said
+
+
+def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | None:
+    """Return what all items have, None where it makes no sense; without ``siid`` of a service."""
+    iid, urn = data.get("iid"), data.get("type")
+    if type(iid) is not int or not 0 < iid <= LARGEST_IID or not isinstance(urn, str):
+        return None
+    parts = urn.split(":", maxsplit=4)
+    name = text(parts[3]) if len(parts) > 3 else ""  # noqa: PLR2004
+    if not name:
+        return None
     return {
-        "address": (siid, data["iid"]),
-        "name": data["type"].split(":")[3],
-        "description": data["description"],
-        "description_zh": data.get("description_zh", ""),
+        "address": (iid, 0) if siid is None else (siid, iid),
+        "name": name,
+        "description": _description(data.get("description")) or name,
+        "description_zh": _description(data.get("description_zh")),
     }
 
 
-def _property(data: Mapping[str, Any], siid: int) -> Property:
-    return Property(
-        **_item(data, siid),
-        format=data["format"],
-        access=frozenset(map(Access, data["access"])),
-        values=tuple(
-            NamedValue(item["value"], item["description"], item.get("description_zh", ""))
-            for item in data.get("value-list", ())
-        ),
-        range=tuple(data["value-range"]) if "value-range" in data else None,
-        unit=data.get("unit"),
+def _values(raw: object) -> tuple[NamedValue, ...]:
+    return tuple(
+        NamedValue(
+            item["value"],
+            _description(item.get("description")),
+            _description(item.get("description_zh")),
+        )
+        for item in objects(raw)
+        if type(item.get("value")) is int and abs(item["value"]) <= _LIMITS["uint32"]
     )
 
 
-def _service(data: Mapping[str, Any]) -> Service:
-    siid = data["iid"]
-    properties = {item["iid"]: _property(item, siid) for item in data["properties"]}
+def _range(raw: object) -> tuple[float, float, float] | None:
+    """Return the smallest value, the largest and the step."""
+    match raw:
+        case [int() | float() as low, int() | float() as high, int() | float() as step] if (
+            -_FLOAT_MAX <= low <= high <= _FLOAT_MAX and 0 <= step <= _FLOAT_MAX
+        ):
+            return low, high, step
+    return None
 
-    def of(iids: Iterable[int]) -> tuple[Property, ...]:
-        return tuple(properties[iid] for iid in iids)
+
+def _property(data: Mapping[str, Any], siid: int) -> Property | None:
+    if (item := _item(data, siid)) is None:
+        return None
+    access, unit = data.get("access"), text(data.get("unit"))
+    return Property(
+        **item,
+        format=text(data.get("format")),
+        access=frozenset(kind for kind in Access if kind in access)
+        if isinstance(access, list)
+        else frozenset(),
+        values=_values(data.get("value-list")),
+        range=_range(data.get("value-range")),
+        unit=unit if unit != "none" else None,
+    )
+
+
+def _service(data: Mapping[str, Any]) -> Service | None:
+    """Return a service with its items; what it has none of may be missing or null.
+
+    An item that makes no sense, or that refers to one that is not there, is left out.
+    """
+    if (service := _item(data)) is None:
+        return None
+    siid = data["iid"]
+    found = (_property(item, siid) for item in objects(data.get("properties")))
+    properties = {prop.address[1]: prop for prop in found if prop}
+
+    def of(item: Mapping[str, Any], key: str) -> tuple[Property, ...] | None:
+        match item.get(key):
+            case None:
+                return ()
+            case list(iids) if all(type(iid) is int and iid in properties for iid in iids):
+                return tuple(properties[iid] for iid in iids)
+        return None
 
     return Service(
-        **_item(data, siid) | {"address": (siid, 0)},
+        **service,
         properties=tuple(properties.values()),
         actions=tuple(
-            Action(**_item(item, siid), inputs=of(item["in"]), outputs=of(item["out"]))
-            for item in data["actions"]
+            Action(**named, inputs=inputs, outputs=outputs)
+            for item in objects(data.get("actions"))
+            if (named := _item(item, siid))
+            and (inputs := of(item, "in")) is not None
+            and (outputs := of(item, "out")) is not None
         ),
         events=tuple(
-            Event(**_item(item, siid), arguments=of(item["arguments"])) for item in data["events"]
+            Event(**named, arguments=arguments)
+            for item in objects(data.get("events"))
+            if (named := _item(item, siid)) and (arguments := of(item, "arguments")) is not None
         ),
     )
 
 
 def parse(instance: Mapping[str, Any]) -> Spec:
-    """Return a specification from an instance in MIoT's format."""
+    """Return a specification from an instance in MIoT's format, as far as it makes sense.
+
+    Raises CannotConnectError where it is no instance at all.
+    """
+    services = tuple(filter(None, map(_service, objects(instance.get("services")))))
+    if not services:
+        raise CannotConnectError("the specification has another shape")
     return Spec(
-        urn=instance["type"],
-        description=instance["description"],
-        description_zh=instance.get("description_zh", ""),
-        services=tuple(map(_service, instance["services"])),
+        urn=text(instance.get("type")),
+        description=_description(instance.get("description")),
+        description_zh=_description(instance.get("description_zh")),
+        services=services,
     )
 
 

@@ -1,0 +1,21 @@
+"""What only administrators may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homeassistant.exceptions import Unauthorized, UnknownUser
+
+if TYPE_CHECKING:
+    from homeassistant.core import Context, HomeAssistant
+
+
+async def async_require_admin(hass: HomeAssistant, context: Context | None) -> None:
+    """Refuse whoever is no administrator; what is called by an automation has nobody behind it."""
+    if context is None or not context.user_id:
+        return
+    user = await hass.auth.async_get_user(context.user_id)
+    if user is None:
+        raise UnknownUser(context=context)
+    if not user.is_admin:
+        raise Unauthorized(context=context)

@@ -1,0 +1,190 @@
+"""Goes through the config flow as a user with a browser and a lock does."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigEntryState
+from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from yarl import URL
+
+from custom_components.xiaomi_smart_lock.const import CONF_DID, CONF_LOCKS, CONF_USER_ID, DOMAIN
+
+from .hosts import NEARBY
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigFlowResult
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from simulator.lock import Lock
+
+    from .actor import Actor
+
+
+def add_lock(actor: Actor, name: str, **kwargs: Any) -> Lock:
+    """Install one more lock of the account."""
+    lock: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, name, **kwargs)
+    actor.simulation.call(actor.simulator.settle)
+    return lock
+
+
+def local_entry(hass: HomeAssistant, lock: Lock, **changes: str) -> MockConfigEntry:
+    """Add the entry of a lock on the local network, not set up."""
+    data = {CONF_HOST: NEARBY, CONF_TOKEN: lock.token, CONF_DID: lock.did, **changes}
+    entry = MockConfigEntry(domain=DOMAIN, unique_id=lock.did, data=data, title="Back door")
+    entry.add_to_hass(hass)
+    return entry
+
+
+async def begin(hass: HomeAssistant, way: str) -> ConfigFlowResult:
+    """Begin a flow of the user's, and choose how to reach the lock."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.MENU
+    assert result["menu_options"] == ["account", "local"]
+    return await choose(hass, result, way)
+
+
+async def choose(hass: HomeAssistant, result: ConfigFlowResult, option: str) -> ConfigFlowResult:
+    """Choose from a menu."""
+    assert result["type"] is FlowResultType.MENU
+    return await submit(hass, result, {"next_step_id": option})
+
+
+async def submit(
+    hass: HomeAssistant, result: ConfigFlowResult, data: dict[str, Any] | None = None
+) -> ConfigFlowResult:
+    """Submit a form, and let what follows from it happen."""
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], data)
+    await hass.async_block_till_done()
+    return result
+
+
+async def begin_account(hass: HomeAssistant, way: str, region: str = "cn") -> ConfigFlowResult:
+    """Begin a sign-in to an account that comes back in some way."""
+    result = await submit(hass, await begin(hass, "account"), {CONF_REGION: region})
+    return await choose(hass, result, way)
+
+
+def authorize_url(result: ConfigFlowResult) -> URL:
+    """Return where the user's browser is sent."""
+    url = result.get("url")
+    if url is None:
+        placeholders = result["description_placeholders"]
+        assert placeholders
+        url = placeholders["url"]
+    return URL(url)
+
+
+async def sign_in(actor: Actor, url: URL, user: str | None = None) -> URL:
+    """Press a button of the sign-in page; return where the browser is sent back to."""
+    ca_file = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
+    tls = ssl.create_default_context(cafile=ca_file)
+    button = {"user": actor.account.user_id if user is None else user}
+    async with aiohttp.ClientSession() as browser:
+        async with browser.get(url, ssl=tls) as page:
+            assert page.status == 200
+        async with browser.post(url, data=button, ssl=tls, allow_redirects=False) as answer:
+            assert answer.status == 302
+            return URL(answer.headers["Location"])
+
+
+async def come_back(
+    hass: HomeAssistant,
+    hass_client_no_auth: ClientSessionGenerator,
+    result: ConfigFlowResult,
+    location: URL,
+    said: str = "Signed in. You may close this window.",
+) -> ConfigFlowResult:
+    """Let the browser follow the redirect to Home Assistant; return what the flow shows then."""
+    assert str(location.origin()) == "http://homeassistant.local:8123"
+    # Unlike Home Assistant's, the web server of tests takes no more views once it runs.
+    assert await async_setup_component(hass, DOMAIN, {})
+    browser = await hass_client_no_auth()
+    page = await browser.get(location.path_qs)
+    assert page.status == 200
+    assert said in await page.text()
+    return await submit(hass, result)
+
+
+async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) -> ConfigFlowResult:
+    """Paste the address that the browser ended on."""
+    return await submit(hass, result, {"address": str(address)})
+
+
+async def signed_in(hass: HomeAssistant, actor: Actor) -> ConfigFlowResult:
+    """Return what the flow shows after the sign-in to the account."""
+    result = await begin_account(hass, "paste")
+    return await paste(hass, result, await sign_in(actor, authorize_url(result)))
+
+
+def default(result: ConfigFlowResult, key: str) -> Any:
+    """Return what a field of a form is filled with."""
+    schema = result["data_schema"]
+    assert schema
+    field = next(field for field in schema.schema if field == key)
+    return field.default()
+
+
+def suggested(result: ConfigFlowResult, key: str) -> Any:
+    """Return what a form suggests for a field."""
+    schema = result["data_schema"]
+    assert schema
+    field = next(field for field in schema.schema if field == key)
+    return (field.description or {}).get("suggested_value")
+
+
+def labels(result: ConfigFlowResult) -> dict[str, str]:
+    """Return what the locks to choose from are called, by their dids."""
+    schema = result["data_schema"]
+    assert schema
+    options = schema.schema[CONF_LOCKS].config["options"]
+    return {option["value"]: option["label"] for option in options}
+
+
+def offered(result: ConfigFlowResult) -> list[str]:
+    """Return the dids of the locks to choose from."""
+    return list(labels(result))
+
+
+def assert_account_entry(result: ConfigFlowResult, actor: Actor, *locks: Lock) -> None:
+    """Look whether the account is set up with these locks, and works."""
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+    assert entry.title == "Ming"
+    assert entry.unique_id == actor.account.user_id
+    assert entry.data[CONF_REGION] == "cn"
+    assert entry.data[CONF_USER_ID] == actor.account.user_id
+    assert entry.data[CONF_LOCKS] == [lock.did for lock in locks]
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def discover(
+    hass: HomeAssistant, did: str, *hosts: str, name: str | None = None
+) -> ConfigFlowResult:
+    """Announce a lock on the network, where it is nearby or at some addresses."""
+    name = name or f"xiaomi-lock-s1_miio{did}"
+    addresses = [ip_address(host) for host in hosts or (NEARBY,)]
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN,
+        context={"source": SOURCE_ZEROCONF},
+        data=ZeroconfServiceInfo(
+            ip_address=addresses[0],
+            ip_addresses=addresses,
+            port=54321,
+            hostname=f"{name}.local.",
+            type="_miio._udp.local.",
+            name=f"{name}._miio._udp.local.",
+            properties={},
+        ),
+    )
+    await hass.async_block_till_done()
+    return result

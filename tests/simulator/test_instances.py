@@ -1,0 +1,144 @@
+"""The published specification, as a client that nobody here wrote fetches it: micloud's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from micloud.miotspec import MiotSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.simulator import Simulator
+
+DEVICE = "urn:miot-spec-v2:device:lock:0000A038:xiaomi-s1"
+TYPE = re.compile(r"urn:(miot|xiaomi)-spec(-v2)?:[a-z]+:[a-z0-9-]+:[0-9A-F]{8}:xiaomi-s1:([123])")
+KINDS = ("properties", "actions", "events")
+
+# What published instances have, as python-miio's newest models take them; they take nothing else.
+ITEM = {"iid", "type", "description"}
+KEYS: dict[str, tuple[set[str], set[str]]] = {
+    "properties": (ITEM | {"format", "access"}, {"value-list", "value-range", "unit"}),
+    "actions": (ITEM | {"in", "out"}, set()),
+    "events": (ITEM | {"arguments"}, set()),
+}
+
+
+@pytest.fixture
+def session(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
+    """Return a session in which micloud finds the simulator in the place of miot-spec.org."""
+    monkeypatch.setattr(MiotSpec, "BASE_URL", f"{simulator.cloud.url}/miot-spec-v2")
+    with requests.Session() as session:
+        session.trust_env = False
+        addresses = json.loads(simulator.endpoints.read_text(encoding="utf-8"))
+        session.verify = addresses["ca_file"]
+        yield session
+
+
+async def published(session: requests.Session, revision: int) -> dict[str, Any]:
+    """Return a revision."""
+    urn = f"{DEVICE}:{revision}"
+    found: dict[str, Any] = await asyncio.to_thread(MiotSpec.get_spec_for_urn, urn, session)
+    return found
+
+
+@pytest.mark.parametrize("status", ["all", "released"])
+async def test_revisions_are_listed(session: requests.Session, status: str) -> None:
+    listed = await asyncio.to_thread(MiotSpec.get_specs, status, session)
+    assert [(one["model"], one["version"], one["type"]) for one in listed["instances"]] == [
+        ("xiaomi.lock.s1", revision, f"{DEVICE}:{revision}") for revision in (1, 2, 3)
+    ]
+    assert all(("status" in one) == (status == "all") for one in listed["instances"])
+
+
+@pytest.mark.parametrize("revision", [1, 2, 3])
+async def test_an_instance_has_the_published_form(session: requests.Session, revision: int) -> None:
+    """Full types, no keys of ours, and nothing where a service has none of a kind."""
+    found = await published(session, revision)
+    assert found.keys() == {"type", "description", "services"}
+    for service in found["services"]:
+        kinds = service.keys() - ITEM
+        assert kinds <= set(KINDS)
+        assert all(service[kind] for kind in kinds)
+        for kind in kinds:
+            required, optional = KEYS[kind]
+            for item in service[kind]:
+                assert required <= item.keys() <= required | optional
+                matched = TYPE.fullmatch(item["type"])
+                assert matched
+                assert matched[3] == str(revision)
+                for value in item.get("value-list", ()):
+                    assert value.keys() == {"value", "description"}
+
+
+async def test_types_have_miots_numbers(session: requests.Session) -> None:
+    """As far as they are known; a vendor's own types are in a namespace of its own."""
+    services = {one["iid"]: one for one in (await published(session, 1))["services"]}
+    battery = services[13]
+    assert battery["type"] == "urn:miot-spec-v2:service:battery:00007805:xiaomi-s1:1"
+    assert battery["properties"][0] == {
+        "iid": 1,
+        "type": "urn:miot-spec-v2:property:battery-level:00000014:xiaomi-s1:1",
+        "description": "Battery level",
+        "format": "uint8",
+        "access": ["read", "notify"],
+        "value-range": [0, 100, 1],
+        "unit": "percentage",
+    }
+    [lock_event] = [one for one in services[2]["events"] if one["iid"] == 1020]
+    assert lock_event["type"] == "urn:miot-spec-v2:event:lock-event:00005033:xiaomi-s1:1"
+    assert services[5]["type"].startswith("urn:xiaomi-spec:service:lock-history:")
+    assert services[11].keys() == ITEM | {"properties"}
+
+
+async def test_device_information_is_service_1(session: requests.Session) -> None:
+    first = (await published(session, 1))["services"][0]
+    assert first["iid"] == 1
+    assert first["type"] == "urn:miot-spec-v2:service:device-information:00007801:xiaomi-s1:1"
+
+
+def addresses(instance: dict[str, Any]) -> set[str]:
+    return {
+        f"{service['iid']}.{item['iid']} {kind}"
+        for service in instance["services"]
+        for kind in KINDS
+        for item in service.get(kind, ())
+    }
+
+
+async def test_a_revision_contains_those_before(session: requests.Session) -> None:
+    """Types keep their numbers; of what is new, 17.4 is known and the rest is made up."""
+    first, second, third = [await published(session, revision) for revision in (1, 2, 3)]
+    assert addresses(second) - addresses(first) == {"13.5 properties"}
+    assert addresses(third) - addresses(second) == {"17.4 events", "9.2 actions"}
+    assert addresses(first) < addresses(second) < addresses(third)
+
+    def numbers(instance: dict[str, Any]) -> set[str]:
+        return set(re.findall(r"urn:[^\"]*:[0-9A-F]{8}(?=:xiaomi-s1:\d\")", json.dumps(instance)))
+
+    assert numbers(first) < numbers(second) < numbers(third)
+
+
+async def test_texts(simulator: Simulator, session: requests.Session) -> None:
+    """In tags of three digits; a value's is its place in the list."""
+    url = f"{simulator.cloud.url}/instance/v2/multiLanguage"
+    answer = await asyncio.to_thread(session.get, url, params={"urn": f"{DEVICE}:3"})
+    chinese = answer.json()["data"]["zh_cn"]
+    assert chinese["service:002"] == "门锁"
+    assert chinese["service:002:event:1020"] == "锁事件"
+    assert chinese["service:002:property:001:valuelist:000"] == "门内"
+    assert chinese["service:004:action:001"] == "配置用户 (支持覆盖)"
+
+
+@pytest.mark.parametrize("path", ["miot-spec-v2/instance?type", "instance/v2/multiLanguage?urn"])
+@pytest.mark.parametrize("urn", ["", f"{DEVICE}:4", f"{DEVICE}:0", "urn:of:nothing:1"])
+async def test_what_nobody_publishes(
+    simulator: Simulator, session: requests.Session, path: str, urn: str
+) -> None:
+    answer = await asyncio.to_thread(session.get, f"{simulator.cloud.url}/{path}={urn}")
+    assert answer.status_code == 404

@@ -1,0 +1,144 @@
+"""The simulator under the names of Xiaomi's services."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import pytest_socket
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from custom_components.xiaomi_smart_lock.miot.endpoints import REGIONS, Endpoints, in_region
+from simulator import real_names
+from simulator.simulator import Simulator
+from tests.hosts import NEARBY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Hosts(AbstractResolver):
+    """Resolves as a hosts file says; what is not in it is nowhere."""
+
+    def __init__(self, hosts: str, port: int) -> None:
+        """Lead every name to the port, which really is another."""
+        self._addresses = {name: address for address, name in map(str.split, hosts.splitlines())}
+        self._port = port
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,  # noqa: ARG002
+        family: socket.AddressFamily = socket.AF_INET,
+    ) -> list[ResolveResult]:
+        """Return where a name leads."""
+        if host not in self._addresses:
+            raise OSError(host)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=self._addresses[host],
+                port=self._port,
+                family=family,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+        ]
+
+    async def close(self) -> None:
+        """Keep nothing."""
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
+    """Return a simulator at an address of its own, which may be connected to."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", NEARBY], allow_unix_socket=True)
+    async with Simulator(tmp_path, address=NEARBY) as simulator:
+        yield simulator
+
+
+def asked_by_us() -> set[str]:
+    """Return every host that the integration asks over HTTPS, in any region."""
+    known = Endpoints()
+    addresses = (
+        *(known.authorize, known.profile, known.api, known.instance),
+        *(known.account, known.app_api, known.camera, known.pictures),
+    )
+    return {
+        str(URL(in_region(address, region)).host) for address in addresses for region in REGIONS
+    }
+
+
+def test_every_host_that_we_ask_has_its_name() -> None:
+    """So has each region's broker."""
+    assert asked_by_us() <= set(real_names.CLOUD)
+    assert {Endpoints().broker_host(region) for region in REGIONS} == set(real_names.BROKER)
+
+
+async def test_each_name_has_a_certificate(simulator: Simulator) -> None:
+    """Whoever trusts the authority can ask by name, and is shown that name by the server."""
+    resolver = Hosts(real_names.hosts(NEARBY), simulator.cloud.port)
+    trust = ssl.create_default_context(cafile=simulator.ca_file)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
+        for name in real_names.CLOUD:
+            response = await session.get(f"https://{name}/nothing", ssl=trust)
+            assert response.status == 404
+        said = await session.get(
+            "https://account.xiaomi.com/pass/serviceLogin?sid=mijia&_json=true", ssl=trust
+        )
+        assert '"location":"https://account.xiaomi.com/' in await said.text()
+    for name in real_names.BROKER:
+        _, writer = await asyncio.open_connection(
+            NEARBY, simulator.gate.port, ssl=trust, server_hostname=name
+        )
+        writer.close()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.open_connection(
+            NEARBY, simulator.gate.port, ssl=trust, server_hostname="account.xiaomi.com"
+        )
+
+
+async def test_from_the_command_line(tmp_path: Path) -> None:
+    """It says how it is trusted and found, and who can sign in."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", NEARBY], allow_unix_socket=True)
+    with socket.create_server((NEARBY, 0)) as one, socket.create_server((NEARBY, 0)) as another:
+        ports = [str(taken.getsockname()[1]) for taken in (one, another)]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "simulator", "--real-names", "--address", NEARBY),
+        *("--port", ports[0], "--broker-port", ports[1]),
+        cwd=PROJECT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"ring\n")
+    async with asyncio.timeout(60):
+        said = (await process.stdout.readuntil(b"done\n")).decode()
+        trusted = re.search(r"^SSL_CERT_FILE=(.+)$", said, re.MULTILINE)
+        assert trusted
+        assert f"REQUESTS_CA_BUNDLE={trusted[1]}\n" in said
+        assert f"\n{real_names.hosts(NEARBY)}\n" in said
+        assert re.search(r"^Account \d+, password '.+'$", said, re.MULTILINE)
+        _, writer = await asyncio.open_connection(
+            NEARBY,
+            int(ports[1]),
+            ssl=ssl.create_default_context(cafile=trusted[1]),
+            server_hostname="cn-ha.mqtt.io.mi.com",
+        )
+        writer.close()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0

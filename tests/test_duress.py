@@ -1,0 +1,136 @@
+"""A duress fingerprint: nothing tells of it but the event entity that is there for it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.components.persistent_notification import async_register_callback
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.const import EVENT_CALL_SERVICE, EVENT_STATE_CHANGED, MATCH_ALL
+from homeassistant.core import callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock import ender
+from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.const import SUBENTRY_PERSON
+from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
+from custom_components.xiaomi_smart_lock.words import sentence
+
+from .actor import until
+from .people import DURESS, give
+from .resident import Resident, at_home
+
+if TYPE_CHECKING:
+    from homeassistant.core import Event, HomeAssistant
+
+    from .actor import Actor
+
+FINGER: Final = 30
+GUEST: Final = 7
+
+# What Home Assistant says of all locks alike, whether they have such a finger or not
+STATIC: Final = {"options", "event_types", "friendly_name"}
+WORDS: Final = ("duress", "胁迫")
+
+
+class Onlooker:
+    """Stands at the door, and sees all that Home Assistant says and shows."""
+
+    def __init__(self, resident: Resident) -> None:
+        """Begin to look."""
+        self.hass = resident.hass
+        self.seen: list[str] = []
+        self._resident = resident
+        self._hidden = resident.actor.entity_id(self.hass, "event", "duress")
+        self.hass.bus.async_listen(MATCH_ALL, self._see)
+        async_register_callback(self.hass, lambda *told: self.seen.append(str(told)))
+
+    @callback
+    def _see(self, event: Event[Any]) -> None:
+        if event.event_type == EVENT_CALL_SERVICE:  # which is what the user says
+            return
+        if event.event_type == EVENT_STATE_CHANGED:
+            if event.data["entity_id"] != self._hidden:
+                state = event.data["new_state"]
+                attributes = state.attributes.items() if state else ()
+                shown = {name: value for name, value in attributes if name not in STATIC}
+                self.seen.append(f"{event.data['entity_id']}: {state and state.state} {shown}")
+            return
+        self.seen.append(f"{event.event_type}: {event.data}")
+        if event.event_type == EVENT:
+            self.seen.append(sentence(self.hass, event.data["type"], event.data))
+
+    async def look_around(self) -> None:
+        """See what there is to be asked for."""
+        resident = self._resident
+        await resident.reached()
+        for action in ("get_users", "get_history"):
+            self.seen.append(f"{action}: {await resident.manage(action)}")
+        issues = ir.async_get(self.hass).issues.values()
+        self.seen += [str(issue.translation_placeholders) for issue in issues]
+        form = await self.hass.config_entries.subentries.async_init(
+            (resident.entry.entry_id, SUBENTRY_PERSON), context={"source": SOURCE_USER}
+        )
+        self.seen.append(f"form: {[field.config for field in _selectors(form)]}")
+        diagnostics = await async_get_config_entry_diagnostics(self.hass, resident.entry)
+        for lock in diagnostics["locks"]:
+            for event, arguments in lock["events"].items():
+                self.seen += [f"{event}: duress"] * (DURESS in arguments.values())
+
+    @property
+    def suspicious(self) -> list[str]:
+        """What tells of duress."""
+        return [text for text in self.seen if any(word in text.lower() for word in WORDS)]
+
+
+def _selectors(form: Any) -> list[Any]:
+    return [field for field in form["data_schema"].schema.values() if hasattr(field, "config")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_nothing_tells(
+    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """It is a fingerprint when it is enrolled, used, about to end, late, and deleted."""
+    monkeypatch.setattr(ender, "LATE_AFTER", -7200)  # from two hours before its end
+    hass.config.language = language
+    async with at_home(hass, actor) as resident:
+        duress = resident.events("duress")
+        await resident.manage("set_user", user_id=GUEST)
+        onlooker = Onlooker(resident)
+        enrolling = hass.async_create_task(
+            resident.manage(
+                "set_credential",
+                user_id=GUEST,
+                credential_type="duress_fingerprint",
+                operation_id=FINGER,
+                valid_until=dt_util.utc_from_timestamp(time.time() + 3600),
+            )
+        )
+        await until(lambda: actor.lock.users.enrolment)
+        for _ in range(5):
+            actor.do("enrol", 0)
+        onlooker.seen.append(f"set_credential: {await enrolling}")
+        await onlooker.look_around()
+        assert resident.issue("still_opens")
+
+        actor.do("operate", 2, method=DURESS, position=2, operation_id=FINGER)
+        await until(lambda: duress)
+        await onlooker.look_around()
+        give(hass, resident.entry, "Ming", (DURESS, FINGER))
+        await onlooker.look_around()
+
+        await resident.manage("delete_credential", user_id=GUEST, operation_id=FINGER)
+        await until(lambda: not resident.known.endings.known)
+        await onlooker.look_around()
+        assert duress[0]["method"] == "duress_fingerprint"
+        assert onlooker.suspicious == []
+        # All of that was seen, and it is a finger of that number.
+        words = {"en": "fingerprint", "zh-Hans": "指纹"}[language]
+        told = [text for text in onlooker.seen if f"{words} {FINGER}" in text.lower()]
+        for what in ("_enrolment_", "'credentials': ", "form: ", EVENT):
+            assert any(what in text for text in told), what
+        assert f"'method': 'fingerprint', 'operation_id': {FINGER}" in "\n".join(onlooker.seen)

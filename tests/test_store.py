@@ -1,0 +1,403 @@
+"""The files of a lock: written by one, read back, and begun anew where they cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import pytest
+from homeassistant import config_entries
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import (
+    ConfigEntryNotReady,
+    HomeAssistantError,
+    ServiceValidationError,
+)
+from homeassistant.helpers import storage
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.endings import Ending, Endings
+from custom_components.xiaomi_smart_lock.store import (
+    async_journal_store,
+    async_store,
+    salvaged_endings,
+)
+from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.users import Credential
+
+from .actor import caught_up, until
+from .resident import Resident, Storage, at_home, entry_of, fix, stored, stored_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from .actor import Actor
+
+GUEST: Final = 7
+CODE: Final = Credential(3, 20)
+DISK: Final = {
+    name: getattr(storage.Store, name)
+    for name in ("_async_load", "_async_write_data", "async_remove")
+}
+
+
+@pytest.fixture
+async def resident(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock in an account."""
+    async with at_home(hass, actor) as resident:
+        yield resident
+
+
+@pytest.fixture
+def disk(hass: HomeAssistant, hass_storage: Storage, tmp_path: Path) -> Iterator[Path]:
+    """Have Home Assistant's storage in real files, and return where."""
+    with patch.multiple(storage.Store, **DISK):
+        hass.config.config_dir = str(tmp_path)
+        yield tmp_path / ".storage"
+
+
+@pytest.fixture
+async def on_disk(hass: HomeAssistant, disk: Path, actor: Actor) -> AsyncIterator[Resident]:
+    """Return who lives there, with files on a real disk."""
+    async with at_home(hass, actor) as resident:
+        yield resident
+
+
+async def invite(resident: Resident, **data: Any) -> None:
+    """Give the guest a password for a day."""
+    await resident.manage(
+        "set_credential",
+        user_id=GUEST,
+        credential_type="password",
+        credential_data="246810",
+        operation_id=CODE.operation_id,
+        valid_until=dt_util.utcnow() + timedelta(days=1),
+        **data,
+    )
+
+
+# One writer
+
+
+@pytest.fixture
+def fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first attempt to set an entry up fail, when much of it is done."""
+    forward = config_entries.ConfigEntries.async_forward_entry_setups
+    failed: list[bool] = []
+
+    async def fail_once(self: Any, *args: Any) -> None:
+        if not failed:
+            failed.append(True)
+            raise ConfigEntryNotReady
+        await forward(self, *args)
+
+    monkeypatch.setattr(config_entries.ConfigEntries, "async_forward_entry_setups", fail_once)
+
+
+@pytest.mark.usefixtures("fails_once")
+async def test_a_retry_knows_more_than_the_attempt_before(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """What the abandoned attempt wanted to write comes never, not even half a minute later."""
+    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
+    assert not await hass.config_entries.async_setup(resident.entry.entry_id)
+    assert await hass.config_entries.async_reload(resident.entry.entry_id)
+    await caught_up(hass, resident.entry.runtime_data)
+    await resident.manage("set_user", user_id=GUEST)
+    await invite(resident)
+    await resident.later(coordinator.SAVE_DELAY + 1)
+    assert [Credential(*item[:2]) for item in stored(hass_storage, actor)["endings"]] == [CODE]
+    await resident.stop()
+
+
+@pytest.mark.usefixtures("fails_once")
+async def test_what_was_deleted_after_a_failure(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """An attempt that failed does not bring it back."""
+    entry = entry_of(hass, actor.account_data())
+    resident = Resident(hass, actor, entry)
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await resident.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, actor)
+
+
+def kept(storage_data: Storage, actor: Actor) -> list[str]:
+    """Return the names under which something of the lock is kept."""
+    return [key for key in storage_data if key.startswith(stored_key(actor))]
+
+
+async def test_what_was_deleted_while_it_could_not_be_unloaded(
+    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever still runs writes nothing any more, nor does the journal."""
+    hass, lock = resident.hass, resident.lock
+    resident.actor.do("fingerprint", 1)
+    await resident.reached()
+
+    async def refuse(*_: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hass.config_entries, "async_unload_platforms", refuse)
+        assert not await hass.config_entries.async_unload(resident.entry.entry_id)
+    assert resident.entry.state is ConfigEntryState.FAILED_UNLOAD
+    await hass.config_entries.async_remove(resident.entry.entry_id)
+    lock.heard(contact=1.0)
+    await lock.async_save()
+    await lock.journal.async_stop()
+    await resident.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, resident.actor)
+    # What nobody unloaded ends with Home Assistant.
+    await resident.entry.runtime_data.async_stop_listening()
+    resident.entry.runtime_data.async_stop()
+
+
+async def test_a_lock_that_is_no_longer_chosen(resident: Resident, hass_storage: Storage) -> None:
+    """After a reload without it nothing of it comes back, whatever was still to be done."""
+    lock, simulator = resident.lock, resident.actor.simulator
+    resident.actor.do("fingerprint", 1)
+    await resident.reached()
+    other = resident.actor.simulation.call(simulator.add_lock, resident.actor.account)
+    data = {**resident.entry.data, CONF_LOCKS: [other.did]}
+    resident.hass.config_entries.async_update_entry(resident.entry, data=data)
+    await resident.stop()
+    await resident.start()
+    lock.heard(contact=1.0)
+    await lock.async_save()
+    await resident.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, resident.actor)
+
+
+async def test_after_a_reload(resident: Resident, hass_storage: Storage) -> None:
+    """Whoever was there before writes nothing over what is known since."""
+    before = resident.lock
+    await resident.stop()
+    await resident.start()
+    await resident.manage("set_user", user_id=GUEST)
+    await invite(resident)
+    before.heard(contact=1.0)
+    await before.async_save()
+    before.ender._changed()
+    await resident.later(coordinator.SAVE_DELAY + 1)
+    assert stored(hass_storage, resident.actor)["endings"]
+
+
+async def test_a_write_under_way(
+    hass: HomeAssistant, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who removes a file waits for it, even where nobody waits for the write any more."""
+    begun, go_on = threading.Event(), threading.Event()
+    store = async_store(hass, "1")
+
+    def held(*args: Any, **kwargs: Any) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        real(*args, **kwargs)
+
+    # The one that writes to the disk, by the name that each version has for it
+    names = ("_write_prepared_data", "_write_data")
+    name = next(name for name in names if hasattr(storage.Store, name))
+    real = getattr(storage.Store, name)
+    monkeypatch.setattr(storage.Store, name, held)
+    writing = asyncio.create_task(store.async_save({"data": {}}))
+    await until(begun.is_set)
+    writing.cancel()
+    removing = asyncio.create_task(store.async_remove())
+    await asyncio.sleep(0)
+    go_on.set()
+    await removing
+    await hass.async_block_till_done()
+    assert not list(disk.iterdir())
+    assert async_store(hass, "1") is not store
+
+
+async def test_one_store_for_a_file(hass: HomeAssistant) -> None:
+    """Nobody but Home Assistant may read it."""
+    for find in (async_store, async_journal_store):
+        assert find(hass, "1") is find(hass, "1")
+        assert find(hass, "1")._private
+        assert find(hass, "1") is not find(hass, "2")
+
+
+# A disk that takes nothing
+
+
+async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
+    """A password that is to end is not even sent to the lock, and it is said why."""
+    await on_disk.manage("set_user", user_id=GUEST)
+    file = disk / stored_key(actor)
+    await on_disk.lock.async_save()
+    file.unlink()
+    file.mkdir()  # Nothing can be written there.
+    on_disk.acts.clear()
+    with pytest.raises(HomeAssistantError) as raised:
+        await invite(on_disk)
+    assert raised.value.translation_key == "not_written"
+    assert not actor.lock.users.credentials
+    assert not on_disk.acts
+    assert not on_disk.known.endings.known
+    file.rmdir()
+    await invite(on_disk)
+    assert CODE.operation_id in actor.lock.users.credentials
+    [ending] = json.loads(file.read_text(encoding="utf-8"))["data"]["data"]["endings"]
+    assert Endings.from_list([ending]).known.keys() == {CODE}
+
+
+# Files that cannot be read
+
+
+def half(text: str) -> str:
+    """Tear a file in the middle, after what is to end."""
+    return text[: text.index('"unread"')]
+
+
+def newer(text: str) -> str:
+    """Have it written by a version to come."""
+    return text.replace('"version":1', '"version":9').replace('"version": 1', '"version": 9')
+
+
+def reshaped(text: str) -> str:
+    """Have values that are none of ours."""
+    kept = json.loads(text)
+    kept["data"]["data"]["values"] = {"3.1021": 1}
+    return json.dumps(kept)
+
+
+def elsewhere(text: str) -> str:
+    """Have all in another place."""
+    kept = json.loads(text)
+    return json.dumps({**kept, "data": [kept["data"]]})
+
+
+@pytest.mark.parametrize("spoil", [half, newer, reshaped, elsewhere])
+async def test_what_is_to_end_outlives_a_spoilt_file(
+    on_disk: Resident,
+    disk: Path,
+    actor: Actor,
+    hass_client: ClientSessionGenerator,
+    spoil: Callable[[str], str],
+) -> None:
+    """All begins anew but that; it is said, and the file is kept aside as it was."""
+    await on_disk.manage("set_user", user_id=GUEST)
+    await invite(on_disk)
+    ending = on_disk.known.endings.known[CODE]
+    await on_disk.stop()
+    file = disk / stored_key(actor)
+    spoilt = spoil(file.read_text(encoding="utf-8"))
+    file.write_text(spoilt, encoding="utf-8")
+    await on_disk.start()
+    assert on_disk.entry.state is ConfigEntryState.LOADED
+    assert on_disk.known.endings.known == {CODE: ending}
+    assert on_disk.state("lock", "lock") != "unknown"
+    [copy] = disk.glob(f"{stored_key(actor)}.corrupt.*")
+    assert copy.read_text(encoding="utf-8") == spoilt
+    issue = on_disk.issue("storage_unreadable")
+    assert issue
+    assert issue.is_persistent
+    assert issue.translation_placeholders == {"lock": on_disk.lock.name, "endings": "1"}
+    # It is on the disk again, and is no longer asked about once it was read.
+    await on_disk.stop()
+    await on_disk.start()
+    assert on_disk.known.endings.known == {CODE: ending}
+    assert on_disk.issue("storage_unreadable")
+    assert await fix(on_disk.hass, hass_client, issue)
+    assert on_disk.issue("storage_unreadable") is None
+    assert len(list(disk.glob(f"{stored_key(actor)}.corrupt.*"))) == 1
+    assert [path.name for path in disk.glob("*.corrupt.*")] == [copy.name]
+    # With the entry all of it goes.
+    await on_disk.hass.config_entries.async_remove(on_disk.entry.entry_id)
+    assert not list(disk.glob(f"{DOMAIN}*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"[1]", b"null", b"7", b'"a"', b"\xff\xfe", b'{"version": 1}', b"[" * 9999],
+    ids=range(10),
+)
+@pytest.mark.parametrize("of", ["", ".journal"])
+async def test_a_file_that_is_none(
+    hass: HomeAssistant, disk: Path, actor: Actor, content: bytes, of: str
+) -> None:
+    """Whatever is on the disk, the lock is set up, and it is said."""
+    disk.mkdir()
+    file = disk / (stored_key(actor) + of)
+    file.write_bytes(content)
+    async with at_home(hass, actor) as resident:
+        assert resident.entry.state is ConfigEntryState.LOADED
+        issues = {key: resident.issue(key) for key in ("storage_unreadable", "journal_unreadable")}
+        [told] = [issue for issue in issues.values() if issue]
+        assert told is issues["journal_unreadable" if of else "storage_unreadable"]
+        [copy] = disk.glob("*.corrupt.*")
+        assert copy.read_bytes() == content
+        actor.do("fingerprint", 1)
+        await resident.reached()
+    assert json.loads(file.read_bytes())["version"] == 1
+    assert len(json.loads((disk / f"{stored_key(actor)}.journal").read_bytes())["data"]) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 1}', b"[" * 9999], ids=range(4))
+async def test_wrong_codes_that_cannot_be_read(
+    hass: HomeAssistant, disk: Path, actor: Actor, content: bytes
+) -> None:
+    """There may have been any number: for five minutes the right code does not open either."""
+    disk.mkdir()
+    (disk / f"{stored_key(actor)}.guesses").write_bytes(content)
+    options: dict[str, Any] = {CONF_UNLOCKING: hash_code("2468")}
+    async with at_home(hass, actor, **options) as resident:
+        with pytest.raises(ServiceValidationError) as refused:
+            await resident.call("lock", "unlock", "lock", code="2468")
+        assert refused.value.translation_key == "unlocking_while_blocked"
+        assert resident.state("lock", "lock") == "locked"
+
+
+async def test_a_journal_of_a_newer_version(on_disk: Resident, disk: Path, actor: Actor) -> None:
+    """It begins anew, is kept aside, and takes nothing else with it."""
+    actor.do("fingerprint", 1)
+    await on_disk.reached()
+    await on_disk.stop()
+    file = disk / f"{stored_key(actor)}.journal"
+    file.write_text(newer(file.read_text(encoding="utf-8")), encoding="utf-8")
+    await on_disk.start()
+    assert len(on_disk.lock.journal) == 0
+    assert on_disk.issue("journal_unreadable")
+    assert on_disk.issue("storage_unreadable") is None
+    assert len(list(disk.glob(f"{file.name}.corrupt.*"))) == 1
+
+
+KEPT: Final = [3, 20, 7, 1790000000.0, 1790086400.0, None, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 0),
+        ('{"endings":[]}', 0),
+        (json.dumps({"endings": [KEPT, KEPT]}), 2),
+        (json.dumps({"endings": [KEPT, KEPT]}, indent=2), 2),
+        (json.dumps({"endings": [KEPT, KEPT]})[:-20], 1),
+        (json.dumps({"a": '"endings": [1]', "endings": [KEPT]}), 1),
+        ('"endings": [' + "[" * 99999, 0),
+        ('"endings": ["' + "a" * 99, 0),
+    ],
+    ids=range(8),
+)
+def test_what_can_still_be_read(text: str, expected: int) -> None:
+    """As many as are there as a whole."""
+    items = list(salvaged_endings(text))
+    assert items == [KEPT] * expected
+    known = Endings.from_list(items).known
+    assert known == ({CODE: Ending(7, 1790000000.0, 1790086400.0)} if expected else {})

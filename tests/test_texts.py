@@ -1,0 +1,215 @@
+"""Texts from outside are cleaned where they come in: nothing that is kept is spoilt by them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from pytest_homeassistant_custom_component.common import flush_store
+
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_ROOMS, DOMAIN
+from custom_components.xiaomi_smart_lock.devices import async_device_of
+from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
+from custom_components.xiaomi_smart_lock.miot.values import LONGEST_TEXT
+
+from .actor import until
+from .flow import (
+    authorize_url,
+    begin,
+    begin_account,
+    labels,
+    paste,
+    sign_in,
+    submit,
+)
+from .fuzz.strategies import spoilt
+from .hosts import NEARBY
+from .resident import Resident, Storage, at_home, stored_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.storage import Store
+
+    from .actor import Actor
+
+HALF: Final = "\ud83d"
+"""The first half of an emoji that was cut in two."""
+FAMILY: Final = "👨\u200d👩\u200d👧"
+"""One emoji of three, held together by characters that cannot be seen."""
+
+NAMES: Final = [
+    (f"Front {HALF}door", "Front door"),
+    (f"Front door{HALF}", "Front door"),
+    ("Front\x00 \x1b[31mdoor\n\r\t\x7f", "Front [31mdoor"),
+    ("Front \u202edoor\u2066\u200b\ufeff", "Front door"),
+    (f"Front door {FAMILY}", f"Front door {FAMILY}"),
+    ("大门（三楼）", "大门（三楼）"),
+    ("大" * 100_000, "大" * LONGEST_TEXT),
+    (HALF, "xiaomi.lock.s1"),
+    ("\u200d\u200d", "xiaomi.lock.s1"),
+]
+"""What a lock may be called, and what it is called here."""
+
+
+@pytest.fixture
+async def resident(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[Resident]:
+    """Return who lives behind the door of a lock in an account."""
+    async with at_home(hass, actor) as resident:
+        yield resident
+
+
+async def written(hass: HomeAssistant, storage: Storage, key: str) -> Any:
+    """Have Home Assistant write its own registries; return what one of them has on the disk."""
+    stores: dict[str, Store[Any]] = {
+        "core.config_entries": hass.config_entries._store,
+        "core.device_registry": dr.async_get(hass)._store,
+        "core.entity_registry": er.async_get(hass)._store,
+    }
+    await flush_store(stores[key])
+    return storage[key]["data"]
+
+
+def texts_in(data: Any) -> list[str]:
+    """Return all texts in what is kept."""
+    match data:
+        case str():
+            return [data]
+        case dict():
+            return [text for pair in data.items() for part in pair for text in texts_in(part)]
+        case list() | tuple():
+            return [text for part in data for text in texts_in(part)]
+    return []
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES)
+async def test_names_of_a_lock(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, name: str, shown: str
+) -> None:
+    """Whatever a lock is called, it is set up, and all registries can be saved."""
+    actor.lock.name = name
+    async with at_home(hass, actor) as resident:
+        device = async_device_of(hass, resident.entry, actor.lock.did)
+        assert device
+        assert device.name == shown
+        devices = await written(hass, hass_storage, "core.device_registry")
+        assert shown in [stored["name"] for stored in devices["devices"]]
+        entities = await written(hass, hass_storage, "core.entity_registry")
+        ids = [one["entity_id"] for one in entities["entities"] if one["platform"] == DOMAIN]
+        assert ids
+        assert all(hass.states.get(entity_id) for entity_id in ids if "lock" in entity_id[:5])
+    assert hass_storage[stored_key(actor)]["data"]["device"]["name"] == shown
+
+
+async def test_all_that_an_account_is_called(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """Its owner, home and room, and what its list says of a lock, also of a second one."""
+    bad = f"\u202eAll {HALF}\x00 doors"
+    begun = await begin_account(hass, "paste")
+    location = await sign_in(actor, authorize_url(begun))
+    actor.account.name = bad
+    actor.account.places[:] = [replace(actor.account.places[0], home=bad, room=bad)]
+    lock = actor.lock
+    lock.name, lock.firmware, lock.mac, lock.host = bad, bad, bad, bad
+    other = actor.simulation.call(actor.simulator.add_lock, actor.account, bad)
+    result = await paste(hass, begun, location)
+    assert labels(result)[lock.did] == "All doors (All doors, All doors)"
+    result = await submit(hass, result, {CONF_LOCKS: [lock.did, other.did]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+    assert entry.title == "All doors"
+    assert entry.data[CONF_ROOMS][lock.did] == "All doors"
+    for key in ("core.config_entries", "core.device_registry"):
+        kept = await written(hass, hass_storage, key)
+        assert lock.did in texts_in(kept)
+        assert not list(filter(spoilt, texts_in(kept)))
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert not list(filter(spoilt, texts_in(hass_storage[stored_key(actor)])))
+
+
+async def test_a_lock_that_is_renamed(resident: Resident, hass_storage: Storage) -> None:
+    """The new name is cleaned as well."""
+    resident.actor.lock.name = f"Back {HALF} door"
+    connection = resident.entry.runtime_data
+    await connection._async_look_at_devices(connection.cloud)
+    device = async_device_of(resident.hass, resident.entry, resident.actor.lock.did)
+    assert device
+    assert device.name == "Back door"
+    assert await written(resident.hass, hass_storage, "core.device_registry")
+
+
+async def test_push_names_a_lock(resident: Resident) -> None:
+    """What says that a lock woke up names it: half a character there takes nothing else along."""
+    await resident.put_to_sleep()
+    resident.actor.lock.name = f"Front {HALF}door"
+    resident.actor.do("wake")
+    await until(lambda: resident.state("binary_sensor", "awake") == "on")
+
+
+@pytest.mark.usefixtures("all_enabled")
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (f"1.0{HALF}", "unknown"),
+        ("1" * 5_000, "unknown"),
+        ("1.0\x00", "unknown"),
+        ("1.0\x1b[2J\u202e", "1.0 [2J"),
+        ("1" * 300, "1" * 255),
+    ],
+)
+async def test_texts_of_the_lock(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, raw: str, shown: str
+) -> None:
+    """A version that is shown fits into a state, and into the registry."""
+    async with at_home(hass, actor) as resident:
+        actor.push_property((11, 1), "before")
+        actor.push_property((11, 4), "before")
+        await resident.reached()
+        actor.push_property((11, 1), raw)
+        actor.push_property((11, 4), raw)
+        await resident.reached()
+        assert resident.state("sensor", "front_panel_version") == shown
+        device = async_device_of(hass, resident.entry, actor.lock.did)
+        assert device
+        assert len(device.hw_version or "") <= LONGEST_TEXT
+        assert not spoilt(device.hw_version or "")
+        assert await written(hass, hass_storage, "core.device_registry")
+
+
+@pytest.mark.usefixtures("all_enabled")
+@pytest.mark.parametrize("raw", [10**30, -(10**400), 1e300])
+async def test_numbers_that_nothing_can_hold(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, raw: float
+) -> None:
+    """A number of too many digits is shown nowhere: a browser would get no state at all."""
+    async with at_home(hass, actor) as resident:
+        actor.push_property((21, 5), raw)
+        actor.push_event((2, 1020), raw, raw, raw, raw, raw, tid=raw)
+        await resident.reached()
+        for state in hass.states.async_all():
+            assert state.as_dict_json
+        assert await async_get_config_entry_diagnostics(hass, resident.entry)
+    assert hass_storage[stored_key(actor)]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_texts_of_the_local_network(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> None:
+    """What a device nearby says of itself is kept with its entry."""
+    lock = actor.simulation.call(actor.simulator.add_lock, actor.account, host=NEARBY)
+    lock.firmware = lock.mac = f"2.1{HALF}\x00\u202e"
+    result = await begin(hass, "local")
+    result = await submit(hass, result, {"host": NEARBY, "token": lock.token})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"]["firmware"] == result["data"]["mac"] == "2.1"
+    assert await written(hass, hass_storage, "core.config_entries")
+    assert await hass.config_entries.async_unload(result["result"].entry_id)

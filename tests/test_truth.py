@@ -1,0 +1,463 @@
+"""What is shown of the door is true: before an event fires, without HTTP, and when in doubt."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from custom_components.xiaomi_smart_lock.bus import EVENT
+from custom_components.xiaomi_smart_lock.miot import push
+from simulator.faults import changed, status
+
+from .actor import Actor, until
+from .past import HOUR, MINUTE, LinkedResident, linked_data, rang, unlocked
+from .people import give
+from .resident import Resident, at_home, entry_of, stored, stored_key
+from .test_availability import FIVE_MINUTES, later, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from freezegun.api import FrozenDateTimeFactory
+    from homeassistant.core import Event, EventStateChangedData, HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from .resident import Storage
+
+FINGERPRINT = 2
+READ = "/app/v2/miotspec/prop/get"
+WRITE = "/app/v2/miotspec/prop/set"
+ACT = "/app/v2/miotspec/action"
+DEVICES = "/app/v2/home/device_list_page"
+TOKEN = "/app/v2/ha/oauth/get_token"
+
+
+# Known first, then told
+
+
+class Witness:
+    """Notes what is shown of the lock in the moment in which an event is told."""
+
+    def __init__(self, hass: HomeAssistant, actor: Actor) -> None:
+        """Watch the event entity, and our events on the bus."""
+        self.saw: list[tuple[str, dict[str, Any]]] = []
+        self._hass, self._actor = hass, actor
+        self._entity_id = actor.entity_id(hass, "event", "lock_event")
+        hass.bus.async_listen(EVENT_STATE_CHANGED, self._changed)
+        hass.bus.async_listen(EVENT, self._fired)
+
+    @callback
+    def _changed(self, event: Event[EventStateChangedData]) -> None:
+        if event.data["entity_id"] == self._entity_id:
+            self.saw.append(("entity", self._shown()))
+
+    @callback
+    def _fired(self, _event: Event[Any]) -> None:
+        self.saw.append(("bus", self._shown()))
+
+    def _shown(self) -> dict[str, Any]:
+        lock = self._actor.state(self._hass, "lock", "lock")
+        keys = ("last_action", "last_operation_id", "last_person", "door_state")
+        sensors = {key: self._actor.state(self._hass, "sensor", key).state for key in keys}
+        return {"lock": lock.state, "by": lock.attributes["changed_by"], **sensors}
+
+
+UNLOCKED_BY_MING = {
+    "by": "Ming",
+    "last_action": "unlocked",
+    "last_operation_id": "7",
+    "last_person": "Ming",
+}
+
+
+async def test_what_is_pushed(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+    """Who acts on an event reads what is so by then, one that comes a little late too."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 7))
+    witness = Witness(hass, actor)
+    actor.push_event((2, 1020), 2, FINGERPRINT, 2, 7, int(time.time()) - 60)
+    await until(lambda: len(witness.saw) == 2)
+    shown = UNLOCKED_BY_MING | {"lock": "unlocked", "door_state": "unlocked"}
+    assert sorted(witness.saw, key=str) == [("bus", shown), ("entity", shown)]
+
+
+async def test_what_an_automation_reads(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """The documented trigger finds the lock as the event left it."""
+    await async_setup_component(hass, "input_text", {"input_text": {"told": {}}})
+    entity_ids = {
+        "event": actor.entity_id(hass, "event", "lock_event"),
+        "lock": actor.entity_id(hass, "lock", "lock"),
+        "method": actor.entity_id(hass, "sensor", "last_method"),
+    }
+    said = "{{{{ states('{lock}') }}}} {{{{ states('{method}') }}}}".format(**entity_ids)
+    automation = {
+        "triggers": {
+            "trigger": "state",
+            "entity_id": entity_ids["event"],
+            "not_from": STATE_UNAVAILABLE,
+            "not_to": [STATE_UNAVAILABLE, STATE_UNKNOWN],
+        },
+        "actions": {
+            "action": "input_text.set_value",
+            "target": {"entity_id": "input_text.told"},
+            "data": {"value": said},
+        },
+    }
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    await hass.async_block_till_done()
+
+    def told() -> str:
+        state = hass.states.get("input_text.told")
+        return state.state if state else ""
+
+    for action, expected in ((2, "unlocked"), (3, "locked"), (2, "unlocked")):
+        actor.push_event((2, 1020), 1, 11, action, 0, next(TIMES))
+        await until(lambda: told() == f"{expected} manual")  # noqa: B023
+
+
+TIMES = iter(range(1790000000, 1790001000))
+
+
+@pytest.fixture
+async def away(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+) -> AsyncIterator[LinkedResident]:
+    """Return who is linked to the Mi Home app, and whose Home Assistant does not run yet."""
+    data = linked_data(actor, actor.account_data())
+    resident = LinkedResident(hass, actor, entry_of(hass, data))
+    yield resident
+    await resident.stop()
+
+
+async def test_what_is_caught_up(away: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same holds for what the history tells of a moment ago."""
+    monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
+    away.actor.simulator.cloud.requests.clear()
+    await away.start_and_read()
+    give(away.hass, away.entry, "Ming", (FINGERPRINT, 7))
+    witness = Witness(away.hass, away.actor)
+    unlocked(away.actor, 7, MINUTE)
+    await away.read_again()
+    await until(lambda: len(witness.saw) == 2)
+    for _, shown in witness.saw:
+        assert shown.items() >= UNLOCKED_BY_MING.items()
+
+
+# Whatever is heard counts
+
+
+class Transitions:
+    """Notes of an event entity from what to what it changes, as automations see it."""
+
+    def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
+        """Watch."""
+        self.seen: list[tuple[str, str, str | None]] = []
+        self._entity_id = entity_id
+        hass.bus.async_listen(EVENT_STATE_CHANGED, self._changed)
+
+    @callback
+    def _changed(self, event: Event[EventStateChangedData]) -> None:
+        old, new = event.data["old_state"], event.data["new_state"]
+        if event.data["entity_id"] == self._entity_id and old and new:
+            self.seen.append((old.state, new.state, new.attributes.get("event_type")))
+
+    @property
+    def told(self) -> list[str | None]:
+        """The types of the events that the documented triggers do not pass over."""
+        return [
+            its_type
+            for old, new, its_type in self.seen
+            if old != STATE_UNAVAILABLE and new not in (STATE_UNAVAILABLE, STATE_UNKNOWN, old)
+        ]
+
+
+@pytest.fixture
+def outage(actor: Actor) -> Iterator[None]:
+    """Have the cloud be back for others when the test is over."""
+    yield
+    actor.simulator.cloud.online = True
+
+
+@pytest.mark.usefixtures("outage")
+async def test_an_event_without_http(
+    hass: HomeAssistant,
+    frozen: FrozenDateTimeFactory,
+    actor: Actor,
+    loaded: MockConfigEntry,
+) -> None:
+    """While push is connected an event is told, however long nothing could be read."""
+    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
+    duress = Transitions(hass, actor.entity_id(hass, "event", "duress"))
+    actor.do("sleep")
+    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    actor.simulator.cloud.online = False
+    for times in (1, 2):
+        for _ in range(2):
+            await later(hass, frozen, FIVE_MINUTES)
+        assert actor.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
+        assert actor.state(hass, "event", "doorbell").state != STATE_UNAVAILABLE
+        actor.push_event((7, 1006), int(time.time()))
+        actor.push_event((2, 1020), 2, 9, 2, 8, int(time.time()))
+        await until(lambda: len(duress.told) == times)  # noqa: B023
+        assert doorbell.told == ["ring"] * times
+        assert duress.told == ["duress"] * times
+        assert unavailable(hass, loaded) == {False}
+        assert actor.state(hass, "lock", "lock").state == "unlocked"
+        # The next poll fails as well, and takes nothing of this away.
+        await later(hass, frozen, FIVE_MINUTES)
+        assert unavailable(hass, loaded) == {False}
+        assert doorbell.told == ["ring"] * times
+
+
+@pytest.mark.usefixtures("outage")
+async def test_heard_before_push_counts_as_connected(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """What comes while all is unavailable makes it available first, then it is told."""
+    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
+    actor.simulator.cloud.online = False
+    for _ in range(2):
+        await later(hass, frozen, FIVE_MINUTES)
+    connection = loaded.runtime_data
+    connection.push.connected = False
+    connection.async_push_changed()
+    assert unavailable(hass, loaded) == {True}
+    actor.push_event((21, 1), int(time.time()))
+    await until(lambda: doorbell.told == ["ring"])
+    old, new, _ = doorbell.seen[-2]
+    assert old == STATE_UNAVAILABLE
+    assert new != STATE_UNAVAILABLE
+    connection.push.connected = True
+
+
+@pytest.mark.usefixtures("outage")
+async def test_an_event_that_only_the_history_tells(
+    away: LinkedResident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told like any other while nothing is pushed or read; of all else nothing is known."""
+    monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
+    await away.start_and_read()
+    hass, actor, cloud = away.hass, away.actor, away.actor.simulator.cloud
+    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
+    operations = Transitions(hass, actor.entity_id(hass, "event", "lock_event"))
+    gate = actor.simulator.gate
+    gate.open = False
+    actor.simulation.call(gate.cut)
+    await until(lambda: not away.entry.runtime_data.push.connected)
+    for path in (READ, DEVICES):
+        cloud.disturb_next(status(500), path, 100)
+    away.known.heard -= HOUR
+    await away.poll()
+    for times, ago in ((1, 40), (2, 20)):
+        rang(actor, ago)
+        unlocked(actor, times, ago)
+        await away.read_again()
+        assert doorbell.told == ["ring"] * times
+        assert operations.told == ["unlocked"] * times
+        assert away.state("sensor", "last_operation_id") == str(times)
+        assert away.state("lock", "lock") == STATE_UNAVAILABLE
+        assert away.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
+        # The next poll fails as well, and takes nothing of this away.
+        await away.poll()
+    actor.simulation.call(cloud.calm)
+    gate.open = True
+    await until(lambda: away.entry.runtime_data.push.connected)
+    await away.poll()
+    await until(lambda: away.state("lock", "lock") != STATE_UNAVAILABLE)
+    assert (doorbell.told, operations.told) == (["ring"] * 2, ["unlocked"] * 2)
+
+
+async def test_an_event_after_a_sign_in_was_revoked(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """The user is asked to sign in again; what push tells until then is shown and told."""
+    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
+    actor.simulator.cloud.revoke(actor.account)
+    await later(hass, frozen, FIVE_MINUTES)
+    await until(lambda: list(loaded.async_get_active_flows(hass, {"reauth"})))
+    assert unavailable(hass, loaded) == {False}
+    actor.push_event((7, 1006), int(time.time()))
+    await until(lambda: doorbell.told == ["ring"])
+    for _ in range(3):
+        await later(hass, frozen, FIVE_MINUTES)
+    assert actor.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
+    actor.push_event((7, 1006), int(time.time()))
+    await until(lambda: doorbell.told == ["ring", "ring"])
+    assert unavailable(hass, loaded) == {False}
+    assert ir.async_get(hass).issues
+
+
+# What is not understood is unknown
+
+OF_THE_DOOR = (
+    ("lock", "lock"),
+    ("sensor", "door_state"),
+    ("binary_sensor", "door"),
+    ("binary_sensor", "deadbolt"),
+    ("binary_sensor", "child_lock"),
+)
+
+
+def of_the_door(resident: Resident) -> set[str]:
+    """Return the states that say what is so at the door."""
+    return {resident.state(*which) for which in OF_THE_DOOR}
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, actor: Actor, hass_storage: Storage) -> AsyncIterator[Resident]:
+    """Return who lives behind a door whose deadbolt is turned."""
+    async with at_home(hass, actor) as resident:
+        actor.do("deadbolt", True)
+        actor.do("child_lock", False)
+        await resident.reached()
+        actor.do("deadbolt", True)
+        await resident.reached()
+        assert resident.state("lock", "lock") == "locked"
+        assert resident.state("binary_sensor", "deadbolt") == "on"
+        assert resident.state("binary_sensor", "child_lock") == "off"
+        yield resident
+
+
+@pytest.mark.parametrize("value", [17, "17", 17.0, "ajar", [1], True])
+async def test_a_door_state_that_is_pushed(home: Resident, value: object) -> None:
+    """Neither locked nor unlocked is said of a door in a state that nobody knows."""
+    home.actor.push_property((3, 1021), value)
+    await home.reached()
+    assert of_the_door(home) == {STATE_UNKNOWN}
+    number = 17 if "17" in str(value) else None
+    assert home.known.unknown == {(3, 1021): number}
+    assert home.known.rejected == {"3.1021": 1}
+
+    home.actor.push_property((3, 1021), 6)
+    await until(lambda: home.state("lock", "lock") == "locked")
+    assert home.state("binary_sensor", "deadbolt") == "on"
+    assert home.known.unknown == {}
+
+
+async def test_a_door_state_that_is_read(home: Resident) -> None:
+    """The same holds for a reading, and as long as the cloud says so; what is told since counts."""
+    home.actor.lock.values[3, 1021] = 17
+    await home.poll()
+    assert of_the_door(home) == {STATE_UNKNOWN}
+    home.actor.push_event((2, 1020), 1, 11, 5, 1, int(time.time()))
+    home.actor.push_event((2, 1020), 1, 11, 3, 2, int(time.time()))
+    await until(lambda: home.state("binary_sensor", "deadbolt") == "on")
+    await home.poll()
+    assert home.state("lock", "lock") == STATE_UNKNOWN
+    assert home.state("binary_sensor", "deadbolt") == "on"
+    assert home.state("binary_sensor", "child_lock") == "on"
+    home.actor.lock.values[3, 1021] = 1
+    await home.poll()
+    assert home.state("lock", "lock") == "locked"
+
+
+async def test_a_door_state_that_was_kept(home: Resident, hass_storage: Storage) -> None:
+    """What was unknown before a restart is after it; and what is kept is never of a newer list."""
+    home.actor.lock.values[3, 1021] = 17
+    home.actor.push_property((3, 1021), 17)
+    await home.reached()
+    await home.stop()
+    kept = stored(hass_storage, home.actor)
+    assert [3, 1021] not in [value[:2] for value in kept["values"]]
+    hass_storage[stored_key(home.actor)]["data"]["data"]["values"].append([3, 1021, 17])
+    home.actor.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
+    await home.start()
+    assert home.state("lock", "lock") == STATE_UNKNOWN
+    assert home.state("sensor", "door_state") == STATE_UNKNOWN
+
+
+def _without_values(answer: Any) -> Any:
+    """Have nothing said of each property."""
+    for item in answer["result"]:
+        item["value"] = None
+    return answer
+
+
+async def test_values_that_are_null_or_missing(
+    home: Resident, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Properties that are read without a value stay what they were, silently."""
+    home.actor.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
+    await home.poll()
+
+    def missing(answer: Any) -> Any:
+        for item in answer["result"]:
+            item.pop("value", None)
+        return answer
+
+    home.actor.simulator.cloud.disturb_next(changed(missing), READ, 1)
+    await home.poll()
+    assert home.state("lock", "lock") == "locked"
+    assert home.state("sensor", "lithium_battery").isdecimal()
+    assert not home.known.rejected
+    ours = [one for one in caplog.records if one.name.startswith("custom_components")]
+    assert not [one for one in ours if one.levelname in ("WARNING", "ERROR")]
+
+
+async def test_a_reading_as_text(home: Resident) -> None:
+    """Readings have numbers as texts and as floats too, and a time as text."""
+
+    def spelt(answer: Any) -> Any:
+        for item in answer["result"]:
+            value = item.get("value")
+            if not isinstance(value, str | bool | None):
+                item["value"] = str(value) if item["piid"] % 2 else float(value)
+            item |= {key: str(item[key]) for key in ("siid", "piid", "code", "updateTime")}
+        return answer
+
+    home.actor.lock.values |= {(3, 1021): 4, (13, 1): 33, (21, 5): 2, (13, 2): 1}
+    home.actor.simulator.cloud.disturb_next(changed(spelt), READ, 1)
+    await home.poll()
+    assert home.state("sensor", "door_state") == "ajar"
+    assert home.state("sensor", "lithium_battery") == "33"
+    assert home.state("binary_sensor", "charging") == "on"
+    assert not home.known.rejected
+    assert json.dumps(home.known.as_dict())
+
+
+def _spelt(answer: Any, spell: type) -> Any:
+    """Return an answer with another type for its codes, numbers of items, and durations."""
+    match answer:
+        case dict():
+            numbers = ("code", "siid", "piid", "aiid", "expires_in")
+            return {
+                key: spell(value) if key in numbers else _spelt(value, spell)
+                for key, value in answer.items()
+            }
+        case list():
+            return [_spelt(one, spell) for one in answer]
+    return answer
+
+
+@pytest.mark.parametrize("spell", [str, float])
+async def test_answers_with_codes_as_text(home: Resident, spell: type) -> None:
+    """What was done is done, what is refused is refused, and a new token is one."""
+    cloud = home.actor.simulator.cloud
+    spelt = changed(partial(_spelt, spell=spell))
+    for path in (WRITE, ACT, DEVICES, TOKEN):
+        cloud.disturb_next(spelt, path, 1)
+    await home.call("switch", "turn_on", "do_not_disturb")
+    assert home.state("switch", "do_not_disturb") == "on"
+    assert not home.known.pending
+    await home.lock.async_set_clock()
+    client = home.entry.runtime_data.cloud
+    assert home.actor.lock.did in {device.did for device in await client.devices()}
+    token = await client._tokens.access_token()
+    assert await client._tokens.access_token(refused=token) != token
+    home.actor.do("sleep")
+    await until(lambda: home.state("binary_sensor", "awake") == "off")
+    cloud.disturb_next(spelt, ACT, 1)
+    with pytest.raises(HomeAssistantError) as refused:
+        await home.lock.async_set_clock()
+    assert refused.value.translation_key == "lock_asleep"
+    assert cloud.calm() == 0
