@@ -10,7 +10,7 @@ import socket
 import struct
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -602,7 +602,7 @@ async def test_taken_over_before_it_subscribes(
     monkeypatch.setattr(push_module, "FIRST_DELAY", 0.01)
     subscribe = Client.subscribe
 
-    async def subscribe_late(client: Client, *args: object, **kwargs: object) -> object:
+    async def subscribe_late(client: Client, *args: Any, **kwargs: Any) -> object:
         await until(lambda: client.reason is not None)
         return await subscribe(client, *args, **kwargs)
 
