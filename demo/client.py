@@ -108,6 +108,16 @@ class Client:
             **options,
         )
 
+    async def add_user(self, name: str, password: str) -> None:
+        """Have there be another user, who is no administrator."""
+        answer = await self.command("config/auth/create", name=name, group_ids=["system-users"])
+        await self.command(
+            "config/auth_provider/homeassistant/create",
+            user_id=answer["user"]["id"],
+            username=name,
+            password=password,
+        )
+
     async def ready(self) -> None:
         """Return once all is started and a browser would get what it cannot do without."""
         while (await self.command("get_config"))["state"] != "RUNNING":  # noqa: ASYNC110
@@ -176,24 +186,50 @@ async def onboard(
         }
         async with http.post("/api/onboarding/users", json=user) as response:
             code = (await _answer(response))["auth_code"]
-        tokens = await _tokens(http, client_id, code)
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        async with http.ws_connect("/api/websocket", max_msg_size=0) as websocket:
-            await websocket.receive_json()
-            await websocket.send_json({"type": "auth", "access_token": tokens["access_token"]})
-            if (await websocket.receive_json())["type"] != "auth_ok":
-                raise HomeAssistantError("the WebSocket interface refused the access token")
-            client = Client(http, websocket, tokens)
-            try:
-                await client.post("/api/onboarding/analytics", {})
-                await client.post(
-                    "/api/onboarding/integration",
-                    {"client_id": client_id, "redirect_uri": client_id},
-                )
-                await client.ready()
-                yield client
-            finally:
-                client.reading.cancel()
+        async with _session(http, client_id, code) as client:
+            await client.post("/api/onboarding/analytics", {})
+            await client.post(
+                "/api/onboarding/integration",
+                {"client_id": client_id, "redirect_uri": client_id},
+            )
+            await client.ready()
+            yield client
+
+
+@asynccontextmanager
+async def signed_in(address: str, name: str, password: str) -> AsyncIterator[Client]:
+    """Sign in as a user that is known, and stay so."""
+    client_id = f"{address}/"
+    async with aiohttp.ClientSession(address) as http:
+        flow = {
+            "client_id": client_id,
+            "handler": ["homeassistant", None],
+            "redirect_uri": client_id,
+        }
+        async with http.post("/auth/login_flow", json=flow) as response:
+            flow_id = (await _answer(response))["flow_id"]
+        proof = {"client_id": client_id, "username": name, "password": password}
+        async with http.post(f"/auth/login_flow/{flow_id}", json=proof) as response:
+            code = (await _answer(response))["result"]
+        async with _session(http, client_id, code) as client:
+            yield client
+
+
+@asynccontextmanager
+async def _session(http: aiohttp.ClientSession, client_id: str, code: str) -> AsyncIterator[Client]:
+    """Have the session of a user that a code of the sign-in is for."""
+    tokens = await _tokens(http, client_id, code)
+    http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    async with http.ws_connect("/api/websocket", max_msg_size=0) as websocket:
+        await websocket.receive_json()
+        await websocket.send_json({"type": "auth", "access_token": tokens["access_token"]})
+        if (await websocket.receive_json())["type"] != "auth_ok":
+            raise HomeAssistantError("the WebSocket interface refused the access token")
+        client = Client(http, websocket, tokens)
+        try:
+            yield client
+        finally:
+            client.reading.cancel()
 
 
 async def _tokens(http: aiohttp.ClientSession, client_id: str, code: str) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
-from homeassistant.const import CONF_CODE
+from homeassistant.const import CONF_CODE, CONF_HOST, CONF_TOKEN
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.endpoints import load
-from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, NEW_CODE
+from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, CONF_LOCK, NEW_CODE
 
 from .home_assistant import HomeAssistantError
 
@@ -119,11 +119,26 @@ async def scan_code(
             await asyncio.sleep(0.2)
 
 
-async def allow_unlocking(client: Client, entry_id: str, code: str) -> None:
-    """Have an option of the entry allow to unlock its lock with a code."""
+async def add_lock_nearby(client: Client, host: str, token: str) -> str:
+    """Add a lock by its address on the local network; return the entry's id."""
+    step = await client.post(_FLOW, {"handler": DOMAIN})
+    step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "local"})
+    step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_HOST: host, CONF_TOKEN: token})
+    if step["type"] != "create_entry":
+        raise HomeAssistantError(f"the config flow ended with {step}")
+    entry_id: str = step["result"]["entry_id"]
+    return entry_id
+
+
+async def allow_unlocking(client: Client, entry_id: str, code: str, did: str | None = None) -> None:
+    """Have an option of the entry allow to unlock its lock with a code.
+
+    ``did`` is which of its locks, where it has several.
+    """
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
     for answer in (
         {"next_step_id": "unlocking"},
+        *([{CONF_LOCK: did}] if did else []),
         {CONF_UNLOCKING: NEW_CODE},
         {CONF_CODE: code, CONF_CODE_AGAIN: code},
     ):

@@ -1,0 +1,1 @@
+"""Attacks on a running Home Assistant with locks, none of which may succeed."""

@@ -1,0 +1,195 @@
+"""The house under attack: locks with their cloud, a Home Assistant, its owner and a guest."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.unlocking import UNLOCK
+from demo.client import onboard, signed_in
+from demo.home_assistant import (
+    COMPONENTS,
+    HOST,
+    HomeAssistantError,
+    address,
+    running,
+    write_configuration,
+)
+from demo.setup import add_integration, add_lock_nearby, allow_unlocking, at_home, link_app
+from simulator import real_names
+from simulator.door import Method
+from simulator.simulator import Simulator
+
+from .attack import expect
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
+
+    from demo.client import Client
+    from demo.setup import Home
+    from simulator.account import Account
+    from simulator.lock import Lock
+
+INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
+# It can announce locks here, where the demo searches no network.
+SERVED: Final = COMPONENTS + "zeroconf:\n"
+PORT: Final = 8123
+"""The one to which Xiaomi sends who signed in."""
+
+OWNER: Final = "owner"
+GUEST: Final = "guest"
+PASSWORD: Final = "made-up password"
+CODE: Final = "271828"
+WRONG: Final = "314159"
+NEARBY: Final = "127.0.0.2"
+ELSEWHERE: Final = "127.0.0.3"
+"""Where nothing is, for whoever wants to be there."""
+
+
+class House:
+    """Two locks of an account, one of the local network, and who uses them in Home Assistant.
+
+    What the owner and the guest use changes when Home Assistant starts again.
+    """
+
+    simulator: Simulator
+    account: Account
+    lock: Lock
+    """May be unlocked, with CODE; its camera is linked."""
+    shut: Lock
+    """Of the same account; nobody allowed to unlock it."""
+    nearby: Lock
+    """At NEARBY on the local network, of an entry of its own; may be unlocked, with CODE."""
+    owner: Client
+    guest: Client
+    """A user who is no administrator."""
+    homes: dict[Lock, Home]
+    """The locks as the owner sees them."""
+    configuration: Path
+    """Home Assistant's folder."""
+
+    def __init__(self, directory: Path, simulator: Simulator) -> None:
+        """Install the locks."""
+        self.configuration = directory / "home-assistant"
+        self.simulator = simulator
+        self.account = simulator.add_account("Ming")
+        self.lock = simulator.add_lock(self.account)
+        self.shut = simulator.add_lock(self.account, "Back door")
+        self.nearby = simulator.add_lock(self.account, "Cellar door", host=NEARBY)
+        self.locks = (self.lock, self.shut, self.nearby)
+        for lock in self.locks:
+            lock.accepts_remote_unlock = True
+        self._stack = AsyncExitStack()
+
+    async def set_up(self) -> None:
+        """Start Home Assistant for the first time, and add all that it has."""
+        await self.simulator.settle()
+        write_configuration(self.configuration, INTEGRATIONS, PORT, SERVED)
+        await self._run()
+        self.owner = await self._stack.enter_async_context(onboard(address(PORT), OWNER, PASSWORD))
+        entry_id = await add_integration(
+            self.owner, self.simulator.endpoints, self.account, (self.lock, self.shut)
+        )
+        phone = self.simulator.cloud.app_accounts
+        await link_app(self.owner, entry_id, lambda code: phone.confirm(code, self.account))
+        await allow_unlocking(self.owner, entry_id, CODE, self.lock.did)
+        nearby = await add_lock_nearby(self.owner, NEARBY, self.nearby.token)
+        await allow_unlocking(self.owner, nearby, CODE)
+        entries = dict.fromkeys((self.lock, self.shut), entry_id) | {self.nearby: nearby}
+        self.homes = {
+            lock: await at_home(self.owner, entry_id, lock) for lock, entry_id in entries.items()
+        }
+        await self.owner.add_user(GUEST, PASSWORD)
+        self.guest = await self._sign_in(GUEST)
+
+    async def restart(self) -> None:
+        """End Home Assistant and start it again with what it wrote down."""
+        await self.end()
+        await self._run()
+        self.owner = await self._sign_in(OWNER)
+        self.guest = await self._sign_in(GUEST)
+        await self.owner.ready()
+        self.homes = {
+            lock: await at_home(self.owner, home.entry_id, lock)
+            for lock, home in self.homes.items()
+        }
+
+    async def end(self) -> None:
+        """End Home Assistant, so that its files can be changed."""
+        await self._stack.aclose()
+
+    async def _run(self) -> None:
+        # Whom it trusts, under the names that Xiaomi's services have
+        trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.simulator.ca_file))
+        self.process: Process = await self._stack.enter_async_context(
+            running(self.configuration, PORT, trust)
+        )
+
+    async def _sign_in(self, name: str) -> Client:
+        return await self._stack.enter_async_context(signed_in(address(PORT), name, PASSWORD))
+
+    # What attacks use
+
+    async def unlock(self, client: Client, lock: Lock, code: str | None = CODE) -> str:
+        """Have a user unlock a lock; return what they are told, nothing where it was done."""
+        data = {} if code is None else {"code": code}
+        try:
+            await client.action("lock.unlock", self.entity_id(lock, "lock.lock"), **data)
+        except HomeAssistantError as error:
+            return str(error)
+        return ""
+
+    def opened(self, lock: Lock) -> int:
+        """Return how often a lock was opened from afar."""
+        return sum(
+            past.source == (2, 1020) and past.values[1] == Method.REMOTE for past in lock.history
+        )
+
+    def asked(self, lock: Lock) -> int:
+        """Return how often the cloud was asked to open a lock, whatever came of it."""
+        action = dict(zip(("did", "siid", "aiid"), (lock.did, *UNLOCK), strict=True))
+        return sum(
+            isinstance(body, dict)
+            and isinstance(params := body.get("params"), dict)
+            and action.items() <= params.items()
+            for _, body in self.simulator.cloud.requests
+        )
+
+    def entity_id(self, lock: Lock, key: str) -> str:
+        """Return the id of one of a lock's entities by platform and key, as ``lock.lock``."""
+        return self.homes[lock].entity_ids[key]
+
+    def state(self, lock: Lock, key: str) -> str:
+        """Return what one of a lock's entities shows to the owner."""
+        return self.homes[lock].state(key).state
+
+    async def issues(self) -> list[dict[str, Any]]:
+        """Return the repairs of ours that are open."""
+        answer = await self.owner.command("repairs/list_issues")
+        return [issue for issue in answer["issues"] if issue["domain"] == DOMAIN]
+
+    @property
+    def log(self) -> str:
+        """Return all that Home Assistant logged since it started."""
+        return (self.configuration / "output.log").read_text(encoding="utf-8", errors="replace")
+
+
+@asynccontextmanager
+async def standing(directory: Path) -> AsyncIterator[House]:
+    """Set up a house under the names of Xiaomi's services, and end it all."""
+    hosts = Path("/etc/hosts").read_text(encoding="utf-8")
+    expect(real_names.hosts(HOST) in hosts, "Xiaomi's names lead elsewhere: run scripts/attack")
+    async with Simulator(
+        directory / "simulator",
+        http_port=real_names.CLOUD_PORT,
+        broker_port=real_names.BROKER_PORT,
+    ) as simulator:
+        house = House(directory, simulator)
+        try:
+            await house.set_up()
+            yield house
+        finally:
+            await house.end()
