@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 import aiomqtt
+from paho.mqtt.enums import MQTTErrorCode
 
 from .gate import Gate
 
@@ -118,6 +119,7 @@ class Broker:
         self._command = (*_END_WITH_US, *server.command, str(configuration))
         # The publisher goes through a gate too, because that acknowledges at once.
         self._gate = Gate(self.port, None, lambda *_: True)
+        self._connecting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Start the broker."""
@@ -133,13 +135,27 @@ class Broker:
         await self._stack.aclose()
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
-        """Publish, and wait until the broker has the message; calls keep their order."""
-        await self._publisher.publish(topic, payload, qos)
+        """Publish, and wait until the broker has the message; calls keep their order.
+
+        The broker drops who is silent for long, as on a machine that has too much to do.
+        """
+        publisher = self._publisher
+        try:
+            await publisher.publish(topic, payload, qos)
+        except aiomqtt.MqttCodeError as error:
+            if error.rc != MQTTErrorCode.MQTT_ERR_NO_CONN:
+                raise
+            async with self._connecting:
+                if self._publisher is publisher:
+                    await self._disconnect()
+                    await self._connect()
+            await self._publisher.publish(topic, payload, qos)
 
     async def restart(self) -> None:
         """Stop and start again at the same port; sessions are lost."""
-        await self._stop()
-        await self._start()
+        async with self._connecting:
+            await self._stop()
+            await self._start()
 
     async def _start(self) -> None:
         with self._log.open("ab") as log:
@@ -149,19 +165,26 @@ class Broker:
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._listening()
-            self._publisher = aiomqtt.Client(
-                "127.0.0.1",
-                self._gate.port,
-                identifier="simulator",
-                protocol=aiomqtt.ProtocolVersion.V5,
-                timeout=PUBLISH_SECONDS,
-                socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-            )
-            self._publisher.pending_calls_threshold = sys.maxsize
-            await self._publisher.__aenter__()
+            await self._connect()
         except BaseException:
             await self._end()
             raise
+
+    async def _connect(self) -> None:
+        self._publisher = aiomqtt.Client(
+            "127.0.0.1",
+            self._gate.port,
+            identifier="simulator",
+            protocol=aiomqtt.ProtocolVersion.V5,
+            timeout=PUBLISH_SECONDS,
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+        )
+        self._publisher.pending_calls_threshold = sys.maxsize
+        await self._publisher.__aenter__()
+
+    async def _disconnect(self) -> None:
+        with suppress(aiomqtt.MqttError):  # the broker may have gone by itself
+            await self._publisher.__aexit__(None, None, None)
 
     async def _listening(self) -> None:
         while self._process.returncode is None:
@@ -175,8 +198,7 @@ class Broker:
         raise RuntimeError(f"the broker does not start: {self._log.read_text(encoding='utf-8')}")
 
     async def _stop(self) -> None:
-        with suppress(aiomqtt.MqttError):  # the broker may have gone by itself
-            await self._publisher.__aexit__(None, None, None)
+        await self._disconnect()
         await self._end()
 
     async def _end(self) -> None:

@@ -15,6 +15,7 @@ import pytest_socket
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
+from homeassistant.util import executor
 from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -84,6 +85,12 @@ def enable_event_loop_debug() -> None:
 
     It is the fixture of the test helpers that has this name, and turns it on for each test.
     """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_busy_machine() -> None:
+    """Give threads that have nothing to do the time that they need to see that it is the end."""
+    executor.EXECUTOR_SHUTDOWN_TIMEOUT = 120
 
 
 @pytest.fixture

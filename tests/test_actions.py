@@ -251,6 +251,7 @@ async def test_delete_user(resident: Resident) -> None:
     await resident.manage(
         "set_credential", user_id=5, credential_type="password", credential_data="246810"
     )
+    await resident.reached()  # All that the lock tells of it, in the same second
     await resident.manage("delete_user", user_id=5)
     assert inside(resident).types == {0: 0}
     assert holds(resident) == {}

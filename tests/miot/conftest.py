@@ -72,9 +72,11 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def signed(actor: Actor, session: aiohttp.ClientSession) -> Signed:
-    """Return a client that is signed in."""
-    return Signed(actor, session)
+async def signed(actor: Actor, session: aiohttp.ClientSession) -> AsyncIterator[Signed]:
+    """Return a client that is signed in; a renewal that nobody waits for ends by itself."""
+    signed = Signed(actor, session)
+    yield signed
+    await signed.keeper.settled()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, par
 from reliability.witness import Witness
 from simulator import gate
 from simulator.broker import Broker
+from simulator.packets import SESSION_TAKEN_OVER
 from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
@@ -599,22 +600,22 @@ async def test_taken_over_before_it_subscribes(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is noticed too, though the client then only says that it is not connected."""
-    monkeypatch.setattr(push_module, "FIRST_DELAY", 0.01)
-    subscribe = Client.subscribe
+    await listening.until_connected()
+    subscribe, gate = Client.subscribe, listening.actor.simulator.gate
+
+    def take_over() -> None:
+        for one in list(gate.clients):
+            one.end(SESSION_TAKEN_OVER)
 
     async def subscribe_late(client: Client, *args: Any, **kwargs: Any) -> object:
+        listening.actor.simulation.call(take_over)
         await until(lambda: client.reason is not None)
         return await subscribe(client, *args, **kwargs)
 
-    await listening.until_connected()
-    rival = Listening(listening.signed)
     monkeypatch.setattr(Client, "subscribe", subscribe_late)
-    rivals = asyncio.create_task(rival.push.run())
-    try:
-        await until(lambda: rival.push.problem is PushProblem.TAKEN_OVER)
-    finally:
-        rivals.cancel()
-        await asyncio.wait([rivals])
+    listening.cut()
+    await until(lambda: listening.push.problem is PushProblem.TAKEN_OVER)
+    monkeypatch.setattr(Client, "subscribe", subscribe)
 
 
 async def test_taken_over_once(listening: Listening) -> None:

@@ -278,6 +278,20 @@ async def test_cut_drops_clients_which_can_come_again(broker: Broker, gate: Gate
         assert [payload for _, payload in await take(back, 1)] == [b"again"]
 
 
+async def test_what_is_published_after_the_publisher_was_dropped(
+    broker: Broker, gate: Gate, tls: Tls
+) -> None:
+    """The broker drops who is silent for long; what happens then is told all the same."""
+    async with client(gate, tls) as listening:
+        await listening.subscribe("lock/#", qos=1)
+        for number in range(2):
+            broker._gate.cut()
+            while not broker._publisher._disconnected.done():
+                await asyncio.sleep(0.01)
+            await broker.publish("lock/said", str(number).encode())
+        assert [payload for _, payload in await take(listening, 2)] == [b"0", b"1"]
+
+
 async def test_a_closed_gate_lets_nobody_in(gate: Gate, tls: Tls) -> None:
     async with client(gate, tls):
         gate.open = False
