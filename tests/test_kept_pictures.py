@@ -79,6 +79,16 @@ async def test_they_are_kept(hass: HomeAssistant, actor: Actor, media: Path) -> 
     assert files(media) == expected
 
 
+async def test_nobody_else_reads_them(hass: HomeAssistant, actor: Actor, media: Path) -> None:
+    """Another user of the system sees neither who came, nor when."""
+    picture = path_of(actor, see(actor, "Bell", ago=60), "bell")
+    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 2})
+    await until(lambda: files(media) == [picture])
+    kept = [media / picture, *(media / picture).parents[:2]]
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in kept] == ["600", "700", "700"]
+    await hass.config_entries.async_remove(entry.entry_id)
+
+
 @pytest.mark.parametrize(
     ("options", "place"),
     [({}, "local"), ({CONF_KEEP_PICTURES: 0}, "local"), ({CONF_KEEP_PICTURES: 2}, "mine")],

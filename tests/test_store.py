@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -347,6 +348,20 @@ async def test_a_file_that_is_none(
         await resident.reached()
     assert json.loads(file.read_bytes())["version"] == 1
     assert len(json.loads((disk / f"{stored_key(actor)}.journal").read_bytes())["data"]) == 1
+
+
+async def test_a_copy_is_for_nobody_else(
+    hass: HomeAssistant, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for the moment until it has the mode of the file that it is of."""
+    monkeypatch.setattr(shutil, "copystat", lambda *_, **__: None)
+    disk.mkdir()
+    store = async_store(hass, "1")
+    (disk / store.key).write_text("spoilt", encoding="utf-8")
+    assert await store.async_put_aside() == "spoilt"
+    [copy] = disk.glob("*.corrupt.*")
+    assert copy.read_text(encoding="utf-8") == "spoilt"
+    assert f"{copy.stat().st_mode & 0o777:o}" == "600"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 1}', b"[" * 9999], ids=range(4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -108,8 +109,10 @@ def _local(time: datetime) -> datetime:
 
 
 def _write(path: Path, jpeg: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_utf8_file(str(path), jpeg, mode="wb")
+    for folder in (path.parents[1], path.parent):
+        # Names tell when somebody came.
+        folder.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    write_utf8_file(str(path), jpeg, private=True, mode="wb")
 
 
 def _remove(folder: Path, did: str, oldest: datetime | None) -> None:

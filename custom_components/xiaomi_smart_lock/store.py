@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, override
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 STORAGE_VERSION: Final = 1
+OWN: Final = stat.S_IRUSR | stat.S_IWUSR
 STORES: Final[HassKey[dict[str, LockStore]]] = HassKey(f"{DOMAIN}.stores")
 
 _ENDINGS: Final = re.compile(r'"endings"\s*:\s*\[')
@@ -154,7 +156,9 @@ def _put_aside(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
         # The name is the one that Home Assistant gives to files that are no JSON.
-        shutil.copy2(path, f"{path}.corrupt.{dt_util.utcnow().isoformat()}")
+        copy = Path(f"{path}.corrupt.{dt_util.utcnow().isoformat()}")
+        copy.touch(OWN)  # A copy is for everybody until it gets the mode of what it is of.
+        shutil.copy2(path, copy)
     except OSError as error:
         _LOGGER.warning("%s cannot be kept aside: %s", path, error)
         return ""
