@@ -65,6 +65,11 @@ class Client:
         async with self._http.get(path) as response:
             return await _answer(response)
 
+    async def delete(self, path: str) -> Any:
+        """Have what is at a path of the HTTP interface deleted."""
+        async with self._http.delete(path) as response:
+            return await _answer(response)
+
     async def file(self, path: str) -> bytes:
         """Return what a path answers with, nothing where it has none."""
         async with self._http.get(path) as response:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -139,8 +140,9 @@ async def _answers(process: asyncio.subprocess.Process, port: int, log: Path) ->
         async with asyncio.timeout(STARTED_WITHIN), aiohttp.ClientSession() as http:
             while process.returncode is None:
                 with suppress(aiohttp.ClientError):
+                    # Who has been through the onboarding is not offered it again.
                     async with http.get(f"{address(port)}/api/onboarding") as response:
-                        if response.ok:
+                        if response.ok or response.status == HTTPStatus.NOT_FOUND:
                             return
                 await asyncio.sleep(0.2)
     except TimeoutError:

@@ -12,7 +12,12 @@ from homeassistant.const import CONF_CODE, CONF_HOST, CONF_TOKEN
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.endpoints import load
-from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, CONF_LOCK, NEW_CODE
+from custom_components.xiaomi_smart_lock.options_flow import (
+    CONF_CODE_AGAIN,
+    CONF_LOCK,
+    NEW_CODE,
+    OFF,
+)
 
 from .home_assistant import HomeAssistantError
 
@@ -135,12 +140,23 @@ async def allow_unlocking(client: Client, entry_id: str, code: str, did: str | N
 
     ``did`` is which of its locks, where it has several.
     """
+    answers = ({CONF_UNLOCKING: NEW_CODE}, {CONF_CODE: code, CONF_CODE_AGAIN: code})
+    await _set_unlocking(client, entry_id, did, *answers)
+
+
+async def forbid_unlocking(client: Client, entry_id: str, did: str | None = None) -> None:
+    """Have an option of the entry forbid to unlock its lock; ``did`` as in ``allow_unlocking``."""
+    await _set_unlocking(client, entry_id, did, {CONF_UNLOCKING: OFF})
+
+
+async def _set_unlocking(
+    client: Client, entry_id: str, did: str | None, *answers: Mapping[str, str]
+) -> None:
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
     for answer in (
         {"next_step_id": "unlocking"},
         *([{CONF_LOCK: did}] if did else []),
-        {CONF_UNLOCKING: NEW_CODE},
-        {CONF_CODE: code, CONF_CODE_AGAIN: code},
+        *answers,
     ):
         step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
     await _options_are_set(client, entry_id, step)
