@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,14 @@ from demo.home_assistant import (
     running,
     write_configuration,
 )
-from demo.setup import add_integration, add_lock_nearby, allow_unlocking, at_home, link_app
+from demo.setup import (
+    add_integration,
+    add_lock_nearby,
+    allow_unlocking,
+    at_home,
+    forbid_unlocking,
+    link_app,
+)
 from simulator import real_names
 from simulator.door import Method
 from simulator.simulator import Simulator
@@ -26,7 +34,7 @@ from .attack import expect
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from demo.client import Client
     from demo.setup import Home
@@ -82,13 +90,18 @@ class House:
         self.locks = (self.lock, self.shut, self.nearby)
         for lock in self.locks:
             lock.accepts_remote_unlock = True
+        # Whom it trusts, under the names that Xiaomi's services have
+        self.environment = dict.fromkeys(
+            ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(simulator.ca_file)
+        )
         self._stack = AsyncExitStack()
+        self._prepared: dict[Any, Any] = {}
 
     async def set_up(self) -> None:
         """Start Home Assistant for the first time, and add all that it has."""
         await self.simulator.settle()
         write_configuration(self.configuration, INTEGRATIONS, PORT, SERVED)
-        await self._run()
+        await self._run({})
         self.owner = await self._stack.enter_async_context(onboard(address(PORT), OWNER, PASSWORD))
         entry_id = await add_integration(
             self.owner, self.simulator.endpoints, self.account, (self.lock, self.shut)
@@ -108,7 +121,11 @@ class House:
     async def restart(self) -> None:
         """End Home Assistant and start it again with what it wrote down."""
         await self.end()
-        await self._run()
+        await self.start({})
+
+    async def start(self, environment: Mapping[str, str]) -> None:
+        """Start Home Assistant, which has ended, with something besides in its environment."""
+        await self._run(environment)
         self.owner = await self._sign_in(OWNER)
         self.guest = await self._sign_in(GUEST)
         await self.owner.ready()
@@ -121,11 +138,9 @@ class House:
         """End Home Assistant, so that its files can be changed."""
         await self._stack.aclose()
 
-    async def _run(self) -> None:
-        # Whom it trusts, under the names that Xiaomi's services have
-        trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.simulator.ca_file))
+    async def _run(self, environment: Mapping[str, str]) -> None:
         self.process: Process = await self._stack.enter_async_context(
-            running(self.configuration, PORT, trust)
+            running(self.configuration, PORT, {**self.environment, **environment})
         )
 
     async def _sign_in(self, name: str) -> Client:
@@ -141,6 +156,14 @@ class House:
         except HomeAssistantError as error:
             return str(error)
         return ""
+
+    async def reload(self, lock: Lock) -> dict[str, Any]:
+        """Reload the entry of a lock; return what becomes of it."""
+        entry_id = self.homes[lock].entry_id
+        await self.owner.post(f"/api/config/config_entries/entry/{entry_id}/reload", {})
+        answer = await self.owner.command("config_entries/get_single", entry_id=entry_id)
+        entry: dict[str, Any] = answer["config_entry"]
+        return entry
 
     def opened(self, lock: Lock) -> int:
         """Return how often a lock was opened from afar."""
@@ -176,12 +199,34 @@ class House:
         """Return all that Home Assistant logged since it started."""
         return (self.configuration / "output.log").read_text(encoding="utf-8", errors="replace")
 
+    async def allow(self, lock: Lock, code: str = CODE) -> None:
+        """Have the owner allow to unlock a lock with a code; that lifts what wrong ones blocked."""
+        await allow_unlocking(self.owner, self.homes[lock].entry_id, code, self._did(lock))
+
+    async def forbid(self, lock: Lock) -> None:
+        """Have the owner forbid to unlock a lock."""
+        await forbid_unlocking(self.owner, self.homes[lock].entry_id, self._did(lock))
+
+    def _did(self, lock: Lock) -> str | None:
+        """Return which lock of its entry it is, None for the only one."""
+        return None if lock is self.nearby else lock.did
+
+    async def once[Outcome](self, prepare: Callable[[House], Awaitable[Outcome]]) -> Outcome:
+        """Return what a preparation led to that several attacks share, and the first makes."""
+        if prepare not in self._prepared:
+            self._prepared[prepare] = None  # Who fails is not tried again.
+            self._prepared[prepare] = [await prepare(self)]
+        expect(self._prepared[prepare], "what it takes could not be prepared")
+        outcome: Outcome = self._prepared[prepare][0]
+        return outcome
+
 
 @asynccontextmanager
 async def standing(directory: Path) -> AsyncIterator[House]:
     """Set up a house under the names of Xiaomi's services, and end it all."""
     hosts = Path("/etc/hosts").read_text(encoding="utf-8")
     expect(real_names.hosts(HOST) in hosts, "Xiaomi's names lead elsewhere: run scripts/attack")
+    os.umask(0o022)  # As usual, so that files are for their user alone only where we see to it.
     async with Simulator(
         directory / "simulator",
         http_port=real_names.CLOUD_PORT,

@@ -140,24 +140,21 @@ async def allow_unlocking(client: Client, entry_id: str, code: str, did: str | N
 
     ``did`` is which of its locks, where it has several.
     """
-    answers = ({CONF_UNLOCKING: NEW_CODE}, {CONF_CODE: code, CONF_CODE_AGAIN: code})
-    await _set_unlocking(client, entry_id, did, *answers)
+    new_code = {CONF_CODE: code, CONF_CODE_AGAIN: code}
+    await _choose_unlocking(client, entry_id, did, {CONF_UNLOCKING: NEW_CODE}, new_code)
 
 
 async def forbid_unlocking(client: Client, entry_id: str, did: str | None = None) -> None:
-    """Have an option of the entry forbid to unlock its lock; ``did`` as in ``allow_unlocking``."""
-    await _set_unlocking(client, entry_id, did, {CONF_UNLOCKING: OFF})
+    """Have an option of the entry forbid to unlock its lock, which of several as above."""
+    await _choose_unlocking(client, entry_id, did, {CONF_UNLOCKING: OFF})
 
 
-async def _set_unlocking(
+async def _choose_unlocking(
     client: Client, entry_id: str, did: str | None, *answers: Mapping[str, str]
 ) -> None:
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
-    for answer in (
-        {"next_step_id": "unlocking"},
-        *([{CONF_LOCK: did}] if did else []),
-        *answers,
-    ):
+    which = ({CONF_LOCK: did},) if did else ()
+    for answer in ({"next_step_id": "unlocking"}, *which, *answers):
         step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
     await _options_are_set(client, entry_id, step)
 
