@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from attacks.__main__ import ATTACKS
 
 PROJECT: Final = Path(__file__).parent.parent
 # How many lines that name tests a page has at least
@@ -48,3 +51,20 @@ def test_each_threat_has_a_test() -> None:
         rows = [line for line in table.split("\n\n")[0].splitlines() if line.startswith("| ")]
         assert len(rows) > 1
         assert not [row for row in rows if "`tests/" not in row and "---" not in row]
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/threat-model.md"]
+)
+def test_who_reads_of_threats_can_try_them(page: str) -> None:
+    """By the command that attacks, which is there."""
+    assert "`scripts/attack`" in (PROJECT / page).read_text(encoding="utf-8")
+    assert os.access(PROJECT / "scripts/attack", os.X_OK)
+
+
+def test_who_attacks_is_in_the_threat_model() -> None:
+    """Each attack is of somebody who is described there, and has a line of its own."""
+    text = (PROJECT / "docs/threat-model.md").read_text(encoding="utf-8")
+    assert ATTACKS
+    assert not [attack for attack in ATTACKS if f"\n## {attack.who}\n" not in text]
+    assert len({(attack.who, attack.what) for attack in ATTACKS}) == len(ATTACKS)
