@@ -1,6 +1,9 @@
 """Pin what the tests and the demo need, for each Python: ``requirements/NAME.txt``.
 
-The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``.
+The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``; what
+builds the packages that are published as source only, in ``requirements/build.txt``. All pins have
+the hashes of all files of their version, and no address. With ``--keep`` versions that are pinned
+already stay.
 
 Home Assistant does not declare what its components need: each names it in its manifest, and Home
 Assistant installs it when the component is first set up. Here nothing is installed at run time, so
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -35,24 +39,35 @@ COMPONENTS: Final = (
 )
 
 
+OLDEST: Final = next(iter(PYTHONS.values()))
+BUILD: Final = REQUIREMENTS / "build.in"
+"""What builds may run code too, so that these are pinned first, and used by all that follows."""
+
 _PLAIN: Final = (
-    *("compile", "--quiet", "--upgrade"),
+    *("compile", "--quiet", "--generate-hashes"),
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 )
+_VERIFIED: Final = ("--build-constraints", str(BUILD.with_suffix(".txt")), "--require-build-hashes")
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Compile the requirements of every Home Assistant that we try, and of every peer."""
+    plain = (*_PLAIN, *(() if "--keep" in arguments else ("--upgrade",)))
+    compile_plain(BUILD, *plain)
     for name, oldest in PYTHONS.items():
         with TemporaryDirectory() as directory:
-            compile_pins(REQUIREMENTS / f"{name}.in", oldest, Path(directory))
-    oldest = next(iter(PYTHONS.values()))
+            compile_pins(REQUIREMENTS / f"{name}.in", oldest, Path(directory), *plain)
     for source in sorted((REQUIREMENTS / "peers").glob("*.in")):
-        pins = str(source.with_suffix(".txt"))
-        uv(*_PLAIN, "--python-version", oldest, "--output-file", pins, str(source))
+        compile_plain(source, *plain, *_VERIFIED)
 
 
-def compile_pins(source: Path, version: str, directory: Path) -> None:
+def compile_plain(source: Path, *options: str) -> None:
+    """Write the pins of a source for the oldest Python, beside it."""
+    pins = str(source.with_suffix(".txt"))
+    uv(*options, "--python-version", OLDEST, "--output-file", pins, str(source))
+
+
+def compile_pins(source: Path, version: str, directory: Path, *options: str) -> None:
     """Write the pins of a source for a version of Python, beside it.
 
     The directory is for the Home Assistant that it names: its manifests and constraints count.
@@ -65,7 +80,7 @@ def compile_pins(source: Path, version: str, directory: Path) -> None:
     components = directory / "homeassistant/components"
     manifests = [read_manifest(INTEGRATION), *walk(components, COMPONENTS)]
     uv(
-        *_PLAIN,
+        *(*options, *_VERIFIED),
         *python,
         *("--constraint", str(directory / "homeassistant/package_constraints.txt")),
         *("--output-file", str(source.with_suffix(".txt"))),
@@ -103,4 +118,4 @@ def uv(*arguments: str, stdin: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -62,14 +62,16 @@ enter_environment() {
   [[ -e $pins ]] || pins=$project/requirements/$version.txt
   environment=$project/.venv-$(basename "$pins" .txt)
   make_environment "$python" "$environment" "$pins"
-  say "Python $version ($python) with Home Assistant $(sed -n 's/^homeassistant==//p' "$pins")"
+  say "Python $version ($python) with Home Assistant" \
+    "$(sed -n 's/^homeassistant==\([^ ]*\).*/\1/p' "$pins")"
   PATH=$environment/bin:$PATH
 }
 
-# make_environment PYTHON DIRECTORY PINS: make an environment, unless it has these very pins.
+# make_environment PYTHON DIRECTORY PINS: make an environment, unless it has these very pins. All
+# that is fetched, also what only builds the rest, must be what was pinned, byte by byte.
 make_environment() {
-  local python=$1 environment=$2 pins=$3 origin uv
-  origin=$("$python" -c 'import sys; print(sys.version, sys.base_prefix)' && cat "$pins")
+  local python=$1 environment=$2 pins=$3 builds=$project/requirements/build.txt origin uv
+  origin=$("$python" -c 'import sys; print(sys.version, sys.base_prefix)' && cat "$builds" "$pins")
   if [[ $(cat "$environment/origin" 2>/dev/null) != "$origin" ]]; then
     # netifaces, which python-miio needs, is published as source only.
     need_programs cc:build-essential
@@ -77,28 +79,44 @@ make_environment() {
     say "Installing ${pins#"$project"/}: the first time this takes a few minutes"
     rm -rf "$environment"
     "$uv" venv --quiet --python "$python" "$environment"
-    "$uv" pip install --compile-bytecode \
-      --python "$environment/bin/python" --requirement "$pins"
+    "$uv" pip install --compile-bytecode --python "$environment/bin/python" \
+      --require-build-hashes --preview-features build-dependency-hashes \
+      --build-constraints "$builds" \
+      --require-hashes --requirement "$pins" || fail "This was not installed: ${pins#"$project"/}"
     echo "$origin" >"$environment/origin"
   fi
 }
 
-# find_uv PYTHON: print the path of uv; where there is none, pip fetches it, for this or any Python.
+# find_uv PYTHON: print the path of a uv that requires hashes of what builds the rest too; where there
+# is none, pip fetches the one that is pinned, for this or any Python.
 find_uv() {
-  if uv --version >/dev/null 2>&1; then
-    command -v uv
-    return
-  fi
-  local environment=$project/.venv-uv python
+  local environment=$project/.venv-uv candidate python
+  while IFS= read -r candidate; do
+    if requires_hashes "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done < <(type -ap uv; echo "$environment/bin/uv")
   for python in "$1" python3; do
-    [[ ! -x $environment/bin/uv ]] || break
     say "Installing uv"
-    { "$python" -m venv --clear "$environment" >/dev/null 2>&1 &&
-      "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        "$(grep '^uv==' "$project/requirements/3.14.txt")" >&2; } || true
+    if fetch_uv "$python" "$environment"; then
+      echo "$environment/bin/uv"
+      return
+    fi
   done
-  [[ -x $environment/bin/uv ]] || fail "Please install uv: it is not there, nor is pip to fetch it."
-  echo "$environment/bin/uv"
+  fail "Please install a newer uv: none was found, nor could pip fetch it."
+}
+
+# requires_hashes UV: fail if it is none, or too old.
+requires_hashes() { "$1" pip install --require-build-hashes --help >/dev/null 2>&1; }
+
+# fetch_uv PYTHON DIRECTORY: have pip make an environment of the uv that is pinned. It is not built:
+# pip would not verify what builds it.
+fetch_uv() {
+  local pinned='/^uv==/,/[^\\]$/p'
+  "$1" -m venv --clear "$2" >/dev/null 2>&1 &&
+    "$2/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+      --require-hashes --requirement <(sed -n "$pinned" "$project/requirements/3.14.txt") >&2
 }
 
 # need_programs PROGRAM:PACKAGE...: install the Debian packages of the programs that are missing.
