@@ -1,9 +1,9 @@
 """Pin what the tests and the demo need, for each Python: ``requirements/NAME.txt``.
 
-The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``; what
-builds the packages that are published as source only, in ``requirements/build.txt``. All pins have
-the hashes of all files of their version, and no address. With ``--keep`` versions that are pinned
-already stay.
+The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``.
+What builds the packages that are published as source only is in ``requirements/build.txt``. All
+pins have the hashes of all files of their version, and no address. With ``--keep``, versions that
+are pinned already stay.
 
 Home Assistant does not declare what its components need: each names it in its manifest, and Home
 Assistant installs it when the component is first set up. Here nothing is installed at run time, so
