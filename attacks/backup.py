@@ -191,18 +191,19 @@ def _checksum_is_right(path: Path) -> bool:
     return subprocess.run(command, cwd=path.parent, check=False).returncode == 0
 
 
-# After a restart with a file of addresses, and with the lines of the README that keep codes out
+# After a restart with a file of addresses, and with the lines that users are told to write to keep
+# codes out
 
 
 async def _start_again(house: House) -> list[str]:
-    """Restart; return the files that had a code before the README's lines were there."""
+    """Restart; return the files that had a code before those lines were there."""
     house.lock.wake()
     expect(not await house.unlock(house.guest, house.lock), "the right code does not unlock")
     await _recorded(house)
     held = _holding(house, CODE)
     await house.end()
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    [lines] = re.findall(r"```yaml\n(recorder:.+?)```", readme, re.DOTALL)
+    page = (PROJECT / "docs/unlocking.md").read_text(encoding="utf-8")
+    [lines] = re.findall(r"```yaml\n(recorder:.+?)```", page, re.DOTALL)
     media = f"homeassistant:\n  media_dirs:\n    local: {_media(house)}\n"
     file = house.configuration / "configuration.yaml"
     text = file.read_text(encoding="utf-8")
@@ -461,7 +462,7 @@ def _spoil_files(house: House) -> None:
 
 @ATTACKS.try_to("find codes and passwords in a stolen copy of all files", in_short=False)
 async def _find_codes(house: House) -> str:
-    expect(await house.once(_start_again), "without the README's lines no code is recorded")
+    expect(await house.once(_start_again), "without those lines no code is recorded")
     found = await house.once(_spoil)
     return ", ".join(sorted(found))
 

@@ -40,6 +40,7 @@ from simulator import faults
 from simulator.users import UserType
 
 from .actor import Actor, caught_up, until
+from .documents import PAGES
 from .people import DURESS, FINGERPRINT, NOON, give
 from .test_pictures import rang, upload, when
 
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).parent.parent
 BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
-README: Final = (HERE / "README.md").read_text(encoding="utf-8")
 
 PASSWORD: Final = 3
 ONE_TIME_PASSWORD: Final = 7
@@ -142,7 +142,7 @@ def entity_filters(blueprint: Blueprint) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("file", BLUEPRINTS, ids=lambda file: file.stem)
 def test_every_blueprint(file: Path) -> None:
-    """It is valid, for both versions, is found where it says, and in the README."""
+    """It is valid, for both versions, is found where it says, and can be imported by a link."""
     blueprint = read(file)
     assert blueprint.validate() is None
     needs = blueprint.metadata["homeassistant"]["min_version"]
@@ -150,7 +150,7 @@ def test_every_blueprint(file: Path) -> None:
     source = blueprint.metadata["source_url"]
     assert source.endswith(f"/blob/main/{file.relative_to(HERE).as_posix()}")
     link = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
-    assert f"{link}{quote(source, safe='')})" in README
+    assert f"{link}{quote(source, safe='')})" in PAGES["docs/automations.md"]
     for key, field in blueprint.inputs.items():
         assert field["name"], key
         assert field["selector"], key
@@ -159,9 +159,10 @@ def test_every_blueprint(file: Path) -> None:
         assert one.get("integration") == (None if calendar else DOMAIN), key
 
 
-def test_only_those_that_exist_are_in_the_readme() -> None:
+def test_only_those_that_exist_are_linked() -> None:
     """Nobody is sent to where there is none."""
-    linked = re.findall(r"blueprint_url=\S+%2F(\w+)\.yaml", README)
+    text = "\n".join(PAGES.values())
+    linked = re.findall(r"blueprint_url=\S+%2F(\w+)\.yaml", text)
     assert sorted(linked) == [file.stem for file in BLUEPRINTS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +23,7 @@ from custom_components.xiaomi_smart_lock.diary import KINDS, OPEN_KINDS
 
 from .actor import Actor, until
 from .conftest import TEN_YEARS
+from .documents import yaml_blocks
 from .past import (
     DAY,
     DURESS,
@@ -411,11 +411,9 @@ async def test_a_lock_nearby(
         assert raised.value.translation_key == "no_history"
 
 
-async def test_the_example_of_the_readme(hass: HomeAssistant, home: LinkedResident) -> None:
+async def test_the_example(hass: HomeAssistant, home: LinkedResident) -> None:
     """It says who came today."""
-    readme = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
-    examples = re.findall(r"```yaml\n(actions:\n.+?)```", readme, re.DOTALL)
-    [example] = [one for one in examples if "get_history" in one]
+    [example] = [block for block in yaml_blocks("actions:\n") if "get_history" in block]
     sequence = parse_yaml(example)
     notified = async_mock_service(hass, "notify", "mobile_app_phone")
     assert isinstance(sequence, dict)

@@ -1,12 +1,10 @@
-"""The README's examples work as they stand there."""
+"""The examples that users copy work as they stand there."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,6 +17,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from .actor import Actor, until
+from .documents import yaml_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
 
 type Act = Callable[[HomeAssistant, Actor], Awaitable[None]]
 
-README: Final = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES: Final[dict[str, Any]] = {
     example["alias"]: example
-    for text in re.findall(r"```yaml\n(alias:.+?)```", README, re.DOTALL)
+    for text in yaml_blocks("alias:")
     if isinstance(example := parse_yaml(text), dict)
 }
 ASKED_TO_LOCK: Final = "Asked to lock"

@@ -54,7 +54,8 @@ def test_each_threat_has_a_test() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/threat-model.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/threat-model.md", "docs/unlocking.md"],
 )
 def test_who_reads_of_threats_can_try_them(page: str) -> None:
     """By the command that attacks, which is there."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,6 +13,7 @@ from homeassistant.util.yaml import parse_yaml
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.unlock_code import hash_code
 
+from .documents import yaml_blocks
 from .resident import at_home
 
 if TYPE_CHECKING:
@@ -26,12 +25,11 @@ if TYPE_CHECKING:
 
 CODE: Final = "8310572946"
 PASSWORD: Final = "4815162342"
-README: Final = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def lines_of_the_readme() -> Any:
-    """Return the recorder's configuration that the README has."""
-    [text] = re.findall(r"```yaml\n(recorder:.+?)```", README, re.DOTALL)
+def recommended_lines() -> Any:
+    """Return the recorder's configuration that users are told to write."""
+    [text] = yaml_blocks("recorder:")
     configuration = parse_yaml(text)
     assert isinstance(configuration, dict)
     return configuration["recorder"]
@@ -44,13 +42,11 @@ async def mock_recorder_before_hass(
     """Have the recorder prepared before Home Assistant."""
 
 
-@pytest.mark.parametrize(
-    ("recorder_config", "kept"), [(None, True), (lines_of_the_readme(), False)]
-)
+@pytest.mark.parametrize(("recorder_config", "kept"), [(None, True), (recommended_lines(), False)])
 async def test_what_is_recorded(
     recorder_mock: Recorder, hass: HomeAssistant, actor: Actor, kept: bool
 ) -> None:
-    """As the README says: what is given to actions, unless these lines leave it out."""
+    """As users are told: what is given to actions, unless these lines leave it out."""
     actor.lock.accepts_remote_unlock = True
     async with at_home(hass, actor, local=False, **{CONF_UNLOCKING: hash_code(CODE)}) as resident:
         await resident.call("lock", "unlock", "lock", code=CODE)

@@ -111,7 +111,7 @@ async def test_lock_it(
     unlock: str,
     explained: bool,
 ) -> None:
-    """It is an error, whose reason is in the log; the README's automation says it instead."""
+    """It is an error, whose reason is in the log; an example's automation says it instead."""
     automations = [EXAMPLES[ASKED_TO_LOCK]] if explained else []
     assert await async_setup_component(hass, "automation", {"automation": automations})
     await hass.async_block_till_done()
