@@ -194,7 +194,9 @@ def main() -> int:
     parser.add_argument("--language", choices=DOORS, default="en", help="Home Assistant's (en)")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--check", action="store_true", help="play the day once and check it")
-    modes.add_argument("--screenshots", action="store_true", help="take the README's pictures")
+    modes.add_argument(
+        "--screenshots", action="store_true", help="take the pictures in docs/images"
+    )
     modes.add_argument("--soak", action="store_true", help="play ten minutes in one and check")
     parser.add_argument("--day", choices=(ORDINARY, BAD), default=ORDINARY, help="of --check")
     options = parser.parse_args()

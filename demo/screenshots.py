@@ -1,4 +1,4 @@
-"""The README's pictures, taken of the running demo."""
+"""The pictures in docs/images, taken of the running demo."""
 
 from __future__ import annotations
 
