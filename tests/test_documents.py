@@ -1,0 +1,168 @@
+"""The pages for readers are short, complete, and lead to what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import yaml
+from homeassistant.const import Platform
+from homeassistant.util.yaml import parse_yaml
+
+from demo.screenshots import IMAGES, PICTURES
+from scripts.specification import ENTITIES, TRANSLATION
+
+from .documents import PAGES, PROJECT, README, ROOT_PAGES, yaml_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENTS: Final = PAGES | ROOT_PAGES
+INTEGRATION: Final = TRANSLATION.parent.parent
+LARGEST_README: Final = 8192  # bytes
+FIRST_SCREEN: Final = 15  # lines
+
+
+def prose(text: str) -> str:
+    """Return a page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """Return what GitHub calls the headings of a page."""
+    found: dict[str, int] = {}
+    names = set()
+    for heading in re.findall(r"^#+ +(.+?) *$", prose(text), re.MULTILINE):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        names.add(f"{name}-{found[name]}" if name in found else name)
+        found[name] = found.get(name, 0) + 1
+    return names
+
+
+def targets(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the path in the project, and the anchor, that each relative link of a page leads to."""
+    text = re.sub(r"`[^`\n]*`", "", prose(DOCUMENTS[page]))
+    for link in re.findall(r"\]\(\s*([^)\s]+)|(?:src|href)=\"([^\"]+)\"", text):
+        target = "".join(link)
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        yield normpath(PurePosixPath(page).parent / path) if path else page, anchor
+
+
+def test_the_readme_is_short() -> None:
+    """Whoever comes for the first time reads it to the end."""
+    assert len((PROJECT / README).read_bytes()) <= LARGEST_README
+
+
+def test_the_first_screen() -> None:
+    """It has the two commands, and the README's only picture."""
+    screen = "\n".join(PAGES[README].splitlines()[:FIRST_SCREEN])
+    for wanted in ("\nscripts/demo ", "\nscripts/test ", "\n!["):
+        assert wanted in screen
+    assert len(re.findall(r"!\[|<img", PAGES[README])) == 1
+
+
+def test_each_page_is_found() -> None:
+    """From the README, directly or through one page."""
+    direct = {path for path, _ in targets(README)}
+    found = direct.union(*({path for path, _ in targets(page)} for page in direct & {*DOCUMENTS}))
+    assert not DOCUMENTS.keys() - found - {README}
+
+
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_links(page: str) -> None:
+    """Each leads to a file, or to a heading, that is there."""
+    broken = []
+    for path, anchor in targets(page):
+        there = (PROJECT / path).exists() and not path.startswith("..")
+        if not there or (anchor and anchor not in anchors(DOCUMENTS.get(path, ""))):
+            broken.append(f"{path}#{anchor}")
+    assert not broken
+
+
+def test_links_of_forms() -> None:
+    """What GitHub shows before somebody reports something leads to what is there as well."""
+    forms = (PROJECT / ".github/ISSUE_TEMPLATE").glob("*.yml")
+    text = "\n".join(form.read_text(encoding="utf-8") for form in forms)
+    linked = re.findall(r"/blob/main/([^)\s]+)", text)
+    assert linked
+    assert not [path for path in linked if not (PROJECT / path).is_file()]
+
+
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [
+        ("What was missed", "what-was-missed"),
+        (
+            "With Home Assistant's triggers: doors, `locks`",
+            "with-home-assistants-triggers-doors-locks",
+        ),
+        ("The [lock](lock.md) – 门锁", "the-lock--门锁"),
+    ],
+)
+def test_anchors(heading: str, anchor: str) -> None:
+    """They are made as GitHub makes them; the second of one name has a number."""
+    text = f"## {heading}\n```sh\n# no heading\n```\n### {heading}\n"
+    assert anchors(text) == {anchor, f"{anchor}-1"}
+
+
+def test_pictures() -> None:
+    """Each that is shown can be taken anew, and each that is there is shown."""
+    folder = IMAGES.relative_to(PROJECT).as_posix()
+    shown = {path for page in PAGES for path, _ in targets(page) if path.startswith(folder)}
+    there = {path.relative_to(PROJECT).as_posix() for path in IMAGES.iterdir()}
+    assert shown == there == {f"{folder}/{picture.name}.png" for picture in PICTURES}
+
+
+def test_blocks_of_yaml() -> None:
+    """Whoever copies one gets no error for how it is written."""
+    blocks = yaml_blocks()
+    assert len(blocks) == sum(text.count("```yaml") for text in PAGES.values())
+    assert all(isinstance(parse_yaml(block), dict) for block in blocks)
+
+
+def test_each_entity_is_described() -> None:
+    """By its name, in a row of its platform."""
+    rows: dict[str, str] = {}
+    platform = ""
+    for first, text in re.findall(
+        r"^\| *(`\w+`)? *\| *(.*)$", PAGES["docs/entities.md"], re.MULTILINE
+    ):
+        platform = first.strip("`") or platform
+        rows[platform] = f"{rows.get(platform, '')}; {text}"
+    names = json.loads(TRANSLATION.read_text(encoding="utf-8"))["entity"]
+    missing = [
+        name
+        for platform, descriptions in ENTITIES.items()
+        if platform is not Platform.LOCK  # The lock has the device's name.
+        for description in descriptions
+        if not re.search(
+            rf"[;|] {re.escape(name := names[platform][description.key]['name'])}(?=[:;,]| \|)",
+            rows[platform],
+        )
+    ]
+    assert not missing
+
+
+def test_each_action_is_described() -> None:
+    """With all its fields."""
+    text = (INTEGRATION / "services.yaml").read_text(encoding="utf-8")
+    page = PAGES["docs/actions.md"]
+    for action, described in yaml.safe_load(text).items():
+        [row] = re.findall(rf"^\| [^|]*`{action}`[^|]* \|.*$", page, re.MULTILINE)
+        fields = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+        assert fields == {*described.get("fields", {})}, action
+
+
+def test_each_repair_is_described() -> None:
+    """By its title."""
+    texts = json.loads(TRANSLATION.read_text(encoding="utf-8"))["issues"]
+    page = PAGES["docs/troubleshooting.md"].lower()
+    titles = [re.sub(r"\{\w+\}", "the lock", issue["title"]).lower() for issue in texts.values()]
+    assert not [title for title in titles if f"| {title}" not in page]
