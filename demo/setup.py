@@ -11,13 +11,13 @@ import aiohttp
 from homeassistant.const import CONF_CODE, CONF_HOST, CONF_TOKEN
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
-from custom_components.xiaomi_smart_lock.miot.endpoints import load
-from custom_components.xiaomi_smart_lock.options_flow import (
+from custom_components.xiaomi_smart_lock.flows.options import (
     CONF_CODE_AGAIN,
     CONF_LOCK,
     NEW_CODE,
     OFF,
 )
+from custom_components.xiaomi_smart_lock.miot.endpoints import load
 
 from .home_assistant import HomeAssistantError
 

@@ -28,12 +28,14 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import app_link, history, unread
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.xiaomi_smart_lock.coordinator import READABLE
+from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import http, push
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.select import SELECTS
+from custom_components.xiaomi_smart_lock.state import history_gaps as unread
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from simulator import broker
 from simulator.door import AWAY_MODE, Action, Method, Position

@@ -14,7 +14,7 @@ from typing import Any, Final
 import av
 from PIL import Image, ImageDraw, ImageFont
 
-from custom_components.xiaomi_smart_lock.remuxing import fragment
+from custom_components.xiaomi_smart_lock.media.remuxing import fragment
 
 STATIC: Final = Path(__file__).parent.parent / "custom_components/xiaomi_smart_lock/static"
 FONT: Final = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"

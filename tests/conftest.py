@@ -20,13 +20,13 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock import history
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
     CONF_LATE_AFTER,
     DOMAIN,
     ENDPOINTS_VARIABLE,
 )
+from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cloud, tokens
 from simulator.runner import SimulatorThread

@@ -16,7 +16,12 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from yarl import URL
 
-from custom_components.xiaomi_smart_lock.const import CONF_DID, CONF_LOCKS, CONF_USER_ID, DOMAIN
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_DID,
+    CONF_LOCKS,
+    CONF_USER_ID,
+    DOMAIN,
+)
 
 from .hosts import NEARBY
 

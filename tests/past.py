@@ -17,8 +17,8 @@ from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
 
-from custom_components.xiaomi_smart_lock import history
 from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.events import history_sync as history
 from simulator.device import Past
 
 from .actor import Actor, until

@@ -14,7 +14,7 @@ from homeassistant.config_entries import (
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 
 from .actor import Actor, until
 

@@ -26,12 +26,10 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock import coordinator, occurrences, settings
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_UNLOCKING,
-    DOMAIN,
-    POLL_INTERVAL_CLOUD,
-)
+from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.control import setting_queue as settings
+from custom_components.xiaomi_smart_lock.events import processor as occurrences
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 
 from .actor import Actor, caught_up, until
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
-    from custom_components.xiaomi_smart_lock.state import LockData
+    from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 type Storage = dict[str, Any]
 

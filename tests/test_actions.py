@@ -19,12 +19,12 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import management
-from custom_components.xiaomi_smart_lock.actions import ACTIONS
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.credentials import commands as management
 from custom_components.xiaomi_smart_lock.miot.errors import REASONS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 
 from .actor import Actor, until
 from .people import give

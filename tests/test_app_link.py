@@ -12,8 +12,8 @@ import pytest
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigFlowContext
 
-from custom_components.xiaomi_smart_lock import app_link
-from custom_components.xiaomi_smart_lock.app_link import (
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
+from custom_components.xiaomi_smart_lock.account.app_session import (
     HOUR,
     LONGEST_PAUSE,
     PAUSE,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from custom_components.xiaomi_smart_lock.app_link import AppLink
+    from custom_components.xiaomi_smart_lock.account.app_session import AppLink
     from simulator.faults import Fault
 
     from .actor import Actor

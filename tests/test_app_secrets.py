@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.data_entry_flow import FlowResultType
 
-from custom_components.xiaomi_smart_lock import link_flow, pictures, views
 from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.flows import link_app as link_flow
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
+from custom_components.xiaomi_smart_lock.media import views
 from simulator import app_cloud, faults, recording
 
 from .actor import Actor, until

@@ -30,12 +30,12 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.event import EVENTS
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from simulator import faults
 from simulator.users import UserType
 

@@ -11,7 +11,7 @@ from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import views
+from custom_components.xiaomi_smart_lock.media import views
 from demo.browser import signed_in
 from demo.recording import named, open_folder, play_recording
 from simulator import recording

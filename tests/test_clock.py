@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock.clock import LockClock
+from custom_components.xiaomi_smart_lock.state.device_clock import LockClock
 
 from .actor import until
 from .resident import Resident, at_home, fix, let_time_pass

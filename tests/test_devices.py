@@ -12,8 +12,8 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.xiaomi_smart_lock.account.entry_data import DEVICES_ARE_OF_ONE_ENTRY
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
-from custom_components.xiaomi_smart_lock.locks import DEVICES_ARE_OF_ONE_ENTRY
 
 from .actor import until
 from .resident import Resident, Storage, entry_of, stored_key

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock import app_link
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from simulator import faults
 
 from .actor import Actor, until

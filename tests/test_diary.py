@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.xiaomi_smart_lock import calendar
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
-from custom_components.xiaomi_smart_lock.diary import KINDS, OPEN_KINDS
+from custom_components.xiaomi_smart_lock.services.history import KINDS, OPEN_KINDS
 
 from .actor import Actor, until
 from .conftest import TEN_YEARS

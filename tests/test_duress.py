@@ -13,11 +13,11 @@ from homeassistant.core import callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import ender
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import SUBENTRY_PERSON
+from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
-from custom_components.xiaomi_smart_lock.words import sentence
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.wording.phrases import sentence
 
 from .actor import until
 from .people import DURESS, give

@@ -17,11 +17,12 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock import coordinator, ender
-from custom_components.xiaomi_smart_lock.bus import EVENT
-from custom_components.xiaomi_smart_lock.endings import Ending, Endings
-from custom_components.xiaomi_smart_lock.state import LockData
-from custom_components.xiaomi_smart_lock.users import LOCK_RESET, Credential
+from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.state.expiry import Ending, Endings
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData
+from custom_components.xiaomi_smart_lock.state.user_registry import LOCK_RESET, Credential
 from simulator import faults
 from simulator.users import Credential as Held
 

@@ -18,14 +18,10 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import translation
 
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_LEAST_DIGITS,
-    CONF_MOST_DIGITS,
-    DOMAIN,
-)
-from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
+from custom_components.xiaomi_smart_lock.const import CONF_LEAST_DIGITS, CONF_MOST_DIGITS, DOMAIN
+from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.users import Credential
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from simulator import faults
 from simulator.users import Credential as Held
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
-    from custom_components.xiaomi_smart_lock.state import Occurrence
+    from custom_components.xiaomi_smart_lock.state.lock_state import Occurrence
 
 NOON = 1790000000
 NOON_TEXT = "2026-09-21T14:13:20+00:00"

@@ -11,10 +11,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock import history
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS
+from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import push
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.app_cloud import LONGEST_PAGE
 from simulator.device import Past
 

@@ -34,6 +34,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.xiaomi_smart_lock.account.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.connection import LIST_AGAIN_AFTER
 from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
@@ -45,7 +46,6 @@ from custom_components.xiaomi_smart_lock.const import (
     DOMAIN,
     ENDPOINTS_VARIABLE,
 )
-from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
 from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from simulator.faults import BUSY, PLAIN_TEXT, changed, status

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from homeassistant.config_entries import ConfigEntryState
 
-from custom_components.xiaomi_smart_lock import journal
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_JOURNAL_ENTRIES,
-    CONF_LOCKS,
-    DOMAIN,
-)
+from custom_components.xiaomi_smart_lock.const import CONF_JOURNAL_ENTRIES, CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.events import journal
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state import Occurrence
+from custom_components.xiaomi_smart_lock.state.lock_state import Occurrence
 
 from .actor import PATIENCE, Actor, until
 from .past import DURESS, HOUR, LOCK_EVENT

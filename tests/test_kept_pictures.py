@@ -10,8 +10,8 @@ import pytest
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_KEEP_PICTURES
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 
 from .actor import Actor, idle, until
 from .test_pictures import VISITOR, rang, see, set_up, state, when

@@ -21,8 +21,8 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock import link_flow
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
+from custom_components.xiaomi_smart_lock.flows import link_app as link_flow
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 

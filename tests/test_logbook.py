@@ -12,8 +12,8 @@ from homeassistant.helpers import translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 
 from .actor import Actor, until
 from .people import give

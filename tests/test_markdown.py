@@ -9,9 +9,9 @@ import pytest
 from homeassistant.components.persistent_notification import _async_get_or_create_notifications
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
-from custom_components.xiaomi_smart_lock.issues import Issue, async_settle, async_tell
 from custom_components.xiaomi_smart_lock.repairs import LockRepairFlow, async_create_fix_flow
-from custom_components.xiaomi_smart_lock.words import escaped, escaped_url
+from custom_components.xiaomi_smart_lock.reporting.issues import Issue, async_settle, async_tell
+from custom_components.xiaomi_smart_lock.wording.phrases import escaped, escaped_url
 
 from .actor import until
 from .flow import add_lock

@@ -23,7 +23,7 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
 )
-from custom_components.xiaomi_smart_lock.unlock_code import is_code
+from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
 
 from .flow import add_lock, default, local_entry, suggested
 from .hosts import NEARBY

@@ -8,9 +8,9 @@ import pytest
 from homeassistant.components.media_source import Unresolvable, async_resolve_media
 from homeassistant.setup import async_setup_component
 
-from custom_components.xiaomi_smart_lock import views
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
-from custom_components.xiaomi_smart_lock.kept_pictures import async_forget_pictures
+from custom_components.xiaomi_smart_lock.media import views
+from custom_components.xiaomi_smart_lock.media.picture_archive import async_forget_pictures
 from custom_components.xiaomi_smart_lock.store import async_journal_store, async_store
 from simulator.faults import changed
 

@@ -12,9 +12,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity import Entity
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock import settings
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_PENDING_FOR, CONF_UNLOCKING
+from custom_components.xiaomi_smart_lock.control import setting_queue as settings
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator import faults
 
 from .actor import PATIENCE, until

@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.period import format_period, parse_period
+from custom_components.xiaomi_smart_lock.model.period import format_period, parse_period
 
 DAY = [time(8), time(20, 30)]
 NIGHT = [time(22, 0, 15), time(6)]

@@ -13,10 +13,10 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import pictures
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_APP_REQUESTS, CONF_LATE_AFTER
-from custom_components.xiaomi_smart_lock.miot.app import Seen
-from custom_components.xiaomi_smart_lock.pictures import Awaited, match
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
+from custom_components.xiaomi_smart_lock.media.latest_pictures import Awaited, match
+from custom_components.xiaomi_smart_lock.miot.app.client import Seen
 from simulator.app_cloud import EVENTS, PICTURE
 
 from .actor import Actor, caught_up, idle, until

@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util.yaml import parse_yaml
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 
 from .documents import yaml_blocks
 from .resident import at_home

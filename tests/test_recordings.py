@@ -20,8 +20,16 @@ from homeassistant.requirements import RequirementsNotFound
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock import kept, media_source, recordings, remuxing, views
+from custom_components.xiaomi_smart_lock import media_source
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.media import (
+    recordings,
+    remuxing,
+    views,
+)
+from custom_components.xiaomi_smart_lock.media import (
+    ttl_cache as kept,
+)
 from simulator import camera, faults, recording
 
 from .actor import Actor, until

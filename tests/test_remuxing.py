@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from custom_components.xiaomi_smart_lock.remuxing import (
+from custom_components.xiaomi_smart_lock.media.remuxing import (
     NotVideoError,
     fragment,
     hevc_codecs,

@@ -13,12 +13,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_LOCKS,
-    CONF_UUID,
-    DOMAIN,
-)
-from custom_components.xiaomi_smart_lock.endpoints import async_endpoints
+from custom_components.xiaomi_smart_lock.account.endpoints import async_endpoints
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UUID, DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator import instances
 

@@ -11,9 +11,10 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import coordinator, handled
+from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAVAILABLE_AFTER
-from custom_components.xiaomi_smart_lock.state import LockData
+from custom_components.xiaomi_smart_lock.state import deduplicator as handled
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 from .actor import until
 from .resident import Resident, Storage, at_home, entry_of, let_time_pass, stored, stored_key

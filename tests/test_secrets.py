@@ -18,14 +18,10 @@ from homeassistant.const import (
 from homeassistant.data_entry_flow import FlowResultType
 from miio import protocol
 
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_LOCKS,
-    CONF_TOKENS,
-    CONF_UNLOCKING,
-)
-from custom_components.xiaomi_smart_lock.enrolment import Wanted, async_enrol
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING
+from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted, async_enrol
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state import SECRET
+from custom_components.xiaomi_smart_lock.state.lock_state import SECRET
 from simulator import faults
 from simulator.codes import Code
 from simulator.miio import MiioServer

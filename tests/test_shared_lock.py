@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from homeassistant.const import STATE_UNKNOWN, Platform
 
-from custom_components.xiaomi_smart_lock import app_link, pictures
-from custom_components.xiaomi_smart_lock.app_link import REFUSAL_PAUSE
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
+from custom_components.xiaomi_smart_lock.account.app_session import REFUSAL_PAUSE
 from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from simulator.app_account import SERVICE_LOGIN
 
 from .actor import Actor, until

@@ -19,8 +19,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
-from custom_components.xiaomi_smart_lock.sign_in_answer import find_answer
-from custom_components.xiaomi_smart_lock.sign_in_flow import BROWSER_TIMEOUT
+from custom_components.xiaomi_smart_lock.flows.sign_in import BROWSER_TIMEOUT
+from custom_components.xiaomi_smart_lock.flows.sign_in_answer import find_answer
 from simulator.faults import BUSY, PLAIN_TEXT
 from simulator.tokens import CLIENT_ID
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Action, Event, Property
+from custom_components.xiaomi_smart_lock.miot.spec import (
+    SPEC,
+    Action,
+    Event,
+    Property,
+)
 from scripts import specification
 from scripts.specification import Item, main, places
 

@@ -15,15 +15,15 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock.handled import (
+from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
+from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state.deduplicator import (
     FORGOTTEN_TOGETHER,
     REMEMBERED,
     TWINS_LIMIT,
     Handled,
 )
-from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state import LOCK_EVENT, Occurrence
+from custom_components.xiaomi_smart_lock.state.lock_state import LOCK_EVENT, Occurrence
 
 from .actor import Actor, until
 

@@ -23,14 +23,14 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
-from custom_components.xiaomi_smart_lock.endings import Ending, Endings
+from custom_components.xiaomi_smart_lock.state.expiry import Ending, Endings
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from custom_components.xiaomi_smart_lock.store import (
     async_journal_store,
     async_store,
     salvaged_endings,
 )
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code
-from custom_components.xiaomi_smart_lock.users import Credential
 
 from .actor import caught_up, until
 from .resident import Resident, Storage, at_home, entry_of, fix, stored, stored_key

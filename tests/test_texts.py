@@ -12,9 +12,9 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import flush_store
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_ROOMS, DOMAIN
-from custom_components.xiaomi_smart_lock.devices import async_device_of
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_TEXT
+from custom_components.xiaomi_smart_lock.reporting.devices import async_device_of
 
 from .actor import until
 from .flow import (

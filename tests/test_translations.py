@@ -11,13 +11,13 @@ from homeassistant.const import Platform
 
 from custom_components.xiaomi_smart_lock.button import LockButtonDescription
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.control.remote_unlock import FAILURES, Refusal
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
+from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
-from custom_components.xiaomi_smart_lock.reasons import REASONS
-from custom_components.xiaomi_smart_lock.recordings import WORDS
-from custom_components.xiaomi_smart_lock.unlocking import FAILURES, Refusal
-from custom_components.xiaomi_smart_lock.words import OTHER
+from custom_components.xiaomi_smart_lock.wording.phrases import OTHER
+from custom_components.xiaomi_smart_lock.wording.reasons import REASONS
 from scripts.specification import ENTITIES
 
 from .documents import PAGES, ROOT_PAGES

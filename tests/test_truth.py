@@ -14,8 +14,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.miot import push
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.faults import changed, status
 
 from .actor import Actor, until

@@ -20,15 +20,16 @@ from homeassistant.helpers import entity, translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock import guesses, unlocking
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.control import remote_unlock as unlocking
+from custom_components.xiaomi_smart_lock.control import unlock_attempts as guesses
+from custom_components.xiaomi_smart_lock.flows.options import CONF_CODE_AGAIN, NEW_CODE
 from custom_components.xiaomi_smart_lock.miot import attempt, oauth
 from custom_components.xiaomi_smart_lock.miot import local as local_network
 from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
-from custom_components.xiaomi_smart_lock.options_flow import CONF_CODE_AGAIN, NEW_CODE
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code, is_code
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code, is_code
 from simulator import faults
 
 from .actor import PATIENCE, Actor, until

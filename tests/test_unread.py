@@ -7,8 +7,15 @@ from typing import Any, Final
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.state import DOORBELL, LOCK_EVENT, LockData
-from custom_components.xiaomi_smart_lock.unread import AHEAD, FIRST, LONGEST, OVERLAP, Span, Unread
+from custom_components.xiaomi_smart_lock.state.history_gaps import (
+    AHEAD,
+    FIRST,
+    LONGEST,
+    OVERLAP,
+    Span,
+    Unread,
+)
+from custom_components.xiaomi_smart_lock.state.lock_state import DOORBELL, LOCK_EVENT, LockData
 
 NOW: Final = 1_790_000_000
 DAY: Final = 86_400

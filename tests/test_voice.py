@@ -15,7 +15,7 @@ from homeassistant.helpers.intent import IntentResponseType
 from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
-from custom_components.xiaomi_smart_lock.unlock_code import hash_code
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 
 from .actor import Actor, until
 from .resident import Resident

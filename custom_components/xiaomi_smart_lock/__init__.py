@@ -18,18 +18,28 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
-from .actions import async_register_actions
+from .account.entry_data import (
+    DEVICES_ARE_OF_ONE_ENTRY,
+    async_forget_lock,
+    dids_of,
+    lock_ids,
+)
 from .connection import Connection, async_connect
 from .const import DOMAIN
-from .guesses import async_forget_guesses
-from .issues import Issue, async_settle_all, async_settle_lock, is_told
-from .kept_pictures import async_forget_pictures
-from .locks import DEVICES_ARE_OF_ONE_ENTRY, async_forget_lock, dids_of, lock_ids
-from .operation import async_log_operation
+from .control.unlock_attempts import async_forget_guesses
+from .events.operation import async_log_operation
+from .media.picture_archive import async_forget_pictures
+from .media.views import async_register_views
 from .people import async_follow_entities
-from .state import LOCK_EVENT
+from .reporting.issues import (
+    Issue,
+    async_settle_all,
+    async_settle_lock,
+    is_told,
+)
+from .services.registration import async_register_actions
+from .state.lock_state import LOCK_EVENT
 from .store import async_journal_store, async_store
-from .views import async_register_views
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import ConfigType

@@ -14,7 +14,7 @@ from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state import DOOR_STATE
+from .state.lock_state import DOOR_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

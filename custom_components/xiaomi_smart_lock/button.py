@@ -11,7 +11,7 @@ from homeassistant.const import EntityCategory
 
 from .coordinator import SET_CLOCK, LockCoordinator
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .state import HISTORY_EVENT, LOCK_EVENT
+from .state.lock_state import HISTORY_EVENT, LOCK_EVENT
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

@@ -14,10 +14,16 @@ from homeassistant.components.calendar import (
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .events.operation import described
 from .miot.spec import SPEC
-from .operation import described
-from .state import EXCEPTION, IN_HISTORY, JOURNAL, LOCK_EVENT, PEOPLE
-from .words import in_words, sentence, value_in_words
+from .state.lock_state import (
+    EXCEPTION,
+    IN_HISTORY,
+    JOURNAL,
+    LOCK_EVENT,
+    PEOPLE,
+)
+from .wording.phrases import in_words, sentence, value_in_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from . import LockConfigEntry
-    from .state import Occurrence
+    from .state.lock_state import Occurrence
 
 PARALLEL_UPDATES: Final = 0
 

@@ -18,6 +18,14 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
 )
 
+from .account.entry_data import (
+    CONF_ENTRY_ID,
+    CONF_NAME,
+    async_end_discoveries,
+    configured_locks,
+    lock_ids,
+    told_apart,
+)
 from .connection import async_cloud, redirect_path
 from .const import (
     CONF_APP,
@@ -32,23 +40,15 @@ from .const import (
     DOMAIN,
     SUBENTRY_PERSON,
 )
-from .link_flow import LinkFlow, region_schema
-from .local_flow import LocalFlow
-from .locks import (
-    CONF_ENTRY_ID,
-    CONF_NAME,
-    async_end_discoveries,
-    configured_locks,
-    lock_ids,
-    told_apart,
-)
+from .flows.link_app import LinkFlow, region_schema
+from .flows.local import LocalFlow
+from .flows.options import LockOptionsFlow
+from .flows.person import PersonFlow
+from .flows.sign_in import SignInFlow
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
 from .miot.spec import MODEL
-from .options_flow import LockOptionsFlow
-from .person_flow import PersonFlow
-from .sign_in_flow import SignInFlow
-from .words import escaped
+from .wording.phrases import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

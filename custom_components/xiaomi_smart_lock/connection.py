@@ -18,7 +18,9 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util.hass_dict import HassKey
 
-from .app_link import AppLink, async_link
+from .account.app_session import AppLink, async_link
+from .account.endpoints import async_broker_trust, async_endpoints
+from .account.entry_data import async_offer_new_locks, lock_ids, told_apart
 from .const import (
     CONF_DID,
     CONF_POLL_INTERVAL,
@@ -32,11 +34,8 @@ from .const import (
     POLL_INTERVAL_WITHOUT_PUSH,
 )
 from .coordinator import LockCoordinator, async_stored_device
-from .devices import async_device_of
-from .endpoints import async_broker_trust, async_endpoints
-from .history import History
-from .issues import Issue, async_settle, async_settle_passing, async_tell
-from .locks import async_offer_new_locks, lock_ids, told_apart
+from .events.history_sync import History
+from .media.recordings import Recordings
 from .miot.cloud import CloudClient, Device
 from .miot.errors import CannotConnectError, MiotError, NotSignedInError
 from .miot.instance import additions, fetch, is_newer
@@ -44,9 +43,15 @@ from .miot.local import LocalClient
 from .miot.oauth import SignIn, TokenKeeper, Tokens
 from .miot.push import Push, PushProblem
 from .miot.spec import MODEL, SPEC
-from .reasons import reason_in_words
-from .recordings import Recordings
-from .words import listed
+from .reporting.devices import async_device_of
+from .reporting.issues import (
+    Issue,
+    async_settle,
+    async_settle_passing,
+    async_tell,
+)
+from .wording.phrases import listed
+from .wording.reasons import reason_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

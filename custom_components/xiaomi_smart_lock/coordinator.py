@@ -29,14 +29,18 @@ from .const import (
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
-from .devices import async_device_of
-from .ender import Ender
-from .endings import Endings
-from .issues import Issue, async_settle, async_tell
-from .journal import Journal
-from .management import Management
+from .control.setting_queue import Settings
+from .credentials.commands import Management
+from .credentials.expiry_worker import Ender
+from .events.journal import Journal
+from .events.processor import Occurrences
 from .miot.attempt import Attempts
-from .miot.client import EventOccurred, Message, OnlineChanged, PropertyChanged
+from .miot.client import (
+    EventOccurred,
+    Message,
+    OnlineChanged,
+    PropertyChanged,
+)
 from .miot.cloud import Device
 from .miot.errors import (
     REASONS,
@@ -47,13 +51,19 @@ from .miot.errors import (
     Reason,
     ResultError,
 )
-from .miot.spec import SPEC, Access, Address, Value
+from .miot.spec import (
+    SPEC,
+    Access,
+    Address,
+    Value,
+)
 from .miot.values import number, text
-from .occurrences import Occurrences
-from .reasons import reason_in_words
-from .settings import Settings
-from .state import IN_HISTORY, PEOPLE, LockData
+from .reporting.devices import async_device_of
+from .reporting.issues import Issue, async_settle, async_tell
+from .state.expiry import Endings
+from .state.lock_state import IN_HISTORY, PEOPLE, LockData
 from .store import async_store, salvaged_endings
+from .wording.reasons import reason_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -63,8 +73,8 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
     from .miot.attempt import Attempt
     from .miot.client import Client
-    from .state import Source
-    from .users import Credential
+    from .state.lock_state import Source
+    from .state.user_registry import Credential
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from .const import (
 )
 from .miot.spec import SPEC
 from .people import people
-from .state import SECRET
+from .state.lock_state import SECRET
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
     from .miot.spec import Address, Property, Value
-    from .users import Users
+    from .state.user_registry import Users
 
 TO_REDACT: Final = {
     CONF_APP,

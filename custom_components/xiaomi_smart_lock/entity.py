@@ -15,10 +15,15 @@ from homeassistant.helpers.device_registry import (
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .admins import async_require_admin
 from .const import CONF_ROOMS, DOMAIN, MANUFACTURER
+from .control.admins import async_require_admin
 from .coordinator import LockCoordinator
-from .miot.spec import SPEC, Access, Address, Property
+from .miot.spec import (
+    SPEC,
+    Access,
+    Address,
+    Property,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .miot.spec import Value
-    from .state import Source
+    from .state.lock_state import Source
 
 # A MAC that is one; all zeros or all ones are nobody's.
 MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")

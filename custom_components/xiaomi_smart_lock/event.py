@@ -17,9 +17,9 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
 from .people import who
-from .state import DOORBELL, EXCEPTION, LOCK_EVENT
-from .users import DURESS_FINGERPRINT
-from .words import OTHER
+from .state.lock_state import DOORBELL, EXCEPTION, LOCK_EVENT
+from .state.user_registry import DURESS_FINGERPRINT
+from .wording.phrases import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
     from .miot.spec import Address, Value
-    from .state import Occurrence
+    from .state.lock_state import Occurrence
 
 PARALLEL_UPDATES: Final = 0
 

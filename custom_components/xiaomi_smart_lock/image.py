@@ -11,8 +11,13 @@ from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEEP_PICTURES, KEEP_PICTURES
 from .entity import LockEntity, LockEntityDescription
-from .kept_pictures import KeptPictures
-from .pictures import BELL, STAY, Album, Picture
+from .media.latest_pictures import (
+    BELL,
+    STAY,
+    Album,
+    Picture,
+)
+from .media.picture_archive import KeptPictures
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,13 +13,13 @@ from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
+from .control.remote_unlock import Unlocking
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .people import person_of
-from .state import DOOR_STATE, LOCK_EVENT, PEOPLE
-from .unlock_code import CODE_FORMAT
-from .unlocking import Unlocking
-from .words import means
+from .state.lock_state import DOOR_STATE, LOCK_EVENT, PEOPLE
+from .state.unlock_code import CODE_FORMAT
+from .wording.phrases import means
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

@@ -15,9 +15,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
-from .bus import EVENT
 from .const import DOMAIN, NAME
-from .words import sentence
+from .reporting.logbook_event import EVENT
+from .wording.phrases import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

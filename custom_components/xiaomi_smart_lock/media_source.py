@@ -28,19 +28,24 @@ from homeassistant.util import dt as dt_util
 
 from .connection import async_lock_names
 from .const import DOMAIN
+from .media.recordings import async_recordings, failure, frame
+from .media.views import (
+    CLIP,
+    PICTURE,
+    PLAYLIST,
+    path,
+)
 from .miot.errors import MiotError
-from .reasons import translated
-from .recordings import async_recordings, failure, frame
-from .views import CLIP, PICTURE, PLAYLIST, path
-from .words import common_text, seen_in_words
+from .wording.phrases import common_text, seen_in_words
+from .wording.reasons import translated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from homeassistant.core import HomeAssistant
 
-    from .miot.app import Seen
-    from .recordings import Recordings
+    from .media.recordings import Recordings
+    from .miot.app.client import Seen
 
 PAGES: Final = 5  # at a time, of a list
 # The word of Home Assistant's own player for HLS

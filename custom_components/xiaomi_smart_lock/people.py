@@ -11,8 +11,14 @@ from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
-from .const import CONF_CREDENTIALS, CONF_DID, CONF_PERSON_ENTITY, DOMAIN, SUBENTRY_PERSON
-from .users import Credential
+from .const import (
+    CONF_CREDENTIALS,
+    CONF_DID,
+    CONF_PERSON_ENTITY,
+    DOMAIN,
+    SUBENTRY_PERSON,
+)
+from .state.user_registry import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
-    from .state import Occurrence
+    from .state.lock_state import Occurrence
 
 type Key = tuple[str, Credential]
 """A credential and the did of its lock: the locks of an account number them alike."""

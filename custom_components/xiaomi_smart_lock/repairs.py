@@ -8,10 +8,10 @@ import voluptuous as vol
 from homeassistant.components.repairs import RepairsFlow
 from homeassistant.exceptions import HomeAssistantError
 
-from .issues import Issue
-from .locks import async_forget_lock
-from .reasons import error_in_words
-from .words import escaped
+from .account.entry_data import async_forget_lock
+from .reporting.issues import Issue
+from .wording.phrases import escaped
+from .wording.reasons import error_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -18,7 +18,14 @@ from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .miot.values import text
 from .people import person_of
-from .state import CHANGES, CONTACT, EXCEPTION, LOCK_EVENT, PEOPLE, SECRET
+from .state.lock_state import (
+    CHANGES,
+    CONTACT,
+    EXCEPTION,
+    LOCK_EVENT,
+    PEOPLE,
+    SECRET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 
     from . import LockConfigEntry
     from .coordinator import LockCoordinator
-    from .state import LockData
+    from .state.lock_state import LockData
 
 PARALLEL_UPDATES: Final = 0
 

@@ -10,7 +10,7 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.values import text
-from .period import format_period, parse_period
+from .model.period import format_period, parse_period
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

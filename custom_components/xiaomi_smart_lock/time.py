@@ -10,7 +10,7 @@ from homeassistant.components.time import TimeEntity, TimeEntityDescription
 from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .period import format_period, parse_period
+from .model.period import format_period, parse_period
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

@@ -13,7 +13,7 @@ import pytest
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_UNKNOWN
 
-from custom_components.xiaomi_smart_lock import app_link
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
 from tests.actor import until

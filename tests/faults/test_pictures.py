@@ -11,8 +11,9 @@ import pytest
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 
-from custom_components.xiaomi_smart_lock import app_link, pictures
+from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
+from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE

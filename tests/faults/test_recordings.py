@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import views
 from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.media import views
 from simulator import camera, faults
 from tests.actor import until
 from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from custom_components.xiaomi_smart_lock import remuxing
-from custom_components.xiaomi_smart_lock.miot import app_cipher, app_recording
-from custom_components.xiaomi_smart_lock.miot.app import AppClient
-from custom_components.xiaomi_smart_lock.miot.app_login import AppLogin, SessionData
-from custom_components.xiaomi_smart_lock.miot.app_url import account_url, media_url
+from custom_components.xiaomi_smart_lock.media import remuxing
+from custom_components.xiaomi_smart_lock.miot.app import cipher as app_cipher
+from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
+from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
+from custom_components.xiaomi_smart_lock.miot.app.login import AppLogin, SessionData
+from custom_components.xiaomi_smart_lock.miot.app.url import account_url, media_url
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from custom_components.xiaomi_smart_lock.local_flow import _did
-from custom_components.xiaomi_smart_lock.sign_in_answer import find_answer
+from custom_components.xiaomi_smart_lock.flows.local import _did
+from custom_components.xiaomi_smart_lock.flows.sign_in_answer import find_answer
 
 AUTHORITIES = ("homeassistant.local:8123", "[::1", "[::1]:8123", "a:99999", "a:b", "%", "@@", "")
 addresses = st.builds(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.client import EventOccurred, PropertyChanged
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.period import format_period, parse_period
-from custom_components.xiaomi_smart_lock.state import LockData
+from custom_components.xiaomi_smart_lock.model.period import format_period, parse_period
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 from .strategies import HUGE, damaged, events, json_values, properties, reported, values_of
 

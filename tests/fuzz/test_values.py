@@ -21,7 +21,7 @@ from custom_components.xiaomi_smart_lock.miot.values import (
     path_part,
     text,
 )
-from custom_components.xiaomi_smart_lock.words import escaped
+from custom_components.xiaomi_smart_lock.wording.phrases import escaped
 
 from .strategies import HUGE, json_values, spoilt
 

@@ -6,8 +6,8 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from custom_components.xiaomi_smart_lock.miot.app import AppClient
-from custom_components.xiaomi_smart_lock.miot.app_login import AppLogin, QrCode, SessionData
+from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
+from custom_components.xiaomi_smart_lock.miot.app.login import AppLogin, QrCode, SessionData
 from custom_components.xiaomi_smart_lock.miot.endpoints import load
 
 if TYPE_CHECKING:

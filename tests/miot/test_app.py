@@ -19,11 +19,12 @@ from aiohttp import web
 from Crypto.Cipher import AES
 from PIL import Image
 
-from custom_components.xiaomi_smart_lock.miot import app as app_module
-from custom_components.xiaomi_smart_lock.miot import app_cipher, app_recording
-from custom_components.xiaomi_smart_lock.miot.app import AppClient, Happened, Seen
-from custom_components.xiaomi_smart_lock.miot.app_login import SessionData
-from custom_components.xiaomi_smart_lock.miot.app_recording import Part, Segment
+from custom_components.xiaomi_smart_lock.miot.app import cipher as app_cipher
+from custom_components.xiaomi_smart_lock.miot.app import client as app_module
+from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
+from custom_components.xiaomi_smart_lock.miot.app.client import AppClient, Happened, Seen
+from custom_components.xiaomi_smart_lock.miot.app.login import SessionData
+from custom_components.xiaomi_smart_lock.miot.app.recording import Part, Segment
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,

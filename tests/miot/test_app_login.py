@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import app_login
-from custom_components.xiaomi_smart_lock.miot.app import AppClient
-from custom_components.xiaomi_smart_lock.miot.app_login import (
+from custom_components.xiaomi_smart_lock.miot.app import login as app_login
+from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
+from custom_components.xiaomi_smart_lock.miot.app.login import (
     AppLogin,
     NoSessionError,
     QrCode,

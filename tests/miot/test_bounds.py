@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import app, app_recording, cloud, http
+from custom_components.xiaomi_smart_lock.miot import cloud, http
 from custom_components.xiaomi_smart_lock.miot import push as push_module
+from custom_components.xiaomi_smart_lock.miot.app import client as app
+from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
 from custom_components.xiaomi_smart_lock.miot.client import OnlineChanged, PropertyChanged
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.push import Push

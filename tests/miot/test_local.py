@@ -22,7 +22,12 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     Reason,
     ResultError,
 )
-from custom_components.xiaomi_smart_lock.miot.local import GREETING, PORT, Info, LocalClient
+from custom_components.xiaomi_smart_lock.miot.local import (
+    GREETING,
+    PORT,
+    Info,
+    LocalClient,
+)
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
 from simulator.miio import MiioError, MiioServer
 from tests.hosts import ELSEWHERE, NEARBY

@@ -13,14 +13,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot.app import AppClient
-from custom_components.xiaomi_smart_lock.miot.app_login import (
+from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
+from custom_components.xiaomi_smart_lock.miot.app.login import (
     AppLogin,
     NoSessionError,
     QrCode,
     SessionData,
 )
-from custom_components.xiaomi_smart_lock.miot.app_recording import Segment
+from custom_components.xiaomi_smart_lock.miot.app.recording import Segment
 from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotRenewedError
 from custom_components.xiaomi_smart_lock.miot.instance import fetch

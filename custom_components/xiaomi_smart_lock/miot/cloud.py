@@ -17,11 +17,24 @@ from aiohttp import ClientTimeout
 from . import http
 from .attempt import Attempt
 from .client import Client, Reading, address_of
-from .errors import CannotConnectError, NotSignedInError, ResultError, TooManyRequestsError, check
+from .errors import (
+    CannotConnectError,
+    NotSignedInError,
+    ResultError,
+    TooManyRequestsError,
+    check,
+)
 from .http import request
 from .oauth import CLIENT_ID
 from .spec import SPEC
-from .values import MOST_ITEMS, identifier, number, objects, text, whole
+from .values import (
+    MOST_ITEMS,
+    identifier,
+    number,
+    objects,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
     import ssl

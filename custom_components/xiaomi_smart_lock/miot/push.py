@@ -18,11 +18,21 @@ from typing import TYPE_CHECKING, Any, Final
 import aiomqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from .client import EventOccurred, OnlineChanged, PropertyChanged, address_of
+from .client import (
+    EventOccurred,
+    OnlineChanged,
+    PropertyChanged,
+    address_of,
+)
 from .errors import MiotError
 from .mqtt import Client
 from .oauth import CLIENT_ID
-from .values import loads, objects, text, whole
+from .values import (
+    loads,
+    objects,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,7 +17,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CannotConnectError, InvalidValueError
-from .values import loads, number, objects, text, whole
+from .values import (
+    loads,
+    number,
+    objects,
+    text,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

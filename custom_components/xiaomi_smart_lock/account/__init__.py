@@ -1,0 +1,1 @@
+"""The entry, its account and the session of the Mi Home app."""

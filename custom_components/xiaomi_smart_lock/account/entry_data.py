@@ -1,0 +1,141 @@
+"""Which locks are set up, offered, or taken out again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.config_entries import (
+    SOURCE_IGNORE,
+    SOURCE_INTEGRATION_DISCOVERY,
+    SOURCE_ZEROCONF,
+)
+from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import discovery_flow
+
+from ..const import (
+    CONF_DECLINED,
+    CONF_DID,
+    CONF_LOCKS,
+    DOMAIN,
+)
+from ..miot.spec import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from homeassistant.core import HomeAssistant
+
+    from .. import LockConfigEntry
+    from ..miot.cloud import Device
+
+CONF_ENTRY_ID: Final = "entry_id"
+CONF_NAME: Final = "name"
+DISCOVERED: Final = (SOURCE_INTEGRATION_DISCOVERY, SOURCE_ZEROCONF)
+LAST_DIGITS: Final = 4
+MOST_DISCOVERED: Final = 20
+"""How many locks are offered at once: anybody on the network can announce thousands."""
+
+# Before, a device may be shared by entries, and may have identifiers that are not ours.
+DEVICES_ARE_OF_ONE_ENTRY: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 8)
+
+
+def lock_ids(entry: LockConfigEntry) -> list[str]:
+    """Return the dids of an entry's locks."""
+    return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
+
+
+def configured_locks(
+    hass: HomeAssistant, *, but: LockConfigEntry | None = None, local: bool = True
+) -> set[str]:
+    """Return the dids of the locks of all entries but one, those on the local network or not."""
+    return {
+        did
+        for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if entry is not but and (local or CONF_LOCKS in entry.data)
+        for did in lock_ids(entry)
+    }
+
+
+def last_digits(did: str) -> str:
+    """Return what tells a lock from others of the same name."""
+    return f"…{did[-LAST_DIGITS:]}"
+
+
+def told_apart(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+    """Return what to call each lock: its name, and as much more as tells it from the others."""
+    called = dict(names)
+    for more in (
+        places,
+        {did: last_digits(did) for did in called},
+        {did: did for did in called},
+    ):
+        times = Counter(called.values())
+        called = {
+            did: f"{name} ({more[did]})" if times[name] > 1 and more.get(did) else name
+            for did, name in called.items()
+        }
+    return called
+
+
+# New ones
+
+
+@callback
+def async_offer_new_locks(
+    hass: HomeAssistant, entry: LockConfigEntry, devices: Iterable[Device]
+) -> None:
+    """Offer the locks of an account that nobody has set up, declined or ignored."""
+    settled = configured_locks(hass).union(
+        entry.data.get(CONF_DECLINED, ()),
+        (
+            str(ignored.unique_id)
+            for ignored in hass.config_entries.async_entries(DOMAIN)
+            if ignored.source == SOURCE_IGNORE
+        ),
+    )
+    new = (one for one in devices if one.model == MODEL and one.did not in settled)
+    for device in islice(new, MOST_DISCOVERED):
+        discovery_flow.async_create_flow(
+            hass,
+            DOMAIN,
+            context={"source": SOURCE_INTEGRATION_DISCOVERY},
+            data={
+                CONF_ENTRY_ID: entry.entry_id,
+                CONF_DID: device.did,
+                CONF_NAME: device.name,
+            },
+        )
+
+
+@callback
+def async_end_discoveries(hass: HomeAssistant, dids: Collection[str], *, but: str) -> None:
+    """Offer locks that are set up now no longer, except in the flow that does it."""
+    for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN):
+        context = flow["context"]
+        if (
+            context["source"] in DISCOVERED
+            and context.get("unique_id") in dids
+            and flow["flow_id"] != but
+        ):
+            hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+# Those that go
+
+
+def dids_of(device: dr.DeviceEntry) -> set[str]:
+    """Return the dids in a device's identifiers; other integrations may have their own there."""
+    return {identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN}
+
+
+async def async_forget_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Take a lock out of its entry, and the entry away with its last lock."""
+    if locks := [lock for lock in entry.data[CONF_LOCKS] if lock != did]:
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_LOCKS: locks})
+        await hass.config_entries.async_reload(entry.entry_id)
+    else:
+        await hass.config_entries.async_remove(entry.entry_id)

@@ -1,0 +1,1 @@
+"""What is set and opened from afar, and who may."""

@@ -1,0 +1,195 @@
+"""The settings that are asked for: written at once, or kept until the lock wakes up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.exceptions import ServiceValidationError
+
+from ..const import CONF_PENDING_FOR, DOMAIN, PENDING_FOR
+from ..miot.client import Reading
+from ..miot.errors import (
+    CannotConnectError,
+    InvalidValueError,
+    MiotError,
+    Reason,
+    ResultError,
+)
+from ..miot.spec import SPEC, Address
+from ..reporting.issues import Issue
+from ..reporting.logbook_event import async_log
+from ..state.lock_state import Pending
+from ..wording.phrases import in_a_sentence, in_words, listed
+
+if TYPE_CHECKING:
+    from ..coordinator import LockCoordinator
+    from ..miot.spec import Value
+
+READING_TAKES: Final = 2  # seconds for which a delivery waits for it
+CLOCKS_APART: Final = 30  # seconds by which the service's clock may differ from ours
+
+type Readings = Mapping[Address, Reading]
+
+
+class Settings:
+    """Writes the settings of one lock."""
+
+    def __init__(self, lock: LockCoordinator) -> None:
+        """Prepare for a lock."""
+        self._lock = lock
+        self._wait = 3600 * lock.config_entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
+        self._writing = asyncio.Lock()
+
+    async def async_write(self, address: Address, value: Value) -> None:
+        """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
+
+        Raises HomeAssistantError where the lock refuses.
+        """
+        lock, pending = self._lock, self._lock.data.pending
+        try:
+            SPEC.properties[address].validate(value)
+        except InvalidValueError as error:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="invalid_value",
+                translation_placeholders={"lock": lock.name},
+            ) from error
+        wanted = Pending(value, time.time(), lock.data.values.get(address))
+        pending.pop(address, None)
+        pending[address] = wanted
+        # Written down before it is tried: it survives whatever happens meanwhile.
+        await lock.async_save()
+        failure = await self._deliver(address)
+        refused = failure if failure and not _may_wait(failure) else None
+        if refused:
+            self._drop(address, wanted)
+        lock.async_update_listeners()
+        # And after: what was delivered or refused must not come again after a restart.
+        await lock.async_save()
+        if refused:
+            raise lock.failure(refused) from refused
+
+    async def async_deliver(self, readings: Readings | None = None) -> None:
+        """Write what waits for the lock, as long as it takes it, but for what is outdated.
+
+        ``readings`` are those of just now, if there are any.
+        """
+        lock = self._lock
+        self._let_go(readings if readings is not None else await self._read())
+        for address, wanted in list(lock.data.pending.items()):
+            error = await self._deliver(address)
+            if isinstance(error, ResultError) and not _may_wait(error):
+                self._drop(address, wanted)
+                lock.data.undelivered[address] = None
+            elif error:
+                break
+        self._tell_undelivered()
+        await lock.async_save()
+        lock.async_update_listeners()
+
+    async def _read(self) -> Readings:
+        """Read what the lock has of what waits; nothing where it does not say when it got that.
+
+        A failed or slow reading must keep nothing from the lock, which may soon sleep again.
+        """
+        lock = self._lock
+        if lock.data.pending and lock.pushes:
+            with suppress(MiotError, TimeoutError):
+                async with asyncio.timeout(READING_TAKES):
+                    return await lock.client.read(lock.device.did, tuple(lock.data.pending))
+        return {}
+
+    def _let_go(self, readings: Readings) -> None:
+        """Have what waits make way for what was set at the lock since it was asked for.
+
+        What that is, is read with everything else.
+        """
+        lock = self._lock
+        for address, wanted in list(lock.data.pending.items()):
+            reading = readings.get(address)
+            if reading is None or not _was_set_since(address, wanted, reading):
+                continue
+            self._drop(address, wanted)
+            name = in_a_sentence(in_words(lock.hass, SPEC.properties[address]))
+            async_log(lock, "newer_setting_kept", setting=name)
+
+    async def async_discard(self) -> None:
+        """Forget what waits for the lock."""
+        self._lock.data.pending.clear()
+        await self._lock.async_save()
+        self._lock.async_update_listeners()
+
+    def seem_delivered(self, address: Address) -> bool:
+        """Say whether the lock told what waits for it, and not since we write it just now."""
+        data = self._lock.data
+        wanted = data.pending.get(address)
+        has_it = wanted is not None and wanted.value == data.values.get(address)
+        return has_it and not self._writing.locked()
+
+    def drop_expired(self) -> None:
+        """Give up what waited too long, and say so."""
+        data, now = self._lock.data, time.time()
+        for address, wanted in list(data.pending.items()):
+            if now - wanted.since > self._wait:
+                del data.pending[address]
+                data.undelivered[address] = None
+        self._tell_undelivered()
+
+    async def _deliver(self, address: Address) -> MiotError | None:
+        """Write what waits for a property; return what went wrong."""
+        lock, data = self._lock, self._lock.data
+        async with self._writing:
+            if (wanted := data.pending.get(address)) is None:
+                return None
+            try:
+                await lock.client.write(lock.device.did, address, wanted.value)
+            except MiotError as error:
+                lock.note_sleep(error)
+                return error
+            lock.heard(contact=time.time())
+            data.set(address, wanted.value)
+            self._drop(address, wanted)
+        if address in data.undelivered:
+            del data.undelivered[address]
+            self._tell_undelivered()
+        return None
+
+    def _drop(self, address: Address, wanted: Pending) -> None:
+        """Have a setting wait no longer, unless something newer is wanted by now."""
+        if self._lock.data.pending.get(address) is wanted:
+            del self._lock.data.pending[address]
+
+    def _tell_undelivered(self) -> None:
+        """Say which settings the lock did not take, until it takes them."""
+        lock = self._lock
+        if names := [in_words(lock.hass, SPEC.properties[one]) for one in lock.data.undelivered]:
+            lock.tell(Issue.UNDELIVERED, settings=listed(lock.hass, names))
+        else:
+            lock.settle(Issue.UNDELIVERED)
+
+
+def _was_set_since(address: Address, wanted: Pending, reading: Reading) -> bool:
+    """Say whether somebody set another value since a setting was asked for.
+
+    One that the lock had before proves nothing: it may have been reported again. Where there is a
+    doubt, what was asked for is not lost.
+    """
+    try:
+        value = SPEC.properties[address].validate(reading.value)
+    except InvalidValueError:
+        return False
+    if reading.code != 0 or reading.updated is None or wanted.before is None:
+        return False
+    is_newer = reading.updated > wanted.since + CLOCKS_APART
+    return is_newer and value not in (wanted.value, wanted.before)
+
+
+def _may_wait(error: MiotError) -> bool:
+    """Say whether a write that failed so is worth another try when the lock wakes up."""
+    if isinstance(error, ResultError):
+        return error.reason in (Reason.ASLEEP, Reason.TIMED_OUT)
+    return isinstance(error, CannotConnectError)

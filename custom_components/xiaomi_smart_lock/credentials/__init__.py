@@ -1,0 +1,1 @@
+"""Users and credentials of a lock: commands, enrollment, and their end."""

@@ -1,0 +1,286 @@
+"""Has a lock manage its users and credentials, by its service 4 or, where it lacks that, by 22."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from ..const import DOMAIN
+from ..miot.attempt import Attempt
+from ..miot.errors import (
+    InvalidValueError,
+    MiotError,
+    NotSentError,
+    NotSignedInError,
+    Reason,
+    ResultError,
+    TooManyRequestsError,
+)
+from ..miot.spec import SPEC, Action, Value
+from ..state.lock_state import Occurrence
+from ..state.user_registry import SUCCESS, Credential
+from .pending_command import (
+    IN_PROGRESS,
+    TOLD_BY,
+    Call,
+    NotDoneError,
+    error_of,
+)
+
+if TYPE_CHECKING:
+    from ..coordinator import LockCoordinator
+    from .pending_command import Facts, OnStep
+
+# Both have the same actions by name. Those of 4 answer; most of those of 22 take nothing.
+SERVICES: Final = (4, 22)
+ACTIONS: Final[dict[tuple[int, str], Action]] = {
+    (siid, action.name): action for (siid, _), action in SPEC.actions.items() if siid in SERVICES
+}
+# What a lock without a service, or without an action, answers
+ABSENT: Final = (-704040002, -704040005)
+# After these the lock may have done it all the same.
+DOUBTFUL: Final = (Reason.ACTION_FAILED, Reason.TIMED_OUT, Reason.UNKNOWN, Reason.WRONG_RESULT)
+
+# What succeeds at once only says that it has begun.
+SYNCHRONISING: Final = ("sync-lock-user", "sync-unlock-method")
+TOLD_WITHIN: Final = 30  # seconds
+# Arguments of events that say nothing of users and credentials
+BESIDES: Final = ("current-time", "error-code")
+
+USER_TYPES: Final = SPEC.properties[4, 2]
+NORMAL_USER: Final = USER_TYPES.value_of("normal_user")
+
+
+def free_numbers(taken: set[int]) -> list[int]:
+    """Return the ids that are not taken, lowest first; 0 is the owner's, or says nothing."""
+    return [number for number in range(1, 0x10000) if number not in taken]
+
+
+class Management:
+    """Manages the users and credentials of one lock."""
+
+    def __init__(self, lock: LockCoordinator) -> None:
+        """Prepare; that the lock lacks service 4 is found out when it is used."""
+        self.enrolling = asyncio.Lock()
+        """Held while a credential is being enrolled."""
+        self.enrols: Credential | None = None
+        """The credential that is."""
+        self._lock = lock
+        self._siid = SERVICES[0]
+        self._enrolment: Call | None = None
+        self._stopping = False
+
+    async def async_set_user(self, user_id: int | None, user_type: int | None) -> int:
+        """Add or change a user; return the id, chosen where there is none given."""
+        free = free_numbers(set(self._lock.data.users.known))
+        asked = {"user-ids": user_id, "user-type": user_type}
+        facts = await self._async_act(
+            "add-lock-user",
+            {name: value for name, value in asked.items() if value is not None},
+            {"user-ids": free[0], "user-type": NORMAL_USER},
+        )
+        return int(facts["user-ids"])
+
+    async def async_delete_user(self, user_id: int, user_type: int | None) -> None:
+        """Delete a user and all credentials of theirs."""
+        known = self._lock.data.users.known.get(user_id)
+        user_type = known.user_type if user_type is None and known else user_type
+        if user_type is None:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="user_type_unknown",
+                translation_placeholders={"lock": self._lock.name, "user_id": str(user_id)},
+            )
+        await self._async_act("delete-lock-user", {"user-ids": user_id, "user-type": user_type})
+
+    async def async_add_credential(
+        self,
+        user_id: int,
+        credential: Credential,
+        content: str,
+        *,
+        within: float,
+        on_step: OnStep,
+    ) -> None:
+        """Enrol a credential; see enrolment.py for what belongs to it."""
+        await self._async_act(
+            "add-unlock-method",
+            {
+                "user-ids": user_id,
+                "operation-method": credential.method,
+                "operation-id": credential.operation_id,
+                "credential": content,
+            },
+            within=within,
+            on_step=on_step,
+        )
+
+    async def async_cancel_enrolment(self) -> None:
+        """Have the lock give up the enrollment that runs, whoever began it."""
+        try:
+            await self._async_act("cancel-unlock-method", {})
+        finally:
+            if self._enrolment:
+                self._enrolment.end(
+                    HomeAssistantError(
+                        translation_domain=DOMAIN,
+                        translation_key="enrolment_cancelled",
+                        translation_placeholders={"lock": self._lock.name},
+                    )
+                )
+
+    async def async_stop(self) -> None:
+        """End the enrollment that runs or begins, and wait until it has cleaned up."""
+        self._stopping = True
+        if self._enrolment:
+            self._enrolment.end(self._stopped())
+        async with self.enrolling:
+            pass
+
+    def _stopped(self) -> HomeAssistantError:
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="enrolment_stopped",
+            translation_placeholders={"lock": self._lock.name},
+        )
+
+    async def async_give_up(self) -> None:
+        """Try to have the lock give up an enrollment of ours, also while the entry goes."""
+        with suppress(HomeAssistantError):
+            await self._async_act("cancel-unlock-method", {}, attempt=Attempt())
+
+    async def async_delete_credential(self, user_id: int, operation_id: int) -> None:
+        """Delete a user's credential."""
+        name, asked = "delete-unlock-method", {"user-ids": user_id, "operation-id": operation_id}
+        await self._async_act(name, asked)
+        known = [one for one in self._lock.data.users.grants if one.operation_id == operation_id]
+        if len(known) == 1:
+            self._learn(name, {**asked, "operation-method": known[0].method})
+
+    async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
+        """Give a credential to a user."""
+        await self._async_act(
+            "alloc-lock-user",
+            {
+                "user-ids": user_id,
+                "operation-method": credential.method,
+                "operation-id": credential.operation_id,
+            },
+        )
+
+    async def async_synchronise(self, name: str) -> None:
+        """Have the lock compare users or credentials with the app's, until it has."""
+        await self._async_act(name, {})
+
+    async def _async_act(
+        self,
+        name: str,
+        asked: Facts,
+        offered: Facts | None = None,
+        *,
+        within: float | None = None,
+        on_step: OnStep | None = None,
+        attempt: Attempt | None = None,
+    ) -> Facts:
+        """Have an action done; return what is known of it then.
+
+        It is called off when the entry goes, but for an attempt of one's own. What is asked has to
+        be carried to the lock; what is offered is, where the action takes it.
+        Raises HomeAssistantError; NotDoneError where the lock has certainly not done it.
+        """
+        call = Call(self._lock, name, on_step)
+        with call.listening():
+            if on_step:
+                self._enrolment = call
+                if self._stopping:
+                    call.end(self._stopped())
+            try:
+                own = nullcontext(attempt) if attempt else self._lock.attempts.begin()
+                with own as asked_now:
+                    answer = await self._async_ask(
+                        asked_now, call, name, asked, offered or {}, self._siid
+                    )
+                code = answer.get("error-code")
+                if code not in (None, SUCCESS, IN_PROGRESS):
+                    raise error_of(self._lock, int(code))
+                if TOLD_BY[name] and (code != SUCCESS or name in SYNCHRONISING):
+                    answer = await call.told(within or TOLD_WITHIN)
+            finally:
+                if on_step:
+                    self._enrolment = None
+        facts = {**call.sent, **answer}
+        self._learn(name, facts)
+        return facts
+
+    async def _async_ask(
+        self, attempt: Attempt, call: Call, name: str, asked: Facts, offered: Facts, siid: int
+    ) -> Facts:
+        """Send an action to a service, or to the other one; return what the lock answers."""
+        action = ACTIONS[siid, name]
+        call.sent = self._carried(action, asked, offered)
+        try:
+            out = await self._lock.async_ask(attempt, action.address, *call.sent.values())
+        except MiotError as error:
+            absent = isinstance(error, ResultError) and error.code in ABSENT
+            if absent and siid != SERVICES[-1]:
+                return await self._async_ask(attempt, call, name, asked, offered, SERVICES[-1])
+            raise self._failure(error) from error
+        self._siid = siid
+        if not self._lock.data.awake:
+            self._lock.async_set_awake(awake=True)  # It has just answered.
+        return _valid(action, out)
+
+    def _carried(self, action: Action, asked: Facts, offered: Facts) -> Facts:
+        """Return an action's inputs in order; raises where it cannot carry what is asked."""
+        facts = {**offered, **asked}
+        names = [prop.name for prop in action.inputs]
+        try:
+            if asked.keys() <= set(names):
+                return {prop.name: prop.validate(facts[prop.name]) for prop in action.inputs}
+        except InvalidValueError:
+            pass
+        raise NotDoneError(
+            translation_domain=DOMAIN,
+            translation_key="not_carried",
+            translation_placeholders={"lock": self._lock.name},
+        )
+
+    def _failure(self, error: MiotError) -> HomeAssistantError:
+        """Return what went wrong in the user's words, and whether the lock may have done it."""
+        failure = self._lock.failure(error)
+        if isinstance(error, ResultError):
+            doubtful = error.reason in DOUBTFUL
+        else:
+            certain = NotSentError | NotSignedInError | TooManyRequestsError
+            doubtful = not isinstance(error, certain)
+        if doubtful:
+            return failure
+        return NotDoneError(
+            translation_domain=failure.translation_domain,
+            translation_key=failure.translation_key,
+            translation_placeholders=failure.translation_placeholders,
+        )
+
+    def _learn(self, name: str, facts: Facts) -> None:
+        """Know what was done as if the lock had told it, which it may do late or not at all."""
+        event = SPEC.events[TOLD_BY[name][0]] if TOLD_BY[name] else None
+        if event and all(one.name in facts for one in event.arguments if one.name not in BESIDES):
+            arguments = {
+                argument.address[1]: facts[argument.name]
+                for argument in event.arguments
+                if argument.name not in BESIDES
+            }
+            self._lock.data.learn(Occurrence(event, arguments, time.time()))
+
+
+def _valid(action: Action, out: list[object]) -> Facts:
+    """Return what is understood of the outputs of an action."""
+    facts: dict[str, Value] = {}
+    for prop, raw in zip(action.outputs, out, strict=False):
+        with suppress(InvalidValueError):
+            facts[prop.name] = prop.reported(raw)
+    return facts

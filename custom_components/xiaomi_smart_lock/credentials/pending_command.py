@@ -1,0 +1,159 @@
+"""An action of the services for users and credentials, and what the lock tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+
+from ..const import DOMAIN
+from ..miot.spec import SPEC, Address, Value
+from ..state.user_registry import SUCCESS
+from ..wording.phrases import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..coordinator import LockCoordinator
+    from ..state.lock_state import Occurrence
+
+ERRORS: Final = SPEC.properties[4, 7]
+IN_PROGRESS: Final = ERRORS.value_of("in_progress")
+NOT_FOUND: Final = ERRORS.value_of("not_found")
+DUPLICATE: Final = ERRORS.value_of("duplicate_parameter")
+# After these the lock may have done it all the same.
+DOUBTFUL: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
+
+# By which event the lock tells that it has done an action, and by which other one that it has not:
+# the success of that one may be of an action before.
+TOLD_BY: Final[Mapping[str, tuple[Address, ...]]] = {
+    "add-lock-user": ((4, 4), (4, 1)),
+    "delete-lock-user": ((4, 5), (4, 1)),
+    "add-unlock-method": ((4, 6), (4, 2)),
+    "delete-unlock-method": ((4, 7), (4, 2)),
+    "alloc-lock-user": ((4, 2),),
+    "sync-lock-user": ((4, 9),),
+    "sync-unlock-method": ((4, 8),),
+    "cancel-unlock-method": (),
+}
+STEP: Final = (4, 3)
+FAILURE: Final = SPEC.properties[4, 8].value_of("failure")
+# What says of which action an event tells, the more telling first
+TELLING: Final = ("operation-id", "user-ids")
+
+type Facts = Mapping[str, Value]
+"""What actions and events carry, by the names of the specification."""
+type OnStep = Callable[[Occurrence], None]
+
+
+class NotDoneError(HomeAssistantError):
+    """The lock has not done what it was asked to; that is certain."""
+
+    code: int | None = None
+    """The lock's error code (4.7), where that is what says so."""
+
+
+def error_of(lock: LockCoordinator, code: int) -> HomeAssistantError:
+    """Return what an error code of the lock means (4.7)."""
+    key = ERRORS.key_of(code)
+    kind = HomeAssistantError if key is None or code in DOUBTFUL else NotDoneError
+    error = kind(
+        translation_domain=DOMAIN,
+        translation_key=f"error_{key or OTHER}",
+        translation_placeholders={"lock": lock.name, "code": str(code)},
+    )
+    if isinstance(error, NotDoneError):
+        error.code = code
+    return error
+
+
+class Call:
+    """Waits until the lock tells that it has done what it is asked to."""
+
+    def __init__(self, lock: LockCoordinator, name: str, on_step: OnStep | None) -> None:
+        """Prepare for an action; ``on_step`` gets the steps of an enrollment."""
+        self.sent: Facts = {}
+        """What was carried to the lock."""
+        self._lock = lock
+        self._name = name
+        self._on_step = on_step
+        self._told: asyncio.Future[Facts] = lock.hass.loop.create_future()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what the lock tells; that may be before it answers."""
+        with ExitStack() as stack:
+            stack.callback(self._told.cancel)
+            for kind in TOLD_BY[self._name]:
+                stack.callback(self._lock.occurrences.async_listen(kind, self._hear))
+            stack.callback(self._lock.occurrences.async_listen(STEP, self._step))
+            stack.callback(self._lock.async_add_listener(self._look))
+            yield
+
+    async def told(self, within: float) -> Facts:
+        """Return what the lock tells when it has done it; raises HomeAssistantError."""
+        self._look()
+        try:
+            async with asyncio.timeout(within):
+                return await self._told
+        except TimeoutError:
+            raise error_of(self._lock, IN_PROGRESS) from None
+
+    def end(self, error: HomeAssistantError) -> None:
+        """Wait no longer."""
+        if not self._told.done():
+            self._told.set_exception(error)
+            self._told.exception()  # Where nobody waits yet, that is no mistake.
+
+    @callback
+    def _hear(self, occurrence: Occurrence) -> None:
+        """Take what an event says of this action; those of other ones come by the same way."""
+        telling = next((name for name in TELLING if name in self.sent), None)
+        if self._told.done() or (telling and occurrence.get(telling) != self.sent[telling]):
+            return
+        code = occurrence.get("error-code")
+        if occurrence.kind == TOLD_BY[self._name][0] and code in (None, SUCCESS):
+            facts = {argument.name: value for argument, value in occurrence.known_arguments}
+            self._told.set_result(facts)
+        elif code not in (None, SUCCESS, IN_PROGRESS):
+            self.end(error_of(self._lock, int(code)))
+
+    @callback
+    def _step(self, occurrence: Occurrence) -> None:
+        """Take a step of the enrollment that runs; there is one at a time."""
+        if self._on_step is None:
+            return
+        if occurrence.get("credential-state") == FAILURE:
+            self.end(
+                HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="enrolment_failed",
+                    translation_placeholders={"lock": self._lock.name},
+                )
+            )
+        else:
+            self._on_step(occurrence)
+
+    @callback
+    def _look(self) -> None:
+        """Wait no longer for a lock that can no longer be heard."""
+        if self._lock.data.awake is False:
+            self.end(
+                HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="fell_asleep",
+                    translation_placeholders={"lock": self._lock.name},
+                )
+            )
+        elif not self._lock.hears:
+            self.end(
+                HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key="not_heard",
+                    translation_placeholders={"lock": self._lock.name},
+                )
+            )

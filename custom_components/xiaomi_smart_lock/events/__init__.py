@@ -1,0 +1,1 @@
+"""The events of a lock: taken once, kept, and read again where they were missed."""

@@ -1,0 +1,168 @@
+"""Reads what happened at a lock while nobody heard it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from copy import deepcopy
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
+
+from ..account.app_session import Service
+from ..miot.errors import MiotError, ResultError
+from ..miot.spec import SPEC
+from ..state.lock_state import IN_HISTORY, SAME_EVENT, Occurrence
+from .processor import ABOUT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..account.app_session import AppLink
+    from ..coordinator import LockCoordinator
+    from ..miot.app.client import Happened
+    from ..miot.spec import Address, Value
+    from ..state.history_gaps import Span, Unread
+
+_LOGGER = logging.getLogger(__name__)
+
+READ: Final = [event for event in SPEC.events if SAME_EVENT.get(event, event) in IN_HISTORY]
+
+EVERY: Final = 4 * 3600  # seconds
+AGAIN: Final = 3600  # seconds after which what is left is worth another try
+SETTLING: Final = 10  # seconds that what happens just now takes to be told by others
+
+
+class History:
+    """Reads the past of a lock, page by page, and has it taken as what it is: the past.
+
+    All that is read at once is taken at once, so that what is shown of it changes once.
+    """
+
+    def __init__(self, lock: LockCoordinator, link: AppLink) -> None:
+        """Prepare for a lock of an entry that is linked."""
+        self._lock = lock
+        self._link = link
+        self._heard = self._hears
+        self._one_at_a_time = asyncio.Lock()
+        self._cancel_next: CALLBACK_TYPE | None = None
+        self._next = math.inf
+        self._stopped = False
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Begin to read, now and then; returns how to stop that, after which nothing is taken."""
+        cancel_listener = self._lock.async_add_listener(self._look_whether_heard)
+        self._read_within(SETTLING)
+
+        @callback
+        def stop() -> None:
+            self._stopped = True
+            cancel_listener()
+            self._cancel()
+
+        return stop
+
+    @property
+    def _hears(self) -> bool:
+        """Whether what happens is heard: of a lock nearby, whether somebody is at it."""
+        return self._lock.hears if self._lock.pushes else bool(self._lock.data.awake)
+
+    @callback
+    def _look_whether_heard(self) -> None:
+        """Read what was missed when push is back; of a lock nearby, what woke it, and what since.
+
+        That sleeps again when all is over.
+        """
+        before, self._heard = self._heard, self._hears
+        if self._heard != before and (self._heard or not self._lock.pushes):
+            self._read_within(SETTLING)
+
+    @callback
+    def _read_within(self, seconds: float) -> None:
+        """Read after some seconds at the latest; asking again does not put it off."""
+        at = self._lock.hass.loop.time() + seconds
+        if at >= self._next:
+            return
+        self._cancel()
+        self._next = at
+        job = HassJob(self._read, "read the history", cancel_on_shutdown=True)
+        self._cancel_next = async_call_later(self._lock.hass, seconds, job)
+
+    @callback
+    def _cancel(self) -> None:
+        if self._cancel_next:
+            self._cancel_next()
+            self._cancel_next = None
+
+    @callback
+    def _read(self, _now: datetime) -> None:
+        self._next = math.inf
+        self._read_within(EVERY)
+        self._lock.config_entry.async_create_background_task(
+            self._lock.hass, self._async_read(), f"read the history of {self._lock.name}"
+        )
+
+    async def _async_read(self) -> None:
+        """Read all that is not known yet, the newest first, as far as that goes for now.
+
+        That it was read is noted when it is taken: an entry that goes meanwhile loses nothing.
+        """
+        lock = self._lock
+        async with self._one_at_a_time:
+            unread = deepcopy(lock.data.unread)
+            unread.add_news(READ, int(time.time()))
+            past: list[Happened] = []
+            refused: set[Address] = set()
+            try:
+                while span := unread.newest(but=refused):
+                    try:
+                        past += await self._async_page(span, unread)
+                    except ResultError as error:
+                        _LOGGER.debug("%s: no history of %s: %s", lock.name, span.kind, error)
+                        refused.add(span.kind)
+            except MiotError as error:
+                _LOGGER.debug("%s: no more history for now: %s", lock.name, error)
+            if self._stopped:
+                return
+            lock.data.unread = unread
+            # What happened within a second has no other order than the cloud's.
+            oldest_first = reversed(past)
+            lock.occurrences.take_past(one for one in oldest_first if not self._was_heard(one))
+            if unread.spans:
+                self._read_within(AGAIN)
+
+    def _was_heard(self, happened: Happened) -> bool:
+        """Say whether all that is remembered of an event was heard when the cloud was told of it.
+
+        Where its time says nothing, nothing else tells it from the one that was pushed, and the
+        cloud's clock is not ours.
+        """
+        one = Occurrence(happened.event, happened.arguments, happened.time)
+        heard = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
+        if any(
+            one.event is other.event and one.arguments.items() <= other.arguments.items()
+            for other in heard
+        ):
+            return True
+        if one.usable_time is not None:
+            return False
+        # Of one whose values make no sense, nothing but its kind can be compared.
+        return any(
+            one.kind == other.kind and _values(one) in ([], _values(other)) for other in heard
+        )
+
+    async def _async_page(self, span: Span, unread: Unread) -> tuple[Happened, ...]:
+        did = self._lock.device.did
+        with self._link.asking(Service.HISTORY, did) as client:
+            page = await client.history(did, *span)
+        times = (happened.time for happened in page.entries)
+        unread.was_read(span, times, page.following, int(time.time()), short=page.short)
+        return page.entries
+
+
+def _values(occurrence: Occurrence) -> list[Value]:
+    return [value for _, value in occurrence.known_arguments]

@@ -1,0 +1,145 @@
+"""What happened at a lock, kept over a restart."""
+
+from __future__ import annotations
+
+import bisect
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.core import callback
+
+from ..miot.errors import InvalidValueError
+from ..miot.spec import SPEC
+from ..state.lock_state import SECRET, Occurrence
+from ..store import async_journal_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from homeassistant.core import HomeAssistant
+
+    from ..miot.spec import Address, Value
+
+SAVE_DELAY: Final = 5  # seconds in which entries are written together
+
+type Entry = tuple[Any, ...]
+"""When an event happened, its address, and its arguments in the specification's order, None where
+one is not known. So little, since thousands are kept in memory."""
+
+WHEN: Final = itemgetter(0)
+
+
+class Journal:
+    """The events of a lock in the order in which they happened, and not too many.
+
+    It keeps the truth; who shows it has to disguise what is to be disguised.
+    """
+
+    def __init__(self, hass: HomeAssistant, did: str, most: int) -> None:
+        """Prepare to keep so many entries of a lock at most."""
+        self.changes = 0
+        """How often something was added."""
+        self._most = most
+        self._store = async_journal_store(hass, did)
+        self._sorted: list[Entry] = []
+        self._added: list[Occurrence] = []
+        self._unsaved = False
+        self._stopped = False
+
+    async def async_load(self) -> bool:
+        """Take what was kept; return whether it could be read, and put it aside if not."""
+        stored = await self._store.async_load()
+        self._sorted = sorted(map(_entry, _read(stored)), key=WHEN)[-self._most :]
+        if self._store.unreadable or not isinstance(stored, list | None):
+            await self._store.async_put_aside()
+            await self._store.async_save([])
+            return False
+        return True
+
+    @property
+    def _entries(self) -> list[Entry]:
+        """The entries in order; what was added in a burst is put there once it is asked for."""
+        self._settle()
+        return self._sorted
+
+    def _settle(self) -> None:
+        """Put what was added where it belongs, and drop what is too much."""
+        added, self._added = map(_entry, self._added), []
+        for entry in added:
+            bisect.insort(self._sorted, entry, key=WHEN)
+        del self._sorted[: -self._most]
+
+    def __len__(self) -> int:
+        """Return how many events there are."""
+        return len(self._entries)
+
+    def add(self, occurrence: Occurrence) -> None:
+        """Keep an event, without its secrets."""
+        self._added.append(occurrence)
+        if len(self._added) > self._most:
+            self._settle()
+        self.changes += 1
+        if not self._unsaved and not self._stopped:
+            self._unsaved = True
+            self._store.async_delay_save(self._as_list, SAVE_DELAY)
+
+    def replace(self, kept: Occurrence, occurrence: Occurrence) -> None:
+        """Keep an event instead of what was kept of it."""
+        self._sorted = [entry for entry in self._entries if entry != _entry(kept)]
+        self.add(occurrence)
+
+    def between(self, start: float, end: float) -> Sequence[Occurrence]:
+        """Return what happened from one time on and before another, in Unix seconds, in order."""
+        first = bisect.bisect_left(self._entries, start, key=WHEN)
+        after = bisect.bisect_left(self._entries, end, key=WHEN)
+        return [_occurrence(*entry) for entry in self._entries[first:after]]
+
+    def last(self, kinds: Iterable[Address]) -> Occurrence | None:
+        """Return the last event of some kinds."""
+        newest_first = (_occurrence(*entry) for entry in reversed(self._entries))
+        return next((one for one in newest_first if one.kind in kinds), None)
+
+    async def async_stop(self) -> None:
+        """Write down what was not written yet."""
+        if self._unsaved:
+            await self._store.async_save(self._as_list())
+        self._stopped = True
+
+    @callback
+    def async_abandon(self) -> None:
+        """Write nothing more."""
+        self._stopped = True
+        self._store.async_cancel()
+
+    def _as_list(self) -> list[Entry]:
+        self._unsaved = False
+        return list(self._entries)
+
+
+def _entry(occurrence: Occurrence) -> Entry:
+    """Return what is kept of an event: all but its secrets."""
+    arguments = (
+        None if argument.address in SECRET else occurrence.arguments.get(argument.address[1])
+        for argument in occurrence.event.arguments
+    )
+    return (occurrence.when, *occurrence.event.address, *arguments)
+
+
+def _occurrence(when: float, siid: int, eiid: int, *values: Value | None) -> Occurrence:
+    event = SPEC.events[siid, eiid]
+    given = zip(event.arguments, values, strict=True)
+    known = {argument.address[1]: value for argument, value in given if value is not None}
+    return Occurrence(event, known, when)
+
+
+def _read(stored: object) -> Iterable[Occurrence]:
+    """Return what was kept: each for itself, so that nothing takes others with it."""
+    for entry in stored if isinstance(stored, list) else []:
+        try:
+            when, siid, eiid, *values = entry
+            piids = (argument.address[1] for argument in SPEC.events[siid, eiid].arguments)
+            occurrence = Occurrence.from_list([siid, eiid, zip(piids, values, strict=False), when])
+        except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
+            continue
+        if occurrence:
+            yield occurrence

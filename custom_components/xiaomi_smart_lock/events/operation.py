@@ -1,0 +1,46 @@
+"""What is said of an operation of the lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import callback
+
+from ..people import person_of
+from ..reporting.logbook_event import async_log
+from ..wording.phrases import OTHER, credential_in_words, in_a_sentence
+
+if TYPE_CHECKING:
+    from ..coordinator import LockCoordinator
+    from ..state.lock_state import Occurrence
+
+# What the sentences are made of, by the arguments' names in the specification
+FACTS: Final = {
+    "lock-action": "action",
+    "operation-position": "position",
+    "operation-method": "method",
+}
+NOT_WORTH_SAYING: Final = (None, "unknown_side")
+
+
+def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[str, str]]:
+    """Return by which pattern it is said who did what by what, and the facts to put there."""
+    shown, credential = occurrence.disguised, occurrence.credential
+    facts = {"action": OTHER} | {
+        FACTS[argument.name]: key
+        for argument, value in shown.known_arguments
+        if argument.name in FACTS and (key := argument.key_of(value)) not in NOT_WORTH_SAYING
+    }
+    if credential and (person := person_of(lock, credential, occurrence.when)):
+        return "operated_by_person", facts | {"person": person.name}
+    if shown.credential:
+        words = in_a_sentence(credential_in_words(lock.hass, shown.credential))
+        return "operated_by_credential", facts | {"credential": words}
+    return "operated", facts
+
+
+@callback
+def async_log_operation(lock: LockCoordinator, occurrence: Occurrence) -> None:
+    """Have the logbook say who did what by what."""
+    kind, facts = described(lock, occurrence)
+    async_log(lock, kind, None, **facts)

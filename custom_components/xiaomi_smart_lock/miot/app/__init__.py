@@ -1,0 +1,1 @@
+"""The Mi Home app's session at Xiaomi."""

@@ -1,0 +1,116 @@
+"""How the Mi Home app's requests are signed and encrypted, and its answers and pictures opened.
+
+micloud is slow to import, and all of this takes time: it is for worker threads.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CannotConnectError
+from ..http import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes, once unpacked
+BLOCK: Final = 16  # bytes
+_GZIP: Final = b"\x1f\x8b"
+_JPEG_START: Final = b"\xff\xd8\xff"
+_JPEG_END: Final = b"\xff\xd9"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The fields of a request that only the service can read, and what opens the answer."""
+
+    fields: dict[str, str]
+    signed_nonce: str
+
+
+def seal(method: str, path: str, payload: Mapping[str, object], ssecurity: str) -> Sealed:
+    """Sign and encrypt what is asked for at a path, which is without the leading ``/app``."""
+    from micloud import miutils  # noqa: PLC0415
+
+    nonce = miutils.gen_nonce()
+    key: str = miutils.signed_nonce(ssecurity, nonce)
+    plain = {"data": json.dumps(payload, separators=(",", ":"))}
+    plain["rc4_hash__"] = signature(method, path, plain, key)
+    fields: dict[str, str] = {
+        name: miutils.encrypt_rc4(key, value) for name, value in plain.items()
+    }
+    fields["signature"] = signature(method, path, fields, key)
+    return Sealed({**fields, "ssecurity": ssecurity, "_nonce": nonce}, key)
+
+
+def signature(method: str, path: str, fields: Mapping[str, str], key: str) -> str:
+    """Return what says that fields were not changed on their way.
+
+    micloud's own function knows the paths of the first of the service's hosts only.
+    """
+    parts = [method, path, *(f"{name}={value}" for name, value in fields.items()), key]
+    digest = hashlib.sha1("&".join(parts).encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+def unseal(body: bytes, signed_nonce: str) -> dict[str, Any]:
+    """Return the JSON object of an answer, which is encrypted or, where it refuses, may not be.
+
+    Raises CannotConnectError.
+    """
+    from micloud import miutils  # noqa: PLC0415
+
+    if body.lstrip().startswith(b"{"):
+        return parse(body)
+    try:
+        plain: bytes = miutils.decrypt_rc4(signed_nonce, body)
+    except ValueError:
+        raise CannotConnectError("the answer cannot be decrypted") from None
+    return parse(_unpacked(plain) if plain.startswith(_GZIP) else plain)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = unpacking.decompress(packed, LONGEST_ANSWER)
+    except zlib.error:
+        raise CannotConnectError("the answer cannot be unpacked") from None
+    if not unpacking.eof:
+        raise CannotConnectError("the answer is not whole, or too long")
+    return plain
+
+
+def picture(body: bytes, ssecurity: str, iv: bytes) -> bytes | None:
+    """Return the JPEG that a body is when decrypted, None where it is none, or not whole.
+
+    Nobody saw how the last block is filled up: whatever follows the JPEG's end there is dropped.
+    """
+    if not body or len(body) % BLOCK:
+        return None
+    plain = _decrypted(body, base64.b64decode(ssecurity), iv)
+    end = plain.rfind(_JPEG_END) + len(_JPEG_END)
+    if plain.startswith(_JPEG_START) and len(plain) - end <= BLOCK:
+        return plain[:end]
+    return None
+
+
+def segment(body: bytes, key: bytes, iv: bytes) -> bytes:
+    """Return a part of a recording, decrypted as RFC 8216 says; raises CannotConnectError."""
+    if body and len(body) % BLOCK == 0:
+        plain = _decrypted(body, key, iv)
+        filling = plain[-1]
+        if 1 <= filling <= BLOCK and plain.endswith(bytes([filling]) * filling):
+            return plain[:-filling]
+    raise CannotConnectError("a part of the recording cannot be decrypted")
+
+
+def _decrypted(body: bytes, key: bytes, iv: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
+
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    return decryptor.update(body) + decryptor.finalize()

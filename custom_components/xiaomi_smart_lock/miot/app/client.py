@@ -1,0 +1,528 @@
+"""The Mi Home app's session: what happened at the door, and what its camera saw.
+
+Protocol as public clients (Do1e/mijia-api, al-one/hass-xiaomi-miot) speak it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+from ..endpoints import in_region
+from ..errors import (
+    CannotConnectError,
+    MiotError,
+    NotAllowedError,
+    NotRenewedError,
+    NotSignedInError,
+    ResultError,
+    StatusError,
+    TooManyRequestsError,
+)
+from ..http import exchange, fetch
+from ..spec import MODEL, SPEC
+from ..values import (
+    identifier,
+    objects,
+    opaque,
+    text,
+    whole,
+)
+from . import cipher
+from . import recording as app_recording
+from .login import (
+    AppLogin,
+    NoSessionError,
+    SessionData,
+    agent,
+    cookies,
+)
+from .recording import Recording, Segment
+from .url import media_url
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from aiohttp import ClientSession
+
+    from ..endpoints import Endpoints
+    from ..http import Answer
+    from ..spec import Address, Event, Value
+    from .recording import Part
+
+HISTORY_LIMIT: Final = 50  # of what happened, a request
+CAMERA_LIMIT: Final = 20
+DETAILS_LIMIT: Final = 20  # of what was seen at once: there are about ten kinds
+PICTURE_LIMIT: Final = 8 * 1024 * 1024  # bytes
+PLAYLIST_LIMIT: Final = 1024 * 1024
+SEGMENT_LIMIT: Final = 16 * 1024 * 1024  # of about 21 seconds, which a recording has as a whole
+KEY_BYTES: Final = 16
+KEYS_LIMIT: Final = 50  # of a recording
+# In which a recording is asked for: all browsers play the first, and the last is what was seen
+CODECS: Final = ("H264", "H265")
+CLOSE: Final = 2.0  # seconds by which a clock may seem to be off: answers tell whole ones
+
+LOCALE: Final = "zh_CN"
+_HEADERS: Final = {
+    "X-XIAOMI-PROTOCAL-FLAG-CLI": "PROTOCAL-HTTP2",
+    "MIOT-ENCRYPT-ALGORITHM": "ENCRYPT-RC4",
+    "Accept-Encoding": "identity",
+}
+_COOKIES: Final = {"locale": LOCALE, "timezone": "GMT+08:00", "channel": "MI_APP_STORE"}
+_PLAYLIST: Final = b"#EXTM3U"
+_UNSIGNED: Final = "/app"
+
+# How the service says that a session has ended
+_ENDED_CODES: Final = (2, 3)
+_ENDED_MESSAGES: Final = ("auth err", "invalid signature", "servicetoken_expired")
+
+
+class ForbiddenError(StatusError):
+    """The service refuses with HTTP 403, and does not say that it is the session's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page[Entry]:
+    """Some of what happened in a time, the newest first.
+
+    ``following`` is until when to ask for what came before, in the unit that was asked in; None
+    where there is nothing. What happened in that very moment comes again.
+    """
+
+    entries: tuple[Entry, ...]
+    following: int | None
+    short: bool = False
+    """Whether there is less than was asked for: all there is, or as much as the service gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event that the cloud remembers, with what is understood of its arguments, by piid."""
+
+    event: Event
+    arguments: Mapping[int, Value]
+    time: int
+    """When, in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the camera saw: why it looked, and what the frame of each reason is stored as."""
+
+    time: int
+    """When, in Unix milliseconds."""
+    kinds: tuple[str, ...]
+    file_id: str = field(repr=False)
+    frames: Mapping[str, str] = field(repr=False)
+    has_recording: bool
+    is_alarm: bool
+
+
+class AppClient:
+    """The app's interface of one account in one region.
+
+    The session must keep no cookies (aiohttp's DummyCookieJar): accounts would mix. All methods
+    raise CannotConnectError where nothing answers, or nothing that makes sense, NotSignedInError
+    where the user has to sign in again, and ResultError where the service answers with an error.
+    What is asked of the camera's hosts raises NotAllowedError where they refuse this account.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        tls: ssl.SSLContext,
+        endpoints: Endpoints,
+        region: str,
+        data: SessionData,
+        on_renewed: Callable[[SessionData], None],
+    ) -> None:
+        """Prepare; tells about data that was renewed. Nothing is sent yet."""
+        self._session = session
+        self._tls = tls
+        self._endpoints = endpoints
+        self._region = region
+        self._data = data
+        self._on_renewed = on_renewed
+        self._renewing = asyncio.Lock()
+        self._not_renewed: MiotError | None = None
+        """Why the session was not renewed the last time."""
+        self._codecs: dict[str, str] = {}
+        """In which a lock's recordings were last had, by its did."""
+        self.ahead = 0.0
+        """How far the service's clock is ahead of ours, in seconds, as its last answer tells."""
+
+    async def dids(self) -> set[str]:
+        """Return the dids of the account's devices, those that were shared with it too."""
+        answer = await self._post(
+            "/home/device_list",
+            getVirtualModel=True,
+            getHuamiDevices=1,
+            get_split_device=False,
+            support_smart_home=True,
+        )
+        result = answer.get("result")
+        items = _list(_of(result, "list"))
+        return {did for item in objects(items) if (did := identifier(item.get("did")))}
+
+    async def history(
+        self, did: str, address: Address, start: int, end: int, limit: int = HISTORY_LIMIT
+    ) -> Page[Happened]:
+        """Return how an event happened between two times, in Unix seconds.
+
+        A page that is short may have been cut: nothing in it tells, so that it is followed too.
+        """
+        key = "{}.{}".format(*address)
+        answer = await self._post(
+            "/user/get_user_device_data",
+            did=did,
+            type="event",
+            key=key,
+            time_start=start,
+            time_end=end,
+            limit=limit,
+        )
+        items = _list(answer.get("result"))[:limit]
+        event = SPEC.events[address]
+        entries = (
+            _happened(event, item) for item in objects(items) if _is_of(item, did=did, key=key)
+        )
+        times = (item.get("time") for item in objects(items))
+        return Page(
+            tuple(entry for entry in entries if entry),
+            _following(times, end),
+            short=len(items) < limit,
+        )
+
+    async def seen(self, did: str, start: int, end: int, limit: int = CAMERA_LIMIT) -> Page[Seen]:
+        """Return what the camera saw between two times, in Unix milliseconds.
+
+        The list says itself whether it goes on, and where, even where this part of it is empty.
+        """
+        answer = await self._camera(
+            "/common/app/get/eventlist",
+            did=did,
+            model=MODEL,
+            doorBell=True,
+            eventType="Default",
+            needMerge=True,
+            sortType="DESC",
+            region=self._region.upper(),
+            language=LOCALE,
+            beginTime=start,
+            endTime=end,
+            limit=limit,
+        )
+        data = answer.get("data")
+        items = _list(_of(data, "thirdPartPlayUnits"))[:limit]
+        short = len(items) < limit
+        following = _following((item.get("createTime") for item in objects(items)), end)
+        goes_on, on = _of(data, "isContinue"), _time(_of(data, "nextTime"))
+        if goes_on and on is not None and on < end:
+            following = on
+        if (short and not goes_on) or goes_on is False or (following or 0) < start:
+            following = None
+        return Page(tuple(filter(None, map(_seen, objects(items)))), following, short)
+
+    async def picture(self, did: str, file_id: str, frame: str) -> bytes:
+        """Return a frame of what the camera saw, a JPEG; it may take a while until it is there."""
+
+        async def ask(data: SessionData) -> bytes:
+            iv = secrets.token_bytes(cipher.BLOCK)
+            url = in_region(self._endpoints.pictures, self._region) + "/miot/camera/app/v1/img"
+            payload = {
+                "did": did,
+                "fileId": file_id,
+                "stoId": frame,
+                "segmentIv": base64.b64encode(iv).decode(),
+            }
+            body, key = await self._send(data, "GET", url, payload, PICTURE_LIMIT)
+            jpeg = await asyncio.to_thread(cipher.picture, body, data.ssecurity, iv)
+            if jpeg is None:
+                await _refuse(body, key)
+            return jpeg
+
+        return await self._call_camera(ask)
+
+    async def recording(self, did: str, file_id: str, *, is_alarm: bool) -> Recording:
+        """Return a recording of what the camera saw, ready to be fetched segment by segment.
+
+        Nobody knows how the service refuses a codec, so that any refusal is answered by asking for
+        the other one.
+        """
+        first, second = sorted(CODECS, key=lambda codec: codec != self._codecs.get(did))
+        try:
+            parts = await self._parts(did, file_id, is_alarm, first)
+        except TooManyRequestsError:
+            raise
+        except (CannotConnectError, ResultError):
+            parts = await self._parts(did, file_id, is_alarm, second)
+        key_urls = dict.fromkeys(part.key_url for part in parts if part.key_url)
+        if len(key_urls) > KEYS_LIMIT:
+            raise CannotConnectError("the recording has too many keys")
+        keys: dict[str | None, bytes] = {key_url: await self._key(key_url) for key_url in key_urls}
+        return Recording(
+            tuple(
+                Segment(
+                    part.duration,
+                    part.url,
+                    keys.get(part.key_url),
+                    part.iv,
+                    part.number,
+                    part.discontinuity,
+                )
+                for part in parts
+            )
+        )
+
+    async def _parts(self, did: str, file_id: str, is_alarm: bool, codec: str) -> list[Part]:
+        url = in_region(self._endpoints.camera, self._region) + "/common/app/m3u8"
+        payload = {
+            "did": did,
+            "model": MODEL,
+            "fileId": file_id,
+            "isAlarm": is_alarm,
+            "videoCodec": codec,
+        }
+
+        async def ask(data: SessionData) -> str:
+            body, key = await self._send(data, "GET", url, payload, PLAYLIST_LIMIT)
+            if not body.startswith(_PLAYLIST):
+                await _refuse(body, key)
+            return body.decode(errors="replace")
+
+        playlist = await self._call_camera(ask)
+        parts = await asyncio.to_thread(app_recording.parts, playlist, url)
+        self._codecs[did] = codec
+        return parts
+
+    async def segment(self, segment: Segment) -> bytes:
+        """Return a segment of a recording, decrypted."""
+        body = await self._fetch_media(segment.url, SEGMENT_LIMIT)
+        if segment.key is None:
+            return body
+        return await asyncio.to_thread(cipher.segment, body, segment.key, segment.iv)
+
+    async def _key(self, url: str) -> bytes:
+        key = await self._fetch_media(url, KEY_BYTES)
+        if len(key) != KEY_BYTES:
+            raise CannotConnectError("the recording's key has another length")
+        return key
+
+    async def _fetch_media(self, raw: str, limit: int) -> bytes:
+        """Fetch what a playlist refers to: by its address alone, nobody is told who asks."""
+        url = media_url(raw, self._endpoints, self._region)
+        try:
+            answer = await fetch(self._session, self._tls, "GET", url, limit=limit)
+        except NotSignedInError:
+            raise CannotConnectError("the recording's address is not valid anymore") from None
+        return answer.body
+
+    async def _post(self, path: str, **payload: object) -> dict[str, Any]:
+        url = in_region(self._endpoints.app_api, self._region) + path
+
+        async def ask(data: SessionData) -> dict[str, Any]:
+            return await _opened(*await self._send(data, "POST", url, payload))
+
+        return await self._call(ask)
+
+    async def _camera(self, path: str, **payload: object) -> dict[str, Any]:
+        url = in_region(self._endpoints.camera, self._region) + path
+
+        async def ask(data: SessionData) -> dict[str, Any]:
+            return await _opened(*await self._send(data, "GET", url, payload))
+
+        return await self._call_camera(ask)
+
+    async def _call[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
+        """Ask, with renewed data once more where the present one is refused."""
+        data = self._data
+        try:
+            return await ask(data)
+        except NotSignedInError:
+            return await ask(await self._renewed(data))
+
+    async def _call_camera[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
+        """Ask one of the camera's hosts, which may refuse an account alone.
+
+        Whether the session has ended, the account's other service knows, and renews it then.
+        """
+        data = self._data
+        try:
+            return await ask(data)
+        except (ForbiddenError, NotSignedInError) as error:
+            refusal = str(error)
+        if self._data == data:
+            await self.dids()
+        if self._data != data:
+            try:
+                return await ask(self._data)
+            except (ForbiddenError, NotSignedInError) as error:
+                refusal = str(error)
+        raise NotAllowedError(refusal)
+
+    async def _renewed(self, refused: SessionData) -> SessionData:
+        """Return other data than what was just refused; who waits for a renewal shares it."""
+        waits = self._renewing.locked()
+        async with self._renewing:
+            if self._data != refused:
+                return self._data
+            if waits and self._not_renewed:
+                raise self._not_renewed
+            self._not_renewed = None
+            try:
+                self._data = await self._renew(refused)
+            except MiotError as error:
+                self._not_renewed = error
+                raise
+            self._on_renewed(self._data)
+            return self._data
+
+    async def _renew(self, refused: SessionData) -> SessionData:
+        login = AppLogin(self._session, self._tls, self._endpoints, refused.device_id)
+        try:
+            return await login.renew(refused)
+        except CannotConnectError as error:
+            answered = isinstance(error, NoSessionError)
+            raise NotRenewedError(f"not renewed: {error}", answered=answered) from error
+
+    async def _send(
+        self,
+        data: SessionData,
+        method: str,
+        url: str,
+        payload: Mapping[str, object],
+        limit: int = cipher.LONGEST_ANSWER,
+    ) -> tuple[bytes, str]:
+        """Return the body of the answer to a signed request, and what opens it."""
+        path = urlsplit(url).path.removeprefix(_UNSIGNED)
+        sealed = await asyncio.to_thread(cipher.seal, method, path, payload, data.ssecurity)
+        token = data.service_token
+        fields: dict[str, Any] = (
+            {"data": sealed.fields}
+            if method == "POST"
+            else {"params": {**sealed.fields, "yetAnotherServiceToken": token}}
+        )
+        given = cookies(
+            userId=data.user_id, yetAnotherServiceToken=token, serviceToken=token, **_COOKIES
+        )
+        answer = await exchange(
+            self._session,
+            self._tls,
+            method,
+            url,
+            limit=limit,
+            headers={**_HEADERS, **agent(data.device_id), "Cookie": given},
+            **fields,
+        )
+        if answer.date is not None:
+            ahead = answer.date - time.time()
+            self.ahead = ahead if abs(ahead) > CLOSE else 0.0
+        if answer.status != HTTPStatus.OK:
+            await _refuse_status(answer, sealed.signed_nonce)
+        return answer.body, sealed.signed_nonce
+
+
+async def _refuse_status(answer: Answer, key: str) -> NoReturn:
+    """Say what a status means; that a session has ended may only be in the body."""
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise NotSignedInError("HTTP 401")
+    text = answer.body.decode(errors="replace").lower()
+    if any(ended in text for ended in _ENDED_MESSAGES):
+        raise NotSignedInError("the session has ended")
+    if answer.refuses:
+        with suppress(CannotConnectError, ResultError):
+            await _opened(answer.body, key)
+    kind = ForbiddenError if answer.status == HTTPStatus.FORBIDDEN else StatusError
+    raise kind(answer.status)
+
+
+async def _opened(body: bytes, key: str) -> dict[str, Any]:
+    """Return an answer, where it is not an error."""
+    answer = await asyncio.to_thread(cipher.unseal, body, key)
+    code, message = whole(answer.get("code")), str(answer.get("message")).lower()
+    if any(ended in message for ended in _ENDED_MESSAGES):
+        raise NotSignedInError("the session has ended")
+    if code is None:
+        raise CannotConnectError("the answer has no code")
+    if code in _ENDED_CODES:
+        raise NotSignedInError(f"code {code}")
+    if code:
+        raise ResultError(code)
+    return answer
+
+
+async def _refuse(body: bytes, key: str) -> NoReturn:
+    """Say what an answer means that should have been a picture or a recording."""
+    await _opened(body, key)
+    raise CannotConnectError("there is no picture or recording")
+
+
+def _of(raw: object, key: str) -> object:
+    """Return what an answer has under a key: nothing where it is nothing itself."""
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise CannotConnectError("the answer has another shape")
+    return raw.get(key)
+
+
+def _list(raw: object) -> list[object]:
+    """Return a list; nothing is none, as the services say it."""
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        raise CannotConnectError("the answer has no list")
+    return raw
+
+
+def _following(times: Iterable[object], end: int) -> int | None:
+    """Return until when to ask for the next page, None where this one says nothing of time."""
+    oldest = min((time for raw in times if (time := _time(raw)) is not None), default=None)
+    return None if oldest is None else min(oldest, end - 1)
+
+
+def _time(raw: object) -> int | None:
+    time = whole(raw)
+    return None if time is None or time < 0 else time
+
+
+def _is_of(item: Mapping[str, Any], **asked: str) -> bool:
+    """Say whether an item is of what was asked for, as far as it says."""
+    return all(str(item.get(name, wanted)) == wanted for name, wanted in asked.items())
+
+
+def _happened(event: Event, item: Mapping[str, Any]) -> Happened | None:
+    """Return what an item of the history says, None where it does not say when that was."""
+    if (time := _time(item.get("time"))) is None:
+        return None
+    arguments, _ = event.understand(item.get("value"))
+    return Happened(event, arguments, time)
+
+
+def _seen(item: Mapping[str, Any]) -> Seen | None:
+    """Return what an item of the camera's list says, None where it makes no sense."""
+    time, kinds = _time(item.get("createTime")), item.get("eventType")
+    file_id = opaque(item.get("fileId"))
+    if time is None or not isinstance(kinds, str) or not file_id:
+        return None
+    frames = {
+        kind: frame
+        for detail in objects(item.get("eventTypeDetail"))[:DETAILS_LIMIT]
+        if (kind := text(detail.get("event"))) and (frame := opaque(detail.get("imgStoreId")))
+    }
+    return Seen(
+        time=time,
+        kinds=tuple(filter(None, map(text, kinds.split(":", DETAILS_LIMIT)[:DETAILS_LIMIT]))),
+        file_id=file_id,
+        frames=frames,
+        has_recording=opaque(item.get("videoStoreId")) is not None,
+        is_alarm=item.get("isAlarm") is True,
+    )

@@ -1,0 +1,1 @@
+"""What a lock means, without Home Assistant."""

@@ -1,0 +1,1 @@
+"""What users are told: repairs and lines of the logbook."""

@@ -1,0 +1,118 @@
+"""What is wrong, told in Home Assistant's repairs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.core import callback
+from homeassistant.helpers import issue_registry as ir
+
+from ..const import DOMAIN
+from ..wording.phrases import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from homeassistant.core import HomeAssistant
+
+    from .. import LockConfigEntry
+
+
+class Issue(StrEnum):
+    """Issues; the value is the key of the translation."""
+
+    CAMERA = "camera_not_allowed"
+    CLOCK = "clock_off"
+    GONE = "lock_gone"
+    JOURNAL = "journal_unreadable"
+    PUSH_DOWN = "push_down"
+    PUSH_NAME = "push_wrong_name"
+    PUSH_REFUSED = "push_refused"
+    PUSH_TAKEN_OVER = "push_taken_over"
+    PUSH_UNTRUSTED = "push_untrusted"
+    SPECIFICATION = "specification_newer"
+    STILL_OPENS = "still_opens"
+    STORAGE = "storage_unreadable"
+    UNDELIVERED = "undelivered"
+
+
+# What is found again where it still is so, and can only be seen or fixed while connected
+PASSING: Final = (
+    Issue.CAMERA,
+    Issue.CLOCK,
+    Issue.PUSH_DOWN,
+    Issue.PUSH_NAME,
+    Issue.PUSH_REFUSED,
+    Issue.PUSH_UNTRUSTED,
+    Issue.PUSH_TAKEN_OVER,
+)
+FIXABLE: Final = (
+    Issue.CLOCK,
+    Issue.GONE,
+    Issue.JOURNAL,
+    Issue.PUSH_TAKEN_OVER,
+    Issue.STORAGE,
+)
+# What is so too while nobody is connected
+PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDELIVERED)
+
+
+@callback
+def async_tell(
+    hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "", **texts: str
+) -> None:
+    """Raise an issue of an entry, or of one of its locks.
+
+    Its description is Markdown, in which the texts are shown as they are.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _issue_id(entry, issue, did),
+        data={"entry_id": entry.entry_id, "issue": issue, "did": did, **texts},
+        is_fixable=issue in FIXABLE,
+        is_persistent=issue in PERSISTENT,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=issue,
+        translation_placeholders={name: escaped(text) for name, text in texts.items()},
+    )
+
+
+@callback
+def async_settle(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> None:
+    """Take an issue back."""
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did))
+
+
+@callback
+def is_told(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> bool:
+    """Say whether an issue is raised."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, _issue_id(entry, issue, did)) is not None
+
+
+@callback
+def async_settle_passing(hass: HomeAssistant, entry: LockConfigEntry, dids: Iterable[str]) -> None:
+    """Take back what nobody looks after once an entry is unloaded."""
+    for issue in PASSING:
+        for did in ("", *dids):
+            async_settle(hass, entry, issue, did)
+
+
+@callback
+def async_settle_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Take all issues of a lock back."""
+    for issue in Issue:
+        async_settle(hass, entry, issue, did)
+
+
+@callback
+def async_settle_all(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Take all issues of an entry back."""
+    for domain, issue_id in list(ir.async_get(hass).issues):
+        if domain == DOMAIN and entry.entry_id in issue_id:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+def _issue_id(entry: LockConfigEntry, issue: Issue, did: str) -> str:
+    return f"{issue}_{entry.entry_id}_{did}"

@@ -1,0 +1,40 @@
+"""What is worth a line in the logbook, on Home Assistant's bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_TYPE
+from homeassistant.core import Context, callback
+from homeassistant.helpers import entity_registry as er
+
+from ..const import DOMAIN
+from .devices import async_device_of
+
+if TYPE_CHECKING:
+    from ..coordinator import LockCoordinator
+
+EVENT: Final = f"{DOMAIN}_event"
+
+
+@callback
+def async_log(
+    lock: LockCoordinator, kind: str, context: Context | None = None, **facts: str
+) -> None:
+    """Have the logbook say what happened at a lock.
+
+    It is said by the translation ``common.logbook_KIND``, whose placeholders are the facts. A
+    fact that has a translation itself, ``common.NAME_FACT``, is said by that. Who is behind the
+    context is shown beside it.
+    """
+    registry = er.async_get(lock.hass)
+    entity_id = registry.async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{lock.device.did}-lock")
+    device = async_device_of(lock.hass, lock.config_entry, lock.device.did)
+    told = {
+        **facts,
+        ATTR_DEVICE_ID: device.id if device else None,
+        ATTR_ENTITY_ID: entity_id,
+        CONF_TYPE: kind,
+    }
+    lock.hass.bus.async_fire(EVENT, told, context=context)

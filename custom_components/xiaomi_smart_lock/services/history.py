@@ -1,0 +1,91 @@
+"""What the journal has of a lock's past, for who asks by an action."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
+
+from ..const import DOMAIN
+from ..event import EVENTS
+from ..people import named, person_of
+from ..state.lock_state import LOCK_EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from homeassistant.helpers.typing import VolDictType
+
+    from ..coordinator import LockCoordinator
+    from ..people import Person
+    from ..state.lock_state import Occurrence
+
+ATTR_END: Final = "end"
+ATTR_KIND: Final = "kind"
+ATTR_LIMIT: Final = "limit"
+ATTR_PERSON: Final = "person"
+ATTR_START: Final = "start"
+
+LIMIT: Final = 100
+LIMITS: Final = (1, 10_000)
+
+KINDS: Final = {description.key: description for description in EVENTS}
+# What looks like anything else is only told who asks for it.
+OPEN_KINDS: Final = [key for key, description in KINDS.items() if description.disguises]
+
+FIELDS: Final[VolDictType] = {
+    vol.Optional(ATTR_KIND, default=OPEN_KINDS): vol.All(cv.ensure_list, [vol.In(KINDS)]),
+    vol.Optional(ATTR_PERSON): cv.string,
+    vol.Optional(ATTR_START): cv.datetime,
+    vol.Optional(ATTR_END): cv.datetime,
+    vol.Optional(ATTR_LIMIT, default=LIMIT): vol.All(vol.Coerce(int), vol.Range(*LIMITS)),
+}
+
+
+async def async_get_history(lock: LockCoordinator, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what happened, the newest first; raises ServiceValidationError."""
+    if not lock.pushes and not lock.remembered:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_history",
+            translation_placeholders={"lock": lock.name},
+        )
+    person = named(lock, data[ATTR_PERSON]) if ATTR_PERSON in data else None
+    start, end = (
+        dt_util.as_utc(data[key]).timestamp() if key in data else default
+        for key, default in ((ATTR_START, 0.0), (ATTR_END, float("inf")))
+    )
+    happened = reversed(lock.journal.between(start, end))
+    told = (
+        line
+        for occurrence in happened
+        if person is None or _is_by(lock, occurrence, person)
+        for line in _lines(lock, occurrence, data[ATTR_KIND])
+    )
+    return {"history": list(islice(told, data[ATTR_LIMIT]))}
+
+
+def _is_by(lock: LockCoordinator, occurrence: Occurrence, person: Person) -> bool:
+    """Say whether somebody did something; that a credential was enrolled is not of its owner."""
+    credential = occurrence.credential if occurrence.kind == LOCK_EVENT else None
+    by = credential and person_of(lock, credential, occurrence.when)
+    return by is not None and by.subentry.subentry_id == person.subentry.subentry_id
+
+
+def _lines(
+    lock: LockCoordinator, occurrence: Occurrence, kinds: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Return what is said of an event: by each kind that shows it, in the words of its entity."""
+    for kind in kinds:
+        description = KINDS[kind]
+        if occurrence.kind in description.kinds and (its_type := description.type_of(occurrence)):
+            yield {
+                "when": dt_util.as_local(dt_util.utc_from_timestamp(occurrence.when)).isoformat(),
+                "kind": kind,
+                "type": its_type,
+                **description.attributes(lock, occurrence),
+            }

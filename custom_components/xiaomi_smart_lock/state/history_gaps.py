@@ -1,0 +1,105 @@
+"""What has not been read yet of a lock's past. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..miot.spec import SPEC, Address
+from .user_registry import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DAY: Final = 86_400  # seconds
+FIRST: Final = 7 * DAY
+"""How much is read where nothing was read before."""
+LONGEST: Final = 30 * DAY
+OVERLAP: Final = DAY // 4
+"""How much is read again: what the lock told late is among what is older."""
+AHEAD: Final = DAY
+"""How far the cloud's clock may be ahead of ours."""
+
+
+class Span(NamedTuple):
+    """A time, in Unix seconds by the cloud's clock, in which an event may have happened."""
+
+    kind: Address
+    start: int
+    end: int
+
+
+@dataclass
+class Unread:
+    """The times of which it is not known yet what happened in them."""
+
+    known: dict[Address, int] = field(default_factory=dict)
+    """When each event happened last of all that was read, in Unix seconds by the cloud's clock."""
+    spans: list[Span] = field(default_factory=list)
+
+    def add_news(self, kinds: Iterable[Address], now: int) -> None:
+        """Add what may have happened since the last event that was read."""
+        for kind in kinds:
+            # By a clock that was ahead once, the last one may be in the future.
+            last = min(self.known.get(kind, now - FIRST + OVERLAP), now)
+            start = max(last - OVERLAP, now - LONGEST)
+            self._add(Span(kind, start, now + AHEAD))
+
+    def _add(self, span: Span) -> None:
+        """Add a span, as one with those that it meets."""
+        apart = [
+            one
+            for one in self.spans
+            if one.kind != span.kind or one.end < span.start or span.end < one.start
+        ]
+        met = [span, *(one for one in self.spans if one not in apart)]
+        whole = Span(span.kind, min(one.start for one in met), max(one.end for one in met))
+        self.spans = [*apart, whole]
+
+    def newest(self, but: Iterable[Address] = ()) -> Span | None:
+        """Return the newest span, of other events than some; None where there is none."""
+        spans = (span for span in self.spans if span.kind not in but)
+        return max(spans, key=lambda span: span.end, default=None)
+
+    def was_read(
+        self,
+        span: Span,
+        times: Iterable[int],
+        following: int | None,
+        now: int,
+        *,
+        short: bool = False,
+    ) -> None:
+        """Note what a span's newest page says: when it happened, and where to read on.
+
+        A page that is short may have been cut, so what is before it is read too, but for the time
+        that had been read already: an idle lock is to cost one request.
+        """
+        self.spans.remove(span)
+        start = span.start + OVERLAP + 1 if short else span.start
+        if following is not None and start <= following < span.end:
+            self.spans.append(span._replace(end=following))
+        if happened := [min(time, now) for time in times]:
+            self.known[span.kind] = max(*happened, self.known.get(span.kind, 0))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON allows."""
+        return {
+            "known": [[*kind, time] for kind, time in self.known.items()],
+            "spans": [[*span.kind, span.start, span.end] for span in self.spans],
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Unread:
+        """Return what was kept; raises what its shape or its values deserve if it was not ours."""
+        unread = cls()
+        for siid, eiid, time in stored["known"]:
+            unread.known[_event(siid, eiid)] = int(number(time))
+        for siid, eiid, start, end in stored["spans"]:
+            span = Span(_event(siid, eiid), int(number(start)), int(number(end)))
+            unread.spans.append(span)
+        return unread
+
+
+def _event(siid: int, eiid: int) -> Address:
+    return SPEC.events[siid, eiid].address

@@ -1,0 +1,265 @@
+"""Who may open the door and by what, as far as the lock has told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..miot.spec import SPEC, Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .lock_state import Occurrence
+
+OPERATION_POSITION: Final = (2, 1)
+OPERATION_METHOD: Final = (2, 2)
+USER_ID: Final = (4, 1)
+USER_TYPE: Final = (4, 2)
+OPERATION_ID: Final = (4, 4)
+
+# By what the rows that are kept of users, grants and uses begin
+NUMBERS: Final[Mapping[str, tuple[Address, ...]]] = {
+    "users": (USER_ID,),
+    "grants": (OPERATION_METHOD, OPERATION_ID, USER_ID),
+    "uses": (OPERATION_METHOD, OPERATION_ID),
+}
+OTHER: Final = "other_"
+
+# Nobody has as many fingers; it only bounds what is kept.
+REMEMBERED: Final = 500
+SUCCESS: Final = 0
+"""error-code (4.7, 22.3)."""
+LOCK_RESET: Final = SPEC.properties[2, 4].value_of("lock_reset")
+FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("fingerprint")
+DURESS_FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("duress_fingerprint")
+PHONE: Final = 1
+"""operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
+
+
+def disguised(method: int) -> int:
+    """Return the operation-method that is shown where who stands at the door may see it.
+
+    A duress fingerprint is like any other: who forces somebody to open must not see that it was
+    noticed, nor that there is one. Only the event entity *Duress* tells.
+    """
+    return FINGERPRINT if method == DURESS_FINGERPRINT else method
+
+
+class Credential(NamedTuple):
+    """What opens the door: operation-method and operation-id."""
+
+    method: int
+    operation_id: int
+
+    @property
+    def disguised(self) -> Credential:
+        """The credential as it is shown."""
+        return self._replace(method=disguised(self.method))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the lock since a time in Unix seconds."""
+
+    user_type: int | None
+    since: float
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whose a credential is since a time in Unix seconds; nobody's once it was deleted."""
+
+    user_id: int | None
+    since: float
+    deleted: float = 0.0
+    """When it was deleted last: what has the same number since then is another credential."""
+
+
+UNTOLD: Final = Grant(None, -math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """When a credential was used last, in Unix seconds, and the operation-position."""
+
+    when: float
+    position: int | None
+
+
+@dataclass
+class Users:
+    """The lock's users, their credentials, and when each was used last.
+
+    What was deleted is remembered too, so that an older event that comes late does not bring it
+    back.
+    """
+
+    known: dict[int, User] = field(default_factory=dict)
+    grants: dict[Credential, Grant] = field(default_factory=dict)
+    uses: dict[Credential, Use] = field(default_factory=dict)
+    """In the order of their times."""
+
+    @property
+    def present(self) -> dict[int, User]:
+        """The users that were not deleted."""
+        return {user_id: user for user_id, user in self.known.items() if not user.deleted}
+
+    def user_of(self, credential: Credential) -> int | None:
+        """Return the user id that a credential belongs to, None where nobody told."""
+        return self.grants.get(credential, UNTOLD).user_id
+
+    def credentials_of(self, user_id: int) -> list[Credential]:
+        """Return what a user may open the door with."""
+        return [known for known, grant in self.grants.items() if grant.user_id == user_id]
+
+    def deleted(self, credential: Credential) -> float:
+        """Return when a credential was deleted last, 0 where it never was."""
+        return self.grants.get(credential, UNTOLD).deleted
+
+    @property
+    def last_use(self) -> tuple[Credential, Use] | None:
+        """The credential that was used last, and when."""
+        return next(reversed(self.uses.items()), None)
+
+    def follow(self, occurrence: Occurrence) -> bool:
+        """Take what an event says of users and credentials; say whether it can say anything."""
+        if occurrence.get("error-code") not in (None, SUCCESS):
+            return False
+        match occurrence.event.name:
+            case "lock-event":
+                self._used(occurrence)
+            case "update-lock-user" | "add-user-complete":
+                self._set_user(occurrence, deleted=False)
+            case "delete-user-complete":
+                self._set_user(occurrence, deleted=True)
+            case "update-unlock-method" | "add-user-key-complete":
+                self._set_grant(occurrence, deleted=False)
+            case "delete-user-key-complete":
+                self._set_grant(occurrence, deleted=True)
+            case "exception-occurred" if occurrence.get("abnormal-condition") == LOCK_RESET:
+                self._delete((*self.uses, *self.grants), occurrence.when)
+            case _:
+                return False
+        return True
+
+    def _used(self, occurrence: Occurrence) -> None:
+        credential = occurrence.credential
+        last = credential and self.uses.get(credential)
+        if credential and (last is None or last.when <= occurrence.when):
+            use = Use(occurrence.when, occurrence.listed("operation-position"))
+            newest = self.last_use
+            _remember(self.uses, credential, use)
+            if newest and newest[1].when > use.when:
+                self._sort_uses()
+
+    def _sort_uses(self) -> None:
+        self.uses = dict(sorted(self.uses.items(), key=lambda item: item[1].when))
+
+    def _set_user(self, occurrence: Occurrence, *, deleted: bool) -> None:
+        if (user_id := occurrence.get("user-ids")) is None:
+            return
+        known = self.known.get(int(user_id))
+        if known and _is_later(known.since, occurrence.when):
+            return
+        user_type, since = occurrence.listed("user-type"), occurrence.when
+        if known:
+            # An answer tells the time exactly: an event of the same second is an echo before it.
+            if user_type is None or known.since > since:
+                user_type = known.user_type
+            since = max(since, known.since)
+        _remember(self.known, int(user_id), User(user_type, since, deleted))
+        if deleted:
+            self._delete(self.credentials_of(int(user_id)), occurrence.when)
+
+    def _set_grant(self, occurrence: Occurrence, *, deleted: bool) -> None:
+        if (operation_id := occurrence.get("operation-id")) is None:
+            return
+        credential = Credential(int(occurrence.get("operation-method") or PHONE), int(operation_id))
+        known = self.grants.get(credential, UNTOLD)
+        if deleted:
+            self._delete((credential,), occurrence.when)
+        elif not _is_later(known.since, occurrence.when):
+            user_id = occurrence.get("user-ids")
+            owner = None if user_id is None else int(user_id)
+            _remember(self.grants, credential, Grant(owner, occurrence.when, known.deleted))
+
+    def _delete(self, credentials: Iterable[Credential], when: float) -> None:
+        for credential in credentials:
+            if not _is_later(self.grants.get(credential, UNTOLD).since, when):
+                _remember(self.grants, credential, Grant(None, when, deleted=when))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON allows.
+
+        Numbers that the specification does not have are kept apart: a version before would take
+        nothing at all from where it finds one.
+        """
+        kept: dict[str, Any] = {
+            "users": [[user_id, *asdict(user).values()] for user_id, user in self.known.items()],
+            "grants": [[*of, *asdict(grant).values()] for of, grant in self.grants.items()],
+            "uses": [[*of, *asdict(use).values()] for of, use in self.uses.items()],
+        }
+        for name, numbers in NUMBERS.items():
+            kept[OTHER + name] = [row for row in kept[name] if not _are_listed(numbers, row)]
+            kept[name] = [row for row in kept[name] if _are_listed(numbers, row)]
+        return {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Users:
+        """Return what was kept; raises what its shape or its values deserve if it was not ours."""
+        users = cls()
+        rows = {name: [*stored[name], *stored.get(OTHER + name, ())] for name in NUMBERS}
+        for user_id, user_type, since, deleted in rows["users"]:
+            kind = _optional(USER_TYPE, user_type)
+            users.known[_reported(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+        for method, operation_id, owner, since, deleted in rows["grants"]:
+            grant = Grant(_optional(USER_ID, owner), number(since), number(deleted))
+            users.grants[_credential(method, operation_id)] = grant
+        for method, operation_id, when, position in rows["uses"]:
+            use = Use(number(when), _optional(OPERATION_POSITION, position))
+            users.uses[_credential(method, operation_id)] = use
+        users._sort_uses()
+        return users
+
+
+def number(raw: object) -> float:
+    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
+    if not isinstance(raw, int | float) or not math.isfinite(raw):
+        raise ValueError("no number")
+    return float(raw)
+
+
+def _reported(address: Address, raw: object) -> int:
+    return int(SPEC.properties[address].reported(raw))
+
+
+def _optional(address: Address, raw: object) -> int | None:
+    return None if raw is None else _reported(address, raw)
+
+
+def _credential(method: object, operation_id: object) -> Credential:
+    return Credential(_reported(OPERATION_METHOD, method), _reported(OPERATION_ID, operation_id))
+
+
+def _are_listed(numbers: Iterable[Address], row: Iterable[object]) -> bool:
+    """Say whether the specification has the first numbers of a row, None being none."""
+    return all(
+        value is None or SPEC.properties[address].allows(value)
+        for address, value in zip(numbers, row, strict=False)
+    )
+
+
+def _is_later(known: float, told: float) -> bool:
+    """Say whether what is known is later than what is told; the lock tells time in seconds."""
+    return known - told >= 1
+
+
+def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:
+    """Keep something as the newest, and not more than is bearable."""
+    known.pop(key, None)
+    known[key] = value
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]
