@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.account.clients import redirect_path
 from custom_components.xiaomi_smart_lock.const import (
     CONF_LOCKS,
     CONF_POLL_INTERVAL,

@@ -303,7 +303,7 @@ class Chaos:
     def _look_for_late_ones(self) -> None:
         """Note which events that were told late are remembered, as long as they are."""
         for happening in self.ledger.late - self.ledger.recorded:
-            coordinator = self.home.entry.runtime_data.coordinators[happening.did]
+            coordinator = self.home.entry.runtime_data.locks[happening.did].coordinator
             told = {str(happening.time), str(happening.detail)}
             if any(told <= set(identity.split()) for identity in coordinator.data.handled.known):
                 self.ledger.recorded.add(happening)

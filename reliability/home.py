@@ -19,7 +19,7 @@ from homeassistant.const import ATTR_ENTITY_ID, CONF_REGION
 from homeassistant.helpers import entity_registry as er
 from homeassistant.runner import RuntimeConfig
 
-from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.account.clients import redirect_path
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
     CONF_LOCKS,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
-    from custom_components.xiaomi_smart_lock.connection import Connection
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from custom_components.xiaomi_smart_lock.runtime import Runtime
     from simulator.lock import Lock
     from simulator.simulator import Simulator
 
@@ -115,7 +115,7 @@ class Home:
         await self.hass.async_stop()
 
     @property
-    def entry(self) -> ConfigEntry[Connection]:
+    def entry(self) -> ConfigEntry[Runtime]:
         """The account's config entry."""
         entry = self.hass.config_entries.async_get_entry(ENTRY)
         assert entry
@@ -129,7 +129,7 @@ class Home:
 
     def coordinator(self, lock: Lock) -> LockCoordinator:
         """Return the integration's side of a lock."""
-        return self.entry.runtime_data.coordinators[lock.did]
+        return self.entry.runtime_data.locks[lock.did].coordinator
 
     async def reload(self) -> None:
         """Set the account up anew."""

@@ -11,7 +11,7 @@ from uuid import uuid4
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.helpers import entity_registry as er
 
-from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.account.clients import redirect_path
 from custom_components.xiaomi_smart_lock.const import (
     CONF_DID,
     CONF_LOCKS,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant, State
 
-    from custom_components.xiaomi_smart_lock.connection import Connection
     from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from custom_components.xiaomi_smart_lock.runtime import Runtime
     from simulator.account import Account
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
@@ -45,8 +45,9 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def caught_up(hass: HomeAssistant, connection: Connection) -> None:
+async def caught_up(hass: HomeAssistant, runtime: Runtime) -> None:
     """Wait until push is connected, and what was missed before has been read."""
+    connection = runtime.connection
     await until(lambda: connection.push and connection.push.connected and not connection._missed)
     await hass.async_block_till_done()
 
@@ -54,7 +55,9 @@ async def caught_up(hass: HomeAssistant, connection: Connection) -> None:
 async def idle() -> None:
     """Wait until no picture is asked for, or waited for, any more."""
     await until(
-        lambda: not [task for task in asyncio.all_tasks() if "Album" in repr(task.get_coro())]
+        lambda: (
+            not [task for task in asyncio.all_tasks() if "LatestPictures" in repr(task.get_coro())]
+        )
     )
 
 

@@ -14,7 +14,7 @@ from homeassistant.config_entries import (
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 
 from .actor import Actor, until
 
@@ -39,7 +39,7 @@ def give(
     hass: HomeAssistant, entry: MockConfigEntry, name: str, *credentials: tuple[int, int]
 ) -> ConfigSubentry:
     """Add a person who has had credentials of the first lock for long."""
-    did = next(iter(entry.runtime_data.coordinators))
+    did = next(iter(entry.runtime_data.locks))
     held = [
         {"did": did, "method": method, "operation_id": operation_id, "since": NOON - 90 * DAY}
         for method, operation_id in credentials
@@ -80,7 +80,7 @@ async def named(hass: HomeAssistant, actor: Actor, *expected: str | None) -> Non
 
 def the_lock(entry: MockConfigEntry, actor: Actor) -> LockCoordinator:
     """Return what is known of the lock."""
-    lock: LockCoordinator = entry.runtime_data.coordinators[actor.lock.did]
+    lock: LockCoordinator = entry.runtime_data.locks[actor.lock.did].coordinator
     return lock
 
 

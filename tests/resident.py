@@ -26,7 +26,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock import coordinator, runtime, session
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
 from custom_components.xiaomi_smart_lock.control import setting_queue as settings
 from custom_components.xiaomi_smart_lock.events import processor as occurrences
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
+    from custom_components.xiaomi_smart_lock.runtime import LockRuntime
     from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 type Storage = dict[str, Any]
@@ -67,7 +67,7 @@ def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> Mo
 def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Have the integration believe that it is later; its timers do not know."""
     clock = SimpleNamespace(time=lambda: time.time() + seconds)
-    for module in (coordinator, occurrences, settings):
+    for module in (coordinator, occurrences, runtime, session, settings):
         monkeypatch.setattr(module, "time", clock)
 
 
@@ -104,15 +104,15 @@ class Resident:
         return CONF_HOST not in self.entry.data
 
     @property
-    def lock(self) -> LockCoordinator:
+    def lock(self) -> LockRuntime:
         """The integration's side of the lock."""
-        found: LockCoordinator = self.entry.runtime_data.coordinators[self.actor.lock.did]
+        found: LockRuntime = self.entry.runtime_data.locks[self.actor.lock.did]
         return found
 
     @property
     def known(self) -> LockData:
         """What the integration knows of the lock."""
-        return self.lock.data
+        return self.lock.coordinator.data
 
     def state(self, platform: str, key: str) -> str:
         """Return the state of an entity."""
@@ -226,7 +226,7 @@ class Resident:
     async def all_delivered(self) -> None:
         """Wait until no setting waits, and that is written down."""
         await until(lambda: not self.known.pending)
-        await self.lock.async_save()
+        await self.lock.coordinator.async_save()
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from custom_components.xiaomi_smart_lock.credentials import commands as manageme
 from custom_components.xiaomi_smart_lock.miot.errors import REASONS
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 
 from .actor import Actor, until
 from .people import give
@@ -487,7 +487,7 @@ async def test_asleep(resident: Resident, action: str) -> None:
 
 async def test_awake_unnoticed(resident: Resident) -> None:
     """A lock that answers is awake, whatever was last heard of it, and is listened to."""
-    resident.lock.async_set_awake(awake=False)
+    resident.lock.coordinator.async_set_awake(awake=False)
     await resident.manage("sync_users")
     assert resident.state("binary_sensor", "awake") == "on"
 

@@ -18,7 +18,6 @@ from custom_components.xiaomi_smart_lock.account.app_session import (
     LONGEST_PAUSE,
     PAUSE,
     RENEWAL_PAUSE,
-    NotNowError,
     Service,
 )
 from custom_components.xiaomi_smart_lock.const import (
@@ -32,6 +31,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
     NotRenewedError,
     NotSignedInError,
+    RequestDeferredError,
     StatusError,
     TooManyRequestsError,
 )
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from custom_components.xiaomi_smart_lock.account.app_session import AppLink
+    from custom_components.xiaomi_smart_lock.account.app_session import AppSession
     from simulator.faults import Fault
 
     from .actor import Actor
@@ -73,22 +73,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def link(linked: MockConfigEntry, clock: Clock) -> AppLink:
+def link(linked: MockConfigEntry, clock: Clock) -> AppSession:
     """Return the link, an hour after anything was asked."""
     clock.pass_by(HOUR)
-    link: AppLink = linked.runtime_data.link
+    link: AppSession = linked.runtime_data.link
     return link
 
 
 async def ask(
-    link: AppLink, service: Service = Service.HISTORY, *, of_budget: bool = True
+    link: AppSession, service: Service = Service.HISTORY, *, of_budget: bool = True
 ) -> set[str]:
     """Make one request."""
-    with link.asking(service, of_budget=of_budget) as client:
+    with link.request(service, of_budget=of_budget) as client:
         return await client.dids()
 
 
-async def spend(link: AppLink, service: Service = Service.HISTORY) -> int:
+async def spend(link: AppSession, service: Service = Service.HISTORY) -> int:
     """Ask until the budget is spent; return how often."""
 
     async def ask_on() -> None:
@@ -96,12 +96,12 @@ async def spend(link: AppLink, service: Service = Service.HISTORY) -> int:
             await ask(link, service)
 
     before = link.asked
-    with pytest.raises(NotNowError, match="requests were made within an hour"):
+    with pytest.raises(RequestDeferredError, match="requests were made within an hour"):
         await ask_on()
     return link.asked - before
 
 
-async def test_the_budget_of_an_hour(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_the_budget_of_an_hour(actor: Actor, link: AppSession, clock: Clock) -> None:
     """No more is asked than it allows, but for what is beside it; an hour later it is back."""
     assert await spend(link) == 60
     assert await ask(link, of_budget=False) == {actor.lock.did}
@@ -111,18 +111,20 @@ async def test_the_budget_of_an_hour(actor: Actor, link: AppLink, clock: Clock) 
     assert await spend(link) == 60
 
 
-async def test_budgets_and_pauses_of_their_own(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_budgets_and_pauses_of_their_own(
+    actor: Actor, link: AppSession, clock: Clock
+) -> None:
     """What the camera saw, or an error of one service, leaves the others as they are."""
     assert await spend(link, Service.CAMERA) == 60
     actor.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link, Service.PICTURES)
-    with pytest.raises(NotNowError, match="paused"):
+    with pytest.raises(RequestDeferredError, match="paused"):
         await ask(link, Service.PICTURES)
     actor.simulator.cloud.refuse_next(429, "device_list")
     with pytest.raises(TooManyRequestsError):
         await ask(link, Service.RECORDINGS, of_budget=False)
-    with pytest.raises(NotNowError, match="left alone"):
+    with pytest.raises(RequestDeferredError, match="left alone"):
         await ask(link, Service.RECORDINGS, of_budget=False)
     assert await spend(link) == 60
 
@@ -135,14 +137,14 @@ async def test_another_budget(hass: HomeAssistant, linked: MockConfigEntry, cloc
     assert await spend(linked.runtime_data.link) == 10
 
 
-async def test_pauses_grow_with_errors(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_pauses_grow_with_errors(actor: Actor, link: AppSession, clock: Clock) -> None:
     """After each error in a row it takes longer until it is asked again; one success ends that."""
     for pause in (PAUSE, 2 * PAUSE, 4 * PAUSE):
         actor.simulator.cloud.refuse_next(500, "device_list")
         with pytest.raises(CannotConnectError):
             await ask(link)
         clock.pass_by(pause - 1)
-        with pytest.raises(NotNowError, match="paused for 1 s after an error"):
+        with pytest.raises(RequestDeferredError, match="paused for 1 s after an error"):
             await ask(link)
         clock.pass_by(1)
     await ask(link)
@@ -153,7 +155,7 @@ async def test_pauses_grow_with_errors(actor: Actor, link: AppLink, clock: Clock
     assert await ask(link) == {actor.lock.did}
 
 
-async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppSession, clock: Clock) -> None:
     """What fails together is one failure: the next pause is the first one."""
     actor.simulator.cloud.refuse_next(500, "device_list", times=20)
     answers = await asyncio.gather(
@@ -164,7 +166,7 @@ async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppLink, clock
     assert await ask(link) == {actor.lock.did}
 
 
-async def test_pauses_end(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_pauses_end(actor: Actor, link: AppSession, clock: Clock) -> None:
     """However many errors there are in a row, an hour later it is asked again."""
     for _ in range(10):
         actor.simulator.cloud.refuse_next(500, "device_list")
@@ -174,13 +176,13 @@ async def test_pauses_end(actor: Actor, link: AppLink, clock: Clock) -> None:
     assert await ask(link) == {actor.lock.did}
 
 
-async def test_left_alone(actor: Actor, link: AppLink, clock: Clock) -> None:
+async def test_left_alone(actor: Actor, link: AppSession, clock: Clock) -> None:
     """A service that had enough is not asked at all, not even beside the budget."""
     actor.simulator.cloud.refuse_next(429, "device_list")
     with pytest.raises(TooManyRequestsError) as raised:
         await ask(link)
     clock.pass_by(raised.value.wait - 1)
-    with pytest.raises(NotNowError, match="left alone for 1 s"):
+    with pytest.raises(RequestDeferredError, match="left alone for 1 s"):
         await ask(link, of_budget=False)
     clock.pass_by(1)
     assert await ask(link) == {actor.lock.did}
@@ -228,7 +230,7 @@ def expire(actor: Actor) -> None:
 @pytest.mark.usefixtures("_status_as_it_was")
 @pytest.mark.parametrize("status", [200, 401, 403, 426])
 async def test_whatever_status_it_ends_with(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink, status: int
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession, status: int
 ) -> None:
     """It is renewed where that works; else the user is asked, and the service is left alone."""
     cloud = actor.simulator.cloud
@@ -250,7 +252,7 @@ async def test_whatever_status_it_ends_with(
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403), faults.status(502)])
 async def test_one_answer_that_is_no_session(
-    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock, fault: Fault
+    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock, fault: Fault
 ) -> None:
     """It ends no link: nothing is asked for a while, and then all goes on."""
     cloud = actor.simulator.cloud
@@ -260,7 +262,7 @@ async def test_one_answer_that_is_no_session(
         await ask(link)
     cloud.requests.clear()
     for service in Service:
-        with pytest.raises(NotNowError, match="could not be renewed"):
+        with pytest.raises(RequestDeferredError, match="could not be renewed"):
             await ask(link, service, of_budget=False)
     assert not cloud.requests
     clock.pass_by(RENEWAL_PAUSE)
@@ -271,7 +273,7 @@ async def test_one_answer_that_is_no_session(
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403)])
 async def test_no_session_again_and_again(
-    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock, fault: Fault
+    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock, fault: Fault
 ) -> None:
     """After some answers in a row, and half an hour, the user is asked to confirm the sign-in."""
     cloud = actor.simulator.cloud
@@ -294,7 +296,7 @@ async def test_no_session_again_and_again(
 
 
 async def test_services_that_are_down_again_and_again(
-    hass: HomeAssistant, actor: Actor, link: AppLink, clock: Clock
+    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock
 ) -> None:
     """An outage ends no link, however long it takes, and what others answered does not count."""
     cloud = actor.simulator.cloud
@@ -309,7 +311,7 @@ async def test_services_that_are_down_again_and_again(
 
 
 async def test_many_at_once_that_get_no_session(
-    hass: HomeAssistant, actor: Actor, link: AppLink
+    hass: HomeAssistant, actor: Actor, link: AppSession
 ) -> None:
     """What fails together is one failure: a page of HTML that passes ends nothing."""
     actor.simulator.cloud.disturb_next(faults.page, SERVICE_LOGIN, times=99)
@@ -324,7 +326,7 @@ async def test_many_at_once_that_get_no_session(
 
 
 async def test_asked_again_when_reconfiguring_is_over(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession
 ) -> None:
     """Home Assistant asks nobody to sign in meanwhile; it does once it may."""
     context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=linked.entry_id)
@@ -344,7 +346,7 @@ async def test_asked_again_when_reconfiguring_is_over(
 
 
 async def test_counted_in_diagnostics(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppLink
+    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession
 ) -> None:
     """How much was asked for helps; by what session is nobody's business."""
     before = link.as_dict()

@@ -148,7 +148,7 @@ async def test_recordings_and_the_journal(
     those = session(linked) | set(issued) | {sight.file_id, sight.video_id}
     those |= {frame.store_id for frame in sight.frames.values()}
     assert issued
-    await until(lambda: linked.runtime_data.coordinators[actor.lock.did].journal.changes)
+    await until(lambda: linked.runtime_data.locks[actor.lock.did].journal.changes)
     await witness.look_around(linked)
     witness.noted += seen
     witness.assert_never_heard(those)

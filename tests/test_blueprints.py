@@ -34,8 +34,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_UNLOCKING, 
 from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from simulator import faults
 from simulator.users import UserType
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         WebSocketGenerator,
     )
 
-    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from custom_components.xiaomi_smart_lock.runtime import LockRuntime
 
 HERE: Final = Path(__file__).parent.parent
 BLUEPRINTS: Final = sorted((HERE / "blueprints/automation" / DOMAIN).glob("*.yaml"))
@@ -522,7 +522,7 @@ class Guests:
         self,
         hass: HomeAssistant,
         actor: Actor,
-        lock: LockCoordinator,
+        lock: LockRuntime,
         frozen: FrozenDateTimeFactory,
     ) -> None:
         """Prepare; there are no stays yet."""
@@ -551,7 +551,7 @@ class Guests:
     @property
     def passwords(self) -> dict[str | None, datetime]:
         """The passwords that the lock has, and when each ends as far as we know."""
-        endings = self.lock.data.endings.known
+        endings = self.lock.coordinator.data.endings.known
         return {
             held.text: datetime.fromtimestamp(endings[Credential(PASSWORD, number)].due or 0, UTC)
             for number, held in self.actor.lock.users.credentials.items()
@@ -606,7 +606,7 @@ async def guests(
 ) -> AsyncIterator[Guests]:
     """Return guests whose passwords the blueprint sets, with some inputs."""
     await hass.config.async_set_time_zone("Europe/Berlin")
-    guests = Guests(hass, actor, loaded.runtime_data.coordinators[actor.lock.did], frozen)
+    guests = Guests(hass, actor, loaded.runtime_data.locks[actor.lock.did], frozen)
     assert await async_setup_component(hass, "calendar", {})
     await hass.data["calendar"].async_add_entities([guests.calendar])
     tell = {"failed": "{{ guest }}", "reason": "{{ reason }}"}

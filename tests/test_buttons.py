@@ -66,7 +66,7 @@ async def test_fetch_all_history(
     assert (await press(hass, actor, "fetch_history"))["in"] == [0]
     reported = "2026-09-21T14:13:20+00:00"
     await until(lambda: actor.state(hass, "sensor", "history_reported").state == reported)
-    known = loaded.runtime_data.coordinators[actor.lock.did].data.values
+    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data.values
     await until(lambda: known.get((5, 18)) == f"[[{NOON}, 2, 2, 2, 7, {NOON}]]")
 
 

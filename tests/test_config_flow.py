@@ -204,7 +204,7 @@ async def test_account_is_added_again(
     assert result["reason"] == "reconfigure_successful"
     assert hass.config_entries.async_entries(DOMAIN) == [loaded]
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.coordinators) == [actor.lock.did, another.did]
+    assert list(loaded.runtime_data.locks) == [actor.lock.did, another.did]
     actor.simulator.cloud.expire_access_tokens()
     await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.LOADED
@@ -902,7 +902,7 @@ async def test_reconfiguring_an_account(
     assert result["reason"] == "reconfigure_successful"
     assert loaded.data[CONF_LOCKS] == [another.did]
     assert loaded.data[CONF_UUID] != uuid
-    assert list(loaded.runtime_data.coordinators) == [another.did]
+    assert list(loaded.runtime_data.locks) == [another.did]
 
 
 # A lock that has come into an account
@@ -939,7 +939,7 @@ async def test_new_lock_is_offered(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "lock_added"
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.coordinators) == [actor.lock.did, new.did]
+    assert list(loaded.runtime_data.locks) == [actor.lock.did, new.did]
     assert not cards(hass)
 
 

@@ -103,7 +103,7 @@ async def test_lock_that_is_gone(
     """It can, with all that is known of it; the other one stays."""
     actor = resident.actor
     await resident.start()
-    await resident.lock.async_save()
+    await resident.lock.coordinator.async_save()
     leave(actor, actor.lock)
     await resident.poll()
     assert resident.issue("lock_gone")
@@ -156,7 +156,7 @@ async def test_identifiers_of_others(
     """A lock that is no longer chosen goes, and nobody else's number is taken for a lock's."""
     actor = resident.actor
     await resident.start()
-    await resident.lock.async_save()
+    await resident.lock.coordinator.async_save()
     device = device_of(hass, resident.entry, other)
     assert device
     # Some integrations have three parts in theirs, whatever the type says.

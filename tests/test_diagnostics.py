@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator import faults
 
 from .actor import Actor, until
@@ -77,7 +77,7 @@ async def test_of_an_account(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Values, last events and what was rejected are there; secrets are not."""
-    known = loaded.runtime_data.coordinators[actor.lock.did].data
+    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data
     for address, text in SECRETS.items():
         actor.push_property(address, text)
     actor.push_property((13, 2), 4)

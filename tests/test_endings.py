@@ -20,9 +20,10 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
-from custom_components.xiaomi_smart_lock.state.expiry import Ending, Endings
+from custom_components.xiaomi_smart_lock.state.credential import Credential
+from custom_components.xiaomi_smart_lock.state.expiry import Expiry, ExpiryRegistry
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
-from custom_components.xiaomi_smart_lock.state.user_registry import LOCK_RESET, Credential
+from custom_components.xiaomi_smart_lock.state.user_registry import LOCK_RESET
 from simulator import faults
 from simulator.users import Credential as Held
 
@@ -118,7 +119,7 @@ async def pass_by(resident: Resident, frozen: FrozenDateTimeFactory, seconds: fl
         seconds -= MINUTE
         async_fire_time_changed(resident.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
         await resident.hass.async_block_till_done()
-        await until(lambda: not resident.lock.ender._working)
+        await until(lambda: not resident.lock.expiry._working)
 
 
 def use(resident: Resident, action: int = UNLOCKED, *, method: int = PASSWORD) -> None:
@@ -320,13 +321,13 @@ async def test_without_a_cloud(resident: Resident, frozen: FrozenDateTimeFactory
 def count_deletions(resident: Resident) -> list[int]:
     """Return a list that grows each time that it is tried to delete a credential."""
     tried: list[int] = []
-    delete = resident.lock.management.async_delete_credential
+    delete = resident.lock.commands.async_delete_credential
 
     async def count(user_id: int, operation_id: int) -> None:
         tried.append(operation_id)
         await delete(user_id, operation_id)
 
-    resident.lock.management.async_delete_credential = count  # type: ignore[method-assign]
+    resident.lock.commands.async_delete_credential = count  # type: ignore[method-assign]
     return tried
 
 
@@ -573,9 +574,9 @@ async def test_many(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
     now = time.time()
     for number in range(1, 90):
         users.credentials[number] = Held(GUEST, PASSWORD, str(number))
-        ending = Ending(GUEST, since=now, due=now + MINUTE)
+        ending = Expiry(GUEST, since=now, due=now + MINUTE)
         resident.known.endings.known[Credential(PASSWORD, number)] = ending
-    await resident.lock.async_save()
+    await resident.lock.coordinator.async_save()
     await resident.stop()
     await resident.start()
     await pass_by(resident, frozen, 2 * MINUTE)
@@ -595,12 +596,12 @@ KEPT: Final = [
 
 def test_what_was_kept() -> None:
     """All of it comes back."""
-    endings = Endings.from_list(KEPT)
+    endings = ExpiryRegistry.from_list(KEPT)
     assert endings.known == {
-        Credential(3, 20): Ending(7, 1790000000.0, 1790003600.0, 2),
-        Credential(2, 21): Ending(7, 1790000000.0, None, 1),
-        Credential(3, 22): Ending(7, 1790000000.0, 1790000000.0, None, enrolled=False),
-        Credential(3, 23): Ending(7, 1790000000.0, 1790003600.0, name="Stay of Wei"),
+        Credential(3, 20): Expiry(7, 1790000000.0, 1790003600.0, 2),
+        Credential(2, 21): Expiry(7, 1790000000.0, None, 1),
+        Credential(3, 22): Expiry(7, 1790000000.0, 1790000000.0, None, enrolled=False),
+        Credential(3, 23): Expiry(7, 1790000000.0, 1790003600.0, name="Stay of Wei"),
     }
     assert endings.as_list() == KEPT
 
@@ -622,9 +623,9 @@ def test_what_was_kept() -> None:
 def test_what_is_spoilt_takes_nothing_with_it(spoilt: object) -> None:
     """Neither another ending nor, where all else is lost, the endings."""
     data = LockData.from_dict({"values": "spoilt", "endings": [spoilt, *KEPT]})
-    assert data.endings == Endings.from_list(KEPT)
+    assert data.endings == ExpiryRegistry.from_list(KEPT)
     assert data.values == {}
-    assert Endings.from_list(spoilt).known == {}
+    assert ExpiryRegistry.from_list(spoilt).known == {}
 
 
 def test_limits() -> None:

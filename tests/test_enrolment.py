@@ -19,9 +19,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import translation
 
 from custom_components.xiaomi_smart_lock.const import CONF_LEAST_DIGITS, CONF_MOST_DIGITS, DOMAIN
-from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted, async_enrol
+from custom_components.xiaomi_smart_lock.credentials.enrolment import Stage, Wanted
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator import faults
 from simulator.users import Credential as Held
 
@@ -124,8 +124,8 @@ async def assert_nothing_left(resident: Resident) -> None:
     await until(lambda: not resident.known.endings.known)
     assert inside(resident).enrolment is None
     assert held(resident) == {}
-    assert resident.lock.management.enrols is None
-    assert not resident.lock.management.enrolling.locked()
+    assert resident.lock.enrolment.stage is Stage.NONE
+    assert resident.lock.expiry.enrolling is None
 
 
 # Step by step
@@ -489,7 +489,7 @@ async def test_an_end_in_the_middle(
 
 async def test_none_begins_at_the_end(resident: Resident) -> None:
     """One that is asked for while all is being stopped is not waited for."""
-    await resident.lock.management.async_stop()
+    await resident.lock.enrolment.async_stop()
     assert await failure(resident.manage("set_credential", **FINGER)) == "enrolment_stopped"
     await assert_nothing_left(resident)
 
@@ -511,7 +511,7 @@ async def test_a_step_without_a_name(resident: Resident, notified: dict[str, lis
 async def test_time_limit(resident: Resident) -> None:
     """Nobody waits for ever; the lock does not either."""
     wanted = Wanted(user_id=GUEST, method=FINGERPRINT, content="", time_limit=0.2)
-    assert await failure(async_enrol(resident.lock, wanted)) == "error_in_progress"
+    assert await failure(resident.lock.enrolment.async_enrol(wanted)) == "error_in_progress"
     await assert_nothing_left(resident)
 
 

@@ -76,7 +76,7 @@ async def test_in_an_account(
 ) -> None:
     """All is shown of a lock that an account tells of, once everything was pushed."""
     _tell_everything(actor)
-    told = loaded.runtime_data.coordinators[actor.lock.did].data
+    told = loaded.runtime_data.locks[actor.lock.did].coordinator.data
     await until(lambda: len(told.events) == 8 and {(2, 19), (11, 8), (22, 13)} <= set(told.values))
     assert _all_shown(hass, loaded) == snapshot
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
-    from custom_components.xiaomi_smart_lock.state.lock_state import Occurrence
+    from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 
 NOON = 1790000000
 NOON_TEXT = "2026-09-21T14:13:20+00:00"
@@ -34,16 +34,16 @@ class Listener:
 
     def __init__(self, entry: MockConfigEntry, actor: Actor) -> None:
         """Listen to the doorbell and to lock events."""
-        self.heard: list[Occurrence] = []
+        self.heard: list[LockEvent] = []
         self._actor = actor
-        self._coordinator = entry.runtime_data.coordinators[actor.lock.did]
+        self._lock = entry.runtime_data.locks[actor.lock.did]
         for kind in ((2, 1020), (21, 1)):
-            self._coordinator.occurrences.async_listen(kind, self.heard.append)
+            self._lock.events.async_listen(kind, self.heard.append)
 
-    async def all(self) -> list[Occurrence]:
+    async def all(self) -> list[LockEvent]:
         """Wait for all that was published up to now, and return what was heard."""
-        marked: list[Occurrence] = []
-        stop = self._coordinator.occurrences.async_listen((17, 3), marked.append)
+        marked: list[LockEvent] = []
+        stop = self._lock.events.async_listen((17, 3), marked.append)
         self._actor.push_event((17, 3), next(MARKS))
         await until(lambda: marked)
         stop()
@@ -234,17 +234,15 @@ async def test_a_step_is_told_once(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:
     """Both services may report the same step, and neither says when it was."""
-    coordinator = loaded.runtime_data.coordinators[actor.lock.did]
+    lock = loaded.runtime_data.locks[actor.lock.did]
     heard: list[object] = []
-    coordinator.occurrences.async_listen(
-        (4, 3), lambda step: heard.append(step.get("credential-step-current"))
-    )
+    lock.events.async_listen((4, 3), lambda step: heard.append(step.get("credential-step-current")))
     for step in (1, 2):
         actor.push_event((4, 3), 0, step, 5)
         actor.push_event((22, 3), 0, step, 5)
     await until(lambda: 2 in heard)
     actor.push_property((13, 1), 9)
-    await until(lambda: coordinator.data.values[13, 1] == 9)
+    await until(lambda: lock.coordinator.data.values[13, 1] == 9)
     assert heard == [1, 2]
 
 
@@ -262,8 +260,8 @@ async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
         "device_time": NOON_TEXT,
     }
     assert shown(hass, actor, "duress") == {"event_type": "duress"} | its
-    disguised = its | {"event_type": "unlocked", "method": "fingerprint"}
-    assert shown(hass, actor, "lock_event") == disguised
+    masked = its | {"event_type": "unlocked", "method": "fingerprint"}
+    assert shown(hass, actor, "lock_event") == masked
 
 
 # Once only
@@ -349,7 +347,7 @@ async def test_same_event_in_other_words(
 
 
 def _rejected(entry: MockConfigEntry, actor: Actor) -> Mapping[str, int]:
-    rejected: Mapping[str, int] = entry.runtime_data.coordinators[actor.lock.did].data.rejected
+    rejected: Mapping[str, int] = entry.runtime_data.locks[actor.lock.did].coordinator.data.rejected
     return rejected
 
 
@@ -388,7 +386,7 @@ async def test_invalid_properties(
     await listener.all()
     names = {"{}.{}".format(*address) for address, _ in (*INVALID, *NO_PROPERTIES)}
     assert _rejected(loaded, actor) == dict.fromkeys(names, 2)
-    known = loaded.runtime_data.coordinators[actor.lock.did].data
+    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data
     assert not known.values.keys() & dict(INVALID).keys()
     assert actor.state(hass, "sensor", "lithium_battery").state == "unknown"
     assert known.unknown == {
@@ -605,7 +603,7 @@ async def test_dialects(
     assert not _warnings(caplog)
 
     actor.do("set_battery", 40, push=False)
-    await loaded.runtime_data.coordinators[actor.lock.did].async_refresh()
+    await loaded.runtime_data.locks[actor.lock.did].coordinator.async_refresh()
     assert actor.state(hass, "sensor", "lithium_battery").state == "40"
     assert not _rejected(loaded, actor)
 

@@ -320,7 +320,7 @@ async def test_a_lock_is_renamed_in_the_app(
     monkeypatch.setattr(actor.lock, "name", "Garden gate")
     await later(hass, 301)
     assert "Garden gate" not in devices_of(hass, loaded)
-    loaded.runtime_data.listed -= LIST_AGAIN_AFTER
+    loaded.runtime_data.connection.listed -= LIST_AGAIN_AFTER
     requests = Requests(actor)
     await later(hass, 301)
     assert requests.paths == [DEVICES, READ]
@@ -341,7 +341,7 @@ async def test_lock_that_left_the_account(hass: HomeAssistant, actor: Actor) -> 
     actor.simulation.call(actor.simulator.remove_lock, another)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
-    assert list(entry.runtime_data.coordinators) == [actor.lock.did]
+    assert list(entry.runtime_data.locks) == [actor.lock.did]
     assert [issue.translation_key for issue in ir.async_get(hass).issues.values()] == ["lock_gone"]
 
 

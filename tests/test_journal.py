@@ -12,7 +12,7 @@ from homeassistant.config_entries import ConfigEntryState
 from custom_components.xiaomi_smart_lock.const import CONF_JOURNAL_ENTRIES, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.events import journal
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state.lock_state import Occurrence
+from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 
 from .actor import PATIENCE, Actor, until
 from .past import DURESS, HOUR, LOCK_EVENT
@@ -102,7 +102,7 @@ async def test_a_flood_of_events(home: Resident) -> None:
     kept_of = home.lock.journal
     when = home.actor.lock.time
     for number in range(5000):
-        kept_of.add(Occurrence(SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
+        kept_of.add(LockEvent(SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
     assert len(kept_of._added) + len(kept_of._sorted) <= 2001
     kept = kept_of.between(*EVER)
     assert len(kept) == 1000

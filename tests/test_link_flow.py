@@ -143,7 +143,7 @@ async def test_linking_an_account(person: Person, actor: Actor) -> None:
     assert person.entry.data[CONF_APP][CONF_REGION] == "cn"
     assert person.entry.data[CONF_APP]["user_id"] == actor.account.user_id
     await person.hass.async_block_till_done()
-    with person.entry.runtime_data.link.asking() as client:
+    with person.entry.runtime_data.link.request() as client:
         assert await client.dids() == {actor.lock.did}
 
 
@@ -346,7 +346,7 @@ async def test_session_that_ended(
     actor.simulation.call(accounts.revoke, actor.account)
     link = linked.runtime_data.link
     for _ in range(2):
-        with pytest.raises(NotSignedInError), link.asking() as client:
+        with pytest.raises(NotSignedInError), link.request() as client:
             await client.dids()
     asked = len(actor.simulator.cloud.requests)
     await hass.async_block_till_done()
@@ -360,7 +360,7 @@ async def test_session_that_ended(
         await person.phone("confirm", await person.see_code(), actor.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
-        with linked.runtime_data.link.asking() as client:
+        with linked.runtime_data.link.request() as client:
             assert await client.dids() == {actor.lock.did}
 
 
@@ -376,7 +376,7 @@ async def test_sign_in_that_is_to_be_confirmed(
     accounts = actor.simulator.cloud.app_accounts
     actor.simulation.call(accounts.unconfirmed.add, actor.account)
     actor.simulation.call(accounts.expire_service_tokens)
-    with pytest.raises(NotSignedInError), linked.runtime_data.link.asking() as client:
+    with pytest.raises(NotSignedInError), linked.runtime_data.link.request() as client:
         await client.dids()
     await hass.async_block_till_done()
     (flow,) = hass.config_entries.flow.async_progress()
@@ -390,7 +390,7 @@ async def test_sign_in_that_is_to_be_confirmed(
         await person.phone("confirm", await person.see_code(), actor.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
-        with linked.runtime_data.link.asking() as client:
+        with linked.runtime_data.link.request() as client:
             assert await client.dids() == {actor.lock.did}
     assert url not in caplog.text
     assert url not in str(linked.as_dict())

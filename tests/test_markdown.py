@@ -10,7 +10,11 @@ from homeassistant.components.persistent_notification import _async_get_or_creat
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
 from custom_components.xiaomi_smart_lock.repairs import LockRepairFlow, async_create_fix_flow
-from custom_components.xiaomi_smart_lock.reporting.issues import Issue, async_settle, async_tell
+from custom_components.xiaomi_smart_lock.reporting.issues import (
+    Issue,
+    async_clear_issue,
+    async_raise_issue,
+)
 from custom_components.xiaomi_smart_lock.wording.phrases import escaped, escaped_url
 
 from .actor import until
@@ -79,13 +83,13 @@ def test_links() -> None:
 @pytest.mark.parametrize("issue", Issue)
 async def test_issues(resident: Resident, issue: Issue) -> None:
     """Each issue escapes each of its texts."""
-    async_tell(resident.hass, resident.entry, issue, lock=NAME, items=f"- {NAME}", host=NAME)
+    async_raise_issue(resident.hass, resident.entry, issue, lock=NAME, items=f"- {NAME}", host=NAME)
     told = resident.issue(issue, of_lock=False)
     assert told
     assert told.translation_placeholders
     assert told.translation_placeholders["lock"] == escaped(NAME)
     assert not [text for text in told.translation_placeholders.values() if ACTIVE.search(text)]
-    async_settle(resident.hass, resident.entry, issue)
+    async_clear_issue(resident.hass, resident.entry, issue)
 
 
 async def test_repairs(

@@ -10,7 +10,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.people import async_assign, person_of
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 
 from .actor import Actor, until
 from .people import (

@@ -286,7 +286,7 @@ async def test_two_locks(
 
     actor.simulation.call(actor.simulator.remove_lock, back.lock)
     await hass.config_entries.async_reload(entry.entry_id)
-    assert list(entry.runtime_data.coordinators) == [actor.lock.did]
+    assert list(entry.runtime_data.locks) == [actor.lock.did]
     result = await begin(hass, entry, person(entry, "Ming"))
     [front_door] = offers(result)
     await submit(hass, result, front_door, name="Ming")

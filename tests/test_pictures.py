@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_APP_REQUESTS, CONF_LATE_AFTER
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
-from custom_components.xiaomi_smart_lock.media.latest_pictures import Awaited, match
+from custom_components.xiaomi_smart_lock.media.latest_pictures import PendingPicture, match
 from custom_components.xiaomi_smart_lock.miot.app.client import Seen
 from simulator.app_cloud import EVENTS, PICTURE
 
@@ -328,11 +328,9 @@ async def test_whoever_rings_like_mad(
     await until(lambda: not awaited(linked, actor))
 
 
-def awaited(entry: MockConfigEntry, actor: Actor) -> list[Awaited]:
+def awaited(entry: MockConfigEntry, actor: Actor) -> list[PendingPicture]:
     """Return the events that wait for their pictures."""
-    listeners = entry.runtime_data.coordinators[actor.lock.did].occurrences._listeners[RING]
-    [album] = [one.__self__ for one in listeners if isinstance(one.__self__, pictures.Album)]
-    return list(album._awaited)
+    return list(entry.runtime_data.locks[actor.lock.did].pictures._awaited)
 
 
 async def test_a_lock_on_the_local_network(
@@ -380,9 +378,9 @@ async def test_only_for_who_is_signed_in(
 NOON = 1790000000.0
 
 
-def ring(when: float, told: float | None = None, kind: str = "Bell") -> Awaited:
+def ring(when: float, told: float | None = None, kind: str = "Bell") -> PendingPicture:
     """Return a ring at some seconds past noon, and when it was told."""
-    return Awaited(kind, NOON + when, NOON + (when + 1 if told is None else told), 0)
+    return PendingPicture(kind, NOON + when, NOON + (when + 1 if told is None else told), 0)
 
 
 def seen(when: float, *kinds: str) -> Seen:
@@ -422,7 +420,10 @@ MERGED = seen(-12, "Stay", "Bell")
 )
 @pytest.mark.parametrize("ahead", [0, 900, -900])
 def test_which_is_of_which(
-    events: list[Awaited], sights: list[Seen], expected: dict[Awaited, int], ahead: float
+    events: list[PendingPicture],
+    sights: list[Seen],
+    expected: dict[PendingPicture, int],
+    ahead: float,
 ) -> None:
     """A ring never gets a picture of another one, however far the cloud's clock is off."""
     shifted = [replace(one, time=one.time + int(ahead * 1000)) for one in sights]

@@ -312,12 +312,12 @@ async def test_one_of_two_comes_back(hass: HomeAssistant, actor: Actor) -> None:
     places = actor.account.places
     leave(actor, actor.lock)
     await resident.start()
-    assert list(resident.entry.runtime_data.coordinators) == [other.did]
+    assert list(resident.entry.runtime_data.locks) == [other.did]
     await resident.poll()
     assert resident.issue("lock_gone")
     actor.account.places = places
     await resident.poll()
-    await until(lambda: actor.lock.did in resident.entry.runtime_data.coordinators)
+    await until(lambda: actor.lock.did in resident.entry.runtime_data.locks)
     await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
     assert resident.issue("lock_gone") is None
     await resident.stop()
@@ -334,7 +334,7 @@ async def test_taking_one_of_two_out(
     other: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
     resident = Resident(hass, actor, entry_of(hass, actor.account_data(gone, other)))
     await resident.start()
-    await resident.lock.async_save()
+    await resident.lock.coordinator.async_save()
     leave(actor, gone)
     await resident.poll()
     result = await fix(hass, hass_client, await told(resident, "lock_gone", of_lock=True))

@@ -270,9 +270,9 @@ async def test_a_lock_that_was_never_read(house: House) -> None:
     await house.set_up()
     assert house.entry.state is ConfigEntryState.LOADED
     assert known.state(hass, *BATTERY).state == "87"
-    assert list(house.entry.runtime_data.coordinators) == [known.lock.did]
+    assert list(house.entry.runtime_data.locks) == [known.lock.did]
     await house.later(61)
-    await until(lambda: new.lock.did in house.entry.runtime_data.coordinators)
+    await until(lambda: new.lock.did in house.entry.runtime_data.locks)
     await until(lambda: house.entry.state is ConfigEntryState.LOADED)
     assert house.states(*BATTERY) == ["87", "87"]
 

@@ -19,7 +19,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from miio import protocol
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING
-from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted, async_enrol
+from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state.lock_state import SECRET
 from simulator import faults
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from custom_components.xiaomi_smart_lock.runtime import LockRuntime
     from simulator.lock import Lock
 
     from .witness import Witness
@@ -99,7 +99,7 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MiioServer, "_greeting", greeting)
 
 
-def push_secrets(actor: Actor, lock: LockCoordinator) -> None:
+def push_secrets(actor: Actor, lock: LockRuntime) -> None:
     """Have the lock tell secrets, in every place for them and in some that are not."""
     for address in SECRET - SHOWN:
         actor.push_property(address, mark(address))
@@ -112,7 +112,7 @@ def push_secrets(actor: Actor, lock: LockCoordinator) -> None:
     actor.push_property((13, 1), mark(WECHAT))
     actor.push_property((1, 1), mark(WECHAT))
     actor.push_event((1, 1), mark(WECHAT))
-    topic = f"device/{lock.device.did}/up/properties_changed/17/24"
+    topic = f"device/{lock.coordinator.device.did}/up/properties_changed/17/24"
     actor.publish(topic, mark(WECHAT).encode())
     actor.publish(topic, json.dumps({"params": {"value": mark(WECHAT)}}).encode())
 
@@ -123,7 +123,7 @@ def enrolment() -> tuple[Any, ...]:
     return (4, 3), *(mark(prop.address) if prop.address in SECRET else 1 for prop in inputs)
 
 
-async def enrol(actor: Actor, lock: LockCoordinator, witness: Witness) -> None:
+async def enrol(actor: Actor, lock: LockRuntime, witness: Witness) -> None:
     """Enrol passwords, in every way that works or does not, and have one end.
 
     That is asked for within the integration: Home Assistant itself tells of each call and its data.
@@ -133,31 +133,31 @@ async def enrol(actor: Actor, lock: LockCoordinator, witness: Witness) -> None:
         return Wanted(user_id=0, method=PASSWORD, content=password, **more)
 
     first, second, third, against_the_rules = PASSWORDS
-    credential = await async_enrol(lock, wanted(first, uses=1))
-    await witness.fails(async_enrol(lock, wanted(first)))  # The lock has it already.
-    await witness.fails(async_enrol(lock, wanted(against_the_rules)))
-    await witness.fails(async_enrol(lock, wanted(second, valid_until=1)))
+    credential = await lock.enrolment.async_enrol(wanted(first, uses=1))
+    await witness.fails(lock.enrolment.async_enrol(wanted(first)))  # The lock has it already.
+    await witness.fails(lock.enrolment.async_enrol(wanted(against_the_rules)))
+    await witness.fails(lock.enrolment.async_enrol(wanted(second, valid_until=1)))
     for fault in (faults.status(500), faults.cut_after):
         actor.simulator.cloud.disturb_next(fault, "action")
-        await witness.fails(async_enrol(lock, wanted(third)))
-        await until(lambda: list(lock.data.endings.known) == [credential])
+        await witness.fails(lock.enrolment.async_enrol(wanted(third)))
+        await until(lambda: list(lock.coordinator.data.endings.known) == [credential])
     actor.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
     await until(lambda: not actor.lock.users.credentials)
-    await until(lambda: not lock.data.endings.known)
+    await until(lambda: not lock.coordinator.data.endings.known)
 
 
 async def leave_undelivered(
-    actor: Actor, lock: LockCoordinator, monkeypatch: pytest.MonkeyPatch, witness: Witness
+    actor: Actor, lock: LockRuntime, monkeypatch: pytest.MonkeyPatch, witness: Witness
 ) -> None:
     """Set a secret that waits for the lock, which then refuses it; and one that it refuses now."""
     monkeypatch.setattr(actor.lock, "write", refuse(actor.lock))
     actor.do("sleep")
-    await until(lambda: lock.data.awake is False)
+    await until(lambda: lock.coordinator.data.awake is False)
     await lock.settings.async_write(WECHAT, another(WECHAT))
-    assert lock.data.pending
-    await witness.look_around(lock.config_entry)
+    assert lock.coordinator.data.pending
+    await witness.look_around(lock.coordinator.config_entry)
     actor.do("wake")
-    await until(lambda: lock.data.undelivered)
+    await until(lambda: lock.coordinator.data.undelivered)
     await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
     await witness.fails(lock.settings.async_write((13, 1), another(WECHAT)))
 
@@ -176,24 +176,24 @@ async def set_up_account(
 
 
 async def live_through_outages(
-    actor: Actor, entry: ConfigEntry[Any], lock: LockCoordinator, witness: Witness
+    actor: Actor, entry: ConfigEntry[Any], lock: LockRuntime, witness: Witness
 ) -> None:
     """Have the cloud fail in all ways, and recover."""
     cloud = actor.simulator.cloud
     for status in (403, 500, 502):
         cloud.refuse_next(status, "prop/get")
-        await lock.async_refresh()
+        await lock.coordinator.async_refresh()
         cloud.refuse_next(status, "action")
-        await witness.fails(lock.async_act((2, 2)))
+        await witness.fails(lock.session.async_act((2, 2)))
     cloud.online = False
     try:
-        await lock.async_refresh()
-        await witness.fails(lock.async_act((2, 2)))
+        await lock.coordinator.async_refresh()
+        await witness.fails(lock.session.async_act((2, 2)))
     finally:
         cloud.online = True
     actor.simulation.call(cloud.expire_access_tokens)
-    await lock.async_refresh()
-    assert lock.last_update_success
+    await lock.coordinator.async_refresh()
+    assert lock.coordinator.last_update_success
     actor.simulation.call(actor.simulator.gate.cut)
     await until(lambda: not entry.runtime_data.push.connected)
     await until(lambda: entry.runtime_data.push.connected)
@@ -222,39 +222,43 @@ async def test_in_an_account(
 ) -> None:
     """From the sign-in through a day, every failure and the way out."""
     entry = await set_up_account(hass, actor, hass_client_no_auth)
-    lock: LockCoordinator = entry.runtime_data.coordinators[actor.lock.did]
+    lock: LockRuntime = entry.runtime_data.locks[actor.lock.did]
     await until(lambda: entry.runtime_data.push.connected)
 
     push_secrets(actor, lock)
     actor.do("fingerprint", 3)
     actor.do("ring")
-    await until(lambda: (2, 1020) in lock.data.events and (21, 1) in lock.data.events)
-    assert {address: lock.data.values.get(address) for address in SECRET - SHOWN} == {
+    await until(
+        lambda: (
+            (2, 1020) in lock.coordinator.data.events and (21, 1) in lock.coordinator.data.events
+        )
+    )
+    assert {address: lock.coordinator.data.values.get(address) for address in SECRET - SHOWN} == {
         address: mark(address) for address in SECRET - SHOWN
     }
     await witness.look_around(entry)
     await leave_undelivered(actor, lock, monkeypatch, witness)
     await enrol(actor, lock, witness)
-    assert PASSWORDS[0] not in json.dumps(lock.data.as_dict())
+    assert PASSWORDS[0] not in json.dumps(lock.coordinator.data.as_dict())
     monkeypatch.setattr(actor.lock, "accepts_service_4", False)
-    await witness.fails(lock.async_act(*enrolment()))
+    await witness.fails(lock.session.async_act(*enrolment()))
     await live_through_outages(actor, entry, lock, witness)
     await witness.look_around(entry)
 
     actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
-    await witness.fails(lock.async_act((2, 2)))
-    await lock.async_refresh()
+    await witness.fails(lock.session.async_act((2, 2)))
+    await lock.coordinator.async_refresh()
     await hass.async_block_till_done()
     await witness.look_around(entry)
     await sign_in_again(hass, actor)
     assert entry.state is ConfigEntryState.LOADED
-    lock = entry.runtime_data.coordinators[actor.lock.did]
+    lock = entry.runtime_data.locks[actor.lock.did]
     await until(lambda: entry.runtime_data.push.connected)
 
     actor.simulation.call(actor.simulator.remove_lock, actor.lock)
-    await lock.async_refresh()
+    await lock.coordinator.async_refresh()
     actor.simulator.cloud.refuse_next(429, "action")
-    await witness.fails(lock.async_act((2, 2)))
+    await witness.fails(lock.session.async_act((2, 2)))
     await witness.look_around(entry)
     given = entry.data[CONF_TOKENS]
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -280,25 +284,25 @@ async def test_on_the_local_network(
     assert result["errors"] == {CONF_TOKEN: "wrong_token"}
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     entry = result["result"]
-    lock: LockCoordinator = entry.runtime_data.coordinators[nearby.did]
+    lock: LockRuntime = entry.runtime_data.locks[nearby.did]
     door = Actor(actor.simulation, actor.account, nearby)
 
     await lock.settings.async_write(WECHAT, mark(WECHAT))
-    await lock.async_refresh()
-    assert lock.data.values[WECHAT] == mark(WECHAT)
-    await witness.fails(lock.async_act((2, 1)))
+    await lock.coordinator.async_refresh()
+    assert lock.coordinator.data.values[WECHAT] == mark(WECHAT)
+    await witness.fails(lock.session.async_act((2, 1)))
     await witness.look_around(entry)
 
     monkeypatch.setattr(nearby, "write", refuse(nearby))
     await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
     door.do("sleep")
     await lock.settings.async_write(WECHAT, another(WECHAT))
-    await witness.fails(lock.async_act((2, 2)))
-    await lock.async_refresh()
+    await witness.fails(lock.session.async_act((2, 2)))
+    await lock.coordinator.async_refresh()
     await witness.look_around(entry)
     door.do("wake")
-    await lock.async_refresh()
-    await until(lambda: lock.data.undelivered)
+    await lock.coordinator.async_refresh()
+    await until(lambda: lock.coordinator.data.undelivered)
     await witness.look_around(entry)
     assert await hass.config_entries.async_unload(entry.entry_id)
 

@@ -361,7 +361,7 @@ async def test_for_administrators(
             await call(guest.id)
         with pytest.raises(UnknownUser):
             await call("nobody")
-        assert not entry.runtime_data.coordinators[actor.lock.did].data.pending
+        assert not entry.runtime_data.locks[actor.lock.did].coordinator.data.pending
         assert writes() == before
         await call(admin.id)
         await call(None)

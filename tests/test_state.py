@@ -21,9 +21,9 @@ from custom_components.xiaomi_smart_lock.state.deduplicator import (
     FORGOTTEN_TOGETHER,
     REMEMBERED,
     TWINS_LIMIT,
-    Handled,
+    EventDeduplicator,
 )
-from custom_components.xiaomi_smart_lock.state.lock_state import LOCK_EVENT, Occurrence
+from custom_components.xiaomi_smart_lock.state.lock_event import LOCK_EVENT, LockEvent
 
 from .actor import Actor, until
 
@@ -137,7 +137,7 @@ async def test_what_is_not_pushed_is_polled(
 ) -> None:
     """The lock does not tell of each change of its battery."""
     actor.do("set_battery", 40, push=False)
-    await loaded.runtime_data.coordinators[actor.lock.did].async_refresh()
+    await loaded.runtime_data.locks[actor.lock.did].coordinator.async_refresh()
     assert shown(hass, actor, "sensor", "lithium_battery") == "40"
 
 
@@ -186,7 +186,7 @@ async def test_what_comes_after_the_end_is_not_kept(
 ) -> None:
     """Nothing is written any more of an entry that was unloaded, or even removed."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    lock = entry.runtime_data.coordinators[actor.lock.did]
+    lock = entry.runtime_data.locks[actor.lock.did]
     assert await hass.config_entries.async_unload(entry.entry_id)
     await hass.config_entries.async_remove(entry.entry_id)
     lock.async_handle(PropertyChanged((13, 1), 5))
@@ -240,22 +240,22 @@ async def test_what_was_kept_and_makes_no_sense(
 def test_events_without_a_time_in_a_flood() -> None:
     """Few of them wait for the other one of two services to report them too, and all are new."""
     doorbell = SPEC.events[7, 1006]
-    handled = Handled()
+    handled = EventDeduplicator()
     for number in range(1, 5001):
-        assert handled.take(Occurrence(doorbell, {}, 1_790_000_000.5, tid=number))
+        assert handled.take(LockEvent(doorbell, {}, 1_790_000_000.5, tid=number))
     assert len(handled._alone) <= TWINS_LIMIT + 1
     assert len(handled.known) <= REMEMBERED + FORGOTTEN_TOGETHER
-    twin = Occurrence(SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
+    twin = LockEvent(SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
     assert not handled.take(twin)
 
 
 def test_an_event_goes_when_nobody_wants_it() -> None:
     """What is found out of it does not keep it: the collector would stop everything for that."""
     lock_event = SPEC.events[LOCK_EVENT]
-    occurrence = Occurrence(lock_event, {1: 2, 2: 2, 3: 2, 5: 7, 6: 1_790_000_000}, 1_790_000_000)
-    assert occurrence.disguised is occurrence
+    occurrence = LockEvent(lock_event, {1: 2, 2: 2, 3: 2, 5: 7, 6: 1_790_000_000}, 1_790_000_000)
+    assert occurrence.masked is occurrence
     assert (occurrence.credential, occurrence.usable_time) == ((2, 7), 1_790_000_000)
-    Handled().take(occurrence)
+    EventDeduplicator().take(occurrence)
     kept = weakref.ref(occurrence)
     del occurrence
     assert kept() is None

@@ -23,9 +23,9 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
-from custom_components.xiaomi_smart_lock.state.expiry import Ending, Endings
+from custom_components.xiaomi_smart_lock.state.credential import Credential
+from custom_components.xiaomi_smart_lock.state.expiry import Expiry, ExpiryRegistry
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
 from custom_components.xiaomi_smart_lock.store import (
     async_journal_store,
     async_store,
@@ -157,14 +157,14 @@ async def test_what_was_deleted_while_it_could_not_be_unloaded(
         assert not await hass.config_entries.async_unload(resident.entry.entry_id)
     assert resident.entry.state is ConfigEntryState.FAILED_UNLOAD
     await hass.config_entries.async_remove(resident.entry.entry_id)
-    lock.heard(contact=1.0)
-    await lock.async_save()
+    lock.coordinator.record_contact(contact=1.0)
+    await lock.coordinator.async_save()
     await lock.journal.async_stop()
     await resident.later(coordinator.SAVE_DELAY + 1)
     assert not kept(hass_storage, resident.actor)
     # What nobody unloaded ends with Home Assistant.
     await resident.entry.runtime_data.async_stop_listening()
-    resident.entry.runtime_data.async_stop()
+    resident.entry.runtime_data.connection.async_stop()
 
 
 async def test_a_lock_that_is_no_longer_chosen(resident: Resident, hass_storage: Storage) -> None:
@@ -177,8 +177,8 @@ async def test_a_lock_that_is_no_longer_chosen(resident: Resident, hass_storage:
     resident.hass.config_entries.async_update_entry(resident.entry, data=data)
     await resident.stop()
     await resident.start()
-    lock.heard(contact=1.0)
-    await lock.async_save()
+    lock.coordinator.record_contact(contact=1.0)
+    await lock.coordinator.async_save()
     await resident.later(coordinator.SAVE_DELAY + 1)
     assert not kept(hass_storage, resident.actor)
 
@@ -190,9 +190,9 @@ async def test_after_a_reload(resident: Resident, hass_storage: Storage) -> None
     await resident.start()
     await resident.manage("set_user", user_id=GUEST)
     await invite(resident)
-    before.heard(contact=1.0)
-    await before.async_save()
-    before.ender._changed()
+    before.coordinator.record_contact(1.0)
+    await before.coordinator.async_save()
+    before.expiry._changed()
     await resident.later(coordinator.SAVE_DELAY + 1)
     assert stored(hass_storage, resident.actor)["endings"]
 
@@ -241,7 +241,7 @@ async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
     """A password that is to end is not even sent to the lock, and it is said why."""
     await on_disk.manage("set_user", user_id=GUEST)
     file = disk / stored_key(actor)
-    await on_disk.lock.async_save()
+    await on_disk.lock.coordinator.async_save()
     file.unlink()
     file.mkdir()  # Nothing can be written there.
     on_disk.acts.clear()
@@ -255,7 +255,7 @@ async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
     await invite(on_disk)
     assert CODE.operation_id in actor.lock.users.credentials
     [ending] = json.loads(file.read_text(encoding="utf-8"))["data"]["data"]["endings"]
-    assert Endings.from_list([ending]).known.keys() == {CODE}
+    assert ExpiryRegistry.from_list([ending]).known.keys() == {CODE}
 
 
 # Files that cannot be read
@@ -309,7 +309,7 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     issue = on_disk.issue("storage_unreadable")
     assert issue
     assert issue.is_persistent
-    assert issue.translation_placeholders == {"lock": on_disk.lock.name, "endings": "1"}
+    assert issue.translation_placeholders == {"lock": on_disk.lock.coordinator.name, "endings": "1"}
     # It is on the disk again, and is no longer asked about once it was read.
     await on_disk.stop()
     await on_disk.start()
@@ -414,5 +414,5 @@ def test_what_can_still_be_read(text: str, expected: int) -> None:
     """As many as are there as a whole."""
     items = list(salvaged_endings(text))
     assert items == [KEPT] * expected
-    known = Endings.from_list(items).known
-    assert known == ({CODE: Ending(7, 1790000000.0, 1790086400.0)} if expected else {})
+    known = ExpiryRegistry.from_list(items).known
+    assert known == ({CODE: Expiry(7, 1790000000.0, 1790086400.0)} if expected else {})

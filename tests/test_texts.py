@@ -138,7 +138,7 @@ async def test_all_that_an_account_is_called(
 async def test_a_lock_that_is_renamed(resident: Resident, hass_storage: Storage) -> None:
     """The new name is cleaned as well."""
     resident.actor.lock.name = f"Back {HALF} door"
-    connection = resident.entry.runtime_data
+    connection = resident.entry.runtime_data.connection
     await connection._async_look_at_devices(connection.cloud)
     device = async_device_of(resident.hass, resident.entry, resident.actor.lock.did)
     assert device

@@ -22,11 +22,11 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.ssl import client_context
 
 from custom_components.xiaomi_smart_lock.account import endpoints as endpoints_module
+from custom_components.xiaomi_smart_lock.account.clients import async_cloud, async_sign_in
 from custom_components.xiaomi_smart_lock.account.endpoints import (
     async_broker_trust,
     async_endpoints,
 )
-from custom_components.xiaomi_smart_lock.connection import async_cloud, async_sign_in
 from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
 from custom_components.xiaomi_smart_lock.miot.endpoints import ADDRESSES, Endpoints, load
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, MiotError

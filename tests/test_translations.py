@@ -12,6 +12,7 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.button import LockButtonDescription
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.control.remote_unlock import FAILURES, Refusal
+from custom_components.xiaomi_smart_lock.credentials.enrolment import CANCELED, STOPPED
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
 from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
@@ -311,7 +312,7 @@ def test_every_error_has_words() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    raised |= {"no_answer", *WORDS.values(), *Refusal, *NotSent}
+    raised |= {"no_answer", CANCELED, STOPPED, *WORDS.values(), *Refusal, *NotSent}
     raised |= {f"lock_{reason}" for reason in Reason}
     errors = (*SPEC.properties[4, 7].options, OTHER)
     raised |= {f"error_{key}" for key in errors if key != "success"}

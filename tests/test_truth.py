@@ -228,7 +228,7 @@ async def test_heard_before_push_counts_as_connected(
     actor.simulator.cloud.online = False
     for _ in range(2):
         await later(hass, frozen, FIVE_MINUTES)
-    connection = loaded.runtime_data
+    connection = loaded.runtime_data.connection
     connection.push.connected = False
     connection.async_push_changed()
     assert unavailable(hass, loaded) == {True}
@@ -449,8 +449,8 @@ async def test_answers_with_codes_as_text(home: Resident, spell: type) -> None:
     await home.call("switch", "turn_on", "do_not_disturb")
     assert home.state("switch", "do_not_disturb") == "on"
     assert not home.known.pending
-    await home.lock.async_set_clock()
-    client = home.entry.runtime_data.cloud
+    await home.call("button", "press", "set_clock")
+    client = home.entry.runtime_data.connection.cloud
     assert home.actor.lock.did in {device.did for device in await client.devices()}
     token = await client._tokens.access_token()
     assert await client._tokens.access_token(refused=token) != token
@@ -458,6 +458,6 @@ async def test_answers_with_codes_as_text(home: Resident, spell: type) -> None:
     await until(lambda: home.state("binary_sensor", "awake") == "off")
     cloud.disturb_next(spelt, ACT, 1)
     with pytest.raises(HomeAssistantError) as refused:
-        await home.lock.async_set_clock()
+        await home.call("button", "press", "set_clock")
     assert refused.value.translation_key == "lock_asleep"
     assert cloud.calm() == 0

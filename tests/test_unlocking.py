@@ -285,13 +285,13 @@ async def test_two_at_once(
     """The second does not wait in a queue, and what the first does is not said to be theirs."""
     monkeypatch.setattr(entity, "CONTEXT_RECENT_TIME_SECONDS", PATIENCE)
     go = asyncio.Event()
-    act = keeper.resident.lock.client.act
+    act = keeper.resident.lock.session._client.act
 
     async def wait_and_act(*given: Any) -> Any:
         await go.wait()
         return await act(*given)
 
-    monkeypatch.setattr(keeper.resident.lock.client, "act", wait_and_act)
+    monkeypatch.setattr(keeper.resident.lock.session._client, "act", wait_and_act)
     hass_admin_user.groups = hass_read_only_user.groups = []
     hass_admin_user.is_owner = hass_read_only_user.is_owner = True
     first = hass.async_create_task(keeper.unlock(user=hass_admin_user.id))
@@ -360,7 +360,7 @@ async def test_a_slow_way(
     """What cannot be sent in time is not sent when it could be, but what is asked then is."""
     with monkeypatch.context() as hurried:
         hurried.setattr(attempt, "LEAVES_WITHIN", 0.1)
-        reading = hass.async_create_task(keeper.resident.lock.async_refresh())
+        reading = hass.async_create_task(keeper.resident.lock.coordinator.async_refresh())
         if not keeper.resident.pushes:
             await slow.waits()
         error = await keeper.refused()
@@ -368,7 +368,7 @@ async def test_a_slow_way(
     assert keeper.logged == ["unlocking_not_sent"]
     slow.let_go()
     await reading
-    await keeper.resident.lock.async_refresh()
+    await keeper.resident.lock.coordinator.async_refresh()
     assert keeper.asked == 0
     await keeper.unlock()
     assert keeper.asked == 1
@@ -385,7 +385,7 @@ async def test_a_slow_way_of_its_own(
     later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
     slow.let_go()
     assert (await unlock).translation_key == "not_sent_in_time"
-    await keeper.resident.lock.async_refresh()
+    await keeper.resident.lock.coordinator.async_refresh()
     assert keeper.asked == 0
 
 
@@ -398,7 +398,7 @@ async def test_forbidden_meanwhile(hass: HomeAssistant, keeper: Doorkeeper, slow
     assert keeper.logged == ["unlocking_not_sent"]
     slow.let_go()
     await hass.async_block_till_done()
-    await keeper.resident.lock.async_refresh()
+    await keeper.resident.lock.coordinator.async_refresh()
     assert keeper.asked == 0
 
 
@@ -492,7 +492,7 @@ async def test_a_slow_connection(keeper: Doorkeeper, monkeypatch: pytest.MonkeyP
 
     async with await asyncio.start_server(never_shake_hands, "127.0.0.1") as server:
         address = "https://{}:{}".format(*server.sockets[0].getsockname())
-        cloud = keeper.resident.lock.client
+        cloud = keeper.resident.lock.session._client
         assert isinstance(cloud, CloudClient)
         monkeypatch.setattr(cloud, "_endpoints", replace(cloud._endpoints, api=address))
         async with asyncio.timeout(PATIENCE / 2):
@@ -531,7 +531,7 @@ async def test_nothing_else_is_late_either(
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert {getattr(one, "translation_key", one) for one in results} == {"not_sent_in_time"}
     slow.let_go()
-    await keeper.resident.lock.async_refresh()
+    await keeper.resident.lock.coordinator.async_refresh()
     assert resident.acts == []
 
 

@@ -12,16 +12,17 @@ from custom_components.xiaomi_smart_lock.state.history_gaps import (
     FIRST,
     LONGEST,
     OVERLAP,
-    Span,
-    Unread,
+    Gap,
+    HistoryGaps,
 )
-from custom_components.xiaomi_smart_lock.state.lock_state import DOORBELL, LOCK_EVENT, LockData
+from custom_components.xiaomi_smart_lock.state.lock_event import DOORBELL, LOCK_EVENT
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 NOW: Final = 1_790_000_000
 DAY: Final = 86_400
 
 
-def news(unread: Unread, now: int) -> Span:
+def news(unread: HistoryGaps, now: int) -> Gap:
     """Return what there is to read of lock events from now on."""
     unread.add_news([LOCK_EVENT], now)
     span = unread.newest()
@@ -31,15 +32,15 @@ def news(unread: Unread, now: int) -> Span:
 
 def test_the_first_time() -> None:
     """The last days are read, of each kind."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.add_news([LOCK_EVENT, DOORBELL], NOW)
-    spans = [Span(kind, NOW - FIRST, NOW + AHEAD) for kind in (LOCK_EVENT, DOORBELL)]
+    spans = [Gap(kind, NOW - FIRST, NOW + AHEAD) for kind in (LOCK_EVENT, DOORBELL)]
     assert unread.spans == spans
 
 
 def test_since_the_last_event() -> None:
     """And some hours before it, but never longer than a month."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW - DAY, NOW - 2 * DAY], None, NOW)
     assert unread.newest() is None
     assert news(unread, NOW).start == NOW - DAY - OVERLAP
@@ -49,21 +50,21 @@ def test_since_the_last_event() -> None:
 
 def test_nothing_happened() -> None:
     """Then it is looked for again as the first time."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [], None, NOW)
     assert news(unread, NOW + DAY).start == NOW + DAY - FIRST
 
 
 def test_a_page_of_what_is_older() -> None:
     """It does not hide what is newer."""
-    unread = Unread({LOCK_EVENT: NOW - DAY})
+    unread = HistoryGaps({LOCK_EVENT: NOW - DAY})
     unread.was_read(news(unread, NOW), [NOW - 3 * DAY], None, NOW)
     assert unread.known == {LOCK_EVENT: NOW - DAY}
 
 
 def test_clocks_that_were_ahead() -> None:
     """Neither the cloud's nor ours hides for long what comes after it."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW + DAY], None, NOW)
     assert unread.known == {LOCK_EVENT: NOW}
     assert news(unread, NOW - 3 * DAY).start == NOW - 3 * DAY - OVERLAP
@@ -71,25 +72,25 @@ def test_clocks_that_were_ahead() -> None:
 
 def test_gaps_stay_until_they_are_read() -> None:
     """The newest comes first; spans that meet become one."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW, NOW - DAY], NOW - DAY, NOW)
-    gap = Span(LOCK_EVENT, NOW - FIRST, NOW - DAY)
+    gap = Gap(LOCK_EVENT, NOW - FIRST, NOW - DAY)
     assert unread.spans == [gap]
     later = NOW + 2 * DAY
     newest = news(unread, later)
-    assert newest == Span(LOCK_EVENT, NOW - OVERLAP, later + AHEAD)
+    assert newest == Gap(LOCK_EVENT, NOW - OVERLAP, later + AHEAD)
     assert unread.spans == [gap, newest]
     unread.was_read(newest, [later], NOW, later)
-    assert unread.newest() == Span(LOCK_EVENT, NOW - OVERLAP, NOW)
+    assert unread.newest() == Gap(LOCK_EVENT, NOW - OVERLAP, NOW)
     assert unread.newest(but=[LOCK_EVENT]) is None
     unread.known[LOCK_EVENT] = NOW - DAY
-    assert news(unread, later) == Span(LOCK_EVENT, NOW - FIRST, later + AHEAD)
+    assert news(unread, later) == Gap(LOCK_EVENT, NOW - FIRST, later + AHEAD)
     assert len(unread.spans) == 1
 
 
 def test_pages_that_may_have_been_cut() -> None:
     """What is before them is read too, as far as it was not read before."""
-    unread = Unread({LOCK_EVENT: NOW - DAY})
+    unread = HistoryGaps({LOCK_EVENT: NOW - DAY})
     span = news(unread, NOW)
     unread.was_read(span, [NOW - 7], NOW - 7, NOW, short=True)
     assert unread.newest() == span._replace(end=NOW - 7)
@@ -99,14 +100,14 @@ def test_pages_that_may_have_been_cut() -> None:
     assert unread.newest() == span._replace(end=NOW - DAY)
 
 
-def _added(unread: Unread, span: Span) -> Span:
+def _added(unread: HistoryGaps, span: Gap) -> Gap:
     unread.spans.append(span)
     return span
 
 
 def test_a_page_that_leads_nowhere() -> None:
     """Where to read on has to be before, and within what was asked for."""
-    unread = Unread()
+    unread = HistoryGaps()
     for following in (NOW + AHEAD, NOW - FIRST - 1):
         unread.was_read(news(unread, NOW), [], following, NOW)
         assert unread.spans == []
@@ -114,9 +115,9 @@ def test_a_page_that_leads_nowhere() -> None:
 
 def test_kept_over_a_restart() -> None:
     """As JSON."""
-    unread = Unread()
+    unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW], NOW - DAY, NOW)
-    assert Unread.from_dict(json.loads(json.dumps(unread.as_dict()))) == unread
+    assert HistoryGaps.from_dict(json.loads(json.dumps(unread.as_dict()))) == unread
     data = LockData(unread=unread)
     assert LockData.from_dict(json.loads(json.dumps(data.as_dict()))).unread == unread
 

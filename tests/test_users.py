@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from custom_components.xiaomi_smart_lock.state import user_registry as users
-from custom_components.xiaomi_smart_lock.state.user_registry import Credential
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 
 from .resident import Resident, Storage, at_home
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import (
@@ -24,27 +23,25 @@ from .account.entry_data import (
     dids_of,
     lock_ids,
 )
-from .connection import Connection, async_connect
 from .const import DOMAIN
 from .control.unlock_attempts import async_forget_guesses
-from .events.operation import async_log_operation
 from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .people import async_follow_entities
 from .reporting.issues import (
     Issue,
-    async_settle_all,
-    async_settle_lock,
-    is_told,
+    async_clear_issues_of_entry,
+    async_clear_issues_of_lock,
+    is_raised,
 )
+from .runtime import async_create_runtime
 from .services.registration import async_register_actions
-from .state.lock_state import LOCK_EVENT
 from .store import async_journal_store, async_store
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import ConfigType
 
-type LockConfigEntry = ConfigEntry[Connection]
+    from .runtime import LockConfigEntry
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -86,23 +83,18 @@ async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bo
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Connect, and show the locks."""
     async_follow_entities(hass, entry)
-    entry.runtime_data = await async_connect(hass, entry)
-    entry.async_on_unload(entry.runtime_data.async_stop)
+    runtime = entry.runtime_data = await async_create_runtime(hass, entry)
+    entry.async_on_unload(runtime.connection.async_stop)
     _async_follow_changes(hass, entry)
     _async_part_devices(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    for lock in entry.runtime_data.coordinators.values():
-        entry.async_on_unload(
-            lock.occurrences.async_listen(LOCK_EVENT, partial(async_log_operation, lock))
-        )
-        entry.async_on_unload(lock.ender.async_start())
-    entry.async_on_unload(
-        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, entry.runtime_data.async_end)
-    )
+    for lock in runtime.locks.values():
+        entry.async_on_unload(lock.async_start())
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, runtime.async_end))
     await _async_forget_other_locks(hass, entry)
-    if entry.runtime_data.link is None:
+    if runtime.link is None:
         _async_forget_what_linking_gave(hass, entry)
-    entry.runtime_data.async_listen()
+    runtime.async_listen()
     return True
 
 
@@ -138,8 +130,8 @@ def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
         if options != dict(entry.options):
             hass.config_entries.async_schedule_reload(entry.entry_id)
             return
-        for lock in entry.runtime_data.coordinators.values():
-            lock.async_show_people()
+        for lock in entry.runtime_data.locks.values():
+            lock.coordinator.async_show_people()
 
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed))
 
@@ -148,14 +140,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
     """Take the locks' entities away, and keep what is known of the locks."""
     await entry.runtime_data.async_stop_listening()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
-        for lock in entry.runtime_data.coordinators.values():
+        for lock in entry.runtime_data.locks.values():
             await lock.async_stop()
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Forget what is known of the locks."""
-    async_settle_all(hass, entry)
+    async_clear_issues_of_entry(hass, entry)
     for did in lock_ids(entry):
         await _async_forget(hass, did)
 
@@ -171,7 +163,7 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
             else:
                 registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
             for did in dids:
-                async_settle_lock(hass, entry, did)
+                async_clear_issues_of_lock(hass, entry, did)
                 await _async_forget(hass, did)
 
 
@@ -180,7 +172,7 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Let the device of a lock be deleted that is not chosen, or not in the account anymore."""
     chosen = dids_of(device).intersection(lock_ids(entry))
-    if not all(is_told(hass, entry, Issue.GONE, did) for did in chosen):
+    if not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
         return False
     for did in chosen:
         await async_forget_lock(hass, entry, did)
@@ -191,7 +183,7 @@ async def async_remove_config_entry_device(
 def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """Forget the entities that nobody provides since the entry is not linked anymore."""
     registry = er.async_get(hass)
-    dids = entry.runtime_data.coordinators
+    dids = entry.runtime_data.locks
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
         state = hass.states.get(entity.entity_id)
         of_lock = entity.unique_id.partition("-")[0] in dids

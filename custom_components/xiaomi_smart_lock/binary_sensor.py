@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
     from .coordinator import LockCoordinator
     from .miot.spec import Address
+    from .runtime import LockConfigEntry
 
 PARALLEL_UPDATES: Final = 0
 

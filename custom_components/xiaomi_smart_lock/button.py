@@ -9,33 +9,35 @@ from typing import TYPE_CHECKING, Final, override
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.const import EntityCategory
 
-from .coordinator import SET_CLOCK, LockCoordinator
+from .control.clock import SET_CLOCK, async_set_clock
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .state.lock_state import HISTORY_EVENT, LOCK_EVENT
+from .state.lock_event import HISTORY_EVENT, LOCK_EVENT
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
     from .miot.spec import Address
+    from .runtime import LockConfigEntry, LockRuntime
 
 # What is asked of a lock is done now or not at all: it does not wait in a queue.
 PARALLEL_UPDATES: Final = 0
 
 FETCH_HISTORY: Final = (5, 1)
 
-type Press = Callable[[LockCoordinator], Awaitable[object]]
+type Press = Callable[[LockRuntime], Awaitable[object]]
 
 
 def _act(action: Address) -> Press:
-    return lambda lock: lock.async_act(action)
+    return lambda lock: lock.session.async_act(action)
 
 
-async def _fetch_history(lock: LockCoordinator) -> None:
+async def _fetch_history(lock: LockRuntime) -> None:
     """Ask for what happened since the last that is known."""
-    known = (lock.data.events.get(kind) for kind in (LOCK_EVENT, HISTORY_EVENT))
-    await lock.async_act(FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0))
+    known = (lock.coordinator.data.events.get(kind) for kind in (LOCK_EVENT, HISTORY_EVENT))
+    await lock.session.async_act(
+        FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ BUTTONS: Final = (
     LockButtonDescription(
         key="set_clock",
         action=SET_CLOCK,
-        press=LockCoordinator.async_set_clock,
+        press=lambda lock: async_set_clock(lock.session, lock.coordinator, lock.reporter),
         entity_category=EntityCategory.CONFIG,
     ),
     LockButtonDescription(
@@ -76,13 +78,13 @@ class LockButton(LockEntity, ButtonEntity):
     entity_description: LockButtonDescription
 
     @override
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         return None
 
     @override
     async def async_press(self) -> None:
         """Have it done."""
-        await self.entity_description.press(self.coordinator)
+        await self.entity_description.press(self._runtime)
 
 
 async def async_setup_entry(

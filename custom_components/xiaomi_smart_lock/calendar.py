@@ -16,13 +16,8 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .events.operation import described
 from .miot.spec import SPEC
-from .state.lock_state import (
-    EXCEPTION,
-    IN_HISTORY,
-    JOURNAL,
-    LOCK_EVENT,
-    PEOPLE,
-)
+from .state.lock_event import EXCEPTION, LOCK_EVENT
+from .state.lock_state import IN_HISTORY, JOURNAL, PEOPLE
 from .wording.phrases import in_words, sentence, value_in_words
 
 if TYPE_CHECKING:
@@ -31,8 +26,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
-    from .state.lock_state import Occurrence
+    from .runtime import LockConfigEntry
+    from .state.lock_event import LockEvent
 
 PARALLEL_UPDATES: Final = 0
 
@@ -58,7 +53,7 @@ class LockDiary(LockEntity, CalendarEntity):
     @override
     def event(self) -> CalendarEvent | None:
         """Return what happened last, while it lasts: nobody knows what comes."""
-        last = self.coordinator.journal.last(IN_HISTORY)
+        last = self._runtime.journal.last(IN_HISTORY)
         return self._event(last) if last and time.time() < last.when + LASTS else None
 
     @override
@@ -67,26 +62,26 @@ class LockDiary(LockEntity, CalendarEntity):
     ) -> list[CalendarEvent]:
         """Return what happened in a time."""
         start, end = start_date.timestamp(), end_date.timestamp()
-        happened = self.coordinator.journal.between(start - LASTS, end)
+        happened = self._runtime.journal.between(start - LASTS, end)
         return [
             self._event(one)
             for one in happened
             if one.kind in IN_HISTORY and one.when + LASTS > start
         ]
 
-    def _event(self, occurrence: Occurrence) -> CalendarEvent:
+    def _event(self, lock_event: LockEvent) -> CalendarEvent:
         """Return something that happened."""
-        return CalendarEvent(*_span(occurrence.when), self._summary(occurrence))
+        return CalendarEvent(*_span(lock_event.when), self._summary(lock_event))
 
-    def _summary(self, occurrence: Occurrence) -> str:
-        if occurrence.kind == LOCK_EVENT:
-            operation = described(self.coordinator, occurrence)
+    def _summary(self, lock_event: LockEvent) -> str:
+        if lock_event.kind == LOCK_EVENT:
+            operation = described(self.coordinator, lock_event)
             return f"{self._lock_name} {sentence(self.hass, *operation)}"
-        if occurrence.kind == EXCEPTION:
-            code = occurrence.get("abnormal-condition")
+        if lock_event.kind == EXCEPTION:
+            code = lock_event.get("abnormal-condition")
             if code is not None:
-                return value_in_words(self.hass, occurrence.argument("abnormal-condition"), code)
-        return in_words(self.hass, SPEC.events[occurrence.kind])
+                return value_in_words(self.hass, lock_event.argument("abnormal-condition"), code)
+        return in_words(self.hass, SPEC.events[lock_event.kind])
 
     @property
     def _lock_name(self) -> str:
@@ -95,8 +90,8 @@ class LockDiary(LockEntity, CalendarEntity):
         return (device and (device.name_by_user or device.name)) or self.coordinator.name
 
     @override
-    def _shows(self) -> object:
-        return self.coordinator.journal.changes, self.event
+    def _state_key(self) -> object:
+        return self._runtime.journal.changes, self.event
 
 
 def _span(when: float) -> tuple[datetime, datetime]:

@@ -18,6 +18,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorConfig,
 )
 
+from .account.clients import async_cloud, redirect_path
 from .account.entry_data import (
     CONF_ENTRY_ID,
     CONF_NAME,
@@ -26,7 +27,6 @@ from .account.entry_data import (
     lock_ids,
     told_apart,
 )
-from .connection import async_cloud, redirect_path
 from .const import (
     CONF_APP,
     CONF_APP_ENDED,
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigFlowResult, ConfigSubentryFlow
 
-    from . import LockConfigEntry
     from .miot.cloud import Account, Device
+    from .runtime import LockConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 

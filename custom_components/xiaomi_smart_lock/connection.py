@@ -1,4 +1,4 @@
-"""The connection of a config entry: to an account with its locks, or to one lock nearby."""
+"""The connection of a config entry: one schedule of polls, and push where there is an account."""
 
 from __future__ import annotations
 
@@ -7,62 +7,36 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.components import webhook
-from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_call_later
-from homeassistant.util.hass_dict import HassKey
 
-from .account.app_session import AppLink, async_link
-from .account.endpoints import async_broker_trust, async_endpoints
-from .account.entry_data import async_offer_new_locks, lock_ids, told_apart
+from .account.entry_data import async_offer_new_locks, lock_ids
 from .const import (
-    CONF_DID,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
-    CONF_ROOMS,
-    CONF_TOKENS,
-    CONF_UUID,
     DOMAIN,
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
 )
-from .coordinator import LockCoordinator, async_stored_device
-from .events.history_sync import History
-from .media.recordings import Recordings
-from .miot.cloud import CloudClient, Device
+from .coordinator import LockCoordinator, Moment, async_stored_device
 from .miot.errors import CannotConnectError, MiotError, NotSignedInError
-from .miot.instance import additions, fetch, is_newer
-from .miot.local import LocalClient
-from .miot.oauth import SignIn, TokenKeeper, Tokens
 from .miot.push import Push, PushProblem
-from .miot.spec import MODEL, SPEC
-from .reporting.devices import async_device_of
-from .reporting.issues import (
-    Issue,
-    async_settle,
-    async_settle_passing,
-    async_tell,
-)
-from .wording.phrases import listed
+from .reporting.issues import Issue, async_clear_issue, async_raise_issue
 from .wording.reasons import reason_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
     from datetime import datetime
 
-    from . import LockConfigEntry
+    from homeassistant.config_entries import ConfigEntry
+
+    from .miot.cloud import CloudClient, Device
 
 _LOGGER = logging.getLogger(__name__)
-
-MOST_ADDITIONS: Final = 50
-"""How many new items of a specification are listed in a repair."""
 
 PUSH_DOWN_AFTER: Final = 3600  # seconds until it is worth a word
 PUSH_TAKES: Final = 2  # seconds for which the first reading waits for the connection to push
@@ -70,9 +44,6 @@ LIST_AGAIN_AFTER: Final = 3600  # seconds after which names and firmware may hav
 # Seconds in which locks that wake up are read together. Nobody waits for that reading: what they
 # wake up for is pushed.
 WAKING_TOGETHER: Final = 0.15
-
-KEEPERS: Final[HassKey[dict[str, TokenKeeper]]] = HassKey(f"{DOMAIN}.keepers")
-"""Who keeps the tokens of a client, or did so last: it may still be renewing them."""
 
 ISSUES: Final = {
     PushProblem.REFUSED: Issue.PUSH_REFUSED,
@@ -82,60 +53,20 @@ ISSUES: Final = {
 }
 
 
-def redirect_path(uuid: str) -> str:
-    """Return where the sign-in of a client comes back to."""
-    return webhook.async_generate_path(f"{DOMAIN}_{uuid}")
-
-
-@callback
-def async_lock_name(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> str:
-    """Return what a lock of an entry is called, whether the entry is set up or not."""
-    device = async_device_of(hass, entry, did)
-    return (device and (device.name_by_user or device.name)) or did
-
-
-@callback
-def async_lock_names(
-    hass: HomeAssistant, locks: Iterable[tuple[LockConfigEntry, str]]
-) -> dict[str, str]:
-    """Return what to call locks, by their dids and entries, so that one can be chosen."""
-    names: dict[str, str] = {}
-    places: dict[str, str] = {}
-    for entry, did in locks:
-        names[did] = async_lock_name(hass, entry, did)
-        places |= entry.data.get(CONF_ROOMS, {})
-    return told_apart(names, places)
-
-
-async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
-    """Return the sign-in of a client in a region."""
-    endpoints, tls = await async_endpoints(hass)
-    return SignIn(async_get_clientsession(hass), tls, endpoints, region, uuid)
-
-
-async def async_cloud(hass: HomeAssistant, region: str, keeper: TokenKeeper) -> CloudClient:
-    """Return the cloud of a region as the account whose tokens are kept."""
-    endpoints, tls = await async_endpoints(hass)
-    return CloudClient(async_get_clientsession(hass), tls, endpoints, region, keeper)
-
-
 @dataclass
 class Connection:
     """Refreshes all locks of an entry together, so that their reads share requests."""
 
     hass: HomeAssistant
-    entry: LockConfigEntry
+    entry: ConfigEntry
     coordinators: dict[str, LockCoordinator] = field(default_factory=dict)
     cloud: CloudClient | None = None
     push: Push | None = None
-    link: AppLink | None = None
-    recordings: Recordings | None = None
     listed: float = 0
     """When the account's list of devices was read last, in Unix seconds."""
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
-    _stop_histories: list[CALLBACK_TYPE] = field(default_factory=list)
     _cancel_push_down: CALLBACK_TYPE | None = None
     _cancel_woken: CALLBACK_TYPE | None = None
     _woken: dict[str, LockCoordinator] = field(default_factory=dict)
@@ -159,6 +90,12 @@ class Connection:
                 await push.attempted.wait()
         self._missed = False
 
+    @callback
+    def add_lock(self, lock: LockCoordinator) -> None:
+        """Read one more lock, also whenever it wakes up."""
+        self.coordinators[lock.session.did] = lock
+        lock.moments.async_listen(Moment.WOKE_UP, lambda _: self._read_woken_soon(lock))
+
     async def async_start(self) -> None:
         """Read all locks for the first time, and keep reading them.
 
@@ -166,7 +103,6 @@ class Connection:
         lock that cannot be read while another can is unavailable until it can.
         """
         locks = self.coordinators.values()
-        await asyncio.gather(*(lock.async_load() for lock in locks))
         outcomes = await asyncio.gather(
             *(lock.async_config_entry_first_refresh() for lock in locks), return_exceptions=True
         )
@@ -191,32 +127,16 @@ class Connection:
             if cancel:
                 cancel()
 
-    @callback
-    def async_listen(self) -> None:
-        """Hear from the locks from now on: whoever shows what they tell is there."""
-        if self.link:
-            self._stop_histories = [
-                History(lock, self.link).async_start() for lock in self.coordinators.values()
-            ]
-        if self.push:
-            self.push.release()
-
     async def async_stop_listening(self) -> None:
-        """Hear nothing more: what came now would be taken, and shown by nobody."""
-        for stop in self._stop_histories:
-            stop()
-        await asyncio.gather(*(lock.attempts.async_stop() for lock in self.coordinators.values()))
-        await asyncio.gather(*(lock.management.async_stop() for lock in self.coordinators.values()))
+        """Hear nothing more from push."""
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
 
-    async def async_end(self, _event: Event) -> None:
-        """Neither hear nor read anything more: Home Assistant stops."""
-        self.async_stop()
-        await self.async_stop_listening()
-        for lock in self.coordinators.values():
-            await lock.async_stop()
+    @property
+    def hears(self) -> bool:
+        """Whether what the locks tell by themselves is heard just now."""
+        return self._started and self.push is not None and self.push.connected
 
     @callback
     def async_push_changed(self) -> None:
@@ -235,11 +155,11 @@ class Connection:
         where = {"host": push.host, "port": str(push.port)}
         for problem, issue in ISSUES.items():
             if push.problem is problem:
-                async_tell(self.hass, self.entry, issue, **where)
+                async_raise_issue(self.hass, self.entry, issue, **where)
             else:
-                async_settle(self.hass, self.entry, issue)
+                async_clear_issue(self.hass, self.entry, issue)
         if connected:
-            async_settle(self.hass, self.entry, Issue.PUSH_DOWN)
+            async_clear_issue(self.hass, self.entry, Issue.PUSH_DOWN)
         if self._cancel_push_down and connected:
             self._cancel_push_down()
             self._cancel_push_down = None
@@ -249,12 +169,12 @@ class Connection:
     @callback
     def _push_down(self, _now: datetime) -> None:
         if self.push and self.push.problem is None:  # else the reason is told already
-            async_tell(self.hass, self.entry, Issue.PUSH_DOWN)
+            async_raise_issue(self.hass, self.entry, Issue.PUSH_DOWN)
 
     @callback
-    def async_read_woken(self, lock: LockCoordinator) -> None:
+    def _read_woken_soon(self, lock: LockCoordinator) -> None:
         """Read a lock that woke up, together with those that wake up in the same moment."""
-        self._woken[lock.device.did] = lock
+        self._woken[lock.session.did] = lock
         if self._cancel_woken:
             self._cancel_woken()
         all_awake = all(one.data.awake for one in self.coordinators.values())
@@ -332,92 +252,7 @@ class Connection:
         return set(lock_ids(self.entry)) - self.coordinators.keys()
 
 
-async def async_connect(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
-    """Return the running connection of an entry.
-
-    Raises ConfigEntryAuthFailed where signing in again helps, ConfigEntryNotReady where waiting
-    does.
-    """
-    # Also where this fails: nobody looks after it then.
-    entry.async_on_unload(partial(async_settle_passing, hass, entry, lock_ids(entry)))
-    connect = _async_connect_local if CONF_HOST in entry.data else _async_connect_cloud
-    connection = await connect(hass, entry)
-    if link := await async_link(hass, entry):
-        connection.link, connection.recordings = link, Recordings(hass, entry, link)
-    return connection
-
-
-async def _async_connect_local(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
-    client = LocalClient(entry.data[CONF_HOST], entry.data[CONF_TOKEN])
-    device = Device(
-        did=entry.data[CONF_DID],
-        name=entry.title,
-        model=MODEL,
-        urn=SPEC.urn,
-        online=False,
-        firmware=entry.data.get("firmware"),
-        mac=entry.data.get("mac"),
-        address=entry.data[CONF_HOST],
-        token=None,
-    )
-    connection = Connection(hass, entry, {device.did: LockCoordinator(hass, entry, client, device)})
-    await connection.async_start()
-    return connection
-
-
-async def _async_connect_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Connection:
-    region, uuid = entry.data[CONF_REGION], entry.data[CONF_UUID]
-    keepers = hass.data.setdefault(KEEPERS, {})
-    if before := keepers.get(uuid):
-        await before.settled()
-
-    @callback
-    def keep(tokens: Tokens) -> None:
-        if entry.data[CONF_UUID] != uuid:  # Somebody signed in again meanwhile.
-            return
-        hass.config_entries.async_update_entry(
-            entry, data={**entry.data, CONF_TOKENS: tokens.as_dict()}
-        )
-
-    sign_in = await async_sign_in(hass, region, uuid)
-    keeper = TokenKeeper(sign_in, redirect_path(uuid), Tokens(**entry.data[CONF_TOKENS]), keep)
-    keepers[uuid] = keeper
-    endpoints, _ = await async_endpoints(hass)
-    cloud = await async_cloud(hass, region, keeper)
-    entry.async_on_unload(cloud.close)
-    connection = Connection(hass, entry, cloud=cloud)
-    tls = await async_broker_trust(hass, endpoints, region)
-    push = Push(tls, endpoints, region, uuid, keeper)
-    await connection.async_subscribe(push)
-    devices = await _async_devices(connection, cloud)
-    gone: list[str] = []
-    for did in lock_ids(entry):
-        if device := devices.get(did):
-            lock = LockCoordinator(hass, entry, cloud, device)
-            connection.coordinators[did] = lock
-            push.subscribe(did, lock.async_handle)
-            if is_newer(device.urn, SPEC):
-                entry.async_create_background_task(
-                    hass, _async_tell_of_newer_specification(lock), "compare specifications"
-                )
-            continue
-        push.unsubscribe(did)
-        if connection.listed:
-            known = await async_stored_device(hass, did)
-            gone.append(known.name if known else did)
-            async_tell(hass, entry, Issue.GONE, did, lock=gone[-1])
-    if not connection.coordinators:
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN,
-            translation_key="gone",
-            translation_placeholders={"lock": listed(hass, gone)},
-        )
-    await connection.async_start()
-    async_offer_new_locks(hass, entry, devices.values())
-    return connection
-
-
-async def _async_devices(connection: Connection, cloud: CloudClient) -> dict[str, Device]:
+async def async_devices(connection: Connection, cloud: CloudClient) -> dict[str, Device]:
     """Return the account's devices, or the locks as they were last known in a passing outage.
 
     An empty list says nothing: whether a lock is gone, its reading says.
@@ -443,24 +278,3 @@ async def _async_devices(connection: Connection, cloud: CloudClient) -> dict[str
     else:
         connection.listed = time.time()
     return {device.did: device for device in devices}
-
-
-async def _async_tell_of_newer_specification(lock: LockCoordinator) -> None:
-    """Say what a lock's firmware has that we do not know yet."""
-    endpoints, tls = await async_endpoints(lock.hass)
-    try:
-        theirs = await fetch(async_get_clientsession(lock.hass), tls, endpoints, lock.device.urn)
-    except MiotError as error:
-        _LOGGER.debug("%s: no specification: %s", lock.name, error)
-        return
-    if new := await lock.hass.async_add_executor_job(additions, theirs, SPEC):
-        lines = [f"- {line}" for line in new[:MOST_ADDITIONS]]
-        more = len(new) - len(lines)
-        async_tell(
-            lock.hass,
-            lock.config_entry,
-            Issue.SPECIFICATION,
-            lock.device.did,
-            lock=lock.name,
-            items="\n".join([*lines, f"- … (+{more})"] if more else lines),
-        )

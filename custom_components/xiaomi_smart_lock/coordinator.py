@@ -7,79 +7,48 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import timedelta
+from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.const import CONF_HOST
 from homeassistant.core import CALLBACK_TYPE, callback
-from homeassistant.exceptions import (
-    ConfigEntryAuthFailed,
-    HomeAssistantError,
-)
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_APP,
-    CONF_JOURNAL_ENTRIES,
     CONF_UNAVAILABLE_AFTER,
     DOMAIN,
-    JOURNAL_ENTRIES,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
-from .control.setting_queue import Settings
-from .credentials.commands import Management
-from .credentials.expiry_worker import Ender
-from .events.journal import Journal
-from .events.processor import Occurrences
-from .miot.attempt import Attempts
-from .miot.client import (
-    EventOccurred,
-    Message,
-    OnlineChanged,
-    PropertyChanged,
-)
 from .miot.cloud import Device
-from .miot.errors import (
-    REASONS,
-    InvalidValueError,
-    MiotError,
-    NotSentError,
-    NotSignedInError,
-    Reason,
-    ResultError,
-)
-from .miot.spec import (
-    SPEC,
-    Access,
-    Address,
-    Value,
-)
+from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
+from .miot.spec import SPEC, Access, Address
 from .miot.values import number, text
 from .reporting.devices import async_device_of
-from .reporting.issues import Issue, async_settle, async_tell
-from .state.expiry import Endings
-from .state.lock_state import IN_HISTORY, PEOPLE, LockData
+from .reporting.issues import Issue
+from .signal import Signal
+from .state.expiry import ExpiryRegistry
+from .state.lock_state import IN_HISTORY, PEOPLE, LockData, Source
 from .store import async_store, salvaged_endings
 from .wording.reasons import reason_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
-    from . import LockConfigEntry
-    from .miot.attempt import Attempt
-    from .miot.client import Client
-    from .state.lock_state import Source
-    from .state.user_registry import Credential
+    from .miot.client import Reading
+    from .reporting.reporter import LockReporter
+    from .session import LockSession
+    from .state.credential import Credential
 
 _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
-SET_CLOCK: Final = (9, 1)
 HARDWARE_VERSION: Final = (11, 4)
 MOST_REJECTED: Final = 100  # kinds of what the specification does not have, before the others
 OTHERS: Final = "others"
@@ -103,98 +72,105 @@ def _device(stored: object) -> Device | None:
     return None
 
 
-class LockCoordinator(DataUpdateCoordinator[LockData]):
-    """Holds what is known of one lock; asks, listens and has it act."""
+class Moment(Enum):
+    """When other parts have something to do about a lock."""
 
-    config_entry: LockConfigEntry
+    BEFORE_READING = auto()
+    READ = auto()
+    """All that can be read has just been read."""
+    WOKE_UP = auto()
+
+
+class LockCoordinator(DataUpdateCoordinator[LockData]):
+    """Reads one lock, holds what is known of it, and has that shown and written down."""
+
+    config_entry: ConfigEntry
 
     def __init__(
         self,
         hass: HomeAssistant,
-        entry: LockConfigEntry,
-        client: Client,
-        device: Device,
+        entry: ConfigEntry,
+        session: LockSession,
+        reporter: LockReporter,
     ) -> None:
         """Prepare for a lock of an entry."""
-        super().__init__(hass, _LOGGER, config_entry=entry, name=device.name)
-        self.client = client
-        self.device = device
-        self.pushes = CONF_HOST not in entry.data
-        """Whether the connection tells of the lock by itself."""
-        self.remembered = IN_HISTORY if CONF_APP in entry.data else frozenset()
+        super().__init__(hass, _LOGGER, config_entry=entry, name=session.name)
+        self.session = session
+        self.history_events = IN_HISTORY if CONF_APP in entry.data else frozenset()
         """The events that are known of afterwards, whatever the connection tells."""
-        unavailable_after = UNAVAILABLE_AFTER_CLOUD if self.pushes else UNAVAILABLE_AFTER_LOCAL
         self.gone = False
         """Whether the account no longer has the lock."""
+        self.caught_up_at = 0.0
+        """When an event of now was last known of only afterwards, in Unix seconds."""
+        self.moments: Signal[Moment, Mapping[Address, Reading]] = Signal()
+        """Tells other parts; with what was read, where something was."""
+        self._news: Signal[Source] = Signal()
+        unavailable_after = UNAVAILABLE_AFTER_CLOUD if session.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
-        self._store = async_store(hass, device.did)
-        self._watchers: dict[Source, list[CALLBACK_TYPE]] = {}
-        self.attempts = Attempts()
-        """What the lock is being asked to do."""
-        self.settings = Settings(self)
-        self.management = Management(self)
-        self.ender = Ender(self)
-        self.occurrences = Occurrences(self)
-        entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
-        self.journal = Journal(hass, device.did, entries)
+        self._reporter = reporter
+        self._store = async_store(hass, session.did)
         self._save_at = math.inf
         self._saved_at = -math.inf
         self._stopped = False
-        self.data = LockData(awake=device.online)
+        self.data = LockData(awake=session.device.online)
+        session.on_contact = self.record_contact
+        session.on_asleep = partial(self.async_set_awake, awake=False)
         entry.async_on_unload(self._async_abandon)
+
+    @property
+    def device(self) -> Device:
+        """The lock as the account lists it, or as it was last known."""
+        return self.session.device
 
     async def async_load(self) -> None:
         """Start from what was known before the restart."""
         if (stored := await self._store.async_load()) is not None:
             if known := _device(stored):
-                self.device = self.device.completed(known)
+                self.session.device = self.device.completed(known)
             self.data = LockData.from_dict(
                 stored.get("data") if isinstance(stored, dict) else stored
             )
             self.data.awake = self.device.online
         if self._store.unreadable or self.data.spoilt:
             await self._async_begin_anew()
-        if not await self.journal.async_load():
-            self.tell(Issue.JOURNAL)
         if self.data.clock.is_off:
-            self.tell(Issue.CLOCK)
+            self._reporter.raise_issue(Issue.CLOCK)
 
     async def _async_begin_anew(self) -> None:
         """Keep of what cannot be read what is to end, and say so."""
         text = await self._store.async_put_aside()
-        self.data.endings.known |= Endings.from_list(list(salvaged_endings(text))).known
+        self.data.endings.known |= ExpiryRegistry.from_list(list(salvaged_endings(text))).known
         await self.async_save()
-        self.tell(Issue.STORAGE, endings=str(len(self.data.endings.known)))
+        self._reporter.raise_issue(Issue.STORAGE, endings=str(len(self.data.endings.known)))
 
     @override
     async def _async_update_data(self) -> LockData:
         """Read all that can be read; what came from the lock meanwhile is newer and wins."""
-        self.settings.drop_expired()
+        self.moments.async_send((Moment.BEFORE_READING,), {})
         before = dict(self.data.values)
         try:
-            readings = await self.client.read(self.device.did, READABLE)
+            readings = await self.session.read(READABLE)
         except MiotError as error:
             self._bear(error)
             return self.data
         self.gone = bool(readings) and all(_is_gone(one.code) for one in readings.values())
         if self.gone:
-            self.tell(Issue.GONE)
+            self._reporter.raise_issue(Issue.GONE)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="gone",
                 translation_placeholders={"lock": self.name},
             )
-        self.settle(Issue.GONE)
+        self._reporter.clear_issue(Issue.GONE)
         told = [reading.updated for reading in readings.values() if reading.updated]
-        self.heard(contact=max(told, default=0) if self.pushes else time.time())
-        if not self.pushes:
+        self.record_contact(max(told, default=0) if self.session.pushes else time.time())
+        if not self.session.pushes:
             self.data.awake = True
         for address, reading in readings.items():
             known = self.data.values.get(address)
             if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
-        if self.data.awake and self.data.pending:
-            self.in_background(self.settings.async_deliver(readings))
+        self.moments.async_send((Moment.READ,), readings)
         return self.data
 
     def _bear(self, error: MiotError) -> None:
@@ -204,12 +180,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """
         heard_lately = time.time() - self.data.heard < self._patience
         if isinstance(error, NotSignedInError):
-            if not (heard_lately and self.hears):
+            if not (heard_lately and self.session.hears):
                 raise ConfigEntryAuthFailed(
                     translation_domain=DOMAIN, translation_key="not_signed_in"
                 ) from error
             self.config_entry.async_start_reauth(self.hass)
-        if not self.pushes:
+        if not self.session.pushes:
             self.data.awake = False
         if not heard_lately:
             raise UpdateFailed(
@@ -223,42 +199,28 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         _LOGGER.debug("%s: no reading: %s", self.name, error)
 
     @property
-    def hears(self) -> bool:
-        """Whether what the lock tells by itself is heard just now."""
-        connection = getattr(self.config_entry, "runtime_data", None)
-        return bool(connection and connection.push and connection.push.connected)
-
-    @property
     def catches_up(self) -> bool:
         """Whether something was known lately of what is told afterwards, though nothing else is."""
-        return bool(time.time() - self.occurrences.caught_up < self._patience)
+        return bool(time.time() - self.caught_up_at < self._patience)
 
     @callback
     def async_watch(self, source: Source, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Have news told; returns how to stop that."""
-        watchers = self._watchers.setdefault(source, [])
-        watchers.append(watcher)
-        return lambda: watchers.remove(watcher)
+        return self._news.async_listen(source, watcher)
 
     @callback
-    def async_handle(self, message: Message) -> None:
-        """Take what the connection heard from the lock, which is there whatever readings say."""
-        now = time.time()
-        self.heard(contact=now)
+    def async_hear(self, now: float) -> None:
+        """Note that the connection heard from the lock, which is there whatever readings say."""
+        self.record_contact(now)
         if not self.last_update_success:
             # An event must not be what makes its entity available: automations pass over that.
             self.last_update_success = True
             self.async_update_listeners()
-        match message:
-            case PropertyChanged(address, raw):
-                self._take(address, raw, told=now)
-                if self.settings.seem_delivered(address):
-                    self.in_background(self.async_request_refresh())
-            case EventOccurred():
-                self.occurrences.take(message, now)
-            case OnlineChanged(online):
-                self.async_set_awake(awake=online)
-                return
+
+    @callback
+    def async_set_property(self, address: Address, raw: object, told: float) -> None:
+        """Take a value that the lock told by itself, at a time in Unix seconds, and show it."""
+        self._take(address, raw, told)
         self.async_show_news()
 
     @callback
@@ -271,53 +233,23 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_show_news(self) -> None:
         """Update the entities that news concern, which are few of many."""
         news, self.data.news = self.data.news, set()
-        concerned = [watcher for source in news for watcher in self._watchers.get(source, ())]
-        for watcher in dict.fromkeys(concerned):
-            watcher()
+        self._news.async_send(news)
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:
-        """Take whether the lock is awake; one that wakes up gets what waits, and is read."""
+        """Take whether the lock is awake."""
         woke_up = awake and not self.data.awake
         self.data.awake = awake
         self.async_update_listeners()
         if woke_up:
-            self.in_background(self.settings.async_deliver())
-            self.config_entry.runtime_data.async_read_woken(self)
+            self.moments.async_send((Moment.WOKE_UP,), {})
 
     @callback
     def async_set_device(self, device: Device) -> None:
         """Take what the account's device list says."""
-        self.device = device.completed(self.device)
+        self.session.device = device.completed(self.device)
         self._show_device()
         self.async_set_awake(awake=device.online)
-
-    async def async_act(self, address: Address, *inputs: Value) -> list[object]:
-        """Have the lock do something, now or not at all; raises HomeAssistantError."""
-        with self.attempts.begin() as attempt:
-            try:
-                return await self.async_ask(attempt, address, *inputs)
-            except MiotError as error:
-                raise self.failure(error) from error
-
-    async def async_ask(self, attempt: Attempt, address: Address, *inputs: Value) -> list[object]:
-        """Have the lock do something while an attempt may leave; raises MiotError."""
-        try:
-            async with attempt.interruptible():
-                outputs = await self.client.act(self.device.did, address, inputs, attempt)
-        except MiotError as error:
-            self.note_sleep(error)
-            raise
-        self.heard(contact=time.time())
-        return outputs
-
-    async def async_set_clock(self) -> None:
-        """Set the lock's clock to Home Assistant's time and zone; raises HomeAssistantError."""
-        offset = dt_util.now().utcoffset() or timedelta()
-        hours = round(offset / timedelta(minutes=15)) / 4
-        await self.async_act(SET_CLOCK, hours, int(time.time()))
-        self.data.clock.was_set()
-        self.settle(Issue.CLOCK)
 
     async def async_save(self) -> None:
         """Write down what is known, now."""
@@ -332,7 +264,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.async_save()
         match await self._store.async_read_back():
             case {"data": {"endings": endings}}:
-                written = Endings.from_list(endings).known
+                written = ExpiryRegistry.from_list(endings).known
             case _:
                 written = {}
         if written.get(credential) != self.data.endings.known[credential]:
@@ -346,7 +278,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Write down what is known, before the entry goes; what comes later is not kept."""
         await self.async_shutdown()
         await self.async_save()
-        await self.journal.async_stop()
         self._stopped = True
 
     @callback
@@ -355,7 +286,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self._stopped:
             self._stopped = True
             self._store.async_cancel()
-            self.journal.async_abandon()
 
     def _save_by(self, at: float) -> None:
         """Write down what is known at a time of the loop; asking again does not put it off."""
@@ -375,32 +305,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
 
-    def failure(self, error: MiotError) -> HomeAssistantError:
-        """Return what went wrong in the user's words; starts signing in again where that helps."""
-        key, placeholders = "no_answer", {"reason": reason_in_words(self.hass, error)}
-        if isinstance(error, NotSignedInError):
-            self.config_entry.async_start_reauth(self.hass)
-            key, placeholders = "not_signed_in", {}
-        elif isinstance(error, NotSentError):
-            key, placeholders = str(error.why), {}
-        elif isinstance(error, ResultError):
-            key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
-        return HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=key,
-            translation_placeholders={"lock": self.name, **placeholders},
-        )
-
-    def note_sleep(self, error: MiotError) -> None:
-        """Note that the lock is asleep, where that is what went wrong."""
-        if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
-            self.async_set_awake(awake=False)
-
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something done that nobody waits for."""
         self.config_entry.async_create_background_task(self.hass, work, self.name)
 
-    def heard(self, contact: float) -> None:
+    def record_contact(self, contact: float) -> None:
         """Note that there was an answer, when the lock itself last told something, and keep it."""
         self.data.heard = time.time()
         self.data.touch(contact)
@@ -443,14 +352,6 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """The version of the hardware, once the lock has told it."""
         version = self.data.values.get(HARDWARE_VERSION)
         return None if version is None else text(version)
-
-    def tell(self, issue: Issue, **texts: str) -> None:
-        """Raise an issue of the lock."""
-        async_tell(self.hass, self.config_entry, issue, self.device.did, lock=self.name, **texts)
-
-    def settle(self, issue: Issue) -> None:
-        """Take an issue of the lock back."""
-        async_settle(self.hass, self.config_entry, issue, self.device.did)
 
     def reject(self, address: Address, reason: object) -> None:
         """Count what the specification does not allow, and warn of the first of its kind."""

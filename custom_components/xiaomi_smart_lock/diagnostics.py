@@ -25,9 +25,8 @@ from .state.lock_state import SECRET
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from . import LockConfigEntry
-    from .coordinator import LockCoordinator
     from .miot.spec import Address, Property, Value
+    from .runtime import LockConfigEntry, LockRuntime
     from .state.user_registry import Users
 
 TO_REDACT: Final = {
@@ -62,16 +61,16 @@ def _users(users: Users) -> dict[str, Any]:
     """Return who may open the door by what, as numbers, but not when."""
     return {
         "users": [[number, one.user_type, one.deleted] for number, one in users.known.items()],
-        "grants": [[*one.disguised, grant.user_id] for one, grant in users.grants.items()],
-        "uses": [[*one.disguised, use.position] for one, use in users.uses.items()],
+        "grants": [[*one.masked, grant.user_id] for one, grant in users.grants.items()],
+        "uses": [[*one.masked, use.position] for one, use in users.uses.items()],
     }
 
 
-def _lock(lock: LockCoordinator) -> dict[str, Any]:
-    data = lock.data
+def _lock(lock: LockRuntime) -> dict[str, Any]:
+    data = lock.coordinator.data
     return {
-        "firmware": lock.device.firmware,
-        "specification": lock.device.urn,
+        "firmware": lock.session.device.firmware,
+        "specification": lock.session.device.urn,
         "awake": data.awake,
         "heard": data.heard,
         "values": {
@@ -79,11 +78,11 @@ def _lock(lock: LockCoordinator) -> dict[str, Any]:
             for address, value in sorted(data.values.items())
         },
         "events": {
-            str(occurrence.event): {
+            str(lock_event.event): {
                 argument.address[1]: _value(argument, value)
-                for argument, value in occurrence.disguised.known_arguments
+                for argument, value in lock_event.masked.known_arguments
             }
-            for occurrence in data.events.values()
+            for lock_event in data.events.values()
         },
         "contact": data.contact,
         "clock_behind": data.clock.behind,
@@ -106,16 +105,16 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: LockConfigEntry
 ) -> dict[str, Any]:
     """Return what is known of an entry and of all its locks."""
-    connection = entry.runtime_data
+    runtime = entry.runtime_data
     return {
         "entry": async_redact_data(dict(entry.data), TO_REDACT),
         "options": async_redact_data(dict(entry.options), TO_REDACT),
-        "push_connected": connection.push and connection.push.connected,
-        "push_problem": connection.push and connection.push.problem,
-        "link": connection.link and connection.link.as_dict(),
+        "push_connected": runtime.push and runtime.push.connected,
+        "push_problem": runtime.push and runtime.push.problem,
+        "link": runtime.link and runtime.link.as_dict(),
         "people": [
             {"person_entity": bool(person.entity_id(hass)), "credentials": len(person.holds)}
             for person in people(entry)
         ],
-        "locks": [_lock(lock) for lock in connection.coordinators.values()],
+        "locks": [_lock(lock) for lock in runtime.locks.values()],
     }

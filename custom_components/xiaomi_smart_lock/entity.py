@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
     from .miot.spec import Value
+    from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import Source
 
 # A MAC that is one; all zeros or all ones are nobody's.
@@ -65,13 +65,13 @@ class LockEntityDescription(EntityDescription):
         """The events that suffice to know the value, even where nothing is pushed."""
         return frozenset((self.event,) if self.event else ())
 
-    def known_of(self, lock: LockCoordinator) -> bool:
+    def supported(self, lock: LockCoordinator) -> bool:
         """Say whether the connection of a lock can ever know the value."""
-        told = bool(self.told_by) and self.told_by <= lock.remembered
-        return lock.pushes or not self.only_pushed or told
+        told = bool(self.told_by) and self.told_by <= lock.history_events
+        return lock.session.pushes or not self.only_pushed or told
 
     @property
-    def concerns(self) -> frozenset[Source]:
+    def depends_on(self) -> frozenset[Source]:
         """What there may be news of that change the state."""
         shown = SPEC.events[self.event] if self.event else self.address
         return frozenset((*self.sources, shown) if shown else self.sources)
@@ -95,14 +95,14 @@ class LockEntityDescription(EntityDescription):
         if self.event is None:
             return lock.data.shown(self.address)
         last = lock.data.events.get(self.event)
-        return last.disguised.arguments.get(self.address[1]) if last else None
+        return last.masked.arguments.get(self.address[1]) if last else None
 
 
 def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
     """Return what makes a lock's device one with another's: a MAC that it shares with no lock."""
     mac = format_mac(lock.device.mac or "")
-    locks = lock.config_entry.runtime_data.coordinators.values()
-    shared = sum(format_mac(one.device.mac or "") == mac for one in locks) > 1
+    locks = lock.config_entry.runtime_data.locks.values()
+    shared = sum(format_mac(one.session.device.mac or "") == mac for one in locks) > 1
     return {(CONNECTION_NETWORK_MAC, mac)} if MAC.fullmatch(mac) and not shared else set()
 
 
@@ -112,12 +112,13 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     _attr_has_entity_name = True
     entity_description: LockEntityDescription
 
-    def __init__(self, coordinator: LockCoordinator, description: LockEntityDescription) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockEntityDescription) -> None:
         """Attach the entity to its lock."""
-        super().__init__(coordinator)
+        super().__init__(runtime.coordinator)
         self.entity_description = description
         self._attr_translation_key = description.key
-        self._attr_unique_id = f"{coordinator.device.did}-{description.key}"
+        self._attr_unique_id = f"{runtime.session.did}-{description.key}"
+        self._runtime = runtime
         self._shown: object = None
 
     @property
@@ -141,19 +142,19 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     async def async_added_to_hass(self) -> None:
         """Watch what the state is made of."""
         await super().async_added_to_hass()
-        for source in self.entity_description.concerns:
+        for source in self.entity_description.depends_on:
             self.async_on_remove(
                 self.coordinator.async_watch(source, self._handle_coordinator_update)
             )
         # Home Assistant writes the first state by itself, right after this.
-        self._shown = (self.available, self._shows())
+        self._shown = (self.available, self._state_key())
 
     @property
     @override
     def available(self) -> bool:
         """Return whether the lock was read, or what this shows was told afterwards."""
         lock, told_by = self.coordinator, self.entity_description.told_by
-        told = bool(told_by) and told_by <= lock.remembered and lock.catches_up
+        told = bool(told_by) and told_by <= lock.history_events and lock.catches_up
         return super().available or told
 
     @property
@@ -172,7 +173,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """Return that the value waits, while it does."""
         return {"pending": True} if self.pending else None
 
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         """Return all that the state is made of."""
         return self.known, self.pending
 
@@ -180,7 +181,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @override
     def _handle_coordinator_update(self) -> None:
         """Write the state if it is another one than before."""
-        shows = (self.available, self._shows())
+        shows = (self.available, self._state_key())
         if shows != self._shown:
             self._shown = shows
             self.async_write_ha_state()
@@ -189,19 +190,19 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """Set the property, as far as who asks for it may."""
         if self.entity_description.for_admins:
             await async_require_admin(self.hass, self._context)
-        await self.coordinator.settings.async_write(self.entity_description.prop.address, value)
+        await self._runtime.settings.async_write(self.entity_description.prop.address, value)
 
 
 def add_entities[Description: LockEntityDescription](
     entry: LockConfigEntry,
     add: AddConfigEntryEntitiesCallback,
-    entity: Callable[[LockCoordinator, Description], Entity],
+    entity: Callable[[LockRuntime, Description], Entity],
     descriptions: Iterable[Description],
 ) -> None:
     """Add an entity of each description to each lock whose connection can ever know its state."""
     add(
         entity(lock, description)
-        for lock in entry.runtime_data.coordinators.values()
+        for lock in entry.runtime_data.locks.values()
         for description in descriptions
-        if description.known_of(lock)
+        if description.supported(lock.coordinator)
     )

@@ -17,8 +17,8 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
 from .people import who
-from .state.lock_state import DOORBELL, EXCEPTION, LOCK_EVENT
-from .state.user_registry import DURESS_FINGERPRINT
+from .state.credential import DURESS_FINGERPRINT
+from .state.lock_event import DOORBELL, EXCEPTION, LOCK_EVENT
 from .wording.phrases import OTHER
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
     from .coordinator import LockCoordinator
     from .miot.spec import Address, Value
-    from .state.lock_state import Occurrence
+    from .runtime import LockConfigEntry
+    from .state.lock_event import LockEvent
 
 PARALLEL_UPDATES: Final = 0
 
@@ -51,24 +51,24 @@ ATTRIBUTES: Final = {
 }
 
 
-def _by_argument(name: str) -> Callable[[Occurrence], str | None]:
+def _by_argument(name: str) -> Callable[[LockEvent], str | None]:
     """Take the type from the key of an argument, or say that there is none for what it says."""
 
-    def type_of(occurrence: Occurrence) -> str:
-        value = occurrence.get(name)
-        key = None if value is None else occurrence.argument(name).key_of(value)
+    def type_of(lock_event: LockEvent) -> str:
+        value = lock_event.get(name)
+        key = None if value is None else lock_event.argument(name).key_of(value)
         return key or OTHER
 
     return type_of
 
 
-def _duress(occurrence: Occurrence) -> str | None:
-    forced = occurrence.get("operation-method") == DURESS_FINGERPRINT
+def _duress(lock_event: LockEvent) -> str | None:
+    forced = lock_event.get("operation-method") == DURESS_FINGERPRINT
     return "duress" if forced else None
 
 
-def _own_name(occurrence: Occurrence) -> str:
-    return occurrence.event.key
+def _own_name(lock_event: LockEvent) -> str:
+    return lock_event.event.key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +76,10 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     """An event entity: the events that it shows, and as which type, None for not at all."""
 
     kinds: tuple[Address, ...]
-    type_of: Callable[[Occurrence], str | None] = _own_name
+    type_of: Callable[[LockEvent], str | None] = _own_name
     code: str | None = None
     """The argument that makes the type; its number is shown where the type does not say it."""
-    disguises: bool = True
+    masks: bool = True
     """Whether a duress fingerprint is shown as any other."""
 
     @property
@@ -92,19 +92,19 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     def told_by(self) -> frozenset[Address]:
         return frozenset(self.kinds)
 
-    def attributes(self, lock: LockCoordinator, occurrence: Occurrence) -> dict[str, Any]:
+    def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
         """Return what is said of an event beside its type."""
-        shown = occurrence.disguised if self.disguises else occurrence
+        shown = lock_event.masked if self.masks else lock_event
         said: dict[str, Any] = {
             ATTRIBUTES[argument.name]: _attribute(argument, value)
             for argument in shown.event.arguments
             if argument.name in ATTRIBUTES
             and (value := shown.arguments.get(argument.address[1])) is not None
         }
-        if occurrence.kind == LOCK_EVENT:
-            said |= who(lock, occurrence)
-        if self.code and (code := occurrence.get(self.code)) is not None:
-            argument = occurrence.argument(self.code)
+        if lock_event.kind == LOCK_EVENT:
+            said |= who(lock, lock_event)
+        if self.code and (code := lock_event.get(self.code)) is not None:
+            argument = lock_event.argument(self.code)
             if argument.key_of(code) is None or len(argument.options) < len(argument.values):
                 said["code"] = code
         return said
@@ -145,7 +145,7 @@ EVENTS: Final = (
         kinds=(LOCK_EVENT,),
         event_types=["duress"],
         type_of=_duress,
-        disguises=False,
+        masks=False,
         entity_registry_visible_default=False,
     ),
     LockEventDescription(
@@ -188,7 +188,7 @@ def _attribute(argument: Property, value: Value) -> object:
     return value if key is None else key
 
 
-class LockEvent(LockEntity, EventEntity):
+class LockEventEntity(LockEntity, EventEntity):
     """Something that happens at the door."""
 
     entity_description: LockEventDescription
@@ -198,28 +198,26 @@ class LockEvent(LockEntity, EventEntity):
         """Listen."""
         await super().async_added_to_hass()
         for kind in self.entity_description.kinds:
-            self.async_on_remove(
-                self.coordinator.occurrences.async_listen(kind, self._async_happened)
-            )
+            self.async_on_remove(self._runtime.events.async_listen(kind, self._async_happened))
 
     @property
     @override
     def available(self) -> bool:
         """Return whether an event would be heard: then it must not be what makes this available."""
         lock = self.coordinator
-        return super().available or (lock.hears and not lock.gone)
+        return super().available or (lock.session.hears and not lock.gone)
 
     @override
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         return None
 
     @callback
-    def _async_happened(self, occurrence: Occurrence) -> None:
+    def _async_happened(self, lock_event: LockEvent) -> None:
         """Show what happened."""
         description = self.entity_description
-        if (its_type := description.type_of(occurrence)) is None:
+        if (its_type := description.type_of(lock_event)) is None:
             return
-        self._trigger_event(its_type, description.attributes(self.coordinator, occurrence))
+        self._trigger_event(its_type, description.attributes(self.coordinator, lock_event))
         self.async_write_ha_state()
 
 
@@ -229,4 +227,4 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the events of each lock."""
-    add_entities(entry, async_add_entities, LockEvent, EVENTS)
+    add_entities(entry, async_add_entities, LockEventEntity, EVENTS)

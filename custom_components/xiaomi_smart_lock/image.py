@@ -9,15 +9,13 @@ from homeassistant.components.image import ImageEntity, ImageEntityDescription
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_KEEP_PICTURES, KEEP_PICTURES
 from .entity import LockEntity, LockEntityDescription
 from .media.latest_pictures import (
     BELL,
     STAY,
-    Album,
+    LatestPictures,
     Picture,
 )
-from .media.picture_archive import KeptPictures
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
-    from .coordinator import LockCoordinator
+    from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 0
 
@@ -52,11 +49,11 @@ class LockImage(LockEntity, ImageEntity):
     entity_description: LockImageDescription
 
     def __init__(
-        self, album: Album, coordinator: LockCoordinator, description: LockImageDescription
+        self, album: LatestPictures, runtime: LockRuntime, description: LockImageDescription
     ) -> None:
         """Show pictures of an album."""
-        LockEntity.__init__(self, coordinator, description)
-        ImageEntity.__init__(self, coordinator.hass)
+        LockEntity.__init__(self, runtime, description)
+        ImageEntity.__init__(self, runtime.coordinator.hass)
         self._album = album
         self._picture: Picture | None = None
 
@@ -79,7 +76,7 @@ class LockImage(LockEntity, ImageEntity):
             self._handle_coordinator_update()
 
     @override
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         return self._picture
 
     @property
@@ -99,13 +96,10 @@ async def async_setup_entry(
     entry: LockConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the images of each lock of an entry that is linked, and fill them."""
-    link = entry.runtime_data.link
-    days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES)) if link else 0
-    for lock in entry.runtime_data.coordinators.values():
-        kept = KeptPictures(lock, days)
-        kept.async_start()
-        if link:
-            album = Album(lock, link, kept.async_keep)
-            async_add_entities(LockImage(album, lock, description) for description in IMAGES)
-            album.async_start()
+    """Add the images of each lock of an entry that is linked."""
+    async_add_entities(
+        LockImage(lock.pictures, lock, description)
+        for lock in entry.runtime_data.locks.values()
+        if lock.pictures
+        for description in IMAGES
+    )

@@ -13,11 +13,12 @@ from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 
 from .const import DOMAIN
-from .control.remote_unlock import Unlocking
+from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .people import person_of
-from .state.lock_state import DOOR_STATE, LOCK_EVENT, PEOPLE
+from .state.lock_event import LOCK_EVENT
+from .state.lock_state import DOOR_STATE, PEOPLE
 from .state.unlock_code import CODE_FORMAT
 from .wording.phrases import means
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
-    from .coordinator import LockCoordinator
+    from .runtime import LockConfigEntry, LockRuntime
 
 # Who unlocks while somebody else does is told so, and does not wait in a queue.
 PARALLEL_UPDATES: Final = 0
@@ -49,10 +49,12 @@ class DoorLock(LockEntity, HomeAssistantLock):
 
     entity_description: LockDescription
 
-    def __init__(self, coordinator: LockCoordinator, description: LockDescription) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockDescription) -> None:
         """Attach the entity to its lock."""
-        super().__init__(coordinator, description)
-        self._unlocking = Unlocking(coordinator, self._handle_coordinator_update)
+        super().__init__(runtime, description)
+        self._unlocking = RemoteUnlock(
+            runtime.session, runtime.coordinator, runtime.reporter, self._handle_coordinator_update
+        )
         self._attr_code_format = CODE_FORMAT if self._unlocking.needs_code else None
 
     @property
@@ -77,10 +79,10 @@ class DoorLock(LockEntity, HomeAssistantLock):
             return None
         if last.credential and (person := person_of(lock, last.credential, last.when)):
             return person.name
-        return means(self.hass, last.disguised)
+        return means(self.hass, last.masked)
 
     @override
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         return self.is_locked, self.is_unlocking, self.changed_by
 
     @override

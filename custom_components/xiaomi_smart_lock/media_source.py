@@ -26,7 +26,7 @@ from homeassistant.components.media_source import (
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
-from .connection import async_lock_names
+from .account.entry_data import async_lock_names
 from .const import DOMAIN
 from .media.recordings import async_recordings, failure, frame
 from .media.views import (

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
-    from .coordinator import LockCoordinator
+    from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 1
 
@@ -39,9 +38,9 @@ class LockNumber(LockEntity, NumberEntity):
 
     entity_description: LockNumberDescription
 
-    def __init__(self, coordinator: LockCoordinator, description: LockNumberDescription) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockNumberDescription) -> None:
         """Take the range from the specification."""
-        super().__init__(coordinator, description)
+        super().__init__(runtime, description)
         if description.prop.range:
             (
                 self._attr_native_min_value,

@@ -18,17 +18,16 @@ from .const import (
     DOMAIN,
     SUBENTRY_PERSON,
 )
-from .state.user_registry import Credential
+from .state.credential import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from homeassistant.config_entries import ConfigSubentry
+    from homeassistant.config_entries import ConfigEntry, ConfigSubentry
     from homeassistant.core import HomeAssistant
 
-    from . import LockConfigEntry
     from .coordinator import LockCoordinator
-    from .state.lock_state import Occurrence
+    from .state.lock_event import LockEvent
 
 type Key = tuple[str, Credential]
 """A credential and the did of its lock: the locks of an account number them alike."""
@@ -63,7 +62,7 @@ class Person:
         return since is not None and (since < deleted) == (when < deleted)
 
 
-def people(entry: LockConfigEntry) -> list[Person]:
+def people(entry: ConfigEntry) -> list[Person]:
     """Return the people of an entry."""
     return [
         Person(subentry, dict(map(_read, subentry.data[CONF_CREDENTIALS])))
@@ -79,7 +78,7 @@ def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
 
 
 @callback
-def async_follow_entities(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+def async_follow_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Keep person entities by the registry's ids; a version before kept their entity ids."""
     for person in people(entry):
         data = person.subentry.data
@@ -123,12 +122,12 @@ def person_of(
     return of_user[0] if len(of_user) == 1 else None
 
 
-def who(lock: LockCoordinator, occurrence: Occurrence) -> dict[str, str | int]:
+def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:
     """Return what is known of who did something by a credential, as events have it."""
-    if (credential := occurrence.credential) is None:
+    if (credential := lock_event.credential) is None:
         return {}
     known: dict[str, str | int | None] = {"user_id": lock.data.users.user_of(credential)}
-    if person := person_of(lock, credential, occurrence.when):
+    if person := person_of(lock, credential, lock_event.when):
         known |= {"person": person.name, CONF_PERSON_ENTITY: person.entity_id(lock.hass)}
     return {key: value for key, value in known.items() if value is not None}
 

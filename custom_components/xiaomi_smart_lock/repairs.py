@@ -9,6 +9,7 @@ from homeassistant.components.repairs import RepairsFlow
 from homeassistant.exceptions import HomeAssistantError
 
 from .account.entry_data import async_forget_lock
+from .control.clock import async_set_clock
 from .reporting.issues import Issue
 from .wording.phrases import escaped
 from .wording.reasons import error_in_words
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.data_entry_flow import FlowResult
 
-    from . import LockConfigEntry
+    from .runtime import LockConfigEntry
 
 
 async def _set_clock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    await entry.runtime_data.coordinators[did].async_set_clock()
+    lock = entry.runtime_data.locks[did]
+    await async_set_clock(lock.session, lock.coordinator, lock.reporter)
 
 
 async def _sign_in_again(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:

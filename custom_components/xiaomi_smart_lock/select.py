@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from . import LockConfigEntry
-    from .coordinator import LockCoordinator
+    from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 1
 
@@ -120,9 +119,9 @@ class LockSelect(LockEntity, SelectEntity):
 
     entity_description: LockSelectDescription
 
-    def __init__(self, coordinator: LockCoordinator, description: LockSelectDescription) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockSelectDescription) -> None:
         """Take the options from the specification."""
-        super().__init__(coordinator, description)
+        super().__init__(runtime, description)
         self._attr_options = description.prop.options
 
     @property

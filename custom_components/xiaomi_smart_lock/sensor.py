@@ -18,14 +18,8 @@ from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .miot.values import text
 from .people import person_of
-from .state.lock_state import (
-    CHANGES,
-    CONTACT,
-    EXCEPTION,
-    LOCK_EVENT,
-    PEOPLE,
-    SECRET,
-)
+from .state.lock_event import EXCEPTION, LOCK_EVENT
+from .state.lock_state import CHANGES, CONTACT, PEOPLE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +29,8 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
     from homeassistant.helpers.typing import StateType
 
-    from . import LockConfigEntry
     from .coordinator import LockCoordinator
+    from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import LockData
 
 PARALLEL_UPDATES: Final = 0
@@ -238,9 +232,9 @@ class LockSensor(LockEntity, SensorEntity):
 
     entity_description: LockSensorDescription
 
-    def __init__(self, coordinator: LockCoordinator, description: LockSensorDescription) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
         """Make an enumeration of a property with a value list."""
-        super().__init__(coordinator, description)
+        super().__init__(runtime, description)
         if keys := description.keys:
             self._attr_device_class = SensorDeviceClass.ENUM
             self._attr_options = keys
@@ -259,7 +253,7 @@ class LockSensor(LockEntity, SensorEntity):
         return text(value, MAX_LENGTH_STATE_STATE) if isinstance(value, str) else value
 
     @override
-    def _shows(self) -> object:
+    def _state_key(self) -> object:
         return self.known, self.extra_state_attributes
 
     @property

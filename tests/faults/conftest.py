@@ -92,7 +92,7 @@ class Home(Resident):
     @property
     def connection(self) -> Connection:
         """The integration's connection."""
-        connection: Connection = self.entry.runtime_data
+        connection: Connection = self.entry.runtime_data.connection
         return connection
 
     def asked(self) -> list[str]:

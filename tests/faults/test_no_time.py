@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.state.lock_state import SAME_EVENT
+from custom_components.xiaomi_smart_lock.state.lock_event import SAME_EVENT
 from tests.actor import PATIENCE
 from tests.resident import let_time_pass, stored_key
 
@@ -49,7 +49,7 @@ class Heard:
         self._home = home
         self._heard: list[object] = []
         for kind in {SAME_EVENT.get(address, address) for address, _ in reports}:
-            home.lock.occurrences.async_listen(kind, self._heard.append)
+            home.lock.events.async_listen(kind, self._heard.append)
 
     async def times(self) -> int:
         """Return how often it was, once all that was published before has been taken."""
@@ -171,7 +171,7 @@ async def test_a_time_that_says_nothing_yet(
 ) -> None:
     """A clock 25 hours ahead is one of the future; two hours later its time could be one of now."""
     heard = Heard(home, ((2, 1020), ()))
-    ahead = int(home.lock.data.heard) + 25 * HOUR
+    ahead = int(home.lock.coordinator.data.heard) + 25 * HOUR
     home.actor.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=79)
     assert await heard.times() == 1
     let_time_pass(monkeypatch, 2 * HOUR)
@@ -183,7 +183,7 @@ async def test_a_time_that_says_nothing_yet(
 async def test_a_time_needs_no_number(home: Home, tids: tuple[int | None, int | None]) -> None:
     """What is delivered by another way, without its number or with another one, is the same."""
     heard = Heard(home, ((2, 1020), ()))
-    now = int(home.lock.data.heard)
+    now = int(home.lock.coordinator.data.heard)
     for tid in tids:
         home.actor.push_event((2, 1020), 2, 2, 2, 7, now, tid=tid)
     assert await heard.times() == 1
@@ -191,7 +191,7 @@ async def test_a_time_needs_no_number(home: Home, tids: tuple[int | None, int | 
 
 async def test_what_was_kept_before_there_were_numbers(home: Home, hass_storage: Storage) -> None:
     """Events that a version before has handled are known."""
-    now = int(home.lock.data.heard)
+    now = int(home.lock.coordinator.data.heard)
     await home.stop()
     data = hass_storage[stored_key(home.actor)]["data"]["data"]
     data["handled"] = [f"2.1020 {now} 2 -1 -1 7 -1 -1 -1 -1"]

@@ -45,7 +45,7 @@ def _unsent(resident: Resident, method: str) -> Callable[[], bool]:
 
 
 def _answered(resident: Resident, method: str) -> Callable[[], bool]:
-    return _call_instead(resident, method, first=getattr(resident.lock.client, method))
+    return _call_instead(resident, method, first=getattr(resident.lock.session._client, method))
 
 
 def _call_instead(
@@ -60,7 +60,7 @@ def _call_instead(
         reached.set()
         await asyncio.Event().wait()
 
-    setattr(resident.lock.client, method, call)
+    setattr(resident.lock.session._client, method, call)
     return reached.is_set
 
 

@@ -206,7 +206,7 @@ async def test_another_token(
     before = neighbour.state("sensor", "lithium_battery")
     neighbour.actor.do("set_battery", 50)
     with monkeypatch.context() as patch:
-        patch.setattr(neighbour.lock.client, "_patience", 2)
+        patch.setattr(neighbour.lock.session._client, "_patience", 2)
         patch.setattr(door, "_token", bytes.fromhex(ANOTHER_TOKEN))
         assert not await _use(neighbour, ringtone=5)
         assert neighbour.state("sensor", "lithium_battery") == before

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
+    from custom_components.xiaomi_smart_lock.runtime import LockRuntime
     from tests.actor import Actor
 
 STORED = {
@@ -116,19 +116,19 @@ def means_nothing(message: PropertyChanged | EventOccurred) -> bool:
             return address not in SPEC.events
 
 
-def is_told(lock: LockCoordinator, message: PropertyChanged | EventOccurred) -> bool:
+def is_told(lock: LockRuntime, message: PropertyChanged | EventOccurred) -> bool:
     """Say whether what is known of a property is what was reported, or nothing."""
     match message:
         case PropertyChanged(address, raw) if address in SPEC.properties and raw is not None:
             prop = SPEC.properties[address]
-            known = lock.data.values.get(address)
+            known = lock.coordinator.data.values.get(address)
             return known == prop.validate(raw) if prop.allows(raw) else known is None
     return True
 
 
-def known(hass: HomeAssistant, lock: LockCoordinator) -> object:
+def known(hass: HomeAssistant, lock: LockRuntime) -> object:
     """Return what is known of the lock and shown of it, but for when it was heard of."""
-    data = lock.data.as_dict() | {"awake": lock.data.awake}
+    data = lock.coordinator.data.as_dict() | {"awake": lock.coordinator.data.awake}
     del data["heard"], data["contact"]
     shown = {state.entity_id: state for state in hass.states.async_all()}
     shown.pop("sensor.front_door_last_contact")
@@ -140,7 +140,7 @@ async def test_messages(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever the lock reports, all entities can show it; what is invalid changes nothing."""
-    lock: LockCoordinator = loaded.runtime_data.coordinators[actor.lock.did]
+    lock: LockRuntime = loaded.runtime_data.locks[actor.lock.did]
 
     @given(message=messages)
     def handle(message: PropertyChanged | EventOccurred) -> None:

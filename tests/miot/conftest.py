@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from homeassistant.const import CONF_REGION
 
-from custom_components.xiaomi_smart_lock.connection import redirect_path
+from custom_components.xiaomi_smart_lock.account.clients import redirect_path
 from custom_components.xiaomi_smart_lock.const import CONF_TOKENS, CONF_UUID
 from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints, load

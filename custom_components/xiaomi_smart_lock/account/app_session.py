@@ -24,23 +24,25 @@ from ..const import (
 from ..miot.app.client import AppClient, Page
 from ..miot.app.login import SessionData
 from ..miot.errors import (
+    BudgetSpentError,
     CannotConnectError,
-    MiotError,
     NotAllowedError,
     NotConfirmedError,
     NotRenewedError,
     NotSignedInError,
+    PausedError,
     TooManyRequestsError,
 )
-from ..reporting.issues import Issue, async_settle, async_tell
+from ..reporting.devices import async_device_of
+from ..reporting.issues import Issue, async_clear_issue, async_raise_issue
 from .endpoints import async_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
-    from .. import LockConfigEntry
     from ..miot.app.client import Seen
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,28 +59,6 @@ RENEWALS: Final = 3
 REFUSAL_PAUSE: Final = 3600
 # How many pages of the camera's list with nothing in them to follow at a time
 EMPTY_PAGES: Final = 5
-
-
-class NotNowError(MiotError):
-    """As much as is allowed was asked for, or something went wrong a moment ago."""
-
-
-class BudgetSpentError(NotNowError):
-    """As many requests were made within an hour as are allowed."""
-
-    def __init__(self, count: int) -> None:
-        """Keep how many requests that are."""
-        self.count = count
-        super().__init__(f"{count} requests were made within an hour")
-
-
-class PausedError(NotNowError):
-    """A service is left alone for a while."""
-
-    def __init__(self, text: str, wait: float) -> None:
-        """Keep for how many seconds."""
-        self.wait = wait
-        super().__init__(text)
 
 
 class Service(StrEnum):
@@ -148,14 +128,14 @@ class Allowance:
         self._spent.append(time.monotonic())
 
 
-class AppLink:
+class AppSession:
     """Asks in an entry's session, as much as its budgets allow.
 
-    Who asks does so while ``asking``, once for each request.
+    Who asks does so while ``request``, once for each request.
     """
 
     def __init__(
-        self, hass: HomeAssistant, entry: LockConfigEntry, client: AppClient, budget: int
+        self, hass: HomeAssistant, entry: ConfigEntry, client: AppClient, budget: int
     ) -> None:
         """Prepare, with a budget of requests an hour for each service."""
         self.client = client
@@ -176,7 +156,7 @@ class AppLink:
         """How many of them failed."""
 
     @contextmanager
-    def asking(
+    def request(
         self, service: Service = Service.HISTORY, did: str = "", *, of_budget: bool = True
     ) -> Iterator[AppClient]:
         """Allow one request about a lock, or say why not; take note of how it ends.
@@ -227,7 +207,7 @@ class AppLink:
         for _ in range(EMPTY_PAGES):
             if page.entries or page.following is None:
                 break
-            with self.asking(Service.CAMERA, did, of_budget=of_budget) as client:
+            with self.request(Service.CAMERA, did, of_budget=of_budget) as client:
                 page = await client.seen(did, start, page.following)
         return page
 
@@ -246,15 +226,16 @@ class AppLink:
     def _refuse(self, service: Service, did: str) -> None:
         """Leave a service alone that refuses the account, and say so once."""
         self._refused_until[service, did] = time.monotonic() + REFUSAL_PAUSE
-        lock = self._entry.runtime_data.coordinators[did]
-        async_tell(self._hass, self._entry, Issue.CAMERA, did, lock=lock.name)
+        device = async_device_of(self._hass, self._entry, did)
+        name = (device and device.name) or did
+        async_raise_issue(self._hass, self._entry, Issue.CAMERA, did, lock=name)
 
     @callback
     def _allow(self, service: Service, did: str) -> None:
         """Take back that a service refuses the account, where it did."""
         refused = self._refused_until.pop((service, did), None)
         if refused and not any(of == did for _, of in self._refused_until):
-            async_settle(self._hass, self._entry, Issue.CAMERA, did)
+            async_clear_issue(self._hass, self._entry, Issue.CAMERA, did)
 
     @callback
     def _take_not_renewed(self, error: NotRenewedError) -> None:
@@ -292,7 +273,7 @@ class AppLink:
         }
 
 
-async def async_link(hass: HomeAssistant, entry: LockConfigEntry) -> AppLink | None:
+async def async_link(hass: HomeAssistant, entry: ConfigEntry) -> AppSession | None:
     """Return an entry's link to the Mi Home app, None where it has none."""
     if (stored := entry.data.get(CONF_APP)) is None:
         return None
@@ -307,7 +288,7 @@ async def async_link(hass: HomeAssistant, entry: LockConfigEntry) -> AppLink | N
     endpoints, tls = await async_endpoints(hass)
     client = AppClient(async_app_session(hass), tls, endpoints, region, SessionData(**given), keep)
     budget = int(entry.options.get(CONF_APP_REQUESTS, APP_REQUESTS))
-    return AppLink(hass, entry, client, budget)
+    return AppSession(hass, entry, client, budget)
 
 
 @callback

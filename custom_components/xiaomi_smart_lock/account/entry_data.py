@@ -16,20 +16,16 @@ from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import discovery_flow
 
-from ..const import (
-    CONF_DECLINED,
-    CONF_DID,
-    CONF_LOCKS,
-    DOMAIN,
-)
+from ..const import CONF_DECLINED, CONF_DID, CONF_LOCKS, CONF_ROOMS, DOMAIN
 from ..miot.spec import MODEL
+from ..reporting.devices import async_device_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
-    from .. import LockConfigEntry
     from ..miot.cloud import Device
 
 CONF_ENTRY_ID: Final = "entry_id"
@@ -43,13 +39,13 @@ MOST_DISCOVERED: Final = 20
 DEVICES_ARE_OF_ONE_ENTRY: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 8)
 
 
-def lock_ids(entry: LockConfigEntry) -> list[str]:
+def lock_ids(entry: ConfigEntry) -> list[str]:
     """Return the dids of an entry's locks."""
     return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
 
 
 def configured_locks(
-    hass: HomeAssistant, *, but: LockConfigEntry | None = None, local: bool = True
+    hass: HomeAssistant, *, but: ConfigEntry | None = None, local: bool = True
 ) -> set[str]:
     """Return the dids of the locks of all entries but one, those on the local network or not."""
     return {
@@ -81,12 +77,32 @@ def told_apart(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str,
     return called
 
 
+@callback
+def async_lock_name(hass: HomeAssistant, entry: ConfigEntry, did: str) -> str:
+    """Return what a lock of an entry is called, whether the entry is set up or not."""
+    device = async_device_of(hass, entry, did)
+    return (device and (device.name_by_user or device.name)) or did
+
+
+@callback
+def async_lock_names(
+    hass: HomeAssistant, locks: Iterable[tuple[ConfigEntry, str]]
+) -> dict[str, str]:
+    """Return what to call locks, by their dids and entries, so that one can be chosen."""
+    names: dict[str, str] = {}
+    places: dict[str, str] = {}
+    for entry, did in locks:
+        names[did] = async_lock_name(hass, entry, did)
+        places |= entry.data.get(CONF_ROOMS, {})
+    return told_apart(names, places)
+
+
 # New ones
 
 
 @callback
 def async_offer_new_locks(
-    hass: HomeAssistant, entry: LockConfigEntry, devices: Iterable[Device]
+    hass: HomeAssistant, entry: ConfigEntry, devices: Iterable[Device]
 ) -> None:
     """Offer the locks of an account that nobody has set up, declined or ignored."""
     settled = configured_locks(hass).union(
@@ -132,7 +148,7 @@ def dids_of(device: dr.DeviceEntry) -> set[str]:
     return {identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN}
 
 
-async def async_forget_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+async def async_forget_lock(hass: HomeAssistant, entry: ConfigEntry, did: str) -> None:
     """Take a lock out of its entry, and the entry away with its last lock."""
     if locks := [lock for lock in entry.data[CONF_LOCKS] if lock != did]:
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_LOCKS: locks})

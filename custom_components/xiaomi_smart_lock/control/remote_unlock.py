@@ -14,8 +14,8 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..const import CONF_UNLOCKING, DOMAIN
 from ..miot.errors import MiotError, NoAnswerError, NotSent
 from ..miot.spec import SPEC
-from ..reporting.logbook_event import async_log
-from ..state.lock_state import DOOR_STATE, LOCK_EVENT
+from ..state.lock_event import LOCK_EVENT
+from ..state.lock_state import DOOR_STATE
 from ..state.unlock_code import is_code
 from .unlock_attempts import async_guesses, async_keep_guesses
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
     from ..miot.attempt import Attempt
     from ..miot.spec import Value
-    from ..state.lock_state import Occurrence
+    from ..reporting.reporter import LockReporter
+    from ..session import LockSession
+    from ..state.lock_event import LockEvent
 
 UNLOCK: Final = (2, 1)
 REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
@@ -52,12 +54,20 @@ FAILURES: Final = {
 }
 
 
-class Unlocking:
+class RemoteUnlock:
     """Unlocks a lock, if an option allows it: one attempt at a time, and each of them once."""
 
-    def __init__(self, lock: LockCoordinator, changed: CALLBACK_TYPE) -> None:
+    def __init__(
+        self,
+        session: LockSession,
+        coordinator: LockCoordinator,
+        reporter: LockReporter,
+        changed: CALLBACK_TYPE,
+    ) -> None:
         """Prepare for a lock; ``changed`` is told when the lock begins and ends to be awaited."""
-        self._lock = lock
+        self._session = session
+        self._lock = coordinator
+        self._reporter = reporter
         self._changed = changed
         self._permission = self._current_permission()
         self.attempt: Context | None = None
@@ -73,11 +83,11 @@ class Unlocking:
     @property
     def _hashed(self) -> str | None:
         """The hash of the code, None where there is none."""
-        return self._permission.get(self._lock.device.did)
+        return self._permission.get(self._session.did)
 
     def _current_permission(self) -> dict[str, str | None]:
         """Return the option as it is now: empty, or the lock's did with the hash of its code."""
-        did = self._lock.device.did
+        did = self._session.did
         allowed = self._lock.config_entry.options.get(CONF_UNLOCKING, {})
         return {did: allowed[did]} if did in allowed else {}
 
@@ -92,11 +102,11 @@ class Unlocking:
         except HomeAssistantError as error:
             key = error.translation_key or ""
             kind = key if key in Refusal else FAILURES.get(key, "unlocking_refused")
-            async_log(self._lock, kind, context, reason=key)
+            self._reporter.log(kind, context, reason=key)
             if key == Refusal.WRONG_CODE and await self._async_blocked_for():
-                async_log(self._lock, "unlocking_blocked", context)
+                self._reporter.log("unlocking_blocked", context)
             raise
-        async_log(self._lock, "unlocking_done", context)
+        self._reporter.log("unlocking_done", context)
 
     async def _async_attempt(self, code: str | None, context: Context) -> None:
         if not self._is_allowed():
@@ -105,7 +115,7 @@ class Unlocking:
             raise self._refusal(Refusal.BUSY)
         self.attempt = context
         try:
-            with self._lock.attempts.begin(self._is_allowed) as attempt:
+            with self._session.attempts.begin(self._is_allowed) as attempt:
                 if self._hashed is not None:
                     await self._async_check(code, self._hashed)
                 await self._async_act(attempt)
@@ -118,7 +128,7 @@ class Unlocking:
         A wrong one is written down before anybody knows: neither a restart nor a reload gives more
         guesses.
         """
-        hass, did = self._lock.hass, self._lock.device.did
+        hass, did = self._lock.hass, self._session.did
         if blocked_for := await self._async_blocked_for():
             minutes = math.ceil(blocked_for / 60)
             raise self._refusal(Refusal.WHILE_BLOCKED, minutes=str(minutes))
@@ -135,7 +145,7 @@ class Unlocking:
 
     async def _async_blocked_for(self) -> float:
         """Return for how many seconds no code is taken."""
-        guesses = await async_guesses(self._lock.hass, self._lock.device.did)
+        guesses = await async_guesses(self._lock.hass, self._session.did)
         return guesses.blocked_for(time.monotonic())
 
     async def _async_act(self, attempt: Attempt) -> None:
@@ -154,22 +164,22 @@ class Unlocking:
             stack.callback(self._set_awaited, awaited=False)
             self._set_awaited(awaited=True)
             try:
-                await self._lock.async_ask(attempt, UNLOCK)
+                await self._session.act(attempt, UNLOCK)
             except MiotError as error:
-                raise self._lock.failure(error) from error
+                raise self._session.failure(error) from error
             with suppress(NoAnswerError):  # The entry goes: what came of it is read by the next.
                 async with attempt.interruptible():
                     await self._async_learn_what_came_of_it(told)
 
     async def _async_learn_what_came_of_it(self, told: asyncio.Event) -> None:
         try:
-            async with asyncio.timeout(REPORTED_WITHIN if self._lock.pushes else 0):
+            async with asyncio.timeout(REPORTED_WITHIN if self._session.pushes else 0):
                 await told.wait()
         except TimeoutError:
             await self._lock.async_refresh()
 
     @property
-    def _known(self) -> tuple[Value | None, Occurrence | None]:
+    def _known(self) -> tuple[Value | None, LockEvent | None]:
         """What is known of the bolt, and what happened to it last."""
         data = self._lock.data
         return data.values.get(DOOR_STATE), data.events.get(LOCK_EVENT)
@@ -182,5 +192,5 @@ class Unlocking:
         return ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key=refusal,
-            translation_placeholders={"lock": self._lock.name, **texts},
+            translation_placeholders={"lock": self._session.name, **texts},
         )

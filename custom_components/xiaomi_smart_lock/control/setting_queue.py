@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 
 from ..const import CONF_PENDING_FOR, DOMAIN, PENDING_FOR
+from ..coordinator import Moment
 from ..miot.client import Reading
 from ..miot.errors import (
     CannotConnectError,
@@ -21,13 +23,14 @@ from ..miot.errors import (
 )
 from ..miot.spec import SPEC, Address
 from ..reporting.issues import Issue
-from ..reporting.logbook_event import async_log
 from ..state.lock_state import Pending
 from ..wording.phrases import in_a_sentence, in_words, listed
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
     from ..miot.spec import Value
+    from ..reporting.reporter import LockReporter
+    from ..session import LockSession
 
 READING_TAKES: Final = 2  # seconds for which a delivery waits for it
 CLOCKS_APART: Final = 30  # seconds by which the service's clock may differ from ours
@@ -35,14 +38,21 @@ CLOCKS_APART: Final = 30  # seconds by which the service's clock may differ from
 type Readings = Mapping[Address, Reading]
 
 
-class Settings:
+class SettingQueue:
     """Writes the settings of one lock."""
 
-    def __init__(self, lock: LockCoordinator) -> None:
-        """Prepare for a lock."""
-        self._lock = lock
-        self._wait = 3600 * lock.config_entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
+    def __init__(
+        self, session: LockSession, coordinator: LockCoordinator, reporter: LockReporter
+    ) -> None:
+        """Prepare for a lock: what waits is delivered whenever it seems to be awake."""
+        self._session = session
+        self._lock = coordinator
+        self._reporter = reporter
+        self._wait = 3600 * coordinator.config_entry.options.get(CONF_PENDING_FOR, PENDING_FOR)
         self._writing = asyncio.Lock()
+        coordinator.moments.async_listen(Moment.BEFORE_READING, self._expire)
+        coordinator.moments.async_listen(Moment.READ, self._async_read)
+        coordinator.moments.async_listen(Moment.WOKE_UP, self._async_woke_up)
 
     async def async_write(self, address: Address, value: Value) -> None:
         """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
@@ -71,7 +81,18 @@ class Settings:
         # And after: what was delivered or refused must not come again after a restart.
         await lock.async_save()
         if refused:
-            raise lock.failure(refused) from refused
+            raise self._session.failure(refused) from refused
+
+    @callback
+    def _async_read(self, readings: Readings) -> None:
+        """Deliver what waits, now that the lock was read and is awake."""
+        data = self._lock.data
+        if data.awake and data.pending:
+            self._lock.in_background(self.async_deliver(readings))
+
+    @callback
+    def _async_woke_up(self, _readings: Readings) -> None:
+        self._lock.in_background(self.async_deliver())
 
     async def async_deliver(self, readings: Readings | None = None) -> None:
         """Write what waits for the lock, as long as it takes it, but for what is outdated.
@@ -79,7 +100,7 @@ class Settings:
         ``readings`` are those of just now, if there are any.
         """
         lock = self._lock
-        self._let_go(readings if readings is not None else await self._read())
+        self._drop_superseded(readings if readings is not None else await self._read())
         for address, wanted in list(lock.data.pending.items()):
             error = await self._deliver(address)
             if isinstance(error, ResultError) and not _may_wait(error):
@@ -97,13 +118,13 @@ class Settings:
         A failed or slow reading must keep nothing from the lock, which may soon sleep again.
         """
         lock = self._lock
-        if lock.data.pending and lock.pushes:
+        if lock.data.pending and self._session.pushes:
             with suppress(MiotError, TimeoutError):
                 async with asyncio.timeout(READING_TAKES):
-                    return await lock.client.read(lock.device.did, tuple(lock.data.pending))
+                    return await self._session.read(tuple(lock.data.pending))
         return {}
 
-    def _let_go(self, readings: Readings) -> None:
+    def _drop_superseded(self, readings: Readings) -> None:
         """Have what waits make way for what was set at the lock since it was asked for.
 
         What that is, is read with everything else.
@@ -115,7 +136,7 @@ class Settings:
                 continue
             self._drop(address, wanted)
             name = in_a_sentence(in_words(lock.hass, SPEC.properties[address]))
-            async_log(lock, "newer_setting_kept", setting=name)
+            self._reporter.log("newer_setting_kept", setting=name)
 
     async def async_discard(self) -> None:
         """Forget what waits for the lock."""
@@ -123,14 +144,14 @@ class Settings:
         await self._lock.async_save()
         self._lock.async_update_listeners()
 
-    def seem_delivered(self, address: Address) -> bool:
+    def reports_pending_value(self, address: Address) -> bool:
         """Say whether the lock told what waits for it, and not since we write it just now."""
         data = self._lock.data
         wanted = data.pending.get(address)
         has_it = wanted is not None and wanted.value == data.values.get(address)
         return has_it and not self._writing.locked()
 
-    def drop_expired(self) -> None:
+    def _expire(self, _readings: Readings) -> None:
         """Give up what waited too long, and say so."""
         data, now = self._lock.data, time.time()
         for address, wanted in list(data.pending.items()):
@@ -141,16 +162,14 @@ class Settings:
 
     async def _deliver(self, address: Address) -> MiotError | None:
         """Write what waits for a property; return what went wrong."""
-        lock, data = self._lock, self._lock.data
+        data = self._lock.data
         async with self._writing:
             if (wanted := data.pending.get(address)) is None:
                 return None
             try:
-                await lock.client.write(lock.device.did, address, wanted.value)
+                await self._session.write(address, wanted.value)
             except MiotError as error:
-                lock.note_sleep(error)
                 return error
-            lock.heard(contact=time.time())
             data.set(address, wanted.value)
             self._drop(address, wanted)
         if address in data.undelivered:
@@ -167,9 +186,9 @@ class Settings:
         """Say which settings the lock did not take, until it takes them."""
         lock = self._lock
         if names := [in_words(lock.hass, SPEC.properties[one]) for one in lock.data.undelivered]:
-            lock.tell(Issue.UNDELIVERED, settings=listed(lock.hass, names))
+            self._reporter.raise_issue(Issue.UNDELIVERED, settings=listed(lock.hass, names))
         else:
-            lock.settle(Issue.UNDELIVERED)
+            self._reporter.clear_issue(Issue.UNDELIVERED)
 
 
 def _was_set_since(address: Address, wanted: Pending, reading: Reading) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
@@ -21,19 +20,22 @@ from ..miot.errors import (
     TooManyRequestsError,
 )
 from ..miot.spec import SPEC, Action, Value
-from ..state.lock_state import Occurrence
-from ..state.user_registry import SUCCESS, Credential
+from ..state.lock_event import LockEvent
+from ..state.user_registry import SUCCESS
 from .pending_command import (
+    COMPLETION_EVENTS,
     IN_PROGRESS,
-    TOLD_BY,
-    Call,
-    NotDoneError,
+    CommandRejectedError,
+    PendingCommand,
     error_of,
 )
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
-    from .pending_command import Facts, OnStep
+    from ..events.processor import EventProcessor
+    from ..session import LockSession
+    from ..state.credential import Credential
+    from .pending_command import Arguments, OnStep
 
 # Both have the same actions by name. Those of 4 answer; most of those of 22 take nothing.
 SERVICES: Final = (4, 22)
@@ -43,13 +45,18 @@ ACTIONS: Final[dict[tuple[int, str], Action]] = {
 # What a lock without a service, or without an action, answers
 ABSENT: Final = (-704040002, -704040005)
 # After these the lock may have done it all the same.
-DOUBTFUL: Final = (Reason.ACTION_FAILED, Reason.TIMED_OUT, Reason.UNKNOWN, Reason.WRONG_RESULT)
+OUTCOME_UNKNOWN: Final = (
+    Reason.ACTION_FAILED,
+    Reason.TIMED_OUT,
+    Reason.UNKNOWN,
+    Reason.WRONG_RESULT,
+)
 
 # What succeeds at once only says that it has begun.
 SYNCHRONISING: Final = ("sync-lock-user", "sync-unlock-method")
 TOLD_WITHIN: Final = 30  # seconds
 # Arguments of events that say nothing of users and credentials
-BESIDES: Final = ("current-time", "error-code")
+NON_STATE_ARGUMENTS: Final = ("current-time", "error-code")
 
 USER_TYPES: Final = SPEC.properties[4, 2]
 NORMAL_USER: Final = USER_TYPES.value_of("normal_user")
@@ -60,19 +67,21 @@ def free_numbers(taken: set[int]) -> list[int]:
     return [number for number in range(1, 0x10000) if number not in taken]
 
 
-class Management:
+class CredentialCommands:
     """Manages the users and credentials of one lock."""
 
-    def __init__(self, lock: LockCoordinator) -> None:
+    def __init__(
+        self, session: LockSession, coordinator: LockCoordinator, processor: EventProcessor
+    ) -> None:
         """Prepare; that the lock lacks service 4 is found out when it is used."""
-        self.enrolling = asyncio.Lock()
-        """Held while a credential is being enrolled."""
-        self.enrols: Credential | None = None
-        """The credential that is."""
-        self._lock = lock
+        self._session = session
+        self._lock = coordinator
+        self._processor = processor
         self._siid = SERVICES[0]
-        self._enrolment: Call | None = None
-        self._stopping = False
+
+    def pending(self, name: str, on_step: OnStep | None = None) -> PendingCommand:
+        """Return an action that can be ended before the lock has told what came of it."""
+        return PendingCommand(self._session, self._lock, self._processor, name, on_step)
 
     async def async_set_user(self, user_id: int | None, user_type: int | None) -> int:
         """Add or change a user; return the id, chosen where there is none given."""
@@ -93,22 +102,21 @@ class Management:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="user_type_unknown",
-                translation_placeholders={"lock": self._lock.name, "user_id": str(user_id)},
+                translation_placeholders={"lock": self._session.name, "user_id": str(user_id)},
             )
         await self._async_act("delete-lock-user", {"user-ids": user_id, "user-type": user_type})
 
     async def async_add_credential(
         self,
+        command: PendingCommand,
         user_id: int,
         credential: Credential,
         content: str,
-        *,
         within: float,
-        on_step: OnStep,
     ) -> None:
         """Enrol a credential; see enrolment.py for what belongs to it."""
-        await self._async_act(
-            "add-unlock-method",
+        await self._async_run(
+            command,
             {
                 "user-ids": user_id,
                 "operation-method": credential.method,
@@ -116,42 +124,16 @@ class Management:
                 "credential": content,
             },
             within=within,
-            on_step=on_step,
         )
 
     async def async_cancel_enrolment(self) -> None:
         """Have the lock give up the enrollment that runs, whoever began it."""
-        try:
-            await self._async_act("cancel-unlock-method", {})
-        finally:
-            if self._enrolment:
-                self._enrolment.end(
-                    HomeAssistantError(
-                        translation_domain=DOMAIN,
-                        translation_key="enrolment_cancelled",
-                        translation_placeholders={"lock": self._lock.name},
-                    )
-                )
-
-    async def async_stop(self) -> None:
-        """End the enrollment that runs or begins, and wait until it has cleaned up."""
-        self._stopping = True
-        if self._enrolment:
-            self._enrolment.end(self._stopped())
-        async with self.enrolling:
-            pass
-
-    def _stopped(self) -> HomeAssistantError:
-        return HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="enrolment_stopped",
-            translation_placeholders={"lock": self._lock.name},
-        )
+        await self._async_act("cancel-unlock-method", {})
 
     async def async_give_up(self) -> None:
         """Try to have the lock give up an enrollment of ours, also while the entry goes."""
         with suppress(HomeAssistantError):
-            await self._async_act("cancel-unlock-method", {}, attempt=Attempt())
+            await self._async_run(self.pending("cancel-unlock-method"), {}, attempt=Attempt())
 
     async def async_delete_credential(self, user_id: int, operation_id: int) -> None:
         """Delete a user's credential."""
@@ -159,7 +141,7 @@ class Management:
         await self._async_act(name, asked)
         known = [one for one in self._lock.data.users.grants if one.operation_id == operation_id]
         if len(known) == 1:
-            self._learn(name, {**asked, "operation-method": known[0].method})
+            self._apply(name, {**asked, "operation-method": known[0].method})
 
     async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
         """Give a credential to a user."""
@@ -177,64 +159,64 @@ class Management:
         await self._async_act(name, {})
 
     async def _async_act(
+        self, name: str, asked: Arguments, offered: Arguments | None = None
+    ) -> Arguments:
+        """Have an action done; return what is known of it then."""
+        return await self._async_run(self.pending(name), asked, offered)
+
+    async def _async_run(
         self,
-        name: str,
-        asked: Facts,
-        offered: Facts | None = None,
+        command: PendingCommand,
+        asked: Arguments,
+        offered: Arguments | None = None,
         *,
-        within: float | None = None,
-        on_step: OnStep | None = None,
+        within: float = TOLD_WITHIN,
         attempt: Attempt | None = None,
-    ) -> Facts:
+    ) -> Arguments:
         """Have an action done; return what is known of it then.
 
         It is called off when the entry goes, but for an attempt of one's own. What is asked has to
         be carried to the lock; what is offered is, where the action takes it.
         Raises HomeAssistantError; NotDoneError where the lock has certainly not done it.
         """
-        call = Call(self._lock, name, on_step)
-        with call.listening():
-            if on_step:
-                self._enrolment = call
-                if self._stopping:
-                    call.end(self._stopped())
-            try:
-                own = nullcontext(attempt) if attempt else self._lock.attempts.begin()
-                with own as asked_now:
-                    answer = await self._async_ask(
-                        asked_now, call, name, asked, offered or {}, self._siid
-                    )
-                code = answer.get("error-code")
-                if code not in (None, SUCCESS, IN_PROGRESS):
-                    raise error_of(self._lock, int(code))
-                if TOLD_BY[name] and (code != SUCCESS or name in SYNCHRONISING):
-                    answer = await call.told(within or TOLD_WITHIN)
-            finally:
-                if on_step:
-                    self._enrolment = None
-        facts = {**call.sent, **answer}
-        self._learn(name, facts)
+        name = command.name
+        with command.listening():
+            own = nullcontext(attempt) if attempt else self._session.attempts.begin()
+            with own as asked_now:
+                answer = await self._async_ask(asked_now, command, asked, offered or {}, self._siid)
+            code = answer.get("error-code")
+            if code not in (None, SUCCESS, IN_PROGRESS):
+                raise error_of(self._session.name, int(code))
+            if COMPLETION_EVENTS[name] and (code != SUCCESS or name in SYNCHRONISING):
+                answer = await command.told(within)
+        facts = {**command.sent, **answer}
+        self._apply(name, facts)
         return facts
 
     async def _async_ask(
-        self, attempt: Attempt, call: Call, name: str, asked: Facts, offered: Facts, siid: int
-    ) -> Facts:
+        self,
+        attempt: Attempt,
+        command: PendingCommand,
+        asked: Arguments,
+        offered: Arguments,
+        siid: int,
+    ) -> Arguments:
         """Send an action to a service, or to the other one; return what the lock answers."""
-        action = ACTIONS[siid, name]
-        call.sent = self._carried(action, asked, offered)
+        action = ACTIONS[siid, command.name]
+        command.sent = self._carried(action, asked, offered)
         try:
-            out = await self._lock.async_ask(attempt, action.address, *call.sent.values())
+            out = await self._session.act(attempt, action.address, *command.sent.values())
         except MiotError as error:
             absent = isinstance(error, ResultError) and error.code in ABSENT
             if absent and siid != SERVICES[-1]:
-                return await self._async_ask(attempt, call, name, asked, offered, SERVICES[-1])
+                return await self._async_ask(attempt, command, asked, offered, SERVICES[-1])
             raise self._failure(error) from error
         self._siid = siid
         if not self._lock.data.awake:
             self._lock.async_set_awake(awake=True)  # It has just answered.
         return _valid(action, out)
 
-    def _carried(self, action: Action, asked: Facts, offered: Facts) -> Facts:
+    def _carried(self, action: Action, asked: Arguments, offered: Arguments) -> Arguments:
         """Return an action's inputs in order; raises where it cannot carry what is asked."""
         facts = {**offered, **asked}
         names = [prop.name for prop in action.inputs]
@@ -243,41 +225,43 @@ class Management:
                 return {prop.name: prop.validate(facts[prop.name]) for prop in action.inputs}
         except InvalidValueError:
             pass
-        raise NotDoneError(
+        raise CommandRejectedError(
             translation_domain=DOMAIN,
             translation_key="not_carried",
-            translation_placeholders={"lock": self._lock.name},
+            translation_placeholders={"lock": self._session.name},
         )
 
     def _failure(self, error: MiotError) -> HomeAssistantError:
         """Return what went wrong in the user's words, and whether the lock may have done it."""
-        failure = self._lock.failure(error)
+        failure = self._session.failure(error)
         if isinstance(error, ResultError):
-            doubtful = error.reason in DOUBTFUL
+            doubtful = error.reason in OUTCOME_UNKNOWN
         else:
             certain = NotSentError | NotSignedInError | TooManyRequestsError
             doubtful = not isinstance(error, certain)
         if doubtful:
             return failure
-        return NotDoneError(
+        return CommandRejectedError(
             translation_domain=failure.translation_domain,
             translation_key=failure.translation_key,
             translation_placeholders=failure.translation_placeholders,
         )
 
-    def _learn(self, name: str, facts: Facts) -> None:
+    def _apply(self, name: str, facts: Arguments) -> None:
         """Know what was done as if the lock had told it, which it may do late or not at all."""
-        event = SPEC.events[TOLD_BY[name][0]] if TOLD_BY[name] else None
-        if event and all(one.name in facts for one in event.arguments if one.name not in BESIDES):
+        event = SPEC.events[COMPLETION_EVENTS[name][0]] if COMPLETION_EVENTS[name] else None
+        if event and all(
+            one.name in facts for one in event.arguments if one.name not in NON_STATE_ARGUMENTS
+        ):
             arguments = {
                 argument.address[1]: facts[argument.name]
                 for argument in event.arguments
-                if argument.name not in BESIDES
+                if argument.name not in NON_STATE_ARGUMENTS
             }
-            self._lock.data.learn(Occurrence(event, arguments, time.time()))
+            self._lock.data.apply_credentials(LockEvent(event, arguments, time.time()))
 
 
-def _valid(action: Action, out: list[object]) -> Facts:
+def _valid(action: Action, out: list[object]) -> Arguments:
     """Return what is understood of the outputs of an action."""
     facts: dict[str, Value] = {}
     for prop, raw in zip(action.outputs, out, strict=False):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components import persistent_notification
@@ -19,17 +21,22 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..miot.spec import SPEC
-from ..state.expiry import Ending
-from ..state.user_registry import Credential
+from ..state.credential import Credential
+from ..state.expiry import Expiry
 from ..wording.phrases import common_text, credential_in_words, value_in_words
 from .commands import free_numbers
-from .pending_command import DUPLICATE, NotDoneError
+from .pending_command import DUPLICATE, CommandRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..coordinator import LockCoordinator
-    from ..state.lock_state import LockData, Occurrence
+    from ..session import LockSession
+    from ..state.lock_event import LockEvent
+    from ..state.lock_state import LockData
+    from .commands import CredentialCommands
+    from .expiry_worker import ExpiryWorker
+    from .pending_command import PendingCommand
 
 PASSWORD: Final = SPEC.properties[4, 3].value_of("password")
 TIME_LIMIT: Final = 120  # seconds; the lock stays awake for so long
@@ -59,68 +66,184 @@ class Wanted:
     time_limit: float = TIME_LIMIT
 
 
-async def async_enrol(lock: LockCoordinator, wanted: Wanted) -> Credential:
-    """Enrol a credential; raises HomeAssistantError, and then nothing is left of it.
+# Why an enrollment ended, by the keys of the translations
+CANCELED: Final = "enrolment_cancelled"
+STOPPED: Final = "enrolment_stopped"
 
-    That it is to end if nobody confirms it is written down before the lock hears of it. So it does
-    whatever happens meanwhile, and a credential for a time never is one forever.
-    """
-    _check_end(wanted)
-    if wanted.name is not None and (known := _named(lock.data, wanted.name)):
-        await _async_change_end(lock, wanted, known)
-        return known
-    _check(lock, wanted)
-    management = lock.management
-    async with management.enrolling:
-        *others, last = _candidates(lock.data, wanted)
-        for credential in others:
+
+class Stage(Enum):
+    """How far an enrollment is."""
+
+    NONE = auto()
+    """There is none."""
+    KEEPING = auto()
+    """That it is to end if nobody confirms it is being written down."""
+    ENROLLING = auto()
+    """The lock is asked, and waits for a finger, a face, a palm or a card."""
+    GIVING_UP = auto()
+    """The lock is asked to forget it."""
+
+
+class Enrolment:
+    """The enrollment at one lock: there is one at a time."""
+
+    def __init__(
+        self,
+        session: LockSession,
+        coordinator: LockCoordinator,
+        commands: CredentialCommands,
+        expiry: ExpiryWorker,
+    ) -> None:
+        """Prepare for a lock."""
+        self.stage = Stage.NONE
+        self._session = session
+        self._lock = coordinator
+        self._commands = commands
+        self._expiry = expiry
+        self._turn = asyncio.Lock()
+        self._command: PendingCommand | None = None
+        self._stopping = False
+
+    async def async_enrol(self, wanted: Wanted) -> Credential:
+        """Enrol a credential; raises HomeAssistantError, and then nothing is left of it.
+
+        That it is to end if nobody confirms it is written down before the lock hears of it. So it
+        does whatever happens meanwhile, and a credential for a time never is one forever.
+        """
+        _check_end(wanted)
+        data = self._lock.data
+        if wanted.name is not None and (known := _named(data, wanted.name)):
+            await self._async_change_end(wanted, known)
+            return known
+        self._check(wanted)
+        async with self._turn:
+            *others, last = _candidates(data, wanted)
+            for credential in others:
+                try:
+                    return await self._async_enrol(wanted, credential)
+                except CommandRejectedError as error:
+                    if error.code != DUPLICATE:
+                        raise
+            return await self._async_enrol(wanted, last)
+
+    async def async_cancel(self) -> None:
+        """Have the lock give up the enrollment that runs, whoever began it."""
+        try:
+            await self._commands.async_cancel_enrolment()
+        finally:
+            self._end(CANCELED)
+
+    async def async_stop(self) -> None:
+        """End the enrollment that runs or begins, and wait until it has cleaned up."""
+        self._stopping = True
+        self._end(STOPPED)
+        async with self._turn:
+            pass
+
+    def _end(self, key: str) -> None:
+        """End the enrollment that runs, for a reason with a translation."""
+        if self._command:
+            self._command.end(
+                HomeAssistantError(
+                    translation_domain=DOMAIN,
+                    translation_key=key,
+                    translation_placeholders={"lock": self._session.name},
+                )
+            )
+
+    async def _async_enrol(self, wanted: Wanted, credential: Credential) -> Credential:
+        endings = self._lock.data.endings.known
+        now = time.time()
+        self.stage = Stage.KEEPING
+        self._expiry.enrolling = credential
+        endings[credential] = Expiry(wanted.user_id, since=now, due=now, enrolled=False)
+        try:
+            await self._lock.async_save_ending(credential)
+            self.stage = Stage.ENROLLING
+            await self._async_ask(wanted, credential)
+        except BaseException as error:
+            if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
+                endings.pop(credential, None)
+            else:
+                self.stage = Stage.GIVING_UP
+                await self._commands.async_give_up()
+            raise
+        else:
+            if wanted.valid_until is None and wanted.uses is None:
+                endings.pop(credential, None)
+            else:
+                endings[credential] = Expiry(
+                    wanted.user_id,
+                    since=now,
+                    due=wanted.valid_until,
+                    uses=wanted.uses,
+                    name=wanted.name,
+                )
+            return credential
+        finally:
+            self.stage = Stage.NONE
+            self._expiry.enrolling = None
+            await self._lock.async_save()
+            self._expiry.async_look()
+
+    async def _async_ask(self, wanted: Wanted, credential: Credential) -> None:
+        """Have the lock enrol a credential, and show the steps."""
+        with _progress(self._lock, credential) as on_step:
+            self._command = self._commands.pending("add-unlock-method", on_step)
+            if self._stopping:
+                self._end(STOPPED)
             try:
-                return await _async_enrol(lock, wanted, credential)
-            except NotDoneError as error:
-                if error.code != DUPLICATE:
-                    raise
-        return await _async_enrol(lock, wanted, last)
+                await self._commands.async_add_credential(
+                    self._command, wanted.user_id, credential, wanted.content, wanted.time_limit
+                )
+            finally:
+                self._command = None
 
+    async def _async_change_end(self, wanted: Wanted, credential: Credential) -> None:
+        """Have a credential end at another time; what was counted of its uses stays."""
+        endings = self._lock.data.endings.known
+        before = endings[credential]
+        if wanted.valid_until in (None, before.due):
+            return
+        endings[credential] = replace(before, due=wanted.valid_until)
+        try:
+            await self._lock.async_save_ending(credential)
+        except HomeAssistantError:
+            endings[credential] = before
+            raise
+        self._expiry.async_look()
 
-async def _async_enrol(lock: LockCoordinator, wanted: Wanted, credential: Credential) -> Credential:
-    management, endings = lock.management, lock.data.endings.known
-    now = time.time()
-    management.enrols = credential
-    endings[credential] = Ending(wanted.user_id, since=now, due=now, enrolled=False)
-    sent = False
-    try:
-        await lock.async_save_ending(credential)
-        sent = True
-        with _progress(lock, credential) as on_step:
-            await management.async_add_credential(
-                wanted.user_id,
-                credential,
-                wanted.content,
-                within=wanted.time_limit,
-                on_step=on_step,
+    def _check(self, wanted: Wanted) -> None:
+        """Raise ServiceValidationError for what need not even be sent to the lock."""
+        lock, content, options = self._session.name, wanted.content, self._lock.config_entry.options
+        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
+        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        if wanted.method == PASSWORD and not (
+            least <= len(content) <= most and content.isascii() and content.isdigit()
+        ):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="password_rules",
+                translation_placeholders={"least": str(least), "most": str(most)},
             )
-    except BaseException as error:
-        if isinstance(error, NotDoneError) or not sent:
-            endings.pop(credential, None)
-        else:
-            await management.async_give_up()
-        raise
-    else:
-        if wanted.valid_until is None and wanted.uses is None:
-            endings.pop(credential, None)
-        else:
-            endings[credential] = Ending(
-                wanted.user_id,
-                since=now,
-                due=wanted.valid_until,
-                uses=wanted.uses,
-                name=wanted.name,
+        if self._turn.locked():
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="enrolment_busy",
+                translation_placeholders={"lock": lock},
             )
-        return credential
-    finally:
-        management.enrols = None
-        await lock.async_save()
-        lock.ender.async_look()
+        if wanted.method != PASSWORD and not self._session.hears:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="not_heard",
+                translation_placeholders={"lock": lock},
+            )
+        if wanted.operation_id in _present(self._lock.data):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="operation_id_taken",
+                translation_placeholders={"lock": lock, "operation_id": str(wanted.operation_id)},
+            )
 
 
 def _named(data: LockData, name: str) -> Credential | None:
@@ -132,63 +255,12 @@ def _named(data: LockData, name: str) -> Credential | None:
     return None
 
 
-async def _async_change_end(lock: LockCoordinator, wanted: Wanted, credential: Credential) -> None:
-    """Have a credential end at another time; what was counted of its uses stays."""
-    endings = lock.data.endings.known
-    before = endings[credential]
-    if wanted.valid_until in (None, before.due):
-        return
-    endings[credential] = replace(before, due=wanted.valid_until)
-    try:
-        await lock.async_save_ending(credential)
-    except HomeAssistantError:
-        endings[credential] = before
-        raise
-    lock.ender.async_look()
-
-
 def _check_end(wanted: Wanted) -> None:
     """Raise ServiceValidationError for an end that makes no sense."""
     if wanted.valid_until is not None and wanted.valid_until <= time.time():
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="valid_until_past")
     if wanted.name is not None and wanted.valid_until is None and wanted.uses is None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="name_without_end")
-
-
-def _check(lock: LockCoordinator, wanted: Wanted) -> None:
-    """Raise ServiceValidationError for what need not even be sent to the lock."""
-    content, options = wanted.content, lock.config_entry.options
-    least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
-    most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
-    if wanted.method == PASSWORD and not (
-        least <= len(content) <= most and content.isascii() and content.isdigit()
-    ):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="password_rules",
-            translation_placeholders={"least": str(least), "most": str(most)},
-        )
-    if lock.management.enrolling.locked():
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="enrolment_busy",
-            translation_placeholders={"lock": lock.name},
-        )
-    if wanted.method != PASSWORD and not lock.hears:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_heard",
-            translation_placeholders={"lock": lock.name},
-        )
-    if wanted.operation_id in _present(lock.data):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="operation_id_taken",
-            translation_placeholders={
-                "lock": lock.name,
-                "operation_id": str(wanted.operation_id),
-            },
-        )
 
 
 def _present(data: LockData) -> set[int]:
@@ -209,19 +281,19 @@ def _candidates(data: LockData, wanted: Wanted) -> list[Credential]:
 @contextmanager
 def _progress(
     lock: LockCoordinator, credential: Credential
-) -> Iterator[Callable[[Occurrence], None]]:
+) -> Iterator[Callable[[LockEvent], None]]:
     """Show the steps as a notification, for as long as there are any to come."""
     hass, notification_id = lock.hass, f"{DOMAIN}_enrolment_{lock.device.did}"
 
     @callback
-    def show(occurrence: Occurrence) -> None:
-        if (state := occurrence.get("credential-state")) is None:
+    def show(lock_event: LockEvent) -> None:
+        if (state := lock_event.get("credential-state")) is None:
             return
         message = common_text(hass, "enrolment_step").format(
             credential=credential_in_words(hass, credential),
             state=value_in_words(hass, STATES, state),
-            step=occurrence.get("credential-step-current"),
-            total=occurrence.get("credential-step-all"),
+            step=lock_event.get("credential-step-current"),
+            total=lock_event.get("credential-step-all"),
         )
         title = common_text(hass, "enrolment_title").format(lock=lock.name)
         persistent_notification.async_create(hass, message, title, notification_id)

@@ -10,18 +10,20 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
-from ..reporting.issues import Issue, async_settle, async_tell
-from ..reporting.logbook_event import async_log
+from ..reporting.issues import Issue
 from ..state.lock_state import ENDINGS
 from ..wording.phrases import credential_in_words, listed
-from .pending_command import NOT_FOUND, NotDoneError
+from .pending_command import NOT_FOUND, CommandRejectedError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..coordinator import LockCoordinator
-    from ..state.expiry import Ending
-    from ..state.user_registry import Credential
+    from ..reporting.reporter import LockReporter
+    from ..session import LockSession
+    from ..state.credential import Credential
+    from ..state.expiry import Expiry
+    from .commands import CredentialCommands
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,18 +33,29 @@ MOST_LOOKS_LEFT_OUT: Final = 15
 LATE_AFTER: Final = 3600  # seconds from which on it is worth a word that the door still opens
 
 
-class Ender:
+class ExpiryWorker:
     """Looks after the credentials of a lock that are to end."""
 
-    def __init__(self, lock: LockCoordinator) -> None:
+    def __init__(
+        self,
+        session: LockSession,
+        coordinator: LockCoordinator,
+        commands: CredentialCommands,
+        reporter: LockReporter,
+    ) -> None:
         """Prepare for a lock."""
-        self._lock = lock
+        self.enrolling: Credential | None = None
+        """What is being enrolled just now, and not ended meanwhile."""
+        self._session = session
+        self._lock = coordinator
+        self._commands = commands
+        self._reporter = reporter
         self._cancel_look: CALLBACK_TYPE | None = None
         self._working = False
         self._failures = 0
         self._leave_out = 0
         self._reachable = False
-        self._asked: dict[Credential, Ending] = {}
+        self._asked: dict[Credential, Expiry] = {}
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -84,7 +97,7 @@ class Ender:
     def _due(self) -> list[Credential]:
         """Return what is due, but for what is being enrolled just now."""
         due = self._lock.data.endings.due(time.time())
-        return [one for one in due if one != self._lock.management.enrols]
+        return [one for one in due if one != self.enrolling]
 
     def _until_next(self) -> float:
         """Return for how many seconds there is nothing to do."""
@@ -110,9 +123,9 @@ class Ender:
         ending = self._asked[credential] = known[credential]
         user_id = self._user_of(credential, ending)
         try:
-            await lock.management.async_delete_credential(user_id, credential.operation_id)
+            await self._commands.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
-            missing = isinstance(error, NotDoneError) and error.code == NOT_FOUND
+            missing = isinstance(error, CommandRejectedError) and error.code == NOT_FOUND
             # What the lock never confirmed cannot have become another's.
             gone = missing and (
                 not ending.enrolled or await self._async_is_gone(credential, user_id)
@@ -127,7 +140,7 @@ class Ender:
         await lock.async_save()
         return True
 
-    def _user_of(self, credential: Credential, ending: Ending) -> int:
+    def _user_of(self, credential: Credential, ending: Expiry) -> int:
         """Return whose a credential is by now, as far as the lock has told."""
         owner = self._lock.data.users.user_of(credential)
         return ending.user_id if owner is None else owner
@@ -139,12 +152,12 @@ class Ender:
         its word has to do.
         """
         lock = self._lock
-        if not lock.pushes:
+        if not self._session.pushes:
             return True
         try:
-            await lock.management.async_synchronise("sync-unlock-method")
+            await self._commands.async_synchronise("sync-unlock-method")
         except HomeAssistantError as error:
-            return isinstance(error, NotDoneError) and bool(lock.data.awake)
+            return isinstance(error, CommandRejectedError) and bool(lock.data.awake)
         return lock.data.users.user_of(credential) in (None, user_id)
 
     @callback
@@ -163,13 +176,13 @@ class Ender:
         for credential in self._asked.keys() - lock.data.endings.known.keys():
             if self._asked.pop(credential).enrolled:
                 words = credential_in_words(lock.hass, credential)
-                async_log(lock, "credential_ended", credential=words)
+                self._reporter.log("credential_ended", credential=words)
 
     @callback
     def _look_whether_reachable(self) -> None:
         """Try at once when the lock wakes up, or the cloud is back."""
         lock = self._lock
-        reachable = bool(lock.data.awake) and (lock.hears or not lock.pushes)
+        reachable = bool(lock.data.awake) and (self._session.hears or not self._session.pushes)
         came, self._reachable = reachable and not self._reachable, reachable
         if came:
             self._failures = self._leave_out = 0
@@ -179,12 +192,11 @@ class Ender:
     def _tell_of_late_ones(self) -> None:
         """Say which credentials still open the door long after they should not."""
         lock = self._lock
-        where = (lock.hass, lock.config_entry, Issue.STILL_OPENS, lock.device.did)
         if late := lock.data.endings.due(time.time() - LATE_AFTER):
             words = listed(lock.hass, (credential_in_words(lock.hass, one) for one in late))
-            async_tell(*where, lock=lock.name, credentials=words)
+            self._reporter.raise_issue(Issue.STILL_OPENS, credentials=words)
         else:
-            async_settle(*where)
+            self._reporter.clear_issue(Issue.STILL_OPENS)
 
     def _cancel(self) -> None:
         if self._cancel_look:

@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..coordinator import LockCoordinator
-    from ..state.lock_state import Occurrence
+    from ..events.processor import EventProcessor
+    from ..session import LockSession
+    from ..state.lock_event import LockEvent
 
 ERRORS: Final = SPEC.properties[4, 7]
 IN_PROGRESS: Final = ERRORS.value_of("in_progress")
 NOT_FOUND: Final = ERRORS.value_of("not_found")
 DUPLICATE: Final = ERRORS.value_of("duplicate_parameter")
 # After these the lock may have done it all the same.
-DOUBTFUL: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
+OUTCOME_UNKNOWN: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
 
 # By which event the lock tells that it has done an action, and by which other one that it has not:
 # the success of that one may be of an action before.
-TOLD_BY: Final[Mapping[str, tuple[Address, ...]]] = {
+COMPLETION_EVENTS: Final[Mapping[str, tuple[Address, ...]]] = {
     "add-lock-user": ((4, 4), (4, 1)),
     "delete-lock-user": ((4, 5), (4, 1)),
     "add-unlock-method": ((4, 6), (4, 2)),
@@ -43,65 +45,75 @@ TOLD_BY: Final[Mapping[str, tuple[Address, ...]]] = {
 STEP: Final = (4, 3)
 FAILURE: Final = SPEC.properties[4, 8].value_of("failure")
 # What says of which action an event tells, the more telling first
-TELLING: Final = ("operation-id", "user-ids")
+CORRELATION_ARGUMENTS: Final = ("operation-id", "user-ids")
 
-type Facts = Mapping[str, Value]
+type Arguments = Mapping[str, Value]
 """What actions and events carry, by the names of the specification."""
-type OnStep = Callable[[Occurrence], None]
+type OnStep = Callable[[LockEvent], None]
 
 
-class NotDoneError(HomeAssistantError):
+class CommandRejectedError(HomeAssistantError):
     """The lock has not done what it was asked to; that is certain."""
 
     code: int | None = None
     """The lock's error code (4.7), where that is what says so."""
 
 
-def error_of(lock: LockCoordinator, code: int) -> HomeAssistantError:
-    """Return what an error code of the lock means (4.7)."""
+def error_of(name: str, code: int) -> HomeAssistantError:
+    """Return what an error code (4.7) of the lock with a name means."""
     key = ERRORS.key_of(code)
-    kind = HomeAssistantError if key is None or code in DOUBTFUL else NotDoneError
+    kind = HomeAssistantError if key is None or code in OUTCOME_UNKNOWN else CommandRejectedError
     error = kind(
         translation_domain=DOMAIN,
         translation_key=f"error_{key or OTHER}",
-        translation_placeholders={"lock": lock.name, "code": str(code)},
+        translation_placeholders={"lock": name, "code": str(code)},
     )
-    if isinstance(error, NotDoneError):
+    if isinstance(error, CommandRejectedError):
         error.code = code
     return error
 
 
-class Call:
+class PendingCommand:
     """Waits until the lock tells that it has done what it is asked to."""
 
-    def __init__(self, lock: LockCoordinator, name: str, on_step: OnStep | None) -> None:
+    def __init__(
+        self,
+        session: LockSession,
+        coordinator: LockCoordinator,
+        processor: EventProcessor,
+        name: str,
+        on_step: OnStep | None = None,
+    ) -> None:
         """Prepare for an action; ``on_step`` gets the steps of an enrollment."""
-        self.sent: Facts = {}
+        self.name: Final = name
+        """The action's name in the specification."""
+        self.sent: Arguments = {}
         """What was carried to the lock."""
-        self._lock = lock
-        self._name = name
+        self._session = session
+        self._lock = coordinator
+        self._processor = processor
         self._on_step = on_step
-        self._told: asyncio.Future[Facts] = lock.hass.loop.create_future()
+        self._told: asyncio.Future[Arguments] = coordinator.hass.loop.create_future()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Hear what the lock tells; that may be before it answers."""
         with ExitStack() as stack:
             stack.callback(self._told.cancel)
-            for kind in TOLD_BY[self._name]:
-                stack.callback(self._lock.occurrences.async_listen(kind, self._hear))
-            stack.callback(self._lock.occurrences.async_listen(STEP, self._step))
+            for kind in COMPLETION_EVENTS[self.name]:
+                stack.callback(self._processor.async_listen(kind, self._hear))
+            stack.callback(self._processor.async_listen(STEP, self._step))
             stack.callback(self._lock.async_add_listener(self._look))
             yield
 
-    async def told(self, within: float) -> Facts:
+    async def told(self, within: float) -> Arguments:
         """Return what the lock tells when it has done it; raises HomeAssistantError."""
         self._look()
         try:
             async with asyncio.timeout(within):
                 return await self._told
         except TimeoutError:
-            raise error_of(self._lock, IN_PROGRESS) from None
+            raise error_of(self._session.name, IN_PROGRESS) from None
 
     def end(self, error: HomeAssistantError) -> None:
         """Wait no longer."""
@@ -110,33 +122,33 @@ class Call:
             self._told.exception()  # Where nobody waits yet, that is no mistake.
 
     @callback
-    def _hear(self, occurrence: Occurrence) -> None:
+    def _hear(self, lock_event: LockEvent) -> None:
         """Take what an event says of this action; those of other ones come by the same way."""
-        telling = next((name for name in TELLING if name in self.sent), None)
-        if self._told.done() or (telling and occurrence.get(telling) != self.sent[telling]):
+        telling = next((name for name in CORRELATION_ARGUMENTS if name in self.sent), None)
+        if self._told.done() or (telling and lock_event.get(telling) != self.sent[telling]):
             return
-        code = occurrence.get("error-code")
-        if occurrence.kind == TOLD_BY[self._name][0] and code in (None, SUCCESS):
-            facts = {argument.name: value for argument, value in occurrence.known_arguments}
+        code = lock_event.get("error-code")
+        if lock_event.kind == COMPLETION_EVENTS[self.name][0] and code in (None, SUCCESS):
+            facts = {argument.name: value for argument, value in lock_event.known_arguments}
             self._told.set_result(facts)
         elif code not in (None, SUCCESS, IN_PROGRESS):
-            self.end(error_of(self._lock, int(code)))
+            self.end(error_of(self._session.name, int(code)))
 
     @callback
-    def _step(self, occurrence: Occurrence) -> None:
+    def _step(self, lock_event: LockEvent) -> None:
         """Take a step of the enrollment that runs; there is one at a time."""
         if self._on_step is None:
             return
-        if occurrence.get("credential-state") == FAILURE:
+        if lock_event.get("credential-state") == FAILURE:
             self.end(
                 HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="enrolment_failed",
-                    translation_placeholders={"lock": self._lock.name},
+                    translation_placeholders={"lock": self._session.name},
                 )
             )
         else:
-            self._on_step(occurrence)
+            self._on_step(lock_event)
 
     @callback
     def _look(self) -> None:
@@ -146,14 +158,14 @@ class Call:
                 HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="fell_asleep",
-                    translation_placeholders={"lock": self._lock.name},
+                    translation_placeholders={"lock": self._session.name},
                 )
             )
-        elif not self._lock.hears:
+        elif not self._session.hears:
             self.end(
                 HomeAssistantError(
                     translation_domain=DOMAIN,
                     translation_key="not_heard",
-                    translation_placeholders={"lock": self._lock.name},
+                    translation_placeholders={"lock": self._session.name},
                 )
             )

@@ -15,17 +15,19 @@ from homeassistant.helpers.event import async_call_later
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
 from ..miot.spec import SPEC
-from ..state.lock_state import IN_HISTORY, SAME_EVENT, Occurrence
-from .processor import ABOUT
+from ..state.lock_event import SAME_EVENT, LockEvent
+from ..state.lock_state import IN_HISTORY
+from .processor import ABOUT, EventProcessor
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..account.app_session import AppLink
+    from ..account.app_session import AppSession
     from ..coordinator import LockCoordinator
     from ..miot.app.client import Happened
     from ..miot.spec import Address, Value
-    from ..state.history_gaps import Span, Unread
+    from ..state.history_gaps import Gap, HistoryGaps
+    from .journal import Journal
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,15 +38,23 @@ AGAIN: Final = 3600  # seconds after which what is left is worth another try
 SETTLING: Final = 10  # seconds that what happens just now takes to be told by others
 
 
-class History:
+class HistorySync:
     """Reads the past of a lock, page by page, and has it taken as what it is: the past.
 
     All that is read at once is taken at once, so that what is shown of it changes once.
     """
 
-    def __init__(self, lock: LockCoordinator, link: AppLink) -> None:
+    def __init__(
+        self,
+        coordinator: LockCoordinator,
+        journal: Journal,
+        processor: EventProcessor,
+        link: AppSession,
+    ) -> None:
         """Prepare for a lock of an entry that is linked."""
-        self._lock = lock
+        self._lock = coordinator
+        self._journal = journal
+        self._processor = processor
         self._link = link
         self._heard = self._hears
         self._one_at_a_time = asyncio.Lock()
@@ -69,7 +79,8 @@ class History:
     @property
     def _hears(self) -> bool:
         """Whether what happens is heard: of a lock nearby, whether somebody is at it."""
-        return self._lock.hears if self._lock.pushes else bool(self._lock.data.awake)
+        session = self._lock.session
+        return session.hears if session.pushes else bool(self._lock.data.awake)
 
     @callback
     def _look_whether_heard(self) -> None:
@@ -78,7 +89,7 @@ class History:
         That sleeps again when all is over.
         """
         before, self._heard = self._heard, self._hears
-        if self._heard != before and (self._heard or not self._lock.pushes):
+        if self._heard != before and (self._heard or not self._lock.session.pushes):
             self._read_within(SETTLING)
 
     @callback
@@ -131,7 +142,7 @@ class History:
             lock.data.unread = unread
             # What happened within a second has no other order than the cloud's.
             oldest_first = reversed(past)
-            lock.occurrences.take_past(one for one in oldest_first if not self._was_heard(one))
+            self._processor.process_history(one for one in oldest_first if not self._was_heard(one))
             if unread.spans:
                 self._read_within(AGAIN)
 
@@ -141,8 +152,8 @@ class History:
         Where its time says nothing, nothing else tells it from the one that was pushed, and the
         cloud's clock is not ours.
         """
-        one = Occurrence(happened.event, happened.arguments, happened.time)
-        heard = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
+        one = LockEvent(happened.event, happened.arguments, happened.time)
+        heard = self._journal.between(one.when - ABOUT, one.when + ABOUT)
         if any(
             one.event is other.event and one.arguments.items() <= other.arguments.items()
             for other in heard
@@ -155,14 +166,14 @@ class History:
             one.kind == other.kind and _values(one) in ([], _values(other)) for other in heard
         )
 
-    async def _async_page(self, span: Span, unread: Unread) -> tuple[Happened, ...]:
+    async def _async_page(self, span: Gap, unread: HistoryGaps) -> tuple[Happened, ...]:
         did = self._lock.device.did
-        with self._link.asking(Service.HISTORY, did) as client:
+        with self._link.request(Service.HISTORY, did) as client:
             page = await client.history(did, *span)
         times = (happened.time for happened in page.entries)
         unread.was_read(span, times, page.following, int(time.time()), short=page.short)
         return page.entries
 
 
-def _values(occurrence: Occurrence) -> list[Value]:
-    return [value for _, value in occurrence.known_arguments]
+def _values(lock_event: LockEvent) -> list[Value]:
+    return [value for _, value in lock_event.known_arguments]

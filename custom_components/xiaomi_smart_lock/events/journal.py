@@ -10,7 +10,8 @@ from homeassistant.core import callback
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import SPEC
-from ..state.lock_state import SECRET, Occurrence
+from ..state.lock_event import LockEvent
+from ..state.lock_state import SECRET
 from ..store import async_journal_store
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Journal:
         self._most = most
         self._store = async_journal_store(hass, did)
         self._sorted: list[Entry] = []
-        self._added: list[Occurrence] = []
+        self._added: list[LockEvent] = []
         self._unsaved = False
         self._stopped = False
 
@@ -73,9 +74,9 @@ class Journal:
         """Return how many events there are."""
         return len(self._entries)
 
-    def add(self, occurrence: Occurrence) -> None:
+    def add(self, lock_event: LockEvent) -> None:
         """Keep an event, without its secrets."""
-        self._added.append(occurrence)
+        self._added.append(lock_event)
         if len(self._added) > self._most:
             self._settle()
         self.changes += 1
@@ -83,18 +84,18 @@ class Journal:
             self._unsaved = True
             self._store.async_delay_save(self._as_list, SAVE_DELAY)
 
-    def replace(self, kept: Occurrence, occurrence: Occurrence) -> None:
+    def replace(self, kept: LockEvent, lock_event: LockEvent) -> None:
         """Keep an event instead of what was kept of it."""
         self._sorted = [entry for entry in self._entries if entry != _entry(kept)]
-        self.add(occurrence)
+        self.add(lock_event)
 
-    def between(self, start: float, end: float) -> Sequence[Occurrence]:
+    def between(self, start: float, end: float) -> Sequence[LockEvent]:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
         first = bisect.bisect_left(self._entries, start, key=WHEN)
         after = bisect.bisect_left(self._entries, end, key=WHEN)
         return [_occurrence(*entry) for entry in self._entries[first:after]]
 
-    def last(self, kinds: Iterable[Address]) -> Occurrence | None:
+    def last(self, kinds: Iterable[Address]) -> LockEvent | None:
         """Return the last event of some kinds."""
         newest_first = (_occurrence(*entry) for entry in reversed(self._entries))
         return next((one for one in newest_first if one.kind in kinds), None)
@@ -107,39 +108,40 @@ class Journal:
 
     @callback
     def async_abandon(self) -> None:
-        """Write nothing more."""
-        self._stopped = True
-        self._store.async_cancel()
+        """Write nothing more, unless it has stopped: whoever comes next may know more."""
+        if not self._stopped:
+            self._stopped = True
+            self._store.async_cancel()
 
     def _as_list(self) -> list[Entry]:
         self._unsaved = False
         return list(self._entries)
 
 
-def _entry(occurrence: Occurrence) -> Entry:
+def _entry(lock_event: LockEvent) -> Entry:
     """Return what is kept of an event: all but its secrets."""
     arguments = (
-        None if argument.address in SECRET else occurrence.arguments.get(argument.address[1])
-        for argument in occurrence.event.arguments
+        None if argument.address in SECRET else lock_event.arguments.get(argument.address[1])
+        for argument in lock_event.event.arguments
     )
-    return (occurrence.when, *occurrence.event.address, *arguments)
+    return (lock_event.when, *lock_event.event.address, *arguments)
 
 
-def _occurrence(when: float, siid: int, eiid: int, *values: Value | None) -> Occurrence:
+def _occurrence(when: float, siid: int, eiid: int, *values: Value | None) -> LockEvent:
     event = SPEC.events[siid, eiid]
     given = zip(event.arguments, values, strict=True)
     known = {argument.address[1]: value for argument, value in given if value is not None}
-    return Occurrence(event, known, when)
+    return LockEvent(event, known, when)
 
 
-def _read(stored: object) -> Iterable[Occurrence]:
+def _read(stored: object) -> Iterable[LockEvent]:
     """Return what was kept: each for itself, so that nothing takes others with it."""
     for entry in stored if isinstance(stored, list) else []:
         try:
             when, siid, eiid, *values = entry
             piids = (argument.address[1] for argument in SPEC.events[siid, eiid].arguments)
-            occurrence = Occurrence.from_list([siid, eiid, zip(piids, values, strict=False), when])
+            lock_event = LockEvent.from_list([siid, eiid, zip(piids, values, strict=False), when])
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             continue
-        if occurrence:
-            yield occurrence
+        if lock_event:
+            yield lock_event

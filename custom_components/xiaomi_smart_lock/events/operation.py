@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import callback
 
 from ..people import person_of
-from ..reporting.logbook_event import async_log
 from ..wording.phrases import OTHER, credential_in_words, in_a_sentence
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
-    from ..state.lock_state import Occurrence
+    from ..reporting.reporter import LockReporter
+    from ..state.lock_event import LockEvent
 
 # What the sentences are made of, by the arguments' names in the specification
 FACTS: Final = {
@@ -23,15 +23,15 @@ FACTS: Final = {
 NOT_WORTH_SAYING: Final = (None, "unknown_side")
 
 
-def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[str, str]]:
+def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[str, str]]:
     """Return by which pattern it is said who did what by what, and the facts to put there."""
-    shown, credential = occurrence.disguised, occurrence.credential
+    shown, credential = lock_event.masked, lock_event.credential
     facts = {"action": OTHER} | {
         FACTS[argument.name]: key
         for argument, value in shown.known_arguments
         if argument.name in FACTS and (key := argument.key_of(value)) not in NOT_WORTH_SAYING
     }
-    if credential and (person := person_of(lock, credential, occurrence.when)):
+    if credential and (person := person_of(lock, credential, lock_event.when)):
         return "operated_by_person", facts | {"person": person.name}
     if shown.credential:
         words = in_a_sentence(credential_in_words(lock.hass, shown.credential))
@@ -40,7 +40,9 @@ def described(lock: LockCoordinator, occurrence: Occurrence) -> tuple[str, dict[
 
 
 @callback
-def async_log_operation(lock: LockCoordinator, occurrence: Occurrence) -> None:
+def async_log_operation(
+    lock: LockCoordinator, reporter: LockReporter, lock_event: LockEvent
+) -> None:
     """Have the logbook say who did what by what."""
-    kind, facts = described(lock, occurrence)
-    async_log(lock, kind, None, **facts)
+    kind, facts = described(lock, lock_event)
+    reporter.log(kind, None, **facts)

@@ -7,13 +7,15 @@ import time
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..const import CONF_LATE_AFTER, LATE_AFTER
 from ..miot.spec import SPEC
 from ..reporting.issues import Issue
-from ..state.deduplicator import Handled
-from ..state.lock_state import JOURNAL, Occurrence
+from ..signal import Signal
+from ..state.deduplicator import EventDeduplicator
+from ..state.lock_event import LockEvent
+from ..state.lock_state import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,93 +24,94 @@ if TYPE_CHECKING:
     from ..miot.app.client import Happened
     from ..miot.client import EventOccurred
     from ..miot.spec import Address
-
-type Listener = Callable[[Occurrence], None]
+    from ..reporting.reporter import LockReporter
+    from .journal import Journal
 
 _LOGGER = logging.getLogger(__name__)
 
 ABOUT: Final = 60  # seconds by which our clock and the cloud's, together, may be off
 
 
-class Occurrences:
+class EventProcessor:
     """Takes the events of a lock, whoever tells of them."""
 
-    def __init__(self, lock: LockCoordinator) -> None:
+    def __init__(
+        self, coordinator: LockCoordinator, journal: Journal, reporter: LockReporter
+    ) -> None:
         """Prepare for a lock."""
-        self._lock = lock
-        self._late_after = 60 * lock.config_entry.options.get(CONF_LATE_AFTER, LATE_AFTER)
-        self._listeners: dict[Address, list[Listener]] = {}
-        self.caught_up = 0.0
-        """When an event of now was last known of only afterwards, in Unix seconds."""
+        self._coordinator = coordinator
+        self._journal = journal
+        self._reporter = reporter
+        options = coordinator.config_entry.options
+        self._late_after = 60 * options.get(CONF_LATE_AFTER, LATE_AFTER)
+        self._happened: Signal[Address, LockEvent] = Signal()
 
     @callback
-    def async_listen(self, kind: Address, listener: Listener) -> Callable[[], None]:
+    def async_listen(self, kind: Address, listener: Callable[[LockEvent], object]) -> CALLBACK_TYPE:
         """Have an event handed over each time that it happens; returns how to stop that."""
-        listeners = self._listeners.setdefault(kind, [])
-        listeners.append(listener)
-        return lambda: listeners.remove(listener)
+        return self._happened.async_listen(kind, listener)
 
     @callback
-    def take(self, message: EventOccurred, now: float) -> None:
+    def process(self, message: EventOccurred, now: float) -> None:
         """Take an event once, and hand it over to who listens unless it is an old one.
 
         What it changes is shown before, so that who acts on it reads what is so by then.
         """
-        lock, event = self._lock, SPEC.events.get(message.address)
+        lock, event = self._coordinator, SPEC.events.get(message.address)
         if event is None:
             lock.reject(message.address, "no such event")
             return
         arguments, wrong = event.understand(message.arguments)
         for address, reason in wrong:
             lock.reject(address, reason)
-        occurrence = Occurrence(event, arguments, now, message.tid)
+        lock_event = LockEvent(event, arguments, now, message.tid)
         lock.save_event()
-        if not lock.data.handled.take(occurrence):
+        if not lock.data.handled.take(lock_event):
             return
-        self._read_clock(occurrence, now)
-        if self._take_event(occurrence, now - occurrence.when):
-            lock.data.follow(occurrence)
+        self._read_clock(lock_event, now)
+        if self._take_event(lock_event, now - lock_event.when):
+            lock.data.apply_consequences(lock_event)
             lock.async_show_news()
-            self._fire(occurrence)
+            self._fire(lock_event)
 
     @callback
-    def take_past(self, past: Iterable[Happened]) -> None:
+    def process_history(self, past: Iterable[Happened]) -> None:
         """Take events that the cloud remembers, and show at once what that changes.
 
         What push has missed a moment ago fires like any other. It moves no state: that may have
         been read since, and is read again.
         """
-        lock, now = self._lock, time.time()
-        missed: list[Occurrence] = []
+        lock, now = self._coordinator, time.time()
+        missed: list[LockEvent] = []
         remembered = _remembered(past, now)
         heard_in_part = self._heard_in_part(remembered)
-        for number, occurrence in enumerate(remembered):
-            is_new, told = lock.data.handled.take(occurrence), occurrence.when
+        for number, lock_event in enumerate(remembered):
+            is_new, told = lock.data.handled.take(lock_event), lock_event.when
             if heard := heard_in_part.get(number):
-                self._complete(heard, occurrence)
+                self._complete(heard, lock_event)
             elif is_new:
-                occurrence.when = min(lock.data.clock.was(occurrence.time, told), now)
-                if self._take_event(occurrence, now - min(occurrence.when, told)):
-                    missed.append(occurrence)
+                lock_event.when = min(lock.data.clock.was(lock_event.time, told), now)
+                if self._take_event(lock_event, now - min(lock_event.when, told)):
+                    missed.append(lock_event)
         lock.save_event()
         if missed:
-            self.caught_up = now
+            lock.caught_up_at = now
             if not lock.last_update_success:
                 lock.async_update_listeners()  # An event must not make its entity available.
         lock.async_show_news()
-        for occurrence in missed:
-            self._fire(occurrence)
+        for lock_event in missed:
+            self._fire(lock_event)
         if missed:
             lock.in_background(lock.async_request_refresh())
 
-    def _heard_in_part(self, past: list[Occurrence]) -> dict[int, Occurrence]:
+    def _heard_in_part(self, past: list[LockEvent]) -> dict[int, LockEvent]:
         """Return what was heard of past events but in part, by their place in the list.
 
         Without a time, nothing but about when it was tells so: what is nearest is the same.
         """
-        pairs: list[tuple[float, int, Occurrence]] = []
+        pairs: list[tuple[float, int, LockEvent]] = []
         for number, one in enumerate(past):
-            around = self._lock.journal.between(one.when - ABOUT, one.when + ABOUT)
+            around = self._journal.between(one.when - ABOUT, one.when + ABOUT)
             alike = [heard for heard in around if heard.kind == one.kind]
             if one.usable_time is None or any(_is_kept_as(heard, one) for heard in alike):
                 continue
@@ -117,57 +120,56 @@ class Occurrences:
                 for heard in alike
                 if heard.arguments.items() <= one.arguments.items()
             )
-        found: dict[int, Occurrence] = {}
+        found: dict[int, LockEvent] = {}
         for _, number, heard in sorted(pairs, key=itemgetter(0)):
             if number not in found and heard not in found.values():
                 found[number] = heard
         return found
 
-    def _complete(self, heard: Occurrence, occurrence: Occurrence) -> None:
+    def _complete(self, heard: LockEvent, lock_event: LockEvent) -> None:
         """Know all of an event that was heard in part; it has fired already."""
-        lock = self._lock
-        occurrence.when = heard.when
-        lock.journal.replace(heard, occurrence)
-        if occurrence.told_apart != heard.told_apart:
-            lock.data.record(occurrence)
-            lock.data.news.add(JOURNAL)
+        data = self._coordinator.data
+        lock_event.when = heard.when
+        self._journal.replace(heard, lock_event)
+        if lock_event.identity_suffix != heard.identity_suffix:
+            data.record_last(lock_event)
+            data.news.add(JOURNAL)
 
-    def _take_event(self, occurrence: Occurrence, age: float) -> bool:
+    def _take_event(self, lock_event: LockEvent, age: float) -> bool:
         """Record an event, and say whether it is one of now; an old one fires nothing."""
-        lock = self._lock
-        lock.data.record(occurrence)
-        lock.journal.add(occurrence)
+        lock = self._coordinator
+        lock.data.record_last(lock_event)
+        self._journal.add(lock_event)
         lock.data.news.add(JOURNAL)
         if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", lock.name)
             return False
         return True
 
-    def _fire(self, occurrence: Occurrence) -> None:
+    def _fire(self, lock_event: LockEvent) -> None:
         """Hand an event over to who listens."""
-        for listener in self._listeners.get(occurrence.kind, ()):
-            listener(occurrence)
+        self._happened.async_send((lock_event.kind,), lock_event)
 
-    def _read_clock(self, occurrence: Occurrence, now: float) -> None:
+    def _read_clock(self, lock_event: LockEvent, now: float) -> None:
         """Learn from an event how far the lock's clock is off, and correct the event's time."""
-        clock = self._lock.data.clock
+        clock = self._coordinator.data.clock
         was_off = clock.is_off
-        occurrence.when = clock.when(occurrence.time, now)
+        lock_event.when = clock.when(lock_event.time, now)
         if clock.is_off and not was_off:
-            self._lock.tell(Issue.CLOCK)
+            self._reporter.raise_issue(Issue.CLOCK)
         elif was_off and not clock.is_off:
-            self._lock.settle(Issue.CLOCK)
+            self._reporter.clear_issue(Issue.CLOCK)
 
 
-def _remembered(past: Iterable[Happened], now: float) -> list[Occurrence]:
+def _remembered(past: Iterable[Happened], now: float) -> list[LockEvent]:
     """Return each event that the cloud remembers once, in order, at the time it was told."""
-    told = (Occurrence(one.event, one.arguments, min(one.time, now)) for one in past)
-    seen = Handled()
+    told = (LockEvent(one.event, one.arguments, min(one.time, now)) for one in past)
+    seen = EventDeduplicator()
     return [one for one in sorted(told, key=lambda one: one.when) if seen.take(one)]
 
 
-def _is_kept_as(kept: Occurrence, one: Occurrence) -> bool:
+def _is_kept_as(kept: LockEvent, one: LockEvent) -> bool:
     """Say whether an event is in the journal with its time, as one of two services told it."""
     if kept.time is None or one.time is None:
         return False
-    return abs(kept.time - one.time) <= 1 and kept.told_apart == one.told_apart
+    return abs(kept.time - one.time) <= 1 and kept.identity_suffix == one.identity_suffix

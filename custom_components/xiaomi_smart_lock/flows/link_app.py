@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.core_config import Config
 
-    from .. import LockConfigEntry
+    from ..runtime import LockConfigEntry
 
 
 _LOGGER = logging.getLogger(__name__)

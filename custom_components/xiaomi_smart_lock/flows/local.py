@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
-    from .. import LockConfigEntry
     from ..miot.local import Info
+    from ..runtime import LockConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -20,8 +20,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from ..account.entry_data import lock_ids
-from ..connection import async_lock_names
+from ..account.entry_data import async_lock_names, lock_ids
 from ..const import (
     APP_REQUESTS,
     CONF_APP,

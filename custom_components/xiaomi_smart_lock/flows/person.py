@@ -23,7 +23,7 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
-from ..connection import async_lock_names
+from ..account.entry_data import async_lock_names
 from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY
 from ..miot.spec import SPEC
 from ..people import (
@@ -33,7 +33,7 @@ from ..people import (
     people,
     person_of,
 )
-from ..state.user_registry import OPERATION_POSITION
+from ..state.credential import OPERATION_POSITION
 from ..wording.phrases import (
     common_text,
     credential_in_words,
@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import SubentryFlowResult
     from homeassistant.core import HomeAssistant
 
-    from .. import LockConfigEntry
     from ..coordinator import LockCoordinator
     from ..people import Key, Person
-    from ..state.user_registry import Credential, Use
+    from ..runtime import LockConfigEntry
+    from ..state.credential import Credential
+    from ..state.user_registry import Use
 
 DAYS: Final = 30
 """In which somebody may remember who it was."""
@@ -140,9 +141,7 @@ class PersonFlow(ConfigSubentryFlow):
         }
         if choices:
             entry = self._get_entry()
-            names = async_lock_names(
-                self.hass, ((entry, did) for did in entry.runtime_data.coordinators)
-            )
+            names = async_lock_names(self.hass, ((entry, did) for did in entry.runtime_data.locks))
             options = [
                 SelectOptionDict(value=value, label=listed(self.hass, _said(choice, names)))
                 for value, choice in choices.items()
@@ -161,9 +160,9 @@ class PersonFlow(ConfigSubentryFlow):
 def _choices(entry: LockConfigEntry, person: Person | None) -> dict[str, Choice]:
     """Return the credentials to choose from by their options' values, last used ones first."""
     choices = [
-        Choice(lock, credential)
-        for lock in entry.runtime_data.coordinators.values()
-        for credential in _credentials(lock, person)
+        Choice(lock.coordinator, credential)
+        for lock in entry.runtime_data.locks.values()
+        for credential in _credentials(lock.coordinator, person)
     ]
     choices.sort(key=lambda choice: choice.used, reverse=True)
     return {

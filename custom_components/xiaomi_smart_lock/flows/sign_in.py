@@ -25,7 +25,7 @@ from homeassistant.helpers.selector import TextSelector
 from homeassistant.helpers.translation import async_get_translations
 from yarl import URL
 
-from ..connection import async_sign_in, redirect_path
+from ..account.clients import async_sign_in, redirect_path
 from ..const import DOMAIN
 from ..miot.endpoints import REDIRECT
 from ..miot.errors import MiotError, NotSignedInError

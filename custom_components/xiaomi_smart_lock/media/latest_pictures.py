@@ -14,15 +14,17 @@ from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
+from ..signal import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-    from ..account.app_session import AppLink
+    from ..account.app_session import AppSession
     from ..coordinator import LockCoordinator
+    from ..events.processor import EventProcessor
     from ..miot.app.client import Seen
     from ..miot.spec import Address
-    from ..state.lock_state import Occurrence
+    from ..state.lock_event import LockEvent
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Awaited:
+class PendingPicture:
     """An event whose picture is to come; its times are by our clock, in Unix seconds."""
 
     kind: str
@@ -99,13 +101,13 @@ class Awaited:
 
 
 def match(
-    events: Iterable[Awaited], frames: Iterable[tuple[Seen, str]], ahead: float
-) -> dict[Awaited, Seen]:
+    events: Iterable[PendingPicture], frames: Iterable[tuple[Seen, str]], ahead: float
+) -> dict[PendingPicture, Seen]:
     """Return what the camera saw of each event: the nearest, of what is nearer to no other.
 
     Frames are of a kind each; ``ahead`` is how far the camera's clock is ahead of ours.
     """
-    nearest: dict[Awaited, tuple[float, Seen]] = {}
+    nearest: dict[PendingPicture, tuple[float, Seen]] = {}
     for seen, kind in frames:
         began = seen.time / 1000 - ahead
         gaps = {event: event.gap(began) for event in events if event.kind == kind}
@@ -115,21 +117,23 @@ def match(
     return {event: seen for event, (_, seen) in nearest.items()}
 
 
-class Album:
+class LatestPictures:
     """The newest pictures of a lock; it gets new ones when somebody rings or stays."""
 
     def __init__(
         self,
         lock: LockCoordinator,
-        link: AppLink,
+        events: EventProcessor,
+        link: AppSession,
         keep: Callable[[Picture], Awaitable[None]],
     ) -> None:
         """Prepare for a lock of an entry that is linked; ``keep`` takes each picture."""
         self._lock = lock
+        self._events = events
         self._link = link
         self._keep = keep
-        self._listeners: list[CALLBACK_TYPE] = []
-        self._awaited: deque[Awaited] = deque(maxlen=AWAITED)
+        self._changed: Signal[None] = Signal()
+        self._awaited: deque[PendingPicture] = deque(maxlen=AWAITED)
         """The last events that got no picture yet; some of them were given up."""
         self._waiting: asyncio.Task[None] | None = None
         self.newest: dict[str, Picture] = {}
@@ -140,25 +144,24 @@ class Album:
         """Look for the newest pictures there are, and follow the lock."""
         entry = self._lock.config_entry
         for kind in KINDS:
-            entry.async_on_unload(self._lock.occurrences.async_listen(kind, self._async_happened))
+            entry.async_on_unload(self._events.async_listen(kind, self._async_happened))
         self._in_background(self._async_look_back())
 
     @callback
     def async_listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Have it told that a newer picture came; returns how to stop that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._changed.async_listen(None, listener)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         lock = self._lock
         return lock.config_entry.async_create_background_task(lock.hass, work, "pictures")
 
     @callback
-    def _async_happened(self, occurrence: Occurrence) -> None:
+    def _async_happened(self, lock_event: LockEvent) -> None:
         """Wait for the picture of an event."""
         until = self._lock.hass.loop.time() + PATIENCE
-        kind = KINDS[occurrence.kind]
-        self._awaited.append(Awaited(kind, occurrence.when, time.time(), until))
+        kind = KINDS[lock_event.kind]
+        self._awaited.append(PendingPicture(kind, lock_event.when, time.time(), until))
         if not self._waiting or self._waiting.done():
             self._waiting = self._in_background(self._async_wait())
 
@@ -178,13 +181,13 @@ class Album:
                 if event in self._awaited and event not in wanted:
                     _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
 
-    def _wanted(self) -> list[Awaited]:
+    def _wanted(self) -> list[PendingPicture]:
         """Return the events whose picture is still waited for, the oldest first."""
         now = self._lock.hass.loop.time()
         wanted = (event for event in self._awaited if event.until > now)
         return sorted(wanted, key=lambda event: event.when)
 
-    async def _async_look(self, wanted: list[Awaited]) -> None:
+    async def _async_look(self, wanted: list[PendingPicture]) -> None:
         """Fetch those pictures that are there."""
         entries = await self._async_seen(min(event.when for event in wanted) - BEFORE)
         frames = [(seen, kind) for seen in entries for kind in seen.frames]
@@ -200,7 +203,7 @@ class Album:
                 else:
                     self._no_longer_await(event)
 
-    def _no_longer_await(self, fulfilled: Awaited) -> None:
+    def _no_longer_await(self, fulfilled: PendingPicture) -> None:
         """Wait neither for a picture that came, nor for older ones, which none would see."""
         for event in list(self._awaited):
             if event.kind == fulfilled.kind and event.when <= fulfilled.when:
@@ -279,13 +282,12 @@ class Album:
         """Fetch a picture, and hand it over; raises MiotError where it is not there yet."""
         frame = seen.frames[kind]
         did = self._lock.device.did
-        with self._link.asking(Service.PICTURES, did, of_budget=of_budget) as client:
+        with self._link.request(Service.PICTURES, did, of_budget=of_budget) as client:
             jpeg = await client.picture(did, seen.file_id, frame)
         picture = Picture(kind, taken, seen.time, frame, jpeg)
         if (known := self.newest.get(kind)) is None or taken > known.taken:
             self.newest[kind] = picture
-            for listener in self._listeners:
-                listener()
+            self._changed.async_send((None,))
         await self._keep(picture)
 
     def _is_newer(self, seen: Seen, kind: str) -> bool:

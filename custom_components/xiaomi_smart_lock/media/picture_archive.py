@@ -36,7 +36,7 @@ _OURS: Final = re.compile(rf"([\d-]+ [\d.]+) ({'|'.join(_WORDS.values())})\.jpg"
 _NOT_IN_NAMES: Final = re.compile(r"[^\w -]+")
 
 
-class KeptPictures:
+class PictureArchive:
     """The pictures of a lock that are kept as files, for some days or, with 0, not at all."""
 
     def __init__(self, lock: LockCoordinator, days: int) -> None:

@@ -13,29 +13,30 @@ from homeassistant.requirements import (
     async_get_integration_with_requirements,
 )
 
-from ..account.app_session import NotNowError, Service
+from ..account.app_session import Service
 from ..const import DOMAIN
 from ..miot.errors import (
     CannotConnectError,
     MiotError,
     NotAllowedError,
     NotSignedInError,
+    RequestDeferredError,
     ResultError,
     TooLongError,
 )
 from ..wording.reasons import reason_in_words, translated
 from . import remuxing
 from .remuxing import NotVideoError
-from .ttl_cache import Kept
+from .ttl_cache import TtlCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
     from homeassistant.exceptions import HomeAssistantError
 
-    from .. import LockConfigEntry
-    from ..account.app_session import AppLink
+    from ..account.app_session import AppSession
     from ..miot.app.client import Page, Seen
     from ..miot.app.recording import Recording
     from .remuxing import Fragment
@@ -60,7 +61,7 @@ class NoRemuxerError(MiotError):
 
 
 WORDS: Final[Mapping[type[MiotError], str]] = {
-    NotNowError: "app_not_now",
+    RequestDeferredError: "app_not_now",
     NotAllowedError: "app_not_allowed",
     NotSignedInError: "app_not_signed_in",
     ResultError: "app_has_nothing",
@@ -93,22 +94,22 @@ class Recordings:
     there.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: LockConfigEntry, link: AppLink) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, link: AppSession) -> None:
         """Prepare; nothing is asked yet."""
         self.entry = entry
         self._hass = hass
         self._link = link
-        self._pages: Kept[tuple[str, int, int], Page[Seen]] = Kept(PAGES_KEPT)
-        self._pictures: Kept[tuple[str, int], bytes | None] = Kept(
+        self._pages: TtlCache[tuple[str, int, int], Page[Seen]] = TtlCache(PAGES_KEPT)
+        self._pictures: TtlCache[tuple[str, int], bytes | None] = TtlCache(
             PICTURES_KEPT, at_once=PICTURES_AT_ONCE, weigh=lambda picture: len(picture or b"")
         )
-        self._recordings: Kept[tuple[str, int], Recording | None] = Kept(RECORDINGS_KEPT)
-        self._segments: Kept[tuple[str, int, int], Fragment | None] = Kept(
+        self._recordings: TtlCache[tuple[str, int], Recording | None] = TtlCache(RECORDINGS_KEPT)
+        self._segments: TtlCache[tuple[str, int, int], Fragment | None] = TtlCache(
             SEGMENTS_KEPT,
             at_once=SEGMENTS_AT_ONCE,
             weigh=lambda part: len(part.whole if part else b""),
         )
-        self._clips: Kept[tuple[str, int], bytes | None] = Kept(
+        self._clips: TtlCache[tuple[str, int], bytes | None] = TtlCache(
             CLIPS_KEPT, weigh=lambda clip: len(clip or b"")
         )
         self._looking = asyncio.Lock()
@@ -138,7 +139,7 @@ class Recordings:
         async def ask() -> bytes | None:
             if (seen := await self.seen(did, moment)) is None or (best := frame(seen)) is None:
                 return None
-            with self._link.asking(Service.PICTURES, did, of_budget=False) as client:
+            with self._link.request(Service.PICTURES, did, of_budget=False) as client:
                 return await client.picture(did, seen.file_id, best)
 
         return await self._pictures.get((did, moment), ask)
@@ -149,7 +150,7 @@ class Recordings:
         async def ask() -> Recording | None:
             if (seen := await self.seen(did, moment)) is None or not seen.has_recording:
                 return None
-            with self._link.asking(Service.RECORDINGS, did, of_budget=False) as client:
+            with self._link.request(Service.RECORDINGS, did, of_budget=False) as client:
                 return await client.recording(did, seen.file_id, is_alarm=seen.is_alarm)
 
         return await self._recordings.get((did, moment), ask)
@@ -165,7 +166,7 @@ class Recordings:
             recording = await self.recording(did, moment)
             if recording is None or number >= len(recording.segments):
                 return None
-            with self._link.asking(Service.RECORDINGS, did, of_budget=False) as client:
+            with self._link.request(Service.RECORDINGS, did, of_budget=False) as client:
                 part = await client.segment(recording.segments[number])
             if remuxing.is_mpeg_ts(part):
                 return remuxing.fragment(part)
@@ -222,5 +223,5 @@ def async_recordings(hass: HomeAssistant) -> dict[str, Recordings]:
         did: entry.runtime_data.recordings
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)
         if entry.runtime_data.recordings
-        for did in entry.runtime_data.coordinators
+        for did in entry.runtime_data.locks
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 KEPT_FOR: Final = 600  # seconds
 
 
-class Kept[Key: Hashable, Answer]:
+class TtlCache[Key: Hashable, Answer]:
     """Keeps answers, bounded in time and in what they weigh together."""
 
     def __init__(

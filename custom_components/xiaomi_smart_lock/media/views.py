@@ -19,7 +19,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util import slugify
 
-from ..connection import async_lock_name
+from ..account.entry_data import async_lock_name
 from ..const import DOMAIN
 from ..miot.errors import MiotError, ResultError
 from ..miot.values import path_part

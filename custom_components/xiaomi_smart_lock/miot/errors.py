@@ -103,6 +103,28 @@ class NotAllowedError(MiotError):
     """A service refuses an account whose session works: signing in again does not help."""
 
 
+class RequestDeferredError(MiotError):
+    """As much as is allowed was asked for, or something went wrong a moment ago."""
+
+
+class BudgetSpentError(RequestDeferredError):
+    """As many requests were made within an hour as are allowed."""
+
+    def __init__(self, count: int) -> None:
+        """Keep how many requests that are."""
+        self.count = count
+        super().__init__(f"{count} requests were made within an hour")
+
+
+class PausedError(RequestDeferredError):
+    """A service is left alone for a while."""
+
+    def __init__(self, text: str, wait: float) -> None:
+        """Keep for how many seconds."""
+        self.wait = wait
+        super().__init__(text)
+
+
 class SignInExpiredError(MiotError):
     """Nobody confirmed a sign-in in time."""
 

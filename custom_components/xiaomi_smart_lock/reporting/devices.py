@@ -10,13 +10,12 @@ from homeassistant.helpers import device_registry as dr
 from ..const import DOMAIN
 
 if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
-
-    from .. import LockConfigEntry
 
 
 @callback
-def async_device_of(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> dr.DeviceEntry | None:
+def async_device_of(hass: HomeAssistant, entry: ConfigEntry, did: str) -> dr.DeviceEntry | None:
     """Return a lock's device of a config entry, None where there is none.
 
     Several entries may have a device of the same identifier each, from 2026.8 on.

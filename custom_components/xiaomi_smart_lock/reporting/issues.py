@@ -14,9 +14,8 @@ from ..wording.phrases import escaped
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
-
-    from .. import LockConfigEntry
 
 
 class Issue(StrEnum):
@@ -59,8 +58,8 @@ PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDE
 
 
 @callback
-def async_tell(
-    hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "", **texts: str
+def async_raise_issue(
+    hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "", **texts: str
 ) -> None:
     """Raise an issue of an entry, or of one of its locks.
 
@@ -80,39 +79,41 @@ def async_tell(
 
 
 @callback
-def async_settle(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> None:
-    """Take an issue back."""
+def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "") -> None:
+    """Clear an issue."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did))
 
 
 @callback
-def is_told(hass: HomeAssistant, entry: LockConfigEntry, issue: Issue, did: str = "") -> bool:
+def is_raised(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "") -> bool:
     """Say whether an issue is raised."""
     return ir.async_get(hass).async_get_issue(DOMAIN, _issue_id(entry, issue, did)) is not None
 
 
 @callback
-def async_settle_passing(hass: HomeAssistant, entry: LockConfigEntry, dids: Iterable[str]) -> None:
-    """Take back what nobody looks after once an entry is unloaded."""
+def async_clear_passing_issues(
+    hass: HomeAssistant, entry: ConfigEntry, dids: Iterable[str]
+) -> None:
+    """Clear what nobody looks after once an entry is unloaded."""
     for issue in PASSING:
         for did in ("", *dids):
-            async_settle(hass, entry, issue, did)
+            async_clear_issue(hass, entry, issue, did)
 
 
 @callback
-def async_settle_lock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Take all issues of a lock back."""
+def async_clear_issues_of_lock(hass: HomeAssistant, entry: ConfigEntry, did: str) -> None:
+    """Clear all issues of a lock."""
     for issue in Issue:
-        async_settle(hass, entry, issue, did)
+        async_clear_issue(hass, entry, issue, did)
 
 
 @callback
-def async_settle_all(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Take all issues of an entry back."""
+def async_clear_issues_of_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Clear all issues of an entry."""
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and entry.entry_id in issue_id:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _issue_id(entry: LockConfigEntry, issue: Issue, did: str) -> str:
+def _issue_id(entry: ConfigEntry, issue: Issue, did: str) -> str:
     return f"{issue}_{entry.entry_id}_{did}"

@@ -13,14 +13,20 @@ from ..const import DOMAIN
 from .devices import async_device_of
 
 if TYPE_CHECKING:
-    from ..coordinator import LockCoordinator
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
 
 EVENT: Final = f"{DOMAIN}_event"
 
 
 @callback
-def async_log(
-    lock: LockCoordinator, kind: str, context: Context | None = None, **facts: str
+def async_fire_logbook_event(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    did: str,
+    kind: str,
+    context: Context | None = None,
+    **facts: str,
 ) -> None:
     """Have the logbook say what happened at a lock.
 
@@ -28,13 +34,12 @@ def async_log(
     fact that has a translation itself, ``common.NAME_FACT``, is said by that. Who is behind the
     context is shown beside it.
     """
-    registry = er.async_get(lock.hass)
-    entity_id = registry.async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{lock.device.did}-lock")
-    device = async_device_of(lock.hass, lock.config_entry, lock.device.did)
+    entity_id = er.async_get(hass).async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock")
+    device = async_device_of(hass, entry, did)
     told = {
         **facts,
         ATTR_DEVICE_ID: device.id if device else None,
         ATTR_ENTITY_ID: entity_id,
         CONF_TYPE: kind,
     }
-    lock.hass.bus.async_fire(EVENT, told, context=context)
+    hass.bus.async_fire(EVENT, told, context=context)

@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..event import EVENTS
 from ..people import named, person_of
-from ..state.lock_state import LOCK_EVENT
+from ..state.lock_event import LOCK_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from ..coordinator import LockCoordinator
     from ..people import Person
-    from ..state.lock_state import Occurrence
+    from ..runtime import LockRuntime
+    from ..state.lock_event import LockEvent
 
 ATTR_END: Final = "end"
 ATTR_KIND: Final = "kind"
@@ -35,7 +36,7 @@ LIMITS: Final = (1, 10_000)
 
 KINDS: Final = {description.key: description for description in EVENTS}
 # What looks like anything else is only told who asks for it.
-OPEN_KINDS: Final = [key for key, description in KINDS.items() if description.disguises]
+OPEN_KINDS: Final = [key for key, description in KINDS.items() if description.masks]
 
 FIELDS: Final[VolDictType] = {
     vol.Optional(ATTR_KIND, default=OPEN_KINDS): vol.All(cv.ensure_list, [vol.In(KINDS)]),
@@ -46,9 +47,10 @@ FIELDS: Final[VolDictType] = {
 }
 
 
-async def async_get_history(lock: LockCoordinator, data: Mapping[str, Any]) -> dict[str, Any]:
+async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what happened, the newest first; raises ServiceValidationError."""
-    if not lock.pushes and not lock.remembered:
+    lock = runtime.coordinator
+    if not lock.session.pushes and not lock.history_events:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_history",
@@ -59,33 +61,33 @@ async def async_get_history(lock: LockCoordinator, data: Mapping[str, Any]) -> d
         dt_util.as_utc(data[key]).timestamp() if key in data else default
         for key, default in ((ATTR_START, 0.0), (ATTR_END, float("inf")))
     )
-    happened = reversed(lock.journal.between(start, end))
+    happened = reversed(runtime.journal.between(start, end))
     told = (
         line
-        for occurrence in happened
-        if person is None or _is_by(lock, occurrence, person)
-        for line in _lines(lock, occurrence, data[ATTR_KIND])
+        for lock_event in happened
+        if person is None or _is_by(lock, lock_event, person)
+        for line in _lines(lock, lock_event, data[ATTR_KIND])
     )
     return {"history": list(islice(told, data[ATTR_LIMIT]))}
 
 
-def _is_by(lock: LockCoordinator, occurrence: Occurrence, person: Person) -> bool:
+def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool:
     """Say whether somebody did something; that a credential was enrolled is not of its owner."""
-    credential = occurrence.credential if occurrence.kind == LOCK_EVENT else None
-    by = credential and person_of(lock, credential, occurrence.when)
+    credential = lock_event.credential if lock_event.kind == LOCK_EVENT else None
+    by = credential and person_of(lock, credential, lock_event.when)
     return by is not None and by.subentry.subentry_id == person.subentry.subentry_id
 
 
 def _lines(
-    lock: LockCoordinator, occurrence: Occurrence, kinds: list[str]
+    lock: LockCoordinator, lock_event: LockEvent, kinds: list[str]
 ) -> Iterator[dict[str, Any]]:
     """Return what is said of an event: by each kind that shows it, in the words of its entity."""
     for kind in kinds:
         description = KINDS[kind]
-        if occurrence.kind in description.kinds and (its_type := description.type_of(occurrence)):
+        if lock_event.kind in description.kinds and (its_type := description.type_of(lock_event)):
             yield {
-                "when": dt_util.as_local(dt_util.utc_from_timestamp(occurrence.when)).isoformat(),
+                "when": dt_util.as_local(dt_util.utc_from_timestamp(lock_event.when)).isoformat(),
                 "kind": kind,
                 "type": its_type,
-                **description.attributes(lock, occurrence),
+                **description.attributes(lock, lock_event),
             }

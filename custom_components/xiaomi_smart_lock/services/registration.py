@@ -25,12 +25,11 @@ from ..credentials.enrolment import (
     TIME_LIMIT,
     TIME_LIMITS,
     Wanted,
-    async_enrol,
 )
 from ..miot.spec import SPEC
 from ..people import async_assign, named, person_of
-from ..state.lock_state import OPERATION_METHOD
-from ..state.user_registry import Credential
+from ..state.credential import Credential
+from ..state.lock_event import OPERATION_METHOD
 from . import history as diary
 from .history import ATTR_PERSON, async_get_history
 
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from homeassistant.util.json import JsonObjectType
 
     from ..coordinator import LockCoordinator
+    from ..runtime import LockRuntime
 
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
 ATTR_CREDENTIAL_TYPE: Final = "credential_type"
@@ -91,20 +91,20 @@ type Data = Mapping[str, Any]
 type Response = JsonObjectType | None
 
 
-async def _set_user(lock: LockCoordinator, data: Data) -> Response:
-    user_id = await lock.management.async_set_user(data.get(ATTR_USER_ID), data.get(ATTR_USER_TYPE))
+async def _set_user(lock: LockRuntime, data: Data) -> Response:
+    user_id = await lock.commands.async_set_user(data.get(ATTR_USER_ID), data.get(ATTR_USER_TYPE))
     return {ATTR_USER_ID: user_id}
 
 
-async def _delete_user(lock: LockCoordinator, data: Data) -> Response:
-    await lock.management.async_delete_user(data[ATTR_USER_ID], data.get(ATTR_USER_TYPE))
+async def _delete_user(lock: LockRuntime, data: Data) -> Response:
+    await lock.commands.async_delete_user(data[ATTR_USER_ID], data.get(ATTR_USER_TYPE))
     return None
 
 
-async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
+async def _set_credential(lock: LockRuntime, data: Data) -> Response:
     if (person := data.get(ATTR_PERSON)) is not None:
         # Whether there is one is known before the lock hears of anything.
-        person = named(lock, person).subentry.subentry_id
+        person = named(lock.coordinator, person).subentry.subentry_id
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
         user_id=data[ATTR_USER_ID],
@@ -116,41 +116,42 @@ async def _set_credential(lock: LockCoordinator, data: Data) -> Response:
         name=data.get(ATTR_NAME),
         time_limit=data[ATTR_TIME_LIMIT],
     )
-    credential = await async_enrol(lock, wanted)
+    credential = await lock.enrolment.async_enrol(wanted)
     if person is not None:
         with suppress(ServiceValidationError):  # Removed meanwhile: the credential is there.
-            async_assign(lock, credential, person)
+            async_assign(lock.coordinator, credential, person)
     return {ATTR_USER_ID: wanted.user_id, **_named(credential)}
 
 
-async def _cancel_enrolment(lock: LockCoordinator, _data: Data) -> Response:
-    await lock.management.async_cancel_enrolment()
+async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> Response:
+    await lock.enrolment.async_cancel()
     return None
 
 
-async def _delete_credential(lock: LockCoordinator, data: Data) -> Response:
-    await lock.management.async_delete_credential(data[ATTR_USER_ID], data[ATTR_OPERATION_ID])
+async def _delete_credential(lock: LockRuntime, data: Data) -> Response:
+    await lock.commands.async_delete_credential(data[ATTR_USER_ID], data[ATTR_OPERATION_ID])
     return None
 
 
-async def _assign_credential(lock: LockCoordinator, data: Data) -> Response:
+async def _assign_credential(lock: LockRuntime, data: Data) -> Response:
     credential = Credential(data[ATTR_CREDENTIAL_TYPE], data[ATTR_OPERATION_ID])
-    await lock.management.async_assign_credential(data[ATTR_USER_ID], credential)
+    await lock.commands.async_assign_credential(data[ATTR_USER_ID], credential)
     return None
 
 
-async def _sync_users(lock: LockCoordinator, _data: Data) -> Response:
-    await lock.management.async_synchronise("sync-lock-user")
+async def _sync_users(lock: LockRuntime, _data: Data) -> Response:
+    await lock.commands.async_synchronise("sync-lock-user")
     return None
 
 
-async def _sync_credentials(lock: LockCoordinator, _data: Data) -> Response:
-    await lock.management.async_synchronise("sync-unlock-method")
+async def _sync_credentials(lock: LockRuntime, _data: Data) -> Response:
+    await lock.commands.async_synchronise("sync-unlock-method")
     return None
 
 
-async def _get_users(lock: LockCoordinator, _data: Data) -> Response:
+async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
     """Return who may open the door, and by what, as far as the lock has told."""
+    lock = runtime.coordinator
     users = lock.data.users
     owned = {one for one, grant in users.grants.items() if grant.user_id is not None}
     user_ids = {*users.present, *(users.user_of(one) for one in owned)}
@@ -175,7 +176,7 @@ def _user_type(lock: LockCoordinator, user_id: int) -> str | None:
 
 def _named(credential: Credential) -> dict[str, Any]:
     return {
-        "method": OPERATION_METHOD.key_of(credential.disguised.method) or credential.method,
+        "method": OPERATION_METHOD.key_of(credential.masked.method) or credential.method,
         ATTR_OPERATION_ID: credential.operation_id,
     }
 
@@ -202,7 +203,7 @@ def _time(when: float) -> str:
 class LockAction:
     """An action on a lock: what it takes, what it does, and by which action of the lock's own."""
 
-    do: Callable[[LockCoordinator, Data], Awaitable[Response]]
+    do: Callable[[LockRuntime, Data], Awaitable[Response]]
     fields: VolDictType
     by: str | None = None
     gives_access: bool = False
@@ -307,7 +308,7 @@ async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
     return responses if call.return_response else None
 
 
-async def _async_locks(call: ServiceCall) -> dict[str, LockCoordinator]:
+async def _async_locks(call: ServiceCall) -> dict[str, LockRuntime]:
     """Return the locks that a call targets, by the ids of their entities."""
     extract: Callable[..., Awaitable[set[str]]] = service.async_extract_entity_ids
     wanted = await (extract(call.hass, call) if _WANTS_HASS else extract(call))
@@ -323,13 +324,13 @@ async def _async_locks(call: ServiceCall) -> dict[str, LockCoordinator]:
     return locks
 
 
-def _lock(hass: HomeAssistant, entity: er.RegistryEntry) -> LockCoordinator:
+def _lock(hass: HomeAssistant, entity: er.RegistryEntry) -> LockRuntime:
     """Return the lock of an entity."""
     entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
     if entry and entry.state is ConfigEntryState.LOADED:
-        for lock in entry.runtime_data.coordinators.values():
-            if entity.unique_id == f"{lock.device.did}-lock":
-                found: LockCoordinator = lock
+        for lock in entry.runtime_data.locks.values():
+            if entity.unique_id == f"{lock.session.did}-lock":
+                found: LockRuntime = lock
                 return found
     raise ServiceValidationError(
         translation_domain=DOMAIN,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .lock_state import Occurrence
+    from .lock_event import LockEvent
 
 # How much is remembered: the events of weeks, so that nothing late is new.
 REMEMBERED: Final = 1000
@@ -27,7 +27,7 @@ type Identity = str
 
 
 @dataclass
-class Handled:
+class EventDeduplicator:
     """The last events.
 
     An event is the one with its time and what tells two of a second apart. Where its time says
@@ -37,76 +37,78 @@ class Handled:
 
     known: dict[Identity, None] = field(default_factory=dict)
     """Their identities, oldest first."""
-    _alone: list[tuple[float, Occurrence]] = field(default_factory=list, compare=False)
+    _alone: list[tuple[float, LockEvent]] = field(default_factory=list, compare=False)
     """Those of just now that the other one of two services may report too, and when they came."""
 
-    def take(self, occurrence: Occurrence) -> bool:
+    def take(self, lock_event: LockEvent) -> bool:
         """Remember an event that has just arrived, and say whether it is new."""
-        seen_as = _seen_as(occurrence)
+        seen_as = _seen_as(lock_event)
         if not self.known.keys().isdisjoint(seen_as):
             return False
-        self.known.update(dict.fromkeys((seen_as[0], *_kept_too(occurrence))))
+        self.known.update(dict.fromkeys((seen_as[0], *_kept_too(lock_event))))
         if len(self.known) > REMEMBERED + FORGOTTEN_TOGETHER:
             self.known = dict.fromkeys(list(self.known)[-REMEMBERED:])
-        return not self._was_reported(occurrence)
+        return not self._was_reported(lock_event)
 
-    def _was_reported(self, occurrence: Occurrence) -> bool:
+    def _was_reported(self, lock_event: LockEvent) -> bool:
         """Say whether the other one of two services has just reported the very same event.
 
         Each report stands for one of the other: two of both are two events. Where both have a time
         of the lock's, that tells.
         """
-        if not occurrence.reported_twice:
+        if not lock_event.reported_twice:
             return False
-        now = occurrence.when
+        now = lock_event.when
         recent = [(came, one) for came, one in self._alone if abs(now - came) < TWINS_WITHIN]
         self._alone = recent[-TWINS_LIMIT:]
         for came, one in self._alone:
-            if one.event is not occurrence.event and _alike(one, occurrence):
+            if one.event is not lock_event.event and _alike(one, lock_event):
                 self._alone.remove((came, one))
                 return True
-        self._alone.append((now, occurrence))
+        self._alone.append((now, lock_event))
         return False
 
 
-def _alike(one: Occurrence, other: Occurrence) -> bool:
+def _alike(one: LockEvent, other: LockEvent) -> bool:
     told_by_time = None not in (one.usable_time, other.usable_time)
-    return one.kind == other.kind and one.told_apart == other.told_apart and not told_by_time
+    return (
+        one.kind == other.kind and one.identity_suffix == other.identity_suffix and not told_by_time
+    )
 
 
-def _seen_as(occurrence: Occurrence) -> list[Identity]:
+def _seen_as(lock_event: LockEvent) -> list[Identity]:
     """Return as what an event may be known; as the first it is known from now on."""
-    if (moment := occurrence.usable_time) is not None:
-        return _at(occurrence, moment, near=occurrence.reported_twice)
-    if occurrence.tid is not None:
-        return _numbered(occurrence)
-    return _at(occurrence, int(occurrence.when), near=True)
+    if (moment := lock_event.usable_time) is not None:
+        return _at(lock_event, moment, near=lock_event.reported_twice)
+    if lock_event.tid is not None:
+        return _numbered(lock_event)
+    return _at(lock_event, int(lock_event.when), near=True)
 
 
-def _kept_too(occurrence: Occurrence) -> list[Identity]:
+def _kept_too(lock_event: LockEvent) -> list[Identity]:
     """Return as what else an event is known from now on.
 
     One without a usable time may come again without its number, or when its time can be one.
     """
-    if occurrence.usable_time is not None:
+    if lock_event.usable_time is not None:
         return []
-    kept = _at(occurrence, int(occurrence.when))
-    if occurrence.time is not None and occurrence.time > occurrence.when:
-        kept += _at(occurrence, occurrence.time)
+    kept = _at(lock_event, int(lock_event.when))
+    if lock_event.time is not None and lock_event.time > lock_event.when:
+        kept += _at(lock_event, lock_event.time)
     return kept
 
 
-def _at(occurrence: Occurrence, moment: int, *, near: bool = False) -> list[Identity]:
+def _at(lock_event: LockEvent, moment: int, *, near: bool = False) -> list[Identity]:
     """Return what an event is at a second, and if wanted at the one before and the one after."""
-    (siid, eiid), told_apart = occurrence.kind, occurrence.told_apart
+    (siid, eiid), identity_suffix = lock_event.kind, lock_event.identity_suffix
     seconds = (moment, moment - 1, moment + 1) if near else (moment,)
-    return [f"{siid}.{eiid} {second} {told_apart}" for second in seconds]
+    return [f"{siid}.{eiid} {second} {identity_suffix}" for second in seconds]
 
 
-def _numbered(occurrence: Occurrence) -> list[Identity]:
+def _numbered(lock_event: LockEvent) -> list[Identity]:
     """Return what an event is by its number in this period, the one before and the one after."""
-    siid, eiid = occurrence.event.address
-    period = int(occurrence.when) // COUNTS_FOR
-    number = f"{siid}.{eiid} #{occurrence.tid}"
-    alike = f"{occurrence.time} {occurrence.told_apart}"
+    siid, eiid = lock_event.event.address
+    period = int(lock_event.when) // COUNTS_FOR
+    number = f"{siid}.{eiid} #{lock_event.tid}"
+    alike = f"{lock_event.time} {lock_event.identity_suffix}"
     return [f"{number} {one} {alike}" for one in (period, period - 1, period + 1)]

@@ -7,26 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import SPEC
-from .user_registry import (
-    OPERATION_ID,
-    OPERATION_METHOD,
-    PHONE,
-    USER_ID,
-    Credential,
-    number,
-)
+from .credential import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID, Credential
+from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..miot.spec import Address
-    from .lock_state import Occurrence
+    from .lock_event import LockEvent
 
 UNLOCKED: Final = SPEC.properties[2, 3].value_of("unlocked")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Expiry:
     """When a user's credential is to end."""
 
     user_id: int
@@ -41,20 +35,20 @@ class Ending:
     name: str | None = None
     """What it is called by whoever sets it, to be known again."""
 
-    def by(self, when: float) -> Ending:
+    def by(self, when: float) -> Expiry:
         """Return the same with an end at a time in Unix seconds, if not before."""
         return replace(self, due=when if self.due is None else min(self.due, when))
 
 
 @dataclass
-class Endings:
+class ExpiryRegistry:
     """The credentials that are to end, until the lock no longer has them.
 
     What a person expects to end must never be forgotten. So nothing is ever dropped to make room,
     and where it is doubtful whether the lock still has a credential, the lock is asked.
     """
 
-    known: dict[Credential, Ending] = field(default_factory=dict)
+    known: dict[Credential, Expiry] = field(default_factory=dict)
 
     def due(self, now: float) -> list[Credential]:
         """Return what has to end by a time in Unix seconds."""
@@ -64,49 +58,49 @@ class Endings:
             if ending.due is not None and ending.due <= now
         ]
 
-    def follow(self, occurrence: Occurrence) -> bool:
+    def follow(self, lock_event: LockEvent) -> bool:
         """Take what an event says; return whether that changes anything."""
         before = dict(self.known)
-        match occurrence.event.name:
+        match lock_event.event.name:
             case "lock-event":
-                self._used(occurrence)
+                self._used(lock_event)
             case "delete-user-key-complete":
-                self._deleted(occurrence)
+                self._deleted(lock_event)
             case "delete-user-complete":
-                self._user_deleted(occurrence)
+                self._user_deleted(lock_event)
         return self.known != before
 
-    def _used(self, occurrence: Occurrence) -> None:
+    def _used(self, lock_event: LockEvent) -> None:
         """Count an unlocking, a late one too: whoever came, came.
 
         What was done with an older credential of the same id does not count.
         """
-        credential = occurrence.credential
+        credential = lock_event.credential
         ending = credential and self.known.get(credential)
         if not credential or not ending or ending.uses is None:
             return
-        if occurrence.when < int(ending.since):
+        if lock_event.when < int(ending.since):
             return
-        if occurrence.get("lock-action") == UNLOCKED:
+        if lock_event.get("lock-action") == UNLOCKED:
             left = max(0, ending.uses - 1)
             ending = replace(ending, uses=left)
-            self.known[credential] = ending if left else ending.by(occurrence.when)
+            self.known[credential] = ending if left else ending.by(lock_event.when)
 
-    def _deleted(self, occurrence: Occurrence) -> None:
+    def _deleted(self, lock_event: LockEvent) -> None:
         """Forget a credential, but not by the deletion of an older one with the same id."""
         credential = Credential(
-            int(occurrence.get("operation-method") or PHONE),
-            int(occurrence.get("operation-id") or 0),
+            int(lock_event.get("operation-method") or PHONE),
+            int(lock_event.get("operation-id") or 0),
         )
-        if (ending := self.known.get(credential)) and occurrence.when >= int(ending.since):
+        if (ending := self.known.get(credential)) and lock_event.when >= int(ending.since):
             del self.known[credential]
 
-    def _user_deleted(self, occurrence: Occurrence) -> None:
+    def _user_deleted(self, lock_event: LockEvent) -> None:
         """End the credentials of a user who is gone; whether they went along, the lock says."""
         for credential, ending in self.known.items():
-            theirs = ending.user_id == occurrence.get("user-ids")
-            if theirs and occurrence.when >= int(ending.since):
-                self.known[credential] = ending.by(occurrence.when)
+            theirs = ending.user_id == lock_event.get("user-ids")
+            if theirs and lock_event.when >= int(ending.since):
+                self.known[credential] = ending.by(lock_event.when)
 
     def as_list(self) -> list[list[Any]]:
         """Return it as JSON allows, the name last and only where there is one."""
@@ -116,12 +110,12 @@ class Endings:
         ]
 
     @classmethod
-    def from_list(cls, stored: object) -> Endings:
+    def from_list(cls, stored: object) -> ExpiryRegistry:
         """Return what was kept: each for itself, so that nothing takes others with it."""
         return cls(dict(_read(stored if isinstance(stored, list) else [])))
 
 
-def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
+def _read(stored: list[object]) -> Iterator[tuple[Credential, Expiry]]:
     for item in stored:
         match item:
             case [method, operation_id, user_id, since, due, uses, bool(enrolled), *name]:
@@ -130,7 +124,7 @@ def _read(stored: list[object]) -> Iterator[tuple[Credential, Ending]]:
                         Credential(
                             _valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id)
                         ),
-                        Ending(
+                        Expiry(
                             _valid(USER_ID, user_id),
                             number(since),
                             None if due is None else number(due),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..miot.spec import SPEC, Address
-from .user_registry import number
+from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ AHEAD: Final = DAY
 """How far the cloud's clock may be ahead of ours."""
 
 
-class Span(NamedTuple):
+class Gap(NamedTuple):
     """A time, in Unix seconds by the cloud's clock, in which an event may have happened."""
 
     kind: Address
@@ -30,12 +30,12 @@ class Span(NamedTuple):
 
 
 @dataclass
-class Unread:
+class HistoryGaps:
     """The times of which it is not known yet what happened in them."""
 
     known: dict[Address, int] = field(default_factory=dict)
     """When each event happened last of all that was read, in Unix seconds by the cloud's clock."""
-    spans: list[Span] = field(default_factory=list)
+    spans: list[Gap] = field(default_factory=list)
 
     def add_news(self, kinds: Iterable[Address], now: int) -> None:
         """Add what may have happened since the last event that was read."""
@@ -43,9 +43,9 @@ class Unread:
             # By a clock that was ahead once, the last one may be in the future.
             last = min(self.known.get(kind, now - FIRST + OVERLAP), now)
             start = max(last - OVERLAP, now - LONGEST)
-            self._add(Span(kind, start, now + AHEAD))
+            self._add(Gap(kind, start, now + AHEAD))
 
-    def _add(self, span: Span) -> None:
+    def _add(self, span: Gap) -> None:
         """Add a span, as one with those that it meets."""
         apart = [
             one
@@ -53,17 +53,17 @@ class Unread:
             if one.kind != span.kind or one.end < span.start or span.end < one.start
         ]
         met = [span, *(one for one in self.spans if one not in apart)]
-        whole = Span(span.kind, min(one.start for one in met), max(one.end for one in met))
+        whole = Gap(span.kind, min(one.start for one in met), max(one.end for one in met))
         self.spans = [*apart, whole]
 
-    def newest(self, but: Iterable[Address] = ()) -> Span | None:
+    def newest(self, but: Iterable[Address] = ()) -> Gap | None:
         """Return the newest span, of other events than some; None where there is none."""
         spans = (span for span in self.spans if span.kind not in but)
         return max(spans, key=lambda span: span.end, default=None)
 
     def was_read(
         self,
-        span: Span,
+        span: Gap,
         times: Iterable[int],
         following: int | None,
         now: int,
@@ -90,13 +90,13 @@ class Unread:
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Unread:
+    def from_dict(cls, stored: Mapping[str, Any]) -> HistoryGaps:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
         unread = cls()
         for siid, eiid, time in stored["known"]:
             unread.known[_event(siid, eiid)] = int(number(time))
         for siid, eiid, start, end in stored["spans"]:
-            span = Span(_event(siid, eiid), int(number(start)), int(number(end)))
+            span = Gap(_event(siid, eiid), int(number(start)), int(number(end)))
             unread.spans.append(span)
         return unread
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.errors import InvalidValueError
@@ -12,30 +11,20 @@ from ..miot.spec import (
     SPEC,
     Address,
     Event,
-    Property,
     Value,
 )
-from .deduplicator import Handled
-from .device_clock import LockClock, says_something
-from .expiry import Endings
-from .history_gaps import Unread
-from .user_registry import (
-    Credential,
-    Users,
-    disguised,
-    number,
-)
+from .deduplicator import EventDeduplicator
+from .device_clock import LockClock
+from .expiry import ExpiryRegistry
+from .history_gaps import HistoryGaps
+from .lock_event import DOORBELL, EXCEPTION, LOCK_EVENT, LockEvent
+from .serialization import number
+from .user_registry import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-OPERATION_METHOD: Final = SPEC.properties[2, 2]
-
-HISTORY_EVENT: Final = (5, 1)
 DOOR_STATE: Final = (3, 1021)
-LOCK_EVENT: Final = (2, 1020)
-EXCEPTION: Final = (2, 1007)
-DOORBELL: Final = (21, 1)
 DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)
@@ -80,132 +69,6 @@ SECRET: Final[frozenset[Address]] = frozenset(
 # What the cloud remembers for the Mi Home app
 IN_HISTORY: Final = frozenset({LOCK_EVENT, EXCEPTION, DOORBELL})
 
-# Events that the lock reports twice, once by each of two services, and the one that is kept.
-SAME_EVENT: Final[dict[Address, Address]] = {
-    (7, 1006): DOORBELL,
-    **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
-}
-
-_REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
-
-# By what two events of the same second are told apart.
-_IDENTIFYING: Final = (
-    "lock-action",
-    "abnormal-condition",
-    "user-ids",
-    "operation-id",
-    "error-code",
-    "credential-state",
-    "credential-step-current",
-    "credential-step-all",
-)
-_ALIKE: Final = " ".join("-1" for _ in _IDENTIFYING)
-_TIMES: Final = ("current-time", "last-history-time")
-
-
-@dataclass
-class Occurrence:
-    """An event that happened, with what is understood of its arguments, by piid.
-
-    Where a value list does not have a number, it is there as it came.
-    """
-
-    event: Event
-    arguments: Mapping[int, Value]
-    when: float
-    """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
-    tid: int | None = field(default=None, compare=False)
-    """The lock's number of the report, where it came with one."""
-
-    @cached_property
-    def known_arguments(self) -> list[tuple[Property, Value]]:
-        """The arguments in the specification's order."""
-        return [
-            (argument, self.arguments[argument.address[1]])
-            for argument in self.event.arguments
-            if argument.address[1] in self.arguments
-        ]
-
-    def argument(self, name: str) -> Property:
-        """Return the argument with a name in the specification."""
-        return next(argument for argument in self.event.arguments if argument.name == name)
-
-    def get(self, name: str) -> Value | None:
-        """Return an argument's value by its name, None where it is not known."""
-        piid = self.event.piids.get(name)
-        return None if piid is None else self.arguments.get(piid)
-
-    def listed(self, name: str) -> int | None:
-        """Return an argument's value by its name, None where the value list does not have it."""
-        value = self.get(name)
-        has_it = value is not None and self.argument(name).key_of(value) is not None
-        return int(value) if has_it and value is not None else None
-
-    @cached_property
-    def time(self) -> int | None:
-        """When it happened by the lock's clock, in Unix seconds."""
-        for name in _TIMES:
-            if (time := self.get(name)) is not None:
-                return int(time)
-        return None
-
-    @cached_property
-    def credential(self) -> Credential | None:
-        """The credential by which the lock was operated, None where it was without one."""
-        method, operation_id = self.get("operation-method"), self.get("operation-id")
-        return Credential(int(method), int(operation_id)) if method and operation_id else None
-
-    @property
-    def disguised(self) -> Occurrence:
-        """The event as it is shown, whether the credential was used, enrolled or deleted."""
-        method = self.get("operation-method")
-        if method is None or (shown := disguised(int(method))) == method:
-            return self
-        piid = self.event.piids["operation-method"]
-        return replace(self, arguments={**self.arguments, piid: shown})
-
-    @cached_property
-    def kind(self) -> Address:
-        """The event's address, the same for events that two services report."""
-        return SAME_EVENT.get(self.event.address, self.event.address)
-
-    @property
-    def reported_twice(self) -> bool:
-        """Whether two services may report it."""
-        return self.kind in _REPORTED_TWICE
-
-    @cached_property
-    def usable_time(self) -> int | None:
-        """When it happened by the lock's clock, None where that says nothing."""
-        usable = self.time is not None and says_something(self.time, self.when)
-        return self.time if usable else None
-
-    @property
-    def told_apart(self) -> str:
-        """What tells it from other events of its kind at the same second."""
-        if self.event.piids.keys().isdisjoint(_IDENTIFYING):
-            return _ALIKE
-        identifying = (self.get(name) for name in _IDENTIFYING)
-        return " ".join("-1" if value is None else str(int(value)) for value in identifying)
-
-    def as_list(self) -> list[Any]:
-        """Return it as JSON allows."""
-        return [*self.event.address, list(self.arguments.items()), self.when]
-
-    @classmethod
-    def from_list(cls, stored: list[Any]) -> Occurrence | None:
-        """Return what was kept, without what the specification no longer allows.
-
-        None where it has no such event; raises what its shape or its values deserve if it was
-        not written by us.
-        """
-        siid, eiid, arguments, when = stored
-        if (event := SPEC.events.get((siid, eiid))) is None:
-            return None
-        items = [{"piid": piid, "value": value} for piid, value in arguments]
-        known, _ = event.understand(items)
-        return cls(event, known, number(when))
-
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -222,18 +85,18 @@ class LockData:
     """What is known of one lock: valid values, the last event of each kind, and what waits."""
 
     values: dict[Address, Value] = field(default_factory=dict)
-    events: dict[Address, Occurrence] = field(default_factory=dict)
+    events: dict[Address, LockEvent] = field(default_factory=dict)
     pending: dict[Address, Pending] = field(default_factory=dict)
     """In the order in which they were asked for."""
     undelivered: dict[Address, None] = field(default_factory=dict)
     """Settings that waited and were given up, until the lock takes a value of them."""
-    handled: Handled = field(default_factory=Handled)
+    handled: EventDeduplicator = field(default_factory=EventDeduplicator)
     news: set[Source] = field(default_factory=set)
     """What there is news of since it was last shown."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
-    endings: Endings = field(default_factory=Endings)
-    unread: Unread = field(default_factory=Unread)
+    endings: ExpiryRegistry = field(default_factory=ExpiryRegistry)
+    unread: HistoryGaps = field(default_factory=HistoryGaps)
     awake: bool | None = None
     heard: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
@@ -306,29 +169,29 @@ class LockData:
         self.unknown.pop(address, None)
         self.news.add(address)
 
-    def record(self, occurrence: Occurrence) -> None:
+    def record_last(self, lock_event: LockEvent) -> None:
         """Keep an event as the last of its kind, unless it is older."""
-        last = self.events.get(occurrence.kind)
-        if last is None or occurrence.when >= last.when:
-            self.events[occurrence.kind] = occurrence
-            self.news.add(SPEC.events[occurrence.kind])
-        self.learn(occurrence)
+        last = self.events.get(lock_event.kind)
+        if last is None or lock_event.when >= last.when:
+            self.events[lock_event.kind] = lock_event
+            self.news.add(SPEC.events[lock_event.kind])
+        self.apply_credentials(lock_event)
 
-    def learn(self, occurrence: Occurrence) -> None:
+    def apply_credentials(self, lock_event: LockEvent) -> None:
         """Take what an event, or the answer to an action, says of users and credentials."""
-        if self.users.follow(occurrence):
+        if self.users.follow(lock_event):
             # It may tell whose the last operation was, even one that is not the last of its kind.
             self.news.add(PEOPLE)
-        if self.endings.follow(occurrence):
+        if self.endings.follow(lock_event):
             self.news.add(ENDINGS)
 
-    def follow(self, occurrence: Occurrence) -> None:
+    def apply_consequences(self, lock_event: LockEvent) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""
-        if self.events.get(occurrence.kind) is not occurrence:
+        if self.events.get(lock_event.kind) is not lock_event:
             return
-        action = int(occurrence.get("lock-action") or 0)
+        action = int(lock_event.get("lock-action") or 0)
         for address, value, before in LOCK_ACTION_MEANS.get(action, ()):
-            told_since = int(self._told.get(address, 0)) > int(occurrence.when)
+            told_since = int(self._told.get(address, 0)) > int(lock_event.when)
             if not told_since and (before is None or self.values.get(address) in before):
                 self._set(address, value)
 
@@ -336,7 +199,7 @@ class LockData:
         """Return what is worth keeping over a restart, as JSON allows."""
         return {
             "values": [[*address, value] for address, value in self.values.items()],
-            "events": [occurrence.as_list() for occurrence in self.events.values()],
+            "events": [lock_event.as_list() for lock_event in self.events.values()],
             "pending": [
                 [*address, wanted.value, wanted.since, wanted.before]
                 for address, wanted in self.pending.items()
@@ -363,7 +226,7 @@ class LockData:
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             data = cls(spoilt=True)
         if isinstance(stored, dict):
-            data.endings = Endings.from_list(stored.get("endings"))
+            data.endings = ExpiryRegistry.from_list(stored.get("endings"))
         return data
 
     @classmethod
@@ -375,7 +238,7 @@ class LockData:
         )
         if "users" in stored:
             data.users = Users.from_dict(stored["users"])
-        data.handled = Handled(dict.fromkeys(map(_text, stored["handled"])))
+        data.handled = EventDeduplicator(dict.fromkeys(map(_text, stored["handled"])))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid((siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
@@ -383,10 +246,10 @@ class LockData:
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in SPEC.properties:
                 data.undelivered[siid, piid] = None
-        data.unread = Unread.from_dict(stored.get("unread", Unread().as_dict()))
+        data.unread = HistoryGaps.from_dict(stored.get("unread", HistoryGaps().as_dict()))
         for event in stored["events"]:
-            if occurrence := Occurrence.from_list(event):
-                data.events[occurrence.kind] = occurrence
+            if lock_event := LockEvent.from_list(event):
+                data.events[lock_event.kind] = lock_event
         return data
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.spec import SPEC, Address
+from .credential import (
+    OPERATION_ID,
+    OPERATION_METHOD,
+    OPERATION_POSITION,
+    PHONE,
+    USER_ID,
+    USER_TYPE,
+    Credential,
+)
+from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .lock_state import Occurrence
-
-OPERATION_POSITION: Final = (2, 1)
-OPERATION_METHOD: Final = (2, 2)
-USER_ID: Final = (4, 1)
-USER_TYPE: Final = (4, 2)
-OPERATION_ID: Final = (4, 4)
+    from .lock_event import LockEvent
 
 # By what the rows that are kept of users, grants and uses begin
 NUMBERS: Final[Mapping[str, tuple[Address, ...]]] = {
@@ -32,31 +36,6 @@ REMEMBERED: Final = 500
 SUCCESS: Final = 0
 """error-code (4.7, 22.3)."""
 LOCK_RESET: Final = SPEC.properties[2, 4].value_of("lock_reset")
-FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("fingerprint")
-DURESS_FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("duress_fingerprint")
-PHONE: Final = 1
-"""operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
-
-
-def disguised(method: int) -> int:
-    """Return the operation-method that is shown where who stands at the door may see it.
-
-    A duress fingerprint is like any other: who forces somebody to open must not see that it was
-    noticed, nor that there is one. Only the event entity *Duress* tells.
-    """
-    return FINGERPRINT if method == DURESS_FINGERPRINT else method
-
-
-class Credential(NamedTuple):
-    """What opens the door: operation-method and operation-id."""
-
-    method: int
-    operation_id: int
-
-    @property
-    def disguised(self) -> Credential:
-        """The credential as it is shown."""
-        return self._replace(method=disguised(self.method))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,32 +103,32 @@ class Users:
         """The credential that was used last, and when."""
         return next(reversed(self.uses.items()), None)
 
-    def follow(self, occurrence: Occurrence) -> bool:
+    def follow(self, lock_event: LockEvent) -> bool:
         """Take what an event says of users and credentials; say whether it can say anything."""
-        if occurrence.get("error-code") not in (None, SUCCESS):
+        if lock_event.get("error-code") not in (None, SUCCESS):
             return False
-        match occurrence.event.name:
+        match lock_event.event.name:
             case "lock-event":
-                self._used(occurrence)
+                self._used(lock_event)
             case "update-lock-user" | "add-user-complete":
-                self._set_user(occurrence, deleted=False)
+                self._set_user(lock_event, deleted=False)
             case "delete-user-complete":
-                self._set_user(occurrence, deleted=True)
+                self._set_user(lock_event, deleted=True)
             case "update-unlock-method" | "add-user-key-complete":
-                self._set_grant(occurrence, deleted=False)
+                self._set_grant(lock_event, deleted=False)
             case "delete-user-key-complete":
-                self._set_grant(occurrence, deleted=True)
-            case "exception-occurred" if occurrence.get("abnormal-condition") == LOCK_RESET:
-                self._delete((*self.uses, *self.grants), occurrence.when)
+                self._set_grant(lock_event, deleted=True)
+            case "exception-occurred" if lock_event.get("abnormal-condition") == LOCK_RESET:
+                self._delete((*self.uses, *self.grants), lock_event.when)
             case _:
                 return False
         return True
 
-    def _used(self, occurrence: Occurrence) -> None:
-        credential = occurrence.credential
+    def _used(self, lock_event: LockEvent) -> None:
+        credential = lock_event.credential
         last = credential and self.uses.get(credential)
-        if credential and (last is None or last.when <= occurrence.when):
-            use = Use(occurrence.when, occurrence.listed("operation-position"))
+        if credential and (last is None or last.when <= lock_event.when):
+            use = Use(lock_event.when, lock_event.listed("operation-position"))
             newest = self.last_use
             _remember(self.uses, credential, use)
             if newest and newest[1].when > use.when:
@@ -158,13 +137,13 @@ class Users:
     def _sort_uses(self) -> None:
         self.uses = dict(sorted(self.uses.items(), key=lambda item: item[1].when))
 
-    def _set_user(self, occurrence: Occurrence, *, deleted: bool) -> None:
-        if (user_id := occurrence.get("user-ids")) is None:
+    def _set_user(self, lock_event: LockEvent, *, deleted: bool) -> None:
+        if (user_id := lock_event.get("user-ids")) is None:
             return
         known = self.known.get(int(user_id))
-        if known and _is_later(known.since, occurrence.when):
+        if known and _is_later(known.since, lock_event.when):
             return
-        user_type, since = occurrence.listed("user-type"), occurrence.when
+        user_type, since = lock_event.listed("user-type"), lock_event.when
         if known:
             # An answer tells the time exactly: an event of the same second is an echo before it.
             if user_type is None or known.since > since:
@@ -172,19 +151,19 @@ class Users:
             since = max(since, known.since)
         _remember(self.known, int(user_id), User(user_type, since, deleted))
         if deleted:
-            self._delete(self.credentials_of(int(user_id)), occurrence.when)
+            self._delete(self.credentials_of(int(user_id)), lock_event.when)
 
-    def _set_grant(self, occurrence: Occurrence, *, deleted: bool) -> None:
-        if (operation_id := occurrence.get("operation-id")) is None:
+    def _set_grant(self, lock_event: LockEvent, *, deleted: bool) -> None:
+        if (operation_id := lock_event.get("operation-id")) is None:
             return
-        credential = Credential(int(occurrence.get("operation-method") or PHONE), int(operation_id))
+        credential = Credential(int(lock_event.get("operation-method") or PHONE), int(operation_id))
         known = self.grants.get(credential, UNTOLD)
         if deleted:
-            self._delete((credential,), occurrence.when)
-        elif not _is_later(known.since, occurrence.when):
-            user_id = occurrence.get("user-ids")
+            self._delete((credential,), lock_event.when)
+        elif not _is_later(known.since, lock_event.when):
+            user_id = lock_event.get("user-ids")
             owner = None if user_id is None else int(user_id)
-            _remember(self.grants, credential, Grant(owner, occurrence.when, known.deleted))
+            _remember(self.grants, credential, Grant(owner, lock_event.when, known.deleted))
 
     def _delete(self, credentials: Iterable[Credential], when: float) -> None:
         for credential in credentials:
@@ -223,13 +202,6 @@ class Users:
             users.uses[_credential(method, operation_id)] = use
         users._sort_uses()
         return users
-
-
-def number(raw: object) -> float:
-    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
-    if not isinstance(raw, int | float) or not math.isfinite(raw):
-        raise ValueError("no number")
-    return float(raw)
 
 
 def _reported(address: Address, raw: object) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from ..const import DOMAIN
-from ..state.lock_state import OPERATION_METHOD
-from ..state.user_registry import disguised
+from ..state.credential import masked
+from ..state.lock_event import OPERATION_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         Property,
         Value,
     )
-    from ..state.lock_state import Occurrence
-    from ..state.user_registry import Credential
+    from ..state.credential import Credential
+    from ..state.lock_event import LockEvent
 
 OTHER: Final = "other"
 """The key of what the specification has no word for."""
@@ -36,8 +36,7 @@ _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\
 
 # What the camera says that saw somebody unlock: ``PeriodicPasswordUnlock``; duress does not show.
 _UNLOCKED_BY: Final = {
-    f"{named.key.replace('_', '')}unlock": disguised(named.value)
-    for named in OPERATION_METHOD.values
+    f"{named.key.replace('_', '')}unlock": masked(named.value) for named in OPERATION_METHOD.values
 }
 
 
@@ -79,7 +78,7 @@ def in_a_sentence(words: str) -> str:
 
 def credential_in_words(hass: HomeAssistant, credential: Credential) -> str:
     """Return what a credential is called where it is shown: ``Fingerprint 7``."""
-    method = value_in_words(hass, OPERATION_METHOD, credential.disguised.method)
+    method = value_in_words(hass, OPERATION_METHOD, credential.masked.method)
     return f"{method} {credential.operation_id}"
 
 
@@ -95,11 +94,11 @@ def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
     return " ".join(pattern.format_map(said).split())
 
 
-def means(hass: HomeAssistant, occurrence: Occurrence) -> str | None:
+def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
     """Return by what the lock was operated, None where it did not say."""
-    if credential := occurrence.credential:
+    if credential := lock_event.credential:
         return credential_in_words(hass, credential)
-    method = occurrence.get("operation-method")
+    method = lock_event.get("operation-method")
     return None if method is None else value_in_words(hass, OPERATION_METHOD, method)
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.helpers.translation import async_get_cached_translations
 
-from ..account.app_session import BudgetSpentError, PausedError
 from ..const import DOMAIN
 from ..miot.errors import (
     AnotherDeviceError,
+    BudgetSpentError,
     MiotError,
     NoAnswerError,
     NoConnectionError,
     NotRenewedError,
+    PausedError,
     ResultError,
     StatusError,
     TooLongError,

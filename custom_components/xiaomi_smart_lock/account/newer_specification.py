@@ -1,0 +1,45 @@
+"""Looks whether a lock's firmware has a newer specification than the one that we know."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from ..miot.errors import MiotError
+from ..miot.instance import additions, fetch
+from ..miot.spec import SPEC
+from ..reporting.issues import Issue
+from .endpoints import async_endpoints
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from ..reporting.reporter import LockReporter
+    from ..session import LockSession
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST_ADDITIONS: Final = 50
+"""How many new items of a specification are listed in a repair."""
+
+
+async def async_report_newer_specification(
+    hass: HomeAssistant, session: LockSession, reporter: LockReporter
+) -> None:
+    """Say what a lock's firmware has that we do not know yet."""
+    endpoints, tls = await async_endpoints(hass)
+    web_session, urn = async_get_clientsession(hass), session.device.urn
+    try:
+        theirs = await fetch(web_session, tls, endpoints, urn)
+    except MiotError as error:
+        _LOGGER.debug("%s: no specification: %s", session.name, error)
+        return
+    if new := await hass.async_add_executor_job(additions, theirs, SPEC):
+        lines = [f"- {line}" for line in new[:MOST_ADDITIONS]]
+        more = len(new) - len(lines)
+        reporter.raise_issue(
+            Issue.SPECIFICATION,
+            items="\n".join([*lines, f"- … (+{more})"] if more else lines),
+        )

@@ -1,0 +1,29 @@
+"""Setting a lock's clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.util import dt as dt_util
+
+from ..reporting.issues import Issue
+
+if TYPE_CHECKING:
+    from ..coordinator import LockCoordinator
+    from ..reporting.reporter import LockReporter
+    from ..session import LockSession
+
+SET_CLOCK: Final = (9, 1)
+
+
+async def async_set_clock(
+    session: LockSession, coordinator: LockCoordinator, reporter: LockReporter
+) -> None:
+    """Set a lock's clock to Home Assistant's time and zone; raises HomeAssistantError."""
+    offset = dt_util.now().utcoffset() or timedelta()
+    hours = round(offset / timedelta(minutes=15)) / 4
+    await session.async_act(SET_CLOCK, hours, int(time.time()))
+    coordinator.data.clock.was_set()
+    reporter.clear_issue(Issue.CLOCK)

@@ -1,0 +1,42 @@
+"""What a lock's users are told: repairs, and lines of the logbook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homeassistant.core import Context, callback
+
+from .issues import Issue, async_clear_issue, async_raise_issue
+from .logbook_event import async_fire_logbook_event
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+    from ..session import LockSession
+
+
+class LockReporter:
+    """Raises and clears the issues of one lock, and has the logbook say what happened there."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, session: LockSession) -> None:
+        """Prepare for a lock of an entry."""
+        self._hass = hass
+        self._entry = entry
+        self._session = session
+
+    @callback
+    def raise_issue(self, issue: Issue, **texts: str) -> None:
+        """Raise an issue; its text has the lock's name as well."""
+        session = self._session
+        async_raise_issue(self._hass, self._entry, issue, session.did, lock=session.name, **texts)
+
+    @callback
+    def clear_issue(self, issue: Issue) -> None:
+        """Clear an issue."""
+        async_clear_issue(self._hass, self._entry, issue, self._session.did)
+
+    @callback
+    def log(self, kind: str, context: Context | None = None, **facts: str) -> None:
+        """Have the logbook say what happened; see ``async_fire_logbook_event``."""
+        async_fire_logbook_event(self._hass, self._entry, self._session.did, kind, context, **facts)

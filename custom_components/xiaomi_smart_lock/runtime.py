@@ -1,0 +1,262 @@
+"""What an entry holds while it runs: all parts of each lock, built and joined here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
+
+from .account.app_session import AppSession, async_link
+from .account.clients import async_cloud, async_token_keeper
+from .account.endpoints import async_broker_trust, async_endpoints
+from .account.entry_data import async_offer_new_locks, lock_ids
+from .account.newer_specification import async_report_newer_specification
+from .connection import Connection, async_devices
+from .const import (
+    CONF_APP,
+    CONF_DID,
+    CONF_JOURNAL_ENTRIES,
+    CONF_KEEP_PICTURES,
+    CONF_UUID,
+    DOMAIN,
+    JOURNAL_ENTRIES,
+    KEEP_PICTURES,
+)
+from .control.setting_queue import SettingQueue
+from .coordinator import LockCoordinator, async_stored_device
+from .credentials.commands import CredentialCommands
+from .credentials.enrolment import Enrolment
+from .credentials.expiry_worker import ExpiryWorker
+from .events.history_sync import HistorySync
+from .events.journal import Journal
+from .events.operation import async_log_operation
+from .events.processor import EventProcessor
+from .media.latest_pictures import LatestPictures
+from .media.picture_archive import PictureArchive
+from .media.recordings import Recordings
+from .miot.client import EventOccurred, OnlineChanged, PropertyChanged
+from .miot.cloud import Device
+from .miot.instance import is_newer
+from .miot.local import LocalClient
+from .miot.push import Push
+from .miot.spec import MODEL, SPEC
+from .reporting.issues import Issue, async_clear_passing_issues, async_raise_issue
+from .reporting.reporter import LockReporter
+from .session import LockSession
+from .state.lock_event import LOCK_EVENT
+from .wording.phrases import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .miot.client import Client, Message
+
+type LockConfigEntry = ConfigEntry[Runtime]
+
+
+class LockRuntime:
+    """One lock and all that belongs to it."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: LockConfigEntry, connection: Connection, lock: Device
+    ) -> None:
+        """Join the parts; nothing is read, heard or sent yet."""
+        client: Client = connection.cloud or LocalClient(
+            entry.data[CONF_HOST], entry.data[CONF_TOKEN]
+        )
+        self.session = LockSession(hass, entry, client, lock, lambda: connection.hears)
+        self.reporter = LockReporter(hass, entry, self.session)
+        self.coordinator = LockCoordinator(hass, entry, self.session, self.reporter)
+        entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
+        self.journal = Journal(hass, lock.did, entries)
+        self.events = EventProcessor(self.coordinator, self.journal, self.reporter)
+        self.settings = SettingQueue(self.session, self.coordinator, self.reporter)
+        self.commands = CredentialCommands(self.session, self.coordinator, self.events)
+        self.expiry = ExpiryWorker(self.session, self.coordinator, self.commands, self.reporter)
+        self.enrolment = Enrolment(self.session, self.coordinator, self.commands, self.expiry)
+        days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES))
+        self.archive = PictureArchive(self.coordinator, days if CONF_APP in entry.data else 0)
+        self.pictures: LatestPictures | None = None
+        self.history: HistorySync | None = None
+        entry.async_on_unload(self.journal.async_abandon)
+        # After the settings, which are written to a lock that wakes up before it is read.
+        connection.add_lock(self.coordinator)
+
+    def link(self, session: AppSession) -> None:
+        """Have what the session of the Mi Home app gives."""
+        self.history = HistorySync(self.coordinator, self.journal, self.events, session)
+        self.pictures = LatestPictures(
+            self.coordinator, self.events, session, self.archive.async_keep
+        )
+
+    async def async_load(self) -> None:
+        """Start from what was known before the restart."""
+        await self.coordinator.async_load()
+        if not await self.journal.async_load():
+            self.reporter.raise_issue(Issue.JOURNAL)
+
+    @callback
+    def async_handle(self, message: Message) -> None:
+        """Take what push tells of the lock: it is known, then shown, then events fire."""
+        now = time.time()
+        self.coordinator.async_hear(now)
+        match message:
+            case PropertyChanged(address, raw):
+                self.coordinator.async_set_property(address, raw, now)
+                if self.settings.reports_pending_value(address):
+                    self.coordinator.in_background(self.coordinator.async_request_refresh())
+            case EventOccurred():
+                self.events.process(message, now)
+                self.coordinator.async_show_news()
+            case OnlineChanged(online):
+                self.coordinator.async_set_awake(awake=online)
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Do what is to be done by itself; returns how to stop that."""
+        self.archive.async_start()
+        if self.pictures:
+            self.pictures.async_start()
+        log = partial(async_log_operation, self.coordinator, self.reporter)
+        stops = (self.events.async_listen(LOCK_EVENT, log), self.expiry.async_start())
+
+        @callback
+        def stop() -> None:
+            for stop_one in stops:
+                stop_one()
+
+        return stop
+
+    async def async_stop(self) -> None:
+        """Write down what is known, before the entry goes; what comes later is not kept."""
+        await self.coordinator.async_stop()
+        await self.journal.async_stop()
+
+
+@dataclass
+class Runtime:
+    """An entry's connection, its locks, and its session of the Mi Home app."""
+
+    hass: HomeAssistant
+    entry: LockConfigEntry
+    connection: Connection
+    locks: dict[str, LockRuntime] = field(default_factory=dict)
+    """By their dids."""
+    link: AppSession | None = None
+    recordings: Recordings | None = None
+    _stops: list[CALLBACK_TYPE] = field(default_factory=list)
+
+    @property
+    def push(self) -> Push | None:
+        """The connection to push, None for a lock on the local network."""
+        return self.connection.push
+
+    @callback
+    def async_listen(self) -> None:
+        """Hear from the locks from now on: whoever shows what they tell is there."""
+        self._stops = [lock.history.async_start() for lock in self.locks.values() if lock.history]
+        if self.push:
+            self.push.release()
+
+    async def async_stop_listening(self) -> None:
+        """Hear nothing more: what came now would be taken, and shown by nobody."""
+        for stop in self._stops:
+            stop()
+        await asyncio.gather(*(lock.session.attempts.async_stop() for lock in self.locks.values()))
+        await asyncio.gather(*(lock.enrolment.async_stop() for lock in self.locks.values()))
+        await self.connection.async_stop_listening()
+
+    async def async_end(self, _event: Event) -> None:
+        """Neither hear nor read anything more: Home Assistant stops."""
+        self.connection.async_stop()
+        await self.async_stop_listening()
+        for lock in self.locks.values():
+            await lock.async_stop()
+
+
+async def async_create_runtime(hass: HomeAssistant, entry: LockConfigEntry) -> Runtime:
+    """Connect, and return what runs.
+
+    Raises ConfigEntryAuthFailed where signing in again helps, ConfigEntryNotReady where waiting
+    does.
+    """
+    # Also where this fails: nobody looks after it then.
+    entry.async_on_unload(partial(async_clear_passing_issues, hass, entry, lock_ids(entry)))
+    create = _async_create_local if CONF_HOST in entry.data else _async_create_cloud
+    runtime = await create(hass, entry)
+    if link := await async_link(hass, entry):
+        runtime.link, runtime.recordings = link, Recordings(hass, entry, link)
+        for lock in runtime.locks.values():
+            lock.link(link)
+    return runtime
+
+
+async def _async_create_local(hass: HomeAssistant, entry: LockConfigEntry) -> Runtime:
+    device = Device(
+        did=entry.data[CONF_DID],
+        name=entry.title,
+        model=MODEL,
+        urn=SPEC.urn,
+        online=False,
+        firmware=entry.data.get("firmware"),
+        mac=entry.data.get("mac"),
+        address=entry.data[CONF_HOST],
+        token=None,
+    )
+    connection = Connection(hass, entry)
+    return await _async_start(Runtime(hass, entry, connection), {device.did: device})
+
+
+async def _async_create_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Runtime:
+    region, uuid = entry.data[CONF_REGION], entry.data[CONF_UUID]
+    keeper = await async_token_keeper(hass, entry)
+    endpoints, _ = await async_endpoints(hass)
+    cloud = await async_cloud(hass, region, keeper)
+    entry.async_on_unload(cloud.close)
+    connection = Connection(hass, entry, cloud=cloud)
+    tls = await async_broker_trust(hass, endpoints, region)
+    await connection.async_subscribe(Push(tls, endpoints, region, uuid, keeper))
+    devices = await async_devices(connection, cloud)
+    runtime = await _async_start(Runtime(hass, entry, connection), devices)
+    async_offer_new_locks(hass, entry, devices.values())
+    return runtime
+
+
+async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runtime:
+    """Have the entry's locks that are there run, and say which are gone."""
+    hass, entry, connection = runtime.hass, runtime.entry, runtime.connection
+    gone: list[str] = []
+    for did in lock_ids(entry):
+        if device := devices.get(did):
+            lock = runtime.locks[did] = LockRuntime(hass, entry, connection, device)
+            if connection.push:
+                connection.push.subscribe(did, lock.async_handle)
+            if is_newer(device.urn, SPEC):
+                entry.async_create_background_task(
+                    hass,
+                    async_report_newer_specification(hass, lock.session, lock.reporter),
+                    "compare specifications",
+                )
+            continue
+        if connection.push:
+            connection.push.unsubscribe(did)
+        if connection.listed:
+            known = await async_stored_device(hass, did)
+            gone.append(known.name if known else did)
+            async_raise_issue(hass, entry, Issue.GONE, did, lock=gone[-1])
+    if not runtime.locks:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="gone",
+            translation_placeholders={"lock": listed(hass, gone)},
+        )
+    await asyncio.gather(*(lock.async_load() for lock in runtime.locks.values()))
+    await connection.async_start()
+    return runtime

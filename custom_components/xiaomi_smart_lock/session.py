@@ -1,0 +1,127 @@
+"""A client bound to one lock: whoever wants something of the lock asks by it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.const import CONF_HOST
+from homeassistant.exceptions import HomeAssistantError
+
+from .const import DOMAIN
+from .miot.attempt import Attempts
+from .miot.errors import MiotError, NotSentError, NotSignedInError, Reason, ResultError
+from .wording.reasons import reason_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+    from .miot.attempt import Attempt
+    from .miot.client import Client, Reading
+    from .miot.cloud import Device
+    from .miot.spec import Address, Value
+
+
+def _nobody(*_: object) -> None:
+    """Tell nobody."""
+
+
+class LockSession:
+    """Reads and writes a lock and has it act, and knows whether it is heard.
+
+    All methods raise MiotError, but for ``async_act``.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        client: Client,
+        device: Device,
+        hears: Callable[[], bool],
+    ) -> None:
+        """Bind a client to a lock; ``hears`` says whether push is connected."""
+        self.device = device
+        """The lock as the account lists it, or as it was last known."""
+        self.pushes: Final = CONF_HOST not in entry.data
+        """Whether the connection tells of the lock by itself."""
+        self.attempts: Final = Attempts()
+        """What the lock is being asked to do."""
+        self.on_contact: Callable[[float], None] = _nobody
+        """Is told that the lock did what it was asked, and when in Unix seconds."""
+        self.on_asleep: Callable[[], None] = _nobody
+        """Is told that the lock turned out to be asleep."""
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._hears = hears
+
+    @property
+    def did(self) -> str:
+        """The lock's id at Xiaomi."""
+        return self.device.did
+
+    @property
+    def name(self) -> str:
+        """What the lock is called in the account."""
+        return self.device.name
+
+    @property
+    def hears(self) -> bool:
+        """Whether what the lock tells by itself is heard just now."""
+        return self._hears()
+
+    async def read(self, addresses: Collection[Address]) -> dict[Address, Reading]:
+        """Return what the service knows of properties; those that got no answer are missing."""
+        return await self._client.read(self.did, addresses)
+
+    async def write(self, address: Address, value: Value) -> None:
+        """Set a property."""
+        try:
+            await self._client.write(self.did, address, value)
+        except MiotError as error:
+            self._note_sleep(error)
+            raise
+        self.on_contact(time.time())
+
+    async def act(self, attempt: Attempt, address: Address, *inputs: Value) -> list[object]:
+        """Have the lock do something while an attempt may leave."""
+        try:
+            async with attempt.interruptible():
+                outputs = await self._client.act(self.did, address, inputs, attempt)
+        except MiotError as error:
+            self._note_sleep(error)
+            raise
+        self.on_contact(time.time())
+        return outputs
+
+    async def async_act(self, address: Address, *inputs: Value) -> list[object]:
+        """Have the lock do something, now or not at all; raises HomeAssistantError."""
+        with self.attempts.begin() as attempt:
+            try:
+                return await self.act(attempt, address, *inputs)
+            except MiotError as error:
+                raise self.failure(error) from error
+
+    def failure(self, error: MiotError) -> HomeAssistantError:
+        """Return what went wrong in the user's words; starts signing in again where that helps."""
+        key, placeholders = "no_answer", {"reason": reason_in_words(self._hass, error)}
+        if isinstance(error, NotSignedInError):
+            self._entry.async_start_reauth(self._hass)
+            key, placeholders = "not_signed_in", {}
+        elif isinstance(error, NotSentError):
+            key, placeholders = str(error.why), {}
+        elif isinstance(error, ResultError):
+            key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders={"lock": self.name, **placeholders},
+        )
+
+    def _note_sleep(self, error: MiotError) -> None:
+        if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
+            self.on_asleep()

@@ -1,0 +1,148 @@
+"""An event that happened at a lock. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from ..miot.spec import SPEC, Address, Event, Property, Value
+from .credential import Credential, masked
+from .device_clock import says_something
+from .serialization import number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HISTORY_EVENT: Final = (5, 1)
+LOCK_EVENT: Final = (2, 1020)
+EXCEPTION: Final = (2, 1007)
+DOORBELL: Final = (21, 1)
+
+OPERATION_METHOD: Final = SPEC.properties[2, 2]
+
+# Events that the lock reports twice, once by each of two services, and the one that is kept.
+SAME_EVENT: Final[dict[Address, Address]] = {
+    (7, 1006): DOORBELL,
+    **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
+}
+
+_REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
+
+# By what two events of the same second are told apart.
+_IDENTIFYING: Final = (
+    "lock-action",
+    "abnormal-condition",
+    "user-ids",
+    "operation-id",
+    "error-code",
+    "credential-state",
+    "credential-step-current",
+    "credential-step-all",
+)
+_ALIKE: Final = " ".join("-1" for _ in _IDENTIFYING)
+_TIMES: Final = ("current-time", "last-history-time")
+
+
+@dataclass
+class LockEvent:
+    """An event that happened, with what is understood of its arguments, by piid.
+
+    Where a value list does not have a number, it is there as it came.
+    """
+
+    event: Event
+    arguments: Mapping[int, Value]
+    when: float
+    """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
+    tid: int | None = field(default=None, compare=False)
+    """The lock's number of the report, where it came with one."""
+
+    @cached_property
+    def known_arguments(self) -> list[tuple[Property, Value]]:
+        """The arguments in the specification's order."""
+        return [
+            (argument, self.arguments[argument.address[1]])
+            for argument in self.event.arguments
+            if argument.address[1] in self.arguments
+        ]
+
+    def argument(self, name: str) -> Property:
+        """Return the argument with a name in the specification."""
+        return next(argument for argument in self.event.arguments if argument.name == name)
+
+    def get(self, name: str) -> Value | None:
+        """Return an argument's value by its name, None where it is not known."""
+        piid = self.event.piids.get(name)
+        return None if piid is None else self.arguments.get(piid)
+
+    def listed(self, name: str) -> int | None:
+        """Return an argument's value by its name, None where the value list does not have it."""
+        value = self.get(name)
+        has_it = value is not None and self.argument(name).key_of(value) is not None
+        return int(value) if has_it and value is not None else None
+
+    @cached_property
+    def time(self) -> int | None:
+        """When it happened by the lock's clock, in Unix seconds."""
+        for name in _TIMES:
+            if (time := self.get(name)) is not None:
+                return int(time)
+        return None
+
+    @cached_property
+    def credential(self) -> Credential | None:
+        """The credential by which the lock was operated, None where it was without one."""
+        method, operation_id = self.get("operation-method"), self.get("operation-id")
+        return Credential(int(method), int(operation_id)) if method and operation_id else None
+
+    @property
+    def masked(self) -> LockEvent:
+        """The event as it is shown, whether the credential was used, enrolled or deleted."""
+        method = self.get("operation-method")
+        if method is None or (shown := masked(int(method))) == method:
+            return self
+        piid = self.event.piids["operation-method"]
+        return replace(self, arguments={**self.arguments, piid: shown})
+
+    @cached_property
+    def kind(self) -> Address:
+        """The event's address, the same for events that two services report."""
+        return SAME_EVENT.get(self.event.address, self.event.address)
+
+    @property
+    def reported_twice(self) -> bool:
+        """Whether two services may report it."""
+        return self.kind in _REPORTED_TWICE
+
+    @cached_property
+    def usable_time(self) -> int | None:
+        """When it happened by the lock's clock, None where that says nothing."""
+        usable = self.time is not None and says_something(self.time, self.when)
+        return self.time if usable else None
+
+    @property
+    def identity_suffix(self) -> str:
+        """What tells it from other events of its kind at the same second."""
+        if self.event.piids.keys().isdisjoint(_IDENTIFYING):
+            return _ALIKE
+        identifying = (self.get(name) for name in _IDENTIFYING)
+        return " ".join("-1" if value is None else str(int(value)) for value in identifying)
+
+    def as_list(self) -> list[Any]:
+        """Return it as JSON allows."""
+        return [*self.event.address, list(self.arguments.items()), self.when]
+
+    @classmethod
+    def from_list(cls, stored: list[Any]) -> LockEvent | None:
+        """Return what was kept, without what the specification no longer allows.
+
+        None where it has no such event; raises what its shape or its values deserve if it was
+        not written by us.
+        """
+        siid, eiid, arguments, when = stored
+        if (event := SPEC.events.get((siid, eiid))) is None:
+            return None
+        items = [{"piid": piid, "value": value} for piid, value in arguments]
+        known, _ = event.understand(items)
+        return cls(event, known, number(when))

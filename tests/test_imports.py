@@ -1,0 +1,99 @@
+"""The integration is built in layers: nothing imports upward, not even for a type."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from custom_components.xiaomi_smart_lock import PLATFORMS
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE: Final = Path(__file__).parent.parent / "custom_components" / DOMAIN
+FILES: Final = sorted(HERE.rglob("*.py"))
+
+# Packages and files, the lowest first. Those of one line know nothing of each other.
+LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
+    map(
+        frozenset,
+        (
+            ("const",),
+            ("miot",),
+            ("model",),
+            ("state",),
+            ("wording",),
+            ("session", "signal", "store"),
+            ("reporting",),
+            ("coordinator",),
+            ("people",),
+            ("account",),
+            ("events",),
+            ("credentials", "control", "media"),
+            ("connection",),
+            ("runtime",),
+            ("entity",),
+            (*PLATFORMS, "diagnostics", "logbook", "media_source", "repairs"),
+            ("flows", "services"),
+            ("config_flow", "__init__"),
+        ),
+    )
+)
+LEVELS: Final = {part: level for level, layer in enumerate(LAYERS) for part in layer}
+PURE: Final = ("miot", "model", "state")
+
+
+def module_of(path: Path) -> tuple[str, ...]:
+    """Return a file as a module within the integration; a package as its ``__init__``."""
+    return path.relative_to(HERE).with_suffix("").parts
+
+
+@cache
+def imports(path: Path) -> list[tuple[str, ...]]:
+    """Return what a file imports of the integration, anywhere in it."""
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, ...]]:
+    folder = module_of(path)[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = folder[: len(folder) - node.level + 1]
+            named = (*base, *(node.module or "").split(".")) if node.module else base
+            for name in node.names:
+                is_module = (HERE.joinpath(*named, f"{name.name}.py")).exists()
+                is_package = (HERE.joinpath(*named, name.name)).is_dir()
+                whole = (*named, name.name) if is_module or is_package else named
+                yield (*whole, "__init__") if HERE.joinpath(*whole).is_dir() else whole
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(module_of(path)))
+def test_nothing_imports_upward(path: Path) -> None:
+    """A file imports of its own package, and of layers below."""
+    ours = module_of(path)[0]
+    theirs = {module[0] for module in imports(path)} - {ours}
+    assert [part for part in theirs if LEVELS[part] >= LEVELS[ours]] == []
+
+
+def test_no_circles() -> None:
+    """No file imports itself by way of others."""
+    graph = {module_of(path): imports(path) for path in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"{error.args[1]}")
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_without_home_assistant(package: str) -> None:
+    """What is pure, or a protocol, can be used without Home Assistant."""
+    texts = (path.read_text(encoding="utf-8") for path in (HERE / package).rglob("*.py"))
+    assert not [
+        text for text in texts if "homeassistant" in text.replace("homeassistant.local", "")
+    ]
