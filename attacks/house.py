@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.control.remote_unlock import UNLOCK
+from custom_components.xiaomi_smart_lock.model.s1 import UNLOCK
 from demo.client import onboard, signed_in
 from demo.home_assistant import (
     COMPONENTS,

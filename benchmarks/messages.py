@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state.lock_event import LOCK_EVENT
+from custom_components.xiaomi_smart_lock.model.s1 import LOCK_EVENT
 from simulator.door import Action, Method, Position
 
 if TYPE_CHECKING:

@@ -16,10 +16,8 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.calendar import DIARIES
-from custom_components.xiaomi_smart_lock.control.remote_unlock import UNLOCK
 from custom_components.xiaomi_smart_lock.credentials.commands import ACTIONS as MANAGEMENT
 from custom_components.xiaomi_smart_lock.credentials.commands import SERVICES
-from custom_components.xiaomi_smart_lock.diagnostics import HISTORY
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
 from custom_components.xiaomi_smart_lock.image import IMAGES
 from custom_components.xiaomi_smart_lock.lock import LOCKS
@@ -30,11 +28,11 @@ from custom_components.xiaomi_smart_lock.miot.spec import (
     Event,
     Property,
 )
+from custom_components.xiaomi_smart_lock.model.s1 import HISTORY, SAME_EVENT, UNLOCK
 from custom_components.xiaomi_smart_lock.number import NUMBERS
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.sensor import SENSORS
 from custom_components.xiaomi_smart_lock.services.registration import ACTIONS, CARRIED
-from custom_components.xiaomi_smart_lock.state.lock_event import SAME_EVENT
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from custom_components.xiaomi_smart_lock.text import TEXTS
 from custom_components.xiaomi_smart_lock.time import TIMES

@@ -21,7 +21,7 @@ from miio import protocol
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.state.lock_state import SECRET
+from custom_components.xiaomi_smart_lock.model.s1 import SECRET
 from simulator import faults
 from simulator.codes import Code
 from simulator.miio import MiioServer

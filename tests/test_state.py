@@ -17,13 +17,14 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from custom_components.xiaomi_smart_lock.model.s1 import LOCK_EVENT
 from custom_components.xiaomi_smart_lock.state.deduplicator import (
     FORGOTTEN_TOGETHER,
     REMEMBERED,
     TWINS_LIMIT,
     EventDeduplicator,
 )
-from custom_components.xiaomi_smart_lock.state.lock_event import LOCK_EVENT, LockEvent
+from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 
 from .actor import Actor, until
 

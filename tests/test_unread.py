@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from custom_components.xiaomi_smart_lock.model.s1 import DOORBELL, LOCK_EVENT
 from custom_components.xiaomi_smart_lock.state.history_gaps import (
     AHEAD,
     FIRST,
@@ -15,7 +16,6 @@ from custom_components.xiaomi_smart_lock.state.history_gaps import (
     Gap,
     HistoryGaps,
 )
-from custom_components.xiaomi_smart_lock.state.lock_event import DOORBELL, LOCK_EVENT
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 NOW: Final = 1_790_000_000

@@ -14,7 +14,7 @@ from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
-from .state.lock_state import DOOR_STATE
+from .model.s1 import CHARGING_STATE, DOOR_STATE, DRY_CELLS_INSTALLED, LITHIUM_BATTERY_INSTALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,22 +66,22 @@ BINARY_SENSORS: Final = (
     LockBinarySensorDescription(key="child_lock", address=(2, 8)),
     LockBinarySensorDescription(
         key="charging",
-        sources=((13, 2),),
+        sources=(CHARGING_STATE,),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key((13, 2), "charging"),
+        read=_is_key(CHARGING_STATE, "charging"),
     ),
     LockBinarySensorDescription(
         key="lithium_battery_installed",
         address=(13, 3),
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key((13, 3), "installed"),
+        read=_is_key(LITHIUM_BATTERY_INSTALLED, "installed"),
     ),
     LockBinarySensorDescription(
         key="dry_cells_installed",
         address=(6, 1004),
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key((6, 1004), "installed"),
+        read=_is_key(DRY_CELLS_INSTALLED, "installed"),
     ),
     LockBinarySensorDescription(
         key="awake",

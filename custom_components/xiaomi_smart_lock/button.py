@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Final, override
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.const import EntityCategory
 
-from .control.clock import SET_CLOCK, async_set_clock
+from .control.clock import async_set_clock
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .state.lock_event import HISTORY_EVENT, LOCK_EVENT
+from .model.s1 import (
+    FETCH_HISTORY,
+    HISTORY_EVENT,
+    LOCK_EVENT,
+    RECORD_VIDEO,
+    SET_CLOCK,
+    WAKE,
+    WAKE_CAMERA,
+)
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -22,8 +30,6 @@ if TYPE_CHECKING:
 
 # What is asked of a lock is done now or not at all: it does not wait in a queue.
 PARALLEL_UPDATES: Final = 0
-
-FETCH_HISTORY: Final = (5, 1)
 
 type Press = Callable[[LockRuntime], Awaitable[object]]
 
@@ -49,9 +55,9 @@ class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
 
 
 BUTTONS: Final = (
-    LockButtonDescription(key="wake", action=(2, 2), press=_act((2, 2))),
-    LockButtonDescription(key="wake_camera", action=(17, 3), press=_act((17, 3))),
-    LockButtonDescription(key="record_video", action=(17, 4), press=_act((17, 4))),
+    LockButtonDescription(key="wake", action=WAKE, press=_act(WAKE)),
+    LockButtonDescription(key="wake_camera", action=WAKE_CAMERA, press=_act(WAKE_CAMERA)),
+    LockButtonDescription(key="record_video", action=RECORD_VIDEO, press=_act(RECORD_VIDEO)),
     LockButtonDescription(
         key="fetch_history",
         action=FETCH_HISTORY,

@@ -16,8 +16,8 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .events.operation import described
 from .miot.spec import SPEC
-from .state.lock_event import EXCEPTION, LOCK_EVENT
-from .state.lock_state import IN_HISTORY, JOURNAL, PEOPLE
+from .model.s1 import EXCEPTION, IN_HISTORY, LOCK_EVENT
+from .state.lock_state import Topic
 from .wording.phrases import in_words, sentence, value_in_words
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class LockCalendarDescription(LockEntityDescription, CalendarEntityDescription):
 
 
 # There is news of people with each event, also with one that is not the last of its kind.
-DIARIES: Final = (LockCalendarDescription(key="diary", sources=(JOURNAL, PEOPLE)),)
+DIARIES: Final = (LockCalendarDescription(key="diary", sources=(Topic.JOURNAL, Topic.PEOPLE)),)
 
 
 class LockDiary(LockEntity, CalendarEntity):

@@ -27,11 +27,12 @@ from .miot.cloud import Device
 from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
 from .miot.spec import SPEC, Access, Address
 from .miot.values import number, text
+from .model.s1 import HARDWARE_VERSION, IN_HISTORY
 from .reporting.devices import async_device_of
 from .reporting.issues import Issue
 from .signal import Signal
 from .state.expiry import ExpiryRegistry
-from .state.lock_state import IN_HISTORY, PEOPLE, LockData, Source
+from .state.lock_state import LockData, Source, Topic
 from .store import async_store, salvaged_endings
 from .wording.reasons import reason_in_words
 
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 READABLE: Final = SPEC.having(Access.READ)
-HARDWARE_VERSION: Final = (11, 4)
 MOST_REJECTED: Final = 100  # kinds of what the specification does not have, before the others
 OTHERS: Final = "others"
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
@@ -226,7 +226,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_show_people(self) -> None:
         """Have the names of people shown as they are now."""
-        self.data.news.add(PEOPLE)
+        self.data.news.add(Topic.PEOPLE)
         self.async_show_news()
 
     @callback

@@ -19,13 +19,13 @@ from .const import (
     CONF_UUID,
 )
 from .miot.spec import SPEC
+from .model.s1 import HISTORY, SECRET
 from .people import people
-from .state.lock_state import SECRET
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .miot.spec import Address, Property, Value
+    from .miot.spec import Property, Value
     from .runtime import LockConfigEntry, LockRuntime
     from .state.user_registry import Users
 
@@ -43,9 +43,6 @@ TO_REDACT: Final = {
     CONF_UUID,
     "mac",
 }
-
-# What the lock pushes of its past; it has no entities, since a state has no place for so much.
-HISTORY: Final[tuple[Address, ...]] = tuple((5, piid) for piid in range(11, 19))
 
 # When somebody came or went, wherever it is
 TIMES: Final = ("current-time", "history-time", "last-history-time")

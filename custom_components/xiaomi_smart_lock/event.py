@@ -16,9 +16,17 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC, Property
+from .model.s1 import (
+    DOORBELL,
+    DURESS_FINGERPRINT,
+    ENROLMENT_STEP,
+    EXCEPTION,
+    LOCK_EVENT,
+    SOMEONE_STAYS,
+    USERS_AND_CREDENTIALS,
+    WECHAT,
+)
 from .people import who
-from .state.credential import DURESS_FINGERPRINT
-from .state.lock_event import DOORBELL, EXCEPTION, LOCK_EVENT
 from .wording.phrases import OTHER
 
 if TYPE_CHECKING:
@@ -114,10 +122,6 @@ def _keys(kinds: tuple[Address, ...]) -> list[str]:
     return [SPEC.events[kind].key for kind in kinds]
 
 
-SOMEONE_STAYS: Final = ((17, 2),)
-WECHAT: Final = ((17, 3),)
-USERS: Final = ((4, 1), (4, 2), (4, 4), (4, 5), (4, 6), (4, 7), (4, 8), (4, 9))
-
 EVENTS: Final = (
     LockEventDescription(
         key="lock_event",
@@ -150,19 +154,19 @@ EVENTS: Final = (
     ),
     LockEventDescription(
         key="someone_at_the_door",
-        kinds=SOMEONE_STAYS,
+        kinds=(SOMEONE_STAYS,),
         device_class=EventDeviceClass.MOTION,
-        event_types=_keys(SOMEONE_STAYS),
+        event_types=_keys((SOMEONE_STAYS,)),
     ),
     LockEventDescription(
         key="users_and_credentials",
-        kinds=USERS,
-        event_types=_keys(USERS),
+        kinds=USERS_AND_CREDENTIALS,
+        event_types=_keys(USERS_AND_CREDENTIALS),
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockEventDescription(
         key="enrolment",
-        kinds=((4, 3),),
+        kinds=(ENROLMENT_STEP,),
         event_types=[*SPEC.properties[4, 8].options, OTHER],
         type_of=_by_argument("credential-state"),
         code="credential-state",
@@ -170,8 +174,8 @@ EVENTS: Final = (
     ),
     LockEventDescription(
         key="wechat",
-        kinds=WECHAT,
-        event_types=_keys(WECHAT),
+        kinds=(WECHAT,),
+        event_types=_keys((WECHAT,)),
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
 )

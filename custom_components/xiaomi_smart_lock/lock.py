@@ -16,9 +16,9 @@ from .const import DOMAIN
 from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
+from .model.s1 import DOOR_STATE, LOCK_EVENT
 from .people import person_of
-from .state.lock_event import LOCK_EVENT
-from .state.lock_state import DOOR_STATE, PEOPLE
+from .state.lock_state import Topic
 from .state.unlock_code import CODE_FORMAT
 from .wording.phrases import means
 
@@ -40,7 +40,9 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
 
 
 LOCKS: Final = (
-    LockDescription(key="lock", name=None, sources=(DOOR_STATE, SPEC.events[LOCK_EVENT], PEOPLE)),
+    LockDescription(
+        key="lock", name=None, sources=(DOOR_STATE, SPEC.events[LOCK_EVENT], Topic.PEOPLE)
+    ),
 )
 
 

@@ -47,10 +47,10 @@ from .miot.instance import is_newer
 from .miot.local import LocalClient
 from .miot.push import Push
 from .miot.spec import MODEL, SPEC
+from .model.s1 import LOCK_EVENT
 from .reporting.issues import Issue, async_clear_passing_issues, async_raise_issue
 from .reporting.reporter import LockReporter
 from .session import LockSession
-from .state.lock_event import LOCK_EVENT
 from .wording.phrases import listed
 
 if TYPE_CHECKING:

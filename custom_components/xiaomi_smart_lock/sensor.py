@@ -17,9 +17,9 @@ from homeassistant.util import dt as dt_util
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.spec import SPEC
 from .miot.values import text
+from .model.s1 import EXCEPTION, HISTORY_EVENT, LOCK_EVENT, SECRET
 from .people import person_of
-from .state.lock_event import EXCEPTION, LOCK_EVENT
-from .state.lock_state import CHANGES, CONTACT, PEOPLE, SECRET
+from .state.lock_state import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,14 +72,14 @@ def _last_person(lock: LockCoordinator) -> str | None:
 SENSORS: Final = (
     LockSensorDescription(
         key="last_contact",
-        sources=(CONTACT,),
+        sources=(Topic.CONTACT,),
         read=lambda lock: lock.data.last_contact,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="pending_changes",
-        sources=(CHANGES,),
+        sources=(Topic.CHANGES,),
         read=lambda lock: len(lock.data.pending),
         attributes=_changes,
         entity_category=EntityCategory.DIAGNOSTIC,
@@ -97,7 +97,7 @@ SENSORS: Final = (
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
     LockSensorDescription(
-        key="last_person", event=LOCK_EVENT, sources=(PEOPLE,), read=_last_person
+        key="last_person", event=LOCK_EVENT, sources=(Topic.PEOPLE,), read=_last_person
     ),
     LockSensorDescription(key="last_exception", address=(2, 4), event=EXCEPTION),
     LockSensorDescription(
@@ -129,7 +129,7 @@ SENSORS: Final = (
     LockSensorDescription(
         key="history_reported",
         address=(5, 6),
-        event=(5, 1),
+        event=HISTORY_EVENT,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),

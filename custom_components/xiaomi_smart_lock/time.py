@@ -11,6 +11,7 @@ from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.period import format_period, parse_period
+from .model.s1 import DO_NOT_DISTURB_PERIOD
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from .runtime import LockConfigEntry
 
 PARALLEL_UPDATES: Final = 1
-
-PERIOD: Final = (20, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +33,13 @@ class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
 TIMES: Final = (
     LockTimeDescription(
         key="do_not_disturb_start",
-        address=PERIOD,
+        address=DO_NOT_DISTURB_PERIOD,
         end=0,
         entity_category=EntityCategory.CONFIG,
     ),
     LockTimeDescription(
         key="do_not_disturb_end",
-        address=PERIOD,
+        address=DO_NOT_DISTURB_PERIOD,
         end=1,
         entity_category=EntityCategory.CONFIG,
     ),

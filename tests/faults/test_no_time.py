@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.state.lock_event import SAME_EVENT
+from custom_components.xiaomi_smart_lock.model.s1 import SAME_EVENT
 from tests.actor import PATIENCE
 from tests.resident import let_time_pass, stored_key
 

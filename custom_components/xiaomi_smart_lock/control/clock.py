@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from homeassistant.util import dt as dt_util
 
+from ..model.s1 import SET_CLOCK
 from ..reporting.issues import Issue
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
-
-SET_CLOCK: Final = (9, 1)
 
 
 async def async_set_clock(

@@ -14,8 +14,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..const import CONF_UNLOCKING, DOMAIN
 from ..miot.errors import MiotError, NoAnswerError, NotSent
 from ..miot.spec import SPEC
-from ..state.lock_event import LOCK_EVENT
-from ..state.lock_state import DOOR_STATE
+from ..model.s1 import DOOR_STATE, LOCK_EVENT, UNLOCK
 from ..state.unlock_code import is_code
 from .unlock_attempts import async_guesses, async_keep_guesses
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from ..session import LockSession
     from ..state.lock_event import LockEvent
 
-UNLOCK: Final = (2, 1)
 REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
 
 

@@ -20,15 +20,10 @@ from ..miot.errors import (
     TooManyRequestsError,
 )
 from ..miot.spec import SPEC, Action, Value
+from ..model.s1 import COMPLETION_EVENTS
 from ..state.lock_event import LockEvent
 from ..state.user_registry import SUCCESS
-from .pending_command import (
-    COMPLETION_EVENTS,
-    IN_PROGRESS,
-    CommandRejectedError,
-    PendingCommand,
-    error_of,
-)
+from .pending_command import IN_PROGRESS, CommandRejectedError, PendingCommand, error_of
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator

@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from ..reporting.issues import Issue
-from ..state.lock_state import ENDINGS
+from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, listed
 from .pending_command import NOT_FOUND, CommandRejectedError
 
@@ -61,7 +61,7 @@ class ExpiryWorker:
     def async_start(self) -> CALLBACK_TYPE:
         """Begin to look; returns how to stop that."""
         cancels = (
-            self._lock.async_watch(ENDINGS, self._changed),
+            self._lock.async_watch(Topic.ENDINGS, self._changed),
             self._lock.async_add_listener(self._look_whether_reachable),
         )
         self._look_whether_reachable()

@@ -11,7 +11,8 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
-from ..miot.spec import SPEC, Address, Value
+from ..miot.spec import SPEC, Value
+from ..model.s1 import COMPLETION_EVENTS, ENROLMENT_STEP
 from ..state.user_registry import SUCCESS
 from ..wording.phrases import OTHER
 
@@ -30,19 +31,6 @@ DUPLICATE: Final = ERRORS.value_of("duplicate_parameter")
 # After these the lock may have done it all the same.
 OUTCOME_UNKNOWN: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
 
-# By which event the lock tells that it has done an action, and by which other one that it has not:
-# the success of that one may be of an action before.
-COMPLETION_EVENTS: Final[Mapping[str, tuple[Address, ...]]] = {
-    "add-lock-user": ((4, 4), (4, 1)),
-    "delete-lock-user": ((4, 5), (4, 1)),
-    "add-unlock-method": ((4, 6), (4, 2)),
-    "delete-unlock-method": ((4, 7), (4, 2)),
-    "alloc-lock-user": ((4, 2),),
-    "sync-lock-user": ((4, 9),),
-    "sync-unlock-method": ((4, 8),),
-    "cancel-unlock-method": (),
-}
-STEP: Final = (4, 3)
 FAILURE: Final = SPEC.properties[4, 8].value_of("failure")
 # What says of which action an event tells, the more telling first
 CORRELATION_ARGUMENTS: Final = ("operation-id", "user-ids")
@@ -102,7 +90,7 @@ class PendingCommand:
             stack.callback(self._told.cancel)
             for kind in COMPLETION_EVENTS[self.name]:
                 stack.callback(self._processor.async_listen(kind, self._hear))
-            stack.callback(self._processor.async_listen(STEP, self._step))
+            stack.callback(self._processor.async_listen(ENROLMENT_STEP, self._step))
             stack.callback(self._lock.async_add_listener(self._look))
             yield
 

@@ -15,8 +15,8 @@ from homeassistant.helpers.event import async_call_later
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
 from ..miot.spec import SPEC
-from ..state.lock_event import SAME_EVENT, LockEvent
-from ..state.lock_state import IN_HISTORY
+from ..model.s1 import IN_HISTORY, SAME_EVENT
+from ..state.lock_event import LockEvent
 from .processor import ABOUT, EventProcessor
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from homeassistant.core import callback
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import SPEC
+from ..model.s1 import SECRET
 from ..state.lock_event import LockEvent
-from ..state.lock_state import SECRET
 from ..store import async_journal_store
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..reporting.issues import Issue
 from ..signal import Signal
 from ..state.deduplicator import EventDeduplicator
 from ..state.lock_event import LockEvent
-from ..state.lock_state import JOURNAL
+from ..state.lock_state import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -133,14 +133,14 @@ class EventProcessor:
         self._journal.replace(heard, lock_event)
         if lock_event.identity_suffix != heard.identity_suffix:
             data.record_last(lock_event)
-            data.news.add(JOURNAL)
+            data.news.add(Topic.JOURNAL)
 
     def _take_event(self, lock_event: LockEvent, age: float) -> bool:
         """Record an event, and say whether it is one of now; an old one fires nothing."""
         lock = self._coordinator
         lock.data.record_last(lock_event)
         self._journal.add(lock_event)
-        lock.data.news.add(JOURNAL)
+        lock.data.news.add(Topic.JOURNAL)
         if age > self._late_after:
             _LOGGER.debug("%s: an event came late and only counts as history", lock.name)
             return False

@@ -26,6 +26,7 @@ from homeassistant.util import dt as dt_util
 from ..account.entry_data import async_lock_names
 from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY
 from ..miot.spec import SPEC
+from ..model.s1 import OPERATION_POSITION
 from ..people import (
     as_stored,
     entity_as_stored,
@@ -33,7 +34,6 @@ from ..people import (
     people,
     person_of,
 )
-from ..state.credential import OPERATION_POSITION
 from ..wording.phrases import (
     common_text,
     credential_in_words,

@@ -14,6 +14,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
+from ..model.s1 import DOORBELL, SOMEONE_STAYS
 from ..signal import Signal
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ BELL: Final = "Bell"
 STAY: Final = "Stay"
 
 # Why the camera looked, as it says itself, by the event that the lock tells of it
-KINDS: Final[dict[Address, str]] = {(21, 1): BELL, (17, 2): STAY}
+KINDS: Final[dict[Address, str]] = {DOORBELL: BELL, SOMEONE_STAYS: STAY}
 
 # How often, and for how long, to ask for the picture of an event, in seconds
 INTERVAL: Final = 3.0

@@ -12,8 +12,8 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..event import EVENTS
+from ..model.s1 import LOCK_EVENT
 from ..people import named, person_of
-from ..state.lock_event import LOCK_EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -29,7 +29,7 @@ from ..credentials.enrolment import (
 from ..miot.spec import SPEC
 from ..people import async_assign, named, person_of
 from ..state.credential import Credential
-from ..state.lock_event import OPERATION_METHOD
+from ..state.lock_event import METHODS
 from . import history as diary
 from .history import ATTR_PERSON, async_get_history
 
@@ -82,7 +82,7 @@ LONGEST_NAME: Final = 200
 
 _ID: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=0xFFFF))
 _USER_TYPE: Final = vol.All(vol.In(SETTABLE_USER_TYPES), USER_TYPES.value_of)
-_CREDENTIAL_TYPE: Final = vol.All(vol.In(SETTABLE_CREDENTIALS), OPERATION_METHOD.value_of)
+_CREDENTIAL_TYPE: Final = vol.All(vol.In(SETTABLE_CREDENTIALS), METHODS.value_of)
 
 # Home Assistant's own way to the targets of a call; versions before 2025.10 want more for it.
 _WANTS_HASS: Final = "hass" in inspect.signature(service.async_extract_entity_ids).parameters
@@ -176,7 +176,7 @@ def _user_type(lock: LockCoordinator, user_id: int) -> str | None:
 
 def _named(credential: Credential) -> dict[str, Any]:
     return {
-        "method": OPERATION_METHOD.key_of(credential.masked.method) or credential.method,
+        "method": METHODS.key_of(credential.masked.method) or credential.method,
         ATTR_OPERATION_ID: credential.operation_id,
     }
 

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from ..miot.spec import SPEC
-
-OPERATION_POSITION: Final = (2, 1)
-OPERATION_METHOD: Final = (2, 2)
-USER_ID: Final = (4, 1)
-USER_TYPE: Final = (4, 2)
-OPERATION_ID: Final = (4, 4)
-
-FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("fingerprint")
-DURESS_FINGERPRINT: Final = SPEC.properties[OPERATION_METHOD].value_of("duress_fingerprint")
-PHONE: Final = 1
-"""operation-method (4.3, 22.6); the only one of service 22, whose events leave it out."""
+from ..model.s1 import DURESS_FINGERPRINT, FINGERPRINT
 
 
 def masked(method: int) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import SPEC
-from .credential import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID, Credential
+from ..model.s1 import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID
+from .credential import Credential
 from .serialization import number
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.spec import SPEC, Address, Event, Property, Value
+from ..model.s1 import OPERATION_METHOD, SAME_EVENT
 from .credential import Credential, masked
 from .device_clock import says_something
 from .serialization import number
@@ -14,18 +15,8 @@ from .serialization import number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HISTORY_EVENT: Final = (5, 1)
-LOCK_EVENT: Final = (2, 1020)
-EXCEPTION: Final = (2, 1007)
-DOORBELL: Final = (21, 1)
-
-OPERATION_METHOD: Final = SPEC.properties[2, 2]
-
-# Events that the lock reports twice, once by each of two services, and the one that is kept.
-SAME_EVENT: Final[dict[Address, Address]] = {
-    (7, 1006): DOORBELL,
-    **{(22, eiid): (4, eiid) for eiid in range(1, 10)},
-}
+METHODS: Final = SPEC.properties[OPERATION_METHOD]
+"""operation-method, whose values are the ways to open the door."""
 
 _REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import (
@@ -13,61 +14,36 @@ from ..miot.spec import (
     Event,
     Value,
 )
+from ..model.s1 import DOOR_STATE, DOOR_STATE_MEANS, LOCK_ACTION_MEANS
 from .deduplicator import EventDeduplicator
 from .device_clock import LockClock
 from .expiry import ExpiryRegistry
 from .history_gaps import HistoryGaps
-from .lock_event import DOORBELL, EXCEPTION, LOCK_EVENT, LockEvent
+from .lock_event import LockEvent
 from .serialization import number
 from .user_registry import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-DOOR_STATE: Final = (3, 1021)
-DEADBOLT: Final = (2, 7)
-CHILD_LOCK: Final = (2, 8)
-AWAY_MODE: Final = (18, 10)
 
-type Source = Address | Event
-"""What there is news of: a property by its address, an event, or one of those that follow."""
+class Topic(Enum):
+    """What there is news of beside properties and events."""
 
-# In a service that no specification has
-CONTACT: Final = (0, 1)
-CHANGES: Final = (0, 2)
-PEOPLE: Final = (0, 3)
-ENDINGS: Final = (0, 4)
-JOURNAL: Final = (0, 5)
+    CONTACT = auto()
+    """When the lock itself was last heard of."""
+    CHANGES = auto()
+    """The settings that wait."""
+    PEOPLE = auto()
+    """Whose a credential is."""
+    ENDINGS = auto()
+    """The credentials that are to end."""
+    JOURNAL = auto()
+    """What happened."""
 
-# What a lock event says at once, before the lock reports the property itself: by its lock action,
-# the new value of a property and the values that it had to have before (None for any). A door
-# that closes is not taken for locked, and an open one not for closed.
-LOCK_ACTION_MEANS: Final[dict[int, tuple[tuple[Address, Value, tuple[Value, ...] | None], ...]]] = {
-    1: ((DOOR_STATE, 2, (3, 4)),),
-    2: ((DOOR_STATE, 2, (1, 5, 6)), (DEADBOLT, False, None)),
-    3: ((DOOR_STATE, 6, (1, 2, 5)), (DEADBOLT, True, None)),
-    4: ((DOOR_STATE, 1, (6,)), (DEADBOLT, False, None)),
-    5: ((DOOR_STATE, 5, (1,)), (CHILD_LOCK, True, None)),
-    6: ((DOOR_STATE, 1, (5,)), (CHILD_LOCK, False, None)),
-    7: ((AWAY_MODE, True, None),),
-    8: ((AWAY_MODE, False, None),),
-}
 
-# What the door state says of properties that cannot be read.
-DOOR_STATE_MEANS: Final[dict[Value, tuple[Address, Value]]] = {
-    1: (DEADBOLT, False),
-    2: (DEADBOLT, False),
-    5: (CHILD_LOCK, True),
-    6: (DEADBOLT, True),
-}
-
-# Who may open the door, how, and the key to talk to who stands before it.
-SECRET: Final[frozenset[Address]] = frozenset(
-    {(4, 5), (5, 14), (5, 15), (5, 16), (5, 17), (17, 24), (22, 5), (22, 11), (22, 12)}
-)
-
-# What the cloud remembers for the Mi Home app
-IN_HISTORY: Final = frozenset({LOCK_EVENT, EXCEPTION, DOORBELL})
+type Source = Address | Event | Topic
+"""What there is news of: a property by its address, an event, or a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +92,7 @@ class LockData:
         before = self.last_contact
         self.contact = max(self.contact, contact)
         if self.last_contact != before:
-            self.news.add(CONTACT)
+            self.news.add(Topic.CONTACT)
 
     @property
     def last_contact(self) -> float | None:
@@ -142,7 +118,7 @@ class LockData:
         # A reading proves that the lock has what waits for it. What it told may have come late.
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
-            self.news.add(CHANGES)
+            self.news.add(Topic.CHANGES)
         if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:
             self._set(*DOOR_STATE_MEANS[value])
 
@@ -181,9 +157,9 @@ class LockData:
         """Take what an event, or the answer to an action, says of users and credentials."""
         if self.users.follow(lock_event):
             # It may tell whose the last operation was, even one that is not the last of its kind.
-            self.news.add(PEOPLE)
+            self.news.add(Topic.PEOPLE)
         if self.endings.follow(lock_event):
-            self.news.add(ENDINGS)
+            self.news.add(Topic.ENDINGS)
 
     def apply_consequences(self, lock_event: LockEvent) -> None:
         """Take what an event says of properties, but for those that the lock told of since."""

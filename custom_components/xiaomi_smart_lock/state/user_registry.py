@@ -7,15 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..miot.spec import SPEC, Address
-from .credential import (
-    OPERATION_ID,
-    OPERATION_METHOD,
-    OPERATION_POSITION,
-    PHONE,
-    USER_ID,
-    USER_TYPE,
-    Credential,
-)
+from ..model.s1 import OPERATION_ID, OPERATION_METHOD, OPERATION_POSITION, PHONE, USER_ID, USER_TYPE
+from .credential import Credential
 from .serialization import number
 
 if TYPE_CHECKING:

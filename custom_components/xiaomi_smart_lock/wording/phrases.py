@@ -11,7 +11,7 @@ from homeassistant.helpers.translation import async_get_cached_translations
 
 from ..const import DOMAIN
 from ..state.credential import masked
-from ..state.lock_event import OPERATION_METHOD
+from ..state.lock_event import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\
 
 # What the camera says that saw somebody unlock: ``PeriodicPasswordUnlock``; duress does not show.
 _UNLOCKED_BY: Final = {
-    f"{named.key.replace('_', '')}unlock": masked(named.value) for named in OPERATION_METHOD.values
+    f"{named.key.replace('_', '')}unlock": masked(named.value) for named in METHODS.values
 }
 
 
@@ -78,7 +78,7 @@ def in_a_sentence(words: str) -> str:
 
 def credential_in_words(hass: HomeAssistant, credential: Credential) -> str:
     """Return what a credential is called where it is shown: ``Fingerprint 7``."""
-    method = value_in_words(hass, OPERATION_METHOD, credential.masked.method)
+    method = value_in_words(hass, METHODS, credential.masked.method)
     return f"{method} {credential.operation_id}"
 
 
@@ -99,7 +99,7 @@ def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
     if credential := lock_event.credential:
         return credential_in_words(hass, credential)
     method = lock_event.get("operation-method")
-    return None if method is None else value_in_words(hass, OPERATION_METHOD, method)
+    return None if method is None else value_in_words(hass, METHODS, method)
 
 
 def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
@@ -111,6 +111,6 @@ def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
 def seen_in_words(hass: HomeAssistant, kind: str) -> str:
     """Return what the camera saw, in its own word where we have none."""
     if method := _UNLOCKED_BY.get(kind.lower()):
-        words = in_a_sentence(value_in_words(hass, OPERATION_METHOD, method))
+        words = in_a_sentence(value_in_words(hass, METHODS, method))
         return common_text(hass, "seen_unlock").format(method=words)
     return common_text(hass, f"seen_{kind.lower()}", kind)
