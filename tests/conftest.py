@@ -8,7 +8,7 @@ import secrets
 import time
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import pytest_socket
@@ -58,6 +58,37 @@ async def _closed_connections() -> AsyncIterator[None]:
     await until(
         lambda: not any(closing in repr(timer) for timer in timers if not timer.cancelled())
     )
+
+
+# Where tests take long, for --fast
+SLOW: Final = (
+    "tests/demo/",
+    "tests/faults/",
+    "tests/fuzz/",
+    "tests/simulator/",
+    "tests/test_browser.py",
+    "tests/test_chaos.py",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer to run but a part of the tests."""
+    parser.addoption(
+        "--fast", action="store_true", help="one case of each test, and none that takes long"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what --fast does not run."""
+    if not config.getoption("--fast"):
+        return
+    cases: dict[str, pytest.Item] = {}
+    for item in items:
+        if not item.nodeid.startswith(SLOW):
+            cases.setdefault(item.nodeid.partition("[")[0], item)
+    chosen = set(cases.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
 
 
 @pytest.fixture(autouse=True)
