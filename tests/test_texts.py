@@ -9,12 +9,17 @@ import pytest
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import slugify
 from pytest_homeassistant_custom_component.common import flush_store
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_ROOMS, DOMAIN
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_TEXT
-from custom_components.xiaomi_smart_lock.reporting.devices import async_device_of
+from custom_components.xiaomi_smart_lock.reporting.devices import (
+    LONGEST_SLUG,
+    async_device_of,
+    shortened,
+)
 
 from .actor import until
 from .flow import (
@@ -98,14 +103,31 @@ async def test_names_of_a_lock(
     async with at_home(hass, actor) as resident:
         device = async_device_of(hass, resident.entry, actor.lock.did)
         assert device
-        assert device.name == shown
+        assert device.name == shortened(shown)
         devices = await written(hass, hass_storage, "core.device_registry")
-        assert shown in [stored["name"] for stored in devices["devices"]]
+        assert device.name in [stored["name"] for stored in devices["devices"]]
         entities = await written(hass, hass_storage, "core.entity_registry")
-        ids = [one["entity_id"] for one in entities["entities"] if one["platform"] == DOMAIN]
-        assert ids
-        assert all(hass.states.get(entity_id) for entity_id in ids if "lock" in entity_id[:5])
+        ours = [one for one in entities["entities"] if one["platform"] == DOMAIN]
+        assert ours
+        assert all(hass.states.get(one["entity_id"]) for one in ours if not one["disabled_by"])
     assert hass_storage[stored_key(actor)]["data"]["device"]["name"] == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["大" * LONGEST_TEXT, "x" * LONGEST_TEXT, "大门 " * 50],
+    ids=["Chinese", "Latin", "words"],
+)
+def test_names_that_fill_ids(name: str) -> None:
+    """As much of them is taken as leaves room for what entities are called."""
+    assert name.startswith(shortened(name))
+    assert LONGEST_SLUG - 4 <= len(slugify(shortened(name))) <= LONGEST_SLUG
+
+
+@pytest.mark.parametrize("name", ["Front door", "大门（三楼）", "！" * LONGEST_TEXT, ""])
+def test_names_that_do_not(name: str) -> None:
+    """They stay as they are."""
+    assert shortened(name) == name
 
 
 async def test_all_that_an_account_is_called(

@@ -28,7 +28,7 @@ from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError
 from .miot.spec import SPEC, Access, Address
 from .miot.values import number, text
 from .model.s1 import HARDWARE_VERSION, IN_HISTORY
-from .reporting.devices import async_device_of
+from .reporting.devices import async_device_of, shortened
 from .reporting.issues import Issue
 from .signal import Signal
 from .state.expiry import ExpiryRegistry
@@ -342,7 +342,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if device := async_device_of(self.hass, self.config_entry, self.device.did):
             dr.async_get(self.hass).async_update_device(
                 device.id,
-                name=self.device.name,
+                name=shortened(self.device.name),
                 sw_version=self.device.firmware,
                 hw_version=self.hardware_version,
             )

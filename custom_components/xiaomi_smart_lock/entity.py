@@ -24,6 +24,7 @@ from .miot.spec import (
     Address,
     Property,
 )
+from .reporting.devices import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -126,16 +127,17 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     def device_info(self) -> DeviceInfo:
         """The lock; asked for once, and not kept by each of its many entities."""
         device = self.coordinator.device
+        rooms = self.coordinator.config_entry.data.get(CONF_ROOMS, {})
         return DeviceInfo(
             identifiers={(DOMAIN, device.did)},
             connections=connections(self.coordinator),
             manufacturer=MANUFACTURER,
             model=SPEC.description,
             model_id=device.model,
-            name=device.name,
+            name=shortened(device.name),
             sw_version=device.firmware,
             hw_version=self.coordinator.hardware_version,
-            suggested_area=self.coordinator.config_entry.data.get(CONF_ROOMS, {}).get(device.did),
+            suggested_area=shortened(rooms[device.did]) if device.did in rooms else None,
         )
 
     @override
