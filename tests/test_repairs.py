@@ -14,6 +14,7 @@ from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account.endpoints import async_endpoints
+from custom_components.xiaomi_smart_lock.account.newer_specification import LONGEST_ADDITION
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UUID, DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator import instances
@@ -435,6 +436,23 @@ async def test_a_specification_with_much_that_is_new(
         lines = issue.translation_placeholders["items"].split("\n")
         assert lines[0] == r"- 17.100 \[Ring\](http\://example.com)"
         assert lines[50:] == ["- … (+10)"]
+
+
+async def test_a_specification_with_thousands_of_values(
+    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each item not more is said than anybody reads, and than a browser should get."""
+    values = [{"value": number, "description": "x" * 190} for number in range(10, 4_000)]
+    monkeypatch.setattr(instances, "_NEW_ITEMS", {})
+    monkeypatch.setattr(instances, "_NEW_DETAILS", {3: {(2, 3): {"value-list": values}}})
+    actor.lock.urn = REVISION_3
+    async with at_home(hass, actor) as resident:
+        issue = await told(resident, "specification_newer", of_lock=True)
+        assert issue.translation_placeholders
+        items = issue.translation_placeholders["items"]
+        assert items.startswith("- 2.3 Lock action: +10 = xxx")
+        assert items.endswith(" …")
+        assert len(items) <= LONGEST_ADDITION + 2
 
 
 async def test_issues_go_with_the_entry(hass: HomeAssistant, resident: Resident) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -23,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 
 MOST_ADDITIONS: Final = 50
 """How many new items of a specification are listed in a repair."""
+LONGEST_ADDITION: Final = 300
+"""How many characters are said of each: one may have thousands of values."""
 
 
 async def async_report_newer_specification(
@@ -37,7 +40,10 @@ async def async_report_newer_specification(
         _LOGGER.debug("%s: no specification: %s", session.name, error)
         return
     if new := await hass.async_add_executor_job(additions, theirs, SPEC):
-        lines = [f"- {line}" for line in new[:MOST_ADDITIONS]]
+        lines = [
+            f"- {textwrap.shorten(line, LONGEST_ADDITION, placeholder=' …')}"
+            for line in new[:MOST_ADDITIONS]
+        ]
         more = len(new) - len(lines)
         reporter.raise_issue(
             Issue.SPECIFICATION,
