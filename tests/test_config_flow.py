@@ -952,6 +952,19 @@ async def test_more_new_locks_than_anybody_has(
     assert len(cards(hass)) == 20
 
 
+async def test_other_new_locks_each_time(
+    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+) -> None:
+    """Those that are offered count: a list that has others each time makes no more cards."""
+    new = [add_lock(actor, f"Lock {number}") for number in range(15)]
+    await start_again(hass, loaded, *new)
+    actor.simulator.cloud.accounts[actor.account.user_id].places[1:] = []
+    more = [add_lock(actor, f"Garage {number}") for number in range(15)]
+    await start_again(hass, loaded, *more[:5])
+    offered = {card["unique_id"] for card in cards(hass)}
+    assert offered == {lock.did for lock in (*new, *more[:5])}
+
+
 async def test_lock_that_was_not_chosen(
     hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
 ) -> None:

@@ -113,8 +113,16 @@ def async_offer_new_locks(
             if ignored.source == SOURCE_IGNORE
         ),
     )
-    new = (one for one in devices if one.model == MODEL and one.did not in settled)
-    for device in islice(new, MOST_DISCOVERED):
+    offered = {
+        flow["context"].get("unique_id")
+        for flow in hass.config_entries.flow.async_progress_by_handler(
+            DOMAIN,
+            include_uninitialized=True,
+            match_context={"source": SOURCE_INTEGRATION_DISCOVERY},
+        )
+    }
+    new = (one for one in devices if one.model == MODEL and one.did not in settled.union(offered))
+    for device in islice(new, max(MOST_DISCOVERED - len(offered), 0)):
         discovery_flow.async_create_flow(
             hass,
             DOMAIN,
