@@ -123,6 +123,19 @@ async def test_pages_that_are_longer_than_was_asked_for(
     assert {len(one.kinds) for one in seen.entries} == {app.DETAILS_LIMIT}
 
 
+@pytest.mark.parametrize("time", [2**62, 253_402_300_800_000, 4_102_444_800_000, 999])
+async def test_what_was_seen_at_another_time(
+    session: aiohttp.ClientSession, liar: Liar, time: int
+) -> None:
+    """Nothing is taken of a time that nobody asked for: it might be in no calendar."""
+    units = [
+        {"createTime": moment, "eventType": "Bell", "fileId": "file"} for moment in (time, 1_500)
+    ]
+    liar.answers = [{"code": 0, "data": {"thirdPartPlayUnits": units}}]
+    page = await of_liar(session, liar).seen("1", 1_000, 2_000)
+    assert [seen.time for seen in page.entries] == [1_500]
+
+
 def test_arguments_within_a_text() -> None:
     """JSON within JSON is read as far as it can be an event."""
     event = SPEC.events[2, 1020]

@@ -229,7 +229,10 @@ class AppClient:
             following = on
         if (short and not goes_on) or goes_on is False or (following or 0) < start:
             following = None
-        return Page(tuple(filter(None, map(_seen, objects(items)))), following, short)
+        # Of another time than was asked for, it would stay the newest for as long as that is.
+        entries = (entry for entry in map(_seen, objects(items)) if entry)
+        within = tuple(entry for entry in entries if start <= entry.time <= end)
+        return Page(within, following, short)
 
     async def picture(self, did: str, file_id: str, frame: str) -> bytes:
         """Return a frame of what the camera saw, a JPEG; it may take a while until it is there."""
