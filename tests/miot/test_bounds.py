@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,31 @@ async def test_answers_of_nothing_but_values(
     liar.answers = [web.Response(body=many(item, size))]
     with pytest.raises(CannotConnectError, match=r"too many values|longer than"):
         await liar.client(signed).read("1", [(13, 1)])
+
+
+@pytest.mark.parametrize("times", [1, 1_000])
+async def test_answers_that_are_packed(signed: Signed, liar: Liar, times: int) -> None:
+    """They are not asked for, and unpacked as far as an answer may be long."""
+    page = {"code": 0, "result": {"list": [{"did": "1", "name": "x" * 10_000 * times}]}}
+    packed = gzip.compress(json.dumps(page).encode())
+    assert len(packed) < 100_000
+    liar.answers = [web.Response(body=packed, headers={"Content-Encoding": "gzip"})]
+    asking = liar.client(signed).devices()
+    if times == 1:
+        assert len(await asking) == 1
+    else:
+        with pytest.raises(CannotConnectError, match="longer than"):
+            await asking
+    assert liar.headers[0]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+async def test_answers_that_cannot_be_unpacked(signed: Signed, liar: Liar, status: int) -> None:
+    """They say nothing."""
+    headers = {"Content-Encoding": "gzip"}
+    liar.answers = [web.Response(body=b"no gzip", status=status, headers=headers)]
+    with pytest.raises(CannotConnectError, match=r"cannot be unpacked|403"):
+        await liar.client(signed).devices()
 
 
 async def test_an_answer_with_as_many_as_make_sense(signed: Signed, liar: Liar) -> None:

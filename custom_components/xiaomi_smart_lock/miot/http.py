@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -37,6 +38,10 @@ MOST_VALUES: Final = 60_000
 READ_AT_ONCE: Final = 64 * 1024  # bytes; what is longer is read in a worker thread
 LONGEST_REFUSAL: Final = 64 * 1024  # bytes that are read of the body of a refusal
 CHUNK: Final = 64 * 1024
+# Nothing that is asked for is worth packing, and aiohttp may unpack each piece of what is, into a
+# thousand times as much at once.
+UNPACKED: Final = {"Accept-Encoding": "identity"}
+PACKED: Final = ("gzip", "deflate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ async def exchange(
     *,
     limit: int = LONGEST_ANSWER,
     timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109, it is aiohttp's
+    headers: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Answer:
     """Return what a URL answers with, whatever the status, of at most ``limit`` bytes.
@@ -78,7 +84,14 @@ async def exchange(
         raise CannotConnectError("the session is closed")
     try:
         async with session.request(
-            method, url, ssl=tls, timeout=timeout or TIMEOUT, allow_redirects=False, **kwargs
+            method,
+            url,
+            ssl=tls,
+            timeout=timeout or TIMEOUT,
+            allow_redirects=False,
+            auto_decompress=False,
+            headers={**UNPACKED, **(headers or {})},
+            **kwargs,
         ) as response:
             if response.status == HTTPStatus.TOO_MANY_REQUESTS:
                 raise TooManyRequestsError(_wait(response.headers.get("Retry-After", "")))
@@ -155,14 +168,30 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the body of a success; of a refusal its beginning, as far as that comes."""
+    coding = response.headers.get("Content-Encoding", "").lower()
     if response.status == HTTPStatus.OK:
-        return await _read(response, limit)
+        return _unpacked(await _read(response, limit), coding, limit)
     body = bytearray()
     if HTTPStatus.BAD_REQUEST <= response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         with suppress(TimeoutError, aiohttp.ClientError):
             while len(body) < LONGEST_REFUSAL and (chunk := await response.content.read(CHUNK)):
                 body += chunk
-    return bytes(body)
+    with suppress(CannotConnectError):
+        return _unpacked(bytes(body), coding, LONGEST_REFUSAL)
+    return b""
+
+
+def _unpacked(body: bytes, coding: str, limit: int) -> bytes:
+    """Return what a body is once it is unpacked, where a service packs it all the same."""
+    if coding not in PACKED:
+        return body
+    try:
+        plain = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, limit + 1)
+    except zlib.error:
+        raise CannotConnectError("the answer cannot be unpacked") from None
+    if len(plain) > limit:
+        raise TooLongError(limit)
+    return plain
 
 
 def _date(date: str) -> float | None:
