@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import aiomqtt
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import cloud, http
+from custom_components.xiaomi_smart_lock.miot import cloud, http, mqtt
 from custom_components.xiaomi_smart_lock.miot import push as push_module
 from custom_components.xiaomi_smart_lock.miot.app import client as app
 from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
@@ -20,6 +23,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.push import Push
 from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.miot.values import MOST_ITEMS, objects
+from tests.actor import until
 
 from .test_app import of_liar
 
@@ -244,3 +248,60 @@ async def test_messages_that_cannot_be_handled(
         push._hand_over("device/1/state/1", ONLINE)
     loud = [record for record in caplog.records if record.levelname == "ERROR"]
     assert len(loud) == push_module.FAILURES_LOGGED
+
+
+def packet(kind: int, body: bytes) -> bytes:
+    """Return a packet of MQTT whose length takes two bytes."""
+    return bytes((kind, len(body) % 128 | 128, len(body) // 128)) + body
+
+
+def publication(number: int, size: int) -> bytes:
+    """Return a message with QoS 2, whose topic is ``a``."""
+    return packet(0x34, b"\0\1a" + number.to_bytes(2) + b"\0" + size * b"x")
+
+
+def release(number: int) -> bytes:
+    """Return what lets such a message be handled."""
+    return packet(0x62, number.to_bytes(2))
+
+
+@pytest.mark.parametrize(
+    ("said", "handled"),
+    [
+        ([publication(number, 1_000) + release(number) for number in range(1, 201)], 200),
+        ([publication(number, 1_000) for number in range(1, 201)], None),
+        ([packet(0x34, b"")[:1] + b"\xff\xff\xff\x7f" + 200_000 * b"x"], None),
+    ],
+    ids=["released", "not released", "one without end"],
+)
+async def test_messages_that_are_never_whole(
+    monkeypatch: pytest.MonkeyPatch, said: list[bytes], handled: int | None
+) -> None:
+    """A broker that lets none of what it sends be handled is left; that costs some bytes."""
+    monkeypatch.setattr(mqtt, "MOST_UNHANDLED", 100_000)
+    heard: list[object] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(bytes((0x20, 3, 0, 0, 0)))
+        for part in said:
+            writer.write(part)
+        with suppress(ConnectionError):
+            while await reader.read(1_000):
+                pass
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        client = mqtt.Client(
+            *server.sockets[0].getsockname(),
+            lambda *message: heard.append(message),
+            protocol=aiomqtt.ProtocolVersion.V5,
+        )
+        async with client.connected():
+            if handled is None:
+                with pytest.raises(aiomqtt.MqttError):
+                    await client.ended()
+            else:
+                await until(lambda: len(heard) == handled)
+    assert len(heard) == (handled or 0)

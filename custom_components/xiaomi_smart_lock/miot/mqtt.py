@@ -20,6 +20,10 @@ _LOGGER = logging.getLogger(__name__)
 # Seconds in which acknowledgements of QoS 1 are written together: nobody waits for them, while
 # with QoS 2 the message itself does.
 TOGETHER: Final = 0.002
+# Bytes of messages that are not whole yet, or that the broker has not released, as QoS 2 has it.
+# All that thousands of locks tell at once is less.
+MOST_UNHANDLED: Final = 16 * 1024 * 1024
+READ_AT_ONCE: Final = 64 * 1024  # bytes
 
 
 def _passing(record: logging.LogRecord) -> bool:
@@ -73,8 +77,29 @@ class Client(aiomqtt.Client):
         self._hand_over = hand_over
         self._acknowledging = False
         self._delayed: asyncio.TimerHandle | None = None
+        self._bound(self._client)
         self.reason: int | None = None
         """Why the broker ended the connection, by its reason code; None where it did not say."""
+
+    @staticmethod
+    def _bound(client: Any) -> None:
+        """End the connection to a broker that sends more than it lets be handled.
+
+        paho keeps it all, however much that is.
+        """
+        receive, unhandled = client._sock_recv, 0  # noqa: SLF001
+
+        def bounded(size: int) -> bytes:
+            nonlocal unhandled
+            if not client._in_messages and not client._in_packet["command"]:  # noqa: SLF001
+                unhandled = 0
+            data: bytes = receive(min(size, READ_AT_ONCE))
+            unhandled += len(data)
+            if unhandled > MOST_UNHANDLED:
+                raise ConnectionError("the broker sends more than it lets be handled")
+            return data
+
+        client._sock_recv = bounded  # noqa: SLF001
 
     @override
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
