@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HELD: Final = ""
 """What an attack returns that got nothing."""
 GIVEN_UP_AFTER: Final = 120  # seconds
+COMES_WITHIN: Final = 30  # seconds
+_PAUSE: Final = 0.05
 
 
 class NotTriedError(Exception):
@@ -75,3 +77,12 @@ def expect(condition: object, otherwise: str) -> None:
     """Raise NotTriedError unless what an attack relies on is so."""
     if not condition:
         raise NotTriedError(otherwise)
+
+
+async def until(condition: Callable[[], object], otherwise: str) -> None:
+    """Wait for what an attack relies on; raises NotTriedError where it does not come."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + COMES_WITHIN
+    while not condition():
+        expect(loop.time() < deadline, otherwise)
+        await asyncio.sleep(_PAUSE)

@@ -72,6 +72,8 @@ class Cloud:
         """Prepare to serve on a port of a loopback address; 0 takes a free one."""
         self.port = port
         self._address = address
+        self.ahead = 0.0
+        """By how many seconds its own clock is ahead of the locks'."""
         self.online = True
         """False while there is an outage: every connection ends without an answer."""
         self.requests: list[tuple[str, Any]] = []
@@ -110,6 +112,12 @@ class Cloud:
     async def __aexit__(self, *_: object) -> None:
         """Stop listening and end all connections."""
         await self._runner.cleanup()
+
+    async def move(self, port: int) -> None:
+        """Go to another port, 0 for a free one; whoever takes the old one is met there."""
+        await self.__aexit__()
+        self.port = port
+        await self.__aenter__()
 
     @property
     def url(self) -> str:
@@ -153,7 +161,7 @@ class Cloud:
         return username == str(CLIENT_ID) and grant is not None and grant.device_id == client_id
 
     async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        now = datetime.fromtimestamp(self._clock.now() + self.ahead, UTC)
         response.headers["Date"] = format_datetime(now, usegmt=True)
 
     @web.middleware

@@ -206,6 +206,12 @@ class Gate:
         self.cut()
         await self._server.wait_closed()
 
+    async def move(self, port: int) -> None:
+        """Go to another port, 0 for a free one; whoever takes the old one is met there."""
+        await self.__aexit__()
+        self.port = port
+        await self.__aenter__()
+
     @property
     def connections(self) -> list[str]:
         """The ids of the clients that are connected."""

@@ -58,11 +58,11 @@ class Simulator:
         self.clock = clock or Clock()
         self.endpoints = directory / "endpoints.json"
         self.ca_file = directory / "ca.pem"
-        self._authority = Authority(self.ca_file)
+        self.authority = Authority(self.ca_file)
         here = ("localhost", address)
         self._broker_names = (*here, *real_names.BROKER)
-        self._gate_tls = self._authority.context(*self._broker_names)
-        cloud_tls = self._authority.context(*here, *real_names.CLOUD)
+        self._gate_tls = self.authority.context(*self._broker_names)
+        cloud_tls = self.authority.context(*here, *real_names.CLOUD)
         self.cloud = Cloud(cloud_tls, http_port, self.clock, address)
         self._address = address
         self.gate: Gate
@@ -151,7 +151,7 @@ class Simulator:
 
     def name_broker(self, *names: str) -> None:
         """Have the broker show a certificate for other names; without names, the right ones."""
-        self._authority.certify(self._gate_tls, *(names or self._broker_names))
+        self.authority.certify(self._gate_tls, *(names or self._broker_names))
 
     async def settle(self) -> None:
         """Wait until all that happened is published, and local doors are open or closed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trustme
 
@@ -24,13 +24,16 @@ class Authority:
         self._authority.cert_pem.write_to_path(ca_file)
         ca_file.chmod(OWN)
 
-    def context(self, *names: str) -> ssl.SSLContext:
-        """Return a context for a server of these names and addresses; without any, for one here."""
+    def context(self, *names: str, **special: Any) -> ssl.SSLContext:
+        """Return a context for a server of these names and addresses; without any, for one here.
+
+        What is special of its certificate is as trustme's ``issue_cert`` takes it.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.num_tickets = 0  # Else OpenSSL keeps all sessions, to which nobody returns.
-        self.certify(context, *(names or HERE))
+        self.certify(context, *(names or HERE), **special)
         return context
 
-    def certify(self, context: ssl.SSLContext, *names: str) -> None:
+    def certify(self, context: ssl.SSLContext, *names: str, **special: Any) -> None:
         """Have a server show a certificate for other names, to who connects from now on."""
-        self._authority.issue_cert(*names).configure_cert(context)
+        self._authority.issue_cert(*names, **special).configure_cert(context)

@@ -293,8 +293,10 @@ async def test_messages_that_are_never_whole(
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
+        host, port = server.sockets[0].getsockname()
         client = mqtt.Client(
-            *server.sockets[0].getsockname(),
+            host,
+            port,
             lambda *message: heard.append(message),
             protocol=aiomqtt.ProtocolVersion.V5,
         )
