@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HERE: Final = "127.0.0.1"
 """Where Xiaomi's names lead to."""
+PLAIN_HTTP: Final = 80
 AT_ONCE: Final = 64 * 1024  # bytes
 TLS: Final = b"\x16\x03"
 """How the first bytes of a client begin that speaks TLS."""

@@ -20,7 +20,7 @@ from simulator import real_names
 from simulator.tls import Authority
 
 from .attack import HELD, Attacks, expect, until
-from .impostors import HERE, Stranger, in_the_place_of, listening
+from .impostors import HERE, PLAIN_HTTP, Stranger, in_the_place_of, listening
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,7 +38,6 @@ ATTACKS: Final = Attacks(WHO)
 CLOUD_HOST: Final = "ha.api.io.mi.com"
 PUSH_HOST: Final = "cn-ha.mqtt.io.mi.com"
 ANOTHER_PUSH_HOST: Final = "de-ha.mqtt.io.mi.com"
-PLAIN_HTTP: Final = 80
 PLAIN_MQTT: Final = 1883
 
 REDIRECT: Final = (
@@ -169,7 +168,7 @@ async def _come(house: House, stranger: Stranger) -> list[bytes]:
     return stranger.told
 
 
-async def _leave(house: House) -> None:
+async def leave(house: House) -> None:
     """Have all be as before."""
     entry = await house.reload(house.lock)
     expect(entry["state"] == "loaded", f"the entry is {entry['state']} afterwards")
@@ -187,7 +186,7 @@ async def _pretending(house: House, service: Service) -> AsyncIterator[Stranger]
             expect(service.secret in told, "nothing is told with the right certificate either")
             yield stranger
     finally:
-        await _leave(house)
+        await leave(house)
 
 
 async def _show(service: Service, prove: Prove, house: House) -> str:

@@ -1,0 +1,201 @@
+"""Somebody on the path to Xiaomi who adds to answers what nobody asked for, as it can itself."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from demo.setup import allow_unlocking
+from simulator.app_account import SERVICE_LOGIN, STS
+from simulator.app_cloud import EVENTS
+
+from .attack import HELD, Attacks, expect, until
+from .house import CODE, WRONG
+from .path import CLOUD_HOST, WHO, leave
+from .redirects import DEVICES, reload_with_old_session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from simulator.faults import Fault, Handler
+
+    from .house import House
+
+ATTACKS: Final = Attacks(WHO)
+
+MEGABYTE: Final = 1024 * 1024
+BEARABLE: Final = 100 * MEGABYTE
+"""By how much Home Assistant's memory may grow for a moment."""
+YEAR: Final = 365 * 86_400  # seconds
+GUESSES: Final = 5
+
+PLANTED: Final = "planted"
+COOKIES: Final = ("serviceToken", "yetAnotherServiceToken", "userId", "passToken", "deviceId")
+DOMAINS: Final = ("", "; Domain=io.mi.com", "; Domain=mi.com", "; Domain=xiaomi.com")
+
+
+@asynccontextmanager
+async def _all_answers(house: House, fault: Fault) -> AsyncIterator[None]:
+    """Have a fault in all answers."""
+    house.simulator.cloud.disturb_next(fault, times=10_000)
+    try:
+        yield
+    finally:
+        house.simulator.cloud.calm()
+        await leave(house)
+
+
+# What is large
+
+
+class Bomb:
+    """Answers with a megabyte that becomes a gigabyte when it is unpacked."""
+
+    def __init__(self, encoding: str, wbits: int) -> None:
+        """Prepare, with what unpacks it as the header and as zlib says it."""
+        self.thrown = 0
+        packing = zlib.compressobj(9, wbits=wbits)
+        packed = [packing.compress(bytes(MEGABYTE)) for _ in range(1024)]
+        self._body = b"".join((*packed, packing.flush()))
+        self._headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+
+    async def __call__(self, _request: web.Request, _handler: Handler) -> web.StreamResponse:
+        """Throw it."""
+        self.thrown += 1
+        return web.Response(body=self._body, headers=self._headers)
+
+
+def _memory(house: House, what: str) -> int:
+    """Return how many bytes of memory Home Assistant has (VmRSS), or had at most (VmHWM)."""
+    status = Path(f"/proc/{house.process.pid}/status").read_text(encoding="utf-8")
+    found = re.search(rf"{what}:\s+(\d+) kB", status)
+    expect(found, f"nobody knows its {what}")
+    return 1024 * int(found[1]) if found else 0
+
+
+@asynccontextmanager
+async def _bearable(house: House) -> AsyncIterator[list[str]]:
+    """Yield what has at the end in which way Home Assistant suffered."""
+    problems: list[str] = []
+    # proc(5): it forgets the most that there was.
+    Path(f"/proc/{house.process.pid}/clear_refs").write_text("5", encoding="ascii")
+    before = _memory(house, "VmRSS")
+    yield problems
+    await house.owner.command("get_config")
+    if (grown := _memory(house, "VmHWM") - before) > BEARABLE:
+        problems.append(f"it takes {grown // MEGABYTE} MB of memory")
+
+
+async def _throw(encoding: str, wbits: int, house: House) -> str:
+    bomb = Bomb(encoding, wbits)
+    async with _bearable(house) as problems, _all_answers(house, bomb):
+        await house.reload(house.lock)
+        await house.unlock(house.guest, house.lock)
+        expect(bomb.thrown, "nothing was asked for")
+    return "".join(problems)
+
+
+for _encoding, _wbits in {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}.items():
+    ATTACKS.try_to(f"send a megabyte that {_encoding} makes a gigabyte of", in_short=False)(
+        partial(_throw, _encoding, _wbits)
+    )
+
+
+@ATTACKS.try_to("send headers that are too long, and too many", in_short=False)
+async def _send_headers(house: House) -> str:
+    sent = 0
+
+    async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal sent
+        sent += 1
+        answer = await handler(request)
+        answer.headers["X-Long"] = "x" * MEGABYTE
+        for number in range(sent % 2 * 10_000):
+            answer.headers[f"X-{number}"] = "x"
+        return answer
+
+    async with _bearable(house) as problems, _all_answers(house, spoil):
+        await house.reload(house.lock)
+        await house.unlock(house.guest, house.lock)
+        expect(sent > 1, "nothing was asked for")
+    return "".join(problems)
+
+
+# What says another time
+
+
+@ATTACKS.try_to("date answers in other years, to block the lock or to end a block")
+async def _date(house: House) -> str:
+    cloud, opened = house.simulator.cloud, house.opened(house.lock)
+    entry_id = house.homes[house.lock].entry_id
+    try:
+        for years in (0, 10, -10):
+            cloud.ahead = years * YEAR
+            await house.reload(house.lock)
+            if blocked := await house.unlock(house.guest, house.lock):
+                return f"who knows the code is told {blocked!r}"
+        cloud.ahead = 0
+        for _ in range(GUESSES):
+            await house.unlock(house.guest, house.lock, WRONG)
+        for years in (0, 10, -10):
+            cloud.ahead = years * YEAR
+            await house.reload(house.lock)
+            blocked = await house.unlock(house.guest, house.lock)
+            expect(blocked or years, "five wrong codes do not block")
+            if not blocked:
+                return "the block is over"
+    finally:
+        cloud.ahead = 0
+        await allow_unlocking(house.owner, entry_id, CODE, house.lock.did)
+        await leave(house)
+    return HELD if house.opened(house.lock) == opened + 3 else "it opened"
+
+
+# What is to come back
+
+
+class Planter:
+    """Adds cookies to answers of all services but the sign-in's own, and looks who gets them."""
+
+    def __init__(self) -> None:
+        """Prepare."""
+        self.asked: list[web.Request] = []
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer, and set cookies for others too."""
+        self.asked.append(request)
+        answer = await handler(request)
+        if request.path not in (SERVICE_LOGIN, STS):
+            for cookie in COOKIES:
+                for domain in DOMAINS:
+                    planted = f"{cookie}={PLANTED}; Path=/; Secure{domain}"
+                    answer.headers.add("Set-Cookie", planted)
+        return answer
+
+    def cookies(self, path: str) -> list[str]:
+        """Return the cookies with which a path was asked."""
+        asked = (one for one in self.asked if path in one.path)
+        return [value for one in asked for value in one.cookies.values()]
+
+
+@ATTACKS.try_to("plant cookies, for a session that is somebody else's", in_short=False)
+async def _plant_cookies(house: House) -> str:
+    planter = Planter()
+    async with _all_answers(house, planter):
+        await house.reload(house.lock)
+        await until(lambda: planter.cookies(EVENTS), "the app's session is not used")
+        await reload_with_old_session(house)
+        await until(lambda: planter.cookies(SERVICE_LOGIN), "the app's session is not renewed")
+        planter.asked.clear()
+        await reload_with_old_session(house)
+        for path in (SERVICE_LOGIN, EVENTS):
+            await until(partial(planter.cookies, path), f"nothing asks for {path}")
+    expect(PLANTED in planter.cookies(DEVICES), f"no cookies are kept of {CLOUD_HOST}")
+    others = (path for path in (SERVICE_LOGIN, STS, EVENTS) if PLANTED in planter.cookies(path))
+    return next((f"{path} gets them" for path in others), HELD)
