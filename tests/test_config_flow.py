@@ -31,7 +31,7 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_UUID,
     DOMAIN,
 )
-from custom_components.xiaomi_smart_lock.miot.local import LocalClient
+from custom_components.xiaomi_smart_lock.miot.local import GREETING, LocalClient
 from simulator import faults
 from simulator.account import Owner
 from simulator.faults import changed
@@ -540,7 +540,29 @@ async def test_an_entry_that_works_is_left_alone(
     async with pretender(nearby, asked):
         result = await discover(hass, nearby.did, ELSEWHERE)
     assert result["reason"] == "already_configured"
-    assert asked == ["miIO.info"]
+    assert asked == []
+    assert home.data[CONF_HOST] == NEARBY
+    assert home.runtime_data is running
+
+
+@pytest.mark.parametrize(("before", "then"), [("wake", "sleep"), ("sleep", "wake")])
+async def test_packets_are_passed_on_at_the_right_moment(
+    hass: HomeAssistant,
+    actor: Actor,
+    nearby: Lock,
+    home: MockConfigEntry,
+    before: str,
+    then: str,
+) -> None:
+    """A lock that falls asleep, or wakes up, just then has not moved either."""
+    running = home.runtime_data
+    actor.simulation.call(getattr(nearby, before))
+    async with pretender(nearby, []) as relay:
+        relay.stray = lambda sent: (
+            None if sent == GREETING else actor.simulation.call(getattr(nearby, then))
+        )
+        result = await discover(hass, nearby.did, ELSEWHERE)
+    assert result["reason"] == "already_configured"
     assert home.data[CONF_HOST] == NEARBY
     assert home.runtime_data is running
 

@@ -160,11 +160,19 @@ async def _is_only_at(entry: LockConfigEntry, host: str) -> bool:
     """Say whether an entry that does not work would do so with an address that was announced.
 
     Anybody can announce one, and pass on what is asked there: who is where it was has not moved.
+    That is looked at before and after, so that no lock seems to have moved which falls asleep or
+    wakes up meanwhile; it is awake for much longer than this takes.
     """
     known = entry.data.get(CONF_HOST)
-    if known is None or (known == host and entry.state is not ConfigEntryState.SETUP_RETRY):
+    if known is None:
         return False
-    return await _is_at(entry, host) and (known == host or not await _is_at(entry, known))
+    if known == host:
+        return entry.state is ConfigEntryState.SETUP_RETRY and await _is_at(entry, host)
+    return (
+        not await _is_at(entry, known)
+        and await _is_at(entry, host)
+        and not await _is_at(entry, known)
+    )
 
 
 async def _is_at(entry: LockConfigEntry, host: str) -> bool:
