@@ -32,6 +32,7 @@ from simulator import app_account, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
 from .actor import Actor, caught_up, idle, until
+from .hosts import LOOPBACK
 from .witness import Witness
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ TEN_YEARS = 10 * 365 * 24 * 60  # minutes; what happened at a fixed time is no l
 def allow_loopback() -> None:
     """Let the simulator and those who talk to it open sockets; all else stays forbidden."""
     pytest_socket.enable_socket()
-    pytest_socket.socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
+    pytest_socket.socket_allow_hosts(list(LOOPBACK), allow_unix_socket=True)
 
 
 @pytest.fixture

@@ -12,3 +12,6 @@ _NET: Final = f"127.{1 + (os.getpid() >> 8) % 254}.{os.getpid() % 256}"
 
 NEARBY: Final = f"{_NET}.1"
 ELSEWHERE: Final = f"{_NET}.2"
+
+LOOPBACK: Final = ("127.0.0.1", *(f"{_NET}.{number}" for number in range(1, 64)))
+"""All that tests may connect to."""

@@ -152,7 +152,7 @@ async def test_wrong_token(lock: Lock) -> None:
 async def test_nobody_there() -> None:
     """Nobody answers at the address."""
     with pytest.raises(CannotConnectError):
-        await LocalClient("127.0.0.6", TOKEN).info()
+        await LocalClient(ELSEWHERE, TOKEN).info()
 
 
 @pytest.mark.parametrize(
@@ -485,14 +485,18 @@ async def test_recorded_answers(device: Device) -> None:
     assert await read(client) == {BATTERY: Reading(0, 5)}
 
 
-async def test_a_flood(device: Device) -> None:
-    """So much that is no answer that none is waited for any longer; the next question works."""
+@pytest.mark.parametrize("drop", [b"!", b"!" * len(GREETING)], ids=["short", "as greetings"])
+async def test_a_flood(device: Device, drop: bytes) -> None:
+    """So much that is no answer that none is waited for any longer; the next question works.
+
+    It does not say that the token is wrong, as silence does, though it may look like greetings.
+    """
     device.answers = [[FRESH]]
 
     def flood(sent: bytes) -> None:
         if sent != GREETING:
             for _ in range(local.PACKETS_LIMIT):
-                device._transport.sendto(b"!", device.asked_by)
+                device._transport.sendto(drop, device.asked_by)
 
     device.stray = flood
     with pytest.raises(CannotConnectError, match="no answer to the request"):
@@ -517,6 +521,31 @@ async def test_answers_of_another_address(device: Device) -> None:
         device.loses = True
         with pytest.raises(NotSignedInError, match="does not take this token"):
             await read(LocalClient(NEARBY, TOKEN))
+
+
+async def test_a_flood_of_another_address(device: Device) -> None:
+    """Whoever only guesses where answers are awaited costs nothing, however much they send."""
+    device.answers = [[FRESH]]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((ELSEWHERE, PORT))
+
+        def flood(_sent: bytes) -> None:
+            for _ in range(2 * local.PACKETS_LIMIT):
+                other.sendto(b"!", device.asked_by)
+
+        device.stray = flood
+        assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0, 5)}
+    assert device.methods == ["get_properties"]
+
+
+async def test_nobody_listens_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That an address refuses what is sent there says nothing of what it does a moment later."""
+    monkeypatch.setattr(local, "HELLO_TIMEOUT", 3)
+    client = LocalClient(NEARBY, TOKEN)
+    reading = asyncio.create_task(read(client))
+    await asyncio.sleep(0.1)
+    async with Device([FRESH]):
+        assert await reading == {BATTERY: Reading(0, 5)}
 
 
 async def test_a_clock_at_its_end(device: Device) -> None:

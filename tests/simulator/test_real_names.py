@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-import pytest_socket
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -64,7 +63,6 @@ class Hosts(AbstractResolver):
 @pytest.fixture
 async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
     """Return a simulator at an address of its own, which may be connected to."""
-    pytest_socket.socket_allow_hosts(["127.0.0.1", NEARBY], allow_unix_socket=True)
     async with Simulator(tmp_path, address=NEARBY) as simulator:
         yield simulator
 
@@ -112,7 +110,6 @@ async def test_each_name_has_a_certificate(simulator: Simulator) -> None:
 
 async def test_from_the_command_line(tmp_path: Path) -> None:
     """It says how it is trusted and found, and who can sign in."""
-    pytest_socket.socket_allow_hosts(["127.0.0.1", NEARBY], allow_unix_socket=True)
     with socket.create_server((NEARBY, 0)) as one, socket.create_server((NEARBY, 0)) as another:
         ports = [str(taken.getsockname()[1]) for taken in (one, another)]
     process = await asyncio.create_subprocess_exec(

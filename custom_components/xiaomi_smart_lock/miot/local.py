@@ -204,15 +204,15 @@ class LocalClient(Client):
             if attempt:
                 attempt.leave()
             sock.send(packet)
-            others = 0
+            others = 1 - GREETINGS  # which may be answered late
             for packet in sock.received(ANSWER_TIMEOUT):
                 match _answer(packet, greeting.device_id, token):
                     case {"id": int(answered), "error": error} if answered == number:
                         raise _refusal(error)
                     case {"id": int(answered), "result": result} if answered == number:
                         return found, result
-                others += len(packet) != HEADER  # which a greeting has that comes late
-        if others:
+                others += 1 if len(packet) == HEADER else GREETINGS
+        if others > 0:
             raise CannotConnectError("what arrives is no answer to the request")
         raise TimeoutError
 
@@ -232,15 +232,20 @@ class LocalClient(Client):
 
 
 class _Socket:
-    """Where packets of one address arrive, and of no other."""
+    """Where packets of one address arrive: whatever others send is dropped by the system."""
 
     def __init__(self, host: str) -> None:
         """Find the address; raises OSError."""
         try:
-            self._address = (socket.gethostbyname(host), PORT)
+            address = (socket.gethostbyname(host), PORT)
         except ValueError as error:
             raise OSError from error
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -249,8 +254,9 @@ class _Socket:
         self._socket.close()
 
     def send(self, packet: bytes) -> None:
-        """Send a packet."""
-        self._socket.sendto(packet, self._address)
+        """Send a packet, which may get lost."""
+        with suppress(ConnectionRefusedError):  # of a packet before, and anybody can say so
+            self._socket.send(packet)
 
     def received(self, seconds: float) -> Iterator[bytes]:
         """Yield the packets that arrive within a time, as far as they are not too many."""
@@ -260,11 +266,12 @@ class _Socket:
                 return
             self._socket.settimeout(left)
             try:
-                packet, sender = self._socket.recvfrom(LONGEST_PACKET)
+                packet = self._socket.recv(LONGEST_PACKET)
             except TimeoutError:
                 return
-            if sender == self._address:
-                yield packet
+            except ConnectionRefusedError:  # What is awaited may come all the same.
+                continue
+            yield packet
 
     def greet(self) -> Any:
         """Return the header of the answer to a greeting, None where there is none."""
