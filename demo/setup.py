@@ -71,7 +71,7 @@ async def add_integration(
                 answer = {"next_step_id": "paste"}
             case "paste":
                 link = step["description_placeholders"]["url"]
-                answer = {"address": await _sign_in(link, endpoints, account)}
+                answer = {"address": await sign_in(link, endpoints, account)}
             case "locks":
                 answer = {CONF_LOCKS: [lock.did for lock in locks]}
             case unknown:
@@ -210,7 +210,7 @@ async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:
     return home
 
 
-async def _sign_in(link: str, endpoints: Path, account: Account) -> str:
+async def sign_in(link: str, endpoints: Path, account: Account) -> str:
     """Press the account's button on the sign-in page; return where the browser is sent to."""
     trust = ssl.create_default_context(cafile=load(endpoints).ca_file)
     async with (
