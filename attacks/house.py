@@ -13,7 +13,6 @@ from demo.client import onboard, signed_in
 from demo.home_assistant import (
     COMPONENTS,
     HOST,
-    HomeAssistantError,
     address,
     running,
     write_configuration,
@@ -30,7 +29,7 @@ from simulator import real_names
 from simulator.door import Method
 from simulator.simulator import Simulator
 
-from .attack import expect
+from .attack import expect, refusal
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -42,8 +41,11 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
-# It can announce locks here, where the demo searches no network.
-SERVED: Final = COMPONENTS + "zeroconf:\n"
+# As the README says to keep the logbook
+_KEPT_OUT: Final = "logbook:\n  exclude:\n    entity_globs: [event.*_duress]\n"
+# One can talk to it and make scenes in it, and announce locks here, where the demo searches no
+# network.
+SERVED: Final = COMPONENTS.replace("logbook:\n", _KEPT_OUT) + "conversation:\nscene:\nzeroconf:\n"
 PORT: Final = 8123
 """The one to which Xiaomi sends who signed in."""
 
@@ -148,14 +150,17 @@ class House:
 
     # What attacks use
 
-    async def unlock(self, client: Client, lock: Lock, code: str | None = CODE) -> str:
+    async def unlock(self, client: Client, lock: Lock, code: object = CODE) -> str:
         """Have a user unlock a lock; return what they are told, nothing where it was done."""
         data = {} if code is None else {"code": code}
-        try:
-            await client.action("lock.unlock", self.entity_id(lock, "lock.lock"), **data)
-        except HomeAssistantError as error:
-            return str(error)
-        return ""
+        return await refusal(
+            client.action("lock.unlock", self.entity_id(lock, "lock.lock"), **data)
+        )
+
+    async def forgive(self, lock: Lock) -> None:
+        """Have the owner set CODE anew, by which wrong ones are forgotten."""
+        did = None if lock is self.nearby else lock.did
+        await allow_unlocking(self.owner, self.homes[lock].entry_id, CODE, did)
 
     async def reload(self, lock: Lock) -> dict[str, Any]:
         """Reload the entry of a lock; return what becomes of it."""
