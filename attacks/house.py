@@ -157,11 +157,6 @@ class House:
             client.action("lock.unlock", self.entity_id(lock, "lock.lock"), **data)
         )
 
-    async def forgive(self, lock: Lock) -> None:
-        """Have the owner set CODE anew, by which wrong ones are forgotten."""
-        did = None if lock is self.nearby else lock.did
-        await allow_unlocking(self.owner, self.homes[lock].entry_id, CODE, did)
-
     async def reload(self, lock: Lock) -> dict[str, Any]:
         """Reload the entry of a lock; return what becomes of it."""
         entry_id = self.homes[lock].entry_id
