@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from time import strftime
 from typing import TYPE_CHECKING, Final
 
-from . import answers, backup, cloud, door, guest, late, network, path, redirects
+from . import answers, backup, cloud, door, guest, late, network, onlooker, path, redirects
 from .house import standing
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # The last one ends Home Assistant and looks at what it leaves.
 ATTACKS: Final[tuple[Attack, ...]] = tuple(
     attack
-    for attacker in (guest, network, path, redirects, late, answers, cloud, door, backup)
+    for attacker in (guest, onlooker, network, path, redirects, late, answers, cloud, door, backup)
     for attack in attacker.ATTACKS.attacks
 )
 

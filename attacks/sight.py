@@ -1,0 +1,117 @@
+"""All that somebody sees of the locks who is signed in to Home Assistant."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from demo.home_assistant import HomeAssistantError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from demo.client import Client
+
+    from .house import House
+
+HIDDEN: Final = "event.duress"
+"""The entity that tells of duress, by platform and key."""
+
+_COMMANDS: Final = (
+    "auth/current_user",
+    "config/area_registry/list",
+    "config/device_registry/list",
+    "config/entity_registry/list",
+    "config_entries/flow/progress",
+    "config_entries/get",
+    "entity/source",
+    "get_config",
+    "get_panels",
+    "get_services",
+    "homeassistant/expose_entity/list",
+    "logger/log_info",
+    "persistent_notification/get",
+    "person/list",
+    "recorder/info",
+    "repairs/list_issues",
+    "system_log/list",
+)
+_PATHS: Final = (
+    "/api/calendars",
+    "/api/config/config_entries/entry",
+    "/api/error_log",
+    "/api/events",
+    "/api/services",
+)
+
+
+async def seen(house: House, client: Client) -> dict[str, str]:
+    """Ask for everything as a user; return the answers by what was asked, and no refusals.
+
+    States are by ``get_states ENTITY_ID``. What the hidden entity was is not asked for.
+    """
+    answers: dict[str, str] = {}
+    for name, fields in _commands(house).items():
+        kind = name.partition(" ")[0]
+        try:
+            answers[name] = _text(await client.command(kind, **fields))
+        except HomeAssistantError:
+            continue
+    for path in _paths(house):
+        if body := await client.file(path):
+            answers[path.partition("?")[0]] = body.decode(errors="replace")
+    for state in await client.command("get_states"):
+        answers[f"get_states {state['entity_id']}"] = _text(state)
+    return answers
+
+
+def _text(answer: object) -> str:
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def _shown(house: House) -> list[str]:
+    """Return the entities of the front door that are not hidden."""
+    return [one for key, one in house.homes[house.lock].entity_ids.items() if key != HIDDEN]
+
+
+def _commands(house: House) -> dict[str, Mapping[str, Any]]:
+    home = house.homes[house.lock]
+    since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    folder = f"media-source://{DOMAIN}/{house.lock.did}"
+    return {command: {} for command in _COMMANDS} | {
+        "config_entries/get_single": {"entry_id": home.entry_id},
+        "config_entries/subentries/list": {"entry_id": home.entry_id},
+        "device_automation/trigger/list": {"device_id": home.device_id},
+        "history/history_during_period": {
+            "start_time": since,
+            "entity_ids": _shown(house),
+            "no_attributes": False,
+            "significant_changes_only": False,
+        },
+        "logbook/get_events": {"start_time": since},
+        "logbook/get_events of its entities": {"start_time": since, "entity_ids": _shown(house)},
+        "media_source/browse_media": {"media_content_id": folder},
+        "media_source/browse_media of today": {
+            "media_content_id": f"{folder}/{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d}"
+        },
+        "search/related": {"item_type": "device", "item_id": home.device_id},
+    }
+
+
+def _paths(house: House) -> list[str]:
+    home = house.homes[house.lock]
+    now = datetime.now(UTC)
+    since = (now - timedelta(hours=1)).isoformat()
+    span = urlencode({"start": since, "end": (now + timedelta(hours=1)).isoformat()})
+    of_entry = f"/api/diagnostics/config_entry/{home.entry_id}"
+    return [
+        *_PATHS,
+        of_entry,
+        f"{of_entry}/device/{home.device_id}",
+        f"/api/calendars/{home.entity_ids['calendar.diary']}?{span}",
+        f"/api/history/period/{since}?{urlencode({'filter_entity_id': ','.join(_shown(house))})}",
+        f"/api/logbook/{since}",
+    ]
