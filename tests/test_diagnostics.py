@@ -106,6 +106,19 @@ async def test_of_an_account(
         assert str(time_of_use) not in text
 
 
+async def test_for_administrators(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_read_only_access_token: str,
+    loaded: MockConfigEntry,
+) -> None:
+    """Others get none, also where Home Assistant lets any user download what there is."""
+    assert await async_setup_component(hass, "diagnostics", {})
+    client = await hass_client(hass_read_only_access_token)
+    answer = await client.get(f"/api/diagnostics/config_entry/{loaded.entry_id}")
+    assert answer.status == 401
+
+
 async def test_on_the_local_network(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,

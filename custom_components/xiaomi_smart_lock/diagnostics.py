@@ -18,6 +18,7 @@ from .const import (
     CONF_USER_ID,
     CONF_UUID,
 )
+from .control.admins import async_require_admin_request
 from .miot.spec import SPEC
 from .model.s1 import HISTORY, SECRET
 from .people import people
@@ -102,6 +103,8 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: LockConfigEntry
 ) -> dict[str, Any]:
     """Return what is known of an entry and of all its locks."""
+    # Home Assistant gave diagnostics to any user for long.
+    async_require_admin_request()
     runtime = entry.runtime_data
     return {
         "entry": async_redact_data(dict(entry.data), TO_REDACT),

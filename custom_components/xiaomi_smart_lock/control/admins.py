@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from homeassistant.components.http import KEY_HASS_USER, current_request
+from homeassistant.core import callback
 from homeassistant.exceptions import Unauthorized, UnknownUser
 
 if TYPE_CHECKING:
@@ -19,3 +21,12 @@ async def async_require_admin(hass: HomeAssistant, context: Context | None) -> N
         raise UnknownUser(context=context)
     if not user.is_admin:
         raise Unauthorized(context=context)
+
+
+@callback
+def async_require_admin_request() -> None:
+    """Refuse what somebody asks for by HTTP who is no administrator."""
+    request = current_request.get()
+    user = request.get(KEY_HASS_USER) if request else None
+    if user and not user.is_admin:
+        raise Unauthorized
