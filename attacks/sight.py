@@ -60,9 +60,9 @@ async def seen(house: House, client: Client) -> dict[str, str]:
             answers[name] = _text(await client.command(kind, **fields))
         except HomeAssistantError:
             continue
-    for path in _paths(house):
+    for name, path in _paths(house).items():
         if body := await client.file(path):
-            answers[path.partition("?")[0]] = body.decode(errors="replace")
+            answers[name] = body.decode(errors="replace")
     for state in await client.command("get_states"):
         answers[f"get_states {state['entity_id']}"] = _text(state)
     return answers
@@ -101,17 +101,22 @@ def _commands(house: House) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _paths(house: House) -> list[str]:
+def _paths(house: House) -> dict[str, str]:
     home = house.homes[house.lock]
-    now = datetime.now(UTC)
-    since = (now - timedelta(hours=1)).isoformat()
-    span = urlencode({"start": since, "end": (now + timedelta(hours=1)).isoformat()})
-    of_entry = f"/api/diagnostics/config_entry/{home.entry_id}"
-    return [
-        *_PATHS,
-        of_entry,
-        f"{of_entry}/device/{home.device_id}",
-        f"/api/calendars/{home.entity_ids['calendar.diary']}?{span}",
-        f"/api/history/period/{since}?{urlencode({'filter_entity_id': ','.join(_shown(house))})}",
-        f"/api/logbook/{since}",
-    ]
+    since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    entities = urlencode({"filter_entity_id": ",".join(_shown(house))})
+    diagnostics = f"/api/diagnostics/config_entry/{home.entry_id}"
+    return {path: path for path in _PATHS} | {
+        "diagnostics": diagnostics,
+        "diagnostics of the lock": f"{diagnostics}/device/{home.device_id}",
+        "diary": diary(house),
+        "history": f"/api/history/period/{since}?{entities}",
+        "logbook": f"/api/logbook/{since}",
+    }
+
+
+def diary(house: House) -> str:
+    """Return the path of what the front door's diary has of this hour."""
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    span = urlencode({"start": (now - hour).isoformat(), "end": (now + hour).isoformat()})
+    return f"/api/calendars/{house.entity_id(house.lock, 'calendar.diary')}?{span}"
