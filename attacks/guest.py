@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, SUBENTRY_PERSON
-from custom_components.xiaomi_smart_lock.options_flow import CONF_LOCK, OFF, WITHOUT_CODE
+from custom_components.xiaomi_smart_lock.flows.options import CONF_LOCK, OFF, WITHOUT_CODE
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.door import AWAY_MODE
 from simulator.faults import Held
 

@@ -16,8 +16,8 @@ from homeassistant.const import CONF_HOST, CONF_TOKEN
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock import views
+from custom_components.xiaomi_smart_lock.account.entry_data import MOST_DISCOVERED
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.locks import MOST_DISCOVERED
 from custom_components.xiaomi_smart_lock.miot.attempt import LEAVES_WITHIN
 from custom_components.xiaomi_smart_lock.miot.local import ANSWER_TIMEOUT, GREETING, HELLO_TIMEOUT
 from demo.home_assistant import HomeAssistantError, address

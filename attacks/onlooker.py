@@ -8,9 +8,15 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from custom_components.xiaomi_smart_lock.bus import EVENT
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.views import CLIP, PICTURE, PLAYLIST, UNPLAYABLE, path
+from custom_components.xiaomi_smart_lock.media.views import (
+    CLIP,
+    PICTURE,
+    PLAYLIST,
+    UNPLAYABLE,
+    path,
+)
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from demo.client import signed_in
 from demo.home_assistant import address
 from simulator.door import Action, Position
