@@ -15,9 +15,9 @@ import aiohttp
 from homeassistant.const import CONF_HOST, CONF_TOKEN
 from yarl import URL
 
-from custom_components.xiaomi_smart_lock import views
 from custom_components.xiaomi_smart_lock.account.entry_data import MOST_DISCOVERED
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.media import views
 from custom_components.xiaomi_smart_lock.miot.attempt import LEAVES_WITHIN
 from custom_components.xiaomi_smart_lock.miot.local import ANSWER_TIMEOUT, GREETING, HELLO_TIMEOUT
 from demo.home_assistant import HomeAssistantError, address

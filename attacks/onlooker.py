@@ -8,7 +8,7 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.media.views import (
     CLIP,
     PICTURE,
@@ -52,6 +52,9 @@ _TEMPLATE: Final = "{{ states | map(attribute='attributes') | list }}"
 
 @ATTACKS.try_to("read a token, a key or the code anywhere, in the log too")
 async def _read_secrets(house: House) -> str:
+    kept = house.configuration / ".storage/core.config_entries"
+    # Home Assistant takes its time to write down what the owner chose.
+    await until(lambda: kept.read_text().count(f'"{CONF_UNLOCKING}"') == 2, "no code is kept")
     secrets = set(_secrets(house))
     expect(len(secrets) > 8, f"there are but {len(secrets)} secrets")
     places: dict[str, str] = {"the log": house.log}
@@ -79,7 +82,7 @@ def _secrets(house: House) -> Iterator[str]:
                 app[key] for key in app if key in ("pass_token", "service_token", "ssecurity")
             )
             yield from (str(token) for token in data.get("tokens", {}).values())
-            yield from options["unlocking"].values()
+            yield from options[CONF_UNLOCKING].values()
     yield from (lock.token for lock in house.locks)
 
 
