@@ -666,9 +666,23 @@ async def test_discovered_is_of_an_account_that_is_set_up(
     assert result["reason"] == "already_configured"
 
 
-async def test_discovered_is_no_lock(hass: HomeAssistant) -> None:
-    """A name without a number is of something else."""
-    result = await discover(hass, "")
+@pytest.mark.parametrize(
+    "did",
+    [
+        "",
+        "../../etc/passwd",
+        "<img src=x>",
+        "\u202e7000",
+        "\uff17\u0660",
+        "7" * 21,
+        "7\n",
+        "-7",
+        "7 (2) (3)",
+    ],
+)
+async def test_discovered_is_no_lock(hass: HomeAssistant, did: str) -> None:
+    """A name that does not end with a number is of something else, or of somebody who pretends."""
+    result = await discover(hass, did)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "not_a_lock"
 
