@@ -52,7 +52,7 @@ PLACES: Final = {
 }
 LOOPS: Final = 50
 """Many more hops than anybody needs."""
-LOOPS_IN: Final = 2  # seconds
+FOLLOWED_IN: Final = 2  # seconds, in which that is done many times
 
 
 class Redirect:
@@ -200,7 +200,8 @@ async def _lead_away(place: str, house: House) -> str:
             cloud.calm()
             if visits():
                 return f"it follows from {step.paths}"
-    return HELD
+        await asyncio.sleep(FOLLOWED_IN)
+        return "it follows from the last ones" if visits() else HELD
 
 
 for _what, _place in PLACES.items():
@@ -214,7 +215,7 @@ async def _lead_in_a_circle(house: House) -> str:
     try:
         await reload_with_old_session(house)
         await until(lambda: any("hop" in one.query for one in redirect.asked), "nobody follows")
-        await asyncio.sleep(LOOPS_IN)
+        await asyncio.sleep(FOLLOWED_IN)
     finally:
         house.simulator.cloud.calm()
         await leave(house)
@@ -246,7 +247,10 @@ async def _have_it_fetched_elsewhere(house: House) -> str:
                 await reload_with_old_session(house)
                 await until(lambda: len(said) > before, "the session is not renewed")  # noqa: B023
                 house.simulator.cloud.calm()
+                await asyncio.sleep(FOLLOWED_IN)
+                if visits():
+                    return "it comes"
         finally:
             house.simulator.cloud.calm()
             await leave(house)
-    return "it comes" if visits() else HELD
+    return HELD

@@ -153,6 +153,24 @@ def test_in_a_thread(tmp_path: Path) -> None:
             running.call(lock.emit, (2, 9))
 
 
+async def test_its_services_move(tmp_path: Path) -> None:
+    """Somebody else can take their ports; they know afterwards what they knew before."""
+    async with Simulator(tmp_path) as simulator, aiohttp.ClientSession() as session:
+        simulator.add_account("Ming")
+        client = Client(session, simulator.endpoints)
+        await client.sign_in()
+        for service in (simulator.cloud, simulator.gate):
+            port = service.port
+            await service.move(0)
+            assert service.port != port
+            taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+            taken.close()
+            await service.move(port)
+            assert service.port == port
+        found = await client.call("/app/v2/homeroom/gethome", {"limit": 1})
+        assert [home["name"] for home in found["homelist"]] == ["Home"]
+
+
 def test_a_thread_that_cannot_start(tmp_path: Path) -> None:
     """Whoever wants it hears why."""
     with (
