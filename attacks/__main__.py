@@ -11,17 +11,35 @@ from tempfile import TemporaryDirectory
 from time import strftime
 from typing import TYPE_CHECKING, Final
 
-from . import answers, backup, cloud, door, guest, late, network, onlooker, path, redirects
+from . import (
+    answers,
+    astray,
+    backup,
+    cloud,
+    door,
+    flood,
+    guest,
+    late,
+    markup,
+    network,
+    onlooker,
+    path,
+    redirects,
+)
 from .house import standing
 
 if TYPE_CHECKING:
     from .attack import Attack, Result
 
 # The last one ends Home Assistant and looks at what it leaves.
+ATTACKERS: Final = (
+    *(guest, onlooker, network),
+    *(path, redirects, late, answers),
+    *(cloud, markup, astray, flood),
+    *(door, backup),
+)
 ATTACKS: Final[tuple[Attack, ...]] = tuple(
-    attack
-    for attacker in (guest, onlooker, network, path, redirects, late, answers, cloud, door, backup)
-    for attack in attacker.ATTACKS.attacks
+    attack for attacker in ATTACKERS for attack in attacker.ATTACKS.attacks
 )
 
 

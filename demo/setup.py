@@ -58,7 +58,15 @@ async def add_integration(
     client: Client, endpoints: Path, account: Account, locks: Iterable[Lock]
 ) -> str:
     """Sign in to the account and choose locks; return the entry's id."""
-    step = await client.post(_FLOW, {"handler": DOMAIN, "show_advanced_options": False})
+    step = await begin_integration(client, endpoints, account)
+    return await choose_locks(client, step, [lock.did for lock in locks])
+
+
+async def begin_integration(client: Client, endpoints: Path, account: Account) -> dict[str, Any]:
+    """Sign in to the account; return the step that asks for locks."""
+    step: dict[str, Any] = await client.post(
+        _FLOW, {"handler": DOMAIN, "show_advanced_options": False}
+    )
     while step["type"] in ("menu", "form"):
         if step.get("errors"):
             raise HomeAssistantError(f"{step['step_id']}: {step['errors']}")
@@ -73,12 +81,18 @@ async def add_integration(
                 link = step["description_placeholders"]["url"]
                 answer = {"address": await sign_in(link, endpoints, account)}
             case "locks":
-                answer = {CONF_LOCKS: [lock.did for lock in locks]}
+                return step
             case unknown:
                 raise HomeAssistantError(f"the config flow asks for {unknown}")
         step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
+    raise HomeAssistantError(f"the config flow ended with {step['type']}: {step['reason']}")
+
+
+async def choose_locks(client: Client, step: Mapping[str, Any], dids: list[str]) -> str:
+    """Choose locks of an account, by their dids; return the entry's id."""
+    step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_LOCKS: dids})
     if step["type"] != "create_entry":
-        raise HomeAssistantError(f"the config flow ended with {step['type']}: {step['reason']}")
+        raise HomeAssistantError(f"the config flow ended with {step}")
     entry_id: str = step["result"]["entry_id"]
     return entry_id
 
