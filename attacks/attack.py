@@ -42,7 +42,7 @@ class Attack:
             async with asyncio.timeout(GIVEN_UP_AFTER):
                 got = await self.attempt(house)
         except Exception as error:  # noqa: BLE001, whatever happens, the others are tried.
-            return Result(self, f"not tried: {error or type(error).__name__}")
+            return Result(self, f"not tried: {str(error) or type(error).__name__}")
         return Result(self, got and f"SUCCEEDED: {got}")
 
 

@@ -1,0 +1,1 @@
+"""The tool that attacks a running Home Assistant."""
