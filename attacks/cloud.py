@@ -37,6 +37,7 @@ from .lies import (
     lying,
     message_of,
     parameter,
+    paths,
     reload,
     tell,
 )
@@ -45,11 +46,11 @@ from .lies import (
 )
 from .traces import (
     PATIENCE,
+    failures,
     shows,
     spoilt,
     stored,
     texts_in,
-    tracebacks,
     written,
 )
 
@@ -234,8 +235,9 @@ async def _harm(house: House, lock: Lock, before: int) -> str:
     if unsound := _unsound(house, await house.owner.get("/api/states")):
         return f"{unsound[0]} shows what nothing can keep"
     await diagnostics_of(house, lock)
-    if (count := tracebacks(house)) > before:
-        return f"{count - before} exceptions"
+    await reload(house, lock)  # What is known is written down.
+    if (count := failures(house)) > before:
+        return f"{count - before} errors"
     return HELD
 
 
@@ -261,7 +263,7 @@ async def _tell_all(house: House, lock: Lock, values: tuple[str, ...]) -> None:
 async def _push_numbers(house: House) -> str:
     async with another_lock(house) as lock:
         expect(await goes_on(house, lock), "what is pushed is not shown")
-        before = tracebacks(house)
+        before = failures(house)
         await _tell_all(house, lock, NUMBERS)
         return await _harm(house, lock, before)
 
@@ -280,7 +282,7 @@ async def _answer_numbers(house: House) -> str:
         return text.encode()
 
     async with another_lock(house) as lock:
-        before = tracebacks(house)
+        before = failures(house)
         with lying(house, faults.spoilt(spoil), READING):
             for _ in range(3):
                 await reload(house, lock, READING)
@@ -291,13 +293,14 @@ async def _answer_numbers(house: House) -> str:
 async def _push_texts(house: House) -> str:
     async with another_lock(house) as lock:
         await tell(house, lock, (20, 2), '"22:00:00-06:00:00"')
-        before = tracebacks(house)
+        before = failures(house)
         await _tell_all(house, lock, tuple(map(json.dumps, TEXTS)))
         if harm := await _harm(house, lock, before):
             return harm
         entry_id = house.homes[lock].entry_id
         if any(map(spoilt, texts_in(await devices_of(house, entry_id)))):
             return "a version is kept as it came"
+        await goes_on(house, lock)
         level = house.state(lock, "sensor.dry_cells")
         return HELD if await _is_recorded(house, lock, level) else "nothing is recorded anymore"
 
@@ -407,6 +410,7 @@ def _entry_texts(house: House) -> Iterator[str]:
 @ATTACKS.try_to("give out tokens that cannot be saved")
 async def _spoil_tokens(house: House) -> str:
     cloud, lock = house.simulator.cloud, house.lock
+    asked = len(cloud.requests)
     for token, lifetime in (
         (f"x{HALF}", 3_600),
         ("x\x00\r\nX-Evil: 1", 3_600),
@@ -418,7 +422,8 @@ async def _spoil_tokens(house: House) -> str:
         result = answer_with(access_token=token, refresh_token=token, expires_in=lifetime)
         with lying(house, faults.said(json.dumps(result), "application/json"), TOKENS):
             cloud.expire_access_tokens()
-            await reload(house, lock, TOKENS)
+            await reload(house, lock)
+    expect(any(TOKENS in path for path in paths(house, asked)), "no tokens were asked for")
     if await _unwritten(house, *REGISTRIES[:1]):
         return "config entries are not written anymore"
     if any(text == "x" or text.startswith(_MADE_UP) for text in _entry_texts(house)):
@@ -430,6 +435,7 @@ async def _spoil_tokens(house: House) -> str:
 @ATTACKS.try_to("renew a session so that it cannot be saved")
 async def _spoil_session(house: House) -> str:
     cloud, lock = house.simulator.cloud, house.lock
+    asked = len(cloud.requests)
     given = {"ssecurity": base64.b64encode(16 * b"x").decode(), "userId": 1, "cUserId": "1"}
     location = "https://account.xiaomi.com/sts?ticket=x"
     for spoilt_token in (f"x{HALF}", "x\x00\r\nX-Evil: 1", "x;y", "x" * 1_000_000):
@@ -438,7 +444,9 @@ async def _spoil_session(house: House) -> str:
         ticket = faults.status(200, Set_Cookie="serviceToken=x")
         with lying(house, login, LOGIN), lying(house, ticket, "/sts"):
             cloud.app_accounts.expire_service_tokens()
-            await reload(house, lock, LOGIN, "/sts")
+            await reload(house, lock, SEEN)
+            await goes_on(house, lock)
+    expect("/sts" in paths(house, asked), "no session was asked for")
     if await _unwritten(house, *REGISTRIES[:1]):
         return "config entries are not written anymore"
     if any(text.startswith(_MADE_UP) for text in _entry_texts(house)):

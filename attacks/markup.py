@@ -30,7 +30,7 @@ from .lies import (
 )
 from .traces import (
     active,
-    tracebacks,
+    failures,
 )
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _published(services: list[dict[str, Any]]) -> faults.Fault:
 @ATTACKS.try_to("publish a specification that nobody can bear")
 async def _publish(house: House) -> str:
     async with another_lock(house) as lock:
-        entry_id, before = house.homes[lock].entry_id, tracebacks(house)
+        entry_id, before = house.homes[lock].entry_id, failures(house)
         await allow_unlocking(house.owner, entry_id, CODE)
         lock.urn = f"{instances.DEVICE}:3"
         for what, services in HOSTILE.items():
@@ -226,7 +226,7 @@ async def _publish(house: House) -> str:
         expect(house.opened(lock) == len(HOSTILE), "the right code does not unlock")
         if asked != {UNLOCK}:
             return f"the lock was asked for {asked}"
-        return f"{tracebacks(house) - before} exceptions" if tracebacks(house) > before else HELD
+        return f"{failures(house) - before} errors" if failures(house) > before else HELD
 
 
 async def _told_of(house: House, entry_id: str, what: str) -> str:
@@ -240,7 +240,7 @@ async def _told_of(house: House, entry_id: str, what: str) -> str:
 
 @ATTACKS.try_to("spoil the logbook by events that say nothing")
 async def _spoil_logbook(house: House) -> str:
-    home, start, before = house.homes[house.lock], datetime.now(UTC), tracebacks(house)
+    home, start, before = house.homes[house.lock], datetime.now(UTC), failures(house)
     told: dict[str, Any] = {"type": "unlocking_done", "device_id": home.device_id}
     for data in (
         *({}, {"type": None}, {"type": ["x"]}, {"type": "{0}"}, {"type": "operated", "action": {}}),
@@ -255,4 +255,4 @@ async def _spoil_logbook(house: House) -> str:
         except HomeAssistantError as error:
             return f"it cannot be read anymore: {error}"
         await asyncio.sleep(0.2)
-    return f"{tracebacks(house) - before} exceptions" if tracebacks(house) > before else HELD
+    return f"{failures(house) - before} errors" if failures(house) > before else HELD

@@ -52,9 +52,10 @@ def texts_in(data: object) -> Iterator[str]:
                 yield from texts_in(part)
 
 
-def tracebacks(house: House) -> int:
-    """Return how many exceptions Home Assistant logged."""
-    return house.log.count(TRACEBACK)
+def failures(house: House) -> int:
+    """Return how many exceptions Home Assistant logged, and files that it could not write."""
+    log = house.log
+    return log.count(TRACEBACK) + log.count(UNWRITTEN)
 
 
 def files(house: House) -> set[str]:
@@ -93,9 +94,9 @@ async def answers(house: House) -> bool:
         return False
 
 
-async def shows(house: House, lock: Lock, key: str, *wanted: str) -> bool:
-    """Wait until an entity of a lock has one of some states; say whether it ever had."""
+async def shows(house: House, lock: Lock, key: str, *wanted: str, within: float = PATIENCE) -> bool:
+    """Wait until an entity of a lock has one of some states; say whether it had within seconds."""
     entity_id, states = house.entity_id(lock, key), house.owner.states
     return await house.owner.wait_until(
-        lambda: entity_id in states and states[entity_id].state in wanted, PATIENCE
+        lambda: entity_id in states and states[entity_id].state in wanted, within
     )
