@@ -37,7 +37,8 @@ GUESSES: Final = 5
 
 PLANTED: Final = "planted"
 COOKIES: Final = ("serviceToken", "yetAnotherServiceToken", "userId", "passToken", "deviceId")
-DOMAINS: Final = ("", "; Domain=io.mi.com", "; Domain=mi.com", "; Domain=xiaomi.com")
+# Of one name in an answer, some versions of aiohttp take the last.
+DOMAINS: Final = ("", "; Domain=io.mi.com", "; Domain=mi.com")
 
 
 @asynccontextmanager
