@@ -179,6 +179,11 @@ class Planter:
                     answer.headers.add("Set-Cookie", planted)
         return answer
 
+    def renewed(self) -> bool:
+        """Return whether something was asked of the camera after the session was renewed."""
+        paths = [one.path for one in self.asked]
+        return SERVICE_LOGIN in paths and EVENTS in paths[paths.index(SERVICE_LOGIN) :]
+
     def cookies(self, path: str) -> list[str]:
         """Return the cookies with which a path was asked."""
         asked = (one for one in self.asked if path in one.path)
@@ -190,13 +195,8 @@ async def _plant_cookies(house: House) -> str:
     planter = Planter()
     async with _all_answers(house, planter):
         await house.reload(house.lock)
-        await until(lambda: planter.cookies(EVENTS), "the app's session is not used")
         await reload_with_old_session(house)
-        await until(lambda: planter.cookies(SERVICE_LOGIN), "the app's session is not renewed")
-        planter.asked.clear()
-        await reload_with_old_session(house)
-        for path in (SERVICE_LOGIN, EVENTS):
-            await until(partial(planter.cookies, path), f"nothing asks for {path}")
+        await until(planter.renewed, "the app's session is not renewed, and used then")
     expect(PLANTED in planter.cookies(DEVICES), f"no cookies are kept of {CLOUD_HOST}")
     others = (one for one in planter.asked if one.host != CLOUD_HOST)
     got = {one.path for one in others if PLANTED in one.cookies.values()}
