@@ -79,10 +79,12 @@ def expect(condition: object, otherwise: str) -> None:
         raise NotTriedError(otherwise)
 
 
-async def until(condition: Callable[[], object], otherwise: str) -> None:
+async def until(
+    condition: Callable[[], object], otherwise: str, within: float = COMES_WITHIN
+) -> None:
     """Wait for what an attack relies on; raises NotTriedError where it does not come."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + COMES_WITHIN
+    deadline = loop.time() + within
     while not condition():
         expect(loop.time() < deadline, otherwise)
         await asyncio.sleep(_PAUSE)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from demo.home_assistant import HomeAssistantError
 from demo.setup import allow_unlocking, forbid_unlocking
 from simulator import faults
 from simulator.cloud import GET_TOKEN
 from simulator.door import DOOR_STATE, Door
 
-from .attack import HELD, Attacks, expect, until
+from .attack import HELD, Attacks, expect, refusal, until
 from .house import CODE, WRONG
 from .impostors import Relay, in_the_place_of
 from .path import WHO
@@ -175,11 +174,11 @@ async def _act_late(house: House) -> str:
     asks = _asks(house)
     acts = len(_acts(house))
     for ask in asks:
-        await _outcome(ask)
+        await refusal(ask())
     expect(len(_acts(house)) == acts + len(asks), "not all of it is sent when nothing is held")
     async with _renewal(house) as held:
         acts = len(_acts(house))
-        asking = asyncio.gather(*(_outcome(ask) for ask in asks))
+        asking = asyncio.gather(*(refusal(ask()) for ask in asks))
         await asyncio.wait({asking}, timeout=UNEXPECTED_AFTER)
         expect(held.waiting and len(_acts(house)) == acts, "it was not held back")
         held.let_go()
@@ -214,15 +213,6 @@ def _asks(house: House) -> list[Callable[[], Awaitable[object]]]:
             for name, data in actions.items()
         ),
     ]
-
-
-async def _outcome(ask: Callable[[], Awaitable[object]]) -> str:
-    """Return what an owner is told of something that is not done."""
-    try:
-        await ask()
-    except HomeAssistantError as error:
-        return str(error)
-    return ""
 
 
 def _acts(house: House) -> list[Any]:

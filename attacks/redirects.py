@@ -23,7 +23,7 @@ from simulator.app_cloud import EVENTS, HISTORY, PICTURE, PLAYLIST
 from simulator.cloud import GET_TOKEN, PROFILE
 from simulator.instances import DEVICE, INSTANCE
 
-from .attack import HELD, Attacks, expect, until
+from .attack import HELD, Attacks, NotTriedError, expect, until
 from .impostors import PLAIN_HTTP, Stranger, listening
 from .late import ACT, READ
 from .path import WHO, leave
@@ -52,6 +52,7 @@ PLACES: Final = {
 }
 LOOPS: Final = 50
 """Many more hops than anybody needs."""
+RENEWED_IN: Final = 5  # seconds
 FOLLOWED_IN: Final = 2  # seconds, in which that is done many times
 
 
@@ -96,9 +97,22 @@ async def _reload_with_old_token(house: House) -> None:
 
 
 async def reload_with_old_session(house: House) -> None:
-    """Reload the entry, whose session of the app has to be renewed."""
-    house.simulator.cloud.app_accounts.expire_service_tokens()
-    await house.reload(house.lock)
+    """Reload the entry, whose session of the app has to be renewed.
+
+    One that was being renewed already is valid again, and ends once more.
+    """
+    cloud, renewed = house.simulator.cloud, False
+    before = len(cloud.requests)
+    while not renewed:
+        cloud.app_accounts.expire_service_tokens()
+        await house.reload(house.lock)
+        with suppress(NotTriedError):
+            await until(lambda: _is_renewed(house, before), "not yet", within=RENEWED_IN)
+            renewed = True
+
+
+def _is_renewed(house: House, since: int) -> bool:
+    return SERVICE_LOGIN in (path for path, _ in house.simulator.cloud.requests[since:])
 
 
 async def _act(house: House) -> None:
