@@ -103,13 +103,15 @@ class Stranger:
         """Listen to what a visitor says first, answer, and end the connection."""
         self.visits += 1
         self.present += 1
+        connection = writer.transport
         try:
-            with suppress(OSError):
-                if self.tls:
-                    await writer.start_tls(self.tls)
-                self._told.append(await reader.read(AT_ONCE))
-                writer.write(self._answer)
-                await writer.drain()
+            if self.tls:
+                await writer.start_tls(self.tls)
+            self._told.append(await reader.read(AT_ONCE))
+            writer.write(self._answer)
+            await writer.drain()
+        except OSError:
+            connection.abort()
         finally:
             self.present -= 1
             writer.close()
