@@ -157,11 +157,18 @@ def parse(body: bytes) -> dict[str, Any]:
     return answer
 
 
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """End a connection at once: where it is closed well, asyncio goes on taking what comes."""
+    if (connection := response.connection) and (transport := connection.transport):
+        transport.abort()
+
+
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK):
         body += chunk
         if len(body) > limit:
+            _hang_up(response)
             raise TooLongError(limit)
     return bytes(body)
 
