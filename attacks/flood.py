@@ -140,7 +140,7 @@ class _Endless:
         return response
 
 
-@ATTACKS.try_to("answer without an end")
+@ATTACKS.try_to("answer without an end", in_short=False)
 async def _answer_forever(house: House) -> str:
     lock = house.lock
     for path in (READING, DEVICES, SEEN):

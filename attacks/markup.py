@@ -113,7 +113,7 @@ async def _mark_up_forms(house: House) -> str:
     return found[0] if found else HELD
 
 
-@ATTACKS.try_to("put links, pictures and scripts into notifications")
+@ATTACKS.try_to("put links, pictures and scripts into notifications", in_short=False)
 async def _mark_up_notifications(house: House) -> str:
     async with another_lock(house, MARKDOWN) as lock:
         entity_id = house.entity_id(lock, "lock.lock")

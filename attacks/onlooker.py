@@ -140,7 +140,7 @@ async def _ask_for_duress(house: House) -> str:
     return f"a guest is told, who asks for {got}" if got else HELD
 
 
-@ATTACKS.try_to("break the logbook by events that look like ours")
+@ATTACKS.try_to("break the logbook by events that look like ours", in_short=False)
 async def _break_the_logbook(house: House) -> str:
     device, entity = house.homes[house.lock].device_id, house.entity_id(house.lock, "lock.lock")
     odd = (None, "", 5, [1], {"a": 1}, "no such", "{0}", "{lock.__class__}", "\x00", "x" * 9999)
