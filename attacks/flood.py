@@ -135,6 +135,7 @@ class _Endless:
             await response.write(self._beginning)
             while sent < FAR_TOO_MUCH:
                 await response.write(b" " * 65_536)
+                await asyncio.sleep(0)  # Else nobody notices that who asked is gone.
                 sent += 65_536
         self.most = max(self.most, sent)
         return response
