@@ -37,10 +37,6 @@ class _Side(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        if self.other:
-            self.other.transport.close()
-
     def pause_writing(self) -> None:
         if self.other:
             self.other.transport.pause_reading()
@@ -55,6 +51,10 @@ class _Broker(_Side):
 
     def __init__(self, client: _Client) -> None:
         self.other: _Client = client
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.other.transport.close()
+        self.other.gone.set()
 
     def data_received(self, data: bytes) -> None:
         # rumqttd leaves Nagle's algorithm on: it sends no more until this has been acknowledged.
@@ -72,6 +72,7 @@ class _Client(_Side):
         self._loop = asyncio.get_running_loop()
         self._received = bytearray()
         self._opening: asyncio.Task[None] | None = None
+        self.gone = asyncio.Event()
         self._repeater = Repeater()
         self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -81,9 +82,9 @@ class _Client(_Side):
         if not self._gate.open:
             self.transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._gate.clients.discard(self)
+        self._leave()
         for pending in (self._opening, self._timer):
             if pending:
                 pending.cancel()
@@ -117,6 +118,12 @@ class _Client(_Side):
         self.end(reason.connack)
 
     async def _open(self) -> None:
+        # rumqttd drops the older without a word, and the newer too where it came before the older's
+        # connection had ended.
+        while (older := self._gate.latest.get(self.id)) and not older.gone.is_set():
+            older.end(SESSION_TAKEN_OVER)
+            await older.gone.wait()
+        self._gate.latest[self.id] = self
         try:
             _, broker = await self._loop.create_connection(
                 lambda: _Broker(self), "127.0.0.1", self._gate.upstream_port
@@ -124,16 +131,27 @@ class _Client(_Side):
         except OSError:
             self._refuse(Reason.SERVER_UNAVAILABLE)
             return
-        for older in [one for one in self._gate.clients if one.id == self.id]:
-            older.end(SESSION_TAKEN_OVER)  # rumqttd drops it without a word.
+        if self.transport.is_closing():
+            broker.transport.abort()
+            return
         broker.transport.write(bytes(self._received))
         self.other = broker
         self._gate.clients.add(self)
 
     def end(self, last: bytes) -> None:
         """End the connection with a last packet."""
-        self.transport.write(last)
-        self.transport.close()
+        if not self.transport.is_closing():
+            self.transport.write(last)
+            self.transport.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Tell the broker that nothing more comes; it ends its connection, and ``gone`` is set."""
+        if not self.other:
+            self.gone.set()
+            return
+        self.other.transport.resume_reading()
+        self.other.transport.write_eof()
 
     def deliver(self, data: bytes) -> None:
         """Send what the broker says, with its copies, and after its delay.
@@ -186,6 +204,8 @@ class Gate:
         self.repeat = 0
         """How many more times each message that the broker delivers arrives, with QoS 0."""
         self.clients: set[_Client] = set()
+        self.latest: dict[str, _Client] = {}
+        """Who connected last with each client id; its connection to the broker may have ended."""
         self._ssl_context = ssl_context
 
     async def __aenter__(self) -> Self:

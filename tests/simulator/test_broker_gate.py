@@ -484,6 +484,41 @@ async def test_packets_may_come_in_pieces(tls: Tls, socket_enabled: None, repeat
     )
 
 
+async def test_the_newer_client_is_let_in_when_the_older_has_left_the_broker(
+    tls: Tls, socket_enabled: None
+) -> None:
+    """rumqttd drops the newer one where the connection of the older ends after it came."""
+    seen = []
+    leave = asyncio.Event()
+
+    async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append("came")
+        await reader.readexactly(len(CONNECT))
+        writer.write(CONNACK)
+        await reader.read()
+        seen.append("told to leave")
+        await leave.wait()
+        seen.append("left")
+        writer.close()
+
+    server = await asyncio.start_server(upstream, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        Gate(port, tls.server, everybody) as gate,
+        connection(gate, tls) as (older, to_older),
+        connection(gate, tls) as (newer, to_newer),
+    ):
+        to_older.write(CONNECT)
+        assert await older.readexactly(len(CONNACK)) == CONNACK
+        to_newer.write(CONNECT)
+        assert await older.read() == b"\xe0\x02\x8e\x00"  # DISCONNECT, session taken over
+        await until(lambda: len(seen) > 1)
+        leave.set()
+        assert await newer.readexactly(len(CONNACK)) == CONNACK
+        assert seen == ["came", "told to leave", "left", "came"]
+
+
 KILLED = """
 import asyncio, os, pathlib, sys
 from simulator.broker import Broker
