@@ -487,7 +487,7 @@ async def test_packets_may_come_in_pieces(tls: Tls, socket_enabled: None, repeat
 async def test_the_newer_client_is_let_in_when_the_older_has_left_the_broker(
     tls: Tls, socket_enabled: None
 ) -> None:
-    """rumqttd drops the newer one where the connection of the older ends after it came."""
+    """Rumqttd drops the newer one where the connection of the older ends after it came."""
     seen = []
     leave = asyncio.Event()
 
