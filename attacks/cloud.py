@@ -10,10 +10,10 @@ from itertools import batched, count
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from demo.setup import allow_unlocking
 from simulator import faults
 from simulator.door import DOOR_STATE, Door
+from simulator.model import SPEC
 
 from .attack import HELD, Attacks, expect
 from .house import CODE

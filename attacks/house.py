@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.model.s1 import UNLOCK
 from demo.client import onboard, signed_in
 from demo.home_assistant import (
     COMPONENTS,
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from demo.setup import Home
     from simulator.account import Account
     from simulator.lock import Lock
+
+UNLOCK: Final = (2, 1)
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
 # As the README says to keep the logbook

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.model.s1 import UNLOCK
 from demo.home_assistant import HomeAssistantError
 from demo.setup import allow_unlocking
 from simulator import faults, instances
 
 from .attack import HELD, Attacks, expect
-from .house import CODE
+from .house import CODE, UNLOCK
 from .lies import (
     ENTRIES,
     FLOW,

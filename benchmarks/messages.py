@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.model.s1 import LOCK_EVENT
 from simulator.door import Action, Method, Position
+from simulator.model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
 
+LOCK_EVENT: Final = (2, 1020)
 EVENT_TYPE: Final = "happened"
 """The only type of the event entities of ``mqtt``."""
 

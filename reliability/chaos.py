@@ -30,15 +30,14 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL, DOMAIN
-from custom_components.xiaomi_smart_lock.coordinator import READABLE
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import http, push
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.state import history_gaps as unread
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from simulator import broker
 from simulator.door import AWAY_MODE, Action, Method, Position
+from simulator.model import S1, SPEC
 from simulator.simulator import Simulator
 
 from .faults import OF_ANSWERS, OF_CONNECTIONS, Weather, speak_nonsense
@@ -50,7 +49,7 @@ from .witness import Witness
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from custom_components.xiaomi_smart_lock.entity import LockEntityDescription
+    from custom_components.xiaomi_smart_lock.miot.spec import Property
     from simulator.lock import Lock
 
 LOCKS: Final = 10
@@ -62,11 +61,12 @@ CALM_WITHIN: Final = 60.0  # seconds
 OPTIONS: Final = {CONF_POLL_INTERVAL: 5, CONF_APP_REQUESTS: 1_000_000}  # seconds; an hour
 
 ENTITIES: Final = {entity for entity, _, _ in EVENTS.values()}
-SETTINGS: Final[dict[tuple[str, str], LockEntityDescription]] = {
-    (platform, description.key): description
+SETTINGS: Final[dict[tuple[str, str], Property]] = {
+    (platform, description.key): prop
     for platform, descriptions in (("select", SELECTS), ("switch", SWITCHES))
     for description in descriptions
-    if description.address != AWAY_MODE  # It changes with what happens at the door.
+    # The away mode changes with what happens at the door.
+    if (prop := description.prop(S1)) and prop.address != AWAY_MODE
 }
 EXCEPTIONS: Final = [named.value for named in SPEC.properties[2, 4].values]
 
@@ -221,7 +221,7 @@ class Chaos:
 
     def _someone_sets(self, lock: Lock) -> None:
         """Have someone change a setting at the lock itself."""
-        prop = self.door.choice(list(SETTINGS.values())).prop
+        prop = self.door.choice(list(SETTINGS.values()))
         value = self.door.choice([named.value for named in prop.values] or [False, True])
         self.ledger.set_by_hand(lock.did, prop.address, value)
         lock.set(prop.address, value)
@@ -230,7 +230,7 @@ class Chaos:
         """Have a user change a setting, as soon as Home Assistant shows it."""
         lock = self.user.choice(self.home.locks)
         platform, key = self.user.choice(list(SETTINGS))
-        prop = SETTINGS[platform, key].prop
+        prop = SETTINGS[platform, key]
         if platform == "select":
             option = self.user.choice(prop.options)
             value, call = prop.value_of(option), ("select_option", {"option": option})
@@ -317,19 +317,17 @@ class Chaos:
         """Yield what Home Assistant shows that a lock does not have, or the lock that was asked."""
         for lock in self.home.locks:
             coordinator = self.home.coordinator(lock)
-            for address in READABLE:
+            for address in S1.readable:
                 has, shown = lock.values[address], coordinator.data.shown(address)
                 if has != shown:
                     yield f"{lock.did} {address} is {has!r}, shown as {shown!r}"
                 asked = self.ledger.may_have(lock.did, address)
                 if asked and has not in asked and address not in coordinator.data.undelivered:
                     yield f"{lock.did} {address} is {has!r}, asked for was {asked!r}"
-            for (platform, key), description in SETTINGS.items():
-                value = lock.values[description.prop.address]
-                if platform == "select":
-                    expected = description.prop.key_of(value)
-                else:
-                    expected = "on" if value else "off"
+            for (platform, key), prop in SETTINGS.items():
+                value = lock.values[prop.address]
+                on_or_off = "on" if value else "off"
+                expected = prop.key_of(value) if platform == "select" else on_or_off
                 if (state := self.home.state(lock, platform, key)) != expected:
                     yield f"{lock.did} {platform} {key} is {state}, the lock has {expected}"
 

@@ -16,19 +16,11 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.calendar import DIARIES
-from custom_components.xiaomi_smart_lock.credentials.commands import ACTIONS as MANAGEMENT
-from custom_components.xiaomi_smart_lock.credentials.commands import SERVICES
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
 from custom_components.xiaomi_smart_lock.image import IMAGES
 from custom_components.xiaomi_smart_lock.lock import LOCKS
-from custom_components.xiaomi_smart_lock.miot.spec import (
-    SPEC,
-    Access,
-    Action,
-    Event,
-    Property,
-)
-from custom_components.xiaomi_smart_lock.model.s1 import HISTORY, SAME_EVENT, UNLOCK
+from custom_components.xiaomi_smart_lock.miot.spec import Access, Action, Event, Property
+from custom_components.xiaomi_smart_lock.model.roles import USER_SERVICE, Role
 from custom_components.xiaomi_smart_lock.number import NUMBERS
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.sensor import SENSORS
@@ -36,6 +28,7 @@ from custom_components.xiaomi_smart_lock.services.registration import ACTIONS, C
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from custom_components.xiaomi_smart_lock.text import TEXTS
 from custom_components.xiaomi_smart_lock.time import TIMES
+from simulator.model import S1, SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,15 +118,15 @@ def _kinds(description: LockEventDescription) -> list[Event]:
     return [
         event
         for address, event in SPEC.events.items()
-        if SAME_EVENT.get(address, address) in description.kinds
+        if S1.kind_of(address) in description.addresses(S1)
     ]
 
 
 def _properties() -> Placed:
     for platform, descriptions in ENTITIES.items():
         for description in descriptions:
-            if description.address is not None:
-                yield description.prop, _entity(platform, description)
+            if prop := description.prop(S1):
+                yield prop, _entity(platform, description)
 
 
 def _events() -> Placed:
@@ -145,23 +138,23 @@ def _events() -> Placed:
 
 def _events_of_sensors() -> Placed:
     for description in SENSORS:
-        if description.event is not None:
-            yield SPEC.events[description.event], _entity(Platform.SENSOR, description)
+        if description.event and (event := S1.event(description.event)):
+            yield event, _entity(Platform.SENSOR, description)
 
 
 def _actions() -> Placed:
-    yield SPEC.actions[UNLOCK], str(Platform.LOCK)
+    if unlock := S1.action(Role.UNLOCK):
+        yield unlock, str(Platform.LOCK)
     yield from _buttons()
     for name, action in ACTIONS.items():
-        for siid in SERVICES:
-            if action.by:
-                yield MANAGEMENT[siid, action.by], f"action `{name}`"
+        for command in S1.commands(action.by) if action.by else ():
+            yield command, f"action `{name}`"
 
 
 def _buttons() -> Iterator[tuple[Action, str]]:
     for description in BUTTONS:
-        if description.action:
-            yield SPEC.actions[description.action], _entity(Platform.BUTTON, description)
+        if description.action and (action := S1.action(description.action)):
+            yield action, _entity(Platform.BUTTON, description)
 
 
 def _arguments() -> Placed:
@@ -181,7 +174,7 @@ def _role(description: LockEventDescription, argument: Property) -> str | None:
     """Return what an argument is of an event entity, None where it is not shown."""
     if argument.name in ATTRIBUTES:
         return f"`{ATTRIBUTES[argument.name]}`"
-    types = description.event_types or ()
+    types = description.event_types_of(S1)
     return "type" if argument.values and set(argument.options) <= set(types) else None
 
 
@@ -189,10 +182,11 @@ def _rest() -> Placed:
     for action, button in _buttons():
         for argument in action.inputs:
             yield argument, f"set by {button}"
-    for address in HISTORY:
+    for address in sorted(S1.past):
         yield SPEC.properties[address], "diagnostics"
-    for prop in SPEC.properties.values():
-        if prop.address[0] in SERVICES and prop.name in CARRIED:
+    services = (service for service in SPEC.services if service.name == USER_SERVICE)
+    for prop in (prop for service in services for prop in service.properties):
+        if prop.name in CARRIED:
             takers = (
                 f"`{name}`"
                 for name, action in ACTIONS.items()
@@ -203,7 +197,7 @@ def _rest() -> Placed:
 
 def _inputs(name: str) -> set[str]:
     """Return what an action of the services for users takes in either."""
-    return {argument.name for siid in SERVICES for argument in MANAGEMENT[siid, name].inputs}
+    return {argument.name for command in S1.commands(name) for argument in command.inputs}
 
 
 def _addresses(properties: Sequence[Property]) -> str:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-
 from . import listing, recording
 from .app_cipher import Opener, SignatureError, encrypt
 from .codes import Code
+from .model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

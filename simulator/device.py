@@ -8,11 +8,10 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from custom_components.xiaomi_smart_lock.miot.spec import MODEL, SPEC
-
 from . import factory
 from .dialect import PLAIN
 from .door import DOOR_STATE
+from .model import MODEL, SPEC
 
 if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value

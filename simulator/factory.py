@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
+
+from .model import SPEC
 
 if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Value

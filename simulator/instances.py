@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import spec
+from custom_components.xiaomi_smart_lock.miot.spec import SPECS
+
+from .model import MODEL, SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ INSTANCE: Final = "/miot-spec-v2/instance"
 INSTANCES: Final = "/miot-spec-v2/instances"
 TEXTS: Final = "/instance/v2/multiLanguage"
 
-DEVICE: Final = spec.SPEC.urn.rpartition(":")[0]
+DEVICE: Final = SPEC.urn.rpartition(":")[0]
 PRODUCT: Final = DEVICE.rpartition(":")[2]
 VENDOR: Final = PRODUCT.partition("-")[0]
 REVISIONS: Final = (1, 2, 3)
@@ -174,7 +175,7 @@ def _revision(urn: str) -> int:
 
 def _services(revision: int) -> list[dict[str, Any]]:
     """Return the services of a revision in the form of the integration's own data."""
-    file = Path(spec.__file__).parent / "specs" / f"{spec.MODEL}.json"
+    file = SPECS / f"{MODEL}.json"
     services: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["services"]
     by_iid = {service["iid"]: service for service in services}
     for number in range(1, revision + 1):
@@ -255,7 +256,7 @@ async def _serve_instances(request: web.Request) -> web.Response:
     status = request.query.get("status", "released")
     instances: list[dict[str, Any]] = [
         {
-            "model": spec.MODEL,
+            "model": MODEL,
             "version": revision,
             "type": f"{DEVICE}:{revision}",
             "ts": RELEASED + 86_400 * revision,

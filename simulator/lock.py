@@ -7,13 +7,14 @@ import re
 from typing import TYPE_CHECKING, Final, override
 
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
 
 from . import factory
 from .camera import Camera
 from .codes import Code, RefusedError
 from .device import DO_NOT_DISTURB_PERIOD, HISTORY, Device
 from .door import CONSEQUENCES, DOOR_STATE, Action, Door, Method, Position
+from .model import SPEC
 from .users import SERVICES as USER_SERVICES
 from .users import Users
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-
 from .codes import Code
 from .miio import MiioError
+from .model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable

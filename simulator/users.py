@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from .model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -30,7 +30,7 @@ from custom_components.xiaomi_smart_lock import coordinator, runtime, session
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
 from custom_components.xiaomi_smart_lock.control import setting_queue as settings
 from custom_components.xiaomi_smart_lock.events import processor as occurrences
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from simulator.model import SPEC
 
 from .actor import Actor, caught_up, until
 from .hosts import NEARBY

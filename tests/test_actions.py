@@ -22,9 +22,9 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.credentials import commands as management
 from custom_components.xiaomi_smart_lock.miot.errors import REASONS
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
 from custom_components.xiaomi_smart_lock.state.credential import Credential
+from simulator.model import SPEC
 
 from .actor import Actor, until
 from .people import give

@@ -33,10 +33,10 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from simulator import faults
+from simulator.model import S1, SPEC
 from simulator.users import UserType
 
 from .actor import Actor, caught_up, until
@@ -432,7 +432,7 @@ async def test_failed_attempts(
     await hass.async_block_till_done()
     exception = actor.entity_id(hass, "event", "exception")
     calls = await install("failed_attempts", "means", exception=exception)
-    [types] = [event.event_types or [] for event in EVENTS if event.key == "exception"]
+    [types] = [event.event_types_of(S1) for event in EVENTS if event.key == "exception"]
     failures = [means for means in types if means.endswith("_failed_repeatedly")]
     assert len(failures) == 6
 

@@ -23,8 +23,8 @@ from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.expiry import Expiry, ExpiryRegistry
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
-from custom_components.xiaomi_smart_lock.state.user_registry import LOCK_RESET
 from simulator import faults
+from simulator.model import S1
 from simulator.users import Credential as Held
 
 from .actor import until
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .actor import Actor
 
 pytestmark = pytest.mark.usefixtures("impatient", "frozen")
+
+LOCK_RESET = 12  # abnormal-condition (2.4)
 
 GUEST: Final = 7
 HOST: Final = 8
@@ -596,7 +598,7 @@ KEPT: Final = [
 
 def test_what_was_kept() -> None:
     """All of it comes back."""
-    endings = ExpiryRegistry.from_list(KEPT)
+    endings = ExpiryRegistry.from_list(S1, KEPT)
     assert endings.known == {
         Credential(3, 20): Expiry(7, 1790000000.0, 1790003600.0, 2),
         Credential(2, 21): Expiry(7, 1790000000.0, None, 1),
@@ -622,10 +624,10 @@ def test_what_was_kept() -> None:
 )
 def test_what_is_spoilt_takes_nothing_with_it(spoilt: object) -> None:
     """Neither another ending nor, where all else is lost, the endings."""
-    data = LockData.from_dict({"values": "spoilt", "endings": [spoilt, *KEPT]})
-    assert data.endings == ExpiryRegistry.from_list(KEPT)
+    data = LockData.from_dict(S1, {"values": "spoilt", "endings": [spoilt, *KEPT]})
+    assert data.endings == ExpiryRegistry.from_list(S1, KEPT)
     assert data.values == {}
-    assert ExpiryRegistry.from_list(spoilt).known == {}
+    assert ExpiryRegistry.from_list(S1, spoilt).known == {}
 
 
 def test_limits() -> None:

@@ -20,9 +20,9 @@ from homeassistant.helpers import translation
 
 from custom_components.xiaomi_smart_lock.const import CONF_LEAST_DIGITS, CONF_MOST_DIGITS, DOMAIN
 from custom_components.xiaomi_smart_lock.credentials.enrolment import Stage, Wanted
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator import faults
+from simulator.model import SPEC
 from simulator.users import Credential as Held
 
 from .actor import until
@@ -510,7 +510,7 @@ async def test_a_step_without_a_name(resident: Resident, notified: dict[str, lis
 
 async def test_time_limit(resident: Resident) -> None:
     """Nobody waits for ever; the lock does not either."""
-    wanted = Wanted(user_id=GUEST, method=FINGERPRINT, content="", time_limit=0.2)
+    wanted = Wanted(user_id=GUEST, method="fingerprint", content="", time_limit=0.2)
     assert await failure(resident.lock.enrolment.async_enrol(wanted)) == "error_in_progress"
     await assert_nothing_left(resident)
 

@@ -11,8 +11,8 @@ from homeassistant.config_entries import ConfigEntryState
 
 from custom_components.xiaomi_smart_lock.const import CONF_JOURNAL_ENTRIES, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.events import journal
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
+from simulator.model import S1, SPEC
 
 from .actor import PATIENCE, Actor, until
 from .past import DURESS, HOUR, LOCK_EVENT
@@ -102,7 +102,7 @@ async def test_a_flood_of_events(home: Resident) -> None:
     kept_of = home.lock.journal
     when = home.actor.lock.time
     for number in range(5000):
-        kept_of.add(LockEvent(SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
+        kept_of.add(LockEvent(S1, SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
     assert len(kept_of._added) + len(kept_of._sorted) <= 2001
     kept = kept_of.between(*EVER)
     assert len(kept) == 1000
@@ -119,7 +119,7 @@ async def test_the_truth_without_secrets(
     [kept] = home.lock.journal.between(*EVER)
     assert kept.get("operation-method") == DURESS
     assert kept.get("operation-id") == 8
-    monkeypatch.setattr(journal, "SECRET", frozenset({(2, 5)}))
+    monkeypatch.setitem(vars(home.lock.model), "secret", frozenset({(2, 5)}))
     home.actor.push_event(LOCK_EVENT, 2, 2, 2, 9, NOON + 1)
     await home.reached()
     _, kept = home.lock.journal.between(*EVER)

@@ -20,11 +20,10 @@ from miio import protocol
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_TOKENS, CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.credentials.enrolment import Wanted
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.model.s1 import SECRET
 from simulator import faults
 from simulator.codes import Code
 from simulator.miio import MiioServer
+from simulator.model import S1, SPEC
 
 from .actor import Actor, until
 from .flow import (
@@ -101,7 +100,7 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def push_secrets(actor: Actor, lock: LockRuntime) -> None:
     """Have the lock tell secrets, in every place for them and in some that are not."""
-    for address in SECRET - SHOWN:
+    for address in S1.secret - SHOWN:
         actor.push_property(address, mark(address))
     for event in SPEC.events.values():
         piids = [argument.address[1] for argument in event.arguments]
@@ -120,7 +119,9 @@ def push_secrets(actor: Actor, lock: LockRuntime) -> None:
 def enrolment() -> tuple[Any, ...]:
     """Return the action that adds a way to unlock, and its inputs; one is a door code."""
     inputs = SPEC.actions[4, 3].inputs
-    return (4, 3), *(mark(prop.address) if prop.address in SECRET else 1 for prop in inputs)
+    return SPEC.actions[4, 3], *(
+        mark(prop.address) if prop.address in S1.secret else 1 for prop in inputs
+    )
 
 
 async def enrol(actor: Actor, lock: LockRuntime, witness: Witness) -> None:
@@ -130,7 +131,7 @@ async def enrol(actor: Actor, lock: LockRuntime, witness: Witness) -> None:
     """
 
     def wanted(password: str, **more: Any) -> Wanted:
-        return Wanted(user_id=0, method=PASSWORD, content=password, **more)
+        return Wanted(user_id=0, method="password", content=password, **more)
 
     first, second, third, against_the_rules = PASSWORDS
     credential = await lock.enrolment.async_enrol(wanted(first, uses=1))
@@ -184,11 +185,11 @@ async def live_through_outages(
         cloud.refuse_next(status, "prop/get")
         await lock.coordinator.async_refresh()
         cloud.refuse_next(status, "action")
-        await witness.fails(lock.session.async_act((2, 2)))
+        await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
     cloud.online = False
     try:
         await lock.coordinator.async_refresh()
-        await witness.fails(lock.session.async_act((2, 2)))
+        await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
     finally:
         cloud.online = True
     actor.simulation.call(cloud.expire_access_tokens)
@@ -233,9 +234,9 @@ async def test_in_an_account(
             (2, 1020) in lock.coordinator.data.events and (21, 1) in lock.coordinator.data.events
         )
     )
-    assert {address: lock.coordinator.data.values.get(address) for address in SECRET - SHOWN} == {
-        address: mark(address) for address in SECRET - SHOWN
-    }
+    assert {
+        address: lock.coordinator.data.values.get(address) for address in S1.secret - SHOWN
+    } == {address: mark(address) for address in S1.secret - SHOWN}
     await witness.look_around(entry)
     await leave_undelivered(actor, lock, monkeypatch, witness)
     await enrol(actor, lock, witness)
@@ -246,7 +247,7 @@ async def test_in_an_account(
     await witness.look_around(entry)
 
     actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
-    await witness.fails(lock.session.async_act((2, 2)))
+    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
     await lock.coordinator.async_refresh()
     await hass.async_block_till_done()
     await witness.look_around(entry)
@@ -258,14 +259,14 @@ async def test_in_an_account(
     actor.simulation.call(actor.simulator.remove_lock, actor.lock)
     await lock.coordinator.async_refresh()
     actor.simulator.cloud.refuse_next(429, "action")
-    await witness.fails(lock.session.async_act((2, 2)))
+    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
     await witness.look_around(entry)
     given = entry.data[CONF_TOKENS]
     assert await hass.config_entries.async_unload(entry.entry_id)
 
     assert {given["access"], given["refresh"]} < set(issued)
     assert len(issued) >= 8
-    marked = map(mark, SECRET - SHOWN)
+    marked = map(mark, S1.secret - SHOWN)
     witness.assert_never_heard([*issued, *marked, *PASSWORDS, *forms(actor.lock.token)])
 
 
@@ -290,14 +291,14 @@ async def test_on_the_local_network(
     await lock.settings.async_write(WECHAT, mark(WECHAT))
     await lock.coordinator.async_refresh()
     assert lock.coordinator.data.values[WECHAT] == mark(WECHAT)
-    await witness.fails(lock.session.async_act((2, 1)))
+    await witness.fails(lock.session.async_act(SPEC.actions[2, 1]))
     await witness.look_around(entry)
 
     monkeypatch.setattr(nearby, "write", refuse(nearby))
     await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
     door.do("sleep")
     await lock.settings.async_write(WECHAT, another(WECHAT))
-    await witness.fails(lock.session.async_act((2, 2)))
+    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
     await lock.coordinator.async_refresh()
     await witness.look_around(entry)
     door.do("wake")

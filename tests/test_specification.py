@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from custom_components.xiaomi_smart_lock.miot.spec import (
-    SPEC,
-    Action,
-    Event,
-    Property,
-)
+from custom_components.xiaomi_smart_lock.miot.spec import Action, Event, Property
 from scripts import specification
 from scripts.specification import Item, main, places
+from simulator.model import SPEC
 
 if TYPE_CHECKING:
     from pathlib import Path

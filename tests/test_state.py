@@ -16,8 +16,6 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
-from custom_components.xiaomi_smart_lock.model.s1 import LOCK_EVENT
 from custom_components.xiaomi_smart_lock.state.deduplicator import (
     FORGOTTEN_TOGETHER,
     REMEMBERED,
@@ -25,11 +23,14 @@ from custom_components.xiaomi_smart_lock.state.deduplicator import (
     EventDeduplicator,
 )
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
+from simulator.model import S1, SPEC
 
 from .actor import Actor, until
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+
+LOCK_EVENT = (2, 1020)
 
 DOOR_STATES = {
     "locked": 1,
@@ -243,17 +244,19 @@ def test_events_without_a_time_in_a_flood() -> None:
     doorbell = SPEC.events[7, 1006]
     handled = EventDeduplicator()
     for number in range(1, 5001):
-        assert handled.take(LockEvent(doorbell, {}, 1_790_000_000.5, tid=number))
+        assert handled.take(LockEvent(S1, doorbell, {}, 1_790_000_000.5, tid=number))
     assert len(handled._alone) <= TWINS_LIMIT + 1
     assert len(handled.known) <= REMEMBERED + FORGOTTEN_TOGETHER
-    twin = LockEvent(SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
+    twin = LockEvent(S1, SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
     assert not handled.take(twin)
 
 
 def test_an_event_goes_when_nobody_wants_it() -> None:
     """What is found out of it does not keep it: the collector would stop everything for that."""
     lock_event = SPEC.events[LOCK_EVENT]
-    occurrence = LockEvent(lock_event, {1: 2, 2: 2, 3: 2, 5: 7, 6: 1_790_000_000}, 1_790_000_000)
+    occurrence = LockEvent(
+        S1, lock_event, {1: 2, 2: 2, 3: 2, 5: 7, 6: 1_790_000_000}, 1_790_000_000
+    )
     assert occurrence.masked is occurrence
     assert (occurrence.credential, occurrence.usable_time) == ((2, 7), 1_790_000_000)
     EventDeduplicator().take(occurrence)

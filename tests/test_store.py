@@ -31,6 +31,7 @@ from custom_components.xiaomi_smart_lock.store import (
     async_store,
     salvaged_endings,
 )
+from simulator.model import S1
 
 from .actor import caught_up, until
 from .resident import Resident, Storage, at_home, entry_of, fix, stored, stored_key
@@ -255,7 +256,7 @@ async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
     await invite(on_disk)
     assert CODE.operation_id in actor.lock.users.credentials
     [ending] = json.loads(file.read_text(encoding="utf-8"))["data"]["data"]["endings"]
-    assert ExpiryRegistry.from_list([ending]).known.keys() == {CODE}
+    assert ExpiryRegistry.from_list(S1, [ending]).known.keys() == {CODE}
 
 
 # Files that cannot be read
@@ -414,5 +415,5 @@ def test_what_can_still_be_read(text: str, expected: int) -> None:
     """As many as are there as a whole."""
     items = list(salvaged_endings(text))
     assert items == [KEPT] * expected
-    known = ExpiryRegistry.from_list(items).known
+    known = ExpiryRegistry.from_list(S1, items).known
     assert known == ({CODE: Expiry(7, 1790000000.0, 1790086400.0)} if expected else {})

@@ -33,7 +33,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, 
 from custom_components.xiaomi_smart_lock.miot.instance import fetch
 from custom_components.xiaomi_smart_lock.miot.oauth import TokenKeeper, Tokens
 from custom_components.xiaomi_smart_lock.miot.push import Push
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from simulator.model import SPEC
 
 from .resident import entry_of
 

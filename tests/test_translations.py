@@ -16,10 +16,10 @@ from custom_components.xiaomi_smart_lock.credentials.enrolment import CANCELED, 
 from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
 from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Property
 from custom_components.xiaomi_smart_lock.wording.phrases import OTHER
 from custom_components.xiaomi_smart_lock.wording.reasons import REASONS
 from scripts.specification import ENTITIES
+from simulator.model import S1, SPEC
 
 from .documents import PAGES, ROOT_PAGES
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from custom_components.xiaomi_smart_lock.entity import LockEntityDescription
+    from custom_components.xiaomi_smart_lock.miot.spec import Event, Property
 
 HERE = Path(__file__).parent.parent / "custom_components" / DOMAIN
 
@@ -62,9 +63,21 @@ def flat(data: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 
 def states(platform: Platform, description: LockEntityDescription) -> dict[str, list[str]]:
     """Return the keys of an entity's states and what the specification's page calls them."""
-    if platform in (Platform.SENSOR, Platform.SELECT) and description.address:
-        return words(description.prop)
+    if platform in (Platform.SENSOR, Platform.SELECT) and description.item:
+        return words(shown(description))
     return {}
+
+
+def shown(description: LockEntityDescription) -> Property:
+    """Return the property that an entity shows."""
+    prop = description.prop(S1)
+    assert prop
+    return prop
+
+
+def events(description: LockEventDescription) -> list[Event]:
+    """Return the events that an entity shows."""
+    return [SPEC.events[address] for address in description.addresses(S1)]
 
 
 def words(prop: Property) -> dict[str, list[str]]:
@@ -199,7 +212,7 @@ def test_every_event_type_has_a_text() -> None:
         for description in EVENTS:
             attributes = translation[description.key]["state_attributes"]
             types = attributes["event_type"]["state"]
-            assert list(types) == description.event_types, description.key
+            assert list(types) == description.event_types_of(S1), description.key
             assert attributes.keys() - {"event_type"} <= set(ATTRIBUTES.values())
 
 
@@ -223,7 +236,7 @@ def test_event_types_in_the_words_of_the_specification() -> None:
         elif description.key == "duress":
             expected = {"duress": {"胁迫指纹"}}
         else:
-            said = {SPEC.events[kind].description_zh for kind in description.kinds}
+            said = {event.description_zh for event in events(description)}
             assert set(types.values()) == said
             continue
         assert {key: {text} for key, text in types.items()} == expected
@@ -273,15 +286,20 @@ def test_names_in_the_words_of_the_specification() -> None:
 
 def page_words(description: LockEntityDescription) -> Iterator[str]:
     """Return what the page calls that which an entity shows or does."""
-    if description.address is not None:
-        yield description.prop.description_zh
-        yield from (named.description_zh for named in description.prop.values)
+    if description.item is not None:
+        prop = shown(description)
+        yield prop.description_zh
+        yield from (named.description_zh for named in prop.values)
     if isinstance(description, LockEventDescription):
-        yield from (SPEC.events[kind].description_zh for kind in description.kinds)
+        yield from (event.description_zh for event in events(description))
     if isinstance(description, LockButtonDescription) and description.action:
-        yield SPEC.actions[description.action].description_zh
+        action = S1.action(description.action)
+        assert action
+        yield action.description_zh
     if description.event is not None:
-        yield SPEC.events[description.event].description_zh
+        event = S1.event(description.event)
+        assert event
+        yield event.description_zh
 
 
 # What the logbook never says: a duress fingerprint is like any other, and who cannot tell says

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.model.s1 import DOORBELL, LOCK_EVENT
 from custom_components.xiaomi_smart_lock.state.history_gaps import (
     AHEAD,
     FIRST,
@@ -17,6 +16,9 @@ from custom_components.xiaomi_smart_lock.state.history_gaps import (
     HistoryGaps,
 )
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
+from simulator.model import S1, SPEC
+
+LOCK_EVENT, DOORBELL = (2, 1020), (21, 1)
 
 NOW: Final = 1_790_000_000
 DAY: Final = 86_400
@@ -117,9 +119,9 @@ def test_kept_over_a_restart() -> None:
     """As JSON."""
     unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW], NOW - DAY, NOW)
-    assert HistoryGaps.from_dict(json.loads(json.dumps(unread.as_dict()))) == unread
-    data = LockData(unread=unread)
-    assert LockData.from_dict(json.loads(json.dumps(data.as_dict()))).unread == unread
+    assert HistoryGaps.from_dict(SPEC, json.loads(json.dumps(unread.as_dict()))) == unread
+    data = LockData(S1, unread=unread)
+    assert LockData.from_dict(S1, json.loads(json.dumps(data.as_dict()))).unread == unread
 
 
 @pytest.mark.parametrize(
@@ -137,5 +139,5 @@ def test_kept_over_a_restart() -> None:
 )
 def test_not_ours(wrong: Any) -> None:
     """Then nothing is known, and nothing fails."""
-    stored = LockData().as_dict() | {"unread": wrong, "heard": 7.0}
-    assert LockData.from_dict(stored).heard == 0.0
+    stored = LockData(S1).as_dict() | {"unread": wrong, "heard": 7.0}
+    assert LockData.from_dict(S1, stored).heard == 0.0

@@ -13,8 +13,8 @@ from homeassistant.components.binary_sensor import (
 from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .miot.spec import SPEC
-from .model.s1 import CHARGING_STATE, DOOR_STATE, DRY_CELLS_INSTALLED, LITHIUM_BATTERY_INSTALLED
+from .model.roles import Role
+from .model.words import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .coordinator import LockCoordinator
-    from .miot.spec import Address
     from .runtime import LockConfigEntry
 
 PARALLEL_UPDATES: Final = 0
@@ -36,21 +35,16 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
 
 def _door_is_open(lock: LockCoordinator) -> bool | None:
     """An ajar door is an open one: it is not closed."""
-    state = lock.data.values.get(DOOR_STATE)
-    return (
-        None
-        if state is None
-        else SPEC.properties[DOOR_STATE].key_of(state) in ("not_closed", "ajar")
-    )
+    state = lock.data.word(Role.DOOR_STATE)
+    return None if state is None else state in OPEN
 
 
-def _is_key(address: Address, key: str) -> Callable[[LockCoordinator], bool | None]:
+def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
     """Say whether an enumeration has the value of a key."""
-    wanted = SPEC.properties[address].value_of(key)
 
     def is_on(lock: LockCoordinator) -> bool | None:
-        value = lock.data.values.get(address)
-        return None if value is None else value == wanted
+        word = lock.data.word(role)
+        return None if word is None else word == key
 
     return is_on
 
@@ -58,64 +52,64 @@ def _is_key(address: Address, key: str) -> Callable[[LockCoordinator], bool | No
 BINARY_SENSORS: Final = (
     LockBinarySensorDescription(
         key="door",
-        sources=(DOOR_STATE,),
+        sources=(Role.DOOR_STATE,),
         device_class=BinarySensorDeviceClass.DOOR,
         read=_door_is_open,
     ),
-    LockBinarySensorDescription(key="deadbolt", address=(2, 7)),
-    LockBinarySensorDescription(key="child_lock", address=(2, 8)),
+    LockBinarySensorDescription(key="deadbolt", item=Role.DEADBOLT),
+    LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
     LockBinarySensorDescription(
         key="charging",
-        sources=(CHARGING_STATE,),
+        sources=(Role.CHARGING_STATE,),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key(CHARGING_STATE, "charging"),
+        read=_is_key(Role.CHARGING_STATE, "charging"),
     ),
     LockBinarySensorDescription(
         key="lithium_battery_installed",
-        address=(13, 3),
+        item=Role.LITHIUM_BATTERY_STATUS,
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key(LITHIUM_BATTERY_INSTALLED, "installed"),
+        read=_is_key(Role.LITHIUM_BATTERY_STATUS, "installed"),
     ),
     LockBinarySensorDescription(
         key="dry_cells_installed",
-        address=(6, 1004),
+        item=Role.DRY_CELLS_STATUS,
         entity_category=EntityCategory.DIAGNOSTIC,
-        read=_is_key(DRY_CELLS_INSTALLED, "installed"),
+        read=_is_key(Role.DRY_CELLS_STATUS, "installed"),
     ),
     LockBinarySensorDescription(
         key="awake",
         entity_category=EntityCategory.DIAGNOSTIC,
         read=lambda lock: lock.data.awake,
     ),
-    LockBinarySensorDescription(key="do_not_disturb_active", address=(20, 3)),
+    LockBinarySensorDescription(key="do_not_disturb_active", item="no-disturb:current-no-disturb"),
     LockBinarySensorDescription(
         key="local_settings_switch",
-        address=(2, 12),
+        item="lock:door-lock-local-settings",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockBinarySensorDescription(
         key="administrator_deadbolt",
-        address=(2, 15),
+        item="lock:turn-on-the-anti-lock-setting",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockBinarySensorDescription(
         key="verified_reset",
-        address=(2, 16),
+        item="lock:reset-with-verification-required-setting",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockBinarySensorDescription(
         key="face_unlock",
-        address=(2, 17),
+        item="lock:face-recognition-unlocking-switch",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockBinarySensorDescription(
         key="palm_vein_unlock",
-        address=(2, 18),
+        item="lock:palm-vein-recognition-unlocking-switch",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),

@@ -11,21 +11,14 @@ from homeassistant.const import EntityCategory
 
 from .control.clock import async_set_clock
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .model.s1 import (
-    FETCH_HISTORY,
-    HISTORY_EVENT,
-    LOCK_EVENT,
-    RECORD_VIDEO,
-    SET_CLOCK,
-    WAKE,
-    WAKE_CAMERA,
-)
+from .model.roles import Role
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from .miot.spec import Address
+    from .coordinator import LockCoordinator
+    from .miot.spec import Value
     from .runtime import LockConfigEntry, LockRuntime
 
 # What is asked of a lock is done now or not at all: it does not wait in a queue.
@@ -34,39 +27,51 @@ PARALLEL_UPDATES: Final = 0
 type Press = Callable[[LockRuntime], Awaitable[object]]
 
 
-def _act(action: Address) -> Press:
-    return lambda lock: lock.session.async_act(action)
-
-
 async def _fetch_history(lock: LockRuntime) -> None:
     """Ask for what happened since the last that is known."""
-    known = (lock.coordinator.data.events.get(kind) for kind in (LOCK_EVENT, HISTORY_EVENT))
-    await lock.session.async_act(
-        FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0)
-    )
+    known = map(lock.coordinator.data.last, (Role.LOCK_EVENT, Role.HISTORY_REPORTED))
+    await _act(lock, Role.FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0))
+
+
+async def _act(lock: LockRuntime, role: Role, *inputs: Value) -> None:
+    if action := lock.model.action(role):
+        await lock.session.async_act(action, *inputs)
+
+
+def _acts(role: Role) -> Press:
+    return lambda lock: _act(lock, role)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
     """A button, what it does, and the action of the specification that this is."""
 
-    action: Address | None = None
+    action: Role | None = None
     press: Press
+
+    @override
+    def supported(self, lock: LockCoordinator) -> bool:
+        has_it = self.action is None or lock.model.action(self.action) is not None
+        return has_it and super().supported(lock)
 
 
 BUTTONS: Final = (
-    LockButtonDescription(key="wake", action=WAKE, press=_act(WAKE)),
-    LockButtonDescription(key="wake_camera", action=WAKE_CAMERA, press=_act(WAKE_CAMERA)),
-    LockButtonDescription(key="record_video", action=RECORD_VIDEO, press=_act(RECORD_VIDEO)),
+    LockButtonDescription(key="wake", action=Role.WAKE, press=_acts(Role.WAKE)),
+    LockButtonDescription(
+        key="wake_camera", action=Role.WAKE_CAMERA, press=_acts(Role.WAKE_CAMERA)
+    ),
+    LockButtonDescription(
+        key="record_video", action=Role.RECORD_VIDEO, press=_acts(Role.RECORD_VIDEO)
+    ),
     LockButtonDescription(
         key="fetch_history",
-        action=FETCH_HISTORY,
+        action=Role.FETCH_HISTORY,
         press=_fetch_history,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockButtonDescription(
         key="set_clock",
-        action=SET_CLOCK,
+        action=Role.SET_CLOCK,
         press=lambda lock: async_set_clock(lock.session, lock.coordinator, lock.reporter),
         entity_category=EntityCategory.CONFIG,
     ),

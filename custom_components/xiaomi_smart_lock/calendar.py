@@ -15,8 +15,7 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .events.operation import described
-from .miot.spec import SPEC
-from .model.s1 import EXCEPTION, IN_HISTORY, LOCK_EVENT
+from .model.roles import Role
 from .state.lock_state import Topic
 from .wording.phrases import in_words, sentence, value_in_words
 
@@ -53,7 +52,7 @@ class LockDiary(LockEntity, CalendarEntity):
     @override
     def event(self) -> CalendarEvent | None:
         """Return what happened last, while it lasts: nobody knows what comes."""
-        last = self._runtime.journal.last(IN_HISTORY)
+        last = self._runtime.journal.last(self._runtime.model.remembered)
         return self._event(last) if last and time.time() < last.when + LASTS else None
 
     @override
@@ -66,7 +65,7 @@ class LockDiary(LockEntity, CalendarEntity):
         return [
             self._event(one)
             for one in happened
-            if one.kind in IN_HISTORY and one.when + LASTS > start
+            if one.kind in self._runtime.model.remembered and one.when + LASTS > start
         ]
 
     def _event(self, lock_event: LockEvent) -> CalendarEvent:
@@ -74,14 +73,15 @@ class LockDiary(LockEntity, CalendarEntity):
         return CalendarEvent(*_span(lock_event.when), self._summary(lock_event))
 
     def _summary(self, lock_event: LockEvent) -> str:
-        if lock_event.kind == LOCK_EVENT:
+        model = lock_event.model
+        if lock_event.kind == model.lock_event:
             operation = described(self.coordinator, lock_event)
             return f"{self._lock_name} {sentence(self.hass, *operation)}"
-        if lock_event.kind == EXCEPTION:
+        if lock_event.kind == model.address_of(Role.EXCEPTION):
             code = lock_event.get("abnormal-condition")
             if code is not None:
                 return value_in_words(self.hass, lock_event.argument("abnormal-condition"), code)
-        return in_words(self.hass, SPEC.events[lock_event.kind])
+        return in_words(self.hass, model.spec.events[lock_event.kind])
 
     @property
     def _lock_name(self) -> str:

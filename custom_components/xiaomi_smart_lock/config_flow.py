@@ -47,7 +47,7 @@ from .flows.person import PersonFlow
 from .flows.sign_in import SignInFlow
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
-from .miot.spec import MODEL
+from .model.lock_model import MODELS
 from .wording.phrases import escaped
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         except MiotError as error:
             _LOGGER.debug("No list of devices: %s", error)
             return self.async_abort(reason="cloud_out_of_reach")
-        self._locks = [device for device in devices if device.model == MODEL]
+        self._locks = [device for device in devices if device.model in MODELS]
         if self.source in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
             again = self.source == SOURCE_REAUTH
             self._entry = self._get_reauth_entry() if again else self._get_reconfigure_entry()

@@ -25,9 +25,8 @@ from .const import (
 )
 from .miot.cloud import Device
 from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
-from .miot.spec import SPEC, Access, Address
 from .miot.values import number, text
-from .model.s1 import HARDWARE_VERSION, IN_HISTORY
+from .model.roles import Role
 from .reporting.devices import async_device_of, shortened
 from .reporting.issues import Issue
 from .signal import Signal
@@ -43,13 +42,14 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .miot.client import Reading
+    from .miot.spec import Address
+    from .model.lock_model import LockModel
     from .reporting.reporter import LockReporter
     from .session import LockSession
     from .state.credential import Credential
 
 _LOGGER = logging.getLogger(__name__)
 
-READABLE: Final = SPEC.having(Access.READ)
 MOST_REJECTED: Final = 100  # kinds of what the specification does not have, before the others
 OTHERS: Final = "others"
 SAVE_DELAY: Final = 30  # seconds in which changes are written together
@@ -91,12 +91,14 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         hass: HomeAssistant,
         entry: ConfigEntry,
         session: LockSession,
+        model: LockModel,
         reporter: LockReporter,
     ) -> None:
         """Prepare for a lock of an entry."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=session.name)
         self.session = session
-        self.history_events = IN_HISTORY if CONF_APP in entry.data else frozenset()
+        self.model = model
+        self.history_events = model.remembered if CONF_APP in entry.data else frozenset()
         """The events that are known of afterwards, whatever the connection tells."""
         self.gone = False
         """Whether the account no longer has the lock."""
@@ -107,12 +109,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._news: Signal[Source] = Signal()
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if session.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
+        self._hardware_version = model.address_of(Role.HARDWARE_VERSION)
         self._reporter = reporter
         self._store = async_store(hass, session.did)
         self._save_at = math.inf
         self._saved_at = -math.inf
         self._stopped = False
-        self.data = LockData(awake=session.device.online)
+        self.data = LockData(model, awake=session.device.online)
         session.on_contact = self.record_contact
         session.on_asleep = partial(self.async_set_awake, awake=False)
         entry.async_on_unload(self._async_abandon)
@@ -128,7 +131,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             if known := _device(stored):
                 self.session.device = self.device.completed(known)
             self.data = LockData.from_dict(
-                stored.get("data") if isinstance(stored, dict) else stored
+                self.model, stored.get("data") if isinstance(stored, dict) else stored
             )
             self.data.awake = self.device.online
         if self._store.unreadable or self.data.spoilt:
@@ -139,7 +142,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     async def _async_begin_anew(self) -> None:
         """Keep of what cannot be read what is to end, and say so."""
         text = await self._store.async_put_aside()
-        self.data.endings.known |= ExpiryRegistry.from_list(list(salvaged_endings(text))).known
+        self.data.endings.known |= ExpiryRegistry.from_list(
+            self.model, list(salvaged_endings(text))
+        ).known
         await self.async_save()
         self._reporter.raise_issue(Issue.STORAGE, endings=str(len(self.data.endings.known)))
 
@@ -149,7 +154,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.moments.async_send((Moment.BEFORE_READING,), {})
         before = dict(self.data.values)
         try:
-            readings = await self.session.read(READABLE)
+            readings = await self.session.read(self.model.readable)
         except MiotError as error:
             self._bear(error)
             return self.data
@@ -264,7 +269,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         await self.async_save()
         match await self._store.async_read_back():
             case {"data": {"endings": endings}}:
-                written = ExpiryRegistry.from_list(endings).known
+                written = ExpiryRegistry.from_list(self.model, endings).known
             case _:
                 written = {}
         if written.get(credential) != self.data.endings.known[credential]:
@@ -319,7 +324,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Take a value if the specification allows it; another one leaves nothing known."""
         if raw is None:
             return
-        if (prop := SPEC.properties.get(address)) is None:
+        if (prop := self.model.spec.properties.get(address)) is None:
             self.reject(address, "no such property")
             return
         try:
@@ -330,7 +335,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.data.forget(address, None if prop.format == "string" else number(raw), told)
         else:
             self.data.set(address, value, told)
-            if address == HARDWARE_VERSION:
+            if address == self._hardware_version:
                 self._show_device()
 
     def _show_device(self) -> None:
@@ -350,7 +355,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     @property
     def hardware_version(self) -> str | None:
         """The version of the hardware, once the lock has told it."""
-        version = self.data.values.get(HARDWARE_VERSION)
+        version = self._hardware_version and self.data.values.get(self._hardware_version)
         return None if version is None else text(version)
 
     def reject(self, address: Address, reason: object) -> None:

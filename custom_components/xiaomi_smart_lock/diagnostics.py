@@ -19,14 +19,13 @@ from .const import (
     CONF_UUID,
 )
 from .control.admins import async_require_admin_request
-from .miot.spec import SPEC
-from .model.s1 import HISTORY, SECRET
 from .people import people
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .miot.spec import Property, Value
+    from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
     from .state.user_registry import Users
 
@@ -49,35 +48,36 @@ TO_REDACT: Final = {
 TIMES: Final = ("current-time", "history-time", "last-history-time")
 
 
-def _value(prop: Property, value: Value) -> Value:
+def _value(model: LockModel, prop: Property, value: Value) -> Value:
     """Return a value without what is secret, and without when somebody used the lock."""
-    secret = prop.address in SECRET or prop.address in HISTORY or prop.name in TIMES
-    return REDACTED if secret else value
+    hidden = prop.address in model.secret or prop.address in model.past or prop.name in TIMES
+    return REDACTED if hidden else value
 
 
-def _users(users: Users) -> dict[str, Any]:
+def _users(model: LockModel, users: Users) -> dict[str, Any]:
     """Return who may open the door by what, as numbers, but not when."""
     return {
         "users": [[number, one.user_type, one.deleted] for number, one in users.known.items()],
-        "grants": [[*one.masked, grant.user_id] for one, grant in users.grants.items()],
-        "uses": [[*one.masked, use.position] for one, use in users.uses.items()],
+        "grants": [[*one.masked(model), grant.user_id] for one, grant in users.grants.items()],
+        "uses": [[*one.masked(model), use.position] for one, use in users.uses.items()],
     }
 
 
 def _lock(lock: LockRuntime) -> dict[str, Any]:
-    data = lock.coordinator.data
+    data, model = lock.coordinator.data, lock.model
+    properties = model.spec.properties
     return {
         "firmware": lock.session.device.firmware,
         "specification": lock.session.device.urn,
         "awake": data.awake,
         "heard": data.heard,
         "values": {
-            str(SPEC.properties[address]): _value(SPEC.properties[address], value)
+            str(properties[address]): _value(model, properties[address], value)
             for address, value in sorted(data.values.items())
         },
         "events": {
             str(lock_event.event): {
-                argument.address[1]: _value(argument, value)
+                argument.address[1]: _value(model, argument, value)
                 for argument, value in lock_event.masked.known_arguments
             }
             for lock_event in data.events.values()
@@ -86,16 +86,14 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
         "clock_behind": data.clock.behind,
         "journal_entries": len(lock.journal),
         "unread": data.unread.as_dict(),
-        "users": _users(data.users),
-        "pending": [str(SPEC.properties[address]) for address in data.pending],
+        "users": _users(model, data.users),
+        "pending": [str(properties[address]) for address in data.pending],
         "endings": [
             {"due": ending.due, "uses": ending.uses, "enrolled": ending.enrolled}
             for ending in data.endings.known.values()
         ],
         "rejected": dict(data.rejected),
-        "unknown": {
-            str(SPEC.properties[address]): number for address, number in data.unknown.items()
-        },
+        "unknown": {str(properties[address]): number for address, number in data.unknown.items()},
     }
 
 

@@ -18,20 +18,18 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import CONF_ROOMS, DOMAIN, MANUFACTURER
 from .control.admins import async_require_admin
 from .coordinator import LockCoordinator
-from .miot.spec import (
-    SPEC,
-    Access,
-    Address,
-    Property,
-)
+from .miot.spec import Access
 from .reporting.devices import shortened
+from .state.lock_state import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from .miot.spec import Value
+    from .miot.spec import Address, Property, Value
+    from .model.lock_model import LockModel
+    from .model.roles import Role
     from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import Source
 
@@ -41,62 +39,53 @@ MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
-    """An entity, and where its place in the specification is."""
+    """An entity, and what it shows of a lock: by roles and names, see ``LockModel``."""
 
-    address: Address | None = None
+    item: str | None = None
     """The property that is shown here and nowhere else."""
-    event: Address | None = None
+    event: Role | None = None
     """The event whose last arguments are shown; None for the property's own value."""
     read: Callable[[LockCoordinator], Value | None] | None = None
     """What is shown instead, where it is made of other things that are known."""
-    sources: tuple[Source, ...] = ()
+    sources: tuple[Role | Topic, ...] = ()
     """What else it is made of."""
     for_admins: bool = False
     """Whether only administrators may set it: it decides who opens or changes what at the door."""
 
     @property
-    def only_pushed(self) -> bool:
-        """Whether only a connection that tells by itself ever knows the value."""
-        return self.event is not None or (
-            self.address is not None and Access.READ not in SPEC.properties[self.address].access
-        )
+    def _needed(self) -> list[str]:
+        """The properties and events that a lock must have."""
+        named = (self.item, self.event, *self.sources)
+        return [name for name in named if isinstance(name, str)]
 
-    @property
-    def told_by(self) -> frozenset[Address]:
-        """The events that suffice to know the value, even where nothing is pushed."""
-        return frozenset((self.event,) if self.event else ())
+    def prop(self, model: LockModel) -> Property | None:
+        """Return the property that is shown."""
+        return model.property(self.item) if self.item else None
+
+    def only_pushed(self, model: LockModel) -> bool:
+        """Say whether only a connection that tells by itself ever knows the value."""
+        prop = self.prop(model)
+        return self.event is not None or (prop is not None and Access.READ not in prop.access)
+
+    def told_by(self, model: LockModel) -> frozenset[Address]:
+        """Return the events that suffice to know the value, even where nothing is pushed."""
+        return frozenset(model.addresses_of((self.event,) if self.event else ()))
 
     def supported(self, lock: LockCoordinator) -> bool:
-        """Say whether the connection of a lock can ever know the value."""
-        told = bool(self.told_by) and self.told_by <= lock.history_events
-        return lock.session.pushes or not self.only_pushed or told
+        """Say whether a lock has what is shown, and its connection can ever know the value."""
+        model, needed = lock.model, self._needed
+        if len(model.sources_of(needed)) < len(needed):
+            return False
+        told_by = self.told_by(model)
+        told = bool(told_by) and told_by <= lock.history_events
+        return lock.session.pushes or not self.only_pushed(model) or told
 
-    @property
-    def depends_on(self) -> frozenset[Source]:
-        """What there may be news of that change the state."""
-        shown = SPEC.events[self.event] if self.event else self.address
-        return frozenset((*self.sources, shown) if shown else self.sources)
-
-    @property
-    def prop(self) -> Property:
-        """The property that is shown."""
-        assert self.address is not None  # noqa: S101
-        return SPEC.properties[self.address]
-
-    @property
-    def keys(self) -> list[str] | None:
-        """The keys of the property's value list, None where it has none."""
-        return self.prop.options if self.address and self.prop.values else None
-
-    def value(self, lock: LockCoordinator) -> Value | None:
-        """Return what is known of the property, None where nothing is."""
-        if self.read:
-            return self.read(lock)
-        assert self.address is not None  # noqa: S101
-        if self.event is None:
-            return lock.data.shown(self.address)
-        last = lock.data.events.get(self.event)
-        return last.masked.arguments.get(self.address[1]) if last else None
+    def depends_on(self, model: LockModel) -> frozenset[Source]:
+        """Return what there may be news of that change the state."""
+        topics = (source for source in self.sources if isinstance(source, Topic))
+        # Of a property that is in an event, there is news by the event.
+        shown = (one for one in self._needed if one != self.item or not self.event)
+        return frozenset((*topics, *model.sources_of(shown)))
 
 
 def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
@@ -120,6 +109,9 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         self._attr_translation_key = description.key
         self._attr_unique_id = f"{runtime.session.did}-{description.key}"
         self._runtime = runtime
+        self._prop = description.prop(runtime.model)
+        self._last_of = runtime.model.address_of(description.event) if description.event else None
+        self._told_by = description.told_by(runtime.model)
         self._shown: object = None
 
     @property
@@ -132,7 +124,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             identifiers={(DOMAIN, device.did)},
             connections=connections(self.coordinator),
             manufacturer=MANUFACTURER,
-            model=SPEC.description,
+            model=self._runtime.model.spec.description,
             model_id=device.model,
             name=shortened(device.name),
             sw_version=device.firmware,
@@ -144,7 +136,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     async def async_added_to_hass(self) -> None:
         """Watch what the state is made of."""
         await super().async_added_to_hass()
-        for source in self.entity_description.depends_on:
+        for source in self.entity_description.depends_on(self._runtime.model):
             self.async_on_remove(
                 self.coordinator.async_watch(source, self._handle_coordinator_update)
             )
@@ -155,19 +147,31 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @override
     def available(self) -> bool:
         """Return whether the lock was read, or what this shows was told afterwards."""
-        lock, told_by = self.coordinator, self.entity_description.told_by
+        lock, told_by = self.coordinator, self._told_by
         told = bool(told_by) and told_by <= lock.history_events and lock.catches_up
         return super().available or told
 
     @property
     def known(self) -> Value | None:
-        """The property's value, None where it is not known."""
-        return self.entity_description.value(self.coordinator)
+        """What is known of what is shown, None where nothing is."""
+        lock, description = self.coordinator, self.entity_description
+        if description.read:
+            return description.read(lock)
+        if self._last_of is None:
+            return lock.data.shown(self.prop.address)
+        last = lock.data.events.get(self._last_of)
+        return last.masked.get(self.prop.name) if last else None
+
+    @property
+    def prop(self) -> Property:
+        """The property that is shown."""
+        assert self._prop is not None  # noqa: S101
+        return self._prop
 
     @property
     def pending(self) -> bool:
         """Whether the value is one that waits for the lock to wake up."""
-        return self.entity_description.address in self.coordinator.data.pending
+        return self._prop is not None and self._prop.address in self.coordinator.data.pending
 
     @property
     @override
@@ -192,7 +196,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """Set the property, as far as who asks for it may."""
         if self.entity_description.for_admins:
             await async_require_admin(self.hass, self._context)
-        await self._runtime.settings.async_write(self.entity_description.prop.address, value)
+        await self._runtime.settings.async_write(self.prop.address, value)
 
 
 def add_entities[Description: LockEntityDescription](

@@ -15,17 +15,7 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .miot.spec import SPEC, Property
-from .model.s1 import (
-    DOORBELL,
-    DURESS_FINGERPRINT,
-    ENROLMENT_STEP,
-    EXCEPTION,
-    LOCK_EVENT,
-    SOMEONE_STAYS,
-    USERS_AND_CREDENTIALS,
-    WECHAT,
-)
+from .model.roles import Role
 from .people import who
 from .wording.phrases import OTHER
 
@@ -36,8 +26,9 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .coordinator import LockCoordinator
-    from .miot.spec import Address, Value
-    from .runtime import LockConfigEntry
+    from .miot.spec import Address, Property, Value
+    from .model.lock_model import LockModel
+    from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_event import LockEvent
 
 PARALLEL_UPDATES: Final = 0
@@ -63,15 +54,13 @@ def _by_argument(name: str) -> Callable[[LockEvent], str | None]:
     """Take the type from the key of an argument, or say that there is none for what it says."""
 
     def type_of(lock_event: LockEvent) -> str:
-        value = lock_event.get(name)
-        key = None if value is None else lock_event.argument(name).key_of(value)
-        return key or OTHER
+        return lock_event.word(name) or OTHER
 
     return type_of
 
 
 def _duress(lock_event: LockEvent) -> str | None:
-    forced = lock_event.get("operation-method") == DURESS_FINGERPRINT
+    forced = lock_event.get("operation-method") in lock_event.model.masks
     return "duress" if forced else None
 
 
@@ -83,22 +72,38 @@ def _own_name(lock_event: LockEvent) -> str:
 class LockEventDescription(LockEntityDescription, EventEntityDescription):
     """An event entity: the events that it shows, and as which type, None for not at all."""
 
-    kinds: tuple[Address, ...]
+    kinds: tuple[Role, ...]
     type_of: Callable[[LockEvent], str | None] = _own_name
     code: str | None = None
     """The argument that makes the type; its number is shown where the type does not say it."""
+    types: tuple[str, ...] = ()
+    """The types; where there are none, those of the argument or the names of the events."""
     masks: bool = True
     """Whether a duress fingerprint is shown as any other."""
 
-    @property
     @override
-    def only_pushed(self) -> bool:
+    def only_pushed(self, model: LockModel) -> bool:
         return True
 
-    @property
     @override
-    def told_by(self) -> frozenset[Address]:
-        return frozenset(self.kinds)
+    def told_by(self, model: LockModel) -> frozenset[Address]:
+        return frozenset(self.addresses(model))
+
+    def addresses(self, model: LockModel) -> tuple[Address, ...]:
+        """Return the events of a model that are shown."""
+        return model.addresses_of(self.kinds)
+
+    @override
+    def supported(self, lock: LockCoordinator) -> bool:
+        return bool(self.event_types_of(lock.model)) and super().supported(lock)
+
+    def event_types_of(self, model: LockModel) -> list[str]:
+        """Return the types that the events of a model can have; none where it has no such event."""
+        events = [model.spec.events[address] for address in self.addresses(model)]
+        if self.types or not self.code:
+            return [*self.types] if self.types and events else [one.key for one in events]
+        arguments = (one for event in events for one in event.arguments if one.name == self.code)
+        return [*dict.fromkeys(key for one in arguments for key in one.options), OTHER]
 
     def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
         """Return what is said of an event beside its type."""
@@ -109,7 +114,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
             if argument.name in ATTRIBUTES
             and (value := shown.arguments.get(argument.address[1])) is not None
         }
-        if lock_event.kind == LOCK_EVENT:
+        if lock_event.kind == lock.model.lock_event:
             said |= who(lock, lock_event)
         if self.code and (code := lock_event.get(self.code)) is not None:
             argument = lock_event.argument(self.code)
@@ -118,64 +123,65 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         return said
 
 
-def _keys(kinds: tuple[Address, ...]) -> list[str]:
-    return [SPEC.events[kind].key for kind in kinds]
-
+USERS_AND_CREDENTIALS: Final = (
+    Role.USER_UPDATED,
+    Role.CREDENTIAL_UPDATED,
+    Role.USER_ADDED,
+    Role.USER_DELETED,
+    Role.CREDENTIAL_ADDED,
+    Role.CREDENTIAL_DELETED,
+    Role.CREDENTIALS_SYNCHRONISED,
+    Role.USERS_SYNCHRONISED,
+)
 
 EVENTS: Final = (
     LockEventDescription(
         key="lock_event",
-        kinds=(LOCK_EVENT,),
-        event_types=[*SPEC.properties[2, 3].options, OTHER],
+        kinds=(Role.LOCK_EVENT,),
         type_of=_by_argument("lock-action"),
         code="lock-action",
     ),
     LockEventDescription(
         key="doorbell",
-        kinds=(DOORBELL,),
+        kinds=(Role.DOORBELL,),
         device_class=EventDeviceClass.DOORBELL,
-        event_types=[RING],
+        types=(RING,),
         type_of=lambda _occurrence: RING,
     ),
     LockEventDescription(
         key="exception",
-        kinds=(EXCEPTION,),
-        event_types=[*SPEC.properties[2, 4].options, OTHER],
+        kinds=(Role.EXCEPTION,),
         type_of=_by_argument("abnormal-condition"),
         code="abnormal-condition",
     ),
     LockEventDescription(
         key="duress",
-        kinds=(LOCK_EVENT,),
-        event_types=["duress"],
+        kinds=(Role.LOCK_EVENT,),
+        types=("duress",),
         type_of=_duress,
         masks=False,
         entity_registry_visible_default=False,
     ),
     LockEventDescription(
         key="someone_at_the_door",
-        kinds=(SOMEONE_STAYS,),
+        kinds=(Role.SOMEONE_STAYS,),
         device_class=EventDeviceClass.MOTION,
-        event_types=_keys((SOMEONE_STAYS,)),
     ),
     LockEventDescription(
         key="users_and_credentials",
         kinds=USERS_AND_CREDENTIALS,
-        event_types=_keys(USERS_AND_CREDENTIALS),
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockEventDescription(
         key="enrolment",
-        kinds=(ENROLMENT_STEP,),
-        event_types=[*SPEC.properties[4, 8].options, OTHER],
+        kinds=(Role.ENROLMENT_STEP,),
         type_of=_by_argument("credential-state"),
         code="credential-state",
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockEventDescription(
         key="wechat",
-        kinds=(WECHAT,),
-        event_types=_keys((WECHAT,)),
+        kinds=(Role.WECHAT,),
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
 )
@@ -197,11 +203,16 @@ class LockEventEntity(LockEntity, EventEntity):
 
     entity_description: LockEventDescription
 
+    def __init__(self, runtime: LockRuntime, description: LockEventDescription) -> None:
+        """Take the types from the specification."""
+        super().__init__(runtime, description)
+        self._attr_event_types = description.event_types_of(runtime.model)
+
     @override
     async def async_added_to_hass(self) -> None:
         """Listen."""
         await super().async_added_to_hass()
-        for kind in self.entity_description.kinds:
+        for kind in self.entity_description.addresses(self._runtime.model):
             self.async_on_remove(self._runtime.events.async_listen(kind, self._async_happened))
 
     @property

@@ -15,8 +15,8 @@ from homeassistant.exceptions import ServiceValidationError
 from .const import DOMAIN
 from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .miot.spec import SPEC
-from .model.s1 import DOOR_STATE, LOCK_EVENT
+from .model.roles import Role
+from .model.words import LOCKED
 from .people import person_of
 from .state.lock_state import Topic
 from .state.unlock_code import CODE_FORMAT
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 # Who unlocks while somebody else does is told so, and does not wait in a queue.
 PARALLEL_UPDATES: Final = 0
 
-LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on")
-
 
 @dataclass(frozen=True, kw_only=True)
 class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
@@ -41,7 +39,7 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
 
 LOCKS: Final = (
     LockDescription(
-        key="lock", name=None, sources=(DOOR_STATE, SPEC.events[LOCK_EVENT], Topic.PEOPLE)
+        key="lock", name=None, sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE)
     ),
 )
 
@@ -63,8 +61,8 @@ class DoorLock(LockEntity, HomeAssistantLock):
     @override
     def is_locked(self) -> bool | None:
         """Return whether the bolt is out; it is not while the door is open or ajar."""
-        state = self.coordinator.data.values.get(DOOR_STATE)
-        return None if state is None else SPEC.properties[DOOR_STATE].key_of(state) in LOCKED
+        state = self.coordinator.data.word(Role.DOOR_STATE)
+        return None if state is None else state in LOCKED
 
     @property
     @override
@@ -77,7 +75,7 @@ class DoorLock(LockEntity, HomeAssistantLock):
     def changed_by(self) -> str | None:
         """Return who operated the lock last, or by what, in Home Assistant's language."""
         lock = self.coordinator
-        if (last := lock.data.events.get(LOCK_EVENT)) is None:
+        if (last := lock.data.last(Role.LOCK_EVENT)) is None:
             return None
         if last.credential and (person := person_of(lock, last.credential, last.when)):
             return person.name

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from .media.recordings import Recordings
     from .miot.app.client import Seen
+    from .model.lock_model import LockModel
 
 PAGES: Final = 5  # at a time, of a list
 # The word of Home Assistant's own player for HLS
@@ -151,6 +152,7 @@ class DoorMediaSource(MediaSource):
         self, did: str, recordings: Recordings, day: str, span: tuple[int, int], *, clips: bool
     ) -> BrowseMediaSource:
         start, until = span
+        model = recordings.models[did]
 
         async def ask(until: int) -> tuple[list[Seen], int | None]:
             page = await recordings.page(did, start, until)
@@ -162,23 +164,25 @@ class DoorMediaSource(MediaSource):
         recorded = [one for one in seen if one.has_recording]
         if clips:
             folder, title = f"{did}/{day}/{_CLIPS}", common_text(self.hass, "clips")
-            nodes = [self._thing(f"{did}/{one.time}/{_CLIP}", did, one) for one in recorded]
+            nodes = [self._thing(f"{did}/{one.time}/{_CLIP}", model, did, one) for one in recorded]
         else:
             folder, title = f"{did}/{day}", day
-            nodes = [self._thing(f"{did}/{one.time}", did, one) for one in seen]
+            nodes = [self._thing(f"{did}/{one.time}", model, did, one) for one in seen]
             if recorded:
                 place = f"{folder}/{_CLIPS}/before/{until}"
                 nodes.append(_list(place, common_text(self.hass, "clips")))
         return _list(folder, title, nodes + self._earlier(folder, following))
 
-    def _thing(self, identifier: str, did: str, seen: Seen) -> BrowseMediaSource:
+    def _thing(self, identifier: str, model: LockModel, did: str, seen: Seen) -> BrowseMediaSource:
         picture = frame(seen)
         what, kind = (
             (MediaClass.VIDEO, MediaType.VIDEO)
             if seen.has_recording
             else (MediaClass.IMAGE, MediaType.IMAGE)
         )
-        kinds = " · ".join(seen_in_words(self.hass, one) for one in dict.fromkeys(seen.kinds))
+        kinds = " · ".join(
+            seen_in_words(self.hass, model, one) for one in dict.fromkeys(seen.kinds)
+        )
         return BrowseMediaSource(
             domain=DOMAIN,
             identifier=identifier,

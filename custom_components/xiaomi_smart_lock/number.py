@@ -27,7 +27,7 @@ class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
 NUMBERS: Final = (
     LockNumberDescription(
         key="camera_ringtone",
-        address=(17, 6),
+        item="door-lock-camera:ringtone",
         entity_category=EntityCategory.CONFIG,
     ),
 )
@@ -41,12 +41,12 @@ class LockNumber(LockEntity, NumberEntity):
     def __init__(self, runtime: LockRuntime, description: LockNumberDescription) -> None:
         """Take the range from the specification."""
         super().__init__(runtime, description)
-        if description.prop.range:
+        if self.prop.range:
             (
                 self._attr_native_min_value,
                 self._attr_native_max_value,
                 self._attr_native_step,
-            ) = description.prop.range
+            ) = self.prop.range
 
     @property
     @override

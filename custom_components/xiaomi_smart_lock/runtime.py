@@ -46,8 +46,8 @@ from .miot.cloud import Device
 from .miot.instance import is_newer
 from .miot.local import LocalClient
 from .miot.push import Push
-from .miot.spec import MODEL, SPEC
-from .model.s1 import LOCK_EVENT
+from .model.lock_model import LockModel, model_of
+from .model.s1 import S1
 from .reporting.issues import Issue, async_clear_passing_issues, async_raise_issue
 from .reporting.reporter import LockReporter
 from .session import LockSession
@@ -65,17 +65,23 @@ class LockRuntime:
     """One lock and all that belongs to it."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: LockConfigEntry, connection: Connection, lock: Device
+        self,
+        hass: HomeAssistant,
+        entry: LockConfigEntry,
+        connection: Connection,
+        lock: Device,
+        model: LockModel,
     ) -> None:
         """Join the parts; nothing is read, heard or sent yet."""
         client: Client = connection.cloud or LocalClient(
             entry.data[CONF_HOST], entry.data[CONF_TOKEN]
         )
+        self.model = model
         self.session = LockSession(hass, entry, client, lock, lambda: connection.hears)
         self.reporter = LockReporter(hass, entry, self.session)
-        self.coordinator = LockCoordinator(hass, entry, self.session, self.reporter)
+        self.coordinator = LockCoordinator(hass, entry, self.session, model, self.reporter)
         entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
-        self.journal = Journal(hass, lock.did, entries)
+        self.journal = Journal(hass, lock.did, model, entries)
         self.events = EventProcessor(self.coordinator, self.journal, self.reporter)
         self.settings = SettingQueue(self.session, self.coordinator, self.reporter)
         self.commands = CredentialCommands(self.session, self.coordinator, self.events)
@@ -125,7 +131,9 @@ class LockRuntime:
         if self.pictures:
             self.pictures.async_start()
         log = partial(async_log_operation, self.coordinator, self.reporter)
-        stops = (self.events.async_listen(LOCK_EVENT, log), self.expiry.async_start())
+        stops = [self.expiry.async_start()]
+        if event := self.model.lock_event:
+            stops.append(self.events.async_listen(event, log))
 
         @callback
         def stop() -> None:
@@ -192,18 +200,20 @@ async def async_create_runtime(hass: HomeAssistant, entry: LockConfigEntry) -> R
     create = _async_create_local if CONF_HOST in entry.data else _async_create_cloud
     runtime = await create(hass, entry)
     if link := await async_link(hass, entry):
-        runtime.link, runtime.recordings = link, Recordings(hass, entry, link)
+        models = {did: lock.model for did, lock in runtime.locks.items()}
+        runtime.link, runtime.recordings = link, Recordings(hass, entry, link, models)
         for lock in runtime.locks.values():
             lock.link(link)
     return runtime
 
 
 async def _async_create_local(hass: HomeAssistant, entry: LockConfigEntry) -> Runtime:
+    model = await hass.async_add_executor_job(model_of, S1.model)
     device = Device(
         did=entry.data[CONF_DID],
         name=entry.title,
-        model=MODEL,
-        urn=SPEC.urn,
+        model=S1.model,
+        urn=model.spec.urn,
         online=False,
         firmware=entry.data.get("firmware"),
         mac=entry.data.get("mac"),
@@ -232,16 +242,22 @@ async def _async_create_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Ru
 async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runtime:
     """Have the entry's locks that are there run, and say which are gone."""
     hass, entry, connection = runtime.hass, runtime.entry, runtime.connection
+    models = {
+        one.model: await hass.async_add_executor_job(model_of, one.model)
+        for one in devices.values()
+        if one.did in lock_ids(entry)
+    }
     gone: list[str] = []
     for did in lock_ids(entry):
         if device := devices.get(did):
-            lock = runtime.locks[did] = LockRuntime(hass, entry, connection, device)
+            model = models[device.model]
+            lock = runtime.locks[did] = LockRuntime(hass, entry, connection, device, model)
             if connection.push:
                 connection.push.subscribe(did, lock.async_handle)
-            if is_newer(device.urn, SPEC):
+            if is_newer(device.urn, model.spec):
                 entry.async_create_background_task(
                     hass,
-                    async_report_newer_specification(hass, lock.session, lock.reporter),
+                    async_report_newer_specification(hass, lock.session, lock.reporter, model.spec),
                     "compare specifications",
                 )
             continue

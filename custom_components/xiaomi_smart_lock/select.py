@@ -27,88 +27,92 @@ class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
 SELECTS: Final = (
     LockSelectDescription(
         key="doorbell_ringtone",
-        address=(21, 4),
+        item="doorbell:ringtone",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="doorbell_volume",
-        address=(21, 5),
+        item="doorbell:volume",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="night_vision",
-        address=(17, 2),
+        item="door-lock-camera:night-shot",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="live_video_time",
-        address=(17, 11),
+        item="door-lock-camera:live-video-valid-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="detection_sensitivity",
-        address=(17, 13),
+        item="door-lock-camera:detection-sensitivity",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="automatic_screen_time",
-        address=(17, 14),
+        item="door-lock-camera:auto-screen-on-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="camera_mode",
-        address=(17, 16),
+        item="door-lock-camera:mode",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="staying_time",
-        address=(17, 19),
+        item="door-lock-camera:staying-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="door_open_reminder_time",
-        address=(19, 1),
+        item="lock-volume-management:door-open-reminder-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="door_open_alarm_volume",
-        address=(19, 2),
+        item="lock-volume-management:door-open-reminder-volume",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="door_ajar_reminder_time",
-        address=(19, 3),
+        item="lock-volume-management:door-ajar-reminder-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="door_ajar_alarm_volume",
-        address=(19, 4),
+        item="lock-volume-management:door-ajar-reminder-volume",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="lock_broken_reminder_time",
-        address=(19, 5),
+        item="lock-volume-management:door-lock-broken-reminder-time",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="lock_broken_alarm_volume",
-        address=(19, 6),
+        item="lock-volume-management:door-lock-broken-reminder-volume",
         entity_category=EntityCategory.CONFIG,
     ),
-    LockSelectDescription(key="language", address=(19, 7), entity_category=EntityCategory.CONFIG),
+    LockSelectDescription(
+        key="language",
+        item="lock-volume-management:language",
+        entity_category=EntityCategory.CONFIG,
+    ),
     LockSelectDescription(
         key="operation_volume",
-        address=(19, 8),
+        item="lock-volume-management:door-operation-volume",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="alarm_volume",
-        address=(19, 9),
+        item="lock-volume-management:reminder-volume",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="door_closing_volume",
-        address=(19, 10),
+        item="lock-volume-management:door-closing-reminder-volume",
         entity_category=EntityCategory.CONFIG,
     ),
 )
@@ -122,18 +126,18 @@ class LockSelect(LockEntity, SelectEntity):
     def __init__(self, runtime: LockRuntime, description: LockSelectDescription) -> None:
         """Take the options from the specification."""
         super().__init__(runtime, description)
-        self._attr_options = description.prop.options
+        self._attr_options = self.prop.options
 
     @property
     @override
     def current_option(self) -> str | None:
         """Return the key of the value."""
-        return None if self.known is None else self.entity_description.prop.key_of(self.known)
+        return None if self.known is None else self.prop.key_of(self.known)
 
     @override
     async def async_select_option(self, option: str) -> None:
         """Set the value of a key."""
-        await self.async_write(self.entity_description.prop.value_of(option))
+        await self.async_write(self.prop.value_of(option))
 
 
 async def async_setup_entry(

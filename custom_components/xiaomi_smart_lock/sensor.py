@@ -15,9 +15,8 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCatego
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .miot.spec import SPEC
 from .miot.values import text
-from .model.s1 import EXCEPTION, HISTORY_EVENT, LOCK_EVENT, SECRET
+from .model.roles import Role
 from .people import person_of
 from .state.lock_state import Topic
 
@@ -47,16 +46,16 @@ def _changes(data: LockData) -> dict[str, Any]:
     """List the settings that wait, by their names in the specification."""
     return {
         "changes": {
-            SPEC.properties[address].description: wanted.value
+            data.model.spec.properties[address].description: wanted.value
             for address, wanted in data.pending.items()
-            if address not in SECRET
+            if address not in data.model.secret
         }
     }
 
 
 def _operated_at(lock: LockCoordinator) -> float | None:
     """Return when it was by our clock: the lock's own may be off."""
-    last = lock.data.events.get(LOCK_EVENT)
+    last = lock.data.last(Role.LOCK_EVENT)
     return last.when if last else None
 
 
@@ -84,25 +83,25 @@ SENSORS: Final = (
         attributes=_changes,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
-    LockSensorDescription(key="door_state", address=(3, 1021)),
-    LockSensorDescription(key="last_action", address=(2, 3), event=LOCK_EVENT),
-    LockSensorDescription(key="last_position", address=(2, 1), event=LOCK_EVENT),
-    LockSensorDescription(key="last_method", address=(2, 2), event=LOCK_EVENT),
-    LockSensorDescription(key="last_operation_id", address=(2, 5), event=LOCK_EVENT),
+    LockSensorDescription(key="door_state", item=Role.DOOR_STATE),
+    LockSensorDescription(key="last_action", item=Role.LOCK_ACTION, event=Role.LOCK_EVENT),
+    LockSensorDescription(key="last_position", item=Role.OPERATION_POSITION, event=Role.LOCK_EVENT),
+    LockSensorDescription(key="last_method", item=Role.OPERATION_METHOD, event=Role.LOCK_EVENT),
+    LockSensorDescription(key="last_operation_id", item="lock:operation-id", event=Role.LOCK_EVENT),
     LockSensorDescription(
         key="last_operation_time",
-        address=(2, 6),
-        event=LOCK_EVENT,
+        item="lock:current-time",
+        event=Role.LOCK_EVENT,
         read=_operated_at,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
     LockSensorDescription(
-        key="last_person", event=LOCK_EVENT, sources=(Topic.PEOPLE,), read=_last_person
+        key="last_person", event=Role.LOCK_EVENT, sources=(Topic.PEOPLE,), read=_last_person
     ),
-    LockSensorDescription(key="last_exception", address=(2, 4), event=EXCEPTION),
+    LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
     LockSensorDescription(
         key="lithium_battery",
-        address=(13, 1),
+        item=Role.LITHIUM_BATTERY_LEVEL,
         device_class=SensorDeviceClass.BATTERY,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=PERCENTAGE,
@@ -110,7 +109,7 @@ SENSORS: Final = (
     ),
     LockSensorDescription(
         key="dry_cells",
-        address=(6, 1003),
+        item=Role.DRY_CELLS_LEVEL,
         device_class=SensorDeviceClass.BATTERY,
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=PERCENTAGE,
@@ -118,109 +117,109 @@ SENSORS: Final = (
     ),
     LockSensorDescription(
         key="charging_state",
-        address=(13, 2),
+        item=Role.CHARGING_STATE,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="wifi_status",
-        address=(18, 12),
+        item="lock:low-power-device-wifi-status",
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="history_reported",
-        address=(5, 6),
-        event=HISTORY_EVENT,
+        item="lock-history:last-history-time",
+        event=Role.HISTORY_REPORTED,
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="lithium_battery_time",
-        address=(13, 4),
+        item="battery:current-time",
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="button_function",
-        address=(2, 9),
+        item="lock:button-function",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="face_unlock_sensitivity",
-        address=(2, 13),
+        item="lock:face-unlock-sensitivity",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="face_unlock_sleep_time",
-        address=(2, 14),
+        item="lock:face-unlock-sleep-time",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="triggering_method",
-        address=(2, 19),
+        item="lock:triggering-method",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="front_panel_version",
-        address=(11, 1),
+        item="lock-version:front-panel-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="rear_panel_version",
-        address=(11, 2),
+        item="lock-version:rear-panel-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="fingerprint_board_version",
-        address=(11, 3),
+        item="lock-version:fingerprint-board-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="hardware_version",
-        address=(11, 4),
+        item=Role.HARDWARE_VERSION,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="voice_version",
-        address=(11, 5),
+        item="lock-version:voice-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="wifi_version",
-        address=(11, 6),
+        item="lock-version:wifi-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="camera_version",
-        address=(11, 7),
+        item="lock-version:camera-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="face_palm_vein_version",
-        address=(11, 8),
+        item="lock-version:face-palm-vein-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="unlock_methods",
-        address=(22, 12),
+        item="lock-manage:unlock-method-info-string",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
     LockSensorDescription(
         key="sync_version",
-        address=(22, 13),
+        item="lock-manage:sync-version",
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
     ),
@@ -235,9 +234,9 @@ class LockSensor(LockEntity, SensorEntity):
     def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
         """Make an enumeration of a property with a value list."""
         super().__init__(runtime, description)
-        if keys := description.keys:
+        if self._prop and self._prop.values:
             self._attr_device_class = SensorDeviceClass.ENUM
-            self._attr_options = keys
+            self._attr_options = self._prop.options
 
     @property
     @override
@@ -246,8 +245,8 @@ class LockSensor(LockEntity, SensorEntity):
         value = self.known
         if value is None:
             return None
-        if self.entity_description.keys:
-            return self.entity_description.prop.key_of(value)
+        if self.device_class is SensorDeviceClass.ENUM:
+            return self.prop.key_of(value)
         if self.device_class is SensorDeviceClass.TIMESTAMP:
             return dt_util.utc_from_timestamp(int(value))
         return text(value, MAX_LENGTH_STATE_STATE) if isinstance(value, str) else value

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .miot.attempt import Attempt
     from .miot.client import Client, Reading
     from .miot.cloud import Device
-    from .miot.spec import Address, Value
+    from .miot.spec import Action, Address, Value
 
 
 def _nobody(*_: object) -> None:
@@ -87,22 +87,22 @@ class LockSession:
             raise
         self.on_contact(time.time())
 
-    async def act(self, attempt: Attempt, address: Address, *inputs: Value) -> list[object]:
+    async def act(self, attempt: Attempt, action: Action, *inputs: Value) -> list[object]:
         """Have the lock do something while an attempt may leave."""
         try:
             async with attempt.interruptible():
-                outputs = await self._client.act(self.did, address, inputs, attempt)
+                outputs = await self._client.act(self.did, action, inputs, attempt)
         except MiotError as error:
             self._note_sleep(error)
             raise
         self.on_contact(time.time())
         return outputs
 
-    async def async_act(self, address: Address, *inputs: Value) -> list[object]:
+    async def async_act(self, action: Action, *inputs: Value) -> list[object]:
         """Have the lock do something, now or not at all; raises HomeAssistantError."""
         with self.attempts.begin() as attempt:
             try:
-                return await self.act(attempt, address, *inputs)
+                return await self.act(attempt, action, *inputs)
             except MiotError as error:
                 raise self.failure(error) from error
 

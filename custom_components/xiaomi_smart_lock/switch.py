@@ -9,6 +9,7 @@ from homeassistant.components.switch import SwitchEntity, SwitchEntityDescriptio
 from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .model.roles import Role
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -27,60 +28,64 @@ class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
 SWITCHES: Final = (
     LockSwitchDescription(
         key="away_mode",
-        address=(18, 10),
+        item=Role.AWAY_MODE,
         entity_category=EntityCategory.CONFIG,
     ),
-    LockSwitchDescription(key="doorbell", address=(21, 1), entity_category=EntityCategory.CONFIG),
+    LockSwitchDescription(
+        key="doorbell", item="doorbell:on", entity_category=EntityCategory.CONFIG
+    ),
     LockSwitchDescription(
         key="doorbell_light",
-        address=(21, 7),
+        item="doorbell:doorbell-light-on",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="do_not_disturb",
-        address=(20, 1),
+        item="no-disturb:no-disturb",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="local_settings",
-        address=(18, 11),
+        item="lock:door-lock-local-setting-status",
         entity_category=EntityCategory.CONFIG,
         for_admins=True,
     ),
-    LockSwitchDescription(key="recording", address=(17, 1), entity_category=EntityCategory.CONFIG),
+    LockSwitchDescription(
+        key="recording", item="door-lock-camera:on", entity_category=EntityCategory.CONFIG
+    ),
     LockSwitchDescription(
         key="distortion_correction",
-        address=(17, 7),
+        item="door-lock-camera:image-distortion-correction",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="automatic_screen",
-        address=(17, 9),
+        item="door-lock-camera:auto-screen-on",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="full_colour_in_low_light",
-        address=(17, 15),
+        item="door-lock-camera:glimmer-full-color",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="someone_staying",
-        address=(17, 18),
+        item="door-lock-camera:someone-staying-activated-switch",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="face_marking",
-        address=(17, 20),
+        item="door-lock-camera:face-marking-switch",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="live_video",
-        address=(17, 23),
+        item="door-lock-camera:live-video-streaming",
         entity_category=EntityCategory.CONFIG,
     ),
     LockSwitchDescription(
         key="inside_unlock_recording",
-        address=(17, 25),
+        item="door-lock-camera:inside-unlock-recording",
         entity_category=EntityCategory.CONFIG,
     ),
 )

@@ -34,26 +34,26 @@ class LockTextDescription(LockEntityDescription, TextEntityDescription):
 TEXTS: Final = (
     LockTextDescription(
         key="live_video_period",
-        address=(17, 12),
+        item="door-lock-camera:live-video-enable-time-period",
         entity_category=EntityCategory.CONFIG,
         is_period=True,
     ),
     LockTextDescription(
         key="recording_period",
-        address=(17, 22),
+        item="door-lock-camera:video-recording-time-period",
         entity_category=EntityCategory.CONFIG,
         is_period=True,
     ),
     LockTextDescription(
         key="deadbolt_permission",
-        address=(22, 11),
+        item="lock-manage:user-deadbolt-permission",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         for_admins=True,
     ),
     LockTextDescription(
         key="wechat_info",
-        address=(17, 24),
+        item="door-lock-camera:wechat-info",
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         mode=TextMode.PASSWORD,

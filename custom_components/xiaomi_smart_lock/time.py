@@ -11,7 +11,7 @@ from homeassistant.const import EntityCategory
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.period import format_period, parse_period
-from .model.s1 import DO_NOT_DISTURB_PERIOD
+from .model.roles import Role
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -33,13 +33,13 @@ class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
 TIMES: Final = (
     LockTimeDescription(
         key="do_not_disturb_start",
-        address=DO_NOT_DISTURB_PERIOD,
+        item=Role.DO_NOT_DISTURB_PERIOD,
         end=0,
         entity_category=EntityCategory.CONFIG,
     ),
     LockTimeDescription(
         key="do_not_disturb_end",
-        address=DO_NOT_DISTURB_PERIOD,
+        item=Role.DO_NOT_DISTURB_PERIOD,
         end=1,
         entity_category=EntityCategory.CONFIG,
     ),

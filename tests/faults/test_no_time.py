@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.model.s1 import SAME_EVENT
+from simulator.model import S1
 from tests.actor import PATIENCE
 from tests.resident import let_time_pass, stored_key
 
@@ -48,7 +48,7 @@ class Heard:
         """Listen, until Home Assistant stops."""
         self._home = home
         self._heard: list[object] = []
-        for kind in {SAME_EVENT.get(address, address) for address, _ in reports}:
+        for kind in {S1.kind_of(address) for address, _ in reports}:
             home.lock.events.async_listen(kind, self._heard.append)
 
     async def times(self) -> int:

@@ -16,7 +16,8 @@ from miio.protocol import Message
 
 from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_LOCAL
 from custom_components.xiaomi_smart_lock.miot import local
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
+from simulator.model import SPEC
 from tests.actor import until
 from tests.hosts import NEARBY
 from tests.resident import Resident, at_home, entry_of, nearby

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from simulator.model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

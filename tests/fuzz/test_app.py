@@ -18,9 +18,9 @@ from custom_components.xiaomi_smart_lock.miot.app.login import AppLogin, Session
 from custom_components.xiaomi_smart_lock.miot.app.url import account_url, media_url
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_SECRET, LONGEST_TEXT
 from simulator import recording
+from simulator.model import MODEL, SPEC
 
 from .strategies import HUGE, damaged, json_values, reported, scalars, spoilt
 
@@ -76,7 +76,9 @@ def outcome[Result](work: Callable[[], Result]) -> Result | None:
 def test_history(server: Server, answer: object) -> None:
     """Whatever is answered, arguments are valid and times are numbers."""
     server.answer_json(answer)
-    page = outcome(lambda: server.run(client(server).history(DID, (2, 1020), 0, 9, limit=2)))
+    page = outcome(
+        lambda: server.run(client(server).history(DID, SPEC.events[2, 1020], 0, 9, limit=2))
+    )
     for entry in page.entries if page else ():
         assert entry.time >= 0
         for argument in entry.event.arguments:
@@ -91,7 +93,7 @@ def test_values(server: Server, happened: tuple[Any, Any]) -> None:
     event, raw = happened
     value = json.dumps(raw)
     server.answer_json({"code": 0, "result": [{"time": 5, "value": value}]})
-    page = outcome(lambda: server.run(client(server).history(DID, event.address, 0, 9)))
+    page = outcome(lambda: server.run(client(server).history(DID, event, 0, 9)))
     for entry in page.entries if page else ():
         assert entry.event is SPEC.events[event.address]
         for argument in event.arguments:
@@ -103,7 +105,7 @@ def test_values(server: Server, happened: tuple[Any, Any]) -> None:
 def test_seen(server: Server, answer: object) -> None:
     """What was seen has a time, a name, and frames with names."""
     server.answer_json(answer)
-    page = outcome(lambda: server.run(client(server).seen(DID, 0, 9, limit=2)))
+    page = outcome(lambda: server.run(client(server).seen(DID, MODEL, 0, 9, limit=2)))
     for entry in page.entries if page else ():
         assert entry.time >= 0
         for opaque in (entry.file_id, *entry.frames.values()):

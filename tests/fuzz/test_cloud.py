@@ -17,8 +17,8 @@ from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.http import request
 from custom_components.xiaomi_smart_lock.miot.instance import additions, fetch, is_newer
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_IDENTIFIER, LONGEST_TEXT
+from simulator.model import SPEC
 
 from .strategies import HUGE, damaged, json_values, scalars, spoilt
 
@@ -267,7 +267,7 @@ def test_write(server: Server, answer: object) -> None:
 def test_act(server: Server, answer: object) -> None:
     """Only an answer that says so means that something was done."""
     server.answer_json(answer)
-    out = outcome(server, cloud(server).act(DID, (2, 2)))
+    out = outcome(server, cloud(server).act(DID, SPEC.actions[2, 2]))
     if out is not None:
         assert isinstance(out, list)
         assert isinstance(answer, dict)

@@ -19,7 +19,7 @@ from custom_components.xiaomi_smart_lock.miot import local
 from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.local import Info, LocalClient
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
+from simulator.model import SPEC
 from tests.hosts import NEARBY
 
 from .strategies import damaged, json_values, spoilt
@@ -150,7 +150,7 @@ async def ask_everything(client: LocalClient) -> None:
         client.info(),
         client.read(str(DID), [(13, 1)]),
         client.write(str(DID), (21, 5), 2),
-        client.act(str(DID), (4, 1), [7, 2]),
+        client.act(str(DID), SPEC.actions[4, 1], [7, 2]),
     ]
     for result in await asyncio.gather(*asked, return_exceptions=True):
         match result:

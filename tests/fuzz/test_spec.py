@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, InvalidValueError
 from custom_components.xiaomi_smart_lock.miot.instance import additions
-from custom_components.xiaomi_smart_lock.miot.spec import (
-    SPEC,
-    Event,
-    Property,
-    parse,
-)
+from custom_components.xiaomi_smart_lock.miot.spec import Event, Property, parse
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_TEXT
 from simulator.instances import instance
+from simulator.model import SPEC
 
 from .strategies import (
     HUGE,

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.client import EventOccurred, PropertyChanged
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.model.period import format_period, parse_period
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
+from simulator.model import S1, SPEC
 
 from .strategies import HUGE, damaged, events, json_values, properties, reported, values_of
 
@@ -56,7 +56,7 @@ STORED = {
 @example({**STORED, "heard": HUGE})
 def test_what_was_kept(stored: Any) -> None:
     """Nothing invalid comes back, and what comes back can be kept again."""
-    data = LockData.from_dict(stored)
+    data = LockData.from_dict(S1, stored)
     for address, value in data.values.items():
         assert SPEC.properties[address].validate(value) == value
     for address, wanted in data.pending.items():
@@ -65,12 +65,12 @@ def test_what_was_kept(stored: Any) -> None:
         for argument, value in occurrence.known_arguments:
             assert argument.reported(value) == value
     kept = json.loads(json.dumps(data.as_dict(), allow_nan=False))
-    assert LockData.from_dict(kept) == data
+    assert LockData.from_dict(S1, kept) == data
 
 
 def test_all_that_was_kept_comes_back() -> None:
     """Where nothing is wrong with it."""
-    assert json.loads(json.dumps(LockData.from_dict(STORED).as_dict())) == STORED
+    assert json.loads(json.dumps(LockData.from_dict(S1, STORED).as_dict())) == STORED
 
 
 clock_times = st.times().map(str)

@@ -34,10 +34,10 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     ResultError,
     TooManyRequestsError,
 )
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from simulator.camera import draw
 from simulator.dialect import DIALECTS
 from simulator.faults import page, status
+from simulator.model import MODEL, SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from .app import App
     from .conftest import Liar
 
-LOCK_EVENT = (2, 1020)
-DOORBELL = (7, 1006)
+LOCK_EVENT = SPEC.events[2, 1020]
+DOORBELL = SPEC.events[7, 1006]
 FOREVER = (0, 2**31)
 
 
@@ -88,14 +88,14 @@ async def test_history(app: App, bare: bool, packed: bool) -> None:
     app.actor.do("fingerprint", 3)
     app.actor.do("ring")
     [happened] = await all_history(app)
-    assert happened.event is SPEC.events[LOCK_EVENT]
+    assert happened.event is LOCK_EVENT
     assert before <= happened.time <= time.time()
     position, method, action, operation_id, current = happened.arguments.values()
     assert (position, method, action, operation_id) == (2, 2, 2, 3)
     assert list(happened.arguments) == [item.address[1] for item in happened.event.arguments]
     assert before <= int(current) <= time.time()
     page = await app.client.history(app.did, DOORBELL, *FOREVER)
-    assert [entry.event for entry in page.entries] == [SPEC.events[DOORBELL]]
+    assert [entry.event for entry in page.entries] == [DOORBELL]
     assert (page.following, page.short) == (page.entries[0].time, True)
 
 
@@ -159,7 +159,7 @@ async def test_what_the_camera_saw(app: App) -> None:
     app.actor.do("ring")
     app.actor.lock.camera.sights[0].created -= 60_000
     app.actor.do("face", 1)
-    page = await app.client.seen(app.did, 0, 2**50)
+    page = await app.client.seen(app.did, MODEL, 0, 2**50)
     assert page.following is None
     assert [entry.kinds for entry in page.entries] == [("FaceUnlock",), ("Stay", "Bell")]
     older = page.entries[1]
@@ -167,19 +167,19 @@ async def test_what_the_camera_saw(app: App) -> None:
     assert older.has_recording
     assert not older.is_alarm
     assert abs(older.time / 1000 + 60 - time.time()) < 60
-    first = await app.client.seen(app.did, 0, 2**50, limit=1)
+    first = await app.client.seen(app.did, MODEL, 0, 2**50, limit=1)
     assert first.entries == page.entries[:1]
     assert first.following == first.entries[0].time
-    second = await app.client.seen(app.did, 0, first.entries[0].time - 1, limit=1)
+    second = await app.client.seen(app.did, MODEL, 0, first.entries[0].time - 1, limit=1)
     assert second.entries == page.entries[1:]
-    assert (await app.client.seen(app.did, 0, older.time - 1)).entries == ()
+    assert (await app.client.seen(app.did, MODEL, 0, older.time - 1)).entries == ()
 
 
 async def test_no_secret_is_printed(app: App) -> None:
     """Neither by what was seen nor by a recording."""
     app.actor.do("ring")
-    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
-    recording = await app.client.recording(app.did, seen.file_id, is_alarm=seen.is_alarm)
+    [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
+    recording = await app.client.recording(app.did, MODEL, seen.file_id, is_alarm=seen.is_alarm)
     shown = repr(seen) + repr(recording)
     for secret in (seen.file_id, *seen.frames.values(), "https", "key", "iv"):
         assert secret not in shown
@@ -188,7 +188,7 @@ async def test_no_secret_is_printed(app: App) -> None:
 async def test_a_picture(app: App, tmp_path: Any) -> None:
     """It is the JPEG that was taken."""
     app.actor.do("ring")
-    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     jpeg = await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
     assert jpeg == app.actor.lock.camera.picture(seen.file_id, seen.frames["Bell"])
     (tmp_path / "bell.jpg").write_bytes(jpeg)
@@ -213,7 +213,7 @@ async def test_a_picture_that_is_not_there_yet(app: App) -> None:
     """The service says so, and later has it."""
     app.camera(upload_seconds=3600)
     app.actor.do("ring")
-    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     frame = seen.frames["Bell"]
     with pytest.raises(ResultError):
         await app.client.picture(app.did, seen.file_id, frame)
@@ -322,7 +322,7 @@ async def test_a_recording(app: App, container: str) -> None:
     app.actor.lock.camera.container = container
     app.actor.do("ring")
     [sight] = app.actor.lock.camera.sights
-    recording = await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    recording = await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
     assert sum(segment.duration for segment in recording.segments) == 6
     assert app.paths() == ["m3u8", "m3u8", "key"]
     parts = [await app.client.segment(segment) for segment in recording.segments]
@@ -348,7 +348,7 @@ async def test_codecs(
     app.actor.do("ring")
     [sight] = app.actor.lock.camera.sights
     for expected in (first, later, later):
-        recording = await app.client.recording(app.did, sight.file_id, is_alarm=False)
+        recording = await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
         assert app.paths() == ["m3u8"] * len(expected) + ["key"]
         part = await app.client.segment(recording.segments[0])
         assert part == app.actor.lock.camera.recording(sight, expected[-1])[0]
@@ -361,7 +361,7 @@ async def test_a_codec_that_is_given_no_longer(app: App) -> None:
     [sight] = app.actor.lock.camera.sights
     for codecs in (("H265",), ("H264",), ("H265",)):
         app.actor.lock.camera.codecs = codecs
-        await app.client.recording(app.did, sight.file_id, is_alarm=False)
+        await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
         assert app.paths() == ["m3u8", "m3u8", "key"]
 
 
@@ -373,21 +373,21 @@ async def test_a_service_that_wants_to_be_left_alone_is_not_asked_for_another_co
     [sight] = app.actor.lock.camera.sights
     app.cloud.disturb_next(status(429), "m3u8")
     with pytest.raises(TooManyRequestsError):
-        await app.client.recording(app.did, sight.file_id, is_alarm=False)
+        await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
     assert app.paths() == ["m3u8"]
 
 
 async def test_recordings_that_are_not_there(app: App) -> None:
     """The service says so."""
     with pytest.raises(ResultError):
-        await app.client.recording(app.did, "1", is_alarm=False)
+        await app.client.recording(app.did, MODEL, "1", is_alarm=False)
 
 
 async def test_segments_that_cannot_be_had(app: App) -> None:
     """A wrong key, a missing end, an address that is too old."""
     app.actor.do("ring")
     file_id = app.actor.lock.camera.sights[0].file_id
-    recording = await app.client.recording(app.did, file_id, is_alarm=False)
+    recording = await app.client.recording(app.did, MODEL, file_id, is_alarm=False)
     segment = recording.segments[0]
     with pytest.raises(CannotConnectError, match="cannot be decrypted"):
         await app.client.segment(replace(segment, key=bytes(16)))
@@ -407,7 +407,7 @@ async def test_segments_that_are_not_encrypted(app: App) -> None:
     """They are as they are."""
     app.actor.do("ring")
     file_id = app.actor.lock.camera.sights[0].file_id
-    recording = await app.client.recording(app.did, file_id, is_alarm=False)
+    recording = await app.client.recording(app.did, MODEL, file_id, is_alarm=False)
     segment = recording.segments[0]
     clear = await app.client.segment(segment)
     body = await app.client.segment(replace(segment, key=None))
@@ -451,7 +451,7 @@ async def test_playlists_that_make_no_sense(app: App, playlist: str) -> None:
     """Nothing is fetched of them."""
     app.cloud.disturb_next(answering(playlist.encode()), "m3u8", 2)
     with pytest.raises(CannotConnectError):
-        await app.client.recording(app.did, "1", is_alarm=False)
+        await app.client.recording(app.did, MODEL, "1", is_alarm=False)
     assert set(app.paths()) == {"m3u8"}
 
 
@@ -501,7 +501,7 @@ async def test_keys_of_another_length(app: App) -> None:
     for body in (b"", bytes(15), bytes(17)):
         app.cloud.disturb_next(answering(body), "/key")
         with pytest.raises(CannotConnectError):
-            await app.client.recording(app.did, file_id, is_alarm=False)
+            await app.client.recording(app.did, MODEL, file_id, is_alarm=False)
 
 
 # Sessions that end
@@ -525,7 +525,7 @@ async def test_pictures_renew_the_session_too(app: App) -> None:
     app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
     app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
-    await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
     assert len(app.renewed) == 2
 
 
@@ -637,10 +637,10 @@ async def saw_and(app: App, what: str) -> object:
     sight = app.actor.lock.camera.sights[0]
     match what:
         case "eventlist":
-            return await app.client.seen(app.did, 0, 2**50)
+            return await app.client.seen(app.did, MODEL, 0, 2**50)
         case "img":
             return await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
-    return await app.client.recording(app.did, sight.file_id, is_alarm=False)
+    return await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
 
 
 def refusing(http_status: int, body: bytes) -> Fault:
@@ -751,7 +751,11 @@ async def test_answers_that_make_no_sense(
             liar.answers = [web.Response(status=code, headers={"Location": "/"})]
         case said:
             liar.answers = [said]
-    asked = client.history("1", LOCK_EVENT, 0, 9) if what == "history" else client.seen("1", 0, 9)
+    asked = (
+        client.history("1", LOCK_EVENT, 0, 9)
+        if what == "history"
+        else client.seen("1", MODEL, 0, 9)
+    )
     with pytest.raises(CannotConnectError):
         await asked
     assert liar.answers == []
@@ -832,7 +836,7 @@ async def test_items_of_the_camera(
 ) -> None:
     """What makes no sense is left out."""
     liar.answers = [{"code": 0, "data": {"thirdPartPlayUnits": [{**SEEN, **change}, 5]}}]
-    page = await of_liar(session, liar).seen("1", *FOREVER)
+    page = await of_liar(session, liar).seen("1", MODEL, *FOREVER)
     assert page.entries == ((expected,) if expected else ())
 
 
@@ -869,7 +873,7 @@ async def test_where_the_camera_s_list_goes_on(
 ) -> None:
     """It says so itself, ever earlier; where it does not, a full page does."""
     liar.answers = [{"code": 0, "data": data}]
-    page = await of_liar(session, liar).seen("1", 50, 99, limit=7)
+    page = await of_liar(session, liar).seen("1", MODEL, 50, 99, limit=7)
     assert page.following == following
 
 
@@ -881,7 +885,7 @@ async def test_null_is_nothing(
     liar.answers = [{"code": 0, **nothing} for _ in range(3)]
     client = of_liar(session, liar)
     assert (await client.history("1", LOCK_EVENT, 0, 9)).following is None
-    assert (await client.seen("1", 0, 9)).entries == ()
+    assert (await client.seen("1", MODEL, 0, 9)).entries == ()
     assert await client.dids() == set()
 
 
@@ -931,9 +935,9 @@ async def test_ciphers_work_elsewhere(app: App, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(app_cipher, name, noted)
     app.actor.do("ring")
-    [seen] = (await app.client.seen(app.did, 0, 2**50)).entries
+    [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
-    recording = await app.client.recording(app.did, seen.file_id, is_alarm=False)
+    recording = await app.client.recording(app.did, MODEL, seen.file_id, is_alarm=False)
     await app.client.segment(recording.segments[0])
     assert threads
     assert threading.get_ident() not in threads

@@ -30,6 +30,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     SignInRefusedError,
 )
 from simulator.faults import page, spoilt, status
+from simulator.model import SPEC
 from tests.actor import PATIENCE, until
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ async def test_scanned_and_confirmed(app: App) -> None:
     data = await task
     assert data.user_id == app.actor.account.user_id
     assert data.device_id == app.login.device_id
-    assert (await app.as_client(data).history(app.did, (2, 1020), 0, 2**31)).entries == ()
+    assert (
+        await app.as_client(data).history(app.did, SPEC.events[2, 1020], 0, 2**31)
+    ).entries == ()
     assert app.renewed == []
 
 
@@ -163,7 +166,7 @@ async def test_renewing(app: App) -> None:
     assert new.device_id == app.data.device_id
     assert new.ssecurity != app.data.ssecurity
     assert new.service_token != app.data.service_token
-    await app.as_client(new).history(app.did, (2, 1020), 0, 2**31)
+    await app.as_client(new).history(app.did, SPEC.events[2, 1020], 0, 2**31)
     assert app.renewed == []
 
 
@@ -323,7 +326,7 @@ async def test_who_asks(plain: aiohttp.ClientSession, liar: Liar) -> None:
     data = await client.renew(known)
     api = Endpoints(account=liar.url, app_api=f"{liar.url}/app")
     app = AppClient(plain, liar.tls, api, "cn", data, lambda _data: None)
-    await app.history("1", (2, 1020), 0, 9)
+    await app.history("1", SPEC.events[2, 1020], 0, 9)
     assert {headers["User-Agent"] for headers in liar.headers} == {
         "Android-7.1.1-1.0.0-ONEPLUS A3010-136-seven APP/xiaomi.smarthome APPV/62830"
     }

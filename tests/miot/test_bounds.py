@@ -21,8 +21,8 @@ from custom_components.xiaomi_smart_lock.miot.app import recording as app_record
 from custom_components.xiaomi_smart_lock.miot.client import OnlineChanged, PropertyChanged
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.push import Push
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC
 from custom_components.xiaomi_smart_lock.miot.values import MOST_ITEMS, objects
+from simulator.model import MODEL, SPEC
 from tests.actor import until
 
 from .test_app import of_liar
@@ -144,10 +144,10 @@ async def test_pages_that_are_longer_than_was_asked_for(
         {"code": 0, "data": {"thirdPartPlayUnits": units}},
     ]
     client = of_liar(session, liar)
-    page = await client.history("1", (2, 1020), 0, 20_000)
+    page = await client.history("1", SPEC.events[2, 1020], 0, 20_000)
     assert len(page.entries) == app.HISTORY_LIMIT
     assert page.following == 10_000 - app.HISTORY_LIMIT + 1
-    seen = await client.seen("1", 0, 2_000_000)
+    seen = await client.seen("1", MODEL, 0, 2_000_000)
     assert len(seen.entries) == app.CAMERA_LIMIT
     assert {len(one.frames) for one in seen.entries} == {app.DETAILS_LIMIT}
     assert {len(one.kinds) for one in seen.entries} == {app.DETAILS_LIMIT}
@@ -162,7 +162,7 @@ async def test_what_was_seen_at_another_time(
         {"createTime": moment, "eventType": "Bell", "fileId": "file"} for moment in (time, 1_500)
     ]
     liar.answers = [{"code": 0, "data": {"thirdPartPlayUnits": units}}]
-    page = await of_liar(session, liar).seen("1", 1_000, 2_000)
+    page = await of_liar(session, liar).seen("1", MODEL, 1_000, 2_000)
     assert [seen.time for seen in page.entries] == [1_500]
 
 

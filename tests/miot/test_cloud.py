@@ -23,8 +23,9 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     StatusError,
     TooManyRequestsError,
 )
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access, Action
 from simulator.faults import silence, status
+from simulator.model import SPEC
 from tests.actor import until
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ READABLE = SPEC.having(Access.READ)
 BATTERY = (13, 1)
 RECORDING = (17, 1)
 RECORD_VIDEO = (17, 4)
+ABSENT = Action((2, 99), "absent", "Absent", "", inputs=(), outputs=())
 
 
 def add_lock(signed: Signed, name: str, **kwargs: Any) -> Lock:
@@ -284,7 +286,10 @@ async def test_asleep(signed: Signed) -> None:
     """Neither writing nor acting reaches the lock."""
     signed.actor.do("sleep")
     did = signed.actor.lock.did
-    for attempt in (signed.cloud.write(did, RECORDING, False), signed.cloud.act(did, RECORD_VIDEO)):
+    for attempt in (
+        signed.cloud.write(did, RECORDING, False),
+        signed.cloud.act(did, SPEC.actions[RECORD_VIDEO]),
+    ):
         with pytest.raises(ResultError) as raised:
             await attempt
         assert raised.value.reason is Reason.ASLEEP
@@ -294,34 +299,34 @@ async def test_asleep(signed: Signed) -> None:
 async def test_acting(signed: Signed) -> None:
     """Inputs go, outputs come, in the specification's order."""
     did = signed.actor.lock.did
-    assert await signed.cloud.act(did, RECORD_VIDEO) == []
+    assert await signed.cloud.act(did, SPEC.actions[RECORD_VIDEO]) == []
     assert len(signed.actor.lock.recordings) == 1
-    error, user, kind, when = await signed.cloud.act(did, (4, 1), [7, 2])
+    error, user, kind, when = await signed.cloud.act(did, SPEC.actions[4, 1], [7, 2])
     assert (error, user, kind) == (0, 7, 2)
     assert isinstance(when, int)
     assert [path for path, _ in signed.requests()] == ["action", "action"]
 
 
 @pytest.mark.parametrize(
-    ("did", "address", "inputs", "reason"),
+    ("did", "action", "inputs", "reason"),
     [
-        (None, (2, 1), [], Reason.NOT_NOW),
-        (None, (2, 99), [], Reason.NO_SUCH_ITEM),
-        (None, (4, 1), [7], Reason.WRONG_PARAMETER),
-        (None, (4, 1), [7, "x"], Reason.WRONG_PARAMETER),
-        ("1", (2, 2), [], Reason.NO_SUCH_DEVICE),
+        (None, SPEC.actions[2, 1], [], Reason.NOT_NOW),
+        (None, ABSENT, [], Reason.NO_SUCH_ITEM),
+        (None, SPEC.actions[4, 1], [7], Reason.WRONG_PARAMETER),
+        (None, SPEC.actions[4, 1], [7, "x"], Reason.WRONG_PARAMETER),
+        ("1", SPEC.actions[2, 2], [], Reason.NO_SUCH_DEVICE),
     ],
 )
 async def test_refused_acting(
     signed: Signed,
     did: str | None,
-    address: Address,
+    action: Action,
     inputs: list[int | str],
     reason: Reason,
 ) -> None:
     """The error says why."""
     with pytest.raises(ResultError) as raised:
-        await signed.cloud.act(did or signed.actor.lock.did, address, inputs)
+        await signed.cloud.act(did or signed.actor.lock.did, action, inputs)
     assert raised.value.reason is reason
 
 
@@ -331,7 +336,7 @@ async def test_lock_of_another_account(signed: Signed) -> None:
     mei = simulation.call(simulation.simulator.add_account, "Mei")
     lock = simulation.call(simulation.simulator.add_lock, mei)
     with pytest.raises(ResultError) as raised:
-        await signed.cloud.act(lock.did, RECORD_VIDEO)
+        await signed.cloud.act(lock.did, SPEC.actions[RECORD_VIDEO])
     assert raised.value.reason is Reason.NOT_AUTHORISED
     simulation.call(simulation.simulator.remove_lock, lock)
 
@@ -343,12 +348,12 @@ async def write(client: CloudClient) -> None:
 
 async def act(client: CloudClient) -> object:
     """Have something done."""
-    return await client.act("1", RECORD_VIDEO)
+    return await client.act("1", SPEC.actions[RECORD_VIDEO])
 
 
 async def add(client: CloudClient) -> object:
     """Have something done that is answered."""
-    return await client.act("1", (4, 1), [7, 2])
+    return await client.act("1", SPEC.actions[4, 1], [7, 2])
 
 
 WRITTEN = {"did": "1", "siid": 17, "piid": 1}
@@ -428,7 +433,7 @@ async def test_answers_that_are_errors(
 async def test_refused_token_is_renewed_and_the_call_repeated_once(signed: Signed) -> None:
     """The lock acts once."""
     signed.actor.simulator.cloud.expire_access_tokens()
-    await signed.cloud.act(signed.actor.lock.did, RECORD_VIDEO)
+    await signed.cloud.act(signed.actor.lock.did, SPEC.actions[RECORD_VIDEO])
     assert signed.paths() == ["action", "get_token", "action"]
     assert len(signed.actor.lock.recordings) == 1
     assert len(signed.renewed) == 1
@@ -438,10 +443,10 @@ async def test_renewed_token_is_refused_too(signed: Signed) -> None:
     """There is no third time."""
     signed.actor.simulator.cloud.refuse_next(401, "action", times=3)
     with pytest.raises(NotSignedInError):
-        await signed.cloud.act(signed.actor.lock.did, RECORD_VIDEO)
+        await signed.cloud.act(signed.actor.lock.did, SPEC.actions[RECORD_VIDEO])
     assert signed.paths() == ["action", "get_token", "action"]
     with pytest.raises(ResultError):
-        await signed.cloud.act(signed.actor.lock.did, (2, 99))
+        await signed.cloud.act(signed.actor.lock.did, ABSENT)
 
 
 async def test_revoked_account(signed: Signed) -> None:

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.instance import additions, fetch, is_newer
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Spec, parse
+from custom_components.xiaomi_smart_lock.miot.spec import Spec, parse
 from simulator.instances import instance
+from simulator.model import SPEC
 
 if TYPE_CHECKING:
     from .conftest import Liar, Signed

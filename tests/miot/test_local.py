@@ -28,8 +28,9 @@ from custom_components.xiaomi_smart_lock.miot.local import (
     Info,
     LocalClient,
 )
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
 from simulator.miio import MiioError, MiioServer
+from simulator.model import SPEC
 from tests.hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
@@ -117,13 +118,13 @@ async def test_writing(client: LocalClient, lock: Lock) -> None:
 
 async def test_acting(client: LocalClient, lock: Lock) -> None:
     """Inputs go, outputs come."""
-    assert await client.act(lock.did, RECORD_VIDEO) == []
+    assert await client.act(lock.did, SPEC.actions[RECORD_VIDEO]) == []
     assert len(lock.recordings) == 1
-    error, user, kind, when = await client.act(lock.did, (4, 1), [7, 2])
+    error, user, kind, when = await client.act(lock.did, SPEC.actions[4, 1], [7, 2])
     assert (error, user, kind) == (0, 7, 2)
     assert isinstance(when, int)
     with pytest.raises(ResultError) as raised:
-        await client.act(lock.did, (2, 1))
+        await client.act(lock.did, SPEC.actions[2, 1])
     assert raised.value.reason is Reason.NOT_NOW
 
 
@@ -236,12 +237,12 @@ async def write(client: LocalClient) -> None:
 
 async def act(client: LocalClient) -> object:
     """Have something done."""
-    return await client.act(str(DID), RECORD_VIDEO)
+    return await client.act(str(DID), SPEC.actions[RECORD_VIDEO])
 
 
 async def add(client: LocalClient) -> object:
     """Have something done that is answered."""
-    return await client.act(str(DID), ADD_USER, [7, 2])
+    return await client.act(str(DID), SPEC.actions[ADD_USER], [7, 2])
 
 
 async def info(client: LocalClient) -> object:

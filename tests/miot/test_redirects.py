@@ -25,6 +25,7 @@ from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, NotRenewedError
 from custom_components.xiaomi_smart_lock.miot.instance import fetch
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
+from simulator.model import MODEL, SPEC
 from tests.actor import PATIENCE
 
 if TYPE_CHECKING:
@@ -100,11 +101,11 @@ REQUESTS: dict[str, Ask] = {
     "devices": lambda asked: asked.cloud.devices(),
     "reading": lambda asked: asked.cloud.read(DID, [(13, 1)]),
     "writing": lambda asked: asked.cloud.write(DID, (17, 6), 1),
-    "action": lambda asked: asked.cloud.act(DID, (17, 4)),
+    "action": lambda asked: asked.cloud.act(DID, SPEC.actions[17, 4]),
     "specification": lambda asked: fetch(asked.session, asked.tls, asked.endpoints, "urn"),
     "app's devices": lambda asked: asked.app.dids(),
-    "history": lambda asked: asked.app.history(DID, (2, 1020), 0, 1),
-    "camera": lambda asked: asked.app.seen(DID, 0, 1),
+    "history": lambda asked: asked.app.history(DID, SPEC.events[2, 1020], 0, 1),
+    "camera": lambda asked: asked.app.seen(DID, MODEL, 0, 1),
     "picture": lambda asked: asked.app.picture(DID, "file", "frame"),
     "segment": lambda asked: asked.app.segment(Segment(1.0, f"{asked.url}/part", None, b"")),
     "key": lambda asked: asked.app._key(f"{asked.url}/key"),
@@ -136,7 +137,7 @@ async def test_nobody_follows_to_a_recording(
     there = {"Location": f"{trap.url}/there"}
     liar.answers = [web.Response(status=302, headers=there) for _ in range(3)]
     with pytest.raises(CannotConnectError, match="HTTP 302"):
-        await Asked(session, liar).app.recording(DID, "file", is_alarm=False)
+        await Asked(session, liar).app.recording(DID, MODEL, "file", is_alarm=False)
     assert len(liar.answers) == 1
     assert trap.asked == []
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
+from simulator.model import SPEC
 
 LOCK_EVENT = SPEC.events[2, 1020]
 BY_FINGER = dict(zip((1, 2, 3, 5, 6), (2, 2, 2, 7, 1790000000), strict=True))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
+from simulator.model import SPEC
 
 if TYPE_CHECKING:
     from simulator.account import Account

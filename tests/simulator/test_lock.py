@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.miot.spec import SPEC, Access
+from custom_components.xiaomi_smart_lock.miot.spec import Access
 from simulator.clock import Clock
 from simulator.device import within
 from simulator.lock import Lock
+from simulator.model import SPEC
 
 DONE = 0
 NOT_READABLE = -704002000

@@ -197,7 +197,7 @@ class AppSession:
         self._allow(service, did)
 
     async def async_seen(
-        self, did: str, start: int, end: int, *, of_budget: bool = True
+        self, did: str, model: str, start: int, end: int, *, of_budget: bool = True
     ) -> Page[Seen]:
         """Return the newest page with anything in it of what a camera saw between two times.
 
@@ -208,7 +208,7 @@ class AppSession:
             if page.entries or page.following is None:
                 break
             with self.request(Service.CAMERA, did, of_budget=of_budget) as client:
-                page = await client.seen(did, start, page.following)
+                page = await client.seen(did, model, start, page.following)
         return page
 
     def _check(self, service: Service, did: str) -> None:

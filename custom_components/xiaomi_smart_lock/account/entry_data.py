@@ -17,7 +17,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import discovery_flow
 
 from ..const import CONF_DECLINED, CONF_DID, CONF_LOCKS, CONF_ROOMS, DOMAIN
-from ..miot.spec import MODEL
+from ..model.lock_model import MODELS
 from ..reporting.devices import async_device_of
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def async_offer_new_locks(
             match_context={"source": SOURCE_INTEGRATION_DISCOVERY},
         )
     }
-    new = (one for one in devices if one.model == MODEL and one.did not in settled.union(offered))
+    new = (one for one in devices if one.model in MODELS and one.did not in settled.union(offered))
     for device in islice(new, max(MOST_DISCOVERED - len(offered), 0)):
         discovery_flow.async_create_flow(
             hass,

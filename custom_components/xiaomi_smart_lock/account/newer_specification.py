@@ -10,13 +10,13 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..miot.errors import MiotError
 from ..miot.instance import additions, fetch
-from ..miot.spec import SPEC
 from ..reporting.issues import Issue
 from .endpoints import async_endpoints
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from ..miot.spec import Spec
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
 
@@ -29,7 +29,7 @@ LONGEST_ADDITION: Final = 300
 
 
 async def async_report_newer_specification(
-    hass: HomeAssistant, session: LockSession, reporter: LockReporter
+    hass: HomeAssistant, session: LockSession, reporter: LockReporter, ours: Spec
 ) -> None:
     """Say what a lock's firmware has that we do not know yet."""
     endpoints, tls = await async_endpoints(hass)
@@ -39,7 +39,7 @@ async def async_report_newer_specification(
     except MiotError as error:
         _LOGGER.debug("%s: no specification: %s", session.name, error)
         return
-    if new := await hass.async_add_executor_job(additions, theirs, SPEC):
+    if new := await hass.async_add_executor_job(additions, theirs, ours):
         lines = [
             f"- {textwrap.shorten(line, LONGEST_ADDITION, placeholder=' …')}"
             for line in new[:MOST_ADDITIONS]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.util import dt as dt_util
 
-from ..model.s1 import SET_CLOCK
+from ..model.roles import Role
 from ..reporting.issues import Issue
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ async def async_set_clock(
     """Set a lock's clock to Home Assistant's time and zone; raises HomeAssistantError."""
     offset = dt_util.now().utcoffset() or timedelta()
     hours = round(offset / timedelta(minutes=15)) / 4
-    await session.async_act(SET_CLOCK, hours, int(time.time()))
+    if action := coordinator.model.action(Role.SET_CLOCK):
+        await session.async_act(action, hours, int(time.time()))
     coordinator.data.clock.was_set()
     reporter.clear_issue(Issue.CLOCK)

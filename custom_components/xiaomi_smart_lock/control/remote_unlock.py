@@ -13,8 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from ..const import CONF_UNLOCKING, DOMAIN
 from ..miot.errors import MiotError, NoAnswerError, NotSent
-from ..miot.spec import SPEC
-from ..model.s1 import DOOR_STATE, LOCK_EVENT, UNLOCK
+from ..model.roles import Role
 from ..state.unlock_code import is_code
 from .unlock_attempts import async_guesses, async_keep_guesses
 
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
 
     from ..coordinator import LockCoordinator
     from ..miot.attempt import Attempt
-    from ..miot.spec import Value
+    from ..miot.spec import Action, Value
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
     from ..state.lock_event import LockEvent
 
+BOLT: Final = (Role.DOOR_STATE, Role.LOCK_EVENT)
+"""What tells what came of an attempt."""
 REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
 
 
@@ -67,6 +68,7 @@ class RemoteUnlock:
         self._lock = coordinator
         self._reporter = reporter
         self._changed = changed
+        self._action = coordinator.model.action(Role.UNLOCK)
         self._permission = self._current_permission()
         self.attempt: Context | None = None
         """Who unlocks just now."""
@@ -107,7 +109,7 @@ class RemoteUnlock:
         self._reporter.log("unlocking_done", context)
 
     async def _async_attempt(self, code: str | None, context: Context) -> None:
-        if not self._is_allowed():
+        if not self._is_allowed() or self._action is None:
             raise self._refusal(Refusal.NOT_ALLOWED)
         if self.attempt:
             raise self._refusal(Refusal.BUSY)
@@ -116,7 +118,7 @@ class RemoteUnlock:
             with self._session.attempts.begin(self._is_allowed) as attempt:
                 if self._hashed is not None:
                     await self._async_check(code, self._hashed)
-                await self._async_act(attempt)
+                await self._async_act(attempt, self._action)
         finally:
             self.attempt = None
 
@@ -146,7 +148,7 @@ class RemoteUnlock:
         guesses = await async_guesses(self._lock.hass, self._session.did)
         return guesses.blocked_for(time.monotonic())
 
-    async def _async_act(self, attempt: Attempt) -> None:
+    async def _async_act(self, attempt: Attempt, action: Action) -> None:
         """Ask the lock once, and wait until it told what came of it."""
         told = asyncio.Event()
         before = self._known
@@ -157,12 +159,12 @@ class RemoteUnlock:
                 told.set()
 
         with ExitStack() as stack:
-            for source in (DOOR_STATE, SPEC.events[LOCK_EVENT]):
+            for source in self._lock.model.sources_of(BOLT):
                 stack.callback(self._lock.async_watch(source, compare))
             stack.callback(self._set_awaited, awaited=False)
             self._set_awaited(awaited=True)
             try:
-                await self._session.act(attempt, UNLOCK)
+                await self._session.act(attempt, action)
             except MiotError as error:
                 raise self._session.failure(error) from error
             with suppress(NoAnswerError):  # The entry goes: what came of it is read by the next.
@@ -180,7 +182,7 @@ class RemoteUnlock:
     def _known(self) -> tuple[Value | None, LockEvent | None]:
         """What is known of the bolt, and what happened to it last."""
         data = self._lock.data
-        return data.values.get(DOOR_STATE), data.events.get(LOCK_EVENT)
+        return data.known(Role.DOOR_STATE), data.last(Role.LOCK_EVENT)
 
     def _set_awaited(self, *, awaited: bool) -> None:
         self.awaited = awaited

@@ -21,14 +21,13 @@ from ..miot.errors import (
     Reason,
     ResultError,
 )
-from ..miot.spec import SPEC, Address
 from ..reporting.issues import Issue
 from ..state.lock_state import Pending
 from ..wording.phrases import in_a_sentence, in_words, listed
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
-    from ..miot.spec import Value
+    from ..miot.spec import Address, Property, Value
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
 
@@ -54,6 +53,9 @@ class SettingQueue:
         coordinator.moments.async_listen(Moment.READ, self._async_read)
         coordinator.moments.async_listen(Moment.WOKE_UP, self._async_woke_up)
 
+    def _property(self, address: Address) -> Property:
+        return self._lock.model.spec.properties[address]
+
     async def async_write(self, address: Address, value: Value) -> None:
         """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
 
@@ -61,7 +63,7 @@ class SettingQueue:
         """
         lock, pending = self._lock, self._lock.data.pending
         try:
-            SPEC.properties[address].validate(value)
+            self._property(address).validate(value)
         except InvalidValueError as error:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
@@ -132,10 +134,10 @@ class SettingQueue:
         lock = self._lock
         for address, wanted in list(lock.data.pending.items()):
             reading = readings.get(address)
-            if reading is None or not _was_set_since(address, wanted, reading):
+            if reading is None or not _was_set_since(self._property(address), wanted, reading):
                 continue
             self._drop(address, wanted)
-            name = in_a_sentence(in_words(lock.hass, SPEC.properties[address]))
+            name = in_a_sentence(in_words(lock.hass, self._property(address)))
             self._reporter.log("newer_setting_kept", setting=name)
 
     async def async_discard(self) -> None:
@@ -185,20 +187,20 @@ class SettingQueue:
     def _tell_undelivered(self) -> None:
         """Say which settings the lock did not take, until it takes them."""
         lock = self._lock
-        if names := [in_words(lock.hass, SPEC.properties[one]) for one in lock.data.undelivered]:
+        if names := [in_words(lock.hass, self._property(one)) for one in lock.data.undelivered]:
             self._reporter.raise_issue(Issue.UNDELIVERED, settings=listed(lock.hass, names))
         else:
             self._reporter.clear_issue(Issue.UNDELIVERED)
 
 
-def _was_set_since(address: Address, wanted: Pending, reading: Reading) -> bool:
+def _was_set_since(prop: Property, wanted: Pending, reading: Reading) -> bool:
     """Say whether somebody set another value since a setting was asked for.
 
     One that the lock had before proves nothing: it may have been reported again. Where there is a
     doubt, what was asked for is not lost.
     """
     try:
-        value = SPEC.properties[address].validate(reading.value)
+        value = prop.validate(reading.value)
     except InvalidValueError:
         return False
     if reading.code != 0 or reading.updated is None or wanted.before is None:

@@ -19,24 +19,19 @@ from ..miot.errors import (
     ResultError,
     TooManyRequestsError,
 )
-from ..miot.spec import SPEC, Action, Value
-from ..model.s1 import COMPLETION_EVENTS
+from ..model.roles import COMPLETION_EVENTS, Role
 from ..state.lock_event import LockEvent
 from ..state.user_registry import SUCCESS
-from .pending_command import IN_PROGRESS, CommandRejectedError, PendingCommand, error_of
+from .pending_command import CommandRejectedError, PendingCommand
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
     from ..events.processor import EventProcessor
+    from ..miot.spec import Action, Value
     from ..session import LockSession
     from ..state.credential import Credential
     from .pending_command import Arguments, OnStep
 
-# Both have the same actions by name. Those of 4 answer; most of those of 22 take nothing.
-SERVICES: Final = (4, 22)
-ACTIONS: Final[dict[tuple[int, str], Action]] = {
-    (siid, action.name): action for (siid, _), action in SPEC.actions.items() if siid in SERVICES
-}
 # What a lock without a service, or without an action, answers
 ABSENT: Final = (-704040002, -704040005)
 # After these the lock may have done it all the same.
@@ -53,9 +48,6 @@ TOLD_WITHIN: Final = 30  # seconds
 # Arguments of events that say nothing of users and credentials
 NON_STATE_ARGUMENTS: Final = ("current-time", "error-code")
 
-USER_TYPES: Final = SPEC.properties[4, 2]
-NORMAL_USER: Final = USER_TYPES.value_of("normal_user")
-
 
 def free_numbers(taken: set[int]) -> list[int]:
     """Return the ids that are not taken, lowest first; 0 is the owner's, or says nothing."""
@@ -68,11 +60,12 @@ class CredentialCommands:
     def __init__(
         self, session: LockSession, coordinator: LockCoordinator, processor: EventProcessor
     ) -> None:
-        """Prepare; that the lock lacks service 4 is found out when it is used."""
+        """Prepare; that the lock lacks the first service is found out when it is used."""
         self._session = session
         self._lock = coordinator
         self._processor = processor
-        self._siid = SERVICES[0]
+        self._siid = 0
+        """The first service that is asked."""
 
     def pending(self, name: str, on_step: OnStep | None = None) -> PendingCommand:
         """Return an action that can be ended before the lock has told what came of it."""
@@ -85,9 +78,13 @@ class CredentialCommands:
         facts = await self._async_act(
             "add-lock-user",
             {name: value for name, value in asked.items() if value is not None},
-            {"user-ids": free[0], "user-type": NORMAL_USER},
+            {"user-ids": free[0], **self._normal_user()},
         )
         return int(facts["user-ids"])
+
+    def _normal_user(self) -> Arguments:
+        user_types = self._lock.model.property(Role.USER_TYPE)
+        return {"user-type": user_types.value_of("normal_user")} if user_types else {}
 
     async def async_delete_user(self, user_id: int, user_type: int | None) -> None:
         """Delete a user and all credentials of theirs."""
@@ -178,10 +175,10 @@ class CredentialCommands:
         with command.listening():
             own = nullcontext(attempt) if attempt else self._session.attempts.begin()
             with own as asked_now:
-                answer = await self._async_ask(asked_now, command, asked, offered or {}, self._siid)
+                answer = await self._async_ask(asked_now, command, asked, offered or {})
             code = answer.get("error-code")
-            if code not in (None, SUCCESS, IN_PROGRESS):
-                raise error_of(self._session.name, int(code))
+            if code is not None and command.is_failure(code):
+                raise command.error(code)
             if COMPLETION_EVENTS[name] and (code != SUCCESS or name in SYNCHRONISING):
                 answer = await command.told(within)
         facts = {**command.sent, **answer}
@@ -194,19 +191,26 @@ class CredentialCommands:
         command: PendingCommand,
         asked: Arguments,
         offered: Arguments,
-        siid: int,
     ) -> Arguments:
-        """Send an action to a service, or to the other one; return what the lock answers."""
-        action = ACTIONS[siid, command.name]
-        command.sent = self._carried(action, asked, offered)
-        try:
-            out = await self._session.act(attempt, action.address, *command.sent.values())
-        except MiotError as error:
-            absent = isinstance(error, ResultError) and error.code in ABSENT
-            if absent and siid != SERVICES[-1]:
-                return await self._async_ask(attempt, command, asked, offered, SERVICES[-1])
-            raise self._failure(error) from error
-        self._siid = siid
+        """Send an action to a service, or to the next one; return what the lock answers.
+
+        Those of the first answer; most of those of the other take nothing.
+        """
+        actions = self._lock.model.commands(command.name)
+        left = [one for one in actions if one.address[0] >= self._siid]
+        if not left:
+            raise self._not_carried()
+        for action in left:
+            command.sent = self._carried(action, asked, offered)
+            try:
+                out = await self._session.act(attempt, action, *command.sent.values())
+            except MiotError as error:
+                absent = isinstance(error, ResultError) and error.code in ABSENT
+                if absent and action is not left[-1]:
+                    continue
+                raise self._failure(error) from error
+            break
+        self._siid = action.address[0]
         if not self._lock.data.awake:
             self._lock.async_set_awake(awake=True)  # It has just answered.
         return _valid(action, out)
@@ -220,7 +224,10 @@ class CredentialCommands:
                 return {prop.name: prop.validate(facts[prop.name]) for prop in action.inputs}
         except InvalidValueError:
             pass
-        raise CommandRejectedError(
+        raise self._not_carried()
+
+    def _not_carried(self) -> HomeAssistantError:
+        return CommandRejectedError(
             translation_domain=DOMAIN,
             translation_key="not_carried",
             translation_placeholders={"lock": self._session.name},
@@ -244,7 +251,8 @@ class CredentialCommands:
 
     def _apply(self, name: str, facts: Arguments) -> None:
         """Know what was done as if the lock had told it, which it may do late or not at all."""
-        event = SPEC.events[COMPLETION_EVENTS[name][0]] if COMPLETION_EVENTS[name] else None
+        model = self._lock.model
+        event = next((model.spec.events[one] for one in model.completion_events(name)), None)
         if event and all(
             one.name in facts for one in event.arguments if one.name not in NON_STATE_ARGUMENTS
         ):
@@ -253,7 +261,7 @@ class CredentialCommands:
                 for argument in event.arguments
                 if argument.name not in NON_STATE_ARGUMENTS
             }
-            self._lock.data.apply_credentials(LockEvent(event, arguments, time.time()))
+            self._lock.data.apply_credentials(LockEvent(model, event, arguments, time.time()))
 
 
 def _valid(action: Action, out: list[object]) -> Arguments:

@@ -20,7 +20,6 @@ from ..const import (
     LEAST_DIGITS,
     MOST_DIGITS,
 )
-from ..miot.spec import SPEC
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.phrases import common_text, credential_in_words, value_in_words
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from .expiry_worker import ExpiryWorker
     from .pending_command import PendingCommand
 
-PASSWORD: Final = SPEC.properties[4, 3].value_of("password")
+PASSWORD: Final = "password"  # noqa: S105
 TIME_LIMIT: Final = 120  # seconds; the lock stays awake for so long
 TIME_LIMITS: Final = (10, 600)
 
@@ -46,15 +45,14 @@ TIME_LIMITS: Final = (10, 600)
 # ever further away.
 GUESSES: Final = 12
 
-STATES: Final = SPEC.properties[4, 8]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A credential that somebody wants to have enrolled."""
 
     user_id: int
-    method: int
+    method: str
+    """How it opens the door: a key of operation-method."""
     content: str = field(repr=False)
     operation_id: int | None = None
     valid_until: float | None = None
@@ -116,13 +114,14 @@ class Enrolment:
             await self._async_change_end(wanted, known)
             return known
         self._check(wanted)
+        method = method_of(self._lock, wanted.method)
         async with self._turn:
-            *others, last = _candidates(data, wanted)
+            *others, last = _candidates(data, wanted, method)
             for credential in others:
                 try:
                     return await self._async_enrol(wanted, credential)
                 except CommandRejectedError as error:
-                    if error.code != DUPLICATE:
+                    if error.key != DUPLICATE:
                         raise
             return await self._async_enrol(wanted, last)
 
@@ -263,19 +262,31 @@ def _check_end(wanted: Wanted) -> None:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="name_without_end")
 
 
+def method_of(lock: LockCoordinator, word: str) -> int:
+    """Return a lock's number of a way to open the door; raises ServiceValidationError."""
+    numbers = lock.model.methods.numbers if lock.model.methods else {}
+    if word not in numbers:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="not_carried",
+            translation_placeholders={"lock": lock.name},
+        )
+    return numbers[word]
+
+
 def _present(data: LockData) -> set[int]:
     """Return the operation ids of the credentials that the lock has, as far as is known."""
     granted = {one for one, grant in data.users.grants.items() if grant.user_id is not None}
     return {credential.operation_id for credential in (*granted, *data.endings.known)}
 
 
-def _candidates(data: LockData, wanted: Wanted) -> list[Credential]:
+def _candidates(data: LockData, wanted: Wanted, method: int) -> list[Credential]:
     """Return by which ids a credential may be enrolled; never one that was somebody's before."""
     if wanted.operation_id is not None:
-        return [Credential(wanted.method, wanted.operation_id)]
+        return [Credential(method, wanted.operation_id)]
     known = (*data.users.grants, *data.users.uses, *data.endings.known)
     free = free_numbers({credential.operation_id for credential in known})
-    return [Credential(wanted.method, free[2**guess - 1]) for guess in range(GUESSES)]
+    return [Credential(method, free[2**guess - 1]) for guess in range(GUESSES)]
 
 
 @contextmanager
@@ -290,8 +301,8 @@ def _progress(
         if (state := lock_event.get("credential-state")) is None:
             return
         message = common_text(hass, "enrolment_step").format(
-            credential=credential_in_words(hass, credential),
-            state=value_in_words(hass, STATES, state),
+            credential=credential_in_words(hass, lock.model, credential),
+            state=value_in_words(hass, lock_event.argument("credential-state"), state),
             step=lock_event.get("credential-step-current"),
             total=lock_event.get("credential-step-all"),
         )

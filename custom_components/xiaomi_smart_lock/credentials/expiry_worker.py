@@ -125,7 +125,7 @@ class ExpiryWorker:
         try:
             await self._commands.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
-            missing = isinstance(error, CommandRejectedError) and error.code == NOT_FOUND
+            missing = isinstance(error, CommandRejectedError) and error.key == NOT_FOUND
             # What the lock never confirmed cannot have become another's.
             gone = missing and (
                 not ending.enrolled or await self._async_is_gone(credential, user_id)
@@ -175,7 +175,7 @@ class ExpiryWorker:
         lock = self._lock
         for credential in self._asked.keys() - lock.data.endings.known.keys():
             if self._asked.pop(credential).enrolled:
-                words = credential_in_words(lock.hass, credential)
+                words = credential_in_words(lock.hass, lock.model, credential)
                 self._reporter.log("credential_ended", credential=words)
 
     @callback
@@ -193,7 +193,9 @@ class ExpiryWorker:
         """Say which credentials still open the door long after they should not."""
         lock = self._lock
         if late := lock.data.endings.due(time.time() - LATE_AFTER):
-            words = listed(lock.hass, (credential_in_words(lock.hass, one) for one in late))
+            words = listed(
+                lock.hass, (credential_in_words(lock.hass, lock.model, one) for one in late)
+            )
             self._reporter.raise_issue(Issue.STILL_OPENS, credentials=words)
         else:
             self._reporter.clear_issue(Issue.STILL_OPENS)

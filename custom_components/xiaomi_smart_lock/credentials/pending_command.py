@@ -11,8 +11,7 @@ from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
-from ..miot.spec import SPEC, Value
-from ..model.s1 import COMPLETION_EVENTS, ENROLMENT_STEP
+from ..model.roles import Role
 from ..state.user_registry import SUCCESS
 from ..wording.phrases import OTHER
 
@@ -21,17 +20,20 @@ if TYPE_CHECKING:
 
     from ..coordinator import LockCoordinator
     from ..events.processor import EventProcessor
+    from ..miot.spec import Value
     from ..session import LockSession
     from ..state.lock_event import LockEvent
 
-ERRORS: Final = SPEC.properties[4, 7]
-IN_PROGRESS: Final = ERRORS.value_of("in_progress")
-NOT_FOUND: Final = ERRORS.value_of("not_found")
-DUPLICATE: Final = ERRORS.value_of("duplicate_parameter")
-# After these the lock may have done it all the same.
-OUTCOME_UNKNOWN: Final = tuple(map(ERRORS.value_of, ("in_progress", "internal_error", "timeout")))
+# Error codes by their keys. After some the lock may have done it all the same.
+IN_PROGRESS: Final = "in_progress"
+NOT_FOUND: Final = "not_found"
+DUPLICATE: Final = "duplicate_parameter"
+OUTCOME_UNKNOWN: Final = (IN_PROGRESS, "internal_error", "timeout")
+UNTOLD: Final = 1
+"""The code of a lock that has told nothing, where the specification has none for it."""
 
-FAILURE: Final = SPEC.properties[4, 8].value_of("failure")
+FAILURE: Final = "failure"
+"""The key of credential-state (4.8)."""
 # What says of which action an event tells, the more telling first
 CORRELATION_ARGUMENTS: Final = ("operation-id", "user-ids")
 
@@ -43,22 +45,8 @@ type OnStep = Callable[[LockEvent], None]
 class CommandRejectedError(HomeAssistantError):
     """The lock has not done what it was asked to; that is certain."""
 
-    code: int | None = None
-    """The lock's error code (4.7), where that is what says so."""
-
-
-def error_of(name: str, code: int) -> HomeAssistantError:
-    """Return what an error code (4.7) of the lock with a name means."""
-    key = ERRORS.key_of(code)
-    kind = HomeAssistantError if key is None or code in OUTCOME_UNKNOWN else CommandRejectedError
-    error = kind(
-        translation_domain=DOMAIN,
-        translation_key=f"error_{key or OTHER}",
-        translation_placeholders={"lock": name, "code": str(code)},
-    )
-    if isinstance(error, CommandRejectedError):
-        error.code = code
-    return error
+    key: str | None = None
+    """The key of the lock's error code (4.7), where that is what says so."""
 
 
 class PendingCommand:
@@ -81,6 +69,7 @@ class PendingCommand:
         self._lock = coordinator
         self._processor = processor
         self._on_step = on_step
+        self._errors = coordinator.model.property(Role.ERROR_CODE)
         self._told: asyncio.Future[Arguments] = coordinator.hass.loop.create_future()
 
     @contextmanager
@@ -88,9 +77,11 @@ class PendingCommand:
         """Hear what the lock tells; that may be before it answers."""
         with ExitStack() as stack:
             stack.callback(self._told.cancel)
-            for kind in COMPLETION_EVENTS[self.name]:
+            model = self._lock.model
+            for kind in model.completion_events(self.name):
                 stack.callback(self._processor.async_listen(kind, self._hear))
-            stack.callback(self._processor.async_listen(ENROLMENT_STEP, self._step))
+            for kind in model.addresses_of((Role.ENROLMENT_STEP,)):
+                stack.callback(self._processor.async_listen(kind, self._step))
             stack.callback(self._lock.async_add_listener(self._look))
             yield
 
@@ -101,7 +92,28 @@ class PendingCommand:
             async with asyncio.timeout(within):
                 return await self._told
         except TimeoutError:
-            raise error_of(self._session.name, IN_PROGRESS) from None
+            numbers = self._errors.numbers if self._errors else {}
+            raise self.error(numbers.get(IN_PROGRESS, UNTOLD)) from None
+
+    def is_failure(self, code: Value | None) -> bool:
+        """Say whether an error code (4.7) is one, and not that it is done or begun."""
+        return code not in (None, SUCCESS) and self._key(code) != IN_PROGRESS
+
+    def error(self, code: Value) -> HomeAssistantError:
+        """Return what an error code (4.7) means."""
+        key = self._key(code)
+        kind = HomeAssistantError if key in (None, *OUTCOME_UNKNOWN) else CommandRejectedError
+        error = kind(
+            translation_domain=DOMAIN,
+            translation_key=f"error_{key or OTHER}",
+            translation_placeholders={"lock": self._session.name, "code": str(code)},
+        )
+        if isinstance(error, CommandRejectedError):
+            error.key = key
+        return error
+
+    def _key(self, code: Value | None) -> str | None:
+        return None if code is None or self._errors is None else self._errors.key_of(code)
 
     def end(self, error: HomeAssistantError) -> None:
         """Wait no longer."""
@@ -116,18 +128,19 @@ class PendingCommand:
         if self._told.done() or (telling and lock_event.get(telling) != self.sent[telling]):
             return
         code = lock_event.get("error-code")
-        if lock_event.kind == COMPLETION_EVENTS[self.name][0] and code in (None, SUCCESS):
+        done, *_ = self._lock.model.completion_events(self.name)
+        if lock_event.kind == done and code in (None, SUCCESS):
             facts = {argument.name: value for argument, value in lock_event.known_arguments}
             self._told.set_result(facts)
-        elif code not in (None, SUCCESS, IN_PROGRESS):
-            self.end(error_of(self._session.name, int(code)))
+        elif code is not None and self.is_failure(code):
+            self.end(self.error(code))
 
     @callback
     def _step(self, lock_event: LockEvent) -> None:
         """Take a step of the enrollment that runs; there is one at a time."""
         if self._on_step is None:
             return
-        if lock_event.get("credential-state") == FAILURE:
+        if lock_event.word("credential-state") == FAILURE:
             self.end(
                 HomeAssistantError(
                     translation_domain=DOMAIN,

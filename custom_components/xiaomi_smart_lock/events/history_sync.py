@@ -14,8 +14,6 @@ from homeassistant.helpers.event import async_call_later
 
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
-from ..miot.spec import SPEC
-from ..model.s1 import IN_HISTORY, SAME_EVENT
 from ..state.lock_event import LockEvent
 from .processor import ABOUT, EventProcessor
 
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 _LOGGER = logging.getLogger(__name__)
-
-READ: Final = [event for event in SPEC.events if SAME_EVENT.get(event, event) in IN_HISTORY]
 
 EVERY: Final = 4 * 3600  # seconds
 AGAIN: Final = 3600  # seconds after which what is left is worth another try
@@ -125,7 +121,8 @@ class HistorySync:
         lock = self._lock
         async with self._one_at_a_time:
             unread = deepcopy(lock.data.unread)
-            unread.add_news(READ, int(time.time()))
+            asked_for = (event.address for event in lock.model.remembered_as)
+            unread.add_news(asked_for, int(time.time()))
             past: list[Happened] = []
             refused: set[Address] = set()
             try:
@@ -152,7 +149,7 @@ class HistorySync:
         Where its time says nothing, nothing else tells it from the one that was pushed, and the
         cloud's clock is not ours.
         """
-        one = LockEvent(happened.event, happened.arguments, happened.time)
+        one = LockEvent(self._lock.model, happened.event, happened.arguments, happened.time)
         heard = self._journal.between(one.when - ABOUT, one.when + ABOUT)
         if any(
             one.event is other.event and one.arguments.items() <= other.arguments.items()
@@ -169,7 +166,8 @@ class HistorySync:
     async def _async_page(self, span: Gap, unread: HistoryGaps) -> tuple[Happened, ...]:
         did = self._lock.device.did
         with self._link.request(Service.HISTORY, did) as client:
-            page = await client.history(did, *span)
+            event = self._lock.model.spec.events[span.kind]
+            page = await client.history(did, event, span.start, span.end)
         times = (happened.time for happened in page.entries)
         unread.was_read(span, times, page.following, int(time.time()), short=page.short)
         return page.entries

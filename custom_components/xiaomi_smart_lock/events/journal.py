@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.core import callback
 
 from ..miot.errors import InvalidValueError
-from ..miot.spec import SPEC
-from ..model.s1 import SECRET
 from ..state.lock_event import LockEvent
 from ..store import async_journal_store
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from ..miot.spec import Address, Value
+    from ..model.lock_model import LockModel
 
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
@@ -36,10 +35,11 @@ class Journal:
     It keeps the truth; who shows it has to disguise what is to be disguised.
     """
 
-    def __init__(self, hass: HomeAssistant, did: str, most: int) -> None:
+    def __init__(self, hass: HomeAssistant, did: str, model: LockModel, most: int) -> None:
         """Prepare to keep so many entries of a lock at most."""
         self.changes = 0
         """How often something was added."""
+        self._model = model
         self._most = most
         self._store = async_journal_store(hass, did)
         self._sorted: list[Entry] = []
@@ -50,7 +50,7 @@ class Journal:
     async def async_load(self) -> bool:
         """Take what was kept; return whether it could be read, and put it aside if not."""
         stored = await self._store.async_load()
-        self._sorted = sorted(map(_entry, _read(stored)), key=WHEN)[-self._most :]
+        self._sorted = sorted(map(_entry, _read(self._model, stored)), key=WHEN)[-self._most :]
         if self._store.unreadable or not isinstance(stored, list | None):
             await self._store.async_put_aside()
             await self._store.async_save([])
@@ -93,11 +93,11 @@ class Journal:
         """Return what happened from one time on and before another, in Unix seconds, in order."""
         first = bisect.bisect_left(self._entries, start, key=WHEN)
         after = bisect.bisect_left(self._entries, end, key=WHEN)
-        return [_occurrence(*entry) for entry in self._entries[first:after]]
+        return [_lock_event(self._model, *entry) for entry in self._entries[first:after]]
 
     def last(self, kinds: Iterable[Address]) -> LockEvent | None:
         """Return the last event of some kinds."""
-        newest_first = (_occurrence(*entry) for entry in reversed(self._entries))
+        newest_first = (_lock_event(self._model, *entry) for entry in reversed(self._entries))
         return next((one for one in newest_first if one.kind in kinds), None)
 
     async def async_stop(self) -> None:
@@ -120,27 +120,31 @@ class Journal:
 
 def _entry(lock_event: LockEvent) -> Entry:
     """Return what is kept of an event: all but its secrets."""
+    secret = lock_event.model.secret
     arguments = (
-        None if argument.address in SECRET else lock_event.arguments.get(argument.address[1])
+        None if argument.address in secret else lock_event.arguments.get(argument.address[1])
         for argument in lock_event.event.arguments
     )
     return (lock_event.when, *lock_event.event.address, *arguments)
 
 
-def _occurrence(when: float, siid: int, eiid: int, *values: Value | None) -> LockEvent:
-    event = SPEC.events[siid, eiid]
+def _lock_event(
+    model: LockModel, when: float, siid: int, eiid: int, *values: Value | None
+) -> LockEvent:
+    event = model.spec.events[siid, eiid]
     given = zip(event.arguments, values, strict=True)
     known = {argument.address[1]: value for argument, value in given if value is not None}
-    return LockEvent(event, known, when)
+    return LockEvent(model, event, known, when)
 
 
-def _read(stored: object) -> Iterable[LockEvent]:
+def _read(model: LockModel, stored: object) -> Iterable[LockEvent]:
     """Return what was kept: each for itself, so that nothing takes others with it."""
     for entry in stored if isinstance(stored, list) else []:
         try:
             when, siid, eiid, *values = entry
-            piids = (argument.address[1] for argument in SPEC.events[siid, eiid].arguments)
-            lock_event = LockEvent.from_list([siid, eiid, zip(piids, values, strict=False), when])
+            piids = (one.address[1] for one in model.spec.events[siid, eiid].arguments)
+            arguments = zip(piids, values, strict=False)
+            lock_event = LockEvent.from_list(model, [siid, eiid, arguments, when])
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             continue
         if lock_event:

@@ -34,7 +34,7 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
     if credential and (person := person_of(lock, credential, lock_event.when)):
         return "operated_by_person", facts | {"person": person.name}
     if shown.credential:
-        words = in_a_sentence(credential_in_words(lock.hass, shown.credential))
+        words = in_a_sentence(credential_in_words(lock.hass, lock.model, shown.credential))
         return "operated_by_credential", facts | {"credential": words}
     return "operated", facts
 

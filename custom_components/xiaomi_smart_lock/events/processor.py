@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..const import CONF_LATE_AFTER, LATE_AFTER
-from ..miot.spec import SPEC
 from ..reporting.issues import Issue
 from ..signal import Signal
 from ..state.deduplicator import EventDeduplicator
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ..miot.app.client import Happened
     from ..miot.client import EventOccurred
     from ..miot.spec import Address
+    from ..model.lock_model import LockModel
     from ..reporting.reporter import LockReporter
     from .journal import Journal
 
@@ -57,14 +57,15 @@ class EventProcessor:
 
         What it changes is shown before, so that who acts on it reads what is so by then.
         """
-        lock, event = self._coordinator, SPEC.events.get(message.address)
+        lock = self._coordinator
+        event = lock.model.spec.events.get(message.address)
         if event is None:
             lock.reject(message.address, "no such event")
             return
         arguments, wrong = event.understand(message.arguments)
         for address, reason in wrong:
             lock.reject(address, reason)
-        lock_event = LockEvent(event, arguments, now, message.tid)
+        lock_event = LockEvent(lock.model, event, arguments, now, message.tid)
         lock.save_event()
         if not lock.data.handled.take(lock_event):
             return
@@ -83,7 +84,7 @@ class EventProcessor:
         """
         lock, now = self._coordinator, time.time()
         missed: list[LockEvent] = []
-        remembered = _remembered(past, now)
+        remembered = _remembered(lock.model, past, now)
         heard_in_part = self._heard_in_part(remembered)
         for number, lock_event in enumerate(remembered):
             is_new, told = lock.data.handled.take(lock_event), lock_event.when
@@ -161,9 +162,9 @@ class EventProcessor:
             self._reporter.clear_issue(Issue.CLOCK)
 
 
-def _remembered(past: Iterable[Happened], now: float) -> list[LockEvent]:
+def _remembered(model: LockModel, past: Iterable[Happened], now: float) -> list[LockEvent]:
     """Return each event that the cloud remembers once, in order, at the time it was told."""
-    told = (LockEvent(one.event, one.arguments, min(one.time, now)) for one in past)
+    told = (LockEvent(model, one.event, one.arguments, min(one.time, now)) for one in past)
     seen = EventDeduplicator()
     return [one for one in sorted(told, key=lambda one: one.when) if seen.take(one)]
 

@@ -16,7 +16,7 @@ from ..account.entry_data import MOST_DISCOVERED, configured_locks, last_digits
 from ..const import CONF_DID, DOMAIN
 from ..miot.errors import MiotError, NotSignedInError
 from ..miot.local import LocalClient
-from ..miot.spec import MODEL, SPEC
+from ..model.lock_model import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..runtime import LockConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
+
+PRODUCT: Final = "Xiaomi Smart Door Lock 4 Pro"
 
 TOKEN: Final = re.compile(r"[0-9a-fA-F]{32}")
 # A name that is taken already is announced with a number: ``NAME (2)`` or ``NAME-2``.
@@ -71,7 +73,7 @@ class LocalFlow(ConfigFlow):
         """Return what the lock is sold as, in Home Assistant's language."""
         language = self.hass.config.language
         texts = await async_get_translations(self.hass, language, "config", {DOMAIN})
-        return texts.get(f"component.{DOMAIN}.config.step.user.title", SPEC.description)
+        return texts.get(f"component.{DOMAIN}.config.step.user.title", PRODUCT)
 
     async def async_step_discovered(
         self, user_input: dict[str, Any] | None = None
@@ -97,7 +99,7 @@ class LocalFlow(ConfigFlow):
                 if info.did in configured_locks(self.hass):
                     return self.async_abort(reason="already_configured")
                 return self.async_create_entry(
-                    title="Xiaomi Smart Door Lock 4 Pro",
+                    title=PRODUCT,
                     data=_local_data(user_input, info),
                 )
         suggested = user_input or ({CONF_HOST: self._host} if self._host else {})
@@ -124,7 +126,7 @@ class LocalFlow(ConfigFlow):
         except MiotError:
             errors["base"] = "no_answer"
         else:
-            if info.model == MODEL:
+            if info.model in MODELS:
                 return info
             errors[CONF_HOST] = "another_model"
         return None

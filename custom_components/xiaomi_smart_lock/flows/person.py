@@ -25,8 +25,7 @@ from homeassistant.util import dt as dt_util
 
 from ..account.entry_data import async_lock_names
 from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY
-from ..miot.spec import SPEC
-from ..model.s1 import OPERATION_POSITION
+from ..model.roles import Role
 from ..people import (
     as_stored,
     entity_as_stored,
@@ -229,9 +228,9 @@ def _said(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
     hass, users = lock.hass, lock.data.users
     if choice.use:
         yield _moment(hass, choice.use.when)
-    yield in_a_sentence(credential_in_words(hass, credential))
+    yield in_a_sentence(credential_in_words(hass, lock.model, credential))
     if choice.use and choice.use.position is not None:
-        position = SPEC.properties[OPERATION_POSITION]
+        position = lock.model.property(Role.OPERATION_POSITION)
         yield in_a_sentence(value_in_words(hass, position, choice.use.position))
     if (user_id := users.user_of(credential)) is not None:
         seems = None if holder(lock, credential) else person_of(lock, credential)

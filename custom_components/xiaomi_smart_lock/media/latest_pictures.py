@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 
 from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
-from ..model.s1 import DOORBELL, SOMEONE_STAYS
+from ..model.roles import Role
 from ..signal import Signal
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
     from ..events.processor import EventProcessor
     from ..miot.app.client import Seen
-    from ..miot.spec import Address
     from ..state.lock_event import LockEvent
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ BELL: Final = "Bell"
 STAY: Final = "Stay"
 
 # Why the camera looked, as it says itself, by the event that the lock tells of it
-KINDS: Final[dict[Address, str]] = {DOORBELL: BELL, SOMEONE_STAYS: STAY}
+KINDS: Final = {Role.DOORBELL: BELL, Role.SOMEONE_STAYS: STAY}
 
 # How often, and for how long, to ask for the picture of an event, in seconds
 INTERVAL: Final = 3.0
@@ -144,8 +144,10 @@ class LatestPictures:
     def async_start(self) -> None:
         """Look for the newest pictures there are, and follow the lock."""
         entry = self._lock.config_entry
-        for kind in KINDS:
-            entry.async_on_unload(self._events.async_listen(kind, self._async_happened))
+        for role, kind in KINDS.items():
+            if event := self._lock.model.event(role):
+                happened = partial(self._async_happened, kind)
+                entry.async_on_unload(self._events.async_listen(event.address, happened))
         self._in_background(self._async_look_back())
 
     @callback
@@ -158,10 +160,9 @@ class LatestPictures:
         return lock.config_entry.async_create_background_task(lock.hass, work, "pictures")
 
     @callback
-    def _async_happened(self, lock_event: LockEvent) -> None:
+    def _async_happened(self, kind: str, lock_event: LockEvent) -> None:
         """Wait for the picture of an event."""
         until = self._lock.hass.loop.time() + PATIENCE
-        kind = KINDS[lock_event.kind]
         self._awaited.append(PendingPicture(kind, lock_event.when, time.time(), until))
         if not self._waiting or self._waiting.done():
             self._waiting = self._in_background(self._async_wait())
@@ -273,7 +274,11 @@ class LatestPictures:
         """Return what the camera saw since a time by our clock, the newest first."""
         begin, end = since + self._link.client.ahead, time.time() + LOOK_AHEAD
         page = await self._link.async_seen(
-            self._lock.device.did, int(begin * 1000), int(end * 1000), of_budget=of_budget
+            self._lock.device.did,
+            self._lock.model.name,
+            int(begin * 1000),
+            int(end * 1000),
+            of_budget=of_budget,
         )
         return sorted(page.entries, key=lambda seen: seen.time, reverse=True)
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..account.app_session import AppSession
     from ..miot.app.client import Page, Seen
     from ..miot.app.recording import Recording
+    from ..model.lock_model import LockModel
     from .remuxing import Fragment
 
 BELL: Final = "Bell"
@@ -94,8 +95,15 @@ class Recordings:
     there.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry, link: AppSession) -> None:
-        """Prepare; nothing is asked yet."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        link: AppSession,
+        models: Mapping[str, LockModel],
+    ) -> None:
+        """Prepare for locks, whose models are given by their dids; nothing is asked yet."""
+        self.models: Final = models
         self.entry = entry
         self._hass = hass
         self._link = link
@@ -118,7 +126,7 @@ class Recordings:
         """Return the last of what a lock saw between two moments, the newest first."""
 
         async def ask() -> Page[Seen]:
-            page = await self._link.async_seen(did, start, end)
+            page = await self._link.async_seen(did, self.models[did].name, start, end)
             within = tuple(seen for seen in page.entries if start <= seen.time <= end)
             return replace(page, entries=within)
 
@@ -151,7 +159,9 @@ class Recordings:
             if (seen := await self.seen(did, moment)) is None or not seen.has_recording:
                 return None
             with self._link.request(Service.RECORDINGS, did, of_budget=False) as client:
-                return await client.recording(did, seen.file_id, is_alarm=seen.is_alarm)
+                return await client.recording(
+                    did, self.models[did].name, seen.file_id, is_alarm=seen.is_alarm
+                )
 
         return await self._recordings.get((did, moment), ask)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from .attempt import Attempt
-    from .spec import Address, Value
+    from .spec import Action, Address, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Client(ABC):
     async def act(
         self,
         did: str,
-        address: Address,
+        action: Action,
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:

@@ -26,7 +26,6 @@ from .errors import (
 )
 from .http import request
 from .oauth import CLIENT_ID
-from .spec import SPEC
 from .values import (
     MOST_ITEMS,
     identifier,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 
     from .endpoints import Endpoints
     from .oauth import TokenKeeper
-    from .spec import Address, Value
+    from .spec import Action, Address, Value
 
 PAGES_LIMIT: Final = 50  # of a list, of which each has up to 200 devices
 READ_LIMIT: Final = 150  # properties a request
@@ -263,18 +262,18 @@ class CloudClient(Client):
     async def act(
         self,
         did: str,
-        address: Address,
+        action: Action,
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:
         """Have an action done; the lock must be awake."""
-        siid, aiid = address
+        siid, aiid = action.address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
         result = await self._post(
             "/app/v2/miotspec/action", attempt=attempt or Attempt(), params=params
         )
         check(result.get("code"))
-        return SPEC.actions[address].ordered(result.get("out"))
+        return action.ordered(result.get("out"))
 
     async def _post(
         self, path: str, *, attempt: Attempt | None = None, **body: Any

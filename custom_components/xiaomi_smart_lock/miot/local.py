@@ -32,13 +32,12 @@ from .errors import (
     ResultError,
     check,
 )
-from .spec import SPEC
 from .values import objects, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from .spec import Address, Value
+    from .spec import Action, Address, Value
 
 PORT: Final = 54321
 HEADER: Final = 32  # bytes, which is all of a greeting
@@ -118,13 +117,12 @@ class LocalClient(Client):
     async def act(
         self,
         did: str,
-        address: Address,
+        action: Action,
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:
         """Have an action done; the request is sent once only."""
-        siid, aiid = address
-        action = SPEC.actions[address]
+        siid, aiid = action.address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": action.by_piid(inputs)}
         _, answer = await self._call(did, "action", params, retries=0, attempt=attempt or Attempt())
         if not isinstance(answer, dict):

@@ -1,13 +1,12 @@
 """The lock's specification: services, properties, actions and events as data.
 
-Loaded from ``specs/MODEL.json``, which has the format of MIoT's own instances, with the Chinese
-text of each description beside it (``description_zh``). A ``type`` ends where the specification's
-page ends: at the item's name. Instances that MIoT publishes of newer firmware are read as well.
+What is shipped is in ``specs``, in the format of MIoT's own instances, with the Chinese text of
+each description beside it (``description_zh``). A ``type`` ends where the specification's page
+ends: at the item's name. Instances that MIoT publishes of newer firmware are read as well.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,13 +27,16 @@ from .values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-MODEL: Final = "xiaomi.lock.s1"
+SPECS: Final = Path(__file__).parent / "specs"
 
 type Address = tuple[int, int]
 """Service and item: ``(siid, piid)``, ``(siid, aiid)`` or ``(siid, eiid)``."""
 
 type Value = bool | int | float | str
 """A property's value, once it is known to be valid."""
+
+type Words = Mapping[Address, Mapping[int, str]]
+"""The keys of properties' values, where the specification's own texts do not say what they mean."""
 
 
 class Access(StrEnum):
@@ -72,11 +74,13 @@ class NamedValue:
     value: int
     description: str
     description_zh: str
+    word: str = ""
+    """The key that a model's tables give it."""
 
     @property
     def key(self) -> str:
-        """The value's name for machines; the number where the specification has no words."""
-        return _slug(self.description) or str(self.value)
+        """The value's name for machines; the number where there are no words for it."""
+        return self.word or _slug(self.description) or str(self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +113,7 @@ class Property(Item):
     unit: str | None = None
 
     @cached_property
-    def _keys(self) -> Mapping[int, str]:
+    def _keys(self) -> dict[int, str]:
         return {named.value: named.key for named in self.values}
 
     @cached_property
@@ -125,9 +129,14 @@ class Property(Item):
         """Return a value of the enumeration with its names, None where it has no such value."""
         return next((named for named in self.values if named.value == value), None)
 
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The (first) value of the enumeration of each key."""
+        return {key: value for value, key in reversed(self._keys.items())}
+
     def value_of(self, key: str) -> int:
-        """Return the (first) value of the enumeration with a key."""
-        return next(value for value, known in self._keys.items() if known == key)
+        """Return the (first) value of the enumeration with a key; raises KeyError."""
+        return self.numbers[key]
 
     def validate(self, raw: object) -> Value:
         """Return what came from outside as a value of this property.
@@ -358,16 +367,21 @@ def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | 
     }
 
 
-def _values(raw: object) -> tuple[NamedValue, ...]:
-    return tuple(
+def _values(raw: object, words: Mapping[int, str]) -> tuple[NamedValue, ...]:
+    """Return the values of an enumeration, with those that only a model's tables have."""
+    known = tuple(
         NamedValue(
             item["value"],
             _description(item.get("description")),
             _description(item.get("description_zh")),
+            words.get(item["value"], ""),
         )
         for item in objects(raw)
         if type(item.get("value")) is int and abs(item["value"]) <= _LIMITS["uint32"]
     )
+    listed = {named.value for named in known}
+    more = {value: words[value].replace("_", " ") for value in words if value not in listed}
+    return known + tuple(NamedValue(one, said, said, words[one]) for one, said in more.items())
 
 
 def _range(raw: object) -> tuple[float, float, float] | None:
@@ -380,7 +394,7 @@ def _range(raw: object) -> tuple[float, float, float] | None:
     return None
 
 
-def _property(data: Mapping[str, Any], siid: int) -> Property | None:
+def _property(data: Mapping[str, Any], siid: int, words: Words) -> Property | None:
     if (item := _item(data, siid)) is None:
         return None
     access, unit = data.get("access"), text(data.get("unit"))
@@ -390,13 +404,13 @@ def _property(data: Mapping[str, Any], siid: int) -> Property | None:
         access=frozenset(kind for kind in Access if kind in access)
         if isinstance(access, list)
         else frozenset(),
-        values=_values(data.get("value-list")),
+        values=_values(data.get("value-list"), words.get(item["address"], {})),
         range=_range(data.get("value-range")),
         unit=unit if unit != "none" else None,
     )
 
 
-def _service(data: Mapping[str, Any]) -> Service | None:
+def _service(data: Mapping[str, Any], words: Words) -> Service | None:
     """Return a service with its items; what it has none of may be missing or null.
 
     An item that makes no sense, or that refers to one that is not there, is left out.
@@ -404,7 +418,7 @@ def _service(data: Mapping[str, Any]) -> Service | None:
     if (service := _item(data)) is None:
         return None
     siid = data["iid"]
-    found = (_property(item, siid) for item in objects(data.get("properties")))
+    found = (_property(item, siid, words) for item in objects(data.get("properties")))
     properties = {prop.address[1]: prop for prop in found if prop}
 
     def of(item: Mapping[str, Any], key: str) -> tuple[Property, ...] | None:
@@ -433,12 +447,14 @@ def _service(data: Mapping[str, Any]) -> Service | None:
     )
 
 
-def parse(instance: Mapping[str, Any]) -> Spec:
+def parse(instance: Mapping[str, Any], words: Words = MappingProxyType({})) -> Spec:
     """Return a specification from an instance in MIoT's format, as far as it makes sense.
 
-    Raises CannotConnectError where it is no instance at all.
+    Values get the keys of ``words``, where those have any. Raises CannotConnectError where it is no
+    instance at all.
     """
-    services = tuple(filter(None, map(_service, objects(instance.get("services")))))
+    found = (_service(service, words) for service in objects(instance.get("services")))
+    services = tuple(service for service in found if service)
     if not services:
         raise CannotConnectError("the specification has another shape")
     return Spec(
@@ -447,8 +463,3 @@ def parse(instance: Mapping[str, Any]) -> Spec:
         description_zh=_description(instance.get("description_zh")),
         services=services,
     )
-
-
-SPEC: Final = parse(
-    json.loads((Path(__file__).parent / "specs" / f"{MODEL}.json").read_text(encoding="utf-8"))
-)

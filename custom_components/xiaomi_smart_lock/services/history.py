@@ -12,7 +12,6 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..event import EVENTS
-from ..model.s1 import LOCK_EVENT
 from ..people import named, person_of
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> di
 
 def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool:
     """Say whether somebody did something; that a credential was enrolled is not of its owner."""
-    credential = lock_event.credential if lock_event.kind == LOCK_EVENT else None
+    credential = lock_event.credential if lock_event.kind == lock.model.lock_event else None
     by = credential and person_of(lock, credential, lock_event.when)
     return by is not None and by.subentry.subentry_id == person.subentry.subentry_id
 
@@ -84,7 +83,9 @@ def _lines(
     """Return what is said of an event: by each kind that shows it, in the words of its entity."""
     for kind in kinds:
         description = KINDS[kind]
-        if lock_event.kind in description.kinds and (its_type := description.type_of(lock_event)):
+        if lock_event.kind in description.addresses(lock.model) and (
+            its_type := description.type_of(lock_event)
+        ):
             yield {
                 "when": dt_util.as_local(dt_util.utc_from_timestamp(lock_event.when)).isoformat(),
                 "kind": kind,

@@ -25,11 +25,11 @@ from ..credentials.enrolment import (
     TIME_LIMIT,
     TIME_LIMITS,
     Wanted,
+    method_of,
 )
-from ..miot.spec import SPEC
+from ..model.roles import Role
 from ..people import async_assign, named, person_of
-from ..state.credential import Credential
-from ..state.lock_event import METHODS
+from ..state.credential import Credential, masked
 from . import history as diary
 from .history import ATTR_PERSON, async_get_history
 
@@ -62,7 +62,6 @@ CARRIED: Final = {
     "credential": ATTR_CREDENTIAL_DATA,
 }
 
-USER_TYPES: Final = SPEC.properties[4, 2]
 # There is one owner; the types that mean many users would delete more than is asked for.
 SETTABLE_USER_TYPES: Final = ("administrator", "normal_user", "frequent_visitor")
 # What is enrolled at the lock or from afar; other passwords are made by Xiaomi's app.
@@ -81,8 +80,8 @@ MOST_USES: Final = 1000
 LONGEST_NAME: Final = 200
 
 _ID: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=0xFFFF))
-_USER_TYPE: Final = vol.All(vol.In(SETTABLE_USER_TYPES), USER_TYPES.value_of)
-_CREDENTIAL_TYPE: Final = vol.All(vol.In(SETTABLE_CREDENTIALS), METHODS.value_of)
+_USER_TYPE: Final = vol.In(SETTABLE_USER_TYPES)
+_CREDENTIAL_TYPE: Final = vol.In(SETTABLE_CREDENTIALS)
 
 # Home Assistant's own way to the targets of a call; versions before 2025.10 want more for it.
 _WANTS_HASS: Final = "hass" in inspect.signature(service.async_extract_entity_ids).parameters
@@ -92,12 +91,12 @@ type Response = JsonObjectType | None
 
 
 async def _set_user(lock: LockRuntime, data: Data) -> Response:
-    user_id = await lock.commands.async_set_user(data.get(ATTR_USER_ID), data.get(ATTR_USER_TYPE))
+    user_id = await lock.commands.async_set_user(data.get(ATTR_USER_ID), _user_type(lock, data))
     return {ATTR_USER_ID: user_id}
 
 
 async def _delete_user(lock: LockRuntime, data: Data) -> Response:
-    await lock.commands.async_delete_user(data[ATTR_USER_ID], data.get(ATTR_USER_TYPE))
+    await lock.commands.async_delete_user(data[ATTR_USER_ID], _user_type(lock, data))
     return None
 
 
@@ -120,7 +119,7 @@ async def _set_credential(lock: LockRuntime, data: Data) -> Response:
     if person is not None:
         with suppress(ServiceValidationError):  # Removed meanwhile: the credential is there.
             async_assign(lock.coordinator, credential, person)
-    return {ATTR_USER_ID: wanted.user_id, **_named(credential)}
+    return {ATTR_USER_ID: wanted.user_id, **_named(lock.coordinator, credential)}
 
 
 async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> Response:
@@ -134,7 +133,8 @@ async def _delete_credential(lock: LockRuntime, data: Data) -> Response:
 
 
 async def _assign_credential(lock: LockRuntime, data: Data) -> Response:
-    credential = Credential(data[ATTR_CREDENTIAL_TYPE], data[ATTR_OPERATION_ID])
+    method = method_of(lock.coordinator, data[ATTR_CREDENTIAL_TYPE])
+    credential = Credential(method, data[ATTR_OPERATION_ID])
     await lock.commands.async_assign_credential(data[ATTR_USER_ID], credential)
     return None
 
@@ -159,7 +159,7 @@ async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
         "users": [
             {
                 ATTR_USER_ID: user_id,
-                ATTR_USER_TYPE: _user_type(lock, user_id),
+                ATTR_USER_TYPE: _known_user_type(lock, user_id),
                 "credentials": [_described(lock, one) for one in users.credentials_of(user_id)],
             }
             for user_id in sorted(one for one in user_ids if one is not None)
@@ -169,14 +169,23 @@ async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
     }
 
 
-def _user_type(lock: LockCoordinator, user_id: int) -> str | None:
-    user = lock.data.users.present.get(user_id)
-    return None if user is None or user.user_type is None else USER_TYPES.key_of(user.user_type)
+def _user_type(lock: LockRuntime, data: Data) -> int | None:
+    """Return the lock's number of the type of users that is asked for, None where none is."""
+    user_types = lock.model.property(Role.USER_TYPE)
+    return user_types.numbers.get(data.get(ATTR_USER_TYPE, "")) if user_types else None
 
 
-def _named(credential: Credential) -> dict[str, Any]:
+def _known_user_type(lock: LockCoordinator, user_id: int) -> str | None:
+    user, user_types = lock.data.users.present.get(user_id), lock.model.property(Role.USER_TYPE)
+    if user is None or user.user_type is None or user_types is None:
+        return None
+    return user_types.key_of(user.user_type)
+
+
+def _named(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
+    methods, shown = lock.model.methods, masked(lock.model, credential.method)
     return {
-        "method": METHODS.key_of(credential.masked.method) or credential.method,
+        "method": (methods and methods.key_of(shown)) or credential.method,
         ATTR_OPERATION_ID: credential.operation_id,
     }
 
@@ -186,7 +195,7 @@ def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
     ending = lock.data.endings.known.get(credential)
     person = person_of(lock, credential)
     return {
-        **_named(credential),
+        **_named(lock, credential),
         ATTR_PERSON: person and person.name,
         ATTR_NAME: ending and ending.name,
         "last_used": use and _time(use.when),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..model.s1 import DURESS_FINGERPRINT, FINGERPRINT
+if TYPE_CHECKING:
+    from ..model.lock_model import LockModel
 
 
-def masked(method: int) -> int:
+def masked(model: LockModel, method: int) -> int:
     """Return the operation-method that is shown where who stands at the door may see it.
 
     A duress fingerprint is like any other: who forces somebody to open must not see that it was
     noticed, nor that there is one. Only the event entity *Duress* tells.
     """
-    return FINGERPRINT if method == DURESS_FINGERPRINT else method
+    return model.masks.get(method, method)
 
 
 class Credential(NamedTuple):
@@ -22,7 +23,6 @@ class Credential(NamedTuple):
     method: int
     operation_id: int
 
-    @property
-    def masked(self) -> Credential:
-        """The credential as it is shown."""
-        return self._replace(method=masked(self.method))
+    def masked(self, model: LockModel) -> Credential:
+        """Return the credential as it is shown."""
+        return self._replace(method=masked(model, self.method))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..miot.errors import InvalidValueError
-from ..miot.spec import SPEC
-from ..model.s1 import OPERATION_ID, OPERATION_METHOD, PHONE, USER_ID
+from ..model.roles import Role
 from .credential import Credential
 from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..miot.spec import Address
+    from ..miot.spec import Property
+    from ..model.lock_model import LockModel
     from .lock_event import LockEvent
-
-UNLOCKED: Final = SPEC.properties[2, 3].value_of("unlocked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +80,15 @@ class ExpiryRegistry:
             return
         if lock_event.when < int(ending.since):
             return
-        if lock_event.get("lock-action") == UNLOCKED:
+        if lock_event.word("lock-action") == "unlocked":
             left = max(0, ending.uses - 1)
             ending = replace(ending, uses=left)
             self.known[credential] = ending if left else ending.by(lock_event.when)
 
     def _deleted(self, lock_event: LockEvent) -> None:
         """Forget a credential, but not by the deletion of an older one with the same id."""
-        credential = Credential(
-            int(lock_event.get("operation-method") or PHONE),
-            int(lock_event.get("operation-id") or 0),
-        )
+        if (credential := lock_event.managed_credential) is None:
+            return
         if (ending := self.known.get(credential)) and lock_event.when >= int(ending.since):
             del self.known[credential]
 
@@ -111,22 +107,23 @@ class ExpiryRegistry:
         ]
 
     @classmethod
-    def from_list(cls, stored: object) -> ExpiryRegistry:
+    def from_list(cls, model: LockModel, stored: object) -> ExpiryRegistry:
         """Return what was kept: each for itself, so that nothing takes others with it."""
-        return cls(dict(_read(stored if isinstance(stored, list) else [])))
+        return cls(dict(_read(model, stored if isinstance(stored, list) else [])))
 
 
-def _read(stored: list[object]) -> Iterator[tuple[Credential, Expiry]]:
+def _read(model: LockModel, stored: list[object]) -> Iterator[tuple[Credential, Expiry]]:
     for item in stored:
         match item:
             case [method, operation_id, user_id, since, due, uses, bool(enrolled), *name]:
                 try:
                     yield (
                         Credential(
-                            _valid(OPERATION_METHOD, method), _valid(OPERATION_ID, operation_id)
+                            _valid(model.methods, method),
+                            _valid(model.property(Role.OPERATION_ID), operation_id),
                         ),
                         Expiry(
-                            _valid(USER_ID, user_id),
+                            _valid(model.property(Role.USER_ID), user_id),
                             number(since),
                             None if due is None else number(due),
                             None if uses is None else int(number(uses)),
@@ -138,5 +135,5 @@ def _read(stored: list[object]) -> Iterator[tuple[Credential, Expiry]]:
                     continue
 
 
-def _valid(address: Address, raw: object) -> int:
-    return int(SPEC.properties[address].validate(raw))
+def _valid(prop: Property | None, raw: object) -> int:
+    return int(number(raw) if prop is None else prop.validate(raw))

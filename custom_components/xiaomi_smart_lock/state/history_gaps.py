@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..miot.spec import SPEC, Address
 from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from ..miot.spec import Address, Spec
 
 DAY: Final = 86_400  # seconds
 FIRST: Final = 7 * DAY
@@ -90,16 +91,12 @@ class HistoryGaps:
         }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> HistoryGaps:
+    def from_dict(cls, spec: Spec, stored: Mapping[str, Any]) -> HistoryGaps:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
         unread = cls()
         for siid, eiid, time in stored["known"]:
-            unread.known[_event(siid, eiid)] = int(number(time))
+            unread.known[spec.events[siid, eiid].address] = int(number(time))
         for siid, eiid, start, end in stored["spans"]:
-            span = Gap(_event(siid, eiid), int(number(start)), int(number(end)))
-            unread.spans.append(span)
+            kind = spec.events[siid, eiid].address
+            unread.spans.append(Gap(kind, int(number(start)), int(number(end))))
         return unread
-
-
-def _event(siid: int, eiid: int) -> Address:
-    return SPEC.events[siid, eiid].address

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from ..miot.spec import SPEC, Address, Event, Property, Value
-from ..model.s1 import OPERATION_METHOD, SAME_EVENT
 from .credential import Credential, masked
 from .device_clock import says_something
 from .serialization import number
@@ -15,10 +13,8 @@ from .serialization import number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-METHODS: Final = SPEC.properties[OPERATION_METHOD]
-"""operation-method, whose values are the ways to open the door."""
-
-_REPORTED_TWICE: Final = frozenset(SAME_EVENT.values())
+    from ..miot.spec import Address, Event, Property, Value
+    from ..model.lock_model import LockModel
 
 # By what two events of the same second are told apart.
 _IDENTIFYING: Final = (
@@ -42,6 +38,7 @@ class LockEvent:
     Where a value list does not have a number, it is there as it came.
     """
 
+    model: LockModel = field(repr=False)
     event: Event
     arguments: Mapping[int, Value]
     when: float
@@ -67,11 +64,15 @@ class LockEvent:
         piid = self.event.piids.get(name)
         return None if piid is None else self.arguments.get(piid)
 
+    def word(self, name: str) -> str | None:
+        """Return the key of an argument's value, None where there is none or it has none."""
+        value = self.get(name)
+        return None if value is None else self.argument(name).key_of(value)
+
     def listed(self, name: str) -> int | None:
         """Return an argument's value by its name, None where the value list does not have it."""
         value = self.get(name)
-        has_it = value is not None and self.argument(name).key_of(value) is not None
-        return int(value) if has_it and value is not None else None
+        return int(value) if value is not None and self.word(name) is not None else None
 
     @cached_property
     def time(self) -> int | None:
@@ -88,10 +89,17 @@ class LockEvent:
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 
     @property
+    def managed_credential(self) -> Credential | None:
+        """The credential that is enrolled, given or deleted; a phone's where it says no method."""
+        if (operation_id := self.get("operation-id")) is None:
+            return None
+        return Credential(int(self.get("operation-method") or self.model.phone), int(operation_id))
+
+    @property
     def masked(self) -> LockEvent:
         """The event as it is shown, whether the credential was used, enrolled or deleted."""
         method = self.get("operation-method")
-        if method is None or (shown := masked(int(method))) == method:
+        if method is None or (shown := masked(self.model, int(method))) == method:
             return self
         piid = self.event.piids["operation-method"]
         return replace(self, arguments={**self.arguments, piid: shown})
@@ -99,12 +107,12 @@ class LockEvent:
     @cached_property
     def kind(self) -> Address:
         """The event's address, the same for events that two services report."""
-        return SAME_EVENT.get(self.event.address, self.event.address)
+        return self.model.kind_of(self.event.address)
 
     @property
     def reported_twice(self) -> bool:
         """Whether two services may report it."""
-        return self.kind in _REPORTED_TWICE
+        return self.kind in self.model.reported_twice
 
     @cached_property
     def usable_time(self) -> int | None:
@@ -125,15 +133,15 @@ class LockEvent:
         return [*self.event.address, list(self.arguments.items()), self.when]
 
     @classmethod
-    def from_list(cls, stored: list[Any]) -> LockEvent | None:
+    def from_list(cls, model: LockModel, stored: list[Any]) -> LockEvent | None:
         """Return what was kept, without what the specification no longer allows.
 
         None where it has no such event; raises what its shape or its values deserve if it was
         not written by us.
         """
         siid, eiid, arguments, when = stored
-        if (event := SPEC.events.get((siid, eiid))) is None:
+        if (event := model.spec.events.get((siid, eiid))) is None:
             return None
         items = [{"piid": piid, "value": value} for piid, value in arguments]
         known, _ = event.understand(items)
-        return cls(event, known, number(when))
+        return cls(model, event, known, number(when))

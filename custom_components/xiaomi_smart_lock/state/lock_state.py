@@ -8,13 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from ..miot.errors import InvalidValueError
-from ..miot.spec import (
-    SPEC,
-    Address,
-    Event,
-    Value,
-)
-from ..model.s1 import DOOR_STATE, DOOR_STATE_MEANS, LOCK_ACTION_MEANS
+from ..miot.spec import Address, Event, Value
 from .deduplicator import EventDeduplicator
 from .device_clock import LockClock
 from .expiry import ExpiryRegistry
@@ -25,6 +19,9 @@ from .user_registry import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from ..miot.spec import Spec
+    from ..model.lock_model import LockModel
 
 
 class Topic(Enum):
@@ -60,6 +57,7 @@ class Pending:
 class LockData:
     """What is known of one lock: valid values, the last event of each kind, and what waits."""
 
+    model: LockModel = field(repr=False)
     values: dict[Address, Value] = field(default_factory=dict)
     events: dict[Address, LockEvent] = field(default_factory=dict)
     pending: dict[Address, Pending] = field(default_factory=dict)
@@ -99,6 +97,22 @@ class LockData:
         """When the lock itself was last heard of, to the minute, in Unix seconds."""
         return self.contact // 60 * 60 or None
 
+    def known(self, name: str) -> Value | None:
+        """Return what is known of a property, by its role or name."""
+        prop = self.model.property(name)
+        return self.values.get(prop.address) if prop else None
+
+    def word(self, name: str) -> str | None:
+        """Return the key of what is known of a property, None where nothing is."""
+        prop = self.model.property(name)
+        value = self.values.get(prop.address) if prop else None
+        return None if prop is None or value is None else prop.key_of(value)
+
+    def last(self, name: str) -> LockEvent | None:
+        """Return the last event of a kind, by its role or name."""
+        event = self.model.event(name)
+        return self.events.get(event.address) if event else None
+
     def shown(self, address: Address) -> Value | None:
         """Return what is to be shown of a property: what was asked for, else what is known."""
         if wanted := self.pending.get(address):
@@ -119,21 +133,21 @@ class LockData:
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(Topic.CHANGES)
-        if tells and address == DOOR_STATE and value in DOOR_STATE_MEANS:
-            self._set(*DOOR_STATE_MEANS[value])
+        if tells and (meant := self.model.meanings.get(address, {}).get(value)):
+            self._set(*meant)
 
     def forget(self, address: Address, number: float | None, told: float | None = None) -> None:
         """Know nothing of a property anymore, since its new value is not understood.
 
-        ``told`` is as in ``set``. What else the door state would say is not known either.
+        ``told`` is as in ``set``. What else it would say is not known either.
         """
         tells = told is not None or address in self.values or self.unknown.get(address) != number
         self._forget(address)
         self.unknown[address] = number
         if told is not None:
             self._told[address] = told
-        if tells and address == DOOR_STATE:
-            for other, _ in DOOR_STATE_MEANS.values():
+        if tells:
+            for other, _ in self.model.meanings.get(address, {}).values():
                 self._forget(other)
 
     def _forget(self, address: Address) -> None:
@@ -150,7 +164,7 @@ class LockData:
         last = self.events.get(lock_event.kind)
         if last is None or lock_event.when >= last.when:
             self.events[lock_event.kind] = lock_event
-            self.news.add(SPEC.events[lock_event.kind])
+            self.news.add(self.model.spec.events[lock_event.kind])
         self.apply_credentials(lock_event)
 
     def apply_credentials(self, lock_event: LockEvent) -> None:
@@ -165,8 +179,9 @@ class LockData:
         """Take what an event says of properties, but for those that the lock told of since."""
         if self.events.get(lock_event.kind) is not lock_event:
             return
-        action = int(lock_event.get("lock-action") or 0)
-        for address, value, before in LOCK_ACTION_MEANS.get(action, ()):
+        action = lock_event.get("lock-action")
+        means = () if action is None else self.model.action_meanings.get(action, ())
+        for address, value, before in means:
             told_since = int(self._told.get(address, 0)) > int(lock_event.when)
             if not told_since and (before is None or self.values.get(address) in before):
                 self._set(address, value)
@@ -182,7 +197,7 @@ class LockData:
             ],
             "undelivered": [list(address) for address in self.undelivered],
             "handled": list(self.handled.known),
-            "users": self.users.as_dict(),
+            "users": self.users.as_dict(self.model),
             "endings": self.endings.as_list(),
             "unread": self.unread.as_dict(),
             "behind": self.clock.behind,
@@ -191,40 +206,42 @@ class LockData:
         }
 
     @classmethod
-    def from_dict(cls, stored: Any) -> LockData:
+    def from_dict(cls, model: LockModel, stored: Any) -> LockData:
         """Return what was kept, without what the specification no longer allows.
 
         What has another shape was not written by us: then nothing is known, but for what is to
         end, which is never forgotten.
         """
         try:
-            data = cls._from_dict(stored)
+            data = cls._from_dict(model, stored)
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
-            data = cls(spoilt=True)
+            data = cls(model, spoilt=True)
         if isinstance(stored, dict):
-            data.endings = ExpiryRegistry.from_list(stored.get("endings"))
+            data.endings = ExpiryRegistry.from_list(model, stored.get("endings"))
         return data
 
     @classmethod
-    def _from_dict(cls, stored: Mapping[str, Any]) -> LockData:
+    def _from_dict(cls, model: LockModel, stored: Mapping[str, Any]) -> LockData:
+        spec = model.spec
         data = cls(
+            model,
             clock=LockClock(number(stored["behind"])),
             heard=number(stored["heard"]),
             contact=number(stored["contact"]),
         )
         if "users" in stored:
-            data.users = Users.from_dict(stored["users"])
+            data.users = Users.from_dict(model, stored["users"])
         data.handled = EventDeduplicator(dict.fromkeys(map(_text, stored["handled"])))
         for siid, piid, value in stored["values"]:
-            if (valid := _still_valid((siid, piid), value)) is not None:
+            if (valid := _still_valid(spec, (siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
-        data.pending = dict(_pending(stored["pending"]))
+        data.pending = dict(_pending(spec, stored["pending"]))
         for siid, piid in stored.get("undelivered", ()):
-            if (siid, piid) in SPEC.properties:
+            if (siid, piid) in spec.properties:
                 data.undelivered[siid, piid] = None
-        data.unread = HistoryGaps.from_dict(stored.get("unread", HistoryGaps().as_dict()))
+        data.unread = HistoryGaps.from_dict(spec, stored.get("unread", HistoryGaps().as_dict()))
         for event in stored["events"]:
-            if lock_event := LockEvent.from_list(event):
+            if lock_event := LockEvent.from_list(model, event):
                 data.events[lock_event.kind] = lock_event
         return data
 
@@ -236,16 +253,16 @@ def _text(raw: object) -> str:
     return raw
 
 
-def _pending(stored: Iterable[Any]) -> Iterator[tuple[Address, Pending]]:
+def _pending(spec: Spec, stored: Iterable[Any]) -> Iterator[tuple[Address, Pending]]:
     # A version before did not keep what the lock had.
     for siid, piid, value, since, *before in stored:
-        if (valid := _still_valid((siid, piid), value)) is not None:
-            had = _still_valid((siid, piid), before[0]) if before else None
+        if (valid := _still_valid(spec, (siid, piid), value)) is not None:
+            had = _still_valid(spec, (siid, piid), before[0]) if before else None
             yield (siid, piid), Pending(valid, number(since), had)
 
 
-def _still_valid(address: Address, value: object) -> Value | None:
+def _still_valid(spec: Spec, address: Address, value: object) -> Value | None:
     try:
-        return SPEC.properties[address].validate(value)
+        return spec.properties[address].validate(value)
     except (KeyError, InvalidValueError):
         return None

@@ -6,21 +6,22 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..miot.spec import SPEC, Address
-from ..model.s1 import OPERATION_ID, OPERATION_METHOD, OPERATION_POSITION, PHONE, USER_ID, USER_TYPE
+from ..model.roles import Role
 from .credential import Credential
 from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..miot.spec import Property
+    from ..model.lock_model import LockModel
     from .lock_event import LockEvent
 
 # By what the rows that are kept of users, grants and uses begin
-NUMBERS: Final[Mapping[str, tuple[Address, ...]]] = {
-    "users": (USER_ID,),
-    "grants": (OPERATION_METHOD, OPERATION_ID, USER_ID),
-    "uses": (OPERATION_METHOD, OPERATION_ID),
+NUMBERS: Final[Mapping[str, tuple[Role, ...]]] = {
+    "users": (Role.USER_ID,),
+    "grants": (Role.OPERATION_METHOD, Role.OPERATION_ID, Role.USER_ID),
+    "uses": (Role.OPERATION_METHOD, Role.OPERATION_ID),
 }
 OTHER: Final = "other_"
 
@@ -28,7 +29,6 @@ OTHER: Final = "other_"
 REMEMBERED: Final = 500
 SUCCESS: Final = 0
 """error-code (4.7, 22.3)."""
-LOCK_RESET: Final = SPEC.properties[2, 4].value_of("lock_reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Users:
                 self._set_grant(lock_event, deleted=False)
             case "delete-user-key-complete":
                 self._set_grant(lock_event, deleted=True)
-            case "exception-occurred" if lock_event.get("abnormal-condition") == LOCK_RESET:
+            case "exception-occurred" if lock_event.word("abnormal-condition") == "lock_reset":
                 self._delete((*self.uses, *self.grants), lock_event.when)
             case _:
                 return False
@@ -147,9 +147,8 @@ class Users:
             self._delete(self.credentials_of(int(user_id)), lock_event.when)
 
     def _set_grant(self, lock_event: LockEvent, *, deleted: bool) -> None:
-        if (operation_id := lock_event.get("operation-id")) is None:
+        if (credential := lock_event.managed_credential) is None:
             return
-        credential = Credential(int(lock_event.get("operation-method") or PHONE), int(operation_id))
         known = self.grants.get(credential, UNTOLD)
         if deleted:
             self._delete((credential,), lock_event.when)
@@ -163,7 +162,7 @@ class Users:
             if not _is_later(self.grants.get(credential, UNTOLD).since, when):
                 _remember(self.grants, credential, Grant(None, when, deleted=when))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, model: LockModel) -> dict[str, Any]:
         """Return it as JSON allows.
 
         Numbers that the specification does not have are kept apart: a version before would take
@@ -174,46 +173,51 @@ class Users:
             "grants": [[*of, *asdict(grant).values()] for of, grant in self.grants.items()],
             "uses": [[*of, *asdict(use).values()] for of, use in self.uses.items()],
         }
-        for name, numbers in NUMBERS.items():
+        for name, roles in NUMBERS.items():
+            numbers = [model.property(role) for role in roles]
             kept[OTHER + name] = [row for row in kept[name] if not _are_listed(numbers, row)]
             kept[name] = [row for row in kept[name] if _are_listed(numbers, row)]
         return {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Users:
+    def from_dict(cls, model: LockModel, stored: Mapping[str, Any]) -> Users:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
         users = cls()
+
+        def optional(role: Role, raw: object) -> int | None:
+            return None if raw is None else _reported(model.property(role), raw)
+
+        def credential(method: object, operation_id: object) -> Credential:
+            return Credential(
+                _reported(model.methods, method),
+                _reported(model.property(Role.OPERATION_ID), operation_id),
+            )
+
         rows = {name: [*stored[name], *stored.get(OTHER + name, ())] for name in NUMBERS}
         for user_id, user_type, since, deleted in rows["users"]:
-            kind = _optional(USER_TYPE, user_type)
-            users.known[_reported(USER_ID, user_id)] = User(kind, number(since), bool(deleted))
+            kind = optional(Role.USER_TYPE, user_type)
+            known = _reported(model.property(Role.USER_ID), user_id)
+            users.known[known] = User(kind, number(since), bool(deleted))
         for method, operation_id, owner, since, deleted in rows["grants"]:
-            grant = Grant(_optional(USER_ID, owner), number(since), number(deleted))
-            users.grants[_credential(method, operation_id)] = grant
+            grant = Grant(optional(Role.USER_ID, owner), number(since), number(deleted))
+            users.grants[credential(method, operation_id)] = grant
         for method, operation_id, when, position in rows["uses"]:
-            use = Use(number(when), _optional(OPERATION_POSITION, position))
-            users.uses[_credential(method, operation_id)] = use
+            use = Use(number(when), optional(Role.OPERATION_POSITION, position))
+            users.uses[credential(method, operation_id)] = use
         users._sort_uses()
         return users
 
 
-def _reported(address: Address, raw: object) -> int:
-    return int(SPEC.properties[address].reported(raw))
+def _reported(prop: Property | None, raw: object) -> int:
+    """Return a number that was kept; of a lock without the property, none but a number."""
+    return int(number(raw) if prop is None else prop.reported(raw))
 
 
-def _optional(address: Address, raw: object) -> int | None:
-    return None if raw is None else _reported(address, raw)
-
-
-def _credential(method: object, operation_id: object) -> Credential:
-    return Credential(_reported(OPERATION_METHOD, method), _reported(OPERATION_ID, operation_id))
-
-
-def _are_listed(numbers: Iterable[Address], row: Iterable[object]) -> bool:
+def _are_listed(properties: Iterable[Property | None], row: Iterable[object]) -> bool:
     """Say whether the specification has the first numbers of a row, None being none."""
     return all(
-        value is None or SPEC.properties[address].allows(value)
-        for address, value in zip(numbers, row, strict=False)
+        value is None or prop is None or prop.allows(value)
+        for prop, value in zip(properties, row, strict=False)
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from ..const import DOMAIN
 from ..state.credential import masked
-from ..state.lock_event import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         Property,
         Value,
     )
+    from ..model.lock_model import LockModel
     from ..state.credential import Credential
     from ..state.lock_event import LockEvent
 
@@ -33,11 +33,6 @@ OTHER: Final = "other"
 # What makes a link, a picture, code or HTML of a text, and what emphasizes a word of it; within a
 # word "_" does not, and names have it there.
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
-
-# What the camera says that saw somebody unlock: ``PeriodicPasswordUnlock``; duress does not show.
-_UNLOCKED_BY: Final = {
-    f"{named.key.replace('_', '')}unlock": masked(named.value) for named in METHODS.values
-}
 
 
 def escaped(text: str) -> str:
@@ -57,8 +52,10 @@ def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
     return named.description_zh if chinese else named.description
 
 
-def value_in_words(hass: HomeAssistant, prop: Property, value: Value) -> str:
+def value_in_words(hass: HomeAssistant, prop: Property | None, value: Value) -> str:
     """Return what a value is called, or the number where the specification does not have it."""
+    if prop is None:
+        return str(value)
     if named := prop.named(value):
         return in_words(hass, named)
     pattern = common_text(hass, "unknown_value", "{number}")
@@ -76,9 +73,9 @@ def in_a_sentence(words: str) -> str:
     return words if words.isupper() else words.lower()
 
 
-def credential_in_words(hass: HomeAssistant, credential: Credential) -> str:
+def credential_in_words(hass: HomeAssistant, model: LockModel, credential: Credential) -> str:
     """Return what a credential is called where it is shown: ``Fingerprint 7``."""
-    method = value_in_words(hass, METHODS, credential.masked.method)
+    method = value_in_words(hass, model.methods, masked(model, credential.method))
     return f"{method} {credential.operation_id}"
 
 
@@ -97,9 +94,9 @@ def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
 def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
     """Return by what the lock was operated, None where it did not say."""
     if credential := lock_event.credential:
-        return credential_in_words(hass, credential)
+        return credential_in_words(hass, lock_event.model, credential)
     method = lock_event.get("operation-method")
-    return None if method is None else value_in_words(hass, METHODS, method)
+    return None if method is None else value_in_words(hass, lock_event.model.methods, method)
 
 
 def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
@@ -108,9 +105,21 @@ def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
     return texts.get(f"component.{DOMAIN}.common.{key}", default)
 
 
-def seen_in_words(hass: HomeAssistant, kind: str) -> str:
+@cache
+def _unlocked_by(model: LockModel) -> Mapping[str, int]:
+    """Return the ways that a camera names which saw somebody unlock; duress does not show.
+
+    It says ``PeriodicPasswordUnlock``.
+    """
+    return {
+        f"{named.key.replace('_', '')}unlock": masked(model, named.value)
+        for named in (model.methods.values if model.methods else ())
+    }
+
+
+def seen_in_words(hass: HomeAssistant, model: LockModel, kind: str) -> str:
     """Return what the camera saw, in its own word where we have none."""
-    if method := _UNLOCKED_BY.get(kind.lower()):
-        words = in_a_sentence(value_in_words(hass, METHODS, method))
+    if method := _unlocked_by(model).get(kind.lower()):
+        words = in_a_sentence(value_in_words(hass, model.methods, method))
         return common_text(hass, "seen_unlock").format(method=words)
     return common_text(hass, f"seen_{kind.lower()}", kind)

@@ -27,7 +27,6 @@ from ..errors import (
     TooManyRequestsError,
 )
 from ..http import exchange, fetch
-from ..spec import MODEL, SPEC
 from ..values import (
     identifier,
     objects,
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
 
     from ..endpoints import Endpoints
     from ..http import Answer
-    from ..spec import Address, Event, Value
+    from ..spec import Event, Value
     from .recording import Part
 
 HISTORY_LIMIT: Final = 50  # of what happened, a request
@@ -173,13 +172,13 @@ class AppClient:
         return {did for item in objects(items) if (did := identifier(item.get("did")))}
 
     async def history(
-        self, did: str, address: Address, start: int, end: int, limit: int = HISTORY_LIMIT
+        self, did: str, event: Event, start: int, end: int, limit: int = HISTORY_LIMIT
     ) -> Page[Happened]:
         """Return how an event happened between two times, in Unix seconds.
 
         A page that is short may have been cut: nothing in it tells, so that it is followed too.
         """
-        key = "{}.{}".format(*address)
+        key = str(event)
         answer = await self._post(
             "/user/get_user_device_data",
             did=did,
@@ -190,7 +189,6 @@ class AppClient:
             limit=limit,
         )
         items = _list(answer.get("result"))[:limit]
-        event = SPEC.events[address]
         entries = (
             _happened(event, item) for item in objects(items) if _is_of(item, did=did, key=key)
         )
@@ -201,15 +199,17 @@ class AppClient:
             short=len(items) < limit,
         )
 
-    async def seen(self, did: str, start: int, end: int, limit: int = CAMERA_LIMIT) -> Page[Seen]:
-        """Return what the camera saw between two times, in Unix milliseconds.
+    async def seen(
+        self, did: str, model: str, start: int, end: int, limit: int = CAMERA_LIMIT
+    ) -> Page[Seen]:
+        """Return what a lock's camera saw between two times, in Unix milliseconds.
 
         The list says itself whether it goes on, and where, even where this part of it is empty.
         """
         answer = await self._camera(
             "/common/app/get/eventlist",
             did=did,
-            model=MODEL,
+            model=model,
             doorBell=True,
             eventType="Default",
             needMerge=True,
@@ -254,7 +254,7 @@ class AppClient:
 
         return await self._call_camera(ask)
 
-    async def recording(self, did: str, file_id: str, *, is_alarm: bool) -> Recording:
+    async def recording(self, did: str, model: str, file_id: str, *, is_alarm: bool) -> Recording:
         """Return a recording of what the camera saw, ready to be fetched segment by segment.
 
         Nobody knows how the service refuses a codec, so that any refusal is answered by asking for
@@ -262,11 +262,11 @@ class AppClient:
         """
         first, second = sorted(CODECS, key=lambda codec: codec != self._codecs.get(did))
         try:
-            parts = await self._parts(did, file_id, is_alarm, first)
+            parts = await self._parts(did, model, file_id, is_alarm, first)
         except TooManyRequestsError:
             raise
         except (CannotConnectError, ResultError):
-            parts = await self._parts(did, file_id, is_alarm, second)
+            parts = await self._parts(did, model, file_id, is_alarm, second)
         key_urls = dict.fromkeys(part.key_url for part in parts if part.key_url)
         if len(key_urls) > KEYS_LIMIT:
             raise CannotConnectError("the recording has too many keys")
@@ -285,11 +285,13 @@ class AppClient:
             )
         )
 
-    async def _parts(self, did: str, file_id: str, is_alarm: bool, codec: str) -> list[Part]:
+    async def _parts(
+        self, did: str, model: str, file_id: str, is_alarm: bool, codec: str
+    ) -> list[Part]:
         url = in_region(self._endpoints.camera, self._region) + "/common/app/m3u8"
         payload = {
             "did": did,
-            "model": MODEL,
+            "model": model,
             "fileId": file_id,
             "isAlarm": is_alarm,
             "videoCodec": codec,

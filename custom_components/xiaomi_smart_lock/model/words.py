@@ -1,0 +1,51 @@
+"""What the keys of values mean, whatever a model's numbers for them are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Door states in which the bolt is out, and those in which the door is not closed
+LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on")
+OPEN: Final = ("not_closed", "ajar")
+
+type Meaning = tuple[Role, str | bool]
+"""A property, and its value or the key of that."""
+
+# What a lock event says at once, before the lock reports the property itself: by its lock action,
+# the new value of a property and the values that it had to have before (None for any). A door
+# that closes is not taken for locked, and an open one not for closed.
+LOCK_ACTION_MEANS: Final[Mapping[str, tuple[tuple[Meaning, tuple[str, ...] | None], ...]]] = {
+    "door_closed": (((Role.DOOR_STATE, "unlocked"), OPEN),),
+    "unlocked": (((Role.DOOR_STATE, "unlocked"), LOCKED), ((Role.DEADBOLT, False), None)),
+    "deadbolt_on": (
+        ((Role.DOOR_STATE, "deadbolt_on"), ("locked", "unlocked", "child_lock_on")),
+        ((Role.DEADBOLT, True), None),
+    ),
+    "deadbolt_off": (
+        ((Role.DOOR_STATE, "locked"), ("deadbolt_on",)),
+        ((Role.DEADBOLT, False), None),
+    ),
+    "child_lock_on": (
+        ((Role.DOOR_STATE, "child_lock_on"), ("locked",)),
+        ((Role.CHILD_LOCK, True), None),
+    ),
+    "child_lock_off": (
+        ((Role.DOOR_STATE, "locked"), ("child_lock_on",)),
+        ((Role.CHILD_LOCK, False), None),
+    ),
+    "away_mode_on": (((Role.AWAY_MODE, True), None),),
+    "away_mode_off": (((Role.AWAY_MODE, False), None),),
+}
+
+# What the door state says of properties that cannot be read.
+DOOR_STATE_MEANS: Final[Mapping[str, Meaning]] = {
+    "locked": (Role.DEADBOLT, False),
+    "unlocked": (Role.DEADBOLT, False),
+    "child_lock_on": (Role.CHILD_LOCK, True),
+    "deadbolt_on": (Role.DEADBOLT, True),
+}

@@ -1,0 +1,11 @@
+"""The model of the locks that are simulated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from custom_components.xiaomi_smart_lock.model.lock_model import model_of
+
+MODEL: Final = "xiaomi.lock.s1"
+S1: Final = model_of(MODEL)
+SPEC: Final = S1.spec
