@@ -48,6 +48,18 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
 LEVELS: Final = {part: level for level, layer in enumerate(LAYERS) for part in layer}
 PURE: Final = ("miot", "model", "state")
 
+# Pairs of numbers that are no addresses: limits, versions and codes
+NO_ADDRESSES: Final = {
+    (0, 0),
+    (0, 1),
+    (1, 10_000),
+    (2, 3),
+    (10, 600),
+    (62, 64),
+    (134, 135),
+    (2026, 8),
+}
+
 
 def module_of(path: Path) -> tuple[str, ...]:
     """Return a file as a module within the integration; a package as its ``__init__``."""
@@ -97,3 +109,18 @@ def test_without_home_assistant(package: str) -> None:
     assert not [
         text for text in texts if "homeassistant" in text.replace("homeassistant.local", "")
     ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: "/".join(module_of(path)))
+def test_addresses_are_in_tables(path: Path) -> None:
+    """Where a lock has something is written in the tables of its model, and nowhere else."""
+    if module_of(path)[0] == "model":
+        return
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    pairs = (node.elts for node in nodes if isinstance(node, ast.Tuple) and len(node.elts) == 2)
+    numbers = {
+        (first.value, second.value)
+        for first, second in pairs
+        if isinstance(first, ast.Constant) and isinstance(second, ast.Constant)
+    }
+    assert {pair for pair in numbers if {*map(type, pair)} == {int}} <= NO_ADDRESSES

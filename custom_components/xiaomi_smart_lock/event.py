@@ -100,8 +100,10 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     def event_types_of(self, model: LockModel) -> list[str]:
         """Return the types that the events of a model can have; none where it has no such event."""
         events = [model.spec.events[address] for address in self.addresses(model)]
-        if self.types or not self.code:
-            return [*self.types] if self.types and events else [one.key for one in events]
+        if not events:
+            return []
+        if self.code is None:
+            return [*self.types] or [event.key for event in events]
         arguments = (one for event in events for one in event.arguments if one.name == self.code)
         return [*dict.fromkeys(key for one in arguments for key in one.options), OTHER]
 

@@ -21,7 +21,6 @@ from ..miot.errors import (
 )
 from ..model.roles import COMPLETION_EVENTS, Role
 from ..state.lock_event import LockEvent
-from ..state.user_registry import SUCCESS
 from .pending_command import CommandRejectedError, PendingCommand
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ class CredentialCommands:
             code = answer.get("error-code")
             if code is not None and command.is_failure(code):
                 raise command.error(code)
-            if COMPLETION_EVENTS[name] and (code != SUCCESS or name in SYNCHRONISING):
+            if COMPLETION_EVENTS[name] and (not command.is_success(code) or name in SYNCHRONISING):
                 answer = await command.told(within)
         facts = {**command.sent, **answer}
         self._apply(name, facts)

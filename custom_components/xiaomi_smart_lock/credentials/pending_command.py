@@ -97,7 +97,11 @@ class PendingCommand:
 
     def is_failure(self, code: Value | None) -> bool:
         """Say whether an error code (4.7) is one, and not that it is done or begun."""
-        return code not in (None, SUCCESS) and self._key(code) != IN_PROGRESS
+        return code is not None and self._key(code) not in (SUCCESS, IN_PROGRESS)
+
+    def is_success(self, code: Value | None) -> bool:
+        """Say whether an error code (4.7) says that it is done."""
+        return self._key(code) == SUCCESS
 
     def error(self, code: Value) -> HomeAssistantError:
         """Return what an error code (4.7) means."""
@@ -129,7 +133,7 @@ class PendingCommand:
             return
         code = lock_event.get("error-code")
         done, *_ = self._lock.model.completion_events(self.name)
-        if lock_event.kind == done and code in (None, SUCCESS):
+        if lock_event.kind == done and (code is None or self.is_success(code)):
             facts = {argument.name: value for argument, value in lock_event.known_arguments}
             self._told.set_result(facts)
         elif code is not None and self.is_failure(code):

@@ -27,8 +27,8 @@ OTHER: Final = "other_"
 
 # Nobody has as many fingers; it only bounds what is kept.
 REMEMBERED: Final = 500
-SUCCESS: Final = 0
-"""error-code (4.7, 22.3)."""
+SUCCESS: Final = "success"
+"""The key of an error-code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Users:
 
     def follow(self, lock_event: LockEvent) -> bool:
         """Take what an event says of users and credentials; say whether it can say anything."""
-        if lock_event.get("error-code") not in (None, SUCCESS):
+        if lock_event.get("error-code") is not None and lock_event.word("error-code") != SUCCESS:
             return False
         match lock_event.event.name:
             case "lock-event":
