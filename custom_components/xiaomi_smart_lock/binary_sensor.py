@@ -33,6 +33,14 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
     """A binary sensor."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LockBinaryDetailDescription(LockBinarySensorDescription):
+    """What few people need to know: it is disabled at first."""
+
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+    entity_registry_enabled_default: bool = False
+
+
 def _door_is_open(lock: LockCoordinator) -> bool | None:
     """An ajar door is an open one: it is not closed."""
     state = lock.data.word(Role.DOOR_STATE)
@@ -83,35 +91,16 @@ BINARY_SENSORS: Final = (
         read=lambda lock: lock.data.awake,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", item="no-disturb:current-no-disturb"),
-    LockBinarySensorDescription(
-        key="local_settings_switch",
-        item="lock:door-lock-local-settings",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
+    LockBinaryDetailDescription(key="local_settings_switch", item="lock:door-lock-local-settings"),
+    LockBinaryDetailDescription(
+        key="administrator_deadbolt", item="lock:turn-on-the-anti-lock-setting"
     ),
-    LockBinarySensorDescription(
-        key="administrator_deadbolt",
-        item="lock:turn-on-the-anti-lock-setting",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
+    LockBinaryDetailDescription(
+        key="verified_reset", item="lock:reset-with-verification-required-setting"
     ),
-    LockBinarySensorDescription(
-        key="verified_reset",
-        item="lock:reset-with-verification-required-setting",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockBinarySensorDescription(
-        key="face_unlock",
-        item="lock:face-recognition-unlocking-switch",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockBinarySensorDescription(
-        key="palm_vein_unlock",
-        item="lock:palm-vein-recognition-unlocking-switch",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
+    LockBinaryDetailDescription(key="face_unlock", item="lock:face-recognition-unlocking-switch"),
+    LockBinaryDetailDescription(
+        key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"
     ),
 )
 

@@ -23,14 +23,10 @@ PARALLEL_UPDATES: Final = 1
 class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
     """A number of a property; its range is the property's."""
 
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
 
-NUMBERS: Final = (
-    LockNumberDescription(
-        key="camera_ringtone",
-        item="door-lock-camera:ringtone",
-        entity_category=EntityCategory.CONFIG,
-    ),
-)
+
+NUMBERS: Final = (LockNumberDescription(key="camera_ringtone", item="door-lock-camera:ringtone"),)
 
 
 class LockNumber(LockEntity, NumberEntity):

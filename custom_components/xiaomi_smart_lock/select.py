@@ -23,97 +23,47 @@ PARALLEL_UPDATES: Final = 1
 class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
     """A select of a property; its options are the keys of the property's value list."""
 
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
+
 
 SELECTS: Final = (
+    LockSelectDescription(key="doorbell_ringtone", item="doorbell:ringtone"),
+    LockSelectDescription(key="doorbell_volume", item="doorbell:volume"),
+    LockSelectDescription(key="night_vision", item="door-lock-camera:night-shot"),
+    LockSelectDescription(key="live_video_time", item="door-lock-camera:live-video-valid-time"),
     LockSelectDescription(
-        key="doorbell_ringtone",
-        item="doorbell:ringtone",
-        entity_category=EntityCategory.CONFIG,
+        key="detection_sensitivity", item="door-lock-camera:detection-sensitivity"
+    ),
+    LockSelectDescription(key="automatic_screen_time", item="door-lock-camera:auto-screen-on-time"),
+    LockSelectDescription(key="camera_mode", item="door-lock-camera:mode"),
+    LockSelectDescription(key="staying_time", item="door-lock-camera:staying-time"),
+    LockSelectDescription(
+        key="door_open_reminder_time", item="lock-volume-management:door-open-reminder-time"
     ),
     LockSelectDescription(
-        key="doorbell_volume",
-        item="doorbell:volume",
-        entity_category=EntityCategory.CONFIG,
+        key="door_open_alarm_volume", item="lock-volume-management:door-open-reminder-volume"
     ),
     LockSelectDescription(
-        key="night_vision",
-        item="door-lock-camera:night-shot",
-        entity_category=EntityCategory.CONFIG,
+        key="door_ajar_reminder_time", item="lock-volume-management:door-ajar-reminder-time"
     ),
     LockSelectDescription(
-        key="live_video_time",
-        item="door-lock-camera:live-video-valid-time",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="detection_sensitivity",
-        item="door-lock-camera:detection-sensitivity",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="automatic_screen_time",
-        item="door-lock-camera:auto-screen-on-time",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="camera_mode",
-        item="door-lock-camera:mode",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="staying_time",
-        item="door-lock-camera:staying-time",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="door_open_reminder_time",
-        item="lock-volume-management:door-open-reminder-time",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="door_open_alarm_volume",
-        item="lock-volume-management:door-open-reminder-volume",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="door_ajar_reminder_time",
-        item="lock-volume-management:door-ajar-reminder-time",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="door_ajar_alarm_volume",
-        item="lock-volume-management:door-ajar-reminder-volume",
-        entity_category=EntityCategory.CONFIG,
+        key="door_ajar_alarm_volume", item="lock-volume-management:door-ajar-reminder-volume"
     ),
     LockSelectDescription(
         key="lock_broken_reminder_time",
         item="lock-volume-management:door-lock-broken-reminder-time",
-        entity_category=EntityCategory.CONFIG,
     ),
     LockSelectDescription(
         key="lock_broken_alarm_volume",
         item="lock-volume-management:door-lock-broken-reminder-volume",
-        entity_category=EntityCategory.CONFIG,
     ),
+    LockSelectDescription(key="language", item="lock-volume-management:language"),
     LockSelectDescription(
-        key="language",
-        item="lock-volume-management:language",
-        entity_category=EntityCategory.CONFIG,
+        key="operation_volume", item="lock-volume-management:door-operation-volume"
     ),
+    LockSelectDescription(key="alarm_volume", item="lock-volume-management:reminder-volume"),
     LockSelectDescription(
-        key="operation_volume",
-        item="lock-volume-management:door-operation-volume",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="alarm_volume",
-        item="lock-volume-management:reminder-volume",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSelectDescription(
-        key="door_closing_volume",
-        item="lock-volume-management:door-closing-reminder-volume",
-        entity_category=EntityCategory.CONFIG,
+        key="door_closing_volume", item="lock-volume-management:door-closing-reminder-volume"
     ),
 )
 

@@ -42,6 +42,14 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     attributes: Callable[[LockData], dict[str, Any]] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class LockDetailDescription(LockSensorDescription):
+    """What few people need to know: it is disabled at first."""
+
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+    entity_registry_enabled_default: bool = False
+
+
 def _changes(data: LockData) -> dict[str, Any]:
     """List the settings that wait, by their names in the specification."""
     return {
@@ -132,97 +140,27 @@ SENSORS: Final = (
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
     ),
-    LockSensorDescription(
+    LockDetailDescription(
         key="lithium_battery_time",
         item="battery:current-time",
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
     ),
-    LockSensorDescription(
-        key="button_function",
-        item="lock:button-function",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
+    LockDetailDescription(key="button_function", item="lock:button-function"),
+    LockDetailDescription(key="face_unlock_sensitivity", item="lock:face-unlock-sensitivity"),
+    LockDetailDescription(key="face_unlock_sleep_time", item="lock:face-unlock-sleep-time"),
+    LockDetailDescription(key="triggering_method", item="lock:triggering-method"),
+    LockDetailDescription(key="front_panel_version", item="lock-version:front-panel-version"),
+    LockDetailDescription(key="rear_panel_version", item="lock-version:rear-panel-version"),
+    LockDetailDescription(
+        key="fingerprint_board_version", item="lock-version:fingerprint-board-version"
     ),
-    LockSensorDescription(
-        key="face_unlock_sensitivity",
-        item="lock:face-unlock-sensitivity",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="face_unlock_sleep_time",
-        item="lock:face-unlock-sleep-time",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="triggering_method",
-        item="lock:triggering-method",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="front_panel_version",
-        item="lock-version:front-panel-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="rear_panel_version",
-        item="lock-version:rear-panel-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="fingerprint_board_version",
-        item="lock-version:fingerprint-board-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="hardware_version",
-        item=Role.HARDWARE_VERSION,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="voice_version",
-        item="lock-version:voice-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="wifi_version",
-        item="lock-version:wifi-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="camera_version",
-        item="lock-version:camera-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="face_palm_vein_version",
-        item="lock-version:face-palm-vein-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="unlock_methods",
-        item="lock-manage:unlock-method-info-string",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
-    LockSensorDescription(
-        key="sync_version",
-        item="lock-manage:sync-version",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-    ),
+    LockDetailDescription(key="hardware_version", item=Role.HARDWARE_VERSION),
+    LockDetailDescription(key="voice_version", item="lock-version:voice-version"),
+    LockDetailDescription(key="wifi_version", item="lock-version:wifi-version"),
+    LockDetailDescription(key="camera_version", item="lock-version:camera-version"),
+    LockDetailDescription(key="face_palm_vein_version", item="lock-version:face-palm-vein-version"),
+    LockDetailDescription(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
+    LockDetailDescription(key="sync_version", item="lock-manage:sync-version"),
 )
 
 

@@ -24,69 +24,32 @@ PARALLEL_UPDATES: Final = 1
 class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
     """A switch of a property."""
 
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
+
 
 SWITCHES: Final = (
+    LockSwitchDescription(key="away_mode", item=Role.AWAY_MODE),
+    LockSwitchDescription(key="doorbell", item="doorbell:on"),
+    LockSwitchDescription(key="doorbell_light", item="doorbell:doorbell-light-on"),
+    LockSwitchDescription(key="do_not_disturb", item="no-disturb:no-disturb"),
     LockSwitchDescription(
-        key="away_mode",
-        item=Role.AWAY_MODE,
-        entity_category=EntityCategory.CONFIG,
+        key="local_settings", item="lock:door-lock-local-setting-status", for_admins=True
+    ),
+    LockSwitchDescription(key="recording", item="door-lock-camera:on"),
+    LockSwitchDescription(
+        key="distortion_correction", item="door-lock-camera:image-distortion-correction"
+    ),
+    LockSwitchDescription(key="automatic_screen", item="door-lock-camera:auto-screen-on"),
+    LockSwitchDescription(
+        key="full_colour_in_low_light", item="door-lock-camera:glimmer-full-color"
     ),
     LockSwitchDescription(
-        key="doorbell", item="doorbell:on", entity_category=EntityCategory.CONFIG
+        key="someone_staying", item="door-lock-camera:someone-staying-activated-switch"
     ),
+    LockSwitchDescription(key="face_marking", item="door-lock-camera:face-marking-switch"),
+    LockSwitchDescription(key="live_video", item="door-lock-camera:live-video-streaming"),
     LockSwitchDescription(
-        key="doorbell_light",
-        item="doorbell:doorbell-light-on",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="do_not_disturb",
-        item="no-disturb:no-disturb",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="local_settings",
-        item="lock:door-lock-local-setting-status",
-        entity_category=EntityCategory.CONFIG,
-        for_admins=True,
-    ),
-    LockSwitchDescription(
-        key="recording", item="door-lock-camera:on", entity_category=EntityCategory.CONFIG
-    ),
-    LockSwitchDescription(
-        key="distortion_correction",
-        item="door-lock-camera:image-distortion-correction",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="automatic_screen",
-        item="door-lock-camera:auto-screen-on",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="full_colour_in_low_light",
-        item="door-lock-camera:glimmer-full-color",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="someone_staying",
-        item="door-lock-camera:someone-staying-activated-switch",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="face_marking",
-        item="door-lock-camera:face-marking-switch",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="live_video",
-        item="door-lock-camera:live-video-streaming",
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockSwitchDescription(
-        key="inside_unlock_recording",
-        item="door-lock-camera:inside-unlock-recording",
-        entity_category=EntityCategory.CONFIG,
+        key="inside_unlock_recording", item="door-lock-camera:inside-unlock-recording"
     ),
 )
 

@@ -28,6 +28,7 @@ MASK: Final = "********"
 class LockTextDescription(LockEntityDescription, TextEntityDescription):
     """A text of a property; one in password mode is a secret and never shown."""
 
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
     is_period: bool = False
 
 
@@ -35,26 +36,20 @@ TEXTS: Final = (
     LockTextDescription(
         key="live_video_period",
         item="door-lock-camera:live-video-enable-time-period",
-        entity_category=EntityCategory.CONFIG,
         is_period=True,
     ),
     LockTextDescription(
-        key="recording_period",
-        item="door-lock-camera:video-recording-time-period",
-        entity_category=EntityCategory.CONFIG,
-        is_period=True,
+        key="recording_period", item="door-lock-camera:video-recording-time-period", is_period=True
     ),
     LockTextDescription(
         key="deadbolt_permission",
         item="lock-manage:user-deadbolt-permission",
-        entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         for_admins=True,
     ),
     LockTextDescription(
         key="wechat_info",
         item="door-lock-camera:wechat-info",
-        entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         mode=TextMode.PASSWORD,
         for_admins=True,

@@ -26,23 +26,14 @@ PARALLEL_UPDATES: Final = 1
 class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
     """One end of a period, which the lock keeps as ``HH:MM:SS-HH:MM:SS``."""
 
+    entity_category: EntityCategory | None = EntityCategory.CONFIG
     end: int
     """0 for when the period begins, 1 for when it ends."""
 
 
 TIMES: Final = (
-    LockTimeDescription(
-        key="do_not_disturb_start",
-        item=Role.DO_NOT_DISTURB_PERIOD,
-        end=0,
-        entity_category=EntityCategory.CONFIG,
-    ),
-    LockTimeDescription(
-        key="do_not_disturb_end",
-        item=Role.DO_NOT_DISTURB_PERIOD,
-        end=1,
-        entity_category=EntityCategory.CONFIG,
-    ),
+    LockTimeDescription(key="do_not_disturb_start", item=Role.DO_NOT_DISTURB_PERIOD, end=0),
+    LockTimeDescription(key="do_not_disturb_end", item=Role.DO_NOT_DISTURB_PERIOD, end=1),
 )
 
 
