@@ -326,7 +326,7 @@ def test_every_error_has_words() -> None:
         key
         for path in HERE.rglob("*.py")
         for key in re.findall(
-            r'(?:translation_domain=DOMAIN,\s+translation_key=|translated\([^"]+)"(\w+)"',
+            r'translat(?:able|ed)\([^"()]+"(\w+)"',
             path.read_text(encoding="utf-8"),
         )
     }

@@ -17,7 +17,6 @@ from .account.entry_data import async_offer_new_locks, lock_ids
 from .const import (
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
-    DOMAIN,
     POLL_INTERVAL_CLOUD,
     POLL_INTERVAL_LOCAL,
     POLL_INTERVAL_WITHOUT_PUSH,
@@ -26,7 +25,7 @@ from .coordinator import LockCoordinator, Moment, async_stored_device
 from .miot.errors import CannotConnectError, MiotError, NotSignedInError
 from .miot.push import Push, PushProblem
 from .reporting.issues import Issue, async_clear_issue, async_raise_issue
-from .wording.reasons import reason_in_words
+from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -263,16 +262,12 @@ async def async_devices(connection: Connection, cloud: CloudClient) -> dict[str,
         if not devices:
             raise CannotConnectError("the list of devices is empty")
     except NotSignedInError as error:
-        raise ConfigEntryAuthFailed(
-            translation_domain=DOMAIN, translation_key="not_signed_in"
-        ) from error
+        raise translatable(ConfigEntryAuthFailed, "not_signed_in") from error
     except MiotError as error:
         stored = [await async_stored_device(hass, did) for did in lock_ids(connection.entry)]
         if not any(stored):
-            raise ConfigEntryNotReady(
-                translation_domain=DOMAIN,
-                translation_key="cloud_out_of_reach",
-                translation_placeholders={"reason": reason_in_words(hass, error)},
+            raise translatable(
+                ConfigEntryNotReady, "cloud_out_of_reach", reason=reason_in_words(hass, error)
             ) from error
         devices = [device for device in stored if device]
     else:

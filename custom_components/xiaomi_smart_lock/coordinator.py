@@ -19,7 +19,6 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .const import (
     CONF_APP,
     CONF_UNAVAILABLE_AFTER,
-    DOMAIN,
     UNAVAILABLE_AFTER_CLOUD,
     UNAVAILABLE_AFTER_LOCAL,
 )
@@ -33,7 +32,7 @@ from .signal import Signal
 from .state.expiry import ExpiryRegistry
 from .state.lock_state import LockData, Source, Topic
 from .store import async_store, salvaged_endings
-from .wording.reasons import reason_in_words
+from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -161,11 +160,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.gone = bool(readings) and all(_is_gone(one.code) for one in readings.values())
         if self.gone:
             self._reporter.raise_issue(Issue.GONE)
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key="gone",
-                translation_placeholders={"lock": self.name},
-            )
+            raise translatable(UpdateFailed, "gone", lock=self.name)
         self._reporter.clear_issue(Issue.GONE)
         told = [reading.updated for reading in readings.values() if reading.updated]
         self.record_contact(max(told, default=0) if self.session.pushes else time.time())
@@ -186,20 +181,16 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         heard_lately = time.time() - self.data.heard < self._patience
         if isinstance(error, NotSignedInError):
             if not (heard_lately and self.session.hears):
-                raise ConfigEntryAuthFailed(
-                    translation_domain=DOMAIN, translation_key="not_signed_in"
-                ) from error
+                raise translatable(ConfigEntryAuthFailed, "not_signed_in") from error
             self.config_entry.async_start_reauth(self.hass)
         if not self.session.pushes:
             self.data.awake = False
         if not heard_lately:
-            raise UpdateFailed(
-                translation_domain=DOMAIN,
-                translation_key="out_of_reach",
-                translation_placeholders={
-                    "lock": self.name,
-                    "reason": reason_in_words(self.hass, error),
-                },
+            raise translatable(
+                UpdateFailed,
+                "out_of_reach",
+                lock=self.name,
+                reason=reason_in_words(self.hass, error),
             ) from error
         _LOGGER.debug("%s: no reading: %s", self.name, error)
 
@@ -273,11 +264,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             case _:
                 written = {}
         if written.get(credential) != self.data.endings.known[credential]:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="not_written",
-                translation_placeholders={"lock": self.name},
-            )
+            raise translatable(HomeAssistantError, "not_written", lock=self.name)
 
     async def async_stop(self) -> None:
         """Write down what is known, before the entry goes; what comes later is not kept."""

@@ -12,7 +12,6 @@ from homeassistant.components.lock import (
 from homeassistant.core import Context
 from homeassistant.exceptions import ServiceValidationError
 
-from .const import DOMAIN
 from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
@@ -21,6 +20,7 @@ from .people import person_of
 from .state.lock_state import Topic
 from .state.unlock_code import CODE_FORMAT
 from .wording.phrases import means
+from .wording.reasons import translatable
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -88,9 +88,7 @@ class DoorLock(LockEntity, HomeAssistantLock):
     @override
     async def async_lock(self, **kwargs: Any) -> None:
         """Say that no action of the lock locks it."""
-        raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="cannot_be_locked_remotely"
-        )
+        raise translatable(ServiceValidationError, "cannot_be_locked_remotely")
 
     @override
     async def async_unlock(self, code: str | None = None, **kwargs: Any) -> None:

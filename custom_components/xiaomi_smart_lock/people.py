@@ -15,10 +15,10 @@ from .const import (
     CONF_CREDENTIALS,
     CONF_DID,
     CONF_PERSON_ENTITY,
-    DOMAIN,
     SUBENTRY_PERSON,
 )
 from .state.credential import Credential
+from .wording.reasons import translatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,11 +140,7 @@ def named(lock: LockCoordinator, name: str) -> Person:
     for person in people(lock.config_entry):
         if name in (person.subentry.subentry_id, person.name, person.entity_id(lock.hass)):
             return person
-    raise ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key="no_such_person",
-        translation_placeholders={"person": name},
-    )
+    raise translatable(ServiceValidationError, "no_such_person", person=name)
 
 
 @callback

@@ -25,7 +25,6 @@ from .const import (
     CONF_JOURNAL_ENTRIES,
     CONF_KEEP_PICTURES,
     CONF_UUID,
-    DOMAIN,
     JOURNAL_ENTRIES,
     KEEP_PICTURES,
 )
@@ -52,6 +51,7 @@ from .reporting.issues import Issue, async_clear_passing_issues, async_raise_iss
 from .reporting.reporter import LockReporter
 from .session import LockSession
 from .wording.phrases import listed
+from .wording.reasons import translatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,11 +268,7 @@ async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runti
             gone.append(known.name if known else did)
             async_raise_issue(hass, entry, Issue.GONE, did, lock=gone[-1])
     if not runtime.locks:
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN,
-            translation_key="gone",
-            translation_placeholders={"lock": listed(hass, gone)},
-        )
+        raise translatable(ConfigEntryNotReady, "gone", lock=listed(hass, gone))
     await asyncio.gather(*(lock.async_load() for lock in runtime.locks.values()))
     await connection.async_start()
     return runtime

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.const import CONF_HOST
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import DOMAIN
 from .miot.attempt import Attempts
 from .miot.errors import MiotError, NotSentError, NotSignedInError, Reason, ResultError
-from .wording.reasons import reason_in_words
+from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -116,11 +115,7 @@ class LockSession:
             key, placeholders = str(error.why), {}
         elif isinstance(error, ResultError):
             key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
-        return HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=key,
-            translation_placeholders={"lock": self.name, **placeholders},
-        )
+        return translatable(HomeAssistantError, key, lock=self.name, **placeholders)
 
     def _note_sleep(self, error: MiotError) -> None:
         if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:

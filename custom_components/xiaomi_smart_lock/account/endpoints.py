@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.util.ssl import client_context
 
-from ..const import DOMAIN, ENDPOINTS_VARIABLE
+from ..const import ENDPOINTS_VARIABLE
 from ..miot.endpoints import (
     Endpoints,
     is_own_host,
@@ -18,6 +18,7 @@ from ..miot.endpoints import (
     read_own,
 )
 from ..miot.mqtt import accept_own_names
+from ..wording.reasons import translatable
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -35,10 +36,8 @@ async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContex
             endpoints = load(Path(path)) if path else Endpoints()
             return endpoints, _trusted_by(endpoints) or client_context()
         except (OSError, TypeError, ValueError) as error:
-            raise ConfigEntryError(
-                translation_domain=DOMAIN,
-                translation_key="endpoints_refused",
-                translation_placeholders={"variable": ENDPOINTS_VARIABLE, "file": str(path)},
+            raise translatable(
+                ConfigEntryError, "endpoints_refused", variable=ENDPOINTS_VARIABLE, file=str(path)
             ) from error
 
     return await hass.async_add_executor_job(read)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from ..const import CONF_UNLOCKING, DOMAIN
+from ..const import CONF_UNLOCKING
 from ..miot.errors import MiotError, NoAnswerError, NotSent
 from ..model.roles import Role
 from ..state.unlock_code import is_code
+from ..wording.reasons import translatable
 from .unlock_attempts import async_guesses, async_keep_guesses
 
 if TYPE_CHECKING:
@@ -189,8 +190,4 @@ class RemoteUnlock:
         self._changed()
 
     def _refusal(self, refusal: Refusal, **texts: str) -> ServiceValidationError:
-        return ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=refusal,
-            translation_placeholders={"lock": self._session.name, **texts},
-        )
+        return translatable(ServiceValidationError, refusal, lock=self._session.name, **texts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 
-from ..const import CONF_PENDING_FOR, DOMAIN, PENDING_FOR
+from ..const import CONF_PENDING_FOR, PENDING_FOR
 from ..coordinator import Moment
 from ..miot.client import Reading
 from ..miot.errors import (
@@ -24,6 +24,7 @@ from ..miot.errors import (
 from ..reporting.issues import Issue
 from ..state.lock_state import Pending
 from ..wording.phrases import in_a_sentence, in_words, listed
+from ..wording.reasons import translatable
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
@@ -65,11 +66,7 @@ class SettingQueue:
         try:
             self._property(address).validate(value)
         except InvalidValueError as error:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="invalid_value",
-                translation_placeholders={"lock": lock.name},
-            ) from error
+            raise translatable(ServiceValidationError, "invalid_value", lock=lock.name) from error
         wanted = Pending(value, time.time(), lock.data.values.get(address))
         pending.pop(address, None)
         pending[address] = wanted

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from ..const import DOMAIN
 from ..miot.attempt import Attempt
 from ..miot.errors import (
     InvalidValueError,
@@ -21,6 +20,7 @@ from ..miot.errors import (
 )
 from ..model.roles import COMPLETION_EVENTS, Role
 from ..state.lock_event import LockEvent
+from ..wording.reasons import translatable
 from .pending_command import CommandRejectedError, PendingCommand
 
 if TYPE_CHECKING:
@@ -90,10 +90,11 @@ class CredentialCommands:
         known = self._lock.data.users.known.get(user_id)
         user_type = known.user_type if user_type is None and known else user_type
         if user_type is None:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="user_type_unknown",
-                translation_placeholders={"lock": self._session.name, "user_id": str(user_id)},
+            raise translatable(
+                ServiceValidationError,
+                "user_type_unknown",
+                lock=self._session.name,
+                user_id=str(user_id),
             )
         await self._async_act("delete-lock-user", {"user-ids": user_id, "user-type": user_type})
 
@@ -226,11 +227,7 @@ class CredentialCommands:
         raise self._not_carried()
 
     def _not_carried(self) -> HomeAssistantError:
-        return CommandRejectedError(
-            translation_domain=DOMAIN,
-            translation_key="not_carried",
-            translation_placeholders={"lock": self._session.name},
-        )
+        return translatable(CommandRejectedError, "not_carried", lock=self._session.name)
 
     def _failure(self, error: MiotError) -> HomeAssistantError:
         """Return what went wrong in the user's words, and whether the lock may have done it."""

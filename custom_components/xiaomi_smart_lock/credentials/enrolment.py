@@ -23,6 +23,7 @@ from ..const import (
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.phrases import common_text, credential_in_words, value_in_words
+from ..wording.reasons import translatable
 from .commands import free_numbers
 from .pending_command import DUPLICATE, CommandRejectedError
 
@@ -142,13 +143,7 @@ class Enrolment:
     def _end(self, key: str) -> None:
         """End the enrollment that runs, for a reason with a translation."""
         if self._command:
-            self._command.end(
-                HomeAssistantError(
-                    translation_domain=DOMAIN,
-                    translation_key=key,
-                    translation_placeholders={"lock": self._session.name},
-                )
-            )
+            self._command.end(translatable(HomeAssistantError, key, lock=self._session.name))
 
     async def _async_enrol(self, wanted: Wanted, credential: Credential) -> Credential:
         endings = self._lock.data.endings.known
@@ -220,28 +215,19 @@ class Enrolment:
         if wanted.method == PASSWORD and not (
             least <= len(content) <= most and content.isascii() and content.isdigit()
         ):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="password_rules",
-                translation_placeholders={"least": str(least), "most": str(most)},
+            raise translatable(
+                ServiceValidationError, "password_rules", least=str(least), most=str(most)
             )
         if self._turn.locked():
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="enrolment_busy",
-                translation_placeholders={"lock": lock},
-            )
+            raise translatable(ServiceValidationError, "enrolment_busy", lock=lock)
         if wanted.method != PASSWORD and not self._session.hears:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="not_heard",
-                translation_placeholders={"lock": lock},
-            )
+            raise translatable(ServiceValidationError, "not_heard", lock=lock)
         if wanted.operation_id in _present(self._lock.data):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="operation_id_taken",
-                translation_placeholders={"lock": lock, "operation_id": str(wanted.operation_id)},
+            raise translatable(
+                ServiceValidationError,
+                "operation_id_taken",
+                lock=lock,
+                operation_id=str(wanted.operation_id),
             )
 
 
@@ -257,20 +243,16 @@ def _named(data: LockData, name: str) -> Credential | None:
 def _check_end(wanted: Wanted) -> None:
     """Raise ServiceValidationError for an end that makes no sense."""
     if wanted.valid_until is not None and wanted.valid_until <= time.time():
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="valid_until_past")
+        raise translatable(ServiceValidationError, "valid_until_past")
     if wanted.name is not None and wanted.valid_until is None and wanted.uses is None:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="name_without_end")
+        raise translatable(ServiceValidationError, "name_without_end")
 
 
 def method_of(lock: LockCoordinator, word: str) -> int:
     """Return a lock's number of a way to open the door; raises ServiceValidationError."""
     numbers = lock.model.methods.numbers if lock.model.methods else {}
     if word not in numbers:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_carried",
-            translation_placeholders={"lock": lock.name},
-        )
+        raise translatable(ServiceValidationError, "not_carried", lock=lock.name)
     return numbers[word]
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError
 
-from ..const import DOMAIN
 from ..model.roles import Role
 from ..state.user_registry import SUCCESS
 from ..wording.phrases import OTHER
+from ..wording.reasons import translatable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,11 +107,7 @@ class PendingCommand:
         """Return what an error code (4.7) means."""
         key = self._key(code)
         kind = HomeAssistantError if key in (None, *OUTCOME_UNKNOWN) else CommandRejectedError
-        error = kind(
-            translation_domain=DOMAIN,
-            translation_key=f"error_{key or OTHER}",
-            translation_placeholders={"lock": self._session.name, "code": str(code)},
-        )
+        error = translatable(kind, f"error_{key or OTHER}", lock=self._session.name, code=str(code))
         if isinstance(error, CommandRejectedError):
             error.key = key
         return error
@@ -145,13 +141,7 @@ class PendingCommand:
         if self._on_step is None:
             return
         if lock_event.word("credential-state") == FAILURE:
-            self.end(
-                HomeAssistantError(
-                    translation_domain=DOMAIN,
-                    translation_key="enrolment_failed",
-                    translation_placeholders={"lock": self._session.name},
-                )
-            )
+            self.end(translatable(HomeAssistantError, "enrolment_failed", lock=self._session.name))
         else:
             self._on_step(lock_event)
 
@@ -159,18 +149,6 @@ class PendingCommand:
     def _look(self) -> None:
         """Wait no longer for a lock that can no longer be heard."""
         if self._lock.data.awake is False:
-            self.end(
-                HomeAssistantError(
-                    translation_domain=DOMAIN,
-                    translation_key="fell_asleep",
-                    translation_placeholders={"lock": self._session.name},
-                )
-            )
+            self.end(translatable(HomeAssistantError, "fell_asleep", lock=self._session.name))
         elif not self._session.hears:
-            self.end(
-                HomeAssistantError(
-                    translation_domain=DOMAIN,
-                    translation_key="not_heard",
-                    translation_placeholders={"lock": self._session.name},
-                )
-            )
+            self.end(translatable(HomeAssistantError, "not_heard", lock=self._session.name))

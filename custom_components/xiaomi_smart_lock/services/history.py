@@ -10,9 +10,9 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
-from ..const import DOMAIN
 from ..event import EVENTS
 from ..people import named, person_of
+from ..wording.reasons import translatable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,11 +50,7 @@ async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> di
     """Return what happened, the newest first; raises ServiceValidationError."""
     lock = runtime.coordinator
     if not lock.session.pushes and not lock.history_events:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="no_history",
-            translation_placeholders={"lock": lock.name},
-        )
+        raise translatable(ServiceValidationError, "no_history", lock=lock.name)
     person = named(lock, data[ATTR_PERSON]) if ATTR_PERSON in data else None
     start, end = (
         dt_util.as_utc(data[key]).timestamp() if key in data else default

@@ -30,6 +30,7 @@ from ..credentials.enrolment import (
 from ..model.roles import Role
 from ..people import async_assign, named, person_of
 from ..state.credential import Credential, masked
+from ..wording.reasons import translatable
 from . import history as diary
 from .history import ATTR_PERSON, async_get_history
 
@@ -304,7 +305,7 @@ async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
     await async_require_admin(call.hass, call.context)
     data = service.remove_entity_service_fields(call)
     if action.gives_access and data.get(ATTR_USER_ID) == OWNER:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="owner")
+        raise translatable(ServiceValidationError, "owner")
     locks = await _async_locks(call)
     results = await asyncio.gather(
         *(action.do(lock, data) for lock in locks.values()), return_exceptions=True
@@ -329,7 +330,7 @@ async def _async_locks(call: ServiceCall) -> dict[str, LockRuntime]:
         and (entity.domain, entity.platform) == (LOCK_DOMAIN, DOMAIN)
     }
     if not locks:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_lock_targeted")
+        raise translatable(ServiceValidationError, "no_lock_targeted")
     return locks
 
 
@@ -341,8 +342,4 @@ def _lock(hass: HomeAssistant, entity: er.RegistryEntry) -> LockRuntime:
             if entity.unique_id == f"{lock.session.did}-lock":
                 found: LockRuntime = lock
                 return found
-    raise ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key="not_loaded",
-        translation_placeholders={"lock": entity.entity_id},
-    )
+    raise translatable(ServiceValidationError, "not_loaded", lock=entity.entity_id)

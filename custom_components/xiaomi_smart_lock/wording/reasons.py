@@ -66,13 +66,23 @@ def error_in_words(hass: HomeAssistant, error: HomeAssistantError) -> str:
     return texts[key].rstrip(".").format_map(error.translation_placeholders or {})
 
 
+def translatable[Error: HomeAssistantError](
+    kind: type[Error], key: str, **placeholders: str
+) -> Error:
+    """Return an error with a message of ours, in the language of whoever sees it."""
+    return kind(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders or None,
+    )
+
+
 def translated[Error: HomeAssistantError](
     hass: HomeAssistant, kind: type[Error], key: str, **facts: str
 ) -> Error:
     """Return an error with a translated message, for what shows nothing but the message."""
-    error = kind(translation_domain=DOMAIN, translation_key=key, translation_placeholders=facts)
     return kind(
-        error_in_words(hass, error),
+        error_in_words(hass, translatable(kind, key, **facts)),
         translation_domain=DOMAIN,
         translation_key=key,
         translation_placeholders=facts,
