@@ -40,11 +40,11 @@ from simulator.door import AWAY_MODE, Action, Method, Position
 from simulator.model import S1, SPEC
 from simulator.simulator import Simulator
 
+from .expectations import EVENTS, Expectations, Happening
 from .faults import OF_ANSWERS, OF_CONNECTIONS, Weather, speak_nonsense
 from .home import Home
-from .ledger import EVENTS, Happening, Ledger
-from .postman import Postman
-from .witness import Witness
+from .mqtt_tap import MqttTap
+from .unreliable_delivery import UnreliableDelivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -103,14 +103,14 @@ class Exceptions(logging.Handler):
 
 @dataclass
 class Chaos:
-    """A home, all that goes wrong there, and the ledger of it."""
+    """A home, all that goes wrong there, and what is expected of it."""
 
     home: Home
     weather: Weather
-    ledger: Ledger
+    expectations: Expectations
     door: Random
     user: Random
-    postmen: list[Postman]
+    postmen: list[UnreliableDelivery]
     exceptions: Exceptions = field(default_factory=Exceptions)
     operations: Counter[str] = field(default_factory=Counter)
     """How many operations each lock has numbered."""
@@ -153,14 +153,14 @@ class Chaos:
         before = self._shown.get(entity_id)
         if before is None or (shown != before and shown[0] >= before[0]):
             self._shown[entity_id] = shown
-            self.ledger.fired[shown[1]] += 1
+            self.expectations.fired[shown[1]] += 1
 
     # A storm
 
     async def storm(self, seconds: float) -> None:
         """Have everything happen at once for some time."""
-        for postman in self.postmen:
-            postman.stormy = True
+        for delivery in self.postmen:
+            delivery.stormy = True
         async with asyncio.TaskGroup() as group:
             for a_minute, act in (
                 (EVENTS_A_MINUTE, self._something_happens),
@@ -192,9 +192,9 @@ class Chaos:
 
         Nobody rings twice within two seconds, since two services of the lock stamp each ring.
         """
-        chance, now, before = self.door.random(), lock.time, len(self.ledger.happened)
+        chance, now, before = self.door.random(), lock.time, len(self.expectations.happened)
         code = self.door.choice(EXCEPTIONS)
-        happened = self.ledger.happened
+        happened = self.expectations.happened
         rang = {Happening(lock.did, "doorbell", now - ago) for ago in range(-1, 3)}
         if chance < 0.15 and not rang & happened.keys():
             lock.ring()
@@ -223,7 +223,7 @@ class Chaos:
         """Have someone change a setting at the lock itself."""
         prop = self.door.choice(list(SETTINGS.values()))
         value = self.door.choice([named.value for named in prop.values] or [False, True])
-        self.ledger.set_by_hand(lock.did, prop.address, value)
+        self.expectations.set_by_hand(lock.did, prop.address, value)
         lock.set(prop.address, value)
 
     async def _someone_writes(self) -> None:
@@ -242,7 +242,7 @@ class Chaos:
             STATE_UNAVAILABLE,
         ):
             await asyncio.sleep(0.05)
-        write = self.ledger.asked(lock.did, prop.address, value)
+        write = self.expectations.asked(lock.did, prop.address, value)
         service, data = call
         try:
             await self.home.call(lock, platform, service, key, **data)
@@ -275,8 +275,8 @@ class Chaos:
 
     async def calm(self) -> list[str]:
         """Have all be well again; return what is still wrong after a while."""
-        for postman in self.postmen:
-            postman.stormy = False
+        for delivery in self.postmen:
+            delivery.stormy = False
         self.weather.clear()
         deadline = time.monotonic() + CALM_WITHIN
         await _until(lambda: not any(man.on_their_way for man in self.postmen), deadline)
@@ -302,15 +302,15 @@ class Chaos:
 
     def _look_for_late_ones(self) -> None:
         """Note which events that were told late are remembered, as long as they are."""
-        for happening in self.ledger.late - self.ledger.recorded:
+        for happening in self.expectations.late - self.expectations.recorded:
             coordinator = self.home.entry.runtime_data.locks[happening.did].coordinator
             told = {str(happening.time), str(happening.detail)}
             if any(told <= set(identity.split()) for identity in coordinator.data.handled.known):
-                self.ledger.recorded.add(happening)
+                self.expectations.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:
         for name in ("lost", "twice", "wrongly_fired", *(["missed"] if self.home.linked else [])):
-            for happening in getattr(self.ledger, name):
+            for happening in getattr(self.expectations, name):
                 yield f"{name.replace('_', ' ')}: {happening}"
 
     def _wrong_values(self) -> Iterable[str]:
@@ -321,7 +321,7 @@ class Chaos:
                 has, shown = lock.values[address], coordinator.data.shown(address)
                 if has != shown:
                     yield f"{lock.did} {address} is {has!r}, shown as {shown!r}"
-                asked = self.ledger.may_have(lock.did, address)
+                asked = self.expectations.may_have(lock.did, address)
                 if asked and has not in asked and address not in coordinator.data.undelivered:
                     yield f"{lock.did} {address} is {has!r}, asked for was {asked!r}"
             for (platform, key), prop in SETTINGS.items():
@@ -358,34 +358,36 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
     logging.getLogger().addHandler(
         logging.NullHandler()
     )  # It keeps Home Assistant from the screen.
-    ledger = Ledger()
+    expectations = Expectations()
     wrong: list[str] = []
     with TemporaryDirectory(prefix="xiaomi-smart-lock-chaos-") as temporary:
         directory = Path(temporary)
         async with (
             Simulator(directory / "simulator", broker="mosquitto") as simulator,
-            Witness(
-                simulator.broker.port, sent=ledger.on_its_way, taken=ledger.acknowledged
-            ) as witness,
+            MqttTap(
+                simulator.broker.port, sent=expectations.on_its_way, taken=expectations.acknowledged
+            ) as mqtt_tap,
         ):
             home = Home(directory / "ha", simulator, LOCKS, linked=linked, **OPTIONS)
             # One chance for each, so that each does the same whatever the others do.
-            postmen = [Postman(lock, Random(f"{seed} {lock.did}")) for lock in home.locks]
+            postmen = [
+                UnreliableDelivery(lock, Random(f"{seed} {lock.did}")) for lock in home.locks
+            ]
             for lock in home.locks:
                 lock.listeners.append(
-                    lambda _topic, payload: ledger.reported(simulator.clock.now(), payload)
+                    lambda _topic, payload: expectations.reported(simulator.clock.now(), payload)
                 )
-            weather = Weather(home, Random(f"{seed} weather"), witness.port)
+            weather = Weather(home, Random(f"{seed} weather"), mqtt_tap.port)
             weather.clear()
             door, user = Random(f"{seed} door"), Random(f"{seed} user")
-            chaos = Chaos(home, weather, ledger, door, user, postmen)
+            chaos = Chaos(home, weather, expectations, door, user, postmen)
             await chaos.start()
             wrong += await chaos.calm()
             storms = math.ceil(minutes * 60 / STORM)
             for number in range(storms):
                 await chaos.storm(minutes * 60 / storms)
                 wrong += await chaos.calm()
-                _say(f"storm {number + 1} of {storms}: {len(ledger.happened)} events so far")
+                _say(f"storm {number + 1} of {storms}: {len(expectations.happened)} events so far")
                 if wrong:
                     break
             await home.stop()
@@ -394,19 +396,19 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
 
 
 def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
-    ledger = chaos.ledger
-    late = sum(ledger.happened.values())
-    print(f"seed {seed}: {LOCKS} locks, {ledger.writes_in_all} writes")
-    print(f"events                {len(ledger.happened)}, {late} of them told late")
-    print(f"  recorded only       {len(ledger.recorded)}")
-    print(f"  undeliverable       {ledger.undeliverable}")
-    print(f"  cut off on the way  {ledger.cut_off}")
-    print(f"  fired               {ledger.fired.total()}")
-    print(f"  lost                {len(ledger.lost)}")
-    print(f"  twice               {len(ledger.twice)}")
-    print(f"  wrongly fired       {len(ledger.wrongly_fired)}")
+    expectations = chaos.expectations
+    late = sum(expectations.happened.values())
+    print(f"seed {seed}: {LOCKS} locks, {expectations.writes_in_all} writes")
+    print(f"events                {len(expectations.happened)}, {late} of them told late")
+    print(f"  recorded only       {len(expectations.recorded)}")
+    print(f"  undeliverable       {expectations.undeliverable}")
+    print(f"  cut off on the way  {expectations.cut_off}")
+    print(f"  fired               {expectations.fired.total()}")
+    print(f"  lost                {len(expectations.lost)}")
+    print(f"  twice               {len(expectations.twice)}")
+    print(f"  wrongly fired       {len(expectations.wrongly_fired)}")
     if chaos.home.linked:
-        print(f"  missed              {len(ledger.missed)}")
+        print(f"  missed              {len(expectations.missed)}")
     print("faults                " + ", ".join(f"{n} {k}" for k, n in chaos.faults.most_common()))
     print("\n".join(dict.fromkeys(wrong)))
 

@@ -31,9 +31,9 @@ from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
-from .actor import Actor, caught_up, idle, until
 from .hosts import LOOPBACK
-from .witness import Witness
+from .leak_detector import LeakDetector
+from .lock_driver import LockDriver, caught_up, idle, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -126,7 +126,7 @@ def _a_busy_machine() -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have those who ask locks on the local network wait less for answers that do not come."""
     monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
     monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
@@ -141,7 +141,7 @@ def frozen(
     So does paho's: a client that is left in the future asks for no sign of life, and is dropped.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
-    moving = ["simulator", "tests.actor", loops]
+    moving = ["simulator", "tests.lock_driver", loops]
     monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # which nobody replaces
     with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
@@ -163,13 +163,13 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorTh
 
 
 @pytest.fixture
-def actor(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Actor]:
+def driver(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[LockDriver]:
     """Return who does things at the door of a new lock, in a new account."""
     simulator = simulation.simulator
     monkeypatch.setenv(ENDPOINTS_VARIABLE, str(simulator.endpoints))
     account = simulation.call(simulator.add_account, "Ming")
     lock = simulation.call(simulator.add_lock, account)
-    yield Actor(simulation, account, lock)
+    yield LockDriver(simulation, account, lock)
     simulation.call(simulator.cloud.calm)  # What did not come to pass is not the next test's.
     for one in account.locks.values():
         simulation.call(simulator.remove_lock, one)
@@ -177,13 +177,13 @@ def actor(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
+async def entry(hass: HomeAssistant, driver: LockDriver) -> MockConfigEntry:
     """Return the entry of an account that was signed in, added but not set up."""
     entry = MockConfigEntry(
         domain=DOMAIN,
-        title=actor.account.name,
-        unique_id=actor.account.user_id,
-        data=actor.account_data(),
+        title=driver.account.name,
+        unique_id=driver.account.user_id,
+        data=driver.account_data(),
         options={CONF_LATE_AFTER: TEN_YEARS},
     )
     entry.add_to_hass(hass)
@@ -192,14 +192,14 @@ async def entry(hass: HomeAssistant, actor: Actor) -> MockConfigEntry:
 
 @pytest.fixture
 async def linked(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[MockConfigEntry]:
     """Return the entry of an account that is linked to the Mi Home app, set up, its pictures seen.
 
     The past is not read by itself: it would be after ten seconds, within a test on a busy machine.
     """
     monkeypatch.setattr(history, "SETTLING", HOUR)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await caught_up(hass, entry.runtime_data)
     await idle()
@@ -241,6 +241,6 @@ def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def witness(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> Witness:
+def leak_detector(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> LeakDetector:
     """Return who notes everything."""
-    return Witness(hass, caplog)
+    return LeakDetector(hass, caplog)

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from simulator.lock import Lock
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 
-def add_lock(actor: Actor, name: str, **kwargs: Any) -> Lock:
+def add_lock(driver: LockDriver, name: str, **kwargs: Any) -> Lock:
     """Install one more lock of the account."""
-    lock: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, name, **kwargs)
-    actor.simulation.call(actor.simulator.settle)
+    lock: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, name, **kwargs)
+    driver.simulation.call(driver.simulator.settle)
     return lock
 
 
@@ -89,11 +89,11 @@ def authorize_url(result: ConfigFlowResult) -> URL:
     return URL(url)
 
 
-async def sign_in(actor: Actor, url: URL, user: str | None = None) -> URL:
+async def sign_in(driver: LockDriver, url: URL, user: str | None = None) -> URL:
     """Press a button of the sign-in page; return where the browser is sent back to."""
-    ca_file = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
+    ca_file = json.loads(driver.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
     tls = ssl.create_default_context(cafile=ca_file)
-    button = {"user": actor.account.user_id if user is None else user}
+    button = {"user": driver.account.user_id if user is None else user}
     async with aiohttp.ClientSession() as browser:
         async with browser.get(url, ssl=tls) as page:
             assert page.status == 200
@@ -125,10 +125,10 @@ async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) 
     return await submit(hass, result, {"address": str(address)})
 
 
-async def signed_in(hass: HomeAssistant, actor: Actor) -> ConfigFlowResult:
+async def signed_in(hass: HomeAssistant, driver: LockDriver) -> ConfigFlowResult:
     """Return what the flow shows after the sign-in to the account."""
     result = await begin_account(hass, "paste")
-    return await paste(hass, result, await sign_in(actor, authorize_url(result)))
+    return await paste(hass, result, await sign_in(driver, authorize_url(result)))
 
 
 def default(result: ConfigFlowResult, key: str) -> Any:
@@ -160,14 +160,14 @@ def offered(result: ConfigFlowResult) -> list[str]:
     return list(labels(result))
 
 
-def assert_account_entry(result: ConfigFlowResult, actor: Actor, *locks: Lock) -> None:
+def assert_account_entry(result: ConfigFlowResult, driver: LockDriver, *locks: Lock) -> None:
     """Look whether the account is set up with these locks, and works."""
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.title == "Ming"
-    assert entry.unique_id == actor.account.user_id
+    assert entry.unique_id == driver.account.user_id
     assert entry.data[CONF_REGION] == "cn"
-    assert entry.data[CONF_USER_ID] == actor.account.user_id
+    assert entry.data[CONF_USER_ID] == driver.account.user_id
     assert entry.data[CONF_LOCKS] == [lock.did for lock in locks]
     assert entry.state is ConfigEntryState.LOADED
 

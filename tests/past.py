@@ -21,8 +21,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from simulator.device import Past
 
-from .actor import Actor, until
-from .resident import Resident
+from .lock_driver import LockDriver, until
+from .lock_harness import LockHarness
 
 if TYPE_CHECKING:
     import pytest
@@ -46,34 +46,38 @@ OUTSIDE, FINGERPRINT, DURESS, UNLOCKED = 2, 2, 9, 2
 
 
 def happened(
-    actor: Actor, address: Address, *values: int, told: float, ahead: int | None = 0
+    driver: LockDriver, address: Address, *values: int, told: float, ahead: int | None = 0
 ) -> int:
     """Have the cloud remember an event, with the lock's time last; return that.
 
     The lock's clock may be ahead of the time at which it was told; None where it stands at zero.
     """
     device_time = 0 if ahead is None else int(told) + ahead
-    actor.lock.history.append(Past(device_time, address, [*values, device_time], int(told)))
+    driver.lock.history.append(Past(device_time, address, [*values, device_time], int(told)))
     return device_time
 
 
 def unlocked(
-    actor: Actor, operation_id: int, ago: float, ahead: int | None = 0, method: int = FINGERPRINT
+    driver: LockDriver,
+    operation_id: int,
+    ago: float,
+    ahead: int | None = 0,
+    method: int = FINGERPRINT,
 ) -> int:
     """Have the cloud remember that the door was unlocked from outside; return when."""
     values = (OUTSIDE, method, UNLOCKED, operation_id)
-    return happened(actor, LOCK_EVENT, *values, told=time.time() - ago, ahead=ahead)
+    return happened(driver, LOCK_EVENT, *values, told=time.time() - ago, ahead=ahead)
 
 
-def rang(actor: Actor, ago: float) -> int:
+def rang(driver: LockDriver, ago: float) -> int:
     """Have the cloud remember that the bell rang, of which both services told; return when."""
     told = time.time() - ago
-    happened(actor, (7, 1006), told=told)
-    return happened(actor, (21, 1), told=told)
+    happened(driver, (7, 1006), told=told)
+    return happened(driver, (21, 1), told=told)
 
 
-class LinkedResident(Resident):
-    """A resident whose Home Assistant is linked to the Mi Home app."""
+class LinkedHarness(LockHarness):
+    """A lock whose Home Assistant is linked to the Mi Home app."""
 
     def fired(self, key: str) -> list[dict[str, Any]]:
         """Return a list that grows by the attributes of each event that an entity fires.
@@ -82,7 +86,7 @@ class LinkedResident(Resident):
         """
         fired: list[dict[str, Any]] = []
         seen: list[tuple[str, dict[str, Any]]] = []
-        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+        entity_id = self.driver.entity_id(self.hass, Platform.EVENT, key)
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
@@ -98,7 +102,7 @@ class LinkedResident(Resident):
 
     def asked(self) -> int:
         """Return how often the history was asked for."""
-        return sum(path == HISTORY for path, _ in self.actor.simulator.cloud.requests)
+        return sum(path == HISTORY for path, _ in self.driver.simulator.cloud.requests)
 
     async def all_read(self, pages: int = KINDS) -> None:
         """Wait until at least so many pages have been asked for, and what they said was taken."""
@@ -129,7 +133,7 @@ class LinkedResident(Resident):
 
     def disturb(self, fault: Fault, times: int = 1) -> None:
         """Have a fault in the next answers of the history."""
-        self.actor.simulator.cloud.disturb_next(fault, HISTORY, times)
+        self.driver.simulator.cloud.disturb_next(fault, HISTORY, times)
 
     def last(self) -> dict[str, str]:
         """Return what is shown of the last operation and the last exception."""
@@ -137,9 +141,9 @@ class LinkedResident(Resident):
         return {key: self.state("sensor", key) for key in keys}
 
 
-def linked_data(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
+def linked_data(driver: LockDriver, data: dict[str, Any]) -> dict[str, Any]:
     """Return the data of an entry that is linked."""
-    return {**data, CONF_APP: actor.app_data()}
+    return {**data, CONF_APP: driver.app_data()}
 
 
 def reads() -> bool:

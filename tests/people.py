@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import SubentryFlowResult
@@ -67,34 +67,34 @@ def person(entry: MockConfigEntry, name: str) -> ConfigSubentry:
     return found
 
 
-def names(hass: HomeAssistant, actor: Actor) -> tuple[str | None, str]:
+def names(hass: HomeAssistant, driver: LockDriver) -> tuple[str | None, str]:
     """Return who is said to have opened the door: by the lock, and by the sensor."""
-    changed_by = actor.state(hass, "lock", "lock").attributes.get("changed_by")
-    return changed_by, actor.state(hass, "sensor", "last_person").state
+    changed_by = driver.state(hass, "lock", "lock").attributes.get("changed_by")
+    return changed_by, driver.state(hass, "sensor", "last_person").state
 
 
-async def named(hass: HomeAssistant, actor: Actor, *expected: str | None) -> None:
+async def named(hass: HomeAssistant, driver: LockDriver, *expected: str | None) -> None:
     """See that somebody is said to have opened the door."""
-    await until(lambda: names(hass, actor) == expected)
+    await until(lambda: names(hass, driver) == expected)
 
 
-def the_lock(entry: MockConfigEntry, actor: Actor) -> LockCoordinator:
+def the_lock(entry: MockConfigEntry, driver: LockDriver) -> LockCoordinator:
     """Return what is known of the lock."""
-    lock: LockCoordinator = entry.runtime_data.locks[actor.lock.did].coordinator
+    lock: LockCoordinator = entry.runtime_data.locks[driver.lock.did].coordinator
     return lock
 
 
 async def use(
     entry: MockConfigEntry,
-    actor: Actor,
+    driver: LockDriver,
     when: int,
     operation_id: int,
     method: int = FINGERPRINT,
     position: int = 2,
 ) -> None:
     """Open the door."""
-    actor.push_event((2, 1020), position, method, 2, operation_id, when)
-    uses = the_lock(entry, actor).data.users.uses
+    driver.push_event((2, 1020), position, method, 2, operation_id, when)
+    uses = the_lock(entry, driver).data.users.uses
     credential = Credential(method, operation_id)
     await until(lambda: credential in uses and uses[credential].when == when)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         WebSocketGenerator,
     )
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 SOURCE: Final = f"media-source://{DOMAIN}"
 EVENTS: Final = "/common/app/get/eventlist"
@@ -33,7 +33,7 @@ DOWNLOAD: Final = ("Download", "下载")
 PICTURE: Final = "/miot/camera/app/v1/img"
 
 
-def saw(actor: Actor, when: datetime, *kinds: str, recorded: bool = True) -> Sight:
+def saw(driver: LockDriver, when: datetime, *kinds: str, recorded: bool = True) -> Sight:
     """Have the camera have seen something, in the order of time."""
 
     def add() -> Sight:
@@ -46,10 +46,10 @@ def saw(actor: Actor, when: datetime, *kinds: str, recorded: bool = True) -> Sig
         for kind in kinds:
             store_id = f"CAMERA_IMG_{secrets.token_urlsafe(18)}"
             sight.frames[kind] = Frame(store_id, moment, moment)
-        actor.lock.camera.sights.append(sight)
+        driver.lock.camera.sights.append(sight)
         return sight
 
-    sight: Sight = actor.simulation.call(add)
+    sight: Sight = driver.simulation.call(add)
     return sight
 
 
@@ -133,9 +133,9 @@ class Viewer:
         return [packets(part) for part in await recording.parts(get, playlist)]
 
 
-def contents(actor: Actor, sight: Sight, codec: str = "H265") -> list[list[bytes]]:
+def contents(driver: LockDriver, sight: Sight, codec: str = "H265") -> list[list[bytes]]:
     """Return the pictures and sounds of each part of a recording, as the camera has them."""
-    return [packets(part) for part in actor.lock.camera.recording(sight, codec)]
+    return [packets(part) for part in driver.lock.camera.recording(sight, codec)]
 
 
 async def sit_down(

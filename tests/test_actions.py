@@ -26,9 +26,9 @@ from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator.model import SPEC
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
+from .lock_harness import LockHarness, Storage, entry_of, running_lock
 from .people import give
-from .resident import Resident, Storage, at_home, entry_of
 from .test_translations import HERE, ICONS_OF_ACTIONS, SELECTORS, SERVICES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from simulator.users import Users
 
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 PASSWORD, NFC, PHONE = 3, 4, 1
 ADMINISTRATOR, NORMAL, VISITOR = 1, 2, 3
@@ -88,56 +88,56 @@ every_action = pytest.mark.parametrize("action", EXPECTED)
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock in an account."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 @pytest.fixture
 async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock on the local network."""
-    async with at_home(hass, actor, local=True) as resident:
-        yield resident
+    async with running_lock(hass, driver, local=True) as harness:
+        yield harness
 
 
-def inside(resident: Resident) -> Users:
+def inside(harness: LockHarness) -> Users:
     """Return the users and credentials that the lock itself has."""
-    return resident.actor.lock.users
+    return harness.driver.lock.users
 
 
-def holds(resident: Resident) -> dict[int, tuple[int, int]]:
+def holds(harness: LockHarness) -> dict[int, tuple[int, int]]:
     """Return whose and what each of the lock's credentials is, by operation id."""
     return {
-        number: (held.user, held.method) for number, held in inside(resident).credentials.items()
+        number: (held.user, held.method) for number, held in inside(harness).credentials.items()
     }
 
 
-async def refused(resident: Resident, action: str, **data: Any) -> str:
+async def refused(harness: LockHarness, action: str, **data: Any) -> str:
     """Ask for what is not done; return by which translation that is said."""
     with pytest.raises(HomeAssistantError) as raised:
-        await resident.manage(action, **data)
+        await harness.manage(action, **data)
     assert raised.value.translation_domain == DOMAIN
     assert raised.value.translation_key
     return raised.value.translation_key
 
 
 def answer_with(
-    monkeypatch: pytest.MonkeyPatch, resident: Resident, code: int, *, siid: int = 4
+    monkeypatch: pytest.MonkeyPatch, harness: LockHarness, code: int, *, siid: int = 4
 ) -> list[Address]:
     """Have a service answer all actions with a code; return which actions the lock is asked for."""
     asked: list[Address] = []
-    act = resident.actor.lock.act
+    act = harness.driver.lock.act
 
     def answer(address: Address, raw: Any) -> Any:
         asked.append(address)
         return (code, []) if address[0] == siid else act(address, raw)
 
-    monkeypatch.setattr(resident.actor.lock, "act", answer)
+    monkeypatch.setattr(harness.driver.lock, "act", answer)
     return asked
 
 
@@ -196,24 +196,24 @@ async def test_registered_without_an_entry(hass: HomeAssistant) -> None:
 
 
 @every_action
-async def test_only_administrators(hass: HomeAssistant, resident: Resident, action: str) -> None:
+async def test_only_administrators(hass: HomeAssistant, harness: LockHarness, action: str) -> None:
     """Nobody else is let in, and the lock hears nothing of it."""
-    asked = len(resident.actor.simulator.cloud.requests)
+    asked = len(harness.driver.simulator.cloud.requests)
     await hass.auth.async_create_user("Owner")  # The first one always may.
     guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_USER])
     with pytest.raises(Unauthorized):
-        await resident.manage(action, user=guest.id, **DATA[action])
+        await harness.manage(action, user=guest.id, **DATA[action])
     with pytest.raises(UnknownUser):
-        await resident.manage(action, user="nobody", **DATA[action])
-    assert len(resident.actor.simulator.cloud.requests) == asked
+        await harness.manage(action, user="nobody", **DATA[action])
+    assert len(harness.driver.simulator.cloud.requests) == asked
 
 
-async def test_administrators_and_automations(hass: HomeAssistant, resident: Resident) -> None:
+async def test_administrators_and_automations(hass: HomeAssistant, harness: LockHarness) -> None:
     """An administrator may, and so may what nobody is behind."""
     owner = await hass.auth.async_create_user("Owner", group_ids=["system-admin"])
-    await resident.manage("set_user", user=owner.id, user_id=7)
-    await resident.manage("set_user", user_id=8)
-    assert inside(resident).types == {0: 0, 7: NORMAL, 8: NORMAL}
+    await harness.manage("set_user", user=owner.id, user_id=7)
+    await harness.manage("set_user", user_id=8)
+    assert inside(harness).types == {0: 0, 7: NORMAL, 8: NORMAL}
 
 
 # Users
@@ -228,51 +228,51 @@ async def test_administrators_and_automations(hass: HomeAssistant, resident: Res
         ({"user_type": "frequent_visitor"}, VISITOR),
     ],
 )
-async def test_set_user(resident: Resident, given: dict[str, str], kind: int) -> None:
+async def test_set_user(harness: LockHarness, given: dict[str, str], kind: int) -> None:
     """A user is there at once, with an id that was free."""
-    assert await resident.manage("set_user", **given) == {"user_id": 1}
-    assert await resident.manage("set_user", user_id=5, **given) == {"user_id": 5}
-    assert await resident.manage("set_user", **given) == {"user_id": 2}
-    assert inside(resident).types == {0: 0, 1: kind, 5: kind, 2: kind}
+    assert await harness.manage("set_user", **given) == {"user_id": 1}
+    assert await harness.manage("set_user", user_id=5, **given) == {"user_id": 5}
+    assert await harness.manage("set_user", **given) == {"user_id": 2}
+    assert inside(harness).types == {0: 0, 1: kind, 5: kind, 2: kind}
 
 
-async def test_change_user(resident: Resident) -> None:
+async def test_change_user(harness: LockHarness) -> None:
     """What is set again is overwritten."""
-    await resident.manage("set_user", user_id=5)
-    await resident.manage("set_user", user_id=5, user_type="administrator")
-    assert inside(resident).types == {0: 0, 5: ADMINISTRATOR}
-    [user] = (await resident.manage("get_users"))["users"]
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_user", user_id=5, user_type="administrator")
+    assert inside(harness).types == {0: 0, 5: ADMINISTRATOR}
+    [user] = (await harness.manage("get_users"))["users"]
     assert user["user_type"] == "administrator"
 
 
-async def test_delete_user(resident: Resident) -> None:
+async def test_delete_user(harness: LockHarness) -> None:
     """A user goes with all credentials; the type is known where the lock has told it."""
-    await resident.manage("set_user", user_id=5, user_type="administrator")
-    await resident.manage(
+    await harness.manage("set_user", user_id=5, user_type="administrator")
+    await harness.manage(
         "set_credential", user_id=5, credential_type="password", credential_data="246810"
     )
-    await resident.reached()  # All that the lock tells of it, in the same second
-    await resident.manage("delete_user", user_id=5)
-    assert inside(resident).types == {0: 0}
-    assert holds(resident) == {}
-    assert await resident.manage("get_users") == {"users": [], "others": []}
+    await harness.reached()  # All that the lock tells of it, in the same second
+    await harness.manage("delete_user", user_id=5)
+    assert inside(harness).types == {0: 0}
+    assert holds(harness) == {}
+    assert await harness.manage("get_users") == {"users": [], "others": []}
 
 
-async def test_delete_user_that_was_not_told_of(resident: Resident) -> None:
+async def test_delete_user_that_was_not_told_of(harness: LockHarness) -> None:
     """The type that the lock wants to know then has to be given."""
-    inside(resident).types[5] = VISITOR
-    assert await refused(resident, "delete_user", user_id=5) == "user_type_unknown"
-    assert inside(resident).types == {0: 0, 5: VISITOR}
-    await resident.manage("delete_user", user_id=5, user_type="frequent_visitor")
-    assert inside(resident).types == {0: 0}
+    inside(harness).types[5] = VISITOR
+    assert await refused(harness, "delete_user", user_id=5) == "user_type_unknown"
+    assert inside(harness).types == {0: 0, 5: VISITOR}
+    await harness.manage("delete_user", user_id=5, user_type="frequent_visitor")
+    assert inside(harness).types == {0: 0}
 
 
 @pytest.mark.parametrize("user_type", ["all_users", "all_normal_users", "owner", "king"])
 @pytest.mark.parametrize("action", ["set_user", "delete_user"])
-async def test_no_more_than_one_user(resident: Resident, action: str, user_type: str) -> None:
+async def test_no_more_than_one_user(harness: LockHarness, action: str, user_type: str) -> None:
     """What would concern many, or the owner, is not even offered."""
     with pytest.raises(vol.Invalid):
-        await resident.manage(action, user_id=1, user_type=user_type)
+        await harness.manage(action, user_id=1, user_type=user_type)
 
 
 # Credentials
@@ -287,38 +287,40 @@ async def test_no_more_than_one_user(resident: Resident, action: str, user_type:
         ("assign_credential", {"credential_type": "password", "operation_id": 9}),
     ],
 )
-async def test_nothing_for_the_owner(resident: Resident, action: str, data: dict[str, Any]) -> None:
+async def test_nothing_for_the_owner(
+    harness: LockHarness, action: str, data: dict[str, Any]
+) -> None:
     """There is an owner already; whoever says user 0, as a number or a text, gets no key."""
     for user_id in (0, "0", 0.0):
         with pytest.raises(ServiceValidationError) as refused:
-            await resident.manage(action, user_id=user_id, **data)
+            await harness.manage(action, user_id=user_id, **data)
         assert refused.value.translation_key == "owner"
-    assert resident.acts == []
+    assert harness.acts == []
 
 
-async def test_delete_credential(resident: Resident) -> None:
+async def test_delete_credential(harness: LockHarness) -> None:
     """It is gone, and known to be."""
-    await resident.manage("set_user", user_id=5)
+    await harness.manage("set_user", user_id=5)
     password = {"credential_type": "password", "credential_data": "246810"}
-    response = await resident.manage("set_credential", user_id=5, **password)
+    response = await harness.manage("set_credential", user_id=5, **password)
     assert response == {"user_id": 5, "method": "password", "operation_id": 1}
-    await resident.manage("delete_credential", user_id=5, operation_id=1)
-    assert holds(resident) == {}
-    [user] = (await resident.manage("get_users"))["users"]
+    await harness.manage("delete_credential", user_id=5, operation_id=1)
+    assert holds(harness) == {}
+    [user] = (await harness.manage("get_users"))["users"]
     assert user["credentials"] == []
 
 
-async def test_assign_credential(resident: Resident) -> None:
+async def test_assign_credential(harness: LockHarness) -> None:
     """What was added at the lock is somebody's from then on."""
-    await resident.manage("set_user", user_id=5)
-    await resident.manage("set_user", user_id=6)
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_user", user_id=6)
     password = {"credential_type": "password", "credential_data": "246810"}
-    await resident.manage("set_credential", user_id=5, operation_id=20, **password)
-    await resident.manage(
+    await harness.manage("set_credential", user_id=5, operation_id=20, **password)
+    await harness.manage(
         "assign_credential", user_id=6, credential_type="password", operation_id=20
     )
-    assert holds(resident) == {20: (6, PASSWORD)}
-    assert resident.known.users.user_of(Credential(PASSWORD, 20)) == 6
+    assert holds(harness) == {20: (6, PASSWORD)}
+    assert harness.known.users.user_of(Credential(PASSWORD, 20)) == 6
 
 
 @pytest.mark.parametrize(
@@ -330,9 +332,11 @@ async def test_assign_credential(resident: Resident) -> None:
         ("cancel_enrolment", {}),
     ],
 )
-async def test_what_is_not_there(resident: Resident, action: str, data: dict[str, object]) -> None:
+async def test_what_is_not_there(
+    harness: LockHarness, action: str, data: dict[str, object]
+) -> None:
     """The lock says that it does not have it."""
-    assert await refused(resident, action, **data) == "error_not_found"
+    assert await refused(harness, action, **data) == "error_not_found"
 
 
 @pytest.mark.parametrize(
@@ -351,40 +355,40 @@ async def test_what_is_not_there(resident: Resident, action: str, data: dict[str
 )
 @pytest.mark.parametrize("name", ["add-lock-user", "delete-unlock-method"])
 async def test_error_codes(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, name: str, code: int, key: str
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, name: str, code: int, key: str
 ) -> None:
     """Each code of the lock is said in words."""
     answer = (0, [code, 5, 2, 1790000000][: len(SPEC.actions[4, 1].outputs)])
-    monkeypatch.setattr(resident.actor.lock, "act", lambda *_: answer)
+    monkeypatch.setattr(harness.driver.lock, "act", lambda *_: answer)
     action = "set_user" if name == "add-lock-user" else "delete_credential"
-    assert await refused(resident, action, **DATA[action]) == key
+    assert await refused(harness, action, **DATA[action]) == key
 
 
-async def test_accepted_only(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_accepted_only(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the lock has only begun, it has to tell the end of."""
-    monkeypatch.setattr(resident.actor.lock, "act", lambda *_: (0, [1]))
+    monkeypatch.setattr(harness.driver.lock, "act", lambda *_: (0, [1]))
     monkeypatch.setattr(management, "TOLD_WITHIN", 0.2)
     wanted = {"user_id": 7, "operation_id": 20}
-    assert await refused(resident, "delete_credential", **wanted) == "error_in_progress"
+    assert await refused(harness, "delete_credential", **wanted) == "error_in_progress"
 
 
 @pytest.mark.parametrize("told", [(7, 20), (7, 21), (8, 20)])
 async def test_told_later(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, told: tuple[int, int]
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, told: tuple[int, int]
 ) -> None:
     """The event that tells the end is that of the same credential."""
 
     def act(*_: object) -> tuple[int, list[int]]:
         user, number = told
-        resident.actor.lock.emit((4, 7), user, number, PASSWORD, resident.actor.lock.time)
+        harness.driver.lock.emit((4, 7), user, number, PASSWORD, harness.driver.lock.time)
         return 0, [1]
 
-    monkeypatch.setattr(resident.actor.lock, "act", act)
+    monkeypatch.setattr(harness.driver.lock, "act", act)
     if told[1] == 20:
-        await resident.manage("delete_credential", user_id=7, operation_id=20)
+        await harness.manage("delete_credential", user_id=7, operation_id=20)
     else:
         monkeypatch.setattr(management, "TOLD_WITHIN", 0.3)
-        key = await refused(resident, "delete_credential", user_id=7, operation_id=20)
+        key = await refused(harness, "delete_credential", user_id=7, operation_id=20)
         assert key == "error_in_progress"
 
 
@@ -396,26 +400,26 @@ async def test_told_later(
     ("action", "told"),
     [("sync_users", "users_synchronised"), ("sync_credentials", "unlock_methods_synchronised")],
 )
-async def test_synchronising(resident: Resident, action: str, told: str, manages: int) -> None:
+async def test_synchronising(harness: LockHarness, action: str, told: str, manages: int) -> None:
     """It lasts until the lock tells that it has done it; what it has is known then."""
-    resident.actor.lock.accepts_service_4 = manages == 4
-    users = inside(resident)
+    harness.driver.lock.accepts_service_4 = manages == 4
+    users = inside(harness)
     users.types[5] = VISITOR
-    fired = resident.events("users_and_credentials")
-    await resident.manage(action)
+    fired = harness.events("users_and_credentials")
+    await harness.manage(action)
     await until(lambda: told in [event["event_type"] for event in fired])
     if (action, manages) == ("sync_users", 4):
-        assert resident.known.users.present[5].user_type == VISITOR
+        assert harness.known.users.present[5].user_type == VISITOR
 
 
 @pytest.mark.parametrize("action", ["sync_users", "sync_credentials"])
 async def test_synchronising_without_an_end(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, action: str
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     """A lock that never tells the end is not waited for without end."""
-    monkeypatch.setattr(resident.actor.lock, "act", lambda *_: (0, [0]))
+    monkeypatch.setattr(harness.driver.lock, "act", lambda *_: (0, [0]))
     monkeypatch.setattr(management, "TOLD_WITHIN", 0.2)
-    assert await refused(resident, action) == "error_in_progress"
+    assert await refused(harness, action) == "error_in_progress"
 
 
 # Services 4 and 22
@@ -423,39 +427,39 @@ async def test_synchronising_without_an_end(
 
 @pytest.mark.parametrize("code", [NO_SUCH_SERVICE, NO_SUCH_ACTION])
 async def test_service_22_where_there_is_no_4(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, code: int
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """Which one the lock has is found out once."""
-    asked = answer_with(monkeypatch, resident, code)
-    assert await resident.manage("set_user") == {"user_id": 1}
-    await resident.manage("sync_users")
+    asked = answer_with(monkeypatch, harness, code)
+    assert await harness.manage("set_user") == {"user_id": 1}
+    await harness.manage("sync_users")
     assert asked == [(4, 1), (22, 1), (22, 3)]
-    assert inside(resident).types == {0: 0, 1: NORMAL}
+    assert inside(harness).types == {0: 0, 1: NORMAL}
 
 
-async def test_service_22_deletes(resident: Resident) -> None:
+async def test_service_22_deletes(harness: LockHarness) -> None:
     """It takes user and operation id, and tells the end by its event."""
-    lock = resident.actor.lock
+    lock = harness.driver.lock
     lock.act((22, 1), [])
     lock.act((22, 4), [1, PHONE, 40, "key"])
     lock.enrol()
     lock.accepts_service_4 = False
-    await resident.manage("delete_credential", user_id=1, operation_id=40)
-    assert holds(resident) == {}
-    key = await refused(resident, "delete_credential", user_id=1, operation_id=40)
+    await harness.manage("delete_credential", user_id=1, operation_id=40)
+    assert holds(harness) == {}
+    key = await refused(harness, "delete_credential", user_id=1, operation_id=40)
     assert key == "error_not_found"
 
 
 @pytest.mark.parametrize(
     "action", ["set_user", "delete_user", "set_credential", "assign_credential"]
 )
-async def test_service_22_cannot_carry_it(resident: Resident, action: str) -> None:
+async def test_service_22_cannot_carry_it(harness: LockHarness, action: str) -> None:
     """Where it has no inputs for what is asked, nothing else is done to the lock instead."""
-    inside(resident).types[7] = NORMAL
-    resident.actor.lock.accepts_service_4 = False
-    assert await refused(resident, action, **DATA[action]) == "not_carried"
-    assert resident.acts == []
-    assert resident.known.endings.known == {}
+    inside(harness).types[7] = NORMAL
+    harness.driver.lock.accepts_service_4 = False
+    assert await refused(harness, action, **DATA[action]) == "not_carried"
+    assert harness.acts == []
+    assert harness.known.endings.known == {}
 
 
 @pytest.mark.parametrize(
@@ -463,11 +467,11 @@ async def test_service_22_cannot_carry_it(resident: Resident, action: str) -> No
     [*ONE_OF_EACH_REASON, -704040003, -704040004, -1],
 )
 async def test_no_other_service_after_any_other_answer(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, code: int
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """Another answer means that the lock has the action, or may even have done it."""
-    asked = answer_with(monkeypatch, resident, code)
-    assert (await refused(resident, "set_user")).startswith("lock_")
+    asked = answer_with(monkeypatch, harness, code)
+    assert (await refused(harness, "set_user")).startswith("lock_")
     assert asked == [(4, 1)]
 
 
@@ -475,24 +479,24 @@ async def test_no_other_service_after_any_other_answer(
 
 
 @pytest.mark.parametrize("action", [name for name, by in EXPECTED.items() if by])
-async def test_asleep(resident: Resident, action: str) -> None:
+async def test_asleep(harness: LockHarness, action: str) -> None:
     """It is done now or not at all, and not when the lock wakes up either."""
-    await resident.put_to_sleep()
-    assert await refused(resident, action, **DATA[action]) == "lock_asleep"
-    assert resident.known.endings.known == {}
-    await resident.wake()
-    await resident.poll()
-    assert resident.acts == []
+    await harness.put_to_sleep()
+    assert await refused(harness, action, **DATA[action]) == "lock_asleep"
+    assert harness.known.endings.known == {}
+    await harness.wake()
+    await harness.poll()
+    assert harness.acts == []
 
 
-async def test_awake_unnoticed(resident: Resident) -> None:
+async def test_awake_unnoticed(harness: LockHarness) -> None:
     """A lock that answers is awake, whatever was last heard of it, and is listened to."""
-    resident.lock.coordinator.async_set_awake(awake=False)
-    await resident.manage("sync_users")
-    assert resident.state("binary_sensor", "awake") == "on"
+    harness.lock.coordinator.async_set_awake(awake=False)
+    await harness.manage("sync_users")
+    assert harness.state("binary_sensor", "awake") == "on"
 
 
-async def test_nearby(neighbour: Resident) -> None:
+async def test_nearby(neighbour: LockHarness) -> None:
     """On the local network the lock answers, but tells nothing."""
     await neighbour.manage("set_user", user_id=5)
     password = {"credential_type": "password", "credential_data": "246810"}
@@ -508,10 +512,10 @@ async def test_nearby(neighbour: Resident) -> None:
 
 @pytest.mark.parametrize("out", [[], None, [{"piid": 1, "value": 5}], [{"piid": 7}], "ok"])
 async def test_nearby_without_a_result(
-    neighbour: Resident, monkeypatch: pytest.MonkeyPatch, out: object
+    neighbour: LockHarness, monkeypatch: pytest.MonkeyPatch, out: object
 ) -> None:
     """A lock that answers without the error code may have done it or not; that is said."""
-    door = neighbour.actor.simulator.miio[neighbour.actor.lock]
+    door = neighbour.driver.simulator.miio[neighbour.driver.lock]
     answer = {"code": 0, "out": out}
     monkeypatch.setattr(door, "_handle", lambda *_: answer)
     assert await refused(neighbour, "set_user", user_id=5) == "not_heard"
@@ -520,14 +524,14 @@ async def test_nearby_without_a_result(
 # Targets
 
 
-async def test_targets(hass: HomeAssistant, resident: Resident) -> None:
+async def test_targets(hass: HomeAssistant, harness: LockHarness) -> None:
     """A lock is meant by its device too; what is no lock of ours is refused."""
-    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), resident.entry.entry_id)
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), harness.entry.entry_id)
     await hass.services.async_call(
         DOMAIN, "set_user", {ATTR_DEVICE_ID: device.id, "user_id": 5}, blocking=True
     )
-    assert inside(resident).types == {0: 0, 5: NORMAL}
-    door_state = resident.actor.entity_id(hass, "sensor", "door_state")
+    assert inside(harness).types == {0: 0, 5: NORMAL}
+    door_state = harness.driver.entity_id(hass, "sensor", "door_state")
     with pytest.raises(ServiceValidationError) as raised:
         await hass.services.async_call(
             DOMAIN, "set_user", {ATTR_ENTITY_ID: door_state}, blocking=True
@@ -535,17 +539,17 @@ async def test_targets(hass: HomeAssistant, resident: Resident) -> None:
     assert raised.value.translation_key == "no_lock_targeted"
 
 
-async def test_two_locks(hass: HomeAssistant, hass_storage: Storage, actor: Actor) -> None:
+async def test_two_locks(hass: HomeAssistant, hass_storage: Storage, driver: LockDriver) -> None:
     """Each of those that are meant is asked, and each answers; one that fails is not silent."""
-    simulation = actor.simulation
-    back = simulation.call(simulation.simulator.add_lock, actor.account, "Back door")
-    entry = entry_of(hass, actor.account_data(actor.lock, back))
+    simulation = driver.simulation
+    back = simulation.call(simulation.simulator.add_lock, driver.account, "Back door")
+    entry = entry_of(hass, driver.account_data(driver.lock, back))
     front, rear = (
-        Resident(hass, actor, entry),
-        Resident(hass, Actor(simulation, actor.account, back), entry),
+        LockHarness(hass, driver, entry),
+        LockHarness(hass, LockDriver(simulation, driver.account, back), entry),
     )
     await front.start()
-    entity_ids = [one.actor.entity_id(hass, "lock", "lock") for one in (front, rear)]
+    entity_ids = [one.driver.entity_id(hass, "lock", "lock") for one in (front, rear)]
     call: dict[str, Any] = {
         "domain": DOMAIN,
         "service": "set_user",
@@ -565,30 +569,30 @@ async def test_two_locks(hass: HomeAssistant, hass_storage: Storage, actor: Acto
     await front.stop()
 
 
-async def test_not_loaded(hass: HomeAssistant, resident: Resident) -> None:
+async def test_not_loaded(hass: HomeAssistant, harness: LockHarness) -> None:
     """A lock that is not set up cannot be managed, and that is said."""
-    await resident.stop()
-    assert await refused(resident, "get_users") == "not_loaded"
-    await resident.start()
+    await harness.stop()
+    assert await refused(harness, "get_users") == "not_loaded"
+    await harness.start()
 
 
 # Who may open the door
 
 
-async def test_get_users(resident: Resident) -> None:
+async def test_get_users(harness: LockHarness) -> None:
     """Users with their credentials, when each was used last, and what is nobody's yet."""
-    await resident.manage("set_user", user_id=5, user_type="frequent_visitor")
+    await harness.manage("set_user", user_id=5, user_type="frequent_visitor")
     password = {"credential_type": "password", "credential_data": "246810"}
     until_when = dt_util.utcnow().replace(year=2099, microsecond=0)
-    await resident.manage(
+    await harness.manage(
         "set_credential", user_id=5, operation_id=20, valid_until=until_when, uses=3, **password
     )
-    resident.actor.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: len(resident.known.users.uses) == 2)
-    give(resident.hass, resident.entry, "Ming", (2, 3))
-    response = await resident.manage("get_users")
-    used = {one: use.when for one, use in resident.known.users.uses.items()}
+    harness.driver.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: len(harness.known.users.uses) == 2)
+    give(harness.hass, harness.entry, "Ming", (2, 3))
+    response = await harness.manage("get_users")
+    used = {one: use.when for one, use in harness.known.users.uses.items()}
     assert response == {
         "users": [
             {
@@ -626,15 +630,15 @@ def iso(when: float) -> str:
     return dt_util.utc_from_timestamp(when).isoformat()
 
 
-async def test_enrolled_for_somebody(resident: Resident) -> None:
+async def test_enrolled_for_somebody(harness: LockHarness) -> None:
     """What is enrolled for a person is theirs at once; the lock hears of nobody unknown."""
-    give(resident.hass, resident.entry, "Ming")
+    give(harness.hass, harness.entry, "Ming")
     wanted = {**DATA["set_credential"], "operation_id": 20}
-    inside(resident).types[7] = NORMAL
-    assert await refused(resident, "set_credential", **wanted, person="Li") == "no_such_person"
-    assert resident.acts == []
-    await resident.manage("set_credential", **wanted, person="Ming")
-    resident.actor.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
-    await until(lambda: resident.state("sensor", "last_person") == "Ming")
-    [user] = (await resident.manage("get_users"))["users"]
+    inside(harness).types[7] = NORMAL
+    assert await refused(harness, "set_credential", **wanted, person="Li") == "no_such_person"
+    assert harness.acts == []
+    await harness.manage("set_credential", **wanted, person="Ming")
+    harness.driver.do("operate", 2, method=PASSWORD, position=2, operation_id=20)
+    await until(lambda: harness.state("sensor", "last_person") == "Ming")
+    [user] = (await harness.manage("get_users"))["users"]
     assert user["credentials"][0]["person"] == "Ming"

@@ -39,7 +39,7 @@ from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 
 from .hosts import NEARBY
-from .resident import entry_of, nearby
+from .lock_harness import entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.account.app_session import AppSession
     from simulator.faults import Fault
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 
 class Clock:
@@ -101,10 +101,10 @@ async def spend(link: AppSession, service: Service = Service.HISTORY) -> int:
     return link.asked - before
 
 
-async def test_the_budget_of_an_hour(actor: Actor, link: AppSession, clock: Clock) -> None:
+async def test_the_budget_of_an_hour(driver: LockDriver, link: AppSession, clock: Clock) -> None:
     """No more is asked than it allows, but for what is beside it; an hour later it is back."""
     assert await spend(link) == 60
-    assert await ask(link, of_budget=False) == {actor.lock.did}
+    assert await ask(link, of_budget=False) == {driver.lock.did}
     clock.pass_by(HOUR - 1)
     assert await spend(link) == 0
     clock.pass_by(1)
@@ -112,16 +112,16 @@ async def test_the_budget_of_an_hour(actor: Actor, link: AppSession, clock: Cloc
 
 
 async def test_budgets_and_pauses_of_their_own(
-    actor: Actor, link: AppSession, clock: Clock
+    driver: LockDriver, link: AppSession, clock: Clock
 ) -> None:
     """What the camera saw, or an error of one service, leaves the others as they are."""
     assert await spend(link, Service.CAMERA) == 60
-    actor.simulator.cloud.refuse_next(500, "device_list")
+    driver.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link, Service.PICTURES)
     with pytest.raises(RequestDeferredError, match="paused"):
         await ask(link, Service.PICTURES)
-    actor.simulator.cloud.refuse_next(429, "device_list")
+    driver.simulator.cloud.refuse_next(429, "device_list")
     with pytest.raises(TooManyRequestsError):
         await ask(link, Service.RECORDINGS, of_budget=False)
     with pytest.raises(RequestDeferredError, match="left alone"):
@@ -137,10 +137,10 @@ async def test_another_budget(hass: HomeAssistant, linked: MockConfigEntry, cloc
     assert await spend(linked.runtime_data.link) == 10
 
 
-async def test_pauses_grow_with_errors(actor: Actor, link: AppSession, clock: Clock) -> None:
+async def test_pauses_grow_with_errors(driver: LockDriver, link: AppSession, clock: Clock) -> None:
     """After each error in a row it takes longer until it is asked again; one success ends that."""
     for pause in (PAUSE, 2 * PAUSE, 4 * PAUSE):
-        actor.simulator.cloud.refuse_next(500, "device_list")
+        driver.simulator.cloud.refuse_next(500, "device_list")
         with pytest.raises(CannotConnectError):
             await ask(link)
         clock.pass_by(pause - 1)
@@ -148,52 +148,54 @@ async def test_pauses_grow_with_errors(actor: Actor, link: AppSession, clock: Cl
             await ask(link)
         clock.pass_by(1)
     await ask(link)
-    actor.simulator.cloud.refuse_next(500, "device_list")
+    driver.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link)
     clock.pass_by(PAUSE)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
 
 
-async def test_a_screen_of_pictures_that_fail(actor: Actor, link: AppSession, clock: Clock) -> None:
+async def test_a_screen_of_pictures_that_fail(
+    driver: LockDriver, link: AppSession, clock: Clock
+) -> None:
     """What fails together is one failure: the next pause is the first one."""
-    actor.simulator.cloud.refuse_next(500, "device_list", times=20)
+    driver.simulator.cloud.refuse_next(500, "device_list", times=20)
     answers = await asyncio.gather(
         *(ask(link, of_budget=False) for _ in range(20)), return_exceptions=True
     )
     assert {type(answer) for answer in answers} == {StatusError}
     clock.pass_by(PAUSE)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
 
 
-async def test_pauses_end(actor: Actor, link: AppSession, clock: Clock) -> None:
+async def test_pauses_end(driver: LockDriver, link: AppSession, clock: Clock) -> None:
     """However many errors there are in a row, an hour later it is asked again."""
     for _ in range(10):
-        actor.simulator.cloud.refuse_next(500, "device_list")
+        driver.simulator.cloud.refuse_next(500, "device_list")
         with pytest.raises(CannotConnectError):
             await ask(link)
         clock.pass_by(LONGEST_PAUSE)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
 
 
-async def test_left_alone(actor: Actor, link: AppSession, clock: Clock) -> None:
+async def test_left_alone(driver: LockDriver, link: AppSession, clock: Clock) -> None:
     """A service that had enough is not asked at all, not even beside the budget."""
-    actor.simulator.cloud.refuse_next(429, "device_list")
+    driver.simulator.cloud.refuse_next(429, "device_list")
     with pytest.raises(TooManyRequestsError) as raised:
         await ask(link)
     clock.pass_by(raised.value.wait - 1)
     with pytest.raises(RequestDeferredError, match="left alone for 1 s"):
         await ask(link, of_budget=False)
     clock.pass_by(1)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
 
 
-async def test_renewed_by_itself(actor: Actor, linked: MockConfigEntry) -> None:
+async def test_renewed_by_itself(driver: LockDriver, linked: MockConfigEntry) -> None:
     """The session goes on with new secrets, which the entry keeps without being set up anew."""
-    accounts = actor.simulator.cloud.app_accounts
+    accounts = driver.simulator.cloud.app_accounts
     before, link = linked.data[CONF_APP], linked.runtime_data.link
-    actor.simulation.call(accounts.expire_service_tokens)
-    assert await ask(link) == {actor.lock.did}
+    driver.simulation.call(accounts.expire_service_tokens)
+    assert await ask(link) == {driver.lock.did}
     after = linked.data[CONF_APP]
     assert after["service_token"] != before["service_token"]
     assert after["device_id"] == before["device_id"]
@@ -204,9 +206,9 @@ async def test_renewed_by_itself(actor: Actor, linked: MockConfigEntry) -> None:
 
 
 @pytest.fixture
-def _status_as_it_was(actor: Actor) -> Iterator[None]:
+def _status_as_it_was(driver: LockDriver) -> Iterator[None]:
     yield
-    actor.simulator.cloud.app.expired_status = 200
+    driver.simulator.cloud.app.expired_status = 200
 
 
 def sign_ins(hass: HomeAssistant) -> list[str]:
@@ -222,28 +224,28 @@ async def dismiss(hass: HomeAssistant) -> None:
         hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
-def expire(actor: Actor) -> None:
+def expire(driver: LockDriver) -> None:
     """Let the session end, as after a day."""
-    actor.simulation.call(actor.simulator.cloud.app_accounts.expire_service_tokens)
+    driver.simulation.call(driver.simulator.cloud.app_accounts.expire_service_tokens)
 
 
 @pytest.mark.usefixtures("_status_as_it_was")
 @pytest.mark.parametrize("status", [200, 401, 403, 426])
 async def test_whatever_status_it_ends_with(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession, status: int
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, link: AppSession, status: int
 ) -> None:
     """It is renewed where that works; else the user is asked, and the service is left alone."""
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.app.expired_status = status
-    expire(actor)
-    assert await ask(link) == {actor.lock.did}
+    expire(driver)
+    assert await ask(link) == {driver.lock.did}
     assert not sign_ins(hass)
-    actor.simulation.call(cloud.app_accounts.revoke, actor.account)
+    driver.simulation.call(cloud.app_accounts.revoke, driver.account)
     cloud.requests.clear()
     for service in Service:
         with pytest.raises(NotSignedInError):
             await ask(link, service)
-    actor.do("ring")
+    driver.do("ring")
     await hass.async_block_till_done()
     assert sign_ins(hass) == ["link_again"]
     assert [path for path, _ in cloud.requests] == ["/app/home/device_list", SERVICE_LOGIN]
@@ -252,12 +254,12 @@ async def test_whatever_status_it_ends_with(
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403), faults.status(502)])
 async def test_one_answer_that_is_no_session(
-    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock, fault: Fault
+    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock, fault: Fault
 ) -> None:
     """It ends no link: nothing is asked for a while, and then all goes on."""
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.disturb_next(fault, SERVICE_LOGIN)
-    expire(actor)
+    expire(driver)
     with pytest.raises(NotRenewedError):
         await ask(link)
     cloud.requests.clear()
@@ -266,20 +268,20 @@ async def test_one_answer_that_is_no_session(
             await ask(link, service, of_budget=False)
     assert not cloud.requests
     clock.pass_by(RENEWAL_PAUSE)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
     await hass.async_block_till_done()
     assert not sign_ins(hass)
 
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403)])
 async def test_no_session_again_and_again(
-    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock, fault: Fault
+    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock, fault: Fault
 ) -> None:
     """After some answers in a row, and half an hour, the user is asked to confirm the sign-in."""
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.disturb_next(fault, SERVICE_LOGIN, times=9)
     began = clock.now
-    expire(actor)
+    expire(driver)
     for pause in (RENEWAL_PAUSE, 2 * RENEWAL_PAUSE, 0):
         await hass.async_block_till_done()
         assert not sign_ins(hass)
@@ -296,42 +298,42 @@ async def test_no_session_again_and_again(
 
 
 async def test_services_that_are_down_again_and_again(
-    hass: HomeAssistant, actor: Actor, link: AppSession, clock: Clock
+    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock
 ) -> None:
     """An outage ends no link, however long it takes, and what others answered does not count."""
-    cloud = actor.simulator.cloud
-    expire(actor)
+    cloud = driver.simulator.cloud
+    expire(driver)
     for fault in [faults.page, faults.page, *[faults.status(502)] * 9, faults.page, faults.page]:
         cloud.disturb_next(fault, SERVICE_LOGIN)
         with pytest.raises(NotRenewedError):
             await ask(link)
         clock.pass_by(LONGEST_PAUSE)
-    assert await ask(link) == {actor.lock.did}
+    assert await ask(link) == {driver.lock.did}
     assert not sign_ins(hass)
 
 
 async def test_many_at_once_that_get_no_session(
-    hass: HomeAssistant, actor: Actor, link: AppSession
+    hass: HomeAssistant, driver: LockDriver, link: AppSession
 ) -> None:
     """What fails together is one failure: a page of HTML that passes ends nothing."""
-    actor.simulator.cloud.disturb_next(faults.page, SERVICE_LOGIN, times=99)
-    expire(actor)
+    driver.simulator.cloud.disturb_next(faults.page, SERVICE_LOGIN, times=99)
+    expire(driver)
     asked = (ask(link, Service.PICTURES, of_budget=False) for _ in range(9))
     assert {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)} == {
         NotRenewedError
     }
     await hass.async_block_till_done()
     assert not sign_ins(hass)
-    actor.simulator.cloud.calm()
+    driver.simulator.cloud.calm()
 
 
 async def test_asked_again_when_reconfiguring_is_over(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, link: AppSession
 ) -> None:
     """Home Assistant asks nobody to sign in meanwhile; it does once it may."""
     context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=linked.entry_id)
     await hass.config_entries.flow.async_init(DOMAIN, context=context)
-    actor.simulation.call(actor.simulator.cloud.app_accounts.revoke, actor.account)
+    driver.simulation.call(driver.simulator.cloud.app_accounts.revoke, driver.account)
     for _ in range(2):
         with pytest.raises(NotSignedInError):
             await ask(link)
@@ -346,11 +348,11 @@ async def test_asked_again_when_reconfiguring_is_over(
 
 
 async def test_counted_in_diagnostics(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, link: AppSession
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, link: AppSession
 ) -> None:
     """How much was asked for helps; by what session is nobody's business."""
     before = link.as_dict()
-    actor.simulator.cloud.refuse_next(500, "device_list")
+    driver.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link)
     await ask(link, Service.PICTURES, of_budget=False)
@@ -366,9 +368,9 @@ async def test_counted_in_diagnostics(
     }
 
 
-async def test_people_of_a_lock_nearby(actor: Actor, hass: HomeAssistant) -> None:
+async def test_people_of_a_lock_nearby(driver: LockDriver, hass: HomeAssistant) -> None:
     """Who came is only told where the entry is linked; then it can be said who it was."""
-    data = nearby(actor).local_data(NEARBY)
+    data = nearby(driver).local_data(NEARBY)
     assert not entry_of(hass, data).supported_subentry_types
-    linked = entry_of(hass, {**data, CONF_APP: actor.app_data()})
+    linked = entry_of(hass, {**data, CONF_APP: driver.app_data()})
     assert list(linked.supported_subentry_types) == [SUBENTRY_PERSON]

@@ -14,7 +14,7 @@ from custom_components.xiaomi_smart_lock.media import latest_pictures as picture
 from custom_components.xiaomi_smart_lock.media import views
 from simulator import app_cloud, faults, recording
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .witness import Witness
+    from .leak_detector import LeakDetector
 
 SECRET: Final = ("ssecurity", "service_token", "pass_token", "cuser_id", "device_id")
 
@@ -37,48 +37,48 @@ def session(entry: ConfigEntry[Any]) -> set[str]:
 
 async def test_pictures(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: ConfigEntry[Any],
-    witness: Witness,
+    leak_detector: LeakDetector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a picture is asked for with, and by whom, while all goes wrong and at last well."""
     monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    actor.lock.camera.upload_seconds = 0
-    cloud = actor.simulator.cloud
+    driver.lock.camera.upload_seconds = 0
+    cloud = driver.simulator.cloud
     those = session(linked)
     for path in (app_cloud.EVENTS, app_cloud.PICTURE):
         for fault in (faults.cut, faults.status(500), faults.spoilt(lambda _: b"{}")):
             cloud.disturb_next(fault, path)
     cloud.app_accounts.expire_service_tokens()
-    actor.do("ring")
-    await until(lambda: actor.state(hass, "image", "last_visitor").state != "unknown")
+    driver.do("ring")
+    await until(lambda: driver.state(hass, "image", "last_visitor").state != "unknown")
     those |= session(linked)
-    await witness.look_around(linked)
-    cloud.app_accounts.revoke(actor.account)
-    actor.lock.clock_offset = 3  # Rings within a second or two are one.
-    actor.do("ring")
+    await leak_detector.look_around(linked)
+    cloud.app_accounts.revoke(driver.account)
+    driver.lock.clock_offset = 3  # Rings within a second or two are one.
+    driver.do("ring")
     await until(hass.config_entries.flow.async_progress)
-    await witness.look_around(linked)
-    for sight in actor.lock.camera.sights:
+    await leak_detector.look_around(linked)
+    for sight in driver.lock.camera.sights:
         those |= {sight.file_id, sight.frames["Bell"].store_id}
-    witness.assert_never_heard(those)
+    leak_detector.assert_never_heard(those)
 
 
 async def test_linking(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     issued: list[str],
-    witness: Witness,
+    leak_detector: LeakDetector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who scans the code, refuses, is somebody else, or meets a service that is down."""
     monkeypatch.setattr(link_flow, "LISTENS_WITHIN", 0)
     configure = hass.config_entries.flow.async_configure
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     accounts = cloud.app_accounts
-    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    another = driver.simulation.call(driver.simulator.add_account, "Mei")
     flow = await loaded.start_reconfigure_flow(hass)
     flow_id = flow["flow_id"]
     await configure(flow_id, {"next_step_id": "link"})
@@ -89,50 +89,52 @@ async def test_linking(
     assert shown["step_id"] == "another_code"
     await configure(flow_id, {})
     codes = []
-    for act, account in (("refuse", ()), ("confirm", (another,)), ("confirm", (actor.account,))):
+    for act, account in (("refuse", ()), ("confirm", (another,)), ("confirm", (driver.account,))):
         await hass.async_block_till_done()
         shown = await configure(flow_id)
         code = shown["data_schema"].schema["qr_code"].config["data"]
         codes.append(code.rpartition("/")[2])
-        actor.simulation.call(getattr(accounts, act), code, *account)
+        driver.simulation.call(getattr(accounts, act), code, *account)
         while shown["type"] is FlowResultType.FORM and shown["step_id"] == "scan":
             await asyncio.sleep(0.01)
             shown = await configure(flow_id)
-        await witness.look_around(loaded)
+        await leak_detector.look_around(loaded)
         if shown["type"] is FlowResultType.FORM:
             await configure(flow_id, {})
     assert shown["reason"] == "linked"
     await hass.async_block_till_done()
-    await witness.look_around(loaded)
+    await leak_detector.look_around(loaded)
     those = session(loaded)
     assert set(codes) < set(issued)
-    witness.assert_never_heard(those | set(issued) - set(codes) | {f"V1:{one}" for one in issued})
+    leak_detector.assert_never_heard(
+        those | set(issued) - set(codes) | {f"V1:{one}" for one in issued}
+    )
 
 
 async def test_recordings_and_the_journal(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     issued: list[str],
-    witness: Witness,
+    leak_detector: LeakDetector,
     hass_ws_client: Any,
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """Listed and played, while all goes wrong and at last well: browsers see none of it either."""
-    actor.lock.camera.upload_seconds = 0
-    actor.do("ring")
-    sight = actor.lock.camera.sights[0]
+    driver.lock.camera.upload_seconds = 0
+    driver.do("ring")
+    sight = driver.lock.camera.sights[0]
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
-    item = f"{SOURCE}/{actor.lock.did}/{sight.created}"
-    cloud = actor.simulator.cloud
+    item = f"{SOURCE}/{driver.lock.did}/{sight.created}"
+    cloud = driver.simulator.cloud
     link = linked.runtime_data.link
     seen: list[str] = []
     for path in (EVENTS, RECORDING, PICTURE):
         for fault in (faults.status(502), faults.spoilt(lambda _: b"{}"), faults.cut):
             cloud.disturb_next(fault, path)
             if path == PICTURE:
-                thumbnail = views.path(actor.lock.did, sight.created, views.PICTURE)
+                thumbnail = views.path(driver.lock.did, sight.created, views.PICTURE)
                 seen += [str(await (await viewer.http.get(thumbnail)).read())]
             else:
                 seen += [str(await viewer._ask("resolve_media", item))]
@@ -148,7 +150,7 @@ async def test_recordings_and_the_journal(
     those = session(linked) | set(issued) | {sight.file_id, sight.video_id}
     those |= {frame.store_id for frame in sight.frames.values()}
     assert issued
-    await until(lambda: linked.runtime_data.locks[actor.lock.did].journal.changes)
-    await witness.look_around(linked)
-    witness.noted += seen
-    witness.assert_never_heard(those)
+    await until(lambda: linked.runtime_data.locks[driver.lock.did].journal.changes)
+    await leak_detector.look_around(linked)
+    leak_detector.noted += seen
+    leak_detector.assert_never_heard(those)

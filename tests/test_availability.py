@@ -16,8 +16,8 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .actor import Actor, until
 from .hosts import NEARBY
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,59 +58,59 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
-def asleep(hass: HomeAssistant, actor: Actor) -> None:
+def asleep(hass: HomeAssistant, driver: LockDriver) -> None:
     """Have the lock sleep, so that it says nothing by itself."""
-    actor.do("sleep")
+    driver.do("sleep")
 
 
 @pytest.fixture
-def outage(actor: Actor) -> Iterator[None]:
+def outage(driver: LockDriver) -> Iterator[None]:
     """Have the cloud be back for others when the test is over."""
     yield
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
 
 
-async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_asleep(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """A lock that sleeps shows what it showed; that it sleeps is a state of its own."""
-    actor.do("fingerprint", 7)
-    await until(lambda: actor.state(hass, "sensor", "last_operation_id").state == "7")
-    actor.do("sleep")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    driver.do("fingerprint", 7)
+    await until(lambda: driver.state(hass, "sensor", "last_operation_id").state == "7")
+    driver.do("sleep")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "off")
     assert unavailable(hass, loaded) == {False}
-    assert actor.state(hass, "sensor", "door_state").state == "unlocked"
-    assert actor.state(hass, "sensor", "wifi_status").state == "sleep"
+    assert driver.state(hass, "sensor", "door_state").state == "unlocked"
+    assert driver.state(hass, "sensor", "wifi_status").state == "sleep"
 
     assert await hass.config_entries.async_reload(loaded.entry_id)
     assert unavailable(hass, loaded) == {False}
-    assert actor.state(hass, "binary_sensor", "awake").state == "off"
-    assert actor.state(hass, "sensor", "door_state").state == "unlocked"
+    assert driver.state(hass, "binary_sensor", "awake").state == "off"
+    assert driver.state(hass, "sensor", "door_state").state == "unlocked"
 
 
 async def test_awake_again(
-    hass: HomeAssistant, actor: Actor, asleep: None, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, asleep: None, loaded: MockConfigEntry
 ) -> None:
     """A lock that wakes up is read at once, for what it did not push."""
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
-    actor.do("set_battery", 15, push=False)
-    actor.do("wake")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "on")
-    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "15")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "off")
+    driver.do("set_battery", 15, push=False)
+    driver.do("wake")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "on")
+    await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "15")
 
 
 @pytest.mark.usefixtures("outage")
 async def test_no_cloud(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     asleep: None,
     loaded: MockConfigEntry,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A cloud that is away for a moment is no news; one that is away for long is said once."""
-    actor.simulator.cloud.online = False
+    driver.simulator.cloud.online = False
     await later(hass, frozen, FIVE_MINUTES)
     assert unavailable(hass, loaded) == {False}
-    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert driver.state(hass, "sensor", "door_state").state == "locked"
     assert errors(caplog) == []
 
     # What happens would still be heard.
@@ -118,13 +118,13 @@ async def test_no_cloud(
     assert unavailable(hass, loaded, but="event") == {True}
     await later(hass, frozen, FIVE_MINUTES)
     assert unavailable(hass, loaded, but="event") == {True}
-    assert actor.state(hass, "event", "doorbell").state != STATE_UNAVAILABLE
+    assert driver.state(hass, "event", "doorbell").state != STATE_UNAVAILABLE
     assert len(errors(caplog)) == 1
 
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
     await later(hass, frozen, FIVE_MINUTES)
     assert unavailable(hass, loaded) == {False}
-    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert driver.state(hass, "sensor", "door_state").state == "locked"
     assert len(errors(caplog)) == 1
 
 
@@ -132,16 +132,16 @@ async def test_no_cloud(
 async def test_no_cloud_but_push(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     asleep: None,
     loaded: MockConfigEntry,
 ) -> None:
     """A lock that is heard of by push is there, whatever becomes of the readings."""
-    actor.simulator.cloud.online = False
+    driver.simulator.cloud.online = False
     for level in (80, 79, 78):
-        actor.push_property((13, 1), level)
+        driver.push_property((13, 1), level)
         shown = str(level)
-        await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == shown)  # noqa: B023
+        await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == shown)  # noqa: B023
         await later(hass, frozen, FIVE_MINUTES)
     assert unavailable(hass, loaded) == {False}
 
@@ -149,13 +149,13 @@ async def test_no_cloud_but_push(
 async def test_gone(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     asleep: None,
     loaded: MockConfigEntry,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A lock that left the account is unavailable at the next reading; what it was is not."""
-    actor.simulation.call(actor.simulator.remove_lock, actor.lock)
+    driver.simulation.call(driver.simulator.remove_lock, driver.lock)
     await later(hass, frozen, FIVE_MINUTES)
     assert unavailable(hass, loaded) == {True}
     await later(hass, frozen, FIVE_MINUTES)
@@ -164,26 +164,26 @@ async def test_gone(
 
 
 async def test_asleep_on_the_local_network(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, impatient: None
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, driver: LockDriver, short_timeouts: None
 ) -> None:
     """A lock that does not answer is asleep, for as long as a day; then something is wrong."""
-    simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
+    simulation = driver.simulation
+    driver.lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=driver.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    assert actor.state(hass, "binary_sensor", "awake").state == "on"
+    assert driver.state(hass, "binary_sensor", "awake").state == "on"
 
-    actor.do("sleep")
+    driver.do("sleep")
     await later(hass, frozen, 31)
-    assert actor.state(hass, "binary_sensor", "awake").state == "off"
+    assert driver.state(hass, "binary_sensor", "awake").state == "off"
     await later(hass, frozen, 23 * 3600)
     assert unavailable(hass, entry) == {False}
     await later(hass, frozen, 3600)
     assert unavailable(hass, entry) == {True}
 
-    actor.do("wake")
+    driver.do("wake")
     await later(hass, frozen, 31)
     assert unavailable(hass, entry) == {False}
-    assert actor.state(hass, "binary_sensor", "awake").state == "on"
+    assert driver.state(hass, "binary_sensor", "awake").state == "on"

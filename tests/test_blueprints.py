@@ -39,8 +39,8 @@ from simulator import faults
 from simulator.model import S1, SPEC
 from simulator.users import UserType
 
-from .actor import Actor, caught_up, until
 from .documents import PAGES
+from .lock_driver import LockDriver, caught_up, until
 from .people import DURESS, FINGERPRINT, NOON, give
 from .test_pictures import rang, upload, when
 
@@ -166,28 +166,28 @@ def test_only_those_that_exist_are_linked() -> None:
     assert sorted(linked) == [file.stem for file in BLUEPRINTS]
 
 
-async def operate(hass: HomeAssistant, actor: Actor, *what: int) -> None:
+async def operate(hass: HomeAssistant, driver: LockDriver, *what: int) -> None:
     """Have the lock operated, and Home Assistant notice: two at once may look like one to it."""
     position, _method, action, operation_id, _time = what
-    actor.push_event((2, 1020), *what)
+    driver.push_event((2, 1020), *what)
 
     def shown() -> bool:
-        attributes = actor.state(hass, "event", "lock_event").attributes
+        attributes = driver.state(hass, "event", "lock_event").attributes
         seen = attributes.get("position"), attributes.get("event_type"), attributes["operation_id"]
         keys = SPEC.properties[2, 1].key_of(position), SPEC.properties[2, 3].key_of(action)
         return seen == (*keys, operation_id)
 
-    await until(lambda: actor.state(hass, "event", "lock_event").state != "unknown" and shown())
+    await until(lambda: driver.state(hass, "event", "lock_event").state != "unknown" and shown())
 
 
-async def test_someone_came_home(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+async def test_someone_came_home(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """Only unlocking from outside is coming home; who goes out or closes the door does not."""
-    entity_id = actor.entity_id(hass, "event", "lock_event")
+    entity_id = driver.entity_id(hass, "event", "lock_event")
     calls = await install("someone_came_home", "person", "method", lock_event=entity_id)
     inside, outside, unknown_side, closed, unlocked = 1, 2, 3, 1, 2
-    await operate(hass, actor, inside, FINGERPRINT, unlocked, 3, NOON)
-    await operate(hass, actor, unknown_side, AUTOMATIC, closed, 0, NOON + 1)
-    await operate(hass, actor, outside, ONE_TIME_PASSWORD, unlocked, 12, NOON + 2)
+    await operate(hass, driver, inside, FINGERPRINT, unlocked, 3, NOON)
+    await operate(hass, driver, unknown_side, AUTOMATIC, closed, 0, NOON + 1)
+    await operate(hass, driver, outside, ONE_TIME_PASSWORD, unlocked, 12, NOON + 2)
     await hass.async_block_till_done()
     assert [call.data for call in calls] == [
         {"person": "Somebody", "method": "one_time_password"},
@@ -195,16 +195,16 @@ async def test_someone_came_home(hass: HomeAssistant, actor: Actor, install: Ins
 
 
 async def test_someone_of_some_people(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, install: Install
 ) -> None:
     """Others come home unnoticed, as do those whom the lock does not know."""
     for number, name in enumerate(("Ming", "Hong", "Wei"), start=1):
         give(hass, entry, name, (FINGERPRINT, number))
-    entity_id = actor.entity_id(hass, "event", "lock_event")
+    entity_id = driver.entity_id(hass, "event", "lock_event")
     people = ["Ming", "Hong"]
     calls = await install("someone_came_home", "person", lock_event=entity_id, people=people)
     for second, number in enumerate((1, 3, 9, 2)):
-        await operate(hass, actor, 2, FINGERPRINT, 2, number, NOON + second)
+        await operate(hass, driver, 2, FINGERPRINT, 2, number, NOON + second)
     await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
     assert [call.data["person"] for call in calls] == people
@@ -244,7 +244,7 @@ async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
 @pytest.mark.parametrize(("pressed", "answer"), [(0, "coming"), (1, "away")])
 async def test_doorbell_rang(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     phone: tuple[str, list[ServiceCall]],
     install: Install,
     pressed: int,
@@ -254,7 +254,7 @@ async def test_doorbell_rang(
     device_id, notified = phone
     calls = await install(
         "doorbell_rang",
-        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        doorbell=driver.entity_id(hass, "event", "doorbell"),
         phone=device_id,
         first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
         second_actions=[{"action": "test.notice", "data": {"answer": "away"}}],
@@ -273,14 +273,14 @@ async def test_doorbell_rang(
         hass.bus.async_fire("mobile_app_notification_action", {"action": action})
         await breathe()
 
-    actor.push_event((21, 1), NOON)
+    driver.push_event((21, 1), NOON)
     await until(lambda: len(notified) == 1)
     assert notified[0].data["message"] == "Somebody is at the door."
     titles = [one["title"] for one in notified[0].data["data"]["actions"]]
     assert titles == ["I am coming", "Not now"]
-    await lose_sight(hass, actor.entity_id(hass, "event", "doorbell"))
+    await lose_sight(hass, driver.entity_id(hass, "event", "doorbell"))
     assert len(notified) == 1
-    actor.push_event((21, 1), NOON + 10)
+    driver.push_event((21, 1), NOON + 10)
     await until(lambda: len(notified) == 2)
     assert notified[0].data["data"]["tag"] == notified[1].data["data"]["tag"]
     await press(pressed, of=0)
@@ -301,7 +301,7 @@ async def test_doorbell_rang(
 
 async def test_doorbell_rang_with_its_picture(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     phone: tuple[str, list[ServiceCall]],
     install: Install,
@@ -310,22 +310,24 @@ async def test_doorbell_rang_with_its_picture(
 ) -> None:
     """Text comes at once; the same again with the picture when it is there, and then no more."""
     monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    hass.config_entries.async_update_entry(loaded, data={**loaded.data, CONF_APP: actor.app_data()})
+    hass.config_entries.async_update_entry(
+        loaded, data={**loaded.data, CONF_APP: driver.app_data()}
+    )
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await caught_up(hass, loaded.runtime_data)
     device_id, notified = phone
-    visitor = actor.entity_id(hass, "image", "last_visitor")
+    visitor = driver.entity_id(hass, "image", "last_visitor")
     calls = await install(
         "doorbell_rang",
-        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        doorbell=driver.entity_id(hass, "event", "doorbell"),
         picture=visitor,
         phone=device_id,
         first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
     )
-    actor.lock.camera.upload_seconds = math.inf
-    first = rang(actor, ago=7)
+    driver.lock.camera.upload_seconds = math.inf
+    first = rang(driver, ago=7)
     await until(lambda: len(notified) == 1)
-    second = rang(actor)
+    second = rang(driver)
     await until(lambda: len(notified) == 2)
     assert "image" not in notified[0].data["data"] | notified[1].data["data"]
     # The first one's picture is there before the second one's.
@@ -333,14 +335,14 @@ async def test_doorbell_rang_with_its_picture(
         before = len(notified)
         upload(sight)
         await until(partial(lambda before: len(notified) > before, before))
-        assert actor.state(hass, "image", "last_visitor").state == when(sight)
+        assert driver.state(hass, "image", "last_visitor").state == when(sight)
     text, *_, last = (call.data["data"] for call in notified[1:])
     url = f"/api/image_proxy/{visitor}"
     assert last == text | {"image": url, "alert_once": True, "push": {"sound": "none"}}
     assert {call.data["message"] for call in notified} == {"Somebody is at the door."}
     answer = await (await hass_client()).get(url)
     store_id = second.frames["Bell"].store_id
-    assert await answer.read() == actor.lock.camera.picture(second.file_id, store_id)
+    assert await answer.read() == driver.lock.camera.picture(second.file_id, store_id)
     hass.bus.async_fire("mobile_app_notification_action", {"action": text["actions"][0]["action"]})
     await until(lambda: calls)
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
@@ -349,7 +351,7 @@ async def test_doorbell_rang_with_its_picture(
 
 
 async def test_doorbell_rang_and_no_picture_comes(
-    hass: HomeAssistant, actor: Actor, phone: tuple[str, list[ServiceCall]], install: Install
+    hass: HomeAssistant, driver: LockDriver, phone: tuple[str, list[ServiceCall]], install: Install
 ) -> None:
     """Nothing more is sent for one that stays, is lost from sight, or comes much too late."""
     device_id, notified = phone
@@ -357,11 +359,11 @@ async def test_doorbell_rang_and_no_picture_comes(
     hass.states.async_set(image, "2026-11-24T08:12:00+00:00", {"access_token": "1"})
     await install(
         "doorbell_rang",
-        doorbell=actor.entity_id(hass, "event", "doorbell"),
+        doorbell=driver.entity_id(hass, "event", "doorbell"),
         picture=image,
         phone=device_id,
     )
-    actor.push_event((21, 1), NOON)
+    driver.push_event((21, 1), NOON)
     await until(lambda: len(notified) == 1)
     await breathe()
     hass.states.async_set(image, "2026-11-24T08:12:00+00:00", {"access_token": "2"})
@@ -373,9 +375,9 @@ async def test_doorbell_rang_and_no_picture_comes(
     assert len(notified) == 1
 
 
-async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+async def test_door_left_open(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """It is told after the time that was asked for, again after the same, until it is closed."""
-    door = actor.entity_id(hass, "binary_sensor", "door")
+    door = driver.entity_id(hass, "binary_sensor", "door")
     calls = await install("door_left_open", "minutes", door=door, minutes=2)
 
     async def later(minutes: float) -> None:
@@ -383,38 +385,38 @@ async def test_door_left_open(hass: HomeAssistant, actor: Actor, install: Instal
         await breathe()
 
     async def see(state: str) -> None:
-        await until(lambda: actor.state(hass, "binary_sensor", "door").state == state)
+        await until(lambda: driver.state(hass, "binary_sensor", "door").state == state)
 
-    actor.do("open_door")
+    driver.do("open_door")
     await see("on")
     await later(1.9)
     assert calls == []
-    actor.push_property((3, 1021), 4)  # ajar is as open
-    await until(lambda: actor.state(hass, "sensor", "door_state").state == "ajar")
+    driver.push_property((3, 1021), 4)  # ajar is as open
+    await until(lambda: driver.state(hass, "sensor", "door_state").state == "ajar")
     for _ in range(3):
         await later(2.1)
     assert [call.data["minutes"] for call in calls] == [2, 4, 6]
-    actor.do("close_door")
+    driver.do("close_door")
     await see("off")
     await later(5)
     assert len(calls) == 3
-    actor.do("open_door")
+    driver.do("open_door")
     await see("on")
     await later(2.1)
     assert [call.data["minutes"] for call in calls] == [2, 4, 6, 2]
-    actor.do("close_door")
+    driver.do("close_door")
     await see("off")
 
 
 async def test_duress(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, install: Install
 ) -> None:
     """Only a duress fingerprint is one; it is told whose."""
     give(hass, entry, "Ming", (DURESS, 8))
-    entity_id = actor.entity_id(hass, "event", "duress")
+    entity_id = driver.entity_id(hass, "event", "duress")
     calls = await install("duress", "person", duress=entity_id)
-    actor.do("fingerprint", 3)
-    actor.push_event((2, 1020), 2, 9, 2, 8, NOON)
+    driver.do("fingerprint", 3)
+    driver.push_event((2, 1020), 2, 9, 2, 8, NOON)
     await until(lambda: calls)
     await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
@@ -422,31 +424,31 @@ async def test_duress(
 
 
 async def test_failed_attempts(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, install: Install
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, install: Install
 ) -> None:
     """At the door all that fails repeatedly counts, and nothing else; and codes from here."""
-    options = {**entry.options, CONF_UNLOCKING: {actor.lock.did: hash_code("1234")}}
+    options = {**entry.options, CONF_UNLOCKING: {driver.lock.did: hash_code("1234")}}
     hass.config_entries.async_update_entry(entry, options=options)
     await hass.async_block_till_done()
     await until(lambda: entry.runtime_data.push.connected)
     await hass.async_block_till_done()
-    exception = actor.entity_id(hass, "event", "exception")
+    exception = driver.entity_id(hass, "event", "exception")
     calls = await install("failed_attempts", "means", exception=exception)
     [types] = [event.event_types_of(S1) for event in EVENTS if event.key == "exception"]
     failures = [means for means in types if means.endswith("_failed_repeatedly")]
     assert len(failures) == 6
 
     def shown(code: int) -> bool:
-        return actor.state(hass, "event", "exception").attributes.get("code") == code
+        return driver.state(hass, "event", "exception").attributes.get("code") == code
 
     for second, named in enumerate(SPEC.properties[2, 4].values):
-        actor.push_event((2, 1007), named.value, NOON + second)
+        driver.push_event((2, 1007), named.value, NOON + second)
         await until(partial(shown, named.value))
     await hass.async_block_till_done()
     assert [call.data["means"] for call in calls] == failures
     calls.clear()
     hass.bus.async_fire(f"{DOMAIN}_event", {"type": "unlocking_blocked", "device_id": "another"})
-    target = {"entity_id": actor.entity_id(hass, "lock", "lock"), "code": "4321"}
+    target = {"entity_id": driver.entity_id(hass, "lock", "lock"), "code": "4321"}
     for _ in range(5):
         with pytest.raises(ServiceValidationError):
             await hass.services.async_call("lock", "unlock", target, blocking=True)
@@ -454,15 +456,15 @@ async def test_failed_attempts(
     assert [call.data["means"] for call in calls] == ["code_failed_repeatedly"]
 
 
-async def test_battery_low(hass: HomeAssistant, actor: Actor, install: Install) -> None:
+async def test_battery_low(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """Each battery is told once, until it was full again."""
-    batteries = [actor.entity_id(hass, "sensor", key) for key in ("lithium_battery", "dry_cells")]
+    batteries = [driver.entity_id(hass, "sensor", key) for key in ("lithium_battery", "dry_cells")]
     calls = await install("battery_low", "battery", "percent", batteries=batteries, level=15)
 
     async def drain(level: int, *, dry_cells: bool = False) -> None:
         key = "dry_cells" if dry_cells else "lithium_battery"
-        actor.do("set_battery", level, dry_cells=dry_cells)
-        await until(lambda: actor.state(hass, "sensor", key).state == str(level))
+        driver.do("set_battery", level, dry_cells=dry_cells)
+        await until(lambda: driver.state(hass, "sensor", key).state == str(level))
         await hass.async_block_till_done()
 
     await drain(15)
@@ -521,13 +523,13 @@ class Guests:
     def __init__(
         self,
         hass: HomeAssistant,
-        actor: Actor,
+        driver: LockDriver,
         lock: LockRuntime,
         frozen: FrozenDateTimeFactory,
     ) -> None:
         """Prepare; there are no stays yet."""
         self.hass = hass
-        self.actor = actor
+        self.driver = driver
         self.lock = lock
         self.frozen = frozen
         self.calendar = Stays()
@@ -554,7 +556,7 @@ class Guests:
         endings = self.lock.coordinator.data.endings.known
         return {
             held.text: datetime.fromtimestamp(endings[Credential(PASSWORD, number)].due or 0, UTC)
-            for number, held in self.actor.lock.users.credentials.items()
+            for number, held in self.driver.lock.users.credentials.items()
         }
 
     def stay(self, text: str, begins: date = CHECK_IN, ends: date = CHECK_OUT) -> CalendarEvent:
@@ -582,17 +584,17 @@ class Guests:
 
     async def sleep(self) -> None:
         """Have the lock fall asleep."""
-        self.actor.do("sleep")
+        self.driver.do("sleep")
         await self._is_awake("off")
 
     async def wake(self) -> None:
         """Have the lock wake up, and all be done that comes of it."""
-        self.actor.do("wake")
+        self.driver.do("wake")
         await self._is_awake("on")
         await self.hass.async_block_till_done()
 
     async def _is_awake(self, state: str) -> None:
-        await until(lambda: self.actor.state(self.hass, "binary_sensor", "awake").state == state)
+        await until(lambda: self.driver.state(self.hass, "binary_sensor", "awake").state == state)
 
 
 @pytest.fixture
@@ -600,21 +602,21 @@ async def guests(
     request: pytest.FixtureRequest,
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     install: Install,
 ) -> AsyncIterator[Guests]:
     """Return guests whose passwords the blueprint sets, with some inputs."""
     await hass.config.async_set_time_zone("Europe/Berlin")
-    guests = Guests(hass, actor, loaded.runtime_data.locks[actor.lock.did], frozen)
+    guests = Guests(hass, driver, loaded.runtime_data.locks[driver.lock.did], frozen)
     assert await async_setup_component(hass, "calendar", {})
     await hass.data["calendar"].async_add_entities([guests.calendar])
     tell = {"failed": "{{ guest }}", "reason": "{{ reason }}"}
     guests.calls = await install(
         "guest_password",
         "guest",
-        lock=actor.entity_id(hass, "lock", "lock"),
-        awake=actor.entity_id(hass, "binary_sensor", "awake"),
+        lock=driver.entity_id(hass, "lock", "lock"),
+        awake=driver.entity_id(hass, "binary_sensor", "awake"),
         calendar=guests.calendar.entity_id,
         keyword="Stay",
         failed=[{"action": "test.notice", "data": tell}],
@@ -635,9 +637,9 @@ async def test_guest_password(guests: Guests, entry: MockConfigEntry) -> None:
     assert not guests.passwords
     await guests.wake()
     assert guests.passwords == {"0482913": CHECK_OUT}
-    [held] = guests.actor.lock.users.credentials.values()
+    [held] = guests.driver.lock.users.credentials.values()
     assert (held.user, held.method) == (OWN_USER, PASSWORD)
-    assert guests.actor.lock.users.types[OWN_USER] == UserType.VISITOR
+    assert guests.driver.lock.users.types[OWN_USER] == UserType.VISITOR
     # Whatever comes again: it is there.
     await guests.sleep()
     await guests.wake()
@@ -649,9 +651,9 @@ async def test_guest_password(guests: Guests, entry: MockConfigEntry) -> None:
     assert (guests.taken, guests.told) == (["Stay of Wei"], [])
     # Until the stay ends, and no longer
     await guests.tick(CHECK_OUT)
-    await until(lambda: not guests.actor.lock.users.credentials)
+    await until(lambda: not guests.driver.lock.users.credentials)
     await guests.tick(CHECK_OUT + timedelta(hours=1))
-    assert not guests.actor.lock.users.credentials
+    assert not guests.driver.lock.users.credentials
     assert (guests.taken, guests.told) == (["Stay of Wei"], [])
 
 
@@ -721,7 +723,7 @@ async def test_guest_password_of_days(
     await guests.tick(ends - timedelta(minutes=10))
     assert guests.passwords == {"482913": ends}
     await guests.tick(ends)
-    await until(lambda: not guests.actor.lock.users.credentials)
+    await until(lambda: not guests.driver.lock.users.credentials)
     assert guests.told == []
 
 
@@ -746,16 +748,16 @@ async def test_guest_password_is_tried_again(guests: Guests) -> None:
     """After a refusal, and where somebody deleted it; one stay does not hold up the other."""
     guests.stay("Stay of Wei\ncode: 482913")
     guests.stay("Stay of Mei\ncode: 739184", ends=CHECK_OUT + timedelta(days=1))
-    cloud = guests.actor.simulator.cloud
+    cloud = guests.driver.simulator.cloud
     cloud.disturb_next(faults.status(500), "miotspec/action", times=2)
     await guests.be(CHECK_IN)
     assert guests.passwords.keys() == {"739184"}
     await guests.tick(CHECK_IN + timedelta(minutes=10))
     both = {"482913": CHECK_OUT, "739184": CHECK_OUT + timedelta(days=1)}
     assert guests.passwords == both
-    for number in list(guests.actor.lock.users.credentials):
+    for number in list(guests.driver.lock.users.credentials):
         data = {"user_id": OWN_USER, "operation_id": number}
-        target = {"entity_id": guests.actor.entity_id(guests.hass, "lock", "lock")}
+        target = {"entity_id": guests.driver.entity_id(guests.hass, "lock", "lock")}
         await guests.hass.services.async_call(
             DOMAIN, "delete_credential", target | data, blocking=True
         )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
-    from .resident import Storage
+    from .lock_driver import LockDriver
+    from .lock_harness import Storage
 
 
 WIDTH: Final = 270
@@ -64,20 +64,22 @@ async def page(
         yield await browser.new_page()
 
 
-def rung(actor: Actor) -> datetime:
+def rung(driver: LockDriver) -> datetime:
     """Have somebody ring; return when, by the clock of the browser's user."""
-    actor.lock.camera.upload_seconds = 0
-    actor.do("ring")
-    moment = actor.lock.camera.sights[0].created / 1000
+    driver.lock.camera.upload_seconds = 0
+    driver.do("ring")
+    moment = driver.lock.camera.sights[0].created / 1000
     return dt_util.as_local(dt_util.utc_from_timestamp(moment))
 
 
 @pytest.mark.parametrize("container", ["mp4", "ts"])
-async def test_a_recording_is_found_and_played(actor: Actor, page: Page, container: str) -> None:
+async def test_a_recording_is_found_and_played(
+    driver: LockDriver, page: Page, container: str
+) -> None:
     """A user opens the lock and the day, sees the bell's picture, plays the recording and seeks."""
-    actor.lock.camera.codecs = ("H264", "H265")
-    actor.lock.camera.container = container
-    when = rung(actor)
+    driver.lock.camera.codecs = ("H264", "H265")
+    driver.lock.camera.container = container
+    when = rung(driver)
     await open_folder(page, "Xiaomi Smart Lock", "Front door", str(when.date()))
     await page.locator("[style*='data:image/jpeg']").first.wait_for()
     video = await play_recording(page, f"{when:%H:%M} bell")
@@ -90,15 +92,15 @@ async def test_a_recording_is_found_and_played(actor: Actor, page: Page, contain
 
 
 async def test_whoever_has_the_choice_takes_the_recording(
-    actor: Actor, page: Page, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A browser that can play both plays the recording, and never changes over to the words.
 
     This browser cannot play H.265: what it is offered as such is H.264.
     """
-    actor.lock.camera.codecs = ("H264",)
+    driver.lock.camera.codecs = ("H264",)
     monkeypatch.setattr(views, "hevc_codecs", lambda _: "avc1.42C01E,mp4a.40.2")
-    when = rung(actor)
+    when = rung(driver)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await open_folder(page, "Xiaomi Smart Lock", "Front door", str(when.date()))
@@ -109,10 +111,10 @@ async def test_whoever_has_the_choice_takes_the_recording(
 
 
 async def test_a_browser_that_cannot_play_it_says_so(
-    actor: Actor, linked: MockConfigEntry, page: Page
+    driver: LockDriver, linked: MockConfigEntry, page: Page
 ) -> None:
     """It shows words in place of H.265, asks for no part again and again, and can download it."""
-    when = rung(actor)
+    when = rung(driver)
     day = ("Xiaomi Smart Lock", "Front door", str(when.date()))
     await open_folder(page, *day)
     asked: list[str] = []
@@ -137,7 +139,7 @@ async def test_a_browser_that_cannot_play_it_says_so(
     download = await downloading.value
     assert download.suggested_filename == f"front_door_{when:%Y-%m-%d_%H-%M-%S}.mp4"
     file = Path(await download.path()).read_bytes()
-    [sight] = actor.lock.camera.sights
-    parts = actor.lock.camera.recording(sight, "H265", actor.lock.time_zone)
+    [sight] = driver.lock.camera.sights
+    parts = driver.lock.camera.recording(sight, "H265", driver.lock.time_zone)
     found = [packet for part in parts for packet in recording.packets(part)]
     assert sorted(recording.packets(file)) == sorted(found)

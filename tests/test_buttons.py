@@ -11,28 +11,28 @@ from homeassistant.exceptions import HomeAssistantError
 
 from simulator.device import Past
 
-from .actor import Actor, until
-from .resident import at_home
+from .lock_driver import LockDriver, until
+from .lock_harness import running_lock
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .resident import Storage
+    from .lock_harness import Storage
 
 NOON = 1790000000
 ACTION = "/app/v2/miotspec/action"
 
 
-async def press(hass: HomeAssistant, actor: Actor, key: str) -> dict[str, Any]:
+async def press(hass: HomeAssistant, driver: LockDriver, key: str) -> dict[str, Any]:
     """Press a button, and return what the cloud was asked."""
-    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "button", key)}
+    target = {ATTR_ENTITY_ID: driver.entity_id(hass, "button", key)}
     await hass.services.async_call("button", "press", target, blocking=True)
     [asked] = [
         body["params"]
-        for path, body in actor.simulator.cloud.requests
-        if path == ACTION and body["params"]["did"] == actor.lock.did
+        for path, body in driver.simulator.cloud.requests
+        if path == ACTION and body["params"]["did"] == driver.lock.did
     ]
     assert isinstance(asked, dict)
     return asked
@@ -43,41 +43,41 @@ async def press(hass: HomeAssistant, actor: Actor, key: str) -> dict[str, Any]:
 )
 async def test_without_inputs(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     key: str,
     address: tuple[int, int],
 ) -> None:
     """The lock does what it is asked to, and stays awake for longer."""
-    before = actor.lock.falls_asleep_at
+    before = driver.lock.falls_asleep_at
     siid, aiid = address
-    asked = await press(hass, actor, key)
-    assert asked == {"did": actor.lock.did, "siid": siid, "aiid": aiid, "in": []}
-    assert actor.lock.falls_asleep_at > before
-    assert len(actor.lock.recordings) == (key == "record_video")
+    asked = await press(hass, driver, key)
+    assert asked == {"did": driver.lock.did, "siid": siid, "aiid": aiid, "in": []}
+    assert driver.lock.falls_asleep_at > before
+    assert len(driver.lock.recordings) == (key == "record_video")
 
 
 async def test_fetch_all_history(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who knows of nothing asks for all; that it was reported is shown, and kept is what came."""
     past = Past(NOON, (2, 1020), [2, 2, 2, 7, NOON], NOON)
-    actor.simulation.call(actor.lock.history.append, past)
-    assert (await press(hass, actor, "fetch_history"))["in"] == [0]
+    driver.simulation.call(driver.lock.history.append, past)
+    assert (await press(hass, driver, "fetch_history"))["in"] == [0]
     reported = "2026-09-21T14:13:20+00:00"
-    await until(lambda: actor.state(hass, "sensor", "history_reported").state == reported)
-    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data.values
+    await until(lambda: driver.state(hass, "sensor", "history_reported").state == reported)
+    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data.values
     await until(lambda: known.get((5, 18)) == f"[[{NOON}, 2, 2, 2, 7, {NOON}]]")
 
 
 async def test_fetch_new_history(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who knows of something asks for what came after it."""
-    actor.push_event((5, 1), NOON - 60)
-    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
-    await until(lambda: actor.state(hass, "sensor", "last_action").state == "unlocked")
-    asked = await press(hass, actor, "fetch_history")
+    driver.push_event((5, 1), NOON - 60)
+    driver.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: driver.state(hass, "sensor", "last_action").state == "unlocked")
+    asked = await press(hass, driver, "fetch_history")
     assert (asked["siid"], asked["aiid"], asked["in"]) == (5, 1, [NOON])
 
 
@@ -96,37 +96,37 @@ async def test_fetch_new_history(
 async def test_set_clock(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     zone: str,
     hours: float,
 ) -> None:
     """The lock gets Home Assistant's time and its offset at that time, quarter hours included."""
     await hass.config.async_set_time_zone(zone)
-    asked = await press(hass, actor, "set_clock")
+    asked = await press(hass, driver, "set_clock")
     now = frozen().replace(tzinfo=UTC).timestamp()
     assert (asked["siid"], asked["aiid"], asked["in"]) == (9, 1, [hours, int(now)])
-    assert actor.lock.time_zone == hours
+    assert driver.lock.time_zone == hours
 
 
 async def test_on_the_local_network(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """The lock takes the inputs of actions there too, where they have another shape."""
-    async with at_home(hass, actor, local=True) as resident:
+    async with running_lock(hass, driver, local=True) as harness:
         await hass.config.async_set_time_zone("Asia/Kathmandu")
-        lock = resident.actor.lock
+        lock = harness.driver.lock
         lock.clock_offset = 3600
-        await resident.call("button", "press", "set_clock")
+        await harness.call("button", "press", "set_clock")
         assert (lock.clock_offset, lock.time_zone) == (0, 5.75)
-        await resident.call("button", "press", "fetch_history")
-        assert resident.acts == [(9, 1), (5, 1)]
+        await harness.call("button", "press", "fetch_history")
+        assert harness.acts == [(9, 1), (5, 1)]
 
 
-async def test_asleep(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_asleep(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """A lock that sleeps says so."""
-    actor.do("sleep")
+    driver.do("sleep")
     with pytest.raises(HomeAssistantError) as raised:
-        await press(hass, actor, "record_video")
+        await press(hass, driver, "record_video")
     assert raised.value.translation_key == "lock_asleep"
-    assert actor.lock.recordings == []
+    assert driver.lock.recordings == []

@@ -1,4 +1,4 @@
-"""A short chaos with a real Home Assistant, and a ledger that tells each kind of difference."""
+"""A short chaos with a real Home Assistant, and what was expected, with each kind of difference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reliability.ledger import Happening, Ledger
+from reliability.expectations import Expectations, Happening
 
 PROJECT = Path(__file__).parents[1]
 NOW = 1_795_000_000
@@ -40,13 +40,13 @@ def _report(siid: int, eiid: int, *values: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    """Return the ledger of a ring that two services report, and of an opening that came late."""
-    ledger = Ledger()
+def expectations() -> Expectations:
+    """Return what is expected of a ring that two services report, and of an opening that came late."""
+    expectations = Expectations()
     for report in (_report(7, 1006, NOW), _report(21, 1, NOW)):
-        ledger.reported(NOW + 1, report)
-    ledger.reported(NOW + 301, _report(2, 1020, 2, 2, 2, 7, NOW))
-    return ledger
+        expectations.reported(NOW + 1, report)
+    expectations.reported(NOW + 301, _report(2, 1020, 2, 2, 2, 7, NOW))
+    return expectations
 
 
 MESSAGES = [
@@ -55,60 +55,60 @@ MESSAGES = [
 ]
 
 
-def _deliver(ledger: Ledger) -> None:
+def _deliver(expectations: Expectations) -> None:
     for message in MESSAGES:
-        ledger.on_its_way(message)
-        ledger.acknowledged(message)
+        expectations.on_its_way(message)
+        expectations.acknowledged(message)
 
 
-def test_what_nobody_took_is_not_lost(ledger: Ledger) -> None:
+def test_what_nobody_took_is_not_lost(expectations: Expectations) -> None:
     """Be it that there was nobody to send it to, or that the connection ended on the way."""
     for message in (MESSAGES[0], b"not JSON"):
-        ledger.on_its_way(message)
-    ledger.acknowledged(b"not JSON")
-    assert ledger.lost == []
-    assert ledger.undeliverable == 1
-    assert ledger.cut_off == 1
+        expectations.on_its_way(message)
+    expectations.acknowledged(b"not JSON")
+    assert expectations.lost == []
+    assert expectations.undeliverable == 1
+    assert expectations.cut_off == 1
 
 
-def test_what_the_cloud_remembers_has_to_be_handled(ledger: Ledger) -> None:
+def test_what_the_cloud_remembers_has_to_be_handled(expectations: Expectations) -> None:
     """Whether it arrived or not; the cloud does not remember who stayed."""
-    ledger.reported(NOW, _report(17, 2, NOW))
-    assert ledger.missed == [RING, OPENED]
-    ledger.fired[RING] += 1
-    ledger.recorded.add(OPENED)
-    assert ledger.missed == []
+    expectations.reported(NOW, _report(17, 2, NOW))
+    assert expectations.missed == [RING, OPENED]
+    expectations.fired[RING] += 1
+    expectations.recorded.add(OPENED)
+    assert expectations.missed == []
 
 
-def test_what_was_taken_has_to_be_handled(ledger: Ledger) -> None:
+def test_what_was_taken_has_to_be_handled(expectations: Expectations) -> None:
     """What is new has to be fired; what is history has to be recorded."""
-    _deliver(ledger)
-    assert set(ledger.lost) == {RING, OPENED}
-    ledger.fired[RING] += 1
-    ledger.recorded.add(OPENED)
-    assert ledger.lost == ledger.twice == ledger.wrongly_fired == []
-    assert ledger.undeliverable == ledger.cut_off == 0
+    _deliver(expectations)
+    assert set(expectations.lost) == {RING, OPENED}
+    expectations.fired[RING] += 1
+    expectations.recorded.add(OPENED)
+    assert expectations.lost == expectations.twice == expectations.wrongly_fired == []
+    assert expectations.undeliverable == expectations.cut_off == 0
 
 
-def test_what_is_fired_twice(ledger: Ledger) -> None:
-    ledger.fired[RING] += 2
-    assert ledger.twice == [RING]
+def test_what_is_fired_twice(expectations: Expectations) -> None:
+    expectations.fired[RING] += 2
+    assert expectations.twice == [RING]
 
 
-def test_what_is_fired_though_it_is_history_or_never_was(ledger: Ledger) -> None:
+def test_what_is_fired_though_it_is_history_or_never_was(expectations: Expectations) -> None:
     never = RING._replace(time=NOW + 2)
-    ledger.fired.update([OPENED, never])
-    assert ledger.wrongly_fired == [OPENED, never]
+    expectations.fired.update([OPENED, never])
+    assert expectations.wrongly_fired == [OPENED, never]
 
 
-def test_what_a_written_property_may_be(ledger: Ledger) -> None:
+def test_what_a_written_property_may_be(expectations: Expectations) -> None:
     """What was asked last, or set at the lock since; anything where the user knows of a failure."""
-    assert ledger.may_have(*VOLUME) is None
-    ledger.set_by_hand(*VOLUME, 1)
-    ledger.asked(*VOLUME, 2)
-    write = ledger.asked(*VOLUME, 3)
-    assert ledger.may_have(*VOLUME) == [3]
-    ledger.set_by_hand(*VOLUME, 0)
-    assert ledger.may_have(*VOLUME) == [3, 0]
+    assert expectations.may_have(*VOLUME) is None
+    expectations.set_by_hand(*VOLUME, 1)
+    expectations.asked(*VOLUME, 2)
+    write = expectations.asked(*VOLUME, 3)
+    assert expectations.may_have(*VOLUME) == [3]
+    expectations.set_by_hand(*VOLUME, 0)
+    assert expectations.may_have(*VOLUME) == [3, 0]
     write.refused = True
-    assert ledger.may_have(*VOLUME) is None
+    assert expectations.may_have(*VOLUME) is None

@@ -11,8 +11,8 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.state.device_clock import LockClock
 
-from .actor import until
-from .resident import Resident, at_home, fix, let_time_pass
+from .lock_driver import until
+from .lock_harness import LockHarness, fix, let_time_pass, running_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
-    from .resident import Storage
+    from .lock_driver import LockDriver
+    from .lock_harness import Storage
 
 NOON: Final = 1_790_000_000.0
 TEN_MINUTES: Final = 600
@@ -93,126 +93,126 @@ def test_setting(told: list[Told]) -> None:
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind a door whose lock is awake."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
-def _last_operation(resident: Resident) -> float:
-    shown = dt_util.parse_datetime(resident.state("sensor", "last_operation_time"))
+def _last_operation(harness: LockHarness) -> float:
+    shown = dt_util.parse_datetime(harness.state("sensor", "last_operation_time"))
     assert isinstance(shown, datetime)
     return shown.timestamp()
 
 
-async def test_ahead(resident: Resident) -> None:
+async def test_ahead(harness: LockHarness) -> None:
     """A clock that is ahead is noticed at the first event, which is one of now."""
-    operated, rung = resident.events("lock_event"), resident.events("doorbell")
-    resident.actor.lock.clock_offset = TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
+    operated, rung = harness.events("lock_event"), harness.events("doorbell")
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
     await until(lambda: operated)
-    resident.actor.do("ring")
+    harness.driver.do("ring")
     await until(lambda: rung)
-    assert abs(_last_operation(resident) - time.time()) < 60
-    issue = resident.issue("clock_off")
+    assert abs(_last_operation(harness) - time.time()) < 60
+    issue = harness.issue("clock_off")
     assert issue
     assert issue.is_fixable
     assert issue.translation_placeholders == {"lock": "Front door"}
 
 
-async def test_late_by_a_clock_that_is_ahead(resident: Resident) -> None:
+async def test_late_by_a_clock_that_is_ahead(harness: LockHarness) -> None:
     """What seems to be still to come is more than five minutes old, and fires no event."""
-    operated = resident.events("lock_event")
-    resident.actor.lock.clock_offset = TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
+    operated = harness.events("lock_event")
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
     await until(lambda: operated)
-    resident.actor.push_event((2, 1020), {"value": [2, 2, 2, 4, int(time.time()) + 200]})
-    await resident.reached()
+    harness.driver.push_event((2, 1020), {"value": [2, 2, 2, 4, int(time.time()) + 200]})
+    await harness.reached()
     assert [event["operation_id"] for event in operated] == [3]
-    assert resident.state("sensor", "last_operation_id") == "3"
+    assert harness.state("sensor", "last_operation_id") == "3"
 
 
-async def test_behind(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_behind(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is behind is noticed at the second event; from then on they are of now."""
-    operated = resident.events("lock_event")
-    resident.actor.lock.clock_offset = -TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
-    await resident.reached()
+    operated = harness.events("lock_event")
+    harness.driver.lock.clock_offset = -TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
+    await harness.reached()
     assert operated == []
-    assert resident.state("sensor", "last_operation_id") == "3"
-    assert resident.issue("clock_off") is None
+    assert harness.state("sensor", "last_operation_id") == "3"
+    assert harness.issue("clock_off") is None
 
     let_time_pass(monkeypatch, 30)
-    resident.actor.lock.clock_offset = 30 - TEN_MINUTES
-    resident.actor.do("fingerprint", 4)
+    harness.driver.lock.clock_offset = 30 - TEN_MINUTES
+    harness.driver.do("fingerprint", 4)
     await until(lambda: operated)
     assert [event["operation_id"] for event in operated] == [4]
-    assert resident.state("sensor", "last_operation_id") == "4"
-    assert abs(_last_operation(resident) - time.time() - 30) < 60
-    assert resident.issue("clock_off")
+    assert harness.state("sensor", "last_operation_id") == "4"
+    assert abs(_last_operation(harness) - time.time() - 30) < 60
+    assert harness.issue("clock_off")
 
 
-async def test_it_is_known_after_a_restart(resident: Resident) -> None:
+async def test_it_is_known_after_a_restart(harness: LockHarness) -> None:
     """How far the clock is off is kept, so that what is late is still known to be."""
-    resident.actor.lock.clock_offset = TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: resident.issue("clock_off"))
-    await resident.stop()
-    assert resident.issue("clock_off") is None
-    await resident.start()
-    operated = resident.events("lock_event")
-    resident.actor.push_event((2, 1020), {"value": [2, 2, 2, 4, int(time.time()) + 200]})
-    await resident.reached()
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    await harness.stop()
+    assert harness.issue("clock_off") is None
+    await harness.start()
+    operated = harness.events("lock_event")
+    harness.driver.push_event((2, 1020), {"value": [2, 2, 2, 4, int(time.time()) + 200]})
+    await harness.reached()
     assert operated == []
-    assert resident.issue("clock_off")
+    assert harness.issue("clock_off")
 
 
-async def test_set_at_the_lock(resident: Resident) -> None:
+async def test_set_at_the_lock(harness: LockHarness) -> None:
     """The issue goes when an event shows that the clock is right again."""
-    resident.actor.lock.clock_offset = 0
-    resident.actor.push_event((2, 1020), {"value": [2, 2, 2, 4, 0]})
-    await until(lambda: resident.issue("clock_off"))
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: not resident.issue("clock_off"))
+    harness.driver.lock.clock_offset = 0
+    harness.driver.push_event((2, 1020), {"value": [2, 2, 2, 4, 0]})
+    await until(lambda: harness.issue("clock_off"))
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: not harness.issue("clock_off"))
 
 
 async def test_the_fix(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, resident: Resident
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
 ) -> None:
     """The repair sets the lock's clock and zone to Home Assistant's."""
     await hass.config.async_set_time_zone("Asia/Kolkata")
-    resident.actor.lock.clock_offset = TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: resident.issue("clock_off"))
-    result = await fix(hass, hass_client, resident.issue("clock_off"))
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    result = await fix(hass, hass_client, harness.issue("clock_off"))
     assert result["type"] == "create_entry"
-    assert resident.actor.lock.clock_offset == 0
-    assert resident.actor.lock.time_zone == 5.5
-    assert resident.issue("clock_off") is None
-    operated = resident.events("lock_event")
-    resident.actor.do("fingerprint", 4)
+    assert harness.driver.lock.clock_offset == 0
+    assert harness.driver.lock.time_zone == 5.5
+    assert harness.issue("clock_off") is None
+    operated = harness.events("lock_event")
+    harness.driver.do("fingerprint", 4)
     await until(lambda: operated)
-    assert resident.issue("clock_off") is None
+    assert harness.issue("clock_off") is None
 
 
 async def test_the_fix_of_a_lock_that_sleeps(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, resident: Resident
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
 ) -> None:
     """It is not set later without a word: the repair says why it failed, and stays."""
-    resident.actor.lock.clock_offset = TEN_MINUTES
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: resident.issue("clock_off"))
-    await resident.put_to_sleep()
-    result = await fix(hass, hass_client, resident.issue("clock_off"))
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    await harness.put_to_sleep()
+    result = await fix(hass, hass_client, harness.issue("clock_off"))
     assert result["type"] == "abort"
     assert result["reason"] == "not_fixed"
     assert "asleep" in result["description_placeholders"]["error"]
-    assert resident.issue("clock_off")
-    await resident.wake()
-    await resident.reached()
-    assert resident.actor.lock.clock_offset == TEN_MINUTES
-    result = await fix(hass, hass_client, resident.issue("clock_off"))
+    assert harness.issue("clock_off")
+    await harness.wake()
+    await harness.reached()
+    assert harness.driver.lock.clock_offset == TEN_MINUTES
+    result = await fix(hass, hass_client, harness.issue("clock_off"))
     assert result["type"] == "create_entry"
-    assert resident.actor.lock.clock_offset == 0
+    assert harness.driver.lock.clock_offset == 0

@@ -37,7 +37,6 @@ from simulator.account import Owner
 from simulator.faults import changed
 from simulator.miio import MiioServer
 
-from .actor import until
 from .flow import (
     add_lock,
     assert_account_entry,
@@ -57,6 +56,7 @@ from .flow import (
     suggested,
 )
 from .hosts import ELSEWHERE, NEARBY
+from .lock_driver import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,33 +67,33 @@ if TYPE_CHECKING:
     from simulator.account import Account
     from simulator.lock import Lock
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 ANOTHER_TOKEN = "f" * 32
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 @pytest.fixture
-def nearby(actor: Actor) -> Lock:
+def nearby(driver: LockDriver) -> Lock:
     """Return a lock of the account that is on the local network too."""
-    return add_lock(actor, "Back door", host=NEARBY)
+    return add_lock(driver, "Back door", host=NEARBY)
 
 
 # An account
 
 
-async def test_account_by_paste(hass: HomeAssistant, actor: Actor) -> None:
+async def test_account_by_paste(hass: HomeAssistant, driver: LockDriver) -> None:
     """Where the browser cannot come back, the user brings the address."""
     result = await begin_account(hass, "paste")
     assert result["type"] is FlowResultType.FORM
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     result = await paste(hass, result, f" {location} ")
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
-    assert_account_entry(result, actor, actor.lock)
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert_account_entry(result, driver, driver.lock)
 
 
-@pytest.mark.usefixtures("actor")
+@pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize(
     ("country", "region"),
     [
@@ -113,39 +113,39 @@ async def test_region_is_that_of_the_country(
     assert default(await begin(hass, "account"), CONF_REGION) == region
 
 
-async def test_the_only_lock_is_chosen_already(hass: HomeAssistant, actor: Actor) -> None:
+async def test_the_only_lock_is_chosen_already(hass: HomeAssistant, driver: LockDriver) -> None:
     """The user only has to agree."""
-    assert default(await signed_in(hass, actor), CONF_LOCKS) == [actor.lock.did]
+    assert default(await signed_in(hass, driver), CONF_LOCKS) == [driver.lock.did]
 
 
-async def test_several_locks(hass: HomeAssistant, actor: Actor) -> None:
+async def test_several_locks(hass: HomeAssistant, driver: LockDriver) -> None:
     """At least one is to be chosen; those of friends are among them, other devices are not."""
-    shared = add_lock(actor, "Friend's door", shared=True)
-    add_lock(actor, "Another model").model = "xiaomi.lock.other"
-    result = await signed_in(hass, actor)
-    assert offered(result) == [actor.lock.did, shared.did]
+    shared = add_lock(driver, "Friend's door", shared=True)
+    add_lock(driver, "Another model").model = "xiaomi.lock.other"
+    result = await signed_in(hass, driver)
+    assert offered(result) == [driver.lock.did, shared.did]
     result = await submit(hass, result, {CONF_LOCKS: []})
     assert result["errors"] == {CONF_LOCKS: "no_lock_chosen"}
     result = await submit(hass, result, {CONF_LOCKS: [shared.did]})
-    assert_account_entry(result, actor, shared)
+    assert_account_entry(result, driver, shared)
 
 
-async def test_account_without_a_lock(hass: HomeAssistant, actor: Actor) -> None:
+async def test_account_without_a_lock(hass: HomeAssistant, driver: LockDriver) -> None:
     """There is nothing to set up."""
-    actor.lock.model = "xiaomi.lock.other"
-    result = await signed_in(hass, actor)
+    driver.lock.model = "xiaomi.lock.other"
+    result = await signed_in(hass, driver)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "no_lock"
 
 
-async def test_rooms_suggest_areas(hass: HomeAssistant, actor: Actor) -> None:
+async def test_rooms_suggest_areas(hass: HomeAssistant, driver: LockDriver) -> None:
     """A lock that is in a room is put into the area of that name; one in none is in none."""
-    yard = add_lock(actor, "Yard", room=None)
+    yard = add_lock(driver, "Yard", room=None)
     result = await submit(
-        hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did, yard.did]}
+        hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did, yard.did]}
     )
     entry = result["result"]
-    assert entry.data[CONF_ROOMS] == {actor.lock.did: "Hall"}
+    assert entry.data[CONF_ROOMS] == {driver.lock.did: "Hall"}
     areas = ar.async_get(hass).areas
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     assert {device.name: device.area_id and areas[device.area_id].name for device in devices} == {
@@ -156,88 +156,92 @@ async def test_rooms_suggest_areas(hass: HomeAssistant, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("result", [None, {}, {"homelist": None}], ids=str)
-async def test_an_account_without_homes(hass: HomeAssistant, actor: Actor, result: object) -> None:
+async def test_an_account_without_homes(
+    hass: HomeAssistant, driver: LockDriver, result: object
+) -> None:
     """Null or missing is nothing; the locks are there all the same."""
-    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "gethome")
-    assert (await signed_in(hass, actor))["step_id"] == "locks"
+    driver.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "gethome")
+    assert (await signed_in(hass, driver))["step_id"] == "locks"
 
 
 @pytest.mark.parametrize("result", [None, {}, {"list": None}], ids=str)
 async def test_an_account_without_devices(
-    hass: HomeAssistant, actor: Actor, result: object
+    hass: HomeAssistant, driver: LockDriver, result: object
 ) -> None:
     """Null or missing is nothing, which is said."""
-    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "device_list")
-    assert (await signed_in(hass, actor))["reason"] == "no_lock"
+    driver.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), "device_list")
+    assert (await signed_in(hass, driver))["reason"] == "no_lock"
 
 
 @pytest.mark.parametrize("path", ["gethome", "device_list_page", "profile"])
-async def test_cloud_fails_after_the_sign_in(hass: HomeAssistant, actor: Actor, path: str) -> None:
+async def test_cloud_fails_after_the_sign_in(
+    hass: HomeAssistant, driver: LockDriver, path: str
+) -> None:
     """The flow ends and says why."""
-    actor.simulator.cloud.refuse_next(500, path)
-    result = await signed_in(hass, actor)
+    driver.simulator.cloud.refuse_next(500, path)
+    result = await signed_in(hass, driver)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "cloud_out_of_reach"
 
 
-async def test_tokens_that_end_during_the_flow(hass: HomeAssistant, actor: Actor) -> None:
+async def test_tokens_that_end_during_the_flow(hass: HomeAssistant, driver: LockDriver) -> None:
     """Renewed ones are kept."""
-    actor.simulator.cloud.refuse_next(401, "gethome")
-    result = await signed_in(hass, actor)
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
-    assert_account_entry(result, actor, actor.lock)
-    actor.simulator.cloud.expire_access_tokens()
+    driver.simulator.cloud.refuse_next(401, "gethome")
+    result = await signed_in(hass, driver)
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert_account_entry(result, driver, driver.lock)
+    driver.simulator.cloud.expire_access_tokens()
     await hass.config_entries.async_reload(result["result"].entry_id)
     assert result["result"].state is ConfigEntryState.LOADED
 
 
 async def test_account_is_added_again(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who adds it for another lock chooses among all of them, and the entry has both."""
-    another = add_lock(actor, "Back door")
-    result = await signed_in(hass, actor)
-    assert offered(result) == [actor.lock.did, another.did]
-    assert default(result, CONF_LOCKS) == [actor.lock.did]
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did, another.did]})
+    another = add_lock(driver, "Back door")
+    result = await signed_in(hass, driver)
+    assert offered(result) == [driver.lock.did, another.did]
+    assert default(result, CONF_LOCKS) == [driver.lock.did]
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did, another.did]})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reconfigure_successful"
     assert hass.config_entries.async_entries(DOMAIN) == [loaded]
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.locks) == [actor.lock.did, another.did]
-    actor.simulator.cloud.expire_access_tokens()
+    assert list(loaded.runtime_data.locks) == [driver.lock.did, another.did]
+    driver.simulator.cloud.expire_access_tokens()
     await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.LOADED
 
 
 async def test_account_is_added_again_in_another_region(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
 ) -> None:
     """Its locks would be taken for those of the first region."""
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_REGION: "de"})
-    result = await signed_in(hass, actor)
+    result = await signed_in(hass, driver)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "another_region"
 
 
-async def test_a_sign_in_is_left_open(hass: HomeAssistant, actor: Actor) -> None:
+async def test_a_sign_in_is_left_open(hass: HomeAssistant, driver: LockDriver) -> None:
     """It keeps nobody from beginning anew."""
-    await signed_in(hass, actor)
-    result = await signed_in(hass, actor)
+    await signed_in(hass, driver)
+    result = await signed_in(hass, driver)
     assert result["step_id"] == "locks"
 
 
 # Which locks there are to choose from
 
 
-async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor) -> None:
+async def test_locks_of_one_name(hass: HomeAssistant, driver: LockDriver) -> None:
     """Where they are tells them apart, and where that is the same their last digits."""
-    in_hall = add_lock(actor, "Front door", room="Hall")
-    upstairs = add_lock(actor, "Front door", room="Upstairs")
-    nowhere = add_lock(actor, "Front door", home=None, shared=True)
-    back = add_lock(actor, "Back door")
-    assert labels(await signed_in(hass, actor)) == {
-        actor.lock.did: f"Front door (Home, Hall) (…{actor.lock.did[-4:]})",
+    in_hall = add_lock(driver, "Front door", room="Hall")
+    upstairs = add_lock(driver, "Front door", room="Upstairs")
+    nowhere = add_lock(driver, "Front door", home=None, shared=True)
+    back = add_lock(driver, "Back door")
+    assert labels(await signed_in(hass, driver)) == {
+        driver.lock.did: f"Front door (Home, Hall) (…{driver.lock.did[-4:]})",
         in_hall.did: f"Front door (Home, Hall) (…{in_hall.did[-4:]})",
         upstairs.did: "Front door (Home, Upstairs)",
         nowhere.did: "Front door",
@@ -245,24 +249,24 @@ async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor) -> None:
     }
 
 
-async def test_locks_of_one_name_and_one_ending(hass: HomeAssistant, actor: Actor) -> None:
+async def test_locks_of_one_name_and_one_ending(hass: HomeAssistant, driver: LockDriver) -> None:
     """The whole number tells them apart at last."""
-    one, other = (add_lock(actor, "Door", did=did) for did in ("800012345", "800022345"))
-    called = labels(await signed_in(hass, actor))
+    one, other = (add_lock(driver, "Door", did=did) for did in ("800012345", "800022345"))
+    called = labels(await signed_in(hass, driver))
     assert called[one.did] == "Door (Home, Hall) (…2345) (800012345)"
     assert called[other.did] == "Door (Home, Hall) (…2345) (800022345)"
 
 
 async def test_locks_that_are_set_up_elsewhere(
-    hass: HomeAssistant, actor: Actor, nearby: Lock
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock
 ) -> None:
     """They are not offered."""
     local_entry(hass, nearby)
-    result = await signed_in(hass, actor)
-    assert offered(result) == [actor.lock.did]
+    result = await signed_in(hass, driver)
+    assert offered(result) == [driver.lock.did]
     hass.config_entries.flow.async_abort(result["flow_id"])
-    local_entry(hass, actor.lock)
-    result = await signed_in(hass, actor)
+    local_entry(hass, driver.lock)
+    result = await signed_in(hass, driver)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
 
@@ -308,13 +312,13 @@ async def test_local_goes_wrong(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_local_lock_is_asleep(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
+async def test_local_lock_is_asleep(hass: HomeAssistant, driver: LockDriver, nearby: Lock) -> None:
     """After a touch the same form goes through."""
-    actor.simulation.call(nearby.sleep)
+    driver.simulation.call(nearby.sleep)
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
     result = await submit(hass, await begin(hass, "local"), given)
     assert result["errors"] == {"base": "no_answer"}
-    actor.simulation.call(nearby.wake)
+    driver.simulation.call(nearby.wake)
     result = await submit(hass, result, given)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
@@ -338,10 +342,10 @@ async def test_local_lock_is_set_up_already(hass: HomeAssistant, nearby: Lock) -
 
 
 async def test_local_lock_of_an_account_that_is_set_up(
-    hass: HomeAssistant, actor: Actor, nearby: Lock
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock
 ) -> None:
     """It would be there twice."""
-    MockConfigEntry(domain=DOMAIN, data=actor.account_data(nearby)).add_to_hass(hass)
+    MockConfigEntry(domain=DOMAIN, data=driver.account_data(nearby)).add_to_hass(hass)
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
     result = await submit(hass, await begin(hass, "local"), given)
     assert result["type"] is FlowResultType.ABORT
@@ -385,35 +389,35 @@ async def test_card_of_a_discovered_lock(hass: HomeAssistant, language: str, pro
     assert result["description_placeholders"] == named
 
 
-async def test_discovered_and_set_up_by_account(hass: HomeAssistant, actor: Actor) -> None:
+async def test_discovered_and_set_up_by_account(hass: HomeAssistant, driver: LockDriver) -> None:
     """The account can be chosen instead."""
-    result = await choose(hass, await discover(hass, actor.lock.did), "account")
+    result = await choose(hass, await discover(hass, driver.lock.did), "account")
     result = await choose(hass, await submit(hass, result, {CONF_REGION: "cn"}), "paste")
-    result = await paste(hass, result, await sign_in(actor, authorize_url(result)))
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
-    assert_account_entry(result, actor, actor.lock)
+    result = await paste(hass, result, await sign_in(driver, authorize_url(result)))
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert_account_entry(result, driver, driver.lock)
 
 
 async def test_discovered_and_added_to_its_account(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is chosen already beside those that the entry has."""
-    another = add_lock(actor, "Back door")
+    another = add_lock(driver, "Back door")
     result = await choose(hass, await discover(hass, another.did), "account")
     result = await choose(hass, await submit(hass, result, {CONF_REGION: "cn"}), "paste")
-    result = await paste(hass, result, await sign_in(actor, authorize_url(result)))
-    assert default(result, CONF_LOCKS) == [actor.lock.did, another.did]
-    await submit(hass, result, {CONF_LOCKS: [actor.lock.did, another.did]})
-    assert loaded.data[CONF_LOCKS] == [actor.lock.did, another.did]
+    result = await paste(hass, result, await sign_in(driver, authorize_url(result)))
+    assert default(result, CONF_LOCKS) == [driver.lock.did, another.did]
+    await submit(hass, result, {CONF_LOCKS: [driver.lock.did, another.did]})
+    assert loaded.data[CONF_LOCKS] == [driver.lock.did, another.did]
     assert not cards(hass)
 
 
-async def test_card_goes_once_the_lock_is_set_up(hass: HomeAssistant, actor: Actor) -> None:
+async def test_card_goes_once_the_lock_is_set_up(hass: HomeAssistant, driver: LockDriver) -> None:
     """Through an account, while the card of another lock stays."""
-    await discover(hass, actor.lock.did)
+    await discover(hass, driver.lock.did)
     await discover(hass, "700012345")
-    result = await signed_in(hass, actor)
-    await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+    result = await signed_in(hass, driver)
+    await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
     assert [card["unique_id"] for card in cards(hass)] == ["700012345"]
 
 
@@ -434,14 +438,14 @@ async def ignore(hass: HomeAssistant, did: str) -> None:
     await hass.async_block_till_done()
 
 
-async def test_ignored_lock(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
+async def test_ignored_lock(hass: HomeAssistant, driver: LockDriver, nearby: Lock) -> None:
     """It is not offered again, but whoever wants it can still set it up."""
     await discover(hass, nearby.did)
     await ignore(hass, nearby.did)
     result = await discover(hass, nearby.did)
     assert result["reason"] == "already_configured"
-    result = await signed_in(hass, actor)
-    assert offered(result) == [actor.lock.did, nearby.did]
+    result = await signed_in(hass, driver)
+    assert offered(result) == [driver.lock.did, nearby.did]
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
     result = await submit(hass, await begin(hass, "local"), given)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -548,7 +552,7 @@ async def test_an_entry_that_works_is_left_alone(
 @pytest.mark.parametrize(("before", "then"), [("wake", "sleep"), ("sleep", "wake")])
 async def test_packets_are_passed_on_at_the_right_moment(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     nearby: Lock,
     home: MockConfigEntry,
     before: str,
@@ -556,10 +560,10 @@ async def test_packets_are_passed_on_at_the_right_moment(
 ) -> None:
     """A lock that falls asleep, or wakes up, just then has not moved either."""
     running = home.runtime_data
-    actor.simulation.call(getattr(nearby, before))
+    driver.simulation.call(getattr(nearby, before))
     async with pretender(nearby, []) as relay:
         relay.stray = lambda sent: (
-            None if sent == GREETING else actor.simulation.call(getattr(nearby, then))
+            None if sent == GREETING else driver.simulation.call(getattr(nearby, then))
         )
         result = await discover(hass, nearby.did, ELSEWHERE)
     assert result["reason"] == "already_configured"
@@ -568,12 +572,12 @@ async def test_packets_are_passed_on_at_the_right_moment(
 
 
 async def test_a_lock_that_moved(
-    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock, home: MockConfigEntry
 ) -> None:
     """It answers at its new address, and no longer at the old one."""
     running = home.runtime_data
     asked: list[str] = []
-    actor.simulation.call(nearby.sleep)
+    driver.simulation.call(nearby.sleep)
     async with pretender(nearby, asked):
         await discover(hass, nearby.did, ELSEWHERE)
         assert home.data[CONF_HOST] == ELSEWHERE
@@ -583,12 +587,16 @@ async def test_a_lock_that_moved(
 
 @pytest.mark.parametrize("wrong", [{"token": ANOTHER_TOKEN}, {"did": "700012345"}])
 async def test_a_flood_of_announcements(
-    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry, wrong: dict[str, str]
+    hass: HomeAssistant,
+    driver: LockDriver,
+    nearby: Lock,
+    home: MockConfigEntry,
+    wrong: dict[str, str],
 ) -> None:
     """A hundred at once, of somebody who is not the lock, while it sleeps: nothing changes."""
     running = home.runtime_data
     asked: list[str] = []
-    actor.simulation.call(nearby.sleep)
+    driver.simulation.call(nearby.sleep)
     async with pretender(nearby, asked, **wrong):
         net, _, _ = ELSEWHERE.rpartition(".")
         forged = [f"{net}.{number}" for number in range(2, 52)]
@@ -602,11 +610,11 @@ async def test_a_flood_of_announcements(
 
 
 async def test_recorded_answers_at_the_announced_address(
-    hass: HomeAssistant, actor: Actor, nearby: Lock, home: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock, home: MockConfigEntry
 ) -> None:
     """They are the lock's own, with its did and by its token, but to another question."""
     recorded: list[bytes] = []
-    door = actor.simulator.miio[nearby]
+    door = driver.simulator.miio[nearby]
     sendto = door._transport.sendto
 
     def record(data: bytes, addr: Any) -> None:
@@ -617,7 +625,7 @@ async def test_recorded_answers_at_the_announced_address(
         sendto=record, close=door._transport.close
     )
     assert await LocalClient(NEARBY, nearby.token).info()
-    actor.simulation.call(nearby.sleep)
+    driver.simulation.call(nearby.sleep)
     greeting, *answers = recorded
     async with pretender(nearby, [], token=ANOTHER_TOKEN) as replaying:
         replaying.stray = lambda sent: greeting if len(sent) == len(greeting) else answers[-1]
@@ -627,11 +635,11 @@ async def test_recorded_answers_at_the_announced_address(
 
 
 async def test_announcements_of_one_that_waits_for_its_lock(
-    hass: HomeAssistant, actor: Actor, nearby: Lock
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock
 ) -> None:
     """Forged ones do not have it tried again; one of the lock itself does."""
     entry = local_entry(hass, nearby)
-    actor.simulation.call(nearby.sleep)
+    driver.simulation.call(nearby.sleep)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     tried: list[ConfigEntryState] = []
@@ -639,7 +647,7 @@ async def test_announcements_of_one_that_waits_for_its_lock(
     for host in (NEARBY, ELSEWHERE, IPV6):
         await discover(hass, nearby.did, host)
     assert tried == []
-    actor.simulation.call(nearby.wake)
+    driver.simulation.call(nearby.wake)
     await discover(hass, nearby.did, NEARBY)
     await until(lambda: entry.state is ConfigEntryState.LOADED)
     await hass.config_entries.async_unload(entry.entry_id)
@@ -658,10 +666,10 @@ async def test_too_many_are_announced(hass: HomeAssistant) -> None:
 
 @pytest.mark.usefixtures("entry")
 async def test_discovered_is_of_an_account_that_is_set_up(
-    hass: HomeAssistant, actor: Actor
+    hass: HomeAssistant, driver: LockDriver
 ) -> None:
     """There is nothing to do."""
-    result = await discover(hass, actor.lock.did)
+    result = await discover(hass, driver.lock.did)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
 
@@ -691,18 +699,20 @@ async def test_discovered_is_no_lock(hass: HomeAssistant, did: str) -> None:
 
 
 async def sign_in_again(
-    hass: HomeAssistant, actor: Actor, result: ConfigFlowResult, user: str | None = None
+    hass: HomeAssistant, driver: LockDriver, result: ConfigFlowResult, user: str | None = None
 ) -> ConfigFlowResult:
     """Go through the sign-in of a flow that has a region already."""
     result = await choose(hass, result, "paste")
-    return await paste(hass, result, await sign_in(actor, authorize_url(result), user))
+    return await paste(hass, result, await sign_in(driver, authorize_url(result), user))
 
 
-async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_reauthentication(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """The new tokens are taken with the identity that they are for; all else stays."""
     before = dict(loaded.data)
-    actor.simulator.cloud.revoke(actor.account)
-    result = await sign_in_again(hass, actor, await loaded.start_reauth_flow(hass))
+    driver.simulator.cloud.revoke(driver.account)
+    result = await sign_in_again(hass, driver, await loaded.start_reauth_flow(hass))
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reauth_successful"
     renewed = {key: loaded.data[key] for key in (CONF_TOKENS, CONF_UUID)}
@@ -713,15 +723,15 @@ async def test_reauthentication(hass: HomeAssistant, actor: Actor, loaded: MockC
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
 async def test_signing_in_again_without_an_own_home(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, source: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, source: str
 ) -> None:
     """An account that does not say who it is stays the one that it was."""
     before = loaded.unique_id
     nothing_own = faults.spoilt(lambda body: body.replace(b'"homelist"', b'"nothing"'))
-    actor.simulator.cloud.disturb_next(nothing_own, "homeroom/gethome")
-    result = await sign_in_again(hass, actor, await begin_again(hass, loaded, source))
+    driver.simulator.cloud.disturb_next(nothing_own, "homeroom/gethome")
+    result = await sign_in_again(hass, driver, await begin_again(hass, loaded, source))
     if source == SOURCE_RECONFIGURE:
-        result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+        result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
     assert result["reason"] in ("reauth_successful", "reconfigure_successful")
     assert loaded.unique_id == before
 
@@ -738,34 +748,34 @@ async def begin_again(hass: HomeAssistant, entry: MockConfigEntry, source: str) 
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
 async def test_signing_in_again_to_another_account(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, source: str
 ) -> None:
     """Another account is another entry."""
-    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    another = driver.simulation.call(driver.simulator.add_account, "Mei")
     before = dict(entry.data)
     result = await sign_in_again(
-        hass, actor, await begin_again(hass, entry, source), another.user_id
+        hass, driver, await begin_again(hass, entry, source), another.user_id
     )
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_account"
     assert entry.data == before
 
 
-def lose_home(actor: Actor) -> None:
+def lose_home(driver: LockDriver) -> None:
     """Leave the account with nothing but what a friend shares: its id is known nowhere then."""
     friend = Owner("2000000009", "Hua")
-    actor.account.home = None
-    actor.account.places = [replace(place, owner=friend) for place in actor.account.places]
+    driver.account.home = None
+    driver.account.places = [replace(place, owner=friend) for place in driver.account.places]
 
 
-def find_home(actor: Actor) -> None:
+def find_home(driver: LockDriver) -> None:
     """Give the account a home of its own, beside what a friend shares."""
-    actor.account.home = "Home"
+    driver.account.home = "Home"
 
 
-def enter(hass: HomeAssistant, actor: Actor, *, known: bool = False) -> MockConfigEntry:
+def enter(hass: HomeAssistant, driver: LockDriver, *, known: bool = False) -> MockConfigEntry:
     """Have the account set up with its lock, when its id was known or was not."""
-    data = actor.account_data()
+    data = driver.account_data()
     if not known:
         data[CONF_USER_ID] = data[CONF_UUID]
     entry = MockConfigEntry(domain=DOMAIN, unique_id=data[CONF_USER_ID], data=data, title="Ming")
@@ -777,94 +787,94 @@ WAYS = pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE, "ag
 
 
 async def go_there(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, source: str
 ) -> ConfigFlowResult:
     """Sign in once more in one of the ways, and agree to what is chosen."""
     if source == "again":
-        result = await signed_in(hass, actor)
+        result = await signed_in(hass, driver)
     else:
-        result = await sign_in_again(hass, actor, await begin_again(hass, entry, source))
+        result = await sign_in_again(hass, driver, await begin_again(hass, entry, source))
     if result["type"] is FlowResultType.FORM:
         result = await submit(hass, result, {CONF_LOCKS: default(result, CONF_LOCKS)})
     return result
 
 
-async def test_account_that_has_no_home_yet(hass: HomeAssistant, actor: Actor) -> None:
+async def test_account_that_has_no_home_yet(hass: HomeAssistant, driver: LockDriver) -> None:
     """It is set up, though nobody can say whose it is."""
-    lose_home(actor)
-    result = await submit(hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did]})
+    lose_home(driver)
+    result = await submit(hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     data = result["data"]
     assert data[CONF_USER_ID] == data[CONF_UUID] == result["result"].unique_id
 
 
 @WAYS
-async def test_account_gets_a_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+async def test_account_gets_a_home(hass: HomeAssistant, driver: LockDriver, source: str) -> None:
     """An id that was not known is no contradiction to one that is: it is adopted."""
-    lose_home(actor)
-    entry = enter(hass, actor)
+    lose_home(driver)
+    entry = enter(hass, driver)
     assert entry.data[CONF_USER_ID] == entry.unique_id == entry.data[CONF_UUID]
-    find_home(actor)
-    result = await go_there(hass, actor, entry, source)
+    find_home(driver)
+    result = await go_there(hass, driver, entry, source)
     assert result["reason"] in ("reauth_successful", "reconfigure_successful")
     assert hass.config_entries.async_entries(DOMAIN) == [entry]
-    assert entry.data[CONF_USER_ID] == entry.unique_id == actor.account.user_id
-    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    assert entry.data[CONF_USER_ID] == entry.unique_id == driver.account.user_id
+    another = driver.simulation.call(driver.simulator.add_account, "Mei")
     result = await sign_in_again(
-        hass, actor, await begin_again(hass, entry, SOURCE_REAUTH), another.user_id
+        hass, driver, await begin_again(hass, entry, SOURCE_REAUTH), another.user_id
     )
     assert result["reason"] == "wrong_account"
 
 
 @WAYS
-async def test_account_loses_its_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+async def test_account_loses_its_home(hass: HomeAssistant, driver: LockDriver, source: str) -> None:
     """Its id stays what it was."""
-    entry = enter(hass, actor, known=True)
-    lose_home(actor)
-    result = await go_there(hass, actor, entry, source)
+    entry = enter(hass, driver, known=True)
+    lose_home(driver)
+    result = await go_there(hass, driver, entry, source)
     assert result["reason"] in ("reauth_successful", "reconfigure_successful")
     assert hass.config_entries.async_entries(DOMAIN) == [entry]
-    assert entry.data[CONF_USER_ID] == entry.unique_id == actor.account.user_id
+    assert entry.data[CONF_USER_ID] == entry.unique_id == driver.account.user_id
 
 
 @WAYS
-async def test_account_without_a_home(hass: HomeAssistant, actor: Actor, source: str) -> None:
+async def test_account_without_a_home(hass: HomeAssistant, driver: LockDriver, source: str) -> None:
     """It is known by its locks alone."""
-    lose_home(actor)
-    entry = enter(hass, actor)
-    result = await go_there(hass, actor, entry, source)
+    lose_home(driver)
+    entry = enter(hass, driver)
+    result = await go_there(hass, driver, entry, source)
     assert result["reason"] in ("reauth_successful", "reconfigure_successful")
     assert hass.config_entries.async_entries(DOMAIN) == [entry]
     assert entry.data[CONF_USER_ID] == entry.data[CONF_UUID]
 
 
-def befriend(actor: Actor, *, home: str | None = None) -> Account:
+def befriend(driver: LockDriver, *, home: str | None = None) -> Account:
     """Share the lock with somebody, who has a home or none."""
-    mei: Account = actor.simulation.call(actor.simulator.add_account, "Mei")
+    mei: Account = driver.simulation.call(driver.simulator.add_account, "Mei")
     mei.home = home
-    owner = Owner(actor.account.user_id, actor.account.name)
-    mei.places = [replace(place, owner=owner) for place in actor.account.places]
+    owner = Owner(driver.account.user_id, driver.account.name)
+    mei.places = [replace(place, owner=owner) for place in driver.account.places]
     return mei
 
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
 @pytest.mark.parametrize("home", [None, "Mei's"])
 async def test_friend_with_whom_the_lock_is_shared(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, source: str, home: str | None
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, source: str, home: str | None
 ) -> None:
     """Who has it from the account is somebody else, whether or not who is known."""
-    mei = befriend(actor, home=home)
-    result = await sign_in_again(hass, actor, await begin_again(hass, entry, source), mei.user_id)
+    mei = befriend(driver, home=home)
+    result = await sign_in_again(hass, driver, await begin_again(hass, entry, source), mei.user_id)
     assert result["reason"] == "wrong_account"
 
 
 @pytest.mark.usefixtures("entry")
-async def test_friend_has_an_account_of_her_own(hass: HomeAssistant, actor: Actor) -> None:
+async def test_friend_has_an_account_of_her_own(hass: HomeAssistant, driver: LockDriver) -> None:
     """It is another entry, for what the first one does not have."""
-    mei = befriend(actor)
-    hers = actor.simulation.call(actor.simulator.add_lock, mei, "Mei's door", shared=True)
+    mei = befriend(driver)
+    hers = driver.simulation.call(driver.simulator.add_lock, mei, "Mei's door", shared=True)
     result = await begin_account(hass, "paste")
-    result = await paste(hass, result, await sign_in(actor, authorize_url(result), mei.user_id))
+    result = await paste(hass, result, await sign_in(driver, authorize_url(result), mei.user_id))
     assert offered(result) == [hers.did]
     result = await submit(hass, result, {CONF_LOCKS: [hers.did]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -872,29 +882,29 @@ async def test_friend_has_an_account_of_her_own(hass: HomeAssistant, actor: Acto
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
 async def test_nobody_is_known_and_no_lock_is_left(
-    hass: HomeAssistant, actor: Actor, source: str
+    hass: HomeAssistant, driver: LockDriver, source: str
 ) -> None:
     """Nothing says that it is the account, and there is nothing to go on with."""
-    lose_home(actor)
-    entry = enter(hass, actor)
-    actor.account.places = []
-    result = await sign_in_again(hass, actor, await begin_again(hass, entry, source))
+    lose_home(driver)
+    entry = enter(hass, driver)
+    driver.account.places = []
+    result = await sign_in_again(hass, driver, await begin_again(hass, entry, source))
     assert result["reason"] == "no_lock"
 
 
-async def test_id_that_another_entry_has(hass: HomeAssistant, actor: Actor) -> None:
+async def test_id_that_another_entry_has(hass: HomeAssistant, driver: LockDriver) -> None:
     """Two entries that turn out to be of one account go on, each with its locks."""
-    lose_home(actor)
-    entry = enter(hass, actor)
+    lose_home(driver)
+    entry = enter(hass, driver)
     other = MockConfigEntry(
         domain=DOMAIN,
-        unique_id=actor.account.user_id,
-        data=actor.account_data(add_lock(actor, "Back door")),
+        unique_id=driver.account.user_id,
+        data=driver.account_data(add_lock(driver, "Back door")),
     )
     other.add_to_hass(hass)
-    find_home(actor)
+    find_home(driver)
     before = entry.unique_id
-    result = await go_there(hass, actor, entry, SOURCE_REAUTH)
+    result = await go_there(hass, driver, entry, SOURCE_REAUTH)
     assert result["reason"] == "reauth_successful"
     assert entry.unique_id == before
     assert entry.state is ConfigEntryState.LOADED
@@ -916,23 +926,25 @@ async def test_new_token_of_a_local_lock(hass: HomeAssistant, nearby: Lock, sour
     assert entry.state is ConfigEntryState.LOADED
 
 
-async def test_another_local_lock_instead(hass: HomeAssistant, actor: Actor, nearby: Lock) -> None:
+async def test_another_local_lock_instead(
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock
+) -> None:
     """An entry stays with its lock."""
-    entry = local_entry(hass, actor.lock)
+    entry = local_entry(hass, driver.lock)
     result = await begin_again(hass, entry, SOURCE_RECONFIGURE)
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     assert result["errors"] == {CONF_HOST: "another_device"}
 
 
 async def test_reconfiguring_an_account(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Other locks can be chosen; those that are set up are chosen already."""
-    another = add_lock(actor, "Back door")
+    another = add_lock(driver, "Back door")
     uuid = loaded.data[CONF_UUID]
-    result = await sign_in_again(hass, actor, await begin_again(hass, loaded, SOURCE_RECONFIGURE))
-    assert offered(result) == [actor.lock.did, another.did]
-    assert default(result, CONF_LOCKS) == [actor.lock.did]
+    result = await sign_in_again(hass, driver, await begin_again(hass, loaded, SOURCE_RECONFIGURE))
+    assert offered(result) == [driver.lock.did, another.did]
+    assert default(result, CONF_LOCKS) == [driver.lock.did]
     result = await submit(hass, result, {CONF_LOCKS: [another.did]})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reconfigure_successful"
@@ -961,10 +973,10 @@ async def start_again(
 
 
 async def test_new_lock_is_offered(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who agrees has it in the account's entry; it is offered once."""
-    new = add_lock(actor, "Back door")
+    new = add_lock(driver, "Back door")
     await start_again(hass, loaded, new)
     [form] = await start_again(hass, loaded, new)
     [card] = cards(hass)
@@ -975,56 +987,56 @@ async def test_new_lock_is_offered(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "lock_added"
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.locks) == [actor.lock.did, new.did]
+    assert list(loaded.runtime_data.locks) == [driver.lock.did, new.did]
     assert not cards(hass)
 
 
 async def test_more_new_locks_than_anybody_has(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Some are offered; a list of thousands does not make as many cards."""
-    new = [add_lock(actor, f"Lock {number}") for number in range(30)]
+    new = [add_lock(driver, f"Lock {number}") for number in range(30)]
     await start_again(hass, loaded, *new[:20])
     assert len(cards(hass)) == 20
 
 
 async def test_other_new_locks_each_time(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Those that are offered count: a list that has others each time makes no more cards."""
-    new = [add_lock(actor, f"Lock {number}") for number in range(15)]
+    new = [add_lock(driver, f"Lock {number}") for number in range(15)]
     await start_again(hass, loaded, *new)
-    actor.simulator.cloud.accounts[actor.account.user_id].places[1:] = []
-    more = [add_lock(actor, f"Garage {number}") for number in range(15)]
+    driver.simulator.cloud.accounts[driver.account.user_id].places[1:] = []
+    more = [add_lock(driver, f"Garage {number}") for number in range(15)]
     await start_again(hass, loaded, *more[:5])
     offered = {card["unique_id"] for card in cards(hass)}
     assert offered == {lock.did for lock in (*new, *more[:5])}
 
 
 async def test_lock_that_was_not_chosen(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is not offered: it is not new."""
-    declined = add_lock(actor, "Back door")
-    await submit(hass, await signed_in(hass, actor), {CONF_LOCKS: [actor.lock.did]})
+    declined = add_lock(driver, "Back door")
+    await submit(hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did]})
     assert loaded.data[CONF_DECLINED] == [declined.did]
-    new = add_lock(actor, "Garage")
+    new = add_lock(driver, "Garage")
     await start_again(hass, loaded, new)
     assert [card["unique_id"] for card in cards(hass)] == [new.did]
 
 
 async def test_new_lock_that_is_ignored(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It stays ignored."""
-    ignored = add_lock(actor, "Back door")
+    ignored = add_lock(driver, "Back door")
     await start_again(hass, loaded, ignored)
     await ignore(hass, ignored.did)
     assert not cards(hass)
-    new = add_lock(actor, "Garage")
+    new = add_lock(driver, "Garage")
     await start_again(hass, loaded, new)
     assert [card["unique_id"] for card in cards(hass)] == [new.did]
-    assert offered(await signed_in(hass, actor)) == [actor.lock.did, ignored.did, new.did]
+    assert offered(await signed_in(hass, driver)) == [driver.lock.did, ignored.did, new.did]
 
 
 @pytest.mark.parametrize(
@@ -1032,10 +1044,10 @@ async def test_new_lock_that_is_ignored(
     [("account_removed", "account_gone"), ("set_up", "already_configured")],
 )
 async def test_offered_lock_that_nobody_needs_any_more(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, meanwhile: str, reason: str
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, meanwhile: str, reason: str
 ) -> None:
     """The offer ends and says why."""
-    new = add_lock(actor, "Back door")
+    new = add_lock(driver, "Back door")
     [form] = await start_again(hass, entry, new)
     if meanwhile == "set_up":
         local_entry(hass, new)

@@ -15,8 +15,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.xiaomi_smart_lock.account.entry_data import DEVICES_ARE_OF_ONE_ENTRY
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
 
-from .actor import until
-from .resident import Resident, Storage, entry_of, stored_key
+from .lock_driver import until
+from .lock_harness import LockHarness, Storage, entry_of, stored_key
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from simulator.lock import Lock
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 
 def device_of(hass: HomeAssistant, entry: MockConfigEntry, lock: Lock) -> dr.DeviceEntry | None:
@@ -54,140 +54,142 @@ async def delete(
 
 
 @pytest.fixture
-def other(actor: Actor) -> Lock:
+def other(driver: LockDriver) -> Lock:
     """Return one more lock of the account."""
-    lock: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    lock: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
     return lock
 
 
 @pytest.fixture
-async def resident(hass: HomeAssistant, actor: Actor, other: Lock) -> Resident:
+async def harness(hass: HomeAssistant, driver: LockDriver, other: Lock) -> LockHarness:
     """Return who lives behind two doors, whose Home Assistant does not run yet."""
-    return Resident(hass, actor, entry_of(hass, actor.account_data(actor.lock, other)))
+    return LockHarness(hass, driver, entry_of(hass, driver.account_data(driver.lock, other)))
 
 
-def leave(actor: Actor, lock: Lock) -> None:
+def leave(driver: LockDriver, lock: Lock) -> None:
     """Take a lock out of the account, as its owner does in the app."""
-    account = actor.account
+    account = driver.account
     account.places = [place for place in account.places if place.lock is not lock]
 
 
 async def test_lock_that_is_there(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, resident: Resident, other: Lock
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, harness: LockHarness, other: Lock
 ) -> None:
     """It cannot be deleted: it would come back."""
-    await resident.start()
-    device = device_of(hass, resident.entry, other)
+    await harness.start()
+    device = device_of(hass, harness.entry, other)
     assert not await delete(hass, hass_ws_client, device)
-    assert device_of(hass, resident.entry, other) == device
-    assert len(resident.entry.data[CONF_LOCKS]) == 2
-    await resident.stop()
+    assert device_of(hass, harness.entry, other) == device
+    assert len(harness.entry.data[CONF_LOCKS]) == 2
+    await harness.stop()
 
 
 async def test_lock_that_cannot_be_asked_for(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, resident: Resident, other: Lock
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, harness: LockHarness, other: Lock
 ) -> None:
     """While the entry is not set up nobody knows that a lock is gone."""
-    await resident.start()
-    await resident.stop()
-    assert not await delete(hass, hass_ws_client, device_of(hass, resident.entry, other))
+    await harness.start()
+    await harness.stop()
+    assert not await delete(hass, hass_ws_client, device_of(hass, harness.entry, other))
 
 
 async def test_lock_that_is_gone(
     hass: HomeAssistant,
     hass_storage: Storage,
     hass_ws_client: WebSocketGenerator,
-    resident: Resident,
+    harness: LockHarness,
     other: Lock,
 ) -> None:
     """It can, with all that is known of it; the other one stays."""
-    actor = resident.actor
-    await resident.start()
-    await resident.lock.coordinator.async_save()
-    leave(actor, actor.lock)
-    await resident.poll()
-    assert resident.issue("lock_gone")
-    assert await delete(hass, hass_ws_client, device_of(hass, resident.entry, actor.lock))
-    assert resident.entry.data[CONF_LOCKS] == [other.did]
-    await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
-    assert not device_of(hass, resident.entry, actor.lock)
-    assert device_of(hass, resident.entry, other)
-    assert not resident.issue("lock_gone")
-    assert stored_key(actor) not in hass_storage
-    await resident.stop()
+    driver = harness.driver
+    await harness.start()
+    await harness.lock.coordinator.async_save()
+    leave(driver, driver.lock)
+    await harness.poll()
+    assert harness.issue("lock_gone")
+    assert await delete(hass, hass_ws_client, device_of(hass, harness.entry, driver.lock))
+    assert harness.entry.data[CONF_LOCKS] == [other.did]
+    await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+    assert not device_of(hass, harness.entry, driver.lock)
+    assert device_of(hass, harness.entry, other)
+    assert not harness.issue("lock_gone")
+    assert stored_key(driver) not in hass_storage
+    await harness.stop()
 
 
 async def test_last_lock_is_gone(
     hass: HomeAssistant,
     hass_storage: Storage,
     hass_ws_client: WebSocketGenerator,
-    actor: Actor,
+    driver: LockDriver,
 ) -> None:
     """With it the entry goes."""
-    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
-    await resident.start()
-    await resident.stop()
-    leave(actor, actor.lock)
-    await hass.config_entries.async_setup(resident.entry.entry_id)
-    assert resident.entry.state is ConfigEntryState.SETUP_RETRY
-    assert await delete(hass, hass_ws_client, device_of(hass, resident.entry, actor.lock))
+    harness = LockHarness(hass, driver, entry_of(hass, driver.account_data()))
+    await harness.start()
+    await harness.stop()
+    leave(driver, driver.lock)
+    await hass.config_entries.async_setup(harness.entry.entry_id)
+    assert harness.entry.state is ConfigEntryState.SETUP_RETRY
+    assert await delete(hass, hass_ws_client, device_of(hass, harness.entry, driver.lock))
     assert not hass.config_entries.async_entries(DOMAIN)
-    assert stored_key(actor) not in hass_storage
+    assert stored_key(driver) not in hass_storage
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
 
 
 async def test_device_that_is_no_lock_of_the_entry(
-    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, resident: Resident
+    hass: HomeAssistant, hass_ws_client: WebSocketGenerator, harness: LockHarness
 ) -> None:
     """What an older version or another integration left there can be deleted."""
-    await resident.start()
+    await harness.start()
     device = dr.async_get(hass).async_get_or_create(
-        config_entry_id=resident.entry.entry_id,
+        config_entry_id=harness.entry.entry_id,
         identifiers={("xiaomi_miot", "aa:bb")},
     )
     assert await delete(hass, hass_ws_client, device)
     assert not dr.async_get(hass).async_get(device.id)
-    await resident.stop()
+    await harness.stop()
 
 
 async def test_identifiers_of_others(
-    hass: HomeAssistant, hass_storage: Storage, resident: Resident, other: Lock
+    hass: HomeAssistant, hass_storage: Storage, harness: LockHarness, other: Lock
 ) -> None:
     """A lock that is no longer chosen goes, and nobody else's number is taken for a lock's."""
-    actor = resident.actor
-    await resident.start()
-    await resident.lock.coordinator.async_save()
-    device = device_of(hass, resident.entry, other)
+    driver = harness.driver
+    await harness.start()
+    await harness.lock.coordinator.async_save()
+    device = device_of(hass, harness.entry, other)
     assert device
     # Some integrations have three parts in theirs, whatever the type says.
-    theirs: set[Any] = {("xiaomi_miot", actor.lock.did), ("mqtt", "a", "b")}
+    theirs: set[Any] = {("xiaomi_miot", driver.lock.did), ("mqtt", "a", "b")}
     dr.async_get(hass).async_update_device(device.id, new_identifiers=device.identifiers | theirs)
-    data = {**resident.entry.data, CONF_LOCKS: [actor.lock.did]}
-    hass.config_entries.async_update_entry(resident.entry, data=data)
-    await hass.config_entries.async_reload(resident.entry.entry_id)
-    assert not device_of(hass, resident.entry, other)
-    assert device_of(hass, resident.entry, actor.lock)
-    assert stored_key(actor) in hass_storage
-    await resident.stop()
+    data = {**harness.entry.data, CONF_LOCKS: [driver.lock.did]}
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await hass.config_entries.async_reload(harness.entry.entry_id)
+    assert not device_of(hass, harness.entry, other)
+    assert device_of(hass, harness.entry, driver.lock)
+    assert stored_key(driver) in hass_storage
+    await harness.stop()
 
 
-async def test_device_that_is_shared(hass: HomeAssistant, resident: Resident, other: Lock) -> None:
+async def test_device_that_is_shared(
+    hass: HomeAssistant, harness: LockHarness, other: Lock
+) -> None:
     """Another integration's of the same MAC stays, whether it is the same device or not."""
-    await resident.start()
+    await harness.start()
     theirs = MockConfigEntry(domain="other")
     theirs.add_to_hass(hass)
     registry = dr.async_get(hass)
-    ours = device_of(hass, resident.entry, other)
+    ours = device_of(hass, harness.entry, other)
     assert ours
     registry.async_get_or_create(
         config_entry_id=theirs.entry_id,
         connections=ours.connections,
         identifiers={("other", "1")},
     )
-    data = {**resident.entry.data, CONF_LOCKS: [resident.actor.lock.did]}
-    hass.config_entries.async_update_entry(resident.entry, data=data)
-    await hass.config_entries.async_reload(resident.entry.entry_id)
+    data = {**harness.entry.data, CONF_LOCKS: [harness.driver.lock.did]}
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await hass.config_entries.async_reload(harness.entry.entry_id)
     [left] = dr.async_entries_for_config_entry(registry, theirs.entry_id)
     assert ("other", "1") in left.identifiers
-    assert not device_of(hass, resident.entry, other)
-    await resident.stop()
+    assert not device_of(hass, harness.entry, other)
+    await harness.stop()

@@ -14,11 +14,11 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator import faults
 
-from .actor import Actor, until
 from .hosts import NEARBY
-from .past import EXCEPTION, HOUR, KINDS, LinkedResident, happened, linked_data
+from .lock_driver import LockDriver, until
+from .lock_harness import entry_of
+from .past import EXCEPTION, HOUR, KINDS, LinkedHarness, happened, linked_data
 from .people import give, person_entity
-from .resident import entry_of
 
 if TYPE_CHECKING:
     import pytest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
     from syrupy.assertion import SnapshotAssertion
 
-    from .resident import Storage
+    from .lock_harness import Storage
 
 NOON = 1790000000
 
@@ -72,22 +72,22 @@ def without_time(data: dict[str, Any]) -> dict[str, Any]:
 async def test_of_an_account(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     snapshot: SnapshotAssertion,
 ) -> None:
     """Values, last events and what was rejected are there; secrets are not."""
-    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data
+    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data
     for address, text in SECRETS.items():
-        actor.push_property(address, text)
-    actor.push_property((13, 2), 4)
-    actor.push_event((4, 4), 5, 2, NOON)
-    actor.push_event((4, 6), 5, 7, 2, NOON)
-    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+        driver.push_property(address, text)
+    driver.push_property((13, 2), 4)
+    driver.push_event((4, 4), 5, 2, NOON)
+    driver.push_event((4, 6), 5, 7, 2, NOON)
+    driver.push_event((2, 1020), 2, 2, 2, 7, NOON)
     ming = give(hass, loaded, "Ming", (2, 7))
     data = {**ming.data, "person_entity": person_entity(hass, "ming").id}
     hass.config_entries.async_update_subentry(loaded, ming, data=data)
-    actor.push_event((17, 4), NOON)
+    driver.push_event((17, 4), NOON)
     await until(lambda: SECRETS.keys() <= known.values.keys())
     await until(lambda: known.events and known.rejected == {"13.2": 1, "17.4": 1})
 
@@ -97,8 +97,8 @@ async def test_of_an_account(
     tokens = loaded.data["tokens"]
     for secret in (
         *SECRETS.values(),
-        *(tokens["access"], tokens["refresh"], loaded.data["uuid"], actor.account.user_id),
-        *(actor.lock.did, actor.lock.mac, actor.lock.token),
+        *(tokens["access"], tokens["refresh"], loaded.data["uuid"], driver.account.user_id),
+        *(driver.lock.did, driver.lock.mac, driver.lock.token),
         *("Ming", "ming"),
     ):
         assert secret not in text
@@ -122,20 +122,20 @@ async def test_for_administrators(
 async def test_on_the_local_network(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    actor: Actor,
+    driver: LockDriver,
     snapshot: SnapshotAssertion,
 ) -> None:
     """Nor are the address and the token of a lock on the local network."""
-    simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
+    simulation = driver.simulation
+    driver.lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=driver.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     data = without_time(await download(hass, hass_client, entry))
     assert data == snapshot
     text = json.dumps(data)
-    for secret in (NEARBY, actor.lock.did, actor.lock.mac, actor.lock.token):
+    for secret in (NEARBY, driver.lock.did, driver.lock.mac, driver.lock.token):
         assert secret not in text
 
 
@@ -143,15 +143,15 @@ async def test_of_the_past(
     hass: HomeAssistant,
     hass_storage: Storage,
     hass_client: ClientSessionGenerator,
-    actor: Actor,
+    driver: LockDriver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What could not be read is there, then what was read last; a session's secrets never are."""
     monkeypatch.setattr(app_link, "PAUSE", 0)
     told = time.time() - HOUR
-    happened(actor, EXCEPTION, 24, told=told)
-    session = linked_data(actor, actor.account_data())
-    away = LinkedResident(hass, actor, entry_of(hass, session))
+    happened(driver, EXCEPTION, 24, told=told)
+    session = linked_data(driver, driver.account_data())
+    away = LinkedHarness(hass, driver, entry_of(hass, session))
     away.disturb(faults.status(500))
     await away.start_and_read()
     data = await download(hass, hass_client, away.entry)

@@ -21,21 +21,21 @@ from custom_components.xiaomi_smart_lock import calendar
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
 from custom_components.xiaomi_smart_lock.services.history import KINDS, OPEN_KINDS
 
-from .actor import Actor, until
 from .conftest import TEN_YEARS
 from .documents import yaml_blocks
+from .lock_driver import LockDriver, until
+from .lock_harness import Storage, entry_of, running_lock
 from .past import (
     DAY,
     DURESS,
     HOUR,
     LOCK_EVENT,
     MINUTE,
-    LinkedResident,
+    LinkedHarness,
     linked_data,
     state_writes,
 )
 from .people import give, person_entity
-from .resident import Storage, at_home, entry_of
 from .test_logbook import SAID
 from .test_translations import HERE, SELECTORS
 
@@ -54,13 +54,13 @@ ENROLLED: Final = (4, 6)
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[LinkedResident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LinkedHarness]:
     """Return a linked home, in Beijing, whose family is Ming with two fingers and Mei with one."""
     await hass.config.async_set_time_zone("Asia/Shanghai")
     translation.async_setup(hass)
-    data = linked_data(actor, actor.account_data())
-    home = LinkedResident(hass, actor, entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS}))
+    data = linked_data(driver, driver.account_data())
+    home = LinkedHarness(hass, driver, entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS}))
     await home.start_and_read()
     give(hass, home.entry, "Ming", (2, 7), (DURESS, 8))
     give(hass, home.entry, "Mei", (2, 3))
@@ -69,17 +69,17 @@ async def home(
     await home.stop()
 
 
-async def tell(home: LinkedResident) -> None:
+async def tell(home: LinkedHarness) -> None:
     """Have some things happen at the door, a minute apart, the last one at noon."""
-    actor = home.actor
-    actor.push_event(ENROLLED, 3, 7, 2, NOON - 6 * MINUTE)
-    actor.push_event(LOCK_EVENT, 2, DURESS, 2, 8, NOON - 5 * MINUTE)
-    actor.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON - 4 * MINUTE)
-    actor.push_event(EXCEPTION, 24, NOON - 3 * MINUTE)
-    actor.push_event(STAY, NOON - 2 * MINUTE)
-    actor.push_event((7, 1006), NOON - MINUTE)
-    actor.push_event(BELL, NOON - MINUTE)
-    actor.push_event(LOCK_EVENT, 3, 12, 1, 0, NOON)
+    driver = home.driver
+    driver.push_event(ENROLLED, 3, 7, 2, NOON - 6 * MINUTE)
+    driver.push_event(LOCK_EVENT, 2, DURESS, 2, 8, NOON - 5 * MINUTE)
+    driver.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON - 4 * MINUTE)
+    driver.push_event(EXCEPTION, 24, NOON - 3 * MINUTE)
+    driver.push_event(STAY, NOON - 2 * MINUTE)
+    driver.push_event((7, 1006), NOON - MINUTE)
+    driver.push_event(BELL, NOON - MINUTE)
+    driver.push_event(LOCK_EVENT, 3, 12, 1, 0, NOON)
     await home.reached()
 
 
@@ -92,11 +92,11 @@ def local(when: float) -> str:
 
 
 async def shown(
-    home: LinkedResident, client: ClientSessionGenerator, start: float, end: float
+    home: LinkedHarness, client: ClientSessionGenerator, start: float, end: float
 ) -> list[dict[str, Any]]:
     """Return what a user sees in the calendar in a time."""
     http = await client()
-    entity_id = home.actor.entity_id(home.hass, Platform.CALENDAR, "diary")
+    entity_id = home.driver.entity_id(home.hass, Platform.CALENDAR, "diary")
     params = {"start": local(start), "end": local(end)}
     response = await http.get(f"/api/calendars/{entity_id}", params=params)
     assert response.status == 200, await response.text()
@@ -104,7 +104,7 @@ async def shown(
     return events
 
 
-async def test_the_diary(home: LinkedResident, hass_client: ClientSessionGenerator) -> None:
+async def test_the_diary(home: LinkedHarness, hass_client: ClientSessionGenerator) -> None:
     """Who came and how, what was wrong, and that the bell rang, each once and in order."""
     await tell(home)
     events = await shown(home, hass_client, NOON - DAY, NOON + DAY)
@@ -139,7 +139,7 @@ def spans_around(when: float) -> list[tuple[float, float]]:
 )
 async def test_the_hour_that_is_repeated(
     hass: HomeAssistant,
-    home: LinkedResident,
+    home: LinkedHarness,
     hass_client: ClientSessionGenerator,
     ago: int,
     lasts: int,
@@ -150,7 +150,7 @@ async def test_the_hour_that_is_repeated(
     """
     await hass.config.async_set_time_zone("Europe/Berlin")
     when = OVER - ago
-    home.actor.push_event(BELL, when)
+    home.driver.push_event(BELL, when)
     await home.reached()
     [event] = await shown(home, hass_client, when - HOUR, when + HOUR)
     start, end = (datetime.fromisoformat(event[edge]["dateTime"]) for edge in ("start", "end"))
@@ -161,7 +161,7 @@ async def test_the_hour_that_is_repeated(
 
 
 async def test_in_chinese(
-    hass: HomeAssistant, home: LinkedResident, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, home: LinkedHarness, hass_client: ClientSessionGenerator
 ) -> None:
     """In the specification's own words."""
     await hass.config.async_update(language="zh-Hans")
@@ -177,7 +177,7 @@ async def test_in_chinese(
 
 
 async def test_in_a_language_that_there_are_no_texts_of(
-    hass: HomeAssistant, home: LinkedResident, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, home: LinkedHarness, hass_client: ClientSessionGenerator
 ) -> None:
     """In English from end to end, as Home Assistant does: Traditional Chinese is no exception."""
     await hass.config.async_update(language="zh-Hant")
@@ -193,12 +193,12 @@ async def test_in_a_language_that_there_are_no_texts_of(
 
 
 async def test_as_the_logbook_says(
-    home: LinkedResident, hass_client: ClientSessionGenerator
+    home: LinkedHarness, hass_client: ClientSessionGenerator
 ) -> None:
     """The sentences are the same."""
     for second, (operation, _, _) in enumerate(SAID):
         position, method, action, operation_id = operation
-        home.actor.push_event(LOCK_EVENT, position, method, action, operation_id, NOON + second)
+        home.driver.push_event(LOCK_EVENT, position, method, action, operation_id, NOON + second)
     await home.reached()
     events = await shown(home, hass_client, NOON, NOON + HOUR)
     expected = [f"Front door {english}" for _, english, _ in SAID]
@@ -217,18 +217,18 @@ async def test_as_the_logbook_says(
     ],
 )
 async def test_a_part_of_it(
-    home: LinkedResident, hass_client: ClientSessionGenerator, start: int, end: int, count: int
+    home: LinkedHarness, hass_client: ClientSessionGenerator, start: int, end: int, count: int
 ) -> None:
     """What began before the end and ends after the start."""
     await tell(home)
     assert len(await shown(home, hass_client, start, end)) == count
 
 
-async def test_what_has_no_name(home: LinkedResident, hass_client: ClientSessionGenerator) -> None:
+async def test_what_has_no_name(home: LinkedHarness, hass_client: ClientSessionGenerator) -> None:
     """That something happened is written all the same, with the number where one came."""
-    home.actor.push_event(LOCK_EVENT, 2, 2, 99, 7, NOON)
-    home.actor.push_event(EXCEPTION, 99, NOON + 1)
-    home.actor.push_event(EXCEPTION, None, NOON + 2)
+    home.driver.push_event(LOCK_EVENT, 2, 2, 99, 7, NOON)
+    home.driver.push_event(EXCEPTION, 99, NOON + 1)
+    home.driver.push_event(EXCEPTION, None, NOON + 2)
     await home.reached()
     events = await shown(home, hass_client, NOON - DAY, NOON + DAY)
     assert [event["summary"] for event in events] == [
@@ -238,16 +238,16 @@ async def test_what_has_no_name(home: LinkedResident, hass_client: ClientSession
     ]
 
 
-async def test_now(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_now(home: LinkedHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The diary is on while something happens, which takes a minute, and says what."""
     assert home.state("calendar", "diary") == STATE_OFF
-    home.actor.do("fingerprint", 7)
+    home.driver.do("fingerprint", 7)
     await until(lambda: home.state("calendar", "diary") == STATE_ON)
-    attributes = home.actor.state(home.hass, Platform.CALENDAR, "diary").attributes
+    attributes = home.driver.state(home.hass, Platform.CALENDAR, "diary").attributes
     assert (
         attributes["message"] == "Front door was unlocked from outside by Ming with a fingerprint"
     )
-    home.actor.do("ring")
+    home.driver.do("ring")
     await until(lambda: _message(home) == "Doorbell rang")
     monkeypatch.setattr(calendar, "LASTS", 0)
     await home.later(2 * MINUTE)
@@ -255,28 +255,26 @@ async def test_now(home: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> Non
     assert _message(home) is None
 
 
-def _message(home: LinkedResident) -> str | None:
-    attributes = home.actor.state(home.hass, Platform.CALENDAR, "diary").attributes
+def _message(home: LinkedHarness) -> str | None:
+    attributes = home.driver.state(home.hass, Platform.CALENDAR, "diary").attributes
     message: str | None = attributes.get("message")
     return message
 
 
-async def test_what_happened_long_ago(
-    home: LinkedResident, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_happened_long_ago(home: LinkedHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is news of the diary as well: who looks at its pages sees it come."""
-    home.actor.do("fingerprint", 1)
+    home.driver.do("fingerprint", 1)
     await home.reached()
     written = state_writes(monkeypatch)
-    home.actor.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON)
+    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON)
     await home.reached()
-    assert written[home.actor.entity_id(home.hass, Platform.CALENDAR, "diary")] == 1
+    assert written[home.driver.entity_id(home.hass, Platform.CALENDAR, "diary")] == 1
 
 
-async def test_nobody_writes_into_it(home: LinkedResident) -> None:
+async def test_nobody_writes_into_it(home: LinkedHarness) -> None:
     """A diary of what happened."""
     entity = home.hass.data["entity_components"]["calendar"].get_entity(
-        home.actor.entity_id(home.hass, Platform.CALENDAR, "diary")
+        home.driver.entity_id(home.hass, Platform.CALENDAR, "diary")
     )
     assert isinstance(entity, CalendarEntity)
     assert not entity.supported_features
@@ -285,14 +283,14 @@ async def test_nobody_writes_into_it(home: LinkedResident) -> None:
 # The action
 
 
-async def ask(home: LinkedResident, **data: Any) -> list[dict[str, Any]]:
+async def ask(home: LinkedHarness, **data: Any) -> list[dict[str, Any]]:
     """Return what the action answers."""
     response = await home.manage("get_history", **data)
     history: list[dict[str, Any]] = response["history"]
     return history
 
 
-async def test_get_history(home: LinkedResident) -> None:
+async def test_get_history(home: LinkedHarness) -> None:
     """All kinds, the newest first, each with what its event entity says."""
     await tell(home)
     told = await ask(home)
@@ -319,7 +317,7 @@ async def test_get_history(home: LinkedResident) -> None:
     assert told[6]["user_id"] == 3
 
 
-async def test_duress(home: LinkedResident) -> None:
+async def test_duress(home: LinkedHarness) -> None:
     """It looks like any other, but for who asks for it."""
     await tell(home)
     [line] = [one for one in await ask(home, person="Ming") if one["operation_id"] == 8]
@@ -352,14 +350,14 @@ async def test_duress(home: LinkedResident) -> None:
         ({"start": "2026-09-21 22:10:20", "end": "2026-09-21 22:10:20"}, []),
     ],
 )
-async def test_filters(home: LinkedResident, asked: dict[str, Any], expected: list[int]) -> None:
+async def test_filters(home: LinkedHarness, asked: dict[str, Any], expected: list[int]) -> None:
     """Each narrows it down, by the minutes before noon here; a time without a zone is local."""
     await tell(home)
     told = await ask(home, **asked)
     assert [line["when"] for line in told] == [local(NOON - ago * MINUTE) for ago in expected]
 
 
-async def test_by_whom(hass: HomeAssistant, home: LinkedResident) -> None:
+async def test_by_whom(hass: HomeAssistant, home: LinkedHarness) -> None:
     """A person is named as elsewhere: by name, subentry or person entity."""
     mei = next(one for one in home.entry.subentries.values() if one.title == "Mei")
     hass.config_entries.async_update_subentry(
@@ -377,13 +375,13 @@ async def test_by_whom(hass: HomeAssistant, home: LinkedResident) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"kind": "weather"}, {"limit": 0}, {"limit": 10_001}, {"start": "yesterday"}]
 )
-async def test_wrong_fields(home: LinkedResident, wrong: dict[str, Any]) -> None:
+async def test_wrong_fields(home: LinkedHarness, wrong: dict[str, Any]) -> None:
     """They are refused."""
     with pytest.raises(vol.Invalid):
         await ask(home, **wrong)
 
 
-async def test_asleep_and_over_a_restart(home: LinkedResident) -> None:
+async def test_asleep_and_over_a_restart(home: LinkedHarness) -> None:
     """The lock is not asked."""
     await tell(home)
     before = await ask(home)
@@ -392,26 +390,26 @@ async def test_asleep_and_over_a_restart(home: LinkedResident) -> None:
     assert await ask(home) == before
 
 
-async def test_not_linked(hass: HomeAssistant, actor: Actor, hass_storage: Storage) -> None:
+async def test_not_linked(hass: HomeAssistant, driver: LockDriver, hass_storage: Storage) -> None:
     """An account tells all the same."""
-    async with at_home(hass, actor) as home:
-        actor.do("fingerprint", 7)
+    async with running_lock(hass, driver) as home:
+        driver.do("fingerprint", 7)
         await home.reached()
         [line] = (await home.manage("get_history"))["history"]
         assert line["operation_id"] == 7
 
 
 async def test_a_lock_nearby(
-    hass: HomeAssistant, actor: Actor, hass_storage: Storage, impatient: None
+    hass: HomeAssistant, driver: LockDriver, hass_storage: Storage, short_timeouts: None
 ) -> None:
     """Without a link it tells nothing, and that is said."""
-    async with at_home(hass, actor, local=True) as home:
+    async with running_lock(hass, driver, local=True) as home:
         with pytest.raises(ServiceValidationError) as raised:
             await home.manage("get_history")
         assert raised.value.translation_key == "no_history"
 
 
-async def test_the_example(hass: HomeAssistant, home: LinkedResident) -> None:
+async def test_the_example(hass: HomeAssistant, home: LinkedHarness) -> None:
     """It says who came today."""
     [example] = [block for block in yaml_blocks("actions:\n") if "get_history" in block]
     sequence = parse_yaml(example)
@@ -420,8 +418,8 @@ async def test_the_example(hass: HomeAssistant, home: LinkedResident) -> None:
     script = {"who_came": {"sequence": sequence["actions"]}}
     assert await async_setup_component(hass, "script", {"script": script})
     for number in (7, 3, 99):
-        home.actor.do("fingerprint", number)
-    home.actor.do("close_door")
+        home.driver.do("fingerprint", number)
+    home.driver.do("close_door")
     await home.reached()
     await hass.services.async_call("script", "who_came", blocking=True)
     assert notified[0].data["message"] == "somebody, Mei, Ming"

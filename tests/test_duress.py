@@ -19,14 +19,14 @@ from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_ent
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.wording.phrases import sentence
 
-from .actor import until
+from .lock_driver import until
+from .lock_harness import LockHarness, running_lock
 from .people import DURESS, give
-from .resident import Resident, at_home
 
 if TYPE_CHECKING:
     from homeassistant.core import Event, HomeAssistant
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 FINGER: Final = 30
 GUEST: Final = 7
@@ -39,12 +39,12 @@ WORDS: Final = ("duress", "胁迫")
 class Onlooker:
     """Stands at the door, and sees all that Home Assistant says and shows."""
 
-    def __init__(self, resident: Resident) -> None:
+    def __init__(self, harness: LockHarness) -> None:
         """Begin to look."""
-        self.hass = resident.hass
+        self.hass = harness.hass
         self.seen: list[str] = []
-        self._resident = resident
-        self._hidden = resident.actor.entity_id(self.hass, "event", "duress")
+        self._resident = harness
+        self._hidden = harness.driver.entity_id(self.hass, "event", "duress")
         self.hass.bus.async_listen(MATCH_ALL, self._see)
         async_register_callback(self.hass, lambda *told: self.seen.append(str(told)))
 
@@ -65,17 +65,17 @@ class Onlooker:
 
     async def look_around(self) -> None:
         """See what there is to be asked for."""
-        resident = self._resident
-        await resident.reached()
+        harness = self._resident
+        await harness.reached()
         for action in ("get_users", "get_history"):
-            self.seen.append(f"{action}: {await resident.manage(action)}")
+            self.seen.append(f"{action}: {await harness.manage(action)}")
         issues = ir.async_get(self.hass).issues.values()
         self.seen += [str(issue.translation_placeholders) for issue in issues]
         form = await self.hass.config_entries.subentries.async_init(
-            (resident.entry.entry_id, SUBENTRY_PERSON), context={"source": SOURCE_USER}
+            (harness.entry.entry_id, SUBENTRY_PERSON), context={"source": SOURCE_USER}
         )
         self.seen.append(f"form: {[field.config for field in _selectors(form)]}")
-        diagnostics = await async_get_config_entry_diagnostics(self.hass, resident.entry)
+        diagnostics = await async_get_config_entry_diagnostics(self.hass, harness.entry)
         for lock in diagnostics["locks"]:
             for event, arguments in lock["events"].items():
                 self.seen += [f"{event}: duress"] * (DURESS in arguments.values())
@@ -92,17 +92,17 @@ def _selectors(form: Any) -> list[Any]:
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 async def test_nothing_tells(
-    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch, language: str
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
     """It is a fingerprint when it is enrolled, used, about to end, late, and deleted."""
     monkeypatch.setattr(ender, "LATE_AFTER", -7200)  # from two hours before its end
     hass.config.language = language
-    async with at_home(hass, actor) as resident:
-        duress = resident.events("duress")
-        await resident.manage("set_user", user_id=GUEST)
-        onlooker = Onlooker(resident)
+    async with running_lock(hass, driver) as harness:
+        duress = harness.events("duress")
+        await harness.manage("set_user", user_id=GUEST)
+        onlooker = Onlooker(harness)
         enrolling = hass.async_create_task(
-            resident.manage(
+            harness.manage(
                 "set_credential",
                 user_id=GUEST,
                 credential_type="duress_fingerprint",
@@ -110,21 +110,21 @@ async def test_nothing_tells(
                 valid_until=dt_util.utc_from_timestamp(time.time() + 3600),
             )
         )
-        await until(lambda: actor.lock.users.enrolment)
+        await until(lambda: driver.lock.users.enrolment)
         for _ in range(5):
-            actor.do("enrol", 0)
+            driver.do("enrol", 0)
         onlooker.seen.append(f"set_credential: {await enrolling}")
         await onlooker.look_around()
-        assert resident.issue("still_opens")
+        assert harness.issue("still_opens")
 
-        actor.do("operate", 2, method=DURESS, position=2, operation_id=FINGER)
+        driver.do("operate", 2, method=DURESS, position=2, operation_id=FINGER)
         await until(lambda: duress)
         await onlooker.look_around()
-        give(hass, resident.entry, "Ming", (DURESS, FINGER))
+        give(hass, harness.entry, "Ming", (DURESS, FINGER))
         await onlooker.look_around()
 
-        await resident.manage("delete_credential", user_id=GUEST, operation_id=FINGER)
-        await until(lambda: not resident.known.endings.known)
+        await harness.manage("delete_credential", user_id=GUEST, operation_id=FINGER)
+        await until(lambda: not harness.known.endings.known)
         await onlooker.look_around()
         assert duress[0]["method"] == "duress_fingerprint"
         assert onlooker.suspicious == []

@@ -27,8 +27,8 @@ from simulator import faults
 from simulator.model import S1
 from simulator.users import Credential as Held
 
-from .actor import until
-from .resident import Resident, Storage, at_home, stored
+from .lock_driver import until
+from .lock_harness import LockHarness, Storage, running_lock, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import Event, HomeAssistant
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
-pytestmark = pytest.mark.usefixtures("impatient", "frozen")
+pytestmark = pytest.mark.usefixtures("short_timeouts", "frozen")
 
 LOCK_RESET = 12  # abnormal-condition (2.4)
 
@@ -56,22 +56,22 @@ LATE: Final = 600  # seconds after which an event fires nothing any more
 
 @pytest.fixture(params=[False, True], ids=["account", "nearby"])
 async def anyone(
-    request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+    request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind either door, and has a guest."""
-    async with at_home(hass, actor, local=request.param) as resident:
-        await resident.manage("set_user", user_id=GUEST)
-        yield resident
+    async with running_lock(hass, driver, local=request.param) as harness:
+        await harness.manage("set_user", user_id=GUEST)
+        yield harness
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock in an account, and has a guest."""
-    async with at_home(hass, actor) as resident:
-        await resident.manage("set_user", user_id=GUEST)
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        await harness.manage("set_user", user_id=GUEST)
+        yield harness
 
 
 @pytest.fixture
@@ -88,11 +88,11 @@ def said(hass: HomeAssistant) -> list[Event[Any]]:
     return ended
 
 
-async def invite(resident: Resident, minutes: float | None = None, **data: Any) -> None:
+async def invite(harness: LockHarness, minutes: float | None = None, **data: Any) -> None:
     """Give the guest a password for a while."""
     if minutes is not None:
         data["valid_until"] = dt_util.utcnow() + timedelta(minutes=minutes)
-    await resident.manage(
+    await harness.manage(
         "set_credential",
         user_id=GUEST,
         credential_type="password",
@@ -100,34 +100,34 @@ async def invite(resident: Resident, minutes: float | None = None, **data: Any) 
         operation_id=CODE.operation_id,
         **data,
     )
-    assert opens(resident)
+    assert opens(harness)
 
 
-def opens(resident: Resident) -> bool:
+def opens(harness: LockHarness) -> bool:
     """Say whether the lock still has the guest's password."""
-    return CODE.operation_id in resident.actor.lock.users.credentials
+    return CODE.operation_id in harness.driver.lock.users.credentials
 
 
-async def gone(resident: Resident) -> None:
+async def gone(harness: LockHarness) -> None:
     """Wait until the lock does not have it any more, and nothing waits for that."""
-    await until(lambda: not opens(resident))
-    await until(lambda: not resident.known.endings.known)
+    await until(lambda: not opens(harness))
+    await until(lambda: not harness.known.endings.known)
 
 
-async def pass_by(resident: Resident, frozen: FrozenDateTimeFactory, seconds: float) -> None:
+async def pass_by(harness: LockHarness, frozen: FrozenDateTimeFactory, seconds: float) -> None:
     """Let time pass, minute by minute."""
     while seconds > 0:
         frozen.tick(min(seconds, MINUTE))
         seconds -= MINUTE
-        async_fire_time_changed(resident.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
-        await resident.hass.async_block_till_done()
-        await until(lambda: not resident.lock.expiry._working)
+        async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
+        await harness.hass.async_block_till_done()
+        await until(lambda: not harness.lock.expiry._working)
 
 
-def use(resident: Resident, action: int = UNLOCKED, *, method: int = PASSWORD) -> None:
+def use(harness: LockHarness, action: int = UNLOCKED, *, method: int = PASSWORD) -> None:
     """Use the password, at the moment by the clock on the wall."""
     now = int(time.time()) + next(SECONDS)
-    resident.actor.push_event((2, 1020), OUTSIDE, method, action, CODE.operation_id, now)
+    harness.driver.push_event((2, 1020), OUTSIDE, method, action, CODE.operation_id, now)
 
 
 SECONDS: Final = iter(range(10**6))
@@ -137,7 +137,7 @@ SECONDS: Final = iter(range(10**6))
 
 
 async def test_until_a_time(
-    anyone: Resident, frozen: FrozenDateTimeFactory, said: list[Event[Any]]
+    anyone: LockHarness, frozen: FrozenDateTimeFactory, said: list[Event[Any]]
 ) -> None:
     """It opens until then and not after; the logbook says so."""
     await invite(anyone, 30)
@@ -147,7 +147,7 @@ async def test_until_a_time(
     await gone(anyone)
     [event] = said
     registry = er.async_get(anyone.hass)
-    entity = registry.async_get(anyone.actor.entity_id(anyone.hass, "lock", "lock"))
+    entity = registry.async_get(anyone.driver.entity_id(anyone.hass, "lock", "lock"))
     assert entity
     assert event.data == {
         "type": "credential_ended",
@@ -157,109 +157,109 @@ async def test_until_a_time(
     }
 
 
-async def test_in_local_time(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_in_local_time(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """A time without a zone is Home Assistant's own."""
-    await resident.hass.config.async_set_time_zone("Asia/Shanghai")
+    await harness.hass.config.async_set_time_zone("Asia/Shanghai")
     wall = (dt_util.now() + timedelta(minutes=30)).replace(tzinfo=None)
-    await invite(resident, valid_until=wall.isoformat())
-    await pass_by(resident, frozen, 29 * MINUTE)
-    assert opens(resident)
-    await pass_by(resident, frozen, 2 * MINUTE)
-    await gone(resident)
+    await invite(harness, valid_until=wall.isoformat())
+    await pass_by(harness, frozen, 29 * MINUTE)
+    assert opens(harness)
+    await pass_by(harness, frozen, 2 * MINUTE)
+    await gone(harness)
 
 
-async def test_in_the_past(resident: Resident) -> None:
+async def test_in_the_past(harness: LockHarness) -> None:
     """What has ended already is not even begun."""
     with pytest.raises(HomeAssistantError) as raised:
-        await invite(resident, -1)
+        await invite(harness, -1)
     assert raised.value.translation_key == "valid_until_past"
-    assert not opens(resident)
+    assert not opens(harness)
 
 
-async def test_what_is_for_ever(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_what_is_for_ever(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """What nobody limits stays, and nobody looks after it."""
-    await invite(resident)
-    assert resident.known.endings.known == {}
-    await pass_by(resident, frozen, 10 * MINUTE)
-    use(resident)
-    await resident.reached()
-    assert opens(resident)
+    await invite(harness)
+    assert harness.known.endings.known == {}
+    await pass_by(harness, frozen, 10 * MINUTE)
+    use(harness)
+    await harness.reached()
+    assert opens(harness)
 
 
 # For a number of uses
 
 
-async def test_for_some_uses(resident: Resident, said: list[Event[Any]]) -> None:
+async def test_for_some_uses(harness: LockHarness, said: list[Event[Any]]) -> None:
     """Only unlockings by this very credential count, each once."""
-    await invite(resident, uses=2)
-    use(resident, DOOR_CLOSED)
-    use(resident, method=FINGERPRINT)
+    await invite(harness, uses=2)
+    use(harness, DOOR_CLOSED)
+    use(harness, method=FINGERPRINT)
     now = int(time.time())
     for _ in range(3):
-        resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
-    await resident.reached()
-    assert resident.known.endings.known[CODE].uses == 1
-    assert opens(resident)
-    use(resident)
-    await gone(resident)
+        harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
+    await harness.reached()
+    assert harness.known.endings.known[CODE].uses == 1
+    assert opens(harness)
+    use(harness)
+    await gone(harness)
     assert len(said) == 1
 
 
-async def test_late_uses_count(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_late_uses_count(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """Who came, came, even if the lock tells of it hours later."""
-    await invite(resident, uses=1)
+    await invite(harness, uses=1)
     then = int(time.time())
-    await pass_by(resident, frozen, 5 * MINUTE)
+    await pass_by(harness, frozen, 5 * MINUTE)
     frozen.tick(LATE)
-    resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, then)
-    await gone(resident)
+    harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, then)
+    await gone(harness)
 
 
 async def test_uses_outlive_a_power_cut(
-    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A use is written down at once, and does not count again after a restart."""
     monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", HOUR)
-    await invite(resident, uses=3)
+    await invite(harness, uses=3)
     now = int(time.time())
-    resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
+    harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
     await until(
-        lambda: [item[5] for item in stored(hass_storage, resident.actor)["endings"]] == [2]
+        lambda: [item[5] for item in stored(hass_storage, harness.driver)["endings"]] == [2]
     )
-    await cut_power(resident, hass_storage)
-    await resident.start()
-    resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
-    await resident.reached()
-    assert resident.known.endings.known[CODE].uses == 2
+    await cut_power(harness, hass_storage)
+    await harness.start()
+    harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
+    await harness.reached()
+    assert harness.known.endings.known[CODE].uses == 2
 
 
 @pytest.mark.parametrize("first", ["uses", "valid_until"])
 async def test_whichever_comes_first(
-    resident: Resident, frozen: FrozenDateTimeFactory, first: str
+    harness: LockHarness, frozen: FrozenDateTimeFactory, first: str
 ) -> None:
     """Both may be given."""
-    await invite(resident, 30, uses=1)
+    await invite(harness, 30, uses=1)
     if first == "uses":
-        use(resident)
+        use(harness)
     else:
-        await pass_by(resident, frozen, 31 * MINUTE)
-    await gone(resident)
+        await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
 
 
 # Whatever happens meanwhile
 
 
-async def cut_power(resident: Resident, storage: Storage) -> None:
+async def cut_power(harness: LockHarness, storage: Storage) -> None:
     """End Home Assistant, with what is on the disk at this moment."""
     kept = copy.deepcopy(storage)
-    await resident.stop()
+    await harness.stop()
     storage |= kept
 
 
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("restart", ["before", "after"])
 async def test_over_a_restart(
-    anyone: Resident,
+    anyone: LockHarness,
     hass_storage: Storage,
     frozen: FrozenDateTimeFactory,
     hard: bool,
@@ -280,7 +280,7 @@ async def test_over_a_restart(
     await gone(anyone)
 
 
-async def test_asleep(anyone: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_asleep(anyone: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """A lock that sleeps is told as soon as it wakes up."""
     await invite(anyone, 30)
     await anyone.put_to_sleep()
@@ -290,7 +290,7 @@ async def test_asleep(anyone: Resident, frozen: FrozenDateTimeFactory) -> None:
     await gone(anyone)
 
 
-async def test_asleep_over_a_restart(anyone: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_asleep_over_a_restart(anyone: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """It is still to end then."""
     await invite(anyone, 30)
     await anyone.put_to_sleep()
@@ -303,33 +303,33 @@ async def test_asleep_over_a_restart(anyone: Resident, frozen: FrozenDateTimeFac
     await gone(anyone)
 
 
-async def test_without_a_cloud(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_without_a_cloud(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """It is tried again until the cloud is back, seldom in the end but without end."""
-    await invite(resident, 1)
-    simulator = resident.actor.simulator
-    tried = count_deletions(resident)
+    await invite(harness, 1)
+    simulator = harness.driver.simulator
+    tried = count_deletions(harness)
     simulator.cloud.online = simulator.gate.open = False
     try:
-        resident.actor.simulation.call(simulator.gate.cut)
-        await pass_by(resident, frozen, 5 * HOUR)
+        harness.driver.simulation.call(simulator.gate.cut)
+        await pass_by(harness, frozen, 5 * HOUR)
     finally:
         simulator.cloud.online = simulator.gate.open = True
-    assert opens(resident)
+    assert opens(harness)
     assert 20 <= len(tried) <= 30  # by minutes left out: 1, 3, 7, then 15 each
-    await pass_by(resident, frozen, 16 * MINUTE)
-    await gone(resident)
+    await pass_by(harness, frozen, 16 * MINUTE)
+    await gone(harness)
 
 
-def count_deletions(resident: Resident) -> list[int]:
+def count_deletions(harness: LockHarness) -> list[int]:
     """Return a list that grows each time that it is tried to delete a credential."""
     tried: list[int] = []
-    delete = resident.lock.commands.async_delete_credential
+    delete = harness.lock.commands.async_delete_credential
 
     async def count(user_id: int, operation_id: int) -> None:
         tried.append(operation_id)
         await delete(user_id, operation_id)
 
-    resident.lock.commands.async_delete_credential = count  # type: ignore[method-assign]
+    harness.lock.commands.async_delete_credential = count  # type: ignore[method-assign]
     return tried
 
 
@@ -363,59 +363,59 @@ def count_deletions(resident: Resident) -> list[int]:
     ],
 )
 async def test_faults(
-    resident: Resident,
+    harness: LockHarness,
     frozen: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
     said: list[Event[Any]],
     fault: faults.Fault,
 ) -> None:
     """Whatever goes wrong on the way, it is tried until the lock itself says that it is gone."""
-    await invite(resident, 1)
+    await invite(harness, 1)
     timeout = aiohttp.ClientTimeout(total=1)
     monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", timeout)
-    resident.actor.simulator.cloud.disturb_next(fault, ACTION, times=2)
-    await pass_by(resident, frozen, 10 * MINUTE)
-    resident.actor.simulator.cloud.calm()
-    await gone(resident)
+    harness.driver.simulator.cloud.disturb_next(fault, ACTION, times=2)
+    await pass_by(harness, frozen, 10 * MINUTE)
+    harness.driver.simulator.cloud.calm()
+    await gone(harness)
     assert len(said) == 1
 
 
 async def test_told_much_later(
-    resident: Resident,
+    harness: LockHarness,
     frozen: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
     said: list[Event[Any]],
 ) -> None:
     """Where the answer got lost, the lock's event says that it is done, and so does the logbook."""
-    await invite(resident, 1)
-    monkeypatch.setattr(resident.actor.lock, "act", lambda *_: (-704053036, []))
-    await pass_by(resident, frozen, 3 * MINUTE)
+    await invite(harness, 1)
+    monkeypatch.setattr(harness.driver.lock, "act", lambda *_: (-704053036, []))
+    await pass_by(harness, frozen, 3 * MINUTE)
     assert said == []
-    resident.actor.push_event((4, 7), GUEST, 20, PASSWORD, int(time.time()))
+    harness.driver.push_event((4, 7), GUEST, 20, PASSWORD, int(time.time()))
     await until(lambda: said)
-    assert resident.known.endings.known == {}
+    assert harness.known.endings.known == {}
 
 
 @pytest.mark.parametrize("code", [2, 4, 5, 6, 7, 8, 9])
 async def test_refused(
-    resident: Resident, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, code: int
+    harness: LockHarness, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """An error of the lock is no reason to give up either."""
-    await invite(resident, 1)
+    await invite(harness, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(resident.actor.lock, "act", lambda *_: (0, [code]))
-        await pass_by(resident, frozen, 30 * MINUTE)
-    assert CODE in resident.known.endings.known
-    await pass_by(resident, frozen, 16 * MINUTE)
-    await gone(resident)
+        patch.setattr(harness.driver.lock, "act", lambda *_: (0, [code]))
+        await pass_by(harness, frozen, 30 * MINUTE)
+    assert CODE in harness.known.endings.known
+    await pass_by(harness, frozen, 16 * MINUTE)
+    await gone(harness)
 
 
 async def test_one_does_not_hold_up_the_other(
-    resident: Resident, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the lock will not let one go, the next one goes all the same."""
-    await invite(resident, 1)
-    await resident.manage(
+    await invite(harness, 1)
+    await harness.manage(
         "set_credential",
         user_id=GUEST,
         credential_type="password",
@@ -423,20 +423,20 @@ async def test_one_does_not_hold_up_the_other(
         operation_id=21,
         valid_until=dt_util.utcnow() + timedelta(minutes=1),
     )
-    act = resident.actor.lock.act
+    act = harness.driver.lock.act
 
     def answer(address: Any, raw: Any) -> Any:
         return (0, [7]) if raw == [GUEST, 20] else act(address, raw)
 
-    monkeypatch.setattr(resident.actor.lock, "act", answer)
-    await pass_by(resident, frozen, 2 * MINUTE)
-    assert list(resident.actor.lock.users.credentials) == [20]
-    assert list(resident.known.endings.known) == [CODE]
+    monkeypatch.setattr(harness.driver.lock, "act", answer)
+    await pass_by(harness, frozen, 2 * MINUTE)
+    assert list(harness.driver.lock.users.credentials) == [20]
+    assert list(harness.known.endings.known) == [CODE]
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 async def test_a_clock_that_jumps(
-    resident: Resident, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, jump: int
+    harness: LockHarness, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, jump: int
 ) -> None:
     """The end is a time of day: within a minute after the clock has it, it ends."""
     waits: list[float] = []
@@ -446,13 +446,13 @@ async def test_a_clock_that_jumps(
         return async_call_later(hass, seconds, job)
 
     monkeypatch.setattr(ender, "async_call_later", call_later)
-    await invite(resident, 90)
+    await invite(harness, 90)
     frozen.tick(jump)
     remaining = 90 * MINUTE - jump
-    await pass_by(resident, frozen, remaining - 2 * MINUTE)
-    assert opens(resident)
-    await pass_by(resident, frozen, 4 * MINUTE)
-    await gone(resident)
+    await pass_by(harness, frozen, remaining - 2 * MINUTE)
+    assert opens(harness)
+    await pass_by(harness, frozen, 4 * MINUTE)
+    await gone(harness)
     assert max(waits) <= MINUTE
 
 
@@ -460,16 +460,16 @@ async def test_a_clock_that_jumps(
 
 
 async def test_worth_a_word(
-    resident: Resident, frozen: FrozenDateTimeFactory, hass_storage: Storage
+    harness: LockHarness, frozen: FrozenDateTimeFactory, hass_storage: Storage
 ) -> None:
     """After an hour a repair says that the door still opens, over a restart too, until it is so."""
-    await invite(resident, 30)
-    await resident.put_to_sleep()
-    await pass_by(resident, frozen, 30 * MINUTE + 59 * MINUTE)
-    assert resident.issue("still_opens") is None
-    await pass_by(resident, frozen, 2 * MINUTE)
+    await invite(harness, 30)
+    await harness.put_to_sleep()
+    await pass_by(harness, frozen, 30 * MINUTE + 59 * MINUTE)
+    assert harness.issue("still_opens") is None
+    await pass_by(harness, frozen, 2 * MINUTE)
     for _ in range(2):
-        issue = resident.issue("still_opens")
+        issue = harness.issue("still_opens")
         assert issue
         assert issue.active
         assert issue.is_persistent
@@ -477,12 +477,12 @@ async def test_worth_a_word(
             "lock": "Front door",
             "credentials": "Password 20",
         }
-        await resident.stop()
-        assert resident.issue("still_opens")
-        await resident.start()
-    await resident.wake()
-    await gone(resident)
-    await until(lambda: resident.issue("still_opens") is None)
+        await harness.stop()
+        assert harness.issue("still_opens")
+        await harness.start()
+    await harness.wake()
+    await gone(harness)
+    await until(lambda: harness.issue("still_opens") is None)
 
 
 # By other means
@@ -490,100 +490,100 @@ async def test_worth_a_word(
 
 @pytest.mark.parametrize("by", ["app", "delete_credential", "delete_user"])
 async def test_deleted_by_other_means(
-    resident: Resident, frozen: FrozenDateTimeFactory, hass_storage: Storage, by: str
+    harness: LockHarness, frozen: FrozenDateTimeFactory, hass_storage: Storage, by: str
 ) -> None:
     """What is gone is not looked after any more."""
-    await invite(resident, 30)
+    await invite(harness, 30)
     if by == "app":
-        resident.actor.simulation.call(resident.actor.lock.act, (4, 5), [GUEST, 20])
+        harness.driver.simulation.call(harness.driver.lock.act, (4, 5), [GUEST, 20])
     elif by == "delete_credential":
-        await resident.manage("delete_credential", user_id=GUEST, operation_id=20)
+        await harness.manage("delete_credential", user_id=GUEST, operation_id=20)
     else:
-        await resident.manage("delete_user", user_id=GUEST)
-    await gone(resident)
-    await until(lambda: stored(hass_storage, resident.actor)["endings"] == [])
-    tried = count_deletions(resident)
-    await pass_by(resident, frozen, 32 * MINUTE)
+        await harness.manage("delete_user", user_id=GUEST)
+    await gone(harness)
+    await until(lambda: stored(hass_storage, harness.driver)["endings"] == [])
+    tried = count_deletions(harness)
+    await pass_by(harness, frozen, 32 * MINUTE)
     assert tried == []
 
 
-async def test_given_to_somebody_else(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_given_to_somebody_else(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """It ends all the same, whoever's it is by now."""
-    await resident.manage("set_user", user_id=HOST)
-    await invite(resident, 30)
-    await resident.manage(
+    await harness.manage("set_user", user_id=HOST)
+    await invite(harness, 30)
+    await harness.manage(
         "assign_credential", user_id=HOST, credential_type="password", operation_id=20
     )
-    await pass_by(resident, frozen, 31 * MINUTE)
-    await gone(resident)
+    await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
 
 
-async def test_a_user_whose_credentials_stay(resident: Resident) -> None:
+async def test_a_user_whose_credentials_stay(harness: LockHarness) -> None:
     """That a user's credentials go along is not taken for granted."""
-    await invite(resident, 30)
-    users = resident.actor.lock.users
-    resident.actor.push_event((4, 5), GUEST, 2, int(time.time()))
-    await until(lambda: not opens(resident))
+    await invite(harness, 30)
+    users = harness.driver.lock.users
+    harness.driver.push_event((4, 5), GUEST, 2, int(time.time()))
+    await until(lambda: not opens(harness))
     assert users.types[GUEST] == 2
 
 
-async def test_an_older_deletion(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_an_older_deletion(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """A deletion of before, of which the lock tells late, is not that of the new credential."""
     then = int(time.time())
     frozen.tick(10)
-    await invite(resident, 30)
-    resident.actor.push_event((4, 7), GUEST, 20, PASSWORD, then)
-    resident.actor.push_event((4, 5), GUEST, 2, then)
-    await resident.reached()
-    assert opens(resident)
-    assert CODE in resident.known.endings.known
-    await pass_by(resident, frozen, 31 * MINUTE)
-    await gone(resident)
+    await invite(harness, 30)
+    harness.driver.push_event((4, 7), GUEST, 20, PASSWORD, then)
+    harness.driver.push_event((4, 5), GUEST, 2, then)
+    await harness.reached()
+    assert opens(harness)
+    assert CODE in harness.known.endings.known
+    await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
 
 
-async def test_an_older_use(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_an_older_use(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """An unlocking of before, of which is told late, was with another password."""
     then = int(time.time())
     frozen.tick(10)
-    await invite(resident, uses=1)
-    resident.actor.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, CODE.operation_id, then)
-    await resident.reached()
-    assert opens(resident)
-    assert resident.known.endings.known[CODE].uses == 1
-    use(resident)
-    await gone(resident)
+    await invite(harness, uses=1)
+    harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, CODE.operation_id, then)
+    await harness.reached()
+    assert opens(harness)
+    assert harness.known.endings.known[CODE].uses == 1
+    use(harness)
+    await gone(harness)
 
 
-async def test_another_credential_of_that_number(resident: Resident) -> None:
+async def test_another_credential_of_that_number(harness: LockHarness) -> None:
     """A finger with the number of the password is another credential."""
-    await invite(resident, 30)
-    resident.actor.push_event((4, 7), GUEST, 20, FINGERPRINT, int(time.time()))
-    await resident.reached()
-    assert CODE in resident.known.endings.known
+    await invite(harness, 30)
+    harness.driver.push_event((4, 7), GUEST, 20, FINGERPRINT, int(time.time()))
+    await harness.reached()
+    assert CODE in harness.known.endings.known
 
 
-async def test_unknown_to_the_lock(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_unknown_to_the_lock(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """What went without a word is noticed at the end."""
-    await invite(resident, 30)
-    resident.actor.lock.users.credentials.clear()
-    await pass_by(resident, frozen, 31 * MINUTE)
-    await gone(resident)
+    await invite(harness, 30)
+    harness.driver.lock.users.credentials.clear()
+    await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
 
 
-async def test_many(resident: Resident, frozen: FrozenDateTimeFactory) -> None:
+async def test_many(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """None is dropped for another one."""
-    users = resident.actor.lock.users
+    users = harness.driver.lock.users
     now = time.time()
     for number in range(1, 90):
         users.credentials[number] = Held(GUEST, PASSWORD, str(number))
         ending = Expiry(GUEST, since=now, due=now + MINUTE)
-        resident.known.endings.known[Credential(PASSWORD, number)] = ending
-    await resident.lock.coordinator.async_save()
-    await resident.stop()
-    await resident.start()
-    await pass_by(resident, frozen, 2 * MINUTE)
+        harness.known.endings.known[Credential(PASSWORD, number)] = ending
+    await harness.lock.coordinator.async_save()
+    await harness.stop()
+    await harness.start()
+    await pass_by(harness, frozen, 2 * MINUTE)
     assert users.credentials == {}
-    assert resident.known.endings.known == {}
+    assert harness.known.endings.known == {}
 
 
 # What is kept
@@ -638,35 +638,35 @@ def test_limits() -> None:
 # Gone or given away, and the lock has not told
 
 
-async def come_due(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def come_due(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the time of the guest's password come, for those who look after it only."""
     later = SimpleNamespace(time=lambda: time.time() + 10 * MINUTE)
     monkeypatch.setattr(ender, "time", later)
-    async_fire_time_changed(resident.hass, dt_util.utcnow() + timedelta(minutes=2))
-    await gone(resident)
+    async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(minutes=2))
+    await gone(harness)
 
 
-async def test_anothers_by_now(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_anothers_by_now(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its user does not have may be another's: the lock is asked for all that it has."""
-    await invite(resident, minutes=5)
-    resident.actor.lock.users.types[HOST] = 2
-    resident.actor.lock.users.credentials[CODE.operation_id].user = HOST
-    await come_due(resident, monkeypatch)
+    await invite(harness, minutes=5)
+    harness.driver.lock.users.types[HOST] = 2
+    harness.driver.lock.users.credentials[CODE.operation_id].user = HOST
+    await come_due(harness, monkeypatch)
 
 
-async def test_nobodys_by_now(anyone: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobodys_by_now(anyone: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody has any more is not looked for for ever."""
     await invite(anyone, minutes=5)
-    del anyone.actor.lock.users.credentials[CODE.operation_id]
+    del anyone.driver.lock.users.credentials[CODE.operation_id]
     await come_due(anyone, monkeypatch)
 
 
 # Known again by a name
 
 
-async def called(resident: Resident, **data: Any) -> Any:
+async def called(harness: LockHarness, **data: Any) -> Any:
     """Have it that the guest has a password of a name; return what is answered."""
-    return await resident.manage(
+    return await harness.manage(
         "set_credential",
         user_id=GUEST,
         credential_type="password",
@@ -677,7 +677,7 @@ async def called(resident: Resident, **data: Any) -> Any:
 
 
 async def test_asked_for_again(
-    anyone: Resident, hass_storage: Storage, frozen: FrozenDateTimeFactory
+    anyone: LockHarness, hass_storage: Storage, frozen: FrozenDateTimeFactory
 ) -> None:
     """Nothing is enrolled again, over a restart and while it sleeps; only the end is another."""
     due = dt_util.utcnow().replace(microsecond=0) + timedelta(hours=1)
@@ -690,7 +690,7 @@ async def test_asked_for_again(
     later = due + timedelta(hours=1)
     assert await called(anyone, valid_until=later) == first
     assert not anyone.acts
-    [kept] = stored(hass_storage, anyone.actor)["endings"]
+    [kept] = stored(hass_storage, anyone.driver)["endings"]
     assert (kept[4], kept[-1]) == (later.timestamp(), "Stay of Wei")
     [user] = (await anyone.manage("get_users"))["users"]
     [credential] = user["credentials"]
@@ -699,30 +699,30 @@ async def test_asked_for_again(
     await anyone.manage("delete_credential", user_id=GUEST, operation_id=first["operation_id"])
 
 
-async def test_asked_for_again_when_it_is_gone(resident: Resident) -> None:
+async def test_asked_for_again_when_it_is_gone(harness: LockHarness) -> None:
     """What was deleted, or reset with the lock, is enrolled anew."""
     due = dt_util.utcnow() + timedelta(hours=1)
-    await called(resident, valid_until=due)
-    resident.actor.lock.users.credentials.clear()
-    resident.actor.do("exception", LOCK_RESET)
-    await until(lambda: not resident.known.users.credentials_of(GUEST))
-    await called(resident, valid_until=due)
-    assert len(resident.actor.lock.users.credentials) == 1
+    await called(harness, valid_until=due)
+    harness.driver.lock.users.credentials.clear()
+    harness.driver.do("exception", LOCK_RESET)
+    await until(lambda: not harness.known.users.credentials_of(GUEST))
+    await called(harness, valid_until=due)
+    assert len(harness.driver.lock.users.credentials) == 1
 
 
-async def test_uses_are_not_given_back(resident: Resident) -> None:
+async def test_uses_are_not_given_back(harness: LockHarness) -> None:
     """What was counted stays counted, however often it is asked for."""
-    answer = await called(resident, uses=2)
-    resident.actor.do(
+    answer = await called(harness, uses=2)
+    harness.driver.do(
         "operate", 2, method=PASSWORD, position=2, operation_id=answer["operation_id"]
     )
-    await until(lambda: [one.uses for one in resident.known.endings.known.values()] == [1])
-    assert await called(resident, uses=2) == answer
-    assert [one.uses for one in resident.known.endings.known.values()] == [1]
+    await until(lambda: [one.uses for one in harness.known.endings.known.values()] == [1])
+    assert await called(harness, uses=2) == answer
+    assert [one.uses for one in harness.known.endings.known.values()] == [1]
 
 
-async def test_a_name_needs_an_end(resident: Resident) -> None:
+async def test_a_name_needs_an_end(harness: LockHarness) -> None:
     """What is for ever is not kept here, so it could not be known again."""
     with pytest.raises(HomeAssistantError) as raised:
-        await called(resident)
+        await called(harness)
     assert raised.value.translation_key == "name_without_end"

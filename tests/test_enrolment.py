@@ -25,9 +25,9 @@ from simulator import faults
 from simulator.model import SPEC
 from simulator.users import Credential as Held
 
-from .actor import until
+from .lock_driver import until
+from .lock_harness import LockHarness, Storage, running_lock, stored
 from .people import give
-from .resident import Resident, Storage, at_home, stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from simulator.users import Users
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 GUEST: Final = 7
 FINGERPRINT, PASSWORD, PHONE = 2, 3, 1
@@ -55,23 +55,23 @@ CODE: Final[dict[str, Any]] = {
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind a door, and has a guest."""
-    async with at_home(hass, actor) as resident:
-        await resident.manage("set_user", user_id=GUEST)
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        await harness.manage("set_user", user_id=GUEST)
+        yield harness
 
 
 @pytest.fixture
 async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock on the local network, and has a guest."""
-    async with at_home(hass, actor, local=True) as resident:
-        await resident.manage("set_user", user_id=GUEST)
-        yield resident
+    async with running_lock(hass, driver, local=True) as harness:
+        await harness.manage("set_user", user_id=GUEST)
+        yield harness
 
 
 @pytest.fixture
@@ -89,27 +89,27 @@ def notified(hass: HomeAssistant) -> dict[str, list[str]]:
     return seen
 
 
-def inside(resident: Resident) -> Users:
+def inside(harness: LockHarness) -> Users:
     """Return the users and credentials that the lock itself has."""
-    return resident.actor.lock.users
+    return harness.driver.lock.users
 
 
-def held(resident: Resident) -> dict[int, tuple[int, int]]:
+def held(harness: LockHarness) -> dict[int, tuple[int, int]]:
     """Return whose and what each of the lock's credentials is, by operation id."""
-    return {number: (one.user, one.method) for number, one in inside(resident).credentials.items()}
+    return {number: (one.user, one.method) for number, one in inside(harness).credentials.items()}
 
 
-async def begin(resident: Resident, **data: Any) -> asyncio.Task[Any]:
+async def begin(harness: LockHarness, **data: Any) -> asyncio.Task[Any]:
     """Begin to enrol a finger, and see that the lock waits for it."""
-    task = asyncio.create_task(resident.manage("set_credential", **(FINGER | data)))
-    await until(lambda: inside(resident).enrolment or task.done())
+    task = asyncio.create_task(harness.manage("set_credential", **(FINGER | data)))
+    await until(lambda: inside(harness).enrolment or task.done())
     return task
 
 
-def show(resident: Resident, *states: int) -> None:
+def show(harness: LockHarness, *states: int) -> None:
     """Show a finger to the lock, well or badly."""
     for state in states:
-        resident.actor.do("enrol", state)
+        harness.driver.do("enrol", state)
 
 
 async def failure(task: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> str | None:
@@ -119,13 +119,13 @@ async def failure(task: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> str | N
     return raised.value.translation_key
 
 
-async def assert_nothing_left(resident: Resident) -> None:
+async def assert_nothing_left(harness: LockHarness) -> None:
     """See that neither the lock nor Home Assistant has anything of it."""
-    await until(lambda: not resident.known.endings.known)
-    assert inside(resident).enrolment is None
-    assert held(resident) == {}
-    assert resident.lock.enrolment.stage is Stage.NONE
-    assert resident.lock.expiry.enrolling is None
+    await until(lambda: not harness.known.endings.known)
+    assert inside(harness).enrolment is None
+    assert held(harness) == {}
+    assert harness.lock.enrolment.stage is Stage.NONE
+    assert harness.lock.expiry.enrolling is None
 
 
 # Step by step
@@ -140,34 +140,34 @@ async def assert_nothing_left(resident: Resident) -> None:
         ("palm_vein", 13, 3),
     ],
 )
-async def test_steps(resident: Resident, kind: str, method: int, steps: int) -> None:
+async def test_steps(harness: LockHarness, kind: str, method: int, steps: int) -> None:
     """It lasts until the last step is done; the response names what was enrolled."""
-    task = await begin(resident, credential_type=kind, operation_id=30)
-    show(resident, *(steps - 1) * [0])
-    await resident.reached()
+    task = await begin(harness, credential_type=kind, operation_id=30)
+    show(harness, *(steps - 1) * [0])
+    await harness.reached()
     assert not task.done()
-    show(resident, 0)
+    show(harness, 0)
     told = kind.removeprefix("duress_")  # which who stands there must not read
     assert await task == {"user_id": GUEST, "method": told, "operation_id": 30}
-    assert held(resident) == {30: (GUEST, method)}
-    assert resident.known.users.user_of(Credential(method, 30)) == GUEST
-    assert resident.known.endings.known == {}
+    assert held(harness) == {30: (GUEST, method)}
+    assert harness.known.users.user_of(Credential(method, 30)) == GUEST
+    assert harness.known.endings.known == {}
 
 
-async def test_for_whom_is_renamed_or_removed_meanwhile(resident: Resident) -> None:
+async def test_for_whom_is_renamed_or_removed_meanwhile(harness: LockHarness) -> None:
     """Whoever is renamed has it all the same; whoever is removed does not make it a failure."""
-    ming = give(resident.hass, resident.entry, "Ming")
-    task = await begin(resident, operation_id=30, person="Ming")
-    resident.hass.config_entries.async_update_subentry(resident.entry, ming, title="Ming Li")
-    show(resident, *5 * [0])
+    ming = give(harness.hass, harness.entry, "Ming")
+    task = await begin(harness, operation_id=30, person="Ming")
+    harness.hass.config_entries.async_update_subentry(harness.entry, ming, title="Ming Li")
+    show(harness, *5 * [0])
     assert (await task)["operation_id"] == 30
-    [user] = (await resident.manage("get_users"))["users"]
+    [user] = (await harness.manage("get_users"))["users"]
     assert [one["person"] for one in user["credentials"]] == ["Ming Li"]
-    task = await begin(resident, operation_id=31, person="Ming Li")
-    resident.hass.config_entries.async_remove_subentry(resident.entry, ming.subentry_id)
-    show(resident, *5 * [0])
+    task = await begin(harness, operation_id=31, person="Ming Li")
+    harness.hass.config_entries.async_remove_subentry(harness.entry, ming.subentry_id)
+    show(harness, *5 * [0])
     assert (await task)["operation_id"] == 31
-    assert set(held(resident)) == {30, 31}
+    assert set(held(harness)) == {30, 31}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_for_whom_is_renamed_or_removed_meanwhile(resident: Resident) -> N
 )
 async def test_progress(
     hass: HomeAssistant,
-    resident: Resident,
+    harness: LockHarness,
     notified: dict[str, list[str]],
     language: str,
     expected: list[str],
@@ -204,9 +204,9 @@ async def test_progress(
     translation.async_setup(hass)
     await hass.config.async_update(language=language)
     await hass.async_block_till_done()
-    steps = resident.events("enrolment")
-    task = await begin(resident, operation_id=30)
-    show(resident, FINGER_WET, 0, FAILURE)
+    steps = harness.events("enrolment")
+    task = await begin(harness, operation_id=30)
+    show(harness, FINGER_WET, 0, FAILURE)
     assert await failure(task) == "enrolment_failed"
     assert list(notified.values()) == [expected]
     told = [(step["event_type"], step["step"], step["total"]) for step in steps]
@@ -219,24 +219,24 @@ async def test_progress(
 
 
 @pytest.mark.parametrize("kind", ["password", "nfc"])
-async def test_at_once(resident: Resident, notified: dict[str, list[str]], kind: str) -> None:
+async def test_at_once(harness: LockHarness, notified: dict[str, list[str]], kind: str) -> None:
     """What needs no steps is there at once, without a notification."""
-    response = await resident.manage("set_credential", **(CODE | {"credential_type": kind}))
+    response = await harness.manage("set_credential", **(CODE | {"credential_type": kind}))
     method = SPEC.properties[4, 3].value_of(kind)
     assert response == {"user_id": GUEST, "method": kind, "operation_id": 1}
-    assert held(resident) == {1: (GUEST, method)}
-    assert inside(resident).credentials[1].text == "246810"
+    assert held(harness) == {1: (GUEST, method)}
+    assert inside(harness).credentials[1].text == "246810"
     assert notified == {}
 
 
-async def test_by_service_22(resident: Resident) -> None:
+async def test_by_service_22(harness: LockHarness) -> None:
     """A phone's key is all that it can carry; its events tell how it goes on."""
-    resident.actor.lock.accepts_service_4 = False
+    harness.driver.lock.accepts_service_4 = False
     wanted = {"credential_type": "phone", "credential_data": "key", "operation_id": 40}
-    task = await begin(resident, **wanted)
-    show(resident, 0)
+    task = await begin(harness, **wanted)
+    show(harness, 0)
     assert await task == {"user_id": GUEST, "method": "phone", "operation_id": 40}
-    assert held(resident) == {40: (GUEST, PHONE)}
+    assert held(harness) == {40: (GUEST, PHONE)}
 
 
 # Not at all
@@ -246,33 +246,33 @@ async def test_by_service_22(resident: Resident) -> None:
     "password",
     ["", "12345", "12345678901", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16", "12 456"],
 )
-async def test_password_rules(resident: Resident, password: str) -> None:
+async def test_password_rules(harness: LockHarness, password: str) -> None:
     """Six to ten digits; what is not is not even sent."""
-    resident.acts.clear()
+    harness.acts.clear()
     wanted = CODE | {"credential_data": password}
-    assert await failure(resident.manage("set_credential", **wanted)) == "password_rules"
-    assert resident.acts == []
+    assert await failure(harness.manage("set_credential", **wanted)) == "password_rules"
+    assert harness.acts == []
 
 
 async def test_other_rules_for_passwords(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """An option says how many digits the lock takes."""
     options = {CONF_LEAST_DIGITS: 4, CONF_MOST_DIGITS: 5}
-    async with at_home(hass, actor, local=False, **options) as resident:
-        await resident.manage("set_user", user_id=GUEST)
+    async with running_lock(hass, driver, local=False, **options) as harness:
+        await harness.manage("set_user", user_id=GUEST)
         for refused in ("123", "123456"):
             wanted = CODE | {"credential_data": refused}
-            assert await failure(resident.manage("set_credential", **wanted)) == "password_rules"
-        await resident.manage("set_credential", **CODE | {"credential_data": "1234"})
-        assert [one.text for one in actor.lock.users.credentials.values()] == ["1234"]
+            assert await failure(harness.manage("set_credential", **wanted)) == "password_rules"
+        await harness.manage("set_credential", **CODE | {"credential_data": "1234"})
+        assert [one.text for one in driver.lock.users.credentials.values()] == ["1234"]
 
 
 @pytest.mark.parametrize("password", ["123456", "0123456789"])
-async def test_passwords(resident: Resident, password: str) -> None:
+async def test_passwords(harness: LockHarness, password: str) -> None:
     """The shortest and the longest."""
-    await resident.manage("set_credential", **(CODE | {"credential_data": password}))
-    assert [one.text for one in inside(resident).credentials.values()] == [password]
+    await harness.manage("set_credential", **(CODE | {"credential_data": password}))
+    assert [one.text for one in inside(harness).credentials.values()] == [password]
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,10 @@ async def test_passwords(resident: Resident, password: str) -> None:
         {"time_limit": 601},
     ],
 )
-async def test_bounds(resident: Resident, wrong: dict[str, Any]) -> None:
+async def test_bounds(harness: LockHarness, wrong: dict[str, Any]) -> None:
     """What the specification or a day does not have is refused."""
     with pytest.raises(vol.Invalid):
-        await resident.manage("set_credential", **(CODE | wrong))
+        await harness.manage("set_credential", **(CODE | wrong))
 
 
 @pytest.mark.parametrize(
@@ -309,11 +309,11 @@ async def test_bounds(resident: Resident, wrong: dict[str, Any]) -> None:
 )
 @pytest.mark.parametrize("by_event", [False, True])
 async def test_refused(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, code: int, key: str, by_event: bool
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, code: int, key: str, by_event: bool
 ) -> None:
     """The lock's error is said in words, and what it had before it keeps."""
-    lock = resident.actor.lock
-    inside(resident).credentials[30] = Held(GUEST, FINGERPRINT)
+    lock = harness.driver.lock
+    inside(harness).credentials[30] = Held(GUEST, FINGERPRINT)
     act = lock.act
 
     def answer(address: tuple[int, int], raw: Any) -> Any:
@@ -324,32 +324,32 @@ async def test_refused(
         return 0, [1 if by_event else code]
 
     monkeypatch.setattr(lock, "act", answer)
-    task = resident.manage("set_credential", operation_id=30, **FINGER)
+    task = harness.manage("set_credential", operation_id=30, **FINGER)
     assert await failure(task) == key
     certain = code not in (2, 6)
-    await until(lambda: not resident.known.endings.known)
-    assert held(resident) == ({30: (GUEST, FINGERPRINT)} if certain else {})
+    await until(lambda: not harness.known.endings.known)
+    assert held(harness) == ({30: (GUEST, FINGERPRINT)} if certain else {})
 
 
-async def test_busy(resident: Resident) -> None:
+async def test_busy(harness: LockHarness) -> None:
     """One at a time; the first is not disturbed."""
-    task = await begin(resident)
-    assert await failure(resident.manage("set_credential", **CODE)) == "enrolment_busy"
-    show(resident, *5 * [0])
+    task = await begin(harness)
+    assert await failure(harness.manage("set_credential", **CODE)) == "enrolment_busy"
+    show(harness, *5 * [0])
     await task
-    await resident.manage("set_credential", **CODE)
-    assert held(resident) == {1: (GUEST, FINGERPRINT), 2: (GUEST, PASSWORD)}
+    await harness.manage("set_credential", **CODE)
+    assert held(harness) == {1: (GUEST, FINGERPRINT), 2: (GUEST, PASSWORD)}
 
 
-async def test_busy_with_another_ones(resident: Resident) -> None:
+async def test_busy_with_another_ones(harness: LockHarness) -> None:
     """What Xiaomi's app enrols is not disturbed either."""
-    resident.actor.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
-    assert await failure(resident.manage("set_credential", **FINGER)) == "error_device_busy"
-    show(resident, *5 * [0])
-    assert held(resident) == {9: (GUEST, FINGERPRINT)}
+    harness.driver.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
+    assert await failure(harness.manage("set_credential", **FINGER)) == "error_device_busy"
+    show(harness, *5 * [0])
+    assert held(harness) == {9: (GUEST, FINGERPRINT)}
 
 
-async def test_nearby(neighbour: Resident) -> None:
+async def test_nearby(neighbour: LockHarness) -> None:
     """What cannot be followed is not begun."""
     neighbour.acts.clear()
     assert await failure(neighbour.manage("set_credential", **FINGER)) == "not_heard"
@@ -361,90 +361,90 @@ async def test_nearby(neighbour: Resident) -> None:
 # Ids
 
 
-async def test_a_free_id(resident: Resident) -> None:
+async def test_a_free_id(harness: LockHarness) -> None:
     """The lowest that the lock has never told of, not even as deleted."""
-    resident.actor.do("fingerprint", 1)
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: len(resident.known.users.uses) == 2)
+    harness.driver.do("fingerprint", 1)
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: len(harness.known.users.uses) == 2)
     for expected in (2, 4):
-        response = await resident.manage(
+        response = await harness.manage(
             "set_credential", **(CODE | {"credential_data": f"12345{expected}"})
         )
         assert response["operation_id"] == expected
-    await resident.manage("delete_credential", user_id=GUEST, operation_id=2)
-    assert (await resident.manage("set_credential", **CODE))["operation_id"] == 5
+    await harness.manage("delete_credential", user_id=GUEST, operation_id=2)
+    assert (await harness.manage("set_credential", **CODE))["operation_id"] == 5
 
 
 @pytest.mark.parametrize("there", [1, 20, 60])
-async def test_an_id_that_the_lock_never_told_of(resident: Resident, there: int) -> None:
+async def test_an_id_that_the_lock_never_told_of(harness: LockHarness, there: int) -> None:
     """Where the lock has it already, another one is tried, and nothing is overwritten."""
     before = {number: Held(0, FINGERPRINT) for number in range(1, there + 1)}
-    inside(resident).credentials |= before
-    response = await resident.manage("set_credential", **CODE)
-    assert held(resident) == {
+    inside(harness).credentials |= before
+    response = await harness.manage("set_credential", **CODE)
+    assert held(harness) == {
         **dict.fromkeys(before, (0, FINGERPRINT)),
         response["operation_id"]: (GUEST, PASSWORD),
     }
-    assert resident.known.endings.known == {}
+    assert harness.known.endings.known == {}
 
 
-async def test_an_id_that_is_taken(resident: Resident) -> None:
+async def test_an_id_that_is_taken(harness: LockHarness) -> None:
     """Who asks for one that is known to be there is told before the lock is asked."""
-    await resident.manage("set_credential", operation_id=20, **CODE)
-    resident.acts.clear()
-    task = resident.manage("set_credential", operation_id=20, **FINGER)
+    await harness.manage("set_credential", operation_id=20, **CODE)
+    harness.acts.clear()
+    task = harness.manage("set_credential", operation_id=20, **FINGER)
     assert await failure(task) == "operation_id_taken"
-    assert resident.acts == []
+    assert harness.acts == []
 
 
 # In the middle of it
 
 
-async def cancel(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def cancel(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Cancel it from Home Assistant."""
-    await resident.manage("cancel_enrolment")
+    await harness.manage("cancel_enrolment")
 
 
-async def fail(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def fail(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Have the lock give up."""
-    show(resident, FAILURE)
+    show(harness, FAILURE)
 
 
-async def fall_asleep(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def fall_asleep(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Have the lock fall asleep, and wake up later."""
-    resident.actor.do("sleep")
-    await until(lambda: resident.known.awake is False)
-    await resident.wake()
+    harness.driver.do("sleep")
+    await until(lambda: harness.known.awake is False)
+    await harness.wake()
 
 
-async def lose_push(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def lose_push(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Have the push connection end."""
-    resident.actor.simulation.call(resident.actor.simulator.gate.cut)
+    harness.driver.simulation.call(harness.driver.simulator.gate.cut)
 
 
-async def finish_unheard(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def finish_unheard(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Have the push connection end, and the lock finish meanwhile."""
-    resident.actor.simulator.gate.open = False
+    harness.driver.simulator.gate.open = False
     try:
-        resident.actor.simulation.call(resident.actor.simulator.gate.cut)
+        harness.driver.simulation.call(harness.driver.simulator.gate.cut)
         for _ in range(5):
-            resident.actor.simulation.call(resident.actor.lock.enrol)
-        await until(lambda: not resident.entry.runtime_data.push.connected)
+            harness.driver.simulation.call(harness.driver.lock.enrol)
+        await until(lambda: not harness.entry.runtime_data.push.connected)
     finally:
-        resident.actor.simulator.gate.open = True
+        harness.driver.simulator.gate.open = True
 
 
-async def unload(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def unload(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Take the entry down."""
-    await resident.stop()
+    await harness.stop()
 
 
-async def stop_home_assistant(resident: Resident, _task: asyncio.Task[Any]) -> None:
+async def stop_home_assistant(harness: LockHarness, _task: asyncio.Task[Any]) -> None:
     """Have Home Assistant stop, as far as integrations notice."""
-    resident.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    harness.hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
 
 
-async def cancel_the_call(resident: Resident, task: asyncio.Task[Any]) -> None:
+async def cancel_the_call(harness: LockHarness, task: asyncio.Task[Any]) -> None:
     """Have the script stopped that waits for it."""
     task.cancel()
 
@@ -463,84 +463,84 @@ async def cancel_the_call(resident: Resident, task: asyncio.Task[Any]) -> None:
     ],
 )
 async def test_an_end_in_the_middle(
-    resident: Resident,
+    harness: LockHarness,
     notified: dict[str, list[str]],
-    end: Callable[[Resident, asyncio.Task[Any]], Coroutine[Any, Any, None]],
+    end: Callable[[LockHarness, asyncio.Task[Any]], Coroutine[Any, Any, None]],
     key: str | None,
 ) -> None:
     """The call ends with a word, and nothing is left behind."""
-    task = await begin(resident, operation_id=30)
-    show(resident, 0)
-    await resident.reached()
-    await end(resident, task)
+    task = await begin(harness, operation_id=30)
+    show(harness, 0)
+    await harness.reached()
+    await end(harness, task)
     if key:
         assert await failure(task) == key
     else:
         with suppress(asyncio.CancelledError):
             await task
         assert task.cancelled()
-    assert inside(resident).enrolment is None
+    assert inside(harness).enrolment is None
     assert [texts[-1] for texts in notified.values()] == ["gone"]
     if end in (unload, stop_home_assistant):
-        await resident.stop()
-        await resident.start()
-    await assert_nothing_left(resident)
+        await harness.stop()
+        await harness.start()
+    await assert_nothing_left(harness)
 
 
-async def test_none_begins_at_the_end(resident: Resident) -> None:
+async def test_none_begins_at_the_end(harness: LockHarness) -> None:
     """One that is asked for while all is being stopped is not waited for."""
-    await resident.lock.enrolment.async_stop()
-    assert await failure(resident.manage("set_credential", **FINGER)) == "enrolment_stopped"
-    await assert_nothing_left(resident)
+    await harness.lock.enrolment.async_stop()
+    assert await failure(harness.manage("set_credential", **FINGER)) == "enrolment_stopped"
+    await assert_nothing_left(harness)
 
 
-async def test_a_step_without_a_name(resident: Resident, notified: dict[str, list[str]]) -> None:
+async def test_a_step_without_a_name(harness: LockHarness, notified: dict[str, list[str]]) -> None:
     """A state that the specification does not have is shown as its number, and does no harm."""
-    task = await begin(resident)
+    task = await begin(harness)
     await until(lambda: notified)
     [texts] = notified.values()
-    resident.actor.push_event((4, 3), 4711, 0, 5)
-    await resident.reached()
+    harness.driver.push_event((4, 3), 4711, 0, 5)
+    await harness.reached()
     assert texts[1:] == [
         "Enrollment at Front door | Fingerprint 1: Credential state (4711) (0 of 5)"
     ]
-    show(resident, *5 * [0])
+    show(harness, *5 * [0])
     await task
 
 
-async def test_time_limit(resident: Resident) -> None:
+async def test_time_limit(harness: LockHarness) -> None:
     """Nobody waits for ever; the lock does not either."""
     wanted = Wanted(user_id=GUEST, method="fingerprint", content="", time_limit=0.2)
-    assert await failure(resident.lock.enrolment.async_enrol(wanted)) == "error_in_progress"
-    await assert_nothing_left(resident)
+    assert await failure(harness.lock.enrolment.async_enrol(wanted)) == "error_in_progress"
+    await assert_nothing_left(harness)
 
 
-async def test_cancel_what_the_app_began(resident: Resident) -> None:
+async def test_cancel_what_the_app_began(harness: LockHarness) -> None:
     """Cancelling is for any enrolment that runs at the lock."""
-    resident.actor.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
-    await resident.manage("cancel_enrolment")
-    assert inside(resident).enrolment is None
-    assert await failure(resident.manage("cancel_enrolment")) == "error_not_found"
+    harness.driver.lock.act((4, 3), [GUEST, FINGERPRINT, 9, ""])
+    await harness.manage("cancel_enrolment")
+    assert inside(harness).enrolment is None
+    assert await failure(harness.manage("cancel_enrolment")) == "error_not_found"
 
 
 @pytest.mark.parametrize("finished", [False, True])
-async def test_a_hard_end(resident: Resident, hass_storage: Storage, finished: bool) -> None:
+async def test_a_hard_end(harness: LockHarness, hass_storage: Storage, finished: bool) -> None:
     """What was begun before a power cut is taken back after it, finished or not."""
-    task = await begin(resident, operation_id=30)
+    task = await begin(harness, operation_id=30)
     kept = copy.deepcopy(hass_storage)
-    resident.actor.simulator.cloud.online = False
+    harness.driver.simulator.cloud.online = False
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    await resident.stop()
+    await harness.stop()
     hass_storage |= kept
-    resident.actor.simulator.cloud.online = True
+    harness.driver.simulator.cloud.online = True
     if finished:
-        show(resident, *5 * [0])
-        assert held(resident) == {30: (GUEST, FINGERPRINT)}
-    await resident.start()
-    await until(lambda: not resident.known.endings.known)
-    assert held(resident) == {}
+        show(harness, *5 * [0])
+        assert held(harness) == {30: (GUEST, FINGERPRINT)}
+    await harness.start()
+    await until(lambda: not harness.known.endings.known)
+    assert held(harness) == {}
 
 
 @pytest.mark.parametrize(
@@ -549,32 +549,32 @@ async def test_a_hard_end(resident: Resident, hass_storage: Storage, finished: b
     ids=["500", "silence", "cut", "cut after", "cut within"],
 )
 async def test_no_answer(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault
 ) -> None:
     """A password whose fate nobody knows is taken back."""
     monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", QUICKLY)
-    resident.actor.simulator.cloud.disturb_next(fault, ACTION)
-    assert await failure(resident.manage("set_credential", **CODE)) == "no_answer"
-    await assert_nothing_left(resident)
+    harness.driver.simulator.cloud.disturb_next(fault, ACTION)
+    assert await failure(harness.manage("set_credential", **CODE)) == "no_answer"
+    await assert_nothing_left(harness)
 
 
 async def test_written_down_before_it_is_sent(
-    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the lock hears of it, the disk knows that it may have to be taken back."""
     seen = []
-    act = resident.actor.lock.act
+    act = harness.driver.lock.act
 
     def look(address: Any, raw: Any) -> Any:
-        seen.append(stored(hass_storage, resident.actor)["endings"])
+        seen.append(stored(hass_storage, harness.driver)["endings"])
         return act(address, raw)
 
-    monkeypatch.setattr(resident.actor.lock, "act", look)
-    await resident.manage("set_credential", operation_id=30, **CODE)
+    monkeypatch.setattr(harness.driver.lock, "act", look)
+    await harness.manage("set_credential", operation_id=30, **CODE)
     [[[method, operation_id, user_id, _since, due, uses, enrolled]]] = seen
     assert (method, operation_id, user_id) == (PASSWORD, 30, GUEST)
     assert due is not None
     assert (uses, enrolled) == (None, False)
-    assert stored(hass_storage, resident.actor)["endings"] == []
+    assert stored(hass_storage, harness.driver)["endings"] == []
     assert DOMAIN in repr(hass_storage)
     assert "246810" not in repr(hass_storage)

@@ -12,8 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .actor import Actor, until
 from .hosts import NEARBY
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
@@ -50,14 +50,14 @@ def _all_shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, dict[st
     }
 
 
-def _tell_everything(actor: Actor) -> None:
+def _tell_everything(driver: LockDriver) -> None:
     """Have the lock tell all that it only ever pushes, at times that do not change."""
-    actor.do("push_settings")
-    actor.do("push_versions")
-    actor.push_property((13, 4), NOON)
-    actor.push_property((22, 12), "fingerprint 7")
-    actor.push_property((22, 13), 3)
-    actor.push_event((5, 1), {"piid": 6, "value": NOON})
+    driver.do("push_settings")
+    driver.do("push_versions")
+    driver.push_property((13, 4), NOON)
+    driver.push_property((22, 12), "fingerprint 7")
+    driver.push_property((22, 13), 3)
+    driver.push_event((5, 1), {"piid": 6, "value": NOON})
     for address, arguments in {
         (2, 1020): (2, 9, 2, 7, NOON),
         (2, 1007): (25, NOON),
@@ -67,33 +67,33 @@ def _tell_everything(actor: Actor) -> None:
         (17, 3): (NOON,),
         (21, 1): (NOON,),
     }.items():
-        actor.push_event(address, {"value": arguments})
+        driver.push_event(address, {"value": arguments})
 
 
 @pytest.mark.usefixtures("all_enabled")
 async def test_in_an_account(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, snapshot: SnapshotAssertion
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, snapshot: SnapshotAssertion
 ) -> None:
     """All is shown of a lock that an account tells of, once everything was pushed."""
-    _tell_everything(actor)
-    told = loaded.runtime_data.locks[actor.lock.did].coordinator.data
+    _tell_everything(driver)
+    told = loaded.runtime_data.locks[driver.lock.did].coordinator.data
     await until(lambda: len(told.events) == 8 and {(2, 19), (11, 8), (22, 13)} <= set(told.values))
     assert _all_shown(hass, loaded) == snapshot
 
 
 @pytest.fixture
-def nearby(actor: Actor) -> Actor:
+def nearby(driver: LockDriver) -> LockDriver:
     """Return who stands at the door of a lock on the local network."""
-    simulation = actor.simulation
-    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
+    simulation = driver.simulation
+    lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    return Actor(simulation, actor.account, lock)
+    return LockDriver(simulation, driver.account, lock)
 
 
 @pytest.mark.usefixtures("all_enabled")
 async def test_on_the_local_network(
     hass: HomeAssistant,
-    nearby: Actor,
+    nearby: LockDriver,
     snapshot: SnapshotAssertion,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -107,12 +107,12 @@ async def test_on_the_local_network(
 
 
 async def test_disabled_by_default(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What few need, and what says too much, is there only for who asks for it."""
     entities = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
     disabled = {
-        entity.unique_id.removeprefix(f"{actor.lock.did}-")
+        entity.unique_id.removeprefix(f"{driver.lock.did}-")
         for entity in entities
         if entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
     }
@@ -128,26 +128,26 @@ async def test_disabled_by_default(
     }
 
 
-async def test_the_device(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_the_device(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """The device page says what lock it is, and on which firmware."""
     [device] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
-    assert device.identifiers == {(DOMAIN, actor.lock.did)}
+    assert device.identifiers == {(DOMAIN, driver.lock.did)}
     assert device.name == "Front door"
     assert device.manufacturer == "Xiaomi"
     assert device.model == "Xiaomi Smart Door Lock 4 Pro"
     assert device.model_id == "xiaomi.lock.s1"
-    assert device.sw_version == actor.lock.firmware
-    assert device.connections == {("mac", actor.lock.mac.lower())}
+    assert device.sw_version == driver.lock.firmware
+    assert device.connections == {("mac", driver.lock.mac.lower())}
 
 
 async def test_states_are_written_when_they_change(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """A message that changes one value writes one state."""
     await hass.async_block_till_done()
     written = async_capture_events(hass, EVENT_STATE_CHANGED)
-    actor.push_property((13, 1), 87)
-    actor.do("set_battery", 12)
+    driver.push_property((13, 1), 87)
+    driver.do("set_battery", 12)
     await until(lambda: written)
     assert [event.data["entity_id"] for event in written] == ["sensor.front_door_lithium_battery"]
     assert written[0].data["new_state"].state == "12"

@@ -12,7 +12,7 @@ import pytest
 
 from simulator.dialect import DIALECTS
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +32,11 @@ MARKS = count(NOON)  # Times of events that mark how far a listener has heard
 class Listener:
     """Notes each time that the lock's coordinator hands an event over."""
 
-    def __init__(self, entry: MockConfigEntry, actor: Actor) -> None:
+    def __init__(self, entry: MockConfigEntry, driver: LockDriver) -> None:
         """Listen to the doorbell and to lock events."""
         self.heard: list[LockEvent] = []
-        self._actor = actor
-        self._lock = entry.runtime_data.locks[actor.lock.did]
+        self._actor = driver
+        self._lock = entry.runtime_data.locks[driver.lock.did]
         for kind in ((2, 1020), (21, 1)):
             self._lock.events.async_listen(kind, self.heard.append)
 
@@ -51,14 +51,14 @@ class Listener:
 
 
 @pytest.fixture
-def listener(loaded: MockConfigEntry, actor: Actor) -> Listener:
+def listener(loaded: MockConfigEntry, driver: LockDriver) -> Listener:
     """Return who listens to the lock."""
-    return Listener(loaded, actor)
+    return Listener(loaded, driver)
 
 
-def shown(hass: HomeAssistant, actor: Actor, key: str) -> dict[str, Any]:
+def shown(hass: HomeAssistant, driver: LockDriver, key: str) -> dict[str, Any]:
     """Return the type and the attributes of the last event, without Home Assistant's own."""
-    attributes = actor.state(hass, "event", key).attributes
+    attributes = driver.state(hass, "event", key).attributes
     not_ours = ("event_types", "friendly_name", "device_class")
     return {name: value for name, value in attributes.items() if name not in not_ours}
 
@@ -114,7 +114,7 @@ def iso(device_time: int) -> str:
 )
 async def test_acts(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     act: str,
     arguments: tuple[object, ...],
@@ -122,40 +122,40 @@ async def test_acts(
     expected: dict[str, object],
 ) -> None:
     """Each act at the door is an event of its own type; the time is the lock's own."""
-    assert shown(hass, actor, key) == {"event_type": None}
-    before = actor.lock.time
-    actor.do(act, *arguments)
-    await until(lambda: shown(hass, actor, key)["event_type"])
-    its = shown(hass, actor, key)
-    assert iso(before) <= its.pop("device_time") <= iso(actor.lock.time)
+    assert shown(hass, driver, key) == {"event_type": None}
+    before = driver.lock.time
+    driver.do(act, *arguments)
+    await until(lambda: shown(hass, driver, key)["event_type"])
+    its = shown(hass, driver, key)
+    assert iso(before) <= its.pop("device_time") <= iso(driver.lock.time)
     assert its == expected
 
 
 async def test_users_and_enrolment(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who enrols a finger sees the user come, each touch, and the credential at the end."""
-    act, enrol = actor.lock.act, actor.lock.enrol
-    actor.simulation.call(act, (4, 1), [3, 2])
-    await until(lambda: shown(hass, actor, "users_and_credentials")["event_type"])
-    its = shown(hass, actor, "users_and_credentials")
+    act, enrol = driver.lock.act, driver.lock.enrol
+    driver.simulation.call(act, (4, 1), [3, 2])
+    await until(lambda: shown(hass, driver, "users_and_credentials")["event_type"])
+    its = shown(hass, driver, "users_and_credentials")
     assert its.pop("device_time")
     assert its == {"event_type": "user_added", "user_id": 3, "user_type": "normal_user"}
 
-    actor.simulation.call(act, (4, 3), [3, 2, 8, ""])
+    driver.simulation.call(act, (4, 3), [3, 2, 8, ""])
     expected = {"event_type": "success", "step": 0, "total": 5}
-    await until(lambda: shown(hass, actor, "enrolment") == expected)
-    actor.simulation.call(enrol, 1004)
+    await until(lambda: shown(hass, driver, "enrolment") == expected)
+    driver.simulation.call(enrol, 1004)
     expected = {"event_type": "finger_wet", "step": 0, "total": 5}
-    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    await until(lambda: shown(hass, driver, "enrolment") == expected)
     for _ in range(5):
-        actor.simulation.call(enrol)
+        driver.simulation.call(enrol)
     expected = {"event_type": "success", "step": 5, "total": 5}
-    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    await until(lambda: shown(hass, driver, "enrolment") == expected)
     await until(
-        lambda: shown(hass, actor, "users_and_credentials")["event_type"] == "unlock_method_added"
+        lambda: shown(hass, driver, "users_and_credentials")["event_type"] == "unlock_method_added"
     )
-    its = shown(hass, actor, "users_and_credentials")
+    its = shown(hass, driver, "users_and_credentials")
     assert its.pop("device_time")
     assert its == {
         "event_type": "unlock_method_added",
@@ -213,66 +213,66 @@ USERS: dict[Address, tuple[tuple[int, ...], dict[str, object]]] = {
 
 
 async def test_users_of_both_services(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Both services report their users by the same event, with what each of them tells."""
     for address, (arguments, expected) in USERS.items():
-        actor.push_event(address, *arguments)
-        await until(lambda: shown(hass, actor, "users_and_credentials") == expected)  # noqa: B023
+        driver.push_event(address, *arguments)
+        await until(lambda: shown(hass, driver, "users_and_credentials") == expected)  # noqa: B023
 
 
 async def test_enrolment_of_service_22(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """A Bluetooth key that fails to be added says so in the same words."""
-    actor.push_event((22, 3), 1, 1, 2)
+    driver.push_event((22, 3), 1, 1, 2)
     expected = {"event_type": "failure", "step": 1, "total": 2}
-    await until(lambda: shown(hass, actor, "enrolment") == expected)
+    await until(lambda: shown(hass, driver, "enrolment") == expected)
 
 
 async def test_a_step_is_told_once(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Both services may report the same step, and neither says when it was."""
-    lock = loaded.runtime_data.locks[actor.lock.did]
+    lock = loaded.runtime_data.locks[driver.lock.did]
     heard: list[object] = []
     lock.events.async_listen((4, 3), lambda step: heard.append(step.get("credential-step-current")))
     for step in (1, 2):
-        actor.push_event((4, 3), 0, step, 5)
-        actor.push_event((22, 3), 0, step, 5)
+        driver.push_event((4, 3), 0, step, 5)
+        driver.push_event((22, 3), 0, step, 5)
     await until(lambda: 2 in heard)
-    actor.push_property((13, 1), 9)
+    driver.push_property((13, 1), 9)
     await until(lambda: lock.coordinator.data.values[13, 1] == 9)
     assert heard == [1, 2]
 
 
-async def test_duress(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_duress(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """Only the finger for emergencies is duress; the door was opened all the same."""
-    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
-    await until(lambda: shown(hass, actor, "lock_event")["event_type"])
-    assert shown(hass, actor, "duress") == {"event_type": None}
-    actor.push_event((2, 1020), 2, 9, 2, 8, NOON)
-    await until(lambda: shown(hass, actor, "duress")["event_type"])
+    driver.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    await until(lambda: shown(hass, driver, "lock_event")["event_type"])
+    assert shown(hass, driver, "duress") == {"event_type": None}
+    driver.push_event((2, 1020), 2, 9, 2, 8, NOON)
+    await until(lambda: shown(hass, driver, "duress")["event_type"])
     its = {
         "method": "duress_fingerprint",
         "position": "outside",
         "operation_id": 8,
         "device_time": NOON_TEXT,
     }
-    assert shown(hass, actor, "duress") == {"event_type": "duress"} | its
+    assert shown(hass, driver, "duress") == {"event_type": "duress"} | its
     masked = its | {"event_type": "unlocked", "method": "fingerprint"}
-    assert shown(hass, actor, "lock_event") == masked
+    assert shown(hass, driver, "lock_event") == masked
 
 
 # Once only
 
 
-async def test_one_ring_is_one(hass: HomeAssistant, actor: Actor, listener: Listener) -> None:
+async def test_one_ring_is_one(hass: HomeAssistant, driver: LockDriver, listener: Listener) -> None:
     """The bell's two services tell of the same ring, even with the clock moving on between."""
-    actor.push_event((7, 1006), NOON)
-    actor.push_event((21, 1), NOON)
-    actor.push_event((21, 1), NOON + 10)
-    actor.push_event((7, 1006), NOON + 11)
+    driver.push_event((7, 1006), NOON)
+    driver.push_event((21, 1), NOON)
+    driver.push_event((21, 1), NOON + 10)
+    driver.push_event((7, 1006), NOON + 11)
     assert [ring.time for ring in await listener.all()] == [NOON, NOON + 10]
 
 
@@ -281,7 +281,7 @@ async def test_one_ring_is_one(hass: HomeAssistant, actor: Actor, listener: List
 @pytest.mark.parametrize("timed", [(True, False), (False, True), (False, False)])
 async def test_one_ring_of_which_one_service_says_no_time(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     listener: Listener,
     timed: tuple[bool, bool],
     tids: tuple[int | None, int | None],
@@ -290,51 +290,53 @@ async def test_one_ring_of_which_one_service_says_no_time(
     """It is one all the same, however far the lock's clock is off."""
     rang_at = int(time.time()) - lag
     for address, says_it, tid in zip(((7, 1006), (21, 1)), timed, tids, strict=True):
-        actor.push_arguments(address, [rang_at] if says_it else None, tid)
+        driver.push_arguments(address, [rang_at] if says_it else None, tid)
     assert len(await listener.all()) == 1
 
 
-async def test_two_rings_are_two(hass: HomeAssistant, actor: Actor, listener: Listener) -> None:
+async def test_two_rings_are_two(
+    hass: HomeAssistant, driver: LockDriver, listener: Listener
+) -> None:
     """Who rings again two seconds later rings again."""
     for now in (NOON, NOON + 2):
-        actor.push_event((7, 1006), now)
-        actor.push_event((21, 1), now)
+        driver.push_event((7, 1006), now)
+        driver.push_event((21, 1), now)
     assert len(await listener.all()) == 2
 
 
 async def test_the_same_message_again(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, listener: Listener
 ) -> None:
     """The cloud may deliver a message again, also after a restart: it happened once."""
     opened = (2, 2, 2, 7, NOON)
     for _ in range(2):
-        actor.push_event((2, 1020), *opened)
-    actor.push_event((2, 1020), 2, 2, 2, 8, NOON)  # Another finger in the same second
-    actor.push_event((2, 1020), 2, 2, 3, 7, NOON)  # Another action in the same second
+        driver.push_event((2, 1020), *opened)
+    driver.push_event((2, 1020), 2, 2, 2, 8, NOON)  # Another finger in the same second
+    driver.push_event((2, 1020), 2, 2, 3, 7, NOON)  # Another action in the same second
     assert len(await listener.all()) == 3
 
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await until(lambda: loaded.runtime_data.push.connected)
-    again = Listener(loaded, actor)
-    actor.push_event((2, 1020), *opened)
-    actor.push_event((2, 1020), *opened[:-1], NOON + 1)
+    again = Listener(loaded, driver)
+    driver.push_event((2, 1020), *opened)
+    driver.push_event((2, 1020), *opened[:-1], NOON + 1)
     assert [event.time for event in await again.all()] == [NOON + 1]
 
 
 async def test_same_event_in_other_words(
-    hass: HomeAssistant, actor: Actor, listener: Listener
+    hass: HomeAssistant, driver: LockDriver, listener: Listener
 ) -> None:
     """The same arguments in another shape are the same event."""
     values = (2, 2, 2, 7, NOON)
     pieces = [
         {"piid": piid, "value": value} for piid, value in zip((1, 2, 3, 5, 6), values, strict=True)
     ]
-    actor.push_event((2, 1020), *pieces)
-    actor.push_event((2, 1020), {"value": values})
-    actor.push_event((2, 1020), *values)
+    driver.push_event((2, 1020), *pieces)
+    driver.push_event((2, 1020), {"value": values})
+    driver.push_event((2, 1020), *values)
     [event] = await listener.all()
     assert dict(event.arguments) == dict(zip((1, 2, 3, 5, 6), values, strict=True))
-    assert shown(hass, actor, "lock_event") == {
+    assert shown(hass, driver, "lock_event") == {
         "event_type": "unlocked",
         "method": "fingerprint",
         "position": "outside",
@@ -346,8 +348,10 @@ async def test_same_event_in_other_words(
 # What the specification does not have
 
 
-def _rejected(entry: MockConfigEntry, actor: Actor) -> Mapping[str, int]:
-    rejected: Mapping[str, int] = entry.runtime_data.locks[actor.lock.did].coordinator.data.rejected
+def _rejected(entry: MockConfigEntry, driver: LockDriver) -> Mapping[str, int]:
+    rejected: Mapping[str, int] = entry.runtime_data.locks[
+        driver.lock.did
+    ].coordinator.data.rejected
     return rejected
 
 
@@ -375,20 +379,20 @@ NO_PROPERTIES: tuple[tuple[Address, object], ...] = (
 
 async def test_invalid_properties(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """They are not known any more, counted each time and logged once."""
     for address, value in (*INVALID, *NO_PROPERTIES) * 2:
-        actor.push_property(address, value)
+        driver.push_property(address, value)
     await listener.all()
     names = {"{}.{}".format(*address) for address, _ in (*INVALID, *NO_PROPERTIES)}
-    assert _rejected(loaded, actor) == dict.fromkeys(names, 2)
-    known = loaded.runtime_data.locks[actor.lock.did].coordinator.data
+    assert _rejected(loaded, driver) == dict.fromkeys(names, 2)
+    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data
     assert not known.values.keys() & dict(INVALID).keys()
-    assert actor.state(hass, "sensor", "lithium_battery").state == "unknown"
+    assert driver.state(hass, "sensor", "lithium_battery").state == "unknown"
     assert known.unknown == {
         (13, 2): 4,
         (13, 1): None,
@@ -401,23 +405,23 @@ async def test_invalid_properties(
     assert len(warnings) == len(names)
     assert all(any(f" {name}, " in warning for warning in warnings) for name in names)
     assert all("Front door" in warning for warning in warnings)
-    actor.push_property((13, 1), 55)
-    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
+    driver.push_property((13, 1), 55)
+    await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "55")
     assert (13, 1) not in known.unknown
 
 
 async def test_however_much_is_rejected(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What is counted and logged of it has an end."""
     for piid in range(250):
-        actor.push_property((99, piid), 1)
+        driver.push_property((99, piid), 1)
     await listener.all()
-    rejected = _rejected(loaded, actor)
+    rejected = _rejected(loaded, driver)
     assert len(rejected) == 101
     assert (rejected["99.0"], rejected["others"]) == (1, 150)
     assert len(_warnings(caplog)) == 100
@@ -425,7 +429,7 @@ async def test_however_much_is_rejected(
 
 async def test_null_says_nothing(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
@@ -433,36 +437,36 @@ async def test_null_says_nothing(
     """A property without a value stays what it was, silently."""
     before = hass.states.async_all()
     for address in ((3, 1021), (13, 1), (20, 2)):
-        actor.push_property(address, None)
+        driver.push_property(address, None)
     await listener.all()
     assert [state.state for state in hass.states.async_all("lock")] == ["locked"]
     unchanged = {"sensor", "lock", "text", "binary_sensor"}
     for state in before:
         if state.domain in unchanged and "last_contact" not in state.entity_id:
             assert hass.states.get(state.entity_id) == state
-    assert not _rejected(loaded, actor)
+    assert not _rejected(loaded, driver)
     assert not _warnings(caplog)
 
 
 async def test_an_invalid_argument(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The rest of an event is used; a number that is not known is shown as it is."""
-    actor.push_event((2, 1020), 2, 99, 2, "seven", NOON)
+    driver.push_event((2, 1020), 2, 99, 2, "seven", NOON)
     assert len(await listener.all()) == 1
-    assert shown(hass, actor, "lock_event") == {
+    assert shown(hass, driver, "lock_event") == {
         "event_type": "unlocked",
         "position": "outside",
         "method": 99,
         "device_time": NOON_TEXT,
     }
-    assert actor.state(hass, "sensor", "last_method").state == "unknown"
-    assert actor.state(hass, "sensor", "last_action").state == "unlocked"
-    assert _rejected(loaded, actor) == {"2.2": 1, "2.5": 1}
+    assert driver.state(hass, "sensor", "last_method").state == "unknown"
+    assert driver.state(hass, "sensor", "last_action").state == "unlocked"
+    assert _rejected(loaded, driver) == {"2.2": 1, "2.5": 1}
     assert len(_warnings(caplog)) == 2
 
 
@@ -523,18 +527,18 @@ SHOWN_BY = {(2, 1020): "lock_event", (2, 1007): "exception", (4, 3): "enrolment"
 
 @pytest.mark.parametrize("what", UNKNOWN)
 async def test_what_is_not_in_a_value_list(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener, what: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, listener: Listener, what: str
 ) -> None:
     """It fires all the same, with the number that came, and moves nothing."""
     address, arguments, expected = UNKNOWN[what]
-    actor.push_arguments(address, arguments)
+    driver.push_arguments(address, arguments)
     await listener.all()
-    assert shown(hass, actor, SHOWN_BY[address]) == expected
-    assert actor.state(hass, "sensor", "door_state").state == "locked"
+    assert shown(hass, driver, SHOWN_BY[address]) == expected
+    assert driver.state(hass, "sensor", "door_state").state == "locked"
     if address == (2, 1020):
-        assert actor.state(hass, "sensor", "last_action").state == "unknown"
+        assert driver.state(hass, "sensor", "last_action").state == "unknown"
     if address == (2, 1007):
-        assert actor.state(hass, "sensor", "last_exception").state == "unknown"
+        assert driver.state(hass, "sensor", "last_exception").state == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -542,46 +546,46 @@ async def test_what_is_not_in_a_value_list(
 )
 async def test_the_bell_rings_whatever_it_says(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     arguments: object,
 ) -> None:
     """Somebody is at the door."""
-    actor.push_arguments((7, 1006), arguments)
+    driver.push_arguments((7, 1006), arguments)
     assert len(await listener.all()) == 1
-    assert shown(hass, actor, "doorbell")["event_type"] == "ring"
+    assert shown(hass, driver, "doorbell")["event_type"] == "ring"
 
 
 async def test_a_bell_without_arguments(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, listener: Listener
 ) -> None:
     """They may be missing too."""
-    payload = {"params": {"did": actor.lock.did, "siid": 7, "eiid": 1006}}
-    topic = f"device/{actor.lock.did}/up/event_occured/7/1006"
-    actor.publish(topic, json.dumps(payload).encode())
+    payload = {"params": {"did": driver.lock.did, "siid": 7, "eiid": 1006}}
+    topic = f"device/{driver.lock.did}/up/event_occured/7/1006"
+    driver.publish(topic, json.dumps(payload).encode())
     assert len(await listener.all()) == 1
-    assert shown(hass, actor, "doorbell") == {"event_type": "ring"}
+    assert shown(hass, driver, "doorbell") == {"event_type": "ring"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_dialects(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
     dialect: str,
 ) -> None:
     """Numbers may be texts or floats and arguments come in several shapes: all mean the same."""
-    actor.lock.dialect = DIALECTS[dialect]
-    actor.do("set_battery", 41)
-    actor.do("operate", 3, method=2, position=1, operation_id=7)
-    actor.do("exception", 9)
-    actor.do("ring")
-    actor.do("set_charging", 1)
+    driver.lock.dialect = DIALECTS[dialect]
+    driver.do("set_battery", 41)
+    driver.do("operate", 3, method=2, position=1, operation_id=7)
+    driver.do("exception", 9)
+    driver.do("ring")
+    driver.do("set_charging", 1)
     assert len(await listener.all()) == 2
-    its = shown(hass, actor, "lock_event")
+    its = shown(hass, driver, "lock_event")
     assert its.pop("device_time")
     assert its == {
         "event_type": "deadbolt_on",
@@ -589,8 +593,8 @@ async def test_dialects(
         "method": "fingerprint",
         "operation_id": 7,
     }
-    assert shown(hass, actor, "exception")["code"] == 9
-    assert shown(hass, actor, "doorbell")["event_type"] == "ring"
+    assert shown(hass, driver, "exception")["code"] == 9
+    assert shown(hass, driver, "doorbell")["event_type"] == "ring"
     for platform, key, state in (
         ("sensor", "lithium_battery", "41"),
         ("sensor", "door_state", "deadbolt_on"),
@@ -598,14 +602,14 @@ async def test_dialects(
         ("binary_sensor", "charging", "on"),
         ("lock", "lock", "locked"),
     ):
-        assert actor.state(hass, platform, key).state == state, key
-    assert not _rejected(loaded, actor)
+        assert driver.state(hass, platform, key).state == state, key
+    assert not _rejected(loaded, driver)
     assert not _warnings(caplog)
 
-    actor.do("set_battery", 40, push=False)
-    await loaded.runtime_data.locks[actor.lock.did].coordinator.async_refresh()
-    assert actor.state(hass, "sensor", "lithium_battery").state == "40"
-    assert not _rejected(loaded, actor)
+    driver.do("set_battery", 40, push=False)
+    await loaded.runtime_data.locks[driver.lock.did].coordinator.async_refresh()
+    assert driver.state(hass, "sensor", "lithium_battery").state == "40"
+    assert not _rejected(loaded, driver)
 
 
 MEANINGLESS: dict[Address, tuple[object, ...]] = {
@@ -616,7 +620,7 @@ MEANINGLESS: dict[Address, tuple[object, ...]] = {
 
 async def test_events_that_mean_nothing(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     listener: Listener,
     caplog: pytest.LogCaptureFixture,
@@ -624,18 +628,18 @@ async def test_events_that_mean_nothing(
     """They are counted each time and logged once, and what comes after them is taken."""
     for _ in range(2):
         for address, arguments in MEANINGLESS.items():
-            actor.push_event(address, *arguments)
+            driver.push_event(address, *arguments)
     assert await listener.all() == []
-    assert _rejected(loaded, actor) == {"17.4": 2, "99.1": 2}
+    assert _rejected(loaded, driver) == {"17.4": 2, "99.1": 2}
     assert len(_warnings(caplog)) == len(MEANINGLESS)
-    assert shown(hass, actor, "exception") == {"event_type": None}
+    assert shown(hass, driver, "exception") == {"event_type": None}
 
 
 async def test_messages_that_mean_nothing(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, listener: Listener
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, listener: Listener
 ) -> None:
     """They end nothing."""
     for payload in (b"", b"{", b"[]", b'{"params": 1}', b'{"params": {}}', b"\xff"):
-        actor.publish(f"device/{actor.lock.did}/up/event_occured/2/1020", payload)
+        driver.publish(f"device/{driver.lock.did}/up/event_occured/2/1020", payload)
     assert await listener.all() == []
     assert loaded.runtime_data.push.connected

@@ -16,8 +16,8 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from .actor import Actor, until
 from .documents import yaml_blocks
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, ServiceCall
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-type Act = Callable[[HomeAssistant, Actor], Awaitable[None]]
+type Act = Callable[[HomeAssistant, LockDriver], Awaitable[None]]
 
 EXAMPLES: Final[dict[str, Any]] = {
     example["alias"]: example
@@ -52,53 +52,53 @@ async def seen(hass: HomeAssistant, entity_id: str, state: str) -> None:
     await hass.async_block_till_done()
 
 
-async def come_home(hass: HomeAssistant, actor: Actor) -> None:
+async def come_home(hass: HomeAssistant, driver: LockDriver) -> None:
     """Unlock with a finger."""
-    before = actor.state(hass, "event", "lock_event").state
-    actor.do("fingerprint", next(NUMBERS))
-    await until(lambda: actor.state(hass, "event", "lock_event").state != before)
+    before = driver.state(hass, "event", "lock_event").state
+    driver.do("fingerprint", next(NUMBERS))
+    await until(lambda: driver.state(hass, "event", "lock_event").state != before)
     await seen(hass, "lock.front_door", "unlocked")
 
 
-async def open_door(hass: HomeAssistant, actor: Actor) -> None:
+async def open_door(hass: HomeAssistant, driver: LockDriver) -> None:
     """Open the door."""
-    actor.do("open_door")
+    driver.do("open_door")
     await seen(hass, "binary_sensor.front_door_door", "on")
 
 
-async def close_door(hass: HomeAssistant, actor: Actor) -> None:
+async def close_door(hass: HomeAssistant, driver: LockDriver) -> None:
     """Close the door, which locks itself."""
-    actor.do("close_door")
+    driver.do("close_door")
     await seen(hass, "lock.front_door", "locked")
 
 
-async def close_unlocked(hass: HomeAssistant, actor: Actor) -> None:
+async def close_unlocked(hass: HomeAssistant, driver: LockDriver) -> None:
     """Close the door, which does not lock itself as it should."""
-    actor.push_property((3, 1021), 2)
+    driver.push_property((3, 1021), 2)
     await seen(hass, "binary_sensor.front_door_door", "off")
 
 
-async def ring(hass: HomeAssistant, actor: Actor) -> None:
+async def ring(hass: HomeAssistant, driver: LockDriver) -> None:
     """Ring the bell."""
-    before = actor.state(hass, "event", "doorbell").state
-    actor.push_event((21, 1), NOON + 10 * next(NUMBERS))
-    await until(lambda: actor.state(hass, "event", "doorbell").state != before)
+    before = driver.state(hass, "event", "doorbell").state
+    driver.push_event((21, 1), NOON + 10 * next(NUMBERS))
+    await until(lambda: driver.state(hass, "event", "doorbell").state != before)
     await hass.async_block_till_done()
 
 
-async def go_away(hass: HomeAssistant, actor: Actor) -> None:
+async def go_away(hass: HomeAssistant, driver: LockDriver) -> None:
     """Have the lock know that nobody is there."""
-    actor.do("set", AWAY_MODE, True)
+    driver.do("set", AWAY_MODE, True)
     await seen(hass, "switch.front_door_away_mode", "on")
 
 
-async def guess(hass: HomeAssistant, actor: Actor) -> None:
+async def guess(hass: HomeAssistant, driver: LockDriver) -> None:
     """Have somebody guess the code."""
     hass.bus.async_fire("xiaomi_smart_lock_event", {"type": "unlocking_blocked"})
     await hass.async_block_till_done()
 
 
-async def mistype(hass: HomeAssistant, actor: Actor) -> None:
+async def mistype(hass: HomeAssistant, driver: LockDriver) -> None:
     """Have somebody mistype the code once."""
     hass.bus.async_fire("xiaomi_smart_lock_event", {"type": "unlocking_wrong_code"})
     await hass.async_block_till_done()
@@ -107,7 +107,7 @@ async def mistype(hass: HomeAssistant, actor: Actor) -> None:
 def sun(state: str) -> Act:
     """Have the sun go up or down."""
 
-    async def move(hass: HomeAssistant, actor: Actor) -> None:
+    async def move(hass: HomeAssistant, driver: LockDriver) -> None:
         hass.states.async_set("sun.sun", state)
 
     return move
@@ -116,7 +116,7 @@ def sun(state: str) -> Act:
 def wait(minutes: float) -> Act:
     """Wait for some minutes."""
 
-    async def waiting(hass: HomeAssistant, actor: Actor) -> None:
+    async def waiting(hass: HomeAssistant, driver: LockDriver) -> None:
         await later(hass, minutes)
 
     return waiting
@@ -125,8 +125,8 @@ def wait(minutes: float) -> Act:
 def battery(level: int, *, dry_cells: bool = False) -> Act:
     """Have a battery at a level."""
 
-    async def drain(hass: HomeAssistant, actor: Actor) -> None:
-        actor.do("set_battery", level, dry_cells=dry_cells)
+    async def drain(hass: HomeAssistant, driver: LockDriver) -> None:
+        driver.do("set_battery", level, dry_cells=dry_cells)
         key = "dry_cells" if dry_cells else "lithium_battery"
         await seen(hass, f"sensor.front_door_{key}", str(level))
 
@@ -136,8 +136,8 @@ def battery(level: int, *, dry_cells: bool = False) -> Act:
 def charging(state: int, shown: str) -> Act:
     """Plug the charger in or out."""
 
-    async def plug(hass: HomeAssistant, actor: Actor) -> None:
-        actor.do("set_charging", state)
+    async def plug(hass: HomeAssistant, driver: LockDriver) -> None:
+        driver.do("set_charging", state)
         await seen(hass, "binary_sensor.front_door_charging", shown)
 
     return plug
@@ -206,7 +206,7 @@ def test_every_example_has_a_story() -> None:
 
 @pytest.mark.parametrize("alias", [alias for alias in STORIES if known(EXAMPLES[alias])])
 async def test_example(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, alias: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, alias: str
 ) -> None:
     """It acts once when it should, and not before."""
     ignored, wanted, action = STORIES[alias]
@@ -216,10 +216,10 @@ async def test_example(
     [automation] = hass.states.async_all("automation")
     assert automation.state == "on"
     for act in ignored:
-        await act(hass, actor)
+        await act(hass, driver)
     assert calls == []
     for act in wanted:
-        await act(hass, actor)
+        await act(hass, driver)
     [call] = calls
     expected = EXAMPLES[alias]["actions"][0]
     entity_id = expected.get("target", {}).get("entity_id")

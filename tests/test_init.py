@@ -50,8 +50,8 @@ from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from simulator.faults import BUSY, PLAIN_TEXT, changed, status
 
-from .actor import until
 from .hosts import NEARBY
+from .lock_driver import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from simulator.faults import Fault
     from simulator.lock import Lock
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 READ = "/app/v2/miotspec/prop/get"
 DEVICES = "/app/v2/home/device_list_page"
@@ -77,9 +77,9 @@ PLATFORMS = (
 class Requests:
     """The requests that reach the cloud from now on."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, driver: LockDriver) -> None:
         """Begin now."""
-        self._all = actor.simulator.cloud.requests
+        self._all = driver.simulator.cloud.requests
         self._start = len(self._all)
 
     @property
@@ -89,37 +89,39 @@ class Requests:
 
 
 @pytest.fixture
-def requests(actor: Actor) -> Requests:
+def requests(driver: LockDriver) -> Requests:
     """Return the requests of this test."""
-    return Requests(actor)
+    return Requests(driver)
 
 
 @pytest.fixture
-def nearby(actor: Actor) -> Lock:
+def nearby(driver: LockDriver) -> Lock:
     """Return a lock that is on the local network."""
-    lock: Lock = actor.simulation.call(
-        actor.simulator.add_lock, actor.account, "Back door", host=NEARBY
+    lock: Lock = driver.simulation.call(
+        driver.simulator.add_lock, driver.account, "Back door", host=NEARBY
     )
-    actor.simulation.call(actor.simulator.settle)
+    driver.simulation.call(driver.simulator.settle)
     return lock
 
 
 @pytest.fixture
-def local(hass: HomeAssistant, actor: Actor, nearby: Lock, impatient: None) -> MockConfigEntry:
+def local(
+    hass: HomeAssistant, driver: LockDriver, nearby: Lock, short_timeouts: None
+) -> MockConfigEntry:
     """Return the entry of the lock on the local network, not set up."""
-    actor.lock = nearby
-    data = actor.local_data(NEARBY)
+    driver.lock = nearby
+    data = driver.local_data(NEARBY)
     entry = MockConfigEntry(domain=DOMAIN, unique_id=nearby.did, data=data)
     entry.add_to_hass(hass)
     return entry
 
 
 @pytest.fixture
-def outage(actor: Actor) -> Iterator[None]:
+def outage(driver: LockDriver) -> Iterator[None]:
     """Have the cloud be down until the test ends or says otherwise."""
-    actor.simulator.cloud.online = False
+    driver.simulator.cloud.online = False
     yield
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
 
 
 @pytest.fixture
@@ -128,9 +130,9 @@ def no_reconnection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "FIRST_DELAY", 24 * 3600)
 
 
-def connections(actor: Actor, entry: MockConfigEntry) -> int:
+def connections(driver: LockDriver, entry: MockConfigEntry) -> int:
     """Return how often an entry is connected to the broker."""
-    return actor.simulator.gate.connections.count(f"ha.{entry.data[CONF_UUID]}")
+    return driver.simulator.gate.connections.count(f"ha.{entry.data[CONF_UUID]}")
 
 
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -145,32 +147,32 @@ async def later(hass: HomeAssistant, seconds: float) -> None:
     await hass.async_block_till_done()
 
 
-async def press(hass: HomeAssistant, actor: Actor, key: str) -> None:
+async def press(hass: HomeAssistant, driver: LockDriver, key: str) -> None:
     """Press a button."""
-    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "button", key)}
+    target = {ATTR_ENTITY_ID: driver.entity_id(hass, "button", key)}
     await hass.services.async_call("button", "press", target, blocking=True)
 
 
-async def unlock(hass: HomeAssistant, actor: Actor) -> None:
+async def unlock(hass: HomeAssistant, driver: LockDriver) -> None:
     """Unlock the door."""
-    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
+    target = {ATTR_ENTITY_ID: driver.entity_id(hass, "lock", "lock")}
     await hass.services.async_call("lock", "unlock", target, blocking=True)
 
 
-async def settle(hass: HomeAssistant, actor: Actor) -> Requests:
+async def settle(hass: HomeAssistant, driver: LockDriver) -> Requests:
     """Wait for the reading that follows the connection to push; return what comes after it."""
     await later(hass, 1)
     await hass.async_block_till_done(wait_background_tasks=False)
-    return Requests(actor)
+    return Requests(driver)
 
 
-async def lose_push(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> Requests:
+async def lose_push(hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> Requests:
     """Cut the connection to the broker; return the requests that follow."""
     await until(lambda: entry.runtime_data.push.connected)
-    await settle(hass, actor)
-    actor.simulation.call(actor.simulator.gate.cut)
+    await settle(hass, driver)
+    driver.simulation.call(driver.simulator.gate.cut)
     await until(lambda: not entry.runtime_data.push.connected)
-    return Requests(actor)
+    return Requests(driver)
 
 
 def signs_in_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
@@ -181,22 +183,24 @@ def signs_in_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
 # Coming and going
 
 
-async def test_coming_and_going(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_coming_and_going(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """Nothing stays behind."""
-    assert connections(actor, loaded) == 1
+    assert connections(driver, loaded) == 1
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.NOT_LOADED
-    await until(lambda: connections(actor, loaded) == 0)
-    requests = Requests(actor)
+    await until(lambda: connections(driver, loaded) == 0)
+    requests = Requests(driver)
     await later(hass, 3600)
     assert requests.paths == []
 
 
 async def test_what_is_known_goes_with_the_entry(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, Any]
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
     """It is kept while the entry is not loaded, and deleted when it is removed."""
-    key = f"{DOMAIN}.{actor.lock.did}"
+    key = f"{DOMAIN}.{driver.lock.did}"
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
     assert key in hass_storage
@@ -205,10 +209,10 @@ async def test_what_is_known_goes_with_the_entry(
 
 
 async def test_locks_that_are_no_longer_chosen(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Their devices go, the others stay."""
-    another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+    another = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
     registry = dr.async_get(hass)
 
     async def devices_when_chosen(*locks: Lock) -> set[str | None]:
@@ -218,7 +222,7 @@ async def test_locks_that_are_no_longer_chosen(
         devices = dr.async_entries_for_config_entry(registry, loaded.entry_id)
         return {device.name for device in devices}
 
-    assert await devices_when_chosen(actor.lock, another) == {"Front door", "Back door"}
+    assert await devices_when_chosen(driver.lock, another) == {"Front door", "Back door"}
     assert await devices_when_chosen(another) == {"Back door"}
 
 
@@ -232,10 +236,10 @@ def devices_of(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str | None, 
 
 
 @pytest.fixture
-def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Lock]:
+def two(hass: HomeAssistant, driver: LockDriver) -> tuple[MockConfigEntry, Lock]:
     """Return an entry of two locks, not set up, and the second lock."""
-    other: Lock = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
-    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data(actor.lock, other))
+    other: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data(driver.lock, other))
     entry.add_to_hass(hass)
     return entry, other
 
@@ -243,14 +247,14 @@ def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Lock]:
 @pytest.mark.parametrize("mac", [*UNUSABLE_MACS, "54:48:E6:00:00:09", "5448e6000009"])
 async def test_locks_of_one_mac(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     two: tuple[MockConfigEntry, Lock],
     monkeypatch: pytest.MonkeyPatch,
     mac: str,
 ) -> None:
     """Each is a device of its own; a MAC that is no lock's alone joins it with nothing."""
     entry, other = two
-    monkeypatch.setattr(actor.lock, "mac", "54:48:E6:00:00:09" if "9" in mac else mac)
+    monkeypatch.setattr(driver.lock, "mac", "54:48:E6:00:00:09" if "9" in mac else mac)
     monkeypatch.setattr(other, "mac", mac)
     await set_up(hass, entry)
     devices = devices_of(hass, entry)
@@ -262,39 +266,39 @@ async def test_locks_of_one_mac(
 
 
 async def test_locks_of_a_mac_each(
-    hass: HomeAssistant, actor: Actor, two: tuple[MockConfigEntry, Lock]
+    hass: HomeAssistant, driver: LockDriver, two: tuple[MockConfigEntry, Lock]
 ) -> None:
     """It joins the lock with what else Home Assistant knows of it."""
     entry, other = two
     await set_up(hass, entry)
-    for name, lock in {"Front door": actor.lock, "Back door": other}.items():
+    for name, lock in {"Front door": driver.lock, "Back door": other}.items():
         assert devices_of(hass, entry)[name].connections == {("mac", lock.mac.lower())}
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_locks_that_became_one_device(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     two: tuple[MockConfigEntry, Lock],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Which an earlier version did by their MAC: they are two again, with their entities."""
     entry, other = two
-    monkeypatch.setattr(other, "mac", actor.lock.mac)
+    monkeypatch.setattr(other, "mac", driver.lock.mac)
     merged = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
-        identifiers={(DOMAIN, actor.lock.did), (DOMAIN, other.did)},
-        connections={("mac", actor.lock.mac)},
+        identifiers={(DOMAIN, driver.lock.did), (DOMAIN, other.did)},
+        connections={("mac", driver.lock.mac)},
     )
     await set_up(hass, entry)
     devices = devices_of(hass, entry)
     assert {name: device.identifiers for name, device in devices.items()} == {
-        "Front door": {(DOMAIN, actor.lock.did)},
+        "Front door": {(DOMAIN, driver.lock.did)},
         "Back door": {(DOMAIN, other.did)},
     }
     assert merged.id in {device.id for device in devices.values()}
     entities = er.async_get(hass).entities
-    for name, lock in {"Front door": actor.lock, "Back door": other}.items():
+    for name, lock in {"Front door": driver.lock, "Back door": other}.items():
         ours = entities.get_entries_for_device_id(devices[name].id)
         assert ours
         assert all(entity.unique_id.startswith(lock.did) for entity in ours)
@@ -306,7 +310,7 @@ async def test_locks_that_became_one_device(
 )
 async def test_a_lock_is_renamed_in_the_app(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
     own: str | None,
@@ -316,32 +320,32 @@ async def test_a_lock_is_renamed_in_the_app(
     registry = dr.async_get(hass)
     [device] = devices_of(hass, loaded).values()
     registry.async_update_device(device.id, name_by_user=own)
-    battery = actor.entity_id(hass, "sensor", "lithium_battery")
-    monkeypatch.setattr(actor.lock, "name", "Garden gate")
+    battery = driver.entity_id(hass, "sensor", "lithium_battery")
+    monkeypatch.setattr(driver.lock, "name", "Garden gate")
     await later(hass, 301)
     assert "Garden gate" not in devices_of(hass, loaded)
     loaded.runtime_data.connection.listed -= LIST_AGAIN_AFTER
-    requests = Requests(actor)
+    requests = Requests(driver)
     await later(hass, 301)
     assert requests.paths == [DEVICES, READ]
     [device] = devices_of(hass, loaded).values()
     assert (device.name, device.name_by_user) == ("Garden gate", own)
-    state = actor.state(hass, "sensor", "lithium_battery")
+    state = driver.state(hass, "sensor", "lithium_battery")
     assert state.entity_id == battery
     assert state.name.startswith(shown)
     await later(hass, 301)
     assert requests.paths == [DEVICES, READ, READ]
 
 
-async def test_lock_that_left_the_account(hass: HomeAssistant, actor: Actor) -> None:
+async def test_lock_that_left_the_account(hass: HomeAssistant, driver: LockDriver) -> None:
     """The others work on."""
-    another = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
-    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data(actor.lock, another))
+    another = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data(driver.lock, another))
     entry.add_to_hass(hass)
-    actor.simulation.call(actor.simulator.remove_lock, another)
+    driver.simulation.call(driver.simulator.remove_lock, another)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
-    assert list(entry.runtime_data.locks) == [actor.lock.did]
+    assert list(entry.runtime_data.locks) == [driver.lock.did]
     assert [issue.translation_key for issue in ir.async_get(hass).issues.values()] == ["lock_gone"]
 
 
@@ -349,21 +353,23 @@ async def test_lock_that_left_the_account(hass: HomeAssistant, actor: Actor) -> 
 
 
 @pytest.mark.usefixtures("outage")
-async def test_cloud_is_down(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+async def test_cloud_is_down(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
     """It is tried again until the cloud is back."""
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
     await later(hass, 60)
     await until(lambda: entry.state is ConfigEntryState.LOADED)
 
 
 @pytest.mark.parametrize("path", [DEVICES, READ])
 async def test_cloud_fails(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, path: str
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, path: str
 ) -> None:
     """Whatever it fails at."""
-    actor.simulator.cloud.refuse_next(500, path)
+    driver.simulator.cloud.refuse_next(500, path)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     await later(hass, 60)
@@ -371,10 +377,10 @@ async def test_cloud_fails(
 
 
 async def test_account_signed_us_out(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
 ) -> None:
     """The user is asked to sign in again."""
-    actor.simulator.cloud.revoke(actor.account)
+    driver.simulator.cloud.revoke(driver.account)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert signs_in_again(hass, entry)
@@ -393,35 +399,35 @@ def numbered(answer: Any) -> Any:
 
 
 async def test_answers_with_little_in_them(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Ids may be numbers, and what is not said of a lock is as it was."""
     [before] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
     await hass.config_entries.async_unload(loaded.entry_id)
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.disturb_next(changed(bare), DEVICES, times=9)
     cloud.disturb_next(changed(numbered), READ, times=9)
-    actor.do("set_battery", 33, push=False)
+    driver.do("set_battery", 33, push=False)
     await set_up(hass, loaded)
     await until(lambda: loaded.runtime_data.push.connected)
-    assert actor.state(hass, "sensor", "lithium_battery").state == "33"
+    assert driver.state(hass, "sensor", "lithium_battery").state == "33"
     [device] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
     assert (device.name, device.sw_version) == (before.name, before.sw_version)
     assert (device.model_id, device.connections) == (before.model_id, before.connections)
-    params = {"did": int(actor.lock.did), "siid": 13, "piid": 1, "value": 22}
-    topic = f"device/{actor.lock.did}/up/properties_changed/13/1"
-    actor.publish(topic, json.dumps({"params": params}).encode())
-    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "22")
+    params = {"did": int(driver.lock.did), "siid": 13, "piid": 1, "value": 22}
+    topic = f"device/{driver.lock.did}/up/properties_changed/13/1"
+    driver.publish(topic, json.dumps({"params": params}).encode())
+    await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "22")
     cloud.calm()
 
 
 @pytest.mark.parametrize("result", [None, {}, {"list": None}])
 async def test_a_list_of_nothing(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, result: object
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, result: object
 ) -> None:
     """It does not say that a lock is gone: the reading does."""
     await hass.config_entries.async_unload(loaded.entry_id)
-    actor.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), DEVICES)
+    driver.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), DEVICES)
     await set_up(hass, loaded)
     assert loaded.state is ConfigEntryState.LOADED
     assert not ir.async_get(hass).issues
@@ -429,30 +435,30 @@ async def test_a_list_of_nothing(
 
 @pytest.mark.parametrize("fault", [BUSY, PLAIN_TEXT, status(500)], ids=["code", "text", "500"])
 async def test_the_token_service_fails(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, fault: Fault
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, fault: Fault
 ) -> None:
     """Nobody is asked to sign in again: set-up is tried again, and works when the service does."""
-    actor.simulator.cloud.expire_access_tokens()
-    actor.simulator.cloud.disturb_next(fault, GET_TOKEN, times=2)
+    driver.simulator.cloud.expire_access_tokens()
+    driver.simulator.cloud.disturb_next(fault, GET_TOKEN, times=2)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert not signs_in_again(hass, entry)
-    actor.simulator.cloud.calm()
+    driver.simulator.cloud.calm()
     await later(hass, 60)
     await until(lambda: entry.state is ConfigEntryState.LOADED)
 
 
 async def test_local_lock_is_asleep(
-    hass: HomeAssistant, actor: Actor, local: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, local: MockConfigEntry
 ) -> None:
     """It is tried again until the lock wakes up; what it said then is known from then on."""
-    actor.do("sleep")
+    driver.do("sleep")
     await set_up(hass, local)
     assert local.state is ConfigEntryState.SETUP_RETRY
-    actor.do("wake")
+    driver.do("wake")
     await later(hass, 60)
     await until(lambda: local.state is ConfigEntryState.LOADED)
-    actor.do("sleep")
+    driver.do("sleep")
     await hass.config_entries.async_reload(local.entry_id)
     await until(lambda: local.state is ConfigEntryState.LOADED)
 
@@ -468,18 +474,20 @@ async def test_local_lock_has_another_token(hass: HomeAssistant, local: MockConf
 # Tokens
 
 
-async def test_expired_token(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_expired_token(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """It is renewed, the call is repeated once, and the new token is kept without a reload."""
     before, running = loaded.data[CONF_TOKENS], loaded.runtime_data
-    requests = await settle(hass, actor)
-    actor.simulator.cloud.expire_access_tokens()
-    await press(hass, actor, "record_video")
+    requests = await settle(hass, driver)
+    driver.simulator.cloud.expire_access_tokens()
+    await press(hass, driver, "record_video")
     assert requests.paths == [ACTION, GET_TOKEN, ACTION]
-    assert len(actor.lock.recordings) == 1
+    assert len(driver.lock.recordings) == 1
     await hass.async_block_till_done()
     assert loaded.data[CONF_TOKENS]["access"] != before["access"]
     assert loaded.data[CONF_TOKENS]["refresh"] != before["refresh"]
-    assert actor.simulator.cloud.tokens.grant(loaded.data[CONF_TOKENS]["access"])
+    assert driver.simulator.cloud.tokens.grant(loaded.data[CONF_TOKENS]["access"])
     assert loaded.runtime_data is running
     await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.LOADED
@@ -498,23 +506,23 @@ async def test_token_is_renewed_before_it_expires(
 
 
 async def test_signed_out_while_running(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """An act says so; the user is asked to sign in again."""
-    actor.simulator.cloud.revoke(actor.account)
+    driver.simulator.cloud.revoke(driver.account)
     with pytest.raises(HomeAssistantError) as raised:
-        await press(hass, actor, "record_video")
+        await press(hass, driver, "record_video")
     assert raised.value.translation_key == "not_signed_in"
     await hass.async_block_till_done()
     assert signs_in_again(hass, loaded)
 
 
 async def test_signed_out_is_noticed_by_polling(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The user is asked to sign in again."""
-    await settle(hass, actor)
-    actor.simulator.cloud.revoke(actor.account)
+    await settle(hass, driver)
+    driver.simulator.cloud.revoke(driver.account)
     await later(hass, 301)
     await until(lambda: signs_in_again(hass, loaded))
 
@@ -523,10 +531,10 @@ async def test_signed_out_is_noticed_by_polling(
 
 
 async def test_polling_with_push(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Every five minutes, with one request."""
-    requests = await settle(hass, actor)
+    requests = await settle(hass, driver)
     await later(hass, 290)
     assert requests.paths == []
     await later(hass, 301)
@@ -535,62 +543,64 @@ async def test_polling_with_push(
 
 @pytest.mark.usefixtures("no_reconnection")
 async def test_polling_without_push(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Every minute; the device list tells whether the lock is asleep."""
-    requests = await lose_push(hass, actor, loaded)
-    actor.do("sleep")
+    requests = await lose_push(hass, driver, loaded)
+    driver.do("sleep")
     await later(hass, 50)
     assert requests.paths == []
     await later(hass, 61)
     assert requests.paths == [DEVICES, READ]
-    assert actor.state(hass, "binary_sensor", "awake").state == "off"
+    assert driver.state(hass, "binary_sensor", "awake").state == "off"
 
 
 @pytest.mark.usefixtures("no_reconnection")
 async def test_device_list_fails(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The lock is read all the same."""
-    requests = await lose_push(hass, actor, loaded)
-    actor.simulator.cloud.refuse_next(500, DEVICES)
-    actor.do("set_battery", 33, push=False)
+    requests = await lose_push(hass, driver, loaded)
+    driver.simulator.cloud.refuse_next(500, DEVICES)
+    driver.do("set_battery", 33, push=False)
     await later(hass, 61)
     assert requests.paths == [DEVICES, READ]
-    assert actor.state(hass, "sensor", "lithium_battery").state == "33"
+    assert driver.state(hass, "sensor", "lithium_battery").state == "33"
 
 
 async def test_what_push_missed_is_read(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """As soon as it is connected again."""
-    await settle(hass, actor)
-    actor.simulation.call(actor.simulator.gate.cut)
+    await settle(hass, driver)
+    driver.simulation.call(driver.simulator.gate.cut)
     await until(lambda: not loaded.runtime_data.push.connected)
-    actor.do("set_battery", 44)
+    driver.do("set_battery", 44)
     await until(lambda: loaded.runtime_data.push.connected)
-    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "44")
+    await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "44")
 
 
-async def test_local_polling(hass: HomeAssistant, actor: Actor, local: MockConfigEntry) -> None:
+async def test_local_polling(
+    hass: HomeAssistant, driver: LockDriver, local: MockConfigEntry
+) -> None:
     """Every half a minute."""
     await set_up(hass, local)
-    actor.do("set_battery", 55)
+    driver.do("set_battery", 55)
     await later(hass, 31)
-    await until(lambda: actor.state(hass, "sensor", "lithium_battery").state == "55")
+    await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "55")
 
 
 # Options
 
 
 async def test_poll_interval_is_an_option(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It holds at once."""
     hass.config_entries.async_update_entry(loaded, options={CONF_POLL_INTERVAL: 20})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
-    requests = await settle(hass, actor)
+    requests = await settle(hass, driver)
     await later(hass, 15)
     assert requests.paths == []
     await later(hass, 21)
@@ -599,31 +609,33 @@ async def test_poll_interval_is_an_option(
 
 @pytest.mark.usefixtures("no_reconnection")
 async def test_poll_interval_without_push_is_an_option(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It holds at once too."""
     options = {CONF_POLL_INTERVAL_WITHOUT_PUSH: 10}
     hass.config_entries.async_update_entry(loaded, options=options)
     await hass.async_block_till_done()
-    requests = await lose_push(hass, actor, loaded)
+    requests = await lose_push(hass, driver, loaded)
     await later(hass, 11)
     assert requests.paths == [DEVICES, READ]
 
 
 async def test_unlocking_is_an_option(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, requests: Requests
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, requests: Requests
 ) -> None:
     """Without it no request is made."""
-    actor.lock.accepts_remote_unlock = True
+    driver.lock.accepts_remote_unlock = True
     with pytest.raises(HomeAssistantError) as raised:
-        await unlock(hass, actor)
+        await unlock(hass, driver)
     assert raised.value.translation_key == "unlocking_not_allowed"
     assert ACTION not in requests.paths
-    hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {actor.lock.did: None}})
+    hass.config_entries.async_update_entry(
+        loaded, options={CONF_UNLOCKING: {driver.lock.did: None}}
+    )
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
-    await unlock(hass, actor)
-    await until(lambda: actor.state(hass, "lock", "lock").state == LockState.UNLOCKED)
+    await unlock(hass, driver)
+    await until(lambda: driver.state(hass, "lock", "lock").state == LockState.UNLOCKED)
 
 
 # Manners
@@ -657,21 +669,21 @@ def test_loading_does_not_import_miio() -> None:
 
 @pytest.mark.usefixtures("disable_block_async_io")
 async def test_a_good_day(
-    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, driver: LockDriver, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is worth a warning, and nothing holds up Home Assistant."""
     block_async_io.enable()
-    entry = MockConfigEntry(domain=DOMAIN, data=actor.account_data())
+    entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data())
     entry.add_to_hass(hass)
     await set_up(hass, entry)
     await until(lambda: entry.runtime_data.push.connected)
-    actor.do("fingerprint", 7)
-    await until(lambda: actor.state(hass, "lock", "lock").state == LockState.UNLOCKED)
-    actor.do("close_door")
-    actor.do("ring")
-    await press(hass, actor, "record_video")
-    actor.do("sleep")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
+    driver.do("fingerprint", 7)
+    await until(lambda: driver.state(hass, "lock", "lock").state == LockState.UNLOCKED)
+    driver.do("close_door")
+    driver.do("ring")
+    await press(hass, driver, "record_video")
+    driver.do("sleep")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "off")
     await later(hass, 301)
     assert await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_block_till_done()
@@ -707,22 +719,22 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def test_the_device_page_shows_the_lock_s_versions(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     def device() -> DeviceEntry:
         [found] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
         return found
 
-    assert (device().sw_version, device().hw_version) == (actor.lock.firmware, None)
-    actor.do("push_versions")
-    await until(lambda: device().hw_version == actor.lock.values[11, 4])
+    assert (device().sw_version, device().hw_version) == (driver.lock.firmware, None)
+    driver.do("push_versions")
+    await until(lambda: device().hw_version == driver.lock.values[11, 4])
 
     assert await hass.config_entries.async_reload(loaded.entry_id)
-    assert device().hw_version == actor.lock.values[11, 4]
+    assert device().hw_version == driver.lock.values[11, 4]
 
 
 async def test_heard_only_while_somebody_shows_it(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What is pushed while the entities go would count as handled, and be lost."""
     connected: list[bool] = []
@@ -742,13 +754,13 @@ async def test_heard_only_while_somebody_shows_it(
 
 
 async def test_home_assistant_stops(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """From then on nothing is heard, and nobody is asked."""
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     assert not loaded.runtime_data.push.connected
-    actor.simulator.cloud.requests.clear()
+    driver.simulator.cloud.requests.clear()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
     await hass.async_block_till_done()
-    assert actor.simulator.cloud.requests == []
+    assert driver.simulator.cloud.requests == []

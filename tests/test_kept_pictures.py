@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_KEEP_PICTURES
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 
-from .actor import Actor, idle, until
+from .lock_driver import LockDriver, idle, until
 from .test_pictures import VISITOR, rang, see, set_up, state, when
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ DAY: Final = 86400
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+def _impatient(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
     monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    actor.lock.camera.upload_seconds = 0
+    driver.lock.camera.upload_seconds = 0
 
 
 @pytest.fixture
@@ -47,15 +47,15 @@ def files(media: Path) -> list[str]:
     return sorted(str(path.relative_to(media)) for path in found)
 
 
-def path_of(actor: Actor, sight: Sight, word: str, *, name: str = "Front door") -> str:
+def path_of(driver: LockDriver, sight: Sight, word: str, *, name: str = "Front door") -> str:
     """Return where a picture is expected."""
     taken = datetime.fromtimestamp(sight.created / 1000, dt_util.get_default_time_zone())
-    return f"Xiaomi Smart Lock/{name} {actor.lock.did}/{taken:%Y-%m-%d %H.%M.%S} {word}.jpg"
+    return f"Xiaomi Smart Lock/{name} {driver.lock.did}/{taken:%Y-%m-%d %H.%M.%S} {word}.jpg"
 
 
-async def until_shown(hass: HomeAssistant, actor: Actor, sight: Sight) -> None:
+async def until_shown(hass: HomeAssistant, driver: LockDriver, sight: Sight) -> None:
     """Wait until a picture is shown."""
-    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    await until(lambda: state(hass, driver, VISITOR) == when(sight))
 
 
 async def swept(media: Path, expected: Callable[[], list[str]]) -> None:
@@ -64,25 +64,25 @@ async def swept(media: Path, expected: Callable[[], list[str]]) -> None:
     await until(lambda: not [task for task in asyncio.all_tasks() if "clean" in repr(task)])
 
 
-async def test_they_are_kept(hass: HomeAssistant, actor: Actor, media: Path) -> None:
+async def test_they_are_kept(hass: HomeAssistant, driver: LockDriver, media: Path) -> None:
     """By the time on the wall, for what rings and stays, those of before the start too."""
-    stay, _face = see(actor, "Stay", ago=1800), see(actor, "FaceUnlock", ago=600)
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 2})
-    bell = rang(actor)
-    expected = sorted([path_of(actor, stay, "stay"), path_of(actor, bell, "bell")])
+    stay, _face = see(driver, "Stay", ago=1800), see(driver, "FaceUnlock", ago=600)
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 2})
+    bell = rang(driver)
+    expected = sorted([path_of(driver, stay, "stay"), path_of(driver, bell, "bell")])
     await until(lambda: files(media) == expected)
     frame = bell.frames["Bell"].store_id
-    kept = (media / path_of(actor, bell, "bell")).read_bytes()
-    assert kept == actor.lock.camera.picture(bell.file_id, frame)
+    kept = (media / path_of(driver, bell, "bell")).read_bytes()
+    assert kept == driver.lock.camera.picture(bell.file_id, frame)
     await idle()
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert files(media) == expected
 
 
-async def test_nobody_else_reads_them(hass: HomeAssistant, actor: Actor, media: Path) -> None:
+async def test_nobody_else_reads_them(hass: HomeAssistant, driver: LockDriver, media: Path) -> None:
     """Another user of the system sees neither who came, nor when."""
-    picture = path_of(actor, see(actor, "Bell", ago=60), "bell")
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 2})
+    picture = path_of(driver, see(driver, "Bell", ago=60), "bell")
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 2})
     await until(lambda: files(media) == [picture])
     kept = [media / picture, *(media / picture).parents[:2]]
     assert [f"{path.stat().st_mode & 0o777:o}" for path in kept] == ["600", "700", "700"]
@@ -94,22 +94,24 @@ async def test_nobody_else_reads_them(hass: HomeAssistant, actor: Actor, media: 
     [({}, "local"), ({CONF_KEEP_PICTURES: 0}, "local"), ({CONF_KEEP_PICTURES: 2}, "mine")],
 )
 async def test_none_are_kept(
-    hass: HomeAssistant, actor: Actor, media: Path, options: dict[str, int], place: str
+    hass: HomeAssistant, driver: LockDriver, media: Path, options: dict[str, int], place: str
 ) -> None:
     """Unless the option says so, or where there is no place for them."""
     hass.config.media_dirs = {place: str(media)}
-    entry = await set_up(hass, actor, **options)
-    await until_shown(hass, actor, rang(actor))
+    entry = await set_up(hass, driver, **options)
+    await until_shown(hass, driver, rang(driver))
     await idle()
     assert files(media) == []
     await hass.config_entries.async_remove(entry.entry_id)
 
 
-async def test_until_their_days_are_over(hass: HomeAssistant, actor: Actor, media: Path) -> None:
+async def test_until_their_days_are_over(
+    hass: HomeAssistant, driver: LockDriver, media: Path
+) -> None:
     """Then they go, though nobody rings; nothing else does. What is too old is not even written."""
-    see(actor, "Stay", ago=3 * DAY)
-    today = see(actor, "Bell", ago=60)
-    folder = media / f"Xiaomi Smart Lock/Old name {actor.lock.did}"
+    see(driver, "Stay", ago=3 * DAY)
+    today = see(driver, "Bell", ago=60)
+    folder = media / f"Xiaomi Smart Lock/Old name {driver.lock.did}"
     others = media / "Xiaomi Smart Lock/Front door 1"
     ours = {
         days: f"{dt_util.now() - timedelta(days=days):%Y-%m-%d %H.%M.%S} bell.jpg"
@@ -123,9 +125,9 @@ async def test_until_their_days_are_over(hass: HomeAssistant, actor: Actor, medi
             (directory / name).write_bytes(b"")
     kept = {str((others / name).relative_to(media)) for name in (*ours.values(), *theirs)}
     kept |= {str((folder / name).relative_to(media)) for name in theirs}
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 2})
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 2})
     yesterday = str((folder / ours[1]).relative_to(media))
-    now = path_of(actor, today, "bell")
+    now = path_of(driver, today, "bell")
     await swept(media, lambda: sorted(kept | {yesterday, now}))
     for path in (media / yesterday, media / now):
         path.rename(path.with_name("2026-01-01 12.00.00 bell.jpg"))
@@ -136,10 +138,12 @@ async def test_until_their_days_are_over(hass: HomeAssistant, actor: Actor, medi
 
 
 @pytest.mark.parametrize("way", ["turned off", "unlinked", "removed", "not chosen any more"])
-async def test_they_go_at_once(hass: HomeAssistant, actor: Actor, media: Path, way: str) -> None:
+async def test_they_go_at_once(
+    hass: HomeAssistant, driver: LockDriver, media: Path, way: str
+) -> None:
     """Who no longer wants them to be kept has none left."""
-    see(actor, "Bell", ago=60)
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 2})
+    see(driver, "Bell", ago=60)
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 2})
     await until(lambda: len(files(media)) == 1)
     if way == "turned off":
         options = {**entry.options, CONF_KEEP_PICTURES: 0}
@@ -151,7 +155,7 @@ async def test_they_go_at_once(hass: HomeAssistant, actor: Actor, media: Path, w
     elif way == "removed":
         await hass.config_entries.async_remove(entry.entry_id)
     else:
-        other = actor.simulation.call(actor.simulator.add_lock, actor.account, "Back door")
+        other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
         data = {**entry.data, "locks": [other.did]}
         hass.config_entries.async_update_entry(entry, data=data)
         await hass.config_entries.async_reload(entry.entry_id)
@@ -172,24 +176,24 @@ async def test_they_go_at_once(hass: HomeAssistant, actor: Actor, media: Path, w
     ids=["out", "Chinese", "odd", "long"],
 )
 async def test_wherever_the_name_leads(
-    hass: HomeAssistant, actor: Actor, media: Path, name: str, folder: str
+    hass: HomeAssistant, driver: LockDriver, media: Path, name: str, folder: str
 ) -> None:
     """A lock's name is only a name."""
-    actor.lock.name = name
-    bell = see(actor, "Bell", ago=60)
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 1})
-    await until(lambda: files(media) == [path_of(actor, bell, "bell", name=folder)])
+    driver.lock.name = name
+    bell = see(driver, "Bell", ago=60)
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 1})
+    await until(lambda: files(media) == [path_of(driver, bell, "bell", name=folder)])
     await hass.config_entries.async_remove(entry.entry_id)
     assert files(media) == []
 
 
 async def test_where_nothing_can_be_written(
-    hass: HomeAssistant, actor: Actor, media: Path, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, driver: LockDriver, media: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The picture is shown all the same, and a warning says why it is not kept."""
     (media / "Xiaomi Smart Lock").write_bytes(b"not a folder")
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 1})
-    await until_shown(hass, actor, rang(actor))
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 1})
+    await until_shown(hass, driver, rang(driver))
     await idle()
     assert "Front door: a picture cannot be kept" in caplog.text
     await hass.config_entries.async_remove(entry.entry_id)
@@ -197,14 +201,14 @@ async def test_where_nothing_can_be_written(
 
 async def test_where_nothing_can_be_removed(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     media: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A warning says so, and the entry goes all the same."""
-    see(actor, "Bell", ago=60)
-    entry = await set_up(hass, actor, **{CONF_KEEP_PICTURES: 1})
+    see(driver, "Bell", ago=60)
+    entry = await set_up(hass, driver, **{CONF_KEEP_PICTURES: 1})
     await until(lambda: len(files(media)) == 1)
 
     def refuse(*_: object, **__: object) -> None:

@@ -26,9 +26,9 @@ from custom_components.xiaomi_smart_lock.flows import link_app as link_flow
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 
-from .actor import Actor, until
 from .hosts import NEARBY
-from .resident import entry_of, nearby
+from .lock_driver import LockDriver, until
+from .lock_harness import entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,13 +50,13 @@ class Person:
     def __init__(
         self,
         hass: HomeAssistant,
-        actor: Actor,
+        driver: LockDriver,
         client: TestClient[Any, Any],
         entry: MockConfigEntry,
     ) -> None:
         """Sit down before the browser."""
         self.hass = hass
-        self.actor = actor
+        self.driver = driver
         self.entry = entry
         self.client = client
         self.told = 0
@@ -99,21 +99,24 @@ class Person:
     async def phone(self, act: str, code: str, *account: Account) -> None:
         """Do something with the code, and see what the browser shows by itself then."""
         told = self.told
-        accounts = self.actor.simulator.cloud.app_accounts
-        self.actor.simulation.call(getattr(accounts, act), code, *account)
+        accounts = self.driver.simulator.cloud.app_accounts
+        self.driver.simulation.call(getattr(accounts, act), code, *account)
         await until(lambda: self.told > told)
         await self.look()
 
 
 @asynccontextmanager
 async def at_browser(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+    hass: HomeAssistant,
+    driver: LockDriver,
+    hass_client: ClientSessionGenerator,
+    entry: MockConfigEntry,
 ) -> AsyncIterator[Person]:
     """Have somebody look at the entry, which is set up."""
     assert await async_setup_component(hass, "config", {})
     if entry.state is not ConfigEntryState.LOADED:
         assert await hass.config_entries.async_setup(entry.entry_id)
-    yield Person(hass, actor, await hass_client(), entry)
+    yield Person(hass, driver, await hass_client(), entry)
     await hass.async_block_till_done()
     assert not hass.config_entries.flow.async_progress()
     await hass.config_entries.async_unload(entry.entry_id)
@@ -127,44 +130,50 @@ def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def person(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, entry: MockConfigEntry
+    hass: HomeAssistant,
+    driver: LockDriver,
+    hass_client: ClientSessionGenerator,
+    entry: MockConfigEntry,
 ) -> AsyncIterator[Person]:
     """Return who looks at the entry of an account."""
-    async with at_browser(hass, actor, hass_client, entry) as person:
+    async with at_browser(hass, driver, hass_client, entry) as person:
         yield person
 
 
-async def test_linking_an_account(person: Person, actor: Actor) -> None:
+async def test_linking_an_account(person: Person, driver: LockDriver) -> None:
     """Who scans the code with the app of the account is linked, without touching the browser."""
     await person.choose("link")
     await person.submit()
-    await person.phone("confirm", await person.see_code(), actor.account)
+    await person.phone("confirm", await person.see_code(), driver.account)
     assert (person.shown["type"], person.shown["reason"]) == ("abort", "linked")
     assert person.entry.data[CONF_APP][CONF_REGION] == "cn"
-    assert person.entry.data[CONF_APP]["user_id"] == actor.account.user_id
+    assert person.entry.data[CONF_APP]["user_id"] == driver.account.user_id
     await person.hass.async_block_till_done()
     with person.entry.runtime_data.link.request() as client:
-        assert await client.dids() == {actor.lock.did}
+        assert await client.dids() == {driver.lock.did}
 
 
 async def test_linking_a_lock_nearby(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, impatient: None
+    hass: HomeAssistant,
+    driver: LockDriver,
+    hass_client: ClientSessionGenerator,
+    short_timeouts: None,
 ) -> None:
     """It is asked in which region its account is."""
-    there = nearby(actor)
+    there = nearby(driver)
     entry = entry_of(hass, there.local_data(NEARBY))
     async with at_browser(hass, there, hass_client, entry) as person:
         await person.choose("link")
         (field,) = person.shown["data_schema"]
         assert field["name"] == CONF_REGION
         await person.submit(region="de")
-        await person.phone("confirm", await person.see_code(), actor.account)
+        await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
         assert entry.data[CONF_APP][CONF_REGION] == "de"
         await hass.async_block_till_done()
 
 
-async def test_submitting_too_early(person: Person, actor: Actor) -> None:
+async def test_submitting_too_early(person: Person, driver: LockDriver) -> None:
     """The code stays, and it is said that nobody has confirmed it yet."""
     await person.choose("link")
     await person.submit()
@@ -173,12 +182,12 @@ async def test_submitting_too_early(person: Person, actor: Actor) -> None:
     assert person.shown["errors"] == {"base": "not_scanned"}
     (field,) = person.shown["data_schema"]
     assert field["selector"]["qr_code"]["data"] == code
-    await person.phone("confirm", code, actor.account)
+    await person.phone("confirm", code, driver.account)
     assert person.shown["reason"] == "linked"
 
 
 @pytest.mark.parametrize(("act", "error"), [("refuse", "link_refused"), ("expire", "code_expired")])
-async def test_not_confirmed(person: Person, actor: Actor, act: str, error: str) -> None:
+async def test_not_confirmed(person: Person, driver: LockDriver, act: str, error: str) -> None:
     """It is said why, and there is another code."""
     await person.choose("link")
     await person.submit()
@@ -189,13 +198,13 @@ async def test_not_confirmed(person: Person, actor: Actor, act: str, error: str)
     await person.submit()
     another = await person.see_code()
     assert another != code
-    await person.phone("confirm", another, actor.account)
+    await person.phone("confirm", another, driver.account)
     assert person.shown["reason"] == "linked"
 
 
-async def test_another_account(person: Person, actor: Actor) -> None:
+async def test_another_account(person: Person, driver: LockDriver) -> None:
     """The entry's account is meant; nothing is kept of another."""
-    another = actor.simulation.call(actor.simulator.add_account, "Mei")
+    another = driver.simulation.call(driver.simulator.add_account, "Mei")
     await person.choose("link")
     await person.submit()
     await person.phone("confirm", await person.see_code(), another)
@@ -205,11 +214,14 @@ async def test_another_account(person: Person, actor: Actor) -> None:
 
 
 async def test_account_without_the_lock(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator, impatient: None
+    hass: HomeAssistant,
+    driver: LockDriver,
+    hass_client: ClientSessionGenerator,
+    short_timeouts: None,
 ) -> None:
     """Whoever's account it is, it has to have the lock."""
-    another = actor.simulation.call(actor.simulator.add_account, "Mei")
-    there = nearby(actor)
+    another = driver.simulation.call(driver.simulator.add_account, "Mei")
+    there = nearby(driver)
     entry = entry_of(hass, there.local_data(NEARBY))
     async with at_browser(hass, there, hass_client, entry) as person:
         await person.choose("link")
@@ -221,9 +233,9 @@ async def test_account_without_the_lock(
 
 
 @pytest.mark.parametrize("path", ["serviceLogin", "loginUrl"])
-async def test_no_code(person: Person, actor: Actor, path: str) -> None:
+async def test_no_code(person: Person, driver: LockDriver, path: str) -> None:
     """A service that is down gives no code; the next try may get one."""
-    actor.simulator.cloud.refuse_next(500, path)
+    driver.simulator.cloud.refuse_next(500, path)
     await person.choose("link")
     await person.submit()
     told = person.told
@@ -231,24 +243,24 @@ async def test_no_code(person: Person, actor: Actor, path: str) -> None:
     await person.look()
     assert person.shown["errors"] == {"base": "cloud_out_of_reach"}
     await person.submit()
-    await person.phone("confirm", await person.see_code(), actor.account)
+    await person.phone("confirm", await person.see_code(), driver.account)
     assert person.shown["reason"] == "linked"
 
 
 @pytest.mark.parametrize("path", ["/sts", "/home/device_list"])
-async def test_no_session(person: Person, actor: Actor, path: str) -> None:
+async def test_no_session(person: Person, driver: LockDriver, path: str) -> None:
     """What goes wrong after the confirmation is said too."""
     await person.choose("link")
     await person.submit()
     code = await person.see_code()
-    actor.simulator.cloud.refuse_next(500, path)
-    await person.phone("confirm", code, actor.account)
+    driver.simulator.cloud.refuse_next(500, path)
+    await person.phone("confirm", code, driver.account)
     assert person.shown["errors"] == {"base": "cloud_out_of_reach"}
     assert CONF_APP not in person.entry.data
     person.hass.config_entries.flow.async_abort(person.shown["flow_id"])
 
 
-async def test_closing_the_browser(person: Person, actor: Actor) -> None:
+async def test_closing_the_browser(person: Person, driver: LockDriver) -> None:
     """Nobody waits for the phone any more."""
     await person.choose("link")
     await person.submit()
@@ -257,12 +269,12 @@ async def test_closing_the_browser(person: Person, actor: Actor) -> None:
     with pytest.raises(UnknownFlow):
         person.hass.config_entries.flow.async_get(person.shown["flow_id"])
     await until(lambda: not any("QR code" in task.get_name() for task in asyncio.all_tasks()))
-    accounts = actor.simulator.cloud.app_accounts
-    actor.simulation.call(accounts.confirm, code, actor.account)
+    accounts = driver.simulator.cloud.app_accounts
+    driver.simulation.call(accounts.confirm, code, driver.account)
     assert CONF_APP not in person.entry.data
 
 
-async def test_a_code_that_nobody_scans(person: Person, actor: Actor) -> None:
+async def test_a_code_that_nobody_scans(person: Person, driver: LockDriver) -> None:
     """A minute after it has expired the flow ends: nobody could be asked to sign in meanwhile."""
     await person.choose("link")
     await person.submit()
@@ -282,12 +294,12 @@ async def test_a_code_that_nobody_scans(person: Person, actor: Actor) -> None:
 async def test_steps_that_nobody_submits(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     step: str,
 ) -> None:
     """They end after as long as the longest code, too; and nothing has changed."""
-    async with at_browser(hass, actor, hass_client, linked) as person:
+    async with at_browser(hass, driver, hass_client, linked) as person:
         before = dict(linked.data)
         await person.choose(step)
         look_ahead(person, 600 + 30)
@@ -297,19 +309,19 @@ async def test_steps_that_nobody_submits(
         assert linked.data == before
 
 
-async def test_each_code_has_its_time(person: Person, actor: Actor) -> None:
+async def test_each_code_has_its_time(person: Person, driver: LockDriver) -> None:
     """Who asks for another one is not interrupted by what the first one left."""
-    accounts = actor.simulator.cloud.app_accounts
+    accounts = driver.simulator.cloud.app_accounts
     await person.choose("link")
-    actor.simulation.call(setattr, accounts, "code_seconds", 60)
+    driver.simulation.call(setattr, accounts, "code_seconds", 60)
     await person.submit()
     code = await person.see_code()
-    actor.simulation.call(setattr, accounts, "code_seconds", 300)
+    driver.simulation.call(setattr, accounts, "code_seconds", 300)
     await person.phone("expire", code)
     await person.submit()
     code = await person.see_code()
     look_ahead(person, 200)
-    await person.phone("confirm", code, actor.account)
+    await person.phone("confirm", code, driver.account)
     assert person.shown.get("reason") == "linked", person.shown
 
 
@@ -319,12 +331,15 @@ def look_ahead(person: Person, seconds: float) -> None:
 
 
 async def test_unlinking(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    driver: LockDriver,
+    linked: MockConfigEntry,
 ) -> None:
     """The session is forgotten, and the entities that came with it; all else stays."""
-    async with at_browser(hass, actor, hass_client, linked) as person:
+    async with at_browser(hass, driver, hass_client, linked) as person:
         before = dict(linked.data)
-        assert actor.entity_id(hass, "image", "last_visitor")
+        assert driver.entity_id(hass, "image", "last_visitor")
         await person.choose("unlink")
         await person.submit()
         assert person.shown["reason"] == "unlinked"
@@ -339,64 +354,67 @@ async def test_unlinking(
 
 
 async def test_session_that_ended(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, actor: Actor, linked: MockConfigEntry
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    driver: LockDriver,
+    linked: MockConfigEntry,
 ) -> None:
     """Who has to sign in again is asked to scan a code again; nothing else stops."""
-    accounts = actor.simulator.cloud.app_accounts
-    actor.simulation.call(accounts.revoke, actor.account)
+    accounts = driver.simulator.cloud.app_accounts
+    driver.simulation.call(accounts.revoke, driver.account)
     link = linked.runtime_data.link
     for _ in range(2):
         with pytest.raises(NotSignedInError), link.request() as client:
             await client.dids()
-    asked = len(actor.simulator.cloud.requests)
+    asked = len(driver.simulator.cloud.requests)
     await hass.async_block_till_done()
     assert linked.state is ConfigEntryState.LOADED
     (flow,) = hass.config_entries.flow.async_progress()
     assert (flow["context"]["source"], flow["step_id"]) == (SOURCE_REAUTH, "link_again")
-    assert len(actor.simulator.cloud.requests) == asked
-    async with at_browser(hass, actor, hass_client, linked) as person:
+    assert len(driver.simulator.cloud.requests) == asked
+    async with at_browser(hass, driver, hass_client, linked) as person:
         person.shown = dict(flow)
         await person.submit()
-        await person.phone("confirm", await person.see_code(), actor.account)
+        await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
         with linked.runtime_data.link.request() as client:
-            assert await client.dids() == {actor.lock.did}
+            assert await client.dids() == {driver.lock.did}
 
 
 async def test_sign_in_that_is_to_be_confirmed(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     everything_logged: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The user is told so, and where; that address is in no log, and kept nowhere."""
-    accounts = actor.simulator.cloud.app_accounts
-    actor.simulation.call(accounts.unconfirmed.add, actor.account)
-    actor.simulation.call(accounts.expire_service_tokens)
+    accounts = driver.simulator.cloud.app_accounts
+    driver.simulation.call(accounts.unconfirmed.add, driver.account)
+    driver.simulation.call(accounts.expire_service_tokens)
     with pytest.raises(NotSignedInError), linked.runtime_data.link.request() as client:
         await client.dids()
     await hass.async_block_till_done()
     (flow,) = hass.config_entries.flow.async_progress()
     assert (flow["context"]["source"], flow["step_id"]) == (SOURCE_REAUTH, "confirm_sign_in")
-    async with at_browser(hass, actor, hass_client, linked) as person:
+    async with at_browser(hass, driver, hass_client, linked) as person:
         person.shown = dict(flow)
         await person.look()
         url = person.shown["description_placeholders"]["url"]
-        assert url.startswith(f"{actor.simulator.cloud.url}/identity/authStart?")
+        assert url.startswith(f"{driver.simulator.cloud.url}/identity/authStart?")
         await person.submit()
-        await person.phone("confirm", await person.see_code(), actor.account)
+        await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
         with linked.runtime_data.link.request() as client:
-            assert await client.dids() == {actor.lock.did}
+            assert await client.dids() == {driver.lock.did}
     assert url not in caplog.text
     assert url not in str(linked.as_dict())
 
 
-async def test_sign_in_that_is_confirmed_nowhere(person: Person, actor: Actor) -> None:
+async def test_sign_in_that_is_confirmed_nowhere(person: Person, driver: LockDriver) -> None:
     """Who scans a code and gets no session is told what Xiaomi wants."""
 
     def unconfirmed(body: bytes) -> bytes:
@@ -406,12 +424,12 @@ async def test_sign_in_that_is_confirmed_nowhere(person: Person, actor: Actor) -
     await person.choose("link")
     await person.submit()
     code = await person.see_code()
-    actor.simulator.cloud.disturb_next(spoilt(unconfirmed), "/lp/")
-    accounts = actor.simulator.cloud.app_accounts
-    actor.simulation.call(setattr, accounts, "hold_seconds", 0.01)
+    driver.simulator.cloud.disturb_next(spoilt(unconfirmed), "/lp/")
+    accounts = driver.simulator.cloud.app_accounts
+    driver.simulation.call(setattr, accounts, "hold_seconds", 0.01)
     try:
         await person.phone("scan", code)
         assert person.shown["errors"] == {"base": "confirm_first"}
     finally:
-        actor.simulation.call(setattr, accounts, "hold_seconds", 25.0)
+        driver.simulation.call(setattr, accounts, "hold_seconds", 25.0)
     person.hass.config_entries.flow.async_abort(person.shown["flow_id"])

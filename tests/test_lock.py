@@ -8,7 +8,7 @@ import pytest
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.exceptions import ServiceValidationError
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 NOON = 1790000000
 
 
-def shown(hass: HomeAssistant, actor: Actor) -> State:
+def shown(hass: HomeAssistant, driver: LockDriver) -> State:
     """Return the lock's state."""
-    return actor.state(hass, "lock", "lock")
+    return driver.state(hass, "lock", "lock")
 
 
-async def use(hass: HomeAssistant, actor: Actor, action: str) -> None:
+async def use(hass: HomeAssistant, driver: LockDriver, action: str) -> None:
     """Lock or unlock."""
-    target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock")}
+    target = {ATTR_ENTITY_ID: driver.entity_id(hass, "lock", "lock")}
     await hass.services.async_call("lock", action, target, blocking=True)
 
 
-async def test_door_states(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_door_states(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """A door that is open or ajar is not locked; one with child lock or deadbolt on is."""
     for door_state, words, lock, door in (
         (2, "unlocked", "unlocked", "off"),
@@ -38,10 +40,10 @@ async def test_door_states(hass: HomeAssistant, actor: Actor, loaded: MockConfig
         (4, "ajar", "unlocked", "on"),
         (6, "deadbolt_on", "locked", "off"),
     ):
-        actor.push_property((3, 1021), door_state)
-        await until(lambda: actor.state(hass, "sensor", "door_state").state == words)  # noqa: B023
-        assert shown(hass, actor).state == lock
-        assert actor.state(hass, "binary_sensor", "door").state == door
+        driver.push_property((3, 1021), door_state)
+        await until(lambda: driver.state(hass, "sensor", "door_state").state == words)  # noqa: B023
+        assert shown(hass, driver).state == lock
+        assert driver.state(hass, "binary_sensor", "door").state == door
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ async def test_door_states(hass: HomeAssistant, actor: Actor, loaded: MockConfig
 )
 async def test_changed_by(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     language: str,
     method: int,
@@ -65,22 +67,22 @@ async def test_changed_by(
 ) -> None:
     """Who opens the door is named by how and by which credential, in the user's language."""
     hass.config.language = language
-    assert shown(hass, actor).attributes.get("changed_by") is None
-    actor.push_event((2, 1020), 2, method, 2, operation_id, NOON)
-    await until(lambda: shown(hass, actor).attributes.get("changed_by") == changed_by)
+    assert shown(hass, driver).attributes.get("changed_by") is None
+    driver.push_event((2, 1020), 2, method, 2, operation_id, NOON)
+    await until(lambda: shown(hass, driver).attributes.get("changed_by") == changed_by)
 
 
 async def test_changed_by_what_has_no_name(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """A method that the specification does not have is said by its number."""
-    actor.push_event((2, 1020), 2, 99, 2, 7, NOON)
-    await until(lambda: shown(hass, actor).state == "unlocked")
-    assert shown(hass, actor).attributes.get("changed_by") == "Operation method (99) 7"
+    driver.push_event((2, 1020), 2, 99, 2, 7, NOON)
+    await until(lambda: shown(hass, driver).state == "unlocked")
+    assert shown(hass, driver).attributes.get("changed_by") == "Operation method (99) 7"
 
 
-async def test_locking(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_locking(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """There is no action that locks: saying so is better than doing nothing."""
     with pytest.raises(ServiceValidationError) as raised:
-        await use(hass, actor, "lock")
+        await use(hass, driver, "lock")
     assert raised.value.translation_key == "cannot_be_locked_remotely"

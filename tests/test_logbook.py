@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 from .people import give
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ async def test_operations(
     recorder_mock: Recorder,
     hass: HomeAssistant,
     hass_ws_client: WebSocketGenerator,
-    actor: Actor,
+    driver: LockDriver,
     ming: None,
     language: str,
 ) -> None:
@@ -133,9 +133,9 @@ async def test_operations(
     told = async_capture_events(hass, EVENT)
     for second, (operation, _, _) in enumerate(SAID):
         position, method, action, operation_id = operation
-        actor.push_event((2, 1020), position, method, action, operation_id, NOON + second)
+        driver.push_event((2, 1020), position, method, action, operation_id, NOON + second)
     await until(lambda: len(told) == len(SAID))
-    entity_id = actor.entity_id(hass, "lock", "lock")
+    entity_id = driver.entity_id(hass, "lock", "lock")
     lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=[entity_id])
     assert [line["message"] for line in lines] == [
         english if language == "en" else chinese for _, english, chinese in SAID
@@ -144,14 +144,16 @@ async def test_operations(
     assert {line["entity_id"] for line in lines} == {entity_id}
 
 
-async def test_what_came_late(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_what_came_late(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """Who came home yesterday is not said to have come now."""
     hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
     told = async_capture_events(hass, EVENT)
-    actor.push_event((2, 1020), 2, 2, 2, 7, actor.lock.time - 3600)
-    actor.do("fingerprint", 9)
+    driver.push_event((2, 1020), 2, 2, 2, 7, driver.lock.time - 3600)
+    driver.do("fingerprint", 9)
     await until(lambda: told)
     assert [event.data["credential"] for event in told] == ["fingerprint 9"]
 
@@ -161,17 +163,17 @@ async def test_lines_from_before_a_change_of_the_lock_entity(
     recorder_mock: Recorder,
     hass: HomeAssistant,
     hass_ws_client: WebSocketGenerator,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     ming: None,
     change: str,
 ) -> None:
     """What happened before is told of the lock by its name now, and links to what is there."""
     told = async_capture_events(hass, EVENT)
-    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    driver.push_event((2, 1020), 2, 2, 2, 7, NOON)
     await until(lambda: told)
     registry = er.async_get(hass)
-    entity = registry.async_get(actor.entity_id(hass, "lock", "lock"))
+    entity = registry.async_get(driver.entity_id(hass, "lock", "lock"))
     assert entity
     assert entity.device_id
     expected = {"message": SAID[0][1], "name": "Front door"}
@@ -196,20 +198,20 @@ async def test_a_disabled_lock_entity_still_has_its_lines(
     recorder_mock: Recorder,
     hass: HomeAssistant,
     hass_ws_client: WebSocketGenerator,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     ming: None,
 ) -> None:
     """What happens at a lock is told of its device, even where nobody wants the lock entity."""
     registry = er.async_get(hass)
-    entity_id = actor.entity_id(hass, "lock", "lock")
+    entity_id = driver.entity_id(hass, "lock", "lock")
     entity = registry.async_get(entity_id)
     assert entity
     assert entity.device_id
     registry.async_remove(entity_id)
     await hass.async_block_till_done()
     told = async_capture_events(hass, EVENT)
-    actor.push_event((2, 1020), 2, 2, 2, 7, NOON)
+    driver.push_event((2, 1020), 2, 2, 2, 7, NOON)
     await until(lambda: told)
     [line] = await read(hass, recorder_mock, hass_ws_client, device_id=entity.device_id)
     assert (line["name"], line["message"]) == ("Front door", SAID[0][1])
@@ -219,12 +221,12 @@ async def test_an_event_that_somebody_else_fired(
     recorder_mock: Recorder,
     hass: HomeAssistant,
     hass_ws_client: WebSocketGenerator,
-    actor: Actor,
+    driver: LockDriver,
     ming: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Without a type and a device there is nothing to say, and nothing to complain of."""
-    entity_id = actor.entity_id(hass, "lock", "lock")
+    entity_id = driver.entity_id(hass, "lock", "lock")
     said: list[dict[str, Any]] = [
         {},
         {"type": None},

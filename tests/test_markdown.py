@@ -17,9 +17,9 @@ from custom_components.xiaomi_smart_lock.reporting.issues import (
 )
 from custom_components.xiaomi_smart_lock.wording.phrases import escaped, escaped_url
 
-from .actor import until
 from .flow import add_lock
-from .resident import Resident, Storage, at_home, fix
+from .lock_driver import until
+from .lock_harness import LockHarness, Storage, fix, running_lock
 from .test_config_flow import start_again
 from .test_enrolment import GUEST, show
 from .test_enrolment import begin as begin_enrolment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 NAME: Final = (
     "[x](http://evil.example) <img src=//evil.example> **`www.evil.example`** a@evil.example"
@@ -41,13 +41,13 @@ ACTIVE: Final = re.compile(r"(?<!\\)(?:[`*\[\]<>@]|:(?=//))|www\.", re.IGNORECAS
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock with such a name."""
-    actor.lock.name = NAME
-    async with at_home(hass, actor) as resident:
-        yield resident
+    driver.lock.name = NAME
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 @pytest.mark.parametrize("name", ["Front door", "大门（三楼）", "Door_2", "Anna's #1 & 2.5-3!"])
@@ -81,26 +81,26 @@ def test_links() -> None:
 
 
 @pytest.mark.parametrize("issue", Issue)
-async def test_issues(resident: Resident, issue: Issue) -> None:
+async def test_issues(harness: LockHarness, issue: Issue) -> None:
     """Each issue escapes each of its texts."""
-    async_raise_issue(resident.hass, resident.entry, issue, lock=NAME, items=f"- {NAME}", host=NAME)
-    told = resident.issue(issue, of_lock=False)
+    async_raise_issue(harness.hass, harness.entry, issue, lock=NAME, items=f"- {NAME}", host=NAME)
+    told = harness.issue(issue, of_lock=False)
     assert told
     assert told.translation_placeholders
     assert told.translation_placeholders["lock"] == escaped(NAME)
     assert not [text for text in told.translation_placeholders.values() if ACTIVE.search(text)]
-    async_clear_issue(resident.hass, resident.entry, issue)
+    async_clear_issue(harness.hass, harness.entry, issue)
 
 
 async def test_repairs(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, resident: Resident
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
 ) -> None:
     """What will be done is said with the name as it is, and why it was not as well."""
-    resident.actor.lock.clock_offset = 600
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: resident.issue("clock_off"))
-    await resident.put_to_sleep()
-    issue = resident.issue("clock_off")
+    harness.driver.lock.clock_offset = 600
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    await harness.put_to_sleep()
+    issue = harness.issue("clock_off")
     assert issue
     flow = await async_create_fix_flow(hass, issue.issue_id, dict(issue.data or {}))
     assert isinstance(flow, LockRepairFlow)
@@ -115,30 +115,30 @@ async def test_repairs(
     assert not list(filter(ACTIVE.search, shown))
 
 
-async def test_options(hass: HomeAssistant, resident: Resident) -> None:
+async def test_options(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever allows unlocking reads which lock it is."""
-    result = await begin(hass, resident.entry, "unlocking")
+    result = await begin(hass, harness.entry, "unlocking")
     assert result["description_placeholders"] == {"lock": escaped(NAME)}
     hass.config_entries.options.async_abort(result["flow_id"])
 
 
-async def test_a_new_lock(hass: HomeAssistant, resident: Resident) -> None:
+async def test_a_new_lock(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever shares a lock with the account gives it its name."""
-    hass.config_entries.async_update_entry(resident.entry, title=NAME)
-    new = add_lock(resident.actor, NAME, shared=True)
-    [form] = await start_again(hass, resident.entry, new)
+    hass.config_entries.async_update_entry(harness.entry, title=NAME)
+    new = add_lock(harness.driver, NAME, shared=True)
+    [form] = await start_again(hass, harness.entry, new)
     assert form["description_placeholders"] == {"lock": escaped(NAME), "account": escaped(NAME)}
-    assert new.did not in resident.entry.data[CONF_LOCKS]
+    assert new.did not in harness.entry.data[CONF_LOCKS]
 
 
-async def test_notifications(hass: HomeAssistant, resident: Resident) -> None:
+async def test_notifications(hass: HomeAssistant, harness: LockHarness) -> None:
     """The name is in the title, which is plain text, and not in the message."""
-    await resident.manage("set_user", user_id=GUEST)
-    running = await begin_enrolment(resident)
-    show(resident, 0)
+    await harness.manage("set_user", user_id=GUEST)
+    running = await begin_enrolment(harness)
+    show(harness, 0)
     await until(lambda: _async_get_or_create_notifications(hass))
     [notification] = _async_get_or_create_notifications(hass).values()
     assert NAME in str(notification["title"])
     assert not ACTIVE.search(notification["message"])
-    show(resident, *4 * [0])
+    show(harness, *4 * [0])
     await running

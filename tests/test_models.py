@@ -11,7 +11,7 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.xiaomi_smart_lock.model import lock_model
 from simulator.codes import Code
 
-from .actor import until
+from .lock_driver import until
 from .models.two import TWO
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 LOCK_EVENT: Final = (4, 1020)
 DOOR_STATE: Final = (5, 1021)
@@ -48,7 +48,7 @@ OF_THIS_LOCK: Final = {
 
 @pytest.fixture
 async def two(
-    actor: Actor, entry: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, entry: MockConfigEntry, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> MockConfigEntry:
     """Return the entry of an account whose lock is of the second model, set up."""
 
@@ -56,87 +56,91 @@ async def two(
         return (Code.DONE, VALUES[address]) if address in VALUES else (Code.NO_SUCH_PROPERTY, None)
 
     monkeypatch.setitem(lock_model.MODELS, TWO.model, TWO)
-    monkeypatch.setattr(actor.lock, "model", TWO.model)
-    monkeypatch.setattr(actor.lock, "urn", "urn:miot-spec-v2:device:lock:0000A038:example-two:1")
-    monkeypatch.setattr(actor.lock, "read", read)
-    monkeypatch.setattr(actor.lock, "updated", dict.fromkeys(VALUES, int(time.time())))
+    monkeypatch.setattr(driver.lock, "model", TWO.model)
+    monkeypatch.setattr(driver.lock, "urn", "urn:miot-spec-v2:device:lock:0000A038:example-two:1")
+    monkeypatch.setattr(driver.lock, "read", read)
+    monkeypatch.setattr(driver.lock, "updated", dict.fromkeys(VALUES, int(time.time())))
     assert await hass.config_entries.async_setup(entry.entry_id)
     await until(lambda: entry.runtime_data.push.connected)
     return entry
 
 
-def operate(actor: Actor, method: int, position: int, action: int, operation_id: int = 7) -> None:
+def operate(
+    driver: LockDriver, method: int, position: int, action: int, operation_id: int = 7
+) -> None:
     """Have the lock tell of an operation, its arguments in this model's order."""
-    actor.push_event(LOCK_EVENT, method, operation_id, int(time.time()), position, action)
+    driver.push_event(LOCK_EVENT, method, operation_id, int(time.time()), position, action)
 
 
-def state(hass: HomeAssistant, actor: Actor, platform: str, key: str) -> str:
+def state(hass: HomeAssistant, driver: LockDriver, platform: str, key: str) -> str:
     """Return the state of one of the lock's entities."""
-    return actor.state(hass, platform, key).state
+    return driver.state(hass, platform, key).state
 
 
 async def happened(
-    hass: HomeAssistant, actor: Actor, key: str, **attributes: Any
+    hass: HomeAssistant, driver: LockDriver, key: str, **attributes: Any
 ) -> dict[str, Any]:
     """Return the attributes of an event entity once it has shown some."""
-    await until(lambda: attributes.items() <= actor.state(hass, "event", key).attributes.items())
-    return dict(actor.state(hass, "event", key).attributes)
+    await until(lambda: attributes.items() <= driver.state(hass, "event", key).attributes.items())
+    return dict(driver.state(hass, "event", key).attributes)
 
 
 async def test_what_it_has_is_there(
-    hass: HomeAssistant, actor: Actor, two: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, two: MockConfigEntry
 ) -> None:
     """Nothing of a camera, a bell or users, which it has not."""
     entities = er.async_entries_for_config_entry(er.async_get(hass), two.entry_id)
-    keys = {entity.unique_id.removeprefix(f"{actor.lock.did}-") for entity in entities}
+    keys = {entity.unique_id.removeprefix(f"{driver.lock.did}-") for entity in entities}
     assert keys == OF_EVERY_LOCK | OF_THIS_LOCK
-    assert state(hass, actor, "lock", "lock") == "locked"
-    assert state(hass, actor, "binary_sensor", "door") == "off"
-    assert state(hass, actor, "sensor", "dry_cells") == "87"
+    assert state(hass, driver, "lock", "lock") == "locked"
+    assert state(hass, driver, "binary_sensor", "door") == "off"
+    assert state(hass, driver, "sensor", "dry_cells") == "87"
 
 
-async def test_somebody_comes_home(hass: HomeAssistant, actor: Actor, two: MockConfigEntry) -> None:
+async def test_somebody_comes_home(
+    hass: HomeAssistant, driver: LockDriver, two: MockConfigEntry
+) -> None:
     """What its numbers mean is told in the same words; the lock is unlocked before it fires."""
-    operate(actor, method=2, position=2, action=2)
-    told = await happened(hass, actor, "lock_event", event_type="unlocked")
+    operate(driver, method=2, position=2, action=2)
+    told = await happened(hass, driver, "lock_event", event_type="unlocked")
     assert told["method"] == "fingerprint"
     assert told["position"] == "outside"
     assert told["operation_id"] == 7
-    lock = actor.state(hass, "lock", "lock")
+    lock = driver.state(hass, "lock", "lock")
     assert (lock.state, lock.attributes["changed_by"]) == ("unlocked", "Finger 7")
-    assert state(hass, actor, "sensor", "last_method") == "fingerprint"
-    actor.push_property(DOOR_STATE, 13)
-    await until(lambda: state(hass, actor, "binary_sensor", "door") == "on")
-    actor.push_property(DOOR_STATE, 14)  # Its specification does not list this one, the tables do.
-    await until(lambda: state(hass, actor, "sensor", "door_state") == "ajar")
-    assert state(hass, actor, "binary_sensor", "door") == "on"
+    assert state(hass, driver, "sensor", "last_method") == "fingerprint"
+    driver.push_property(DOOR_STATE, 13)
+    await until(lambda: state(hass, driver, "binary_sensor", "door") == "on")
+    driver.push_property(DOOR_STATE, 14)  # Its specification does not list this one, the tables do.
+    await until(lambda: state(hass, driver, "sensor", "door_state") == "ajar")
+    assert state(hass, driver, "binary_sensor", "door") == "on"
 
 
-async def test_the_deadbolt(hass: HomeAssistant, actor: Actor, two: MockConfigEntry) -> None:
+async def test_the_deadbolt(hass: HomeAssistant, driver: LockDriver, two: MockConfigEntry) -> None:
     """An event says of other properties what it says of them on any lock."""
-    operate(actor, method=9, position=1, action=3)
-    await happened(hass, actor, "lock_event", event_type="deadbolt_on")
-    assert state(hass, actor, "binary_sensor", "deadbolt") == "on"
-    assert state(hass, actor, "sensor", "door_state") == "deadbolt_on"
-    assert state(hass, actor, "lock", "lock") == "locked"
+    operate(driver, method=9, position=1, action=3)
+    await happened(hass, driver, "lock_event", event_type="deadbolt_on")
+    assert state(hass, driver, "binary_sensor", "deadbolt") == "on"
+    assert state(hass, driver, "sensor", "door_state") == "deadbolt_on"
+    assert state(hass, driver, "lock", "lock") == "locked"
 
 
 async def test_duress_is_its_own_number(
-    hass: HomeAssistant, actor: Actor, two: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, two: MockConfigEntry
 ) -> None:
     """What means duress on another lock is the button inside of this one."""
-    operate(actor, method=9, position=1, action=2, operation_id=0)
-    await happened(hass, actor, "lock_event", method="inside_button")
-    assert state(hass, actor, "event", "duress") == "unknown"
-    operate(actor, method=8, position=2, action=2)
-    await happened(hass, actor, "duress", event_type="duress")
-    assert actor.state(hass, "event", "lock_event").attributes["method"] == "fingerprint"
+    operate(driver, method=9, position=1, action=2, operation_id=0)
+    await happened(hass, driver, "lock_event", method="inside_button")
+    assert state(hass, driver, "event", "duress") == "unknown"
+    operate(driver, method=8, position=2, action=2)
+    await happened(hass, driver, "duress", event_type="duress")
+    assert driver.state(hass, "event", "lock_event").attributes["method"] == "fingerprint"
 
 
-async def test_it_is_kept(hass: HomeAssistant, actor: Actor, two: MockConfigEntry) -> None:
+async def test_it_is_kept(hass: HomeAssistant, driver: LockDriver, two: MockConfigEntry) -> None:
     """What was known is known after a restart."""
-    operate(actor, method=2, position=2, action=2)
-    await happened(hass, actor, "lock_event", event_type="unlocked")
+    operate(driver, method=2, position=2, action=2)
+    await happened(hass, driver, "lock_event", event_type="unlocked")
     assert await hass.config_entries.async_reload(two.entry_id)
-    assert state(hass, actor, "sensor", "last_method") == "fingerprint"
-    assert state(hass, actor, "sensor", "last_position") == "outside"
+    assert state(hass, driver, "sensor", "last_method") == "fingerprint"
+    assert state(hass, driver, "sensor", "last_position") == "outside"

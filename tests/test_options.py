@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 ANOTHER = "1000000009"
 
@@ -98,9 +98,9 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     hass.config_entries.options.async_abort(result["flow_id"])
 
 
-async def test_of_a_local_lock(hass: HomeAssistant, actor: Actor) -> None:
+async def test_of_a_local_lock(hass: HomeAssistant, driver: LockDriver) -> None:
     """There is no push."""
-    entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
+    entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
     result = await begin(hass, entry, "general")
     assert result["data_schema"]
     defaults = {
@@ -139,17 +139,17 @@ async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) 
     hass.config_entries.options.async_abort(result["flow_id"])
 
 
-async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, actor: Actor) -> None:
+async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, driver: LockDriver) -> None:
     """It knows what happened, if only afterwards."""
-    entry = local_entry(hass, add_lock(actor, "Back door", host=NEARBY))
-    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: actor.app_data()})
+    entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
     result = await begin(hass, entry, "general")
     assert default(result, CONF_LATE_AFTER) == 5
     assert default(result, CONF_JOURNAL_ENTRIES) == 1000
 
 
 async def test_unlocking_is_off_until_it_is_allowed(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It can be allowed without a code, and turned off again."""
     result = await begin(hass, loaded, "unlocking")
@@ -157,7 +157,7 @@ async def test_unlocking_is_off_until_it_is_allowed(
     assert default(result, CONF_UNLOCKING) == "off"
     assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "new_code"]
     await submit(hass, result, unlocking="without_code")
-    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: None}
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
     result = await begin(hass, loaded, "unlocking")
     assert default(result, CONF_UNLOCKING) == "without_code"
     await submit(hass, result, unlocking="off")
@@ -166,7 +166,7 @@ async def test_unlocking_is_off_until_it_is_allowed(
 
 @pytest.mark.parametrize("code", ["1234", "0123456789"])
 async def test_a_code(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, code: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, code: str
 ) -> None:
     """Only its hash is kept, another one each time; it stays until another one is set or none.
 
@@ -176,7 +176,7 @@ async def test_a_code(
     for _ in range(2):
         result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
         await submit(hass, result, code=code, code_again=code)
-        hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
+        hashed = loaded.options[CONF_UNLOCKING][driver.lock.did]
         assert re.fullmatch(r"[0-9a-f]{32}:[0-9a-f]{128}", hashed)
         assert is_code(code, hashed)
         assert not is_code(code[:-1], hashed)
@@ -186,9 +186,9 @@ async def test_a_code(
     assert default(result, CONF_UNLOCKING) == "same_code"
     assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "same_code", "new_code"]
     await submit(hass, result, unlocking="same_code")
-    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: hashed}
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: hashed}
     await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="without_code")
-    assert loaded.options[CONF_UNLOCKING] == {actor.lock.did: None}
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
 
 
 @pytest.mark.parametrize(
@@ -216,32 +216,34 @@ async def test_no_code(
 
 
 async def test_each_lock_has_its_own(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
 ) -> None:
     """The lock is asked for where there are several, and others stay as they are."""
-    back = add_lock(actor, "Back door")
-    data = {**entry.data, CONF_LOCKS: [actor.lock.did, back.did]}
+    back = add_lock(driver, "Back door")
+    data = {**entry.data, CONF_LOCKS: [driver.lock.did, back.did]}
     hass.config_entries.async_update_entry(
-        entry, data=data, options={CONF_UNLOCKING: {actor.lock.did: None, ANOTHER: None}}
+        entry, data=data, options={CONF_UNLOCKING: {driver.lock.did: None, ANOTHER: None}}
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await begin(hass, entry, "unlocking")
     assert offered(result, "lock") == [
-        {"value": actor.lock.did, "label": "Front door"},
+        {"value": driver.lock.did, "label": "Front door"},
         {"value": back.did, "label": "Back door"},
     ]
     result = await submit(hass, result, lock=back.did)
     assert result["description_placeholders"] == {"lock": "Back door"}
     assert default(result, CONF_UNLOCKING) == "off"
     await submit(hass, result, unlocking="without_code")
-    assert entry.options[CONF_UNLOCKING] == {actor.lock.did: None, back.did: None}
+    assert entry.options[CONF_UNLOCKING] == {driver.lock.did: None, back.did: None}
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+async def test_locks_of_one_name(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
     """Where they are, or their last digits, tell the lock that is unlocked from the other."""
-    others = [add_lock(actor, "Front door") for _ in range(2)]
-    dids = [actor.lock.did, *(lock.did for lock in others)]
+    others = [add_lock(driver, "Front door") for _ in range(2)]
+    dids = [driver.lock.did, *(lock.did for lock in others)]
     data = {**entry.data, CONF_LOCKS: dids, CONF_ROOMS: {dids[1]: "Attic", dids[0]: "Hall"}}
     hass.config_entries.async_update_entry(entry, data=data)
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -259,9 +261,9 @@ async def test_locks_of_one_name(hass: HomeAssistant, actor: Actor, entry: MockC
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_lock_that_was_never_seen(hass: HomeAssistant, actor: Actor) -> None:
+async def test_a_lock_that_was_never_seen(hass: HomeAssistant, driver: LockDriver) -> None:
     """It is called by its number until its name is known."""
-    nearby = add_lock(actor, "Back door", host=NEARBY)
+    nearby = add_lock(driver, "Back door", host=NEARBY)
     result = await begin(hass, local_entry(hass, nearby), "unlocking")
     assert result["description_placeholders"] == {"lock": nearby.did}
     hass.config_entries.options.async_abort(result["flow_id"])

@@ -15,7 +15,7 @@ from custom_components.xiaomi_smart_lock.store import async_journal_store, async
 from simulator.faults import changed
 
 from .flow import labels, signed_in
-from .resident import Storage, entry_of
+from .lock_harness import Storage, entry_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 HALF = "\ud83d"
 
@@ -33,24 +33,24 @@ HALF = "\ud83d"
     "did",
     ["../../secrets", "..", ".", "a/b", "a\\b", "a b", "a\x00", "é", HALF, "a..b", "1" * 65, "", 0],
 )
-async def test_did_that_is_none(hass: HomeAssistant, actor: Actor, did: object) -> None:
+async def test_did_that_is_none(hass: HomeAssistant, driver: LockDriver, did: object) -> None:
     """A device by such a name is not there, and nothing is written under it."""
 
     def renamed(answer: Any) -> Any:
         answer["result"]["list"].insert(0, answer["result"]["list"][0] | {"did": did})
         return answer
 
-    actor.simulator.cloud.disturb_next(changed(renamed), "device_list_page", times=2)
-    result = await signed_in(hass, actor)
-    assert list(labels(result)) == [actor.lock.did]
+    driver.simulator.cloud.disturb_next(changed(renamed), "device_list_page", times=2)
+    result = await signed_in(hass, driver)
+    assert list(labels(result)) == [driver.lock.did]
 
 
 @pytest.mark.parametrize("did", ["../../x", "a/b", ""])
 async def test_did_that_was_kept(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, did: str
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, did: str
 ) -> None:
     """One that is in an entry's data nonetheless leads to no file."""
-    entry = entry_of(hass, actor.account_data() | {CONF_LOCKS: [did]})
+    entry = entry_of(hass, driver.account_data() | {CONF_LOCKS: [did]})
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert await hass.config_entries.async_remove(entry.entry_id)
     assert not [key for key in hass_storage if key.startswith(f"{DOMAIN}.")]

@@ -13,10 +13,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 
-from .actor import Actor, until
 from .conftest import TEN_YEARS
 from .flow import add_lock
 from .hosts import NEARBY
+from .lock_driver import LockDriver, until
 from .people import (
     DAY,
     DURESS,
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 async def test_who_was_it(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     language: str,
     expected: list[str],
@@ -79,14 +79,14 @@ async def test_who_was_it(
     translation.async_setup(hass)
     await hass.config.async_update(language=language, time_zone="Asia/Shanghai")
     await hass.async_block_till_done()
-    await use(loaded, actor, NOON - 30 * DAY + MINUTE, 2, method=5)
-    await use(loaded, actor, NOON - 30 * DAY - MINUTE, 1, method=5)
-    await use(loaded, actor, NOON - 2 * DAY, 8, method=DURESS, position=3)
-    await use(loaded, actor, NOON - 22 * HOUR - 14 * MINUTE, 12, method=7)
-    await use(loaded, actor, NOON - 22 * HOUR - 12 * MINUTE, 4, method=4, position=1)
-    await use(loaded, actor, NOON - 2 * DAY - HOUR, 3)
-    await use(loaded, actor, NOON - MINUTE, 3)
-    actor.push_event((2, 1020), 1, 11, 2, 0, NOON)
+    await use(loaded, driver, NOON - 30 * DAY + MINUTE, 2, method=5)
+    await use(loaded, driver, NOON - 30 * DAY - MINUTE, 1, method=5)
+    await use(loaded, driver, NOON - 2 * DAY, 8, method=DURESS, position=3)
+    await use(loaded, driver, NOON - 22 * HOUR - 14 * MINUTE, 12, method=7)
+    await use(loaded, driver, NOON - 22 * HOUR - 12 * MINUTE, 4, method=4, position=1)
+    await use(loaded, driver, NOON - 2 * DAY - HOUR, 3)
+    await use(loaded, driver, NOON - MINUTE, 3)
+    driver.push_event((2, 1020), 1, 11, 2, 0, NOON)
 
     result = await begin(hass, loaded)
     assert result["step_id"] == "user"
@@ -94,13 +94,13 @@ async def test_who_was_it(
 
 
 async def test_a_person_comes_changes_and_goes(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Names are shown at once, and no connection is lost for it."""
-    connection, now = loaded.runtime_data, actor.lock.time
-    await use(loaded, actor, now - 1, 3)
-    await use(loaded, actor, now, 4)
-    await named(hass, actor, "Fingerprint 4", "unknown")
+    connection, now = loaded.runtime_data, driver.lock.time
+    await use(loaded, driver, now - 1, 3)
+    await use(loaded, driver, now, 4)
+    await named(hass, driver, "Fingerprint 4", "unknown")
 
     result = await begin(hass, loaded)
     assert filled_in(result) == {}
@@ -108,13 +108,13 @@ async def test_a_person_comes_changes_and_goes(
     its = person_entity(hass, "ming")
     result = await submit(hass, result, fourth, name=" Ming ", person_entity="person.ming")
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    await named(hass, actor, "Ming", "Ming")
+    await named(hass, driver, "Ming", "Ming")
     assert person(loaded, "Ming").data["person_entity"] == its.id, "no renaming changes it"
 
     result = await begin(hass, loaded)
     assert list(offers(result)) == [third], "what is Ming's is no longer to be had"
     await submit(hass, result, third, name="Hua")
-    await named(hass, actor, "Ming", "Ming")
+    await named(hass, driver, "Ming", "Ming")
 
     result = await begin(hass, loaded, person(loaded, "Ming"))
     assert result["step_id"] == "reconfigure"
@@ -126,24 +126,27 @@ async def test_a_person_comes_changes_and_goes(
     }
     result = await submit(hass, result, fourth, name="Xiao Ming")
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
-    await named(hass, actor, "Xiao Ming", "Xiao Ming")
+    await named(hass, driver, "Xiao Ming", "Xiao Ming")
     assert "person_entity" not in person(loaded, "Xiao Ming").data
 
     await submit(hass, await begin(hass, loaded, person(loaded, "Xiao Ming")), name="Xiao Ming")
-    await named(hass, actor, "Fingerprint 4", "unknown")
+    await named(hass, driver, "Fingerprint 4", "unknown")
     result = await begin(hass, loaded, person(loaded, "Hua"))
     assert list(offers(result)) == [fourth, third]
     await submit(hass, result, fourth, third, name="Hua")
-    await named(hass, actor, "Hua", "Hua")
+    await named(hass, driver, "Hua", "Hua")
 
     hass.config_entries.async_remove_subentry(loaded, person(loaded, "Hua").subentry_id)
-    await named(hass, actor, "Fingerprint 4", "unknown")
+    await named(hass, driver, "Fingerprint 4", "unknown")
     assert list(offers(await begin(hass, loaded))) == [fourth, third]
     assert loaded.runtime_data is connection
 
 
 async def test_all_that_is_asked_has_words(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, hass_client: ClientSessionGenerator
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    hass_client: ClientSessionGenerator,
 ) -> None:
     """Each field of each form that a browser gets is named and explained."""
     assert await async_setup_component(hass, "config", {})
@@ -160,12 +163,12 @@ async def test_all_that_is_asked_has_words(
             fields = {field["name"] for field in form["data_schema"]}
             assert words["data"].keys() == words["data_description"].keys() == fields
             shown.add(form["step_id"])
-            await use(loaded, actor, actor.lock.time, 3)
+            await use(loaded, driver, driver.lock.time, 3)
     assert shown == ENGLISH["config_subentries"]["person"]["step"].keys()
 
 
 async def test_nothing_to_choose_from(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Who has not opened the door yet can be added all the same, and is asked again later."""
     result = await begin(hass, loaded)
@@ -174,7 +177,7 @@ async def test_nothing_to_choose_from(
     result = await submit(hass, result, name="Ming")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert (await begin(hass, loaded, person(loaded, "Ming")))["step_id"] == "nothing_known"
-    await use(loaded, actor, actor.lock.time, 3)
+    await use(loaded, driver, driver.lock.time, 3)
     assert len(offers(await begin(hass, loaded, person(loaded, "Ming")))) == 1
 
 
@@ -182,11 +185,11 @@ async def test_nothing_to_choose_from(
     ("name", "error"), [("  ", "no_name"), ("Hua", "name_taken"), (" Hua ", "name_taken")]
 )
 async def test_names_that_do_not_work(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, name: str, error: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, name: str, error: str
 ) -> None:
     """A name is not empty, and is nobody else's; what was chosen stays chosen."""
     give(hass, loaded, "Hua")
-    await use(loaded, actor, actor.lock.time, 3)
+    await use(loaded, driver, driver.lock.time, 3)
     result = await begin(hass, loaded)
     label, value = next(iter(offers(result).items()))
     result = await submit(hass, result, label, name=name)
@@ -200,10 +203,10 @@ async def test_names_that_do_not_work(
 
 
 async def test_two_who_say_that_it_was_them(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """A credential is one person's; who comes second has to look again."""
-    await use(loaded, actor, actor.lock.time, 3)
+    await use(loaded, driver, driver.lock.time, 3)
     first, second = await begin(hass, loaded), await begin(hass, loaded)
     [label] = offers(first)
     await submit(hass, first, label, name="Ming")
@@ -212,11 +215,11 @@ async def test_two_who_say_that_it_was_them(
     assert result["step_id"] == "nothing_known"
     result = await submit(hass, result, name="Hua")
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    await named(hass, actor, "Ming", "Ming")
+    await named(hass, driver, "Ming", "Ming")
 
 
 async def test_without_a_connection(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is known only by a connection what there is to choose from."""
     await hass.config_entries.async_unload(loaded.entry_id)
@@ -224,9 +227,9 @@ async def test_without_a_connection(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "entry_not_loaded")
 
 
-async def test_on_the_local_network(hass: HomeAssistant, actor: Actor) -> None:
+async def test_on_the_local_network(hass: HomeAssistant, driver: LockDriver) -> None:
     """Where it is not told who opens the door there are no people."""
-    entry = MockConfigEntry(domain=DOMAIN, data=actor.local_data(NEARBY))
+    entry = MockConfigEntry(domain=DOMAIN, data=driver.local_data(NEARBY))
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)  # So that its flow is loaded
     assert entry.supported_subentry_types == {}
@@ -236,12 +239,12 @@ async def test_on_the_local_network(hass: HomeAssistant, actor: Actor) -> None:
 
 
 @pytest.fixture
-async def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Actor]:
+async def two(hass: HomeAssistant, driver: LockDriver) -> tuple[MockConfigEntry, LockDriver]:
     """Return the entry of an account with two locks, and who is at the second one."""
-    back = Actor(actor.simulation, actor.account, add_lock(actor, "Back door"))
+    back = LockDriver(driver.simulation, driver.account, add_lock(driver, "Back door"))
     entry = MockConfigEntry(
         domain=DOMAIN,
-        data=actor.account_data(actor.lock, back.lock),
+        data=driver.account_data(driver.lock, back.lock),
         options={CONF_LATE_AFTER: TEN_YEARS},
     )
     entry.add_to_hass(hass)
@@ -252,29 +255,29 @@ async def two(hass: HomeAssistant, actor: Actor) -> tuple[MockConfigEntry, Actor
 
 
 async def test_two_locks_of_one_name(
-    hass: HomeAssistant, actor: Actor, two: tuple[MockConfigEntry, Actor]
+    hass: HomeAssistant, driver: LockDriver, two: tuple[MockConfigEntry, LockDriver]
 ) -> None:
     """It is said at which of them a finger was used."""
     entry, back = two
     devices = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
         devices.async_update_device(device.id, name_by_user="Door")
-    await use(entry, actor, actor.lock.time - 1, 3)
-    await use(entry, back, actor.lock.time, 4)
+    await use(entry, driver, driver.lock.time - 1, 3)
+    await use(entry, back, driver.lock.time, 4)
     result = await begin(hass, entry)
     assert [offer.partition("side, ")[2] for offer in offers(result)] == [
-        f"Door (…{lock.did[-4:]})" for lock in (back.lock, actor.lock)
+        f"Door (…{lock.did[-4:]})" for lock in (back.lock, driver.lock)
     ]
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_two_locks(
-    hass: HomeAssistant, actor: Actor, two: tuple[MockConfigEntry, Actor]
+    hass: HomeAssistant, driver: LockDriver, two: tuple[MockConfigEntry, LockDriver]
 ) -> None:
     """Each has its own fingerprint 3; a person may have both. One that is away keeps its own."""
     entry, back = two
-    now = actor.lock.time
-    await use(entry, actor, now - 1, 3)
+    now = driver.lock.time
+    await use(entry, driver, now - 1, 3)
     await use(entry, back, now, 3)
     result = await begin(hass, entry)
     back_door, front_door = offers(result)
@@ -282,14 +285,14 @@ async def test_two_locks(
     assert front_door.endswith(", fingerprint 3, outside, Front door")
     await submit(hass, result, back_door, name="Ming")
     await named(hass, back, "Ming", "Ming")
-    await named(hass, actor, "Fingerprint 3", "unknown")
+    await named(hass, driver, "Fingerprint 3", "unknown")
 
-    actor.simulation.call(actor.simulator.remove_lock, back.lock)
+    driver.simulation.call(driver.simulator.remove_lock, back.lock)
     await hass.config_entries.async_reload(entry.entry_id)
-    assert list(entry.runtime_data.locks) == [actor.lock.did]
+    assert list(entry.runtime_data.locks) == [driver.lock.did]
     result = await begin(hass, entry, person(entry, "Ming"))
     [front_door] = offers(result)
     await submit(hass, result, front_door, name="Ming")
     dids = [one["did"] for one in person(entry, "Ming").data["credentials"]]
-    assert sorted(dids) == sorted([actor.lock.did, back.lock.did])
+    assert sorted(dids) == sorted([driver.lock.did, back.lock.did])
     await hass.config_entries.async_unload(entry.entry_id)

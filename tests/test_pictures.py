@@ -19,10 +19,10 @@ from custom_components.xiaomi_smart_lock.media.latest_pictures import PendingPic
 from custom_components.xiaomi_smart_lock.miot.app.client import Seen
 from simulator.app_cloud import EVENTS, PICTURE
 
-from .actor import Actor, caught_up, idle, until
 from .conftest import TEN_YEARS
 from .hosts import NEARBY
-from .resident import entry_of, nearby
+from .lock_driver import LockDriver, caught_up, idle, until
+from .lock_harness import entry_of, nearby
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -40,30 +40,30 @@ STAYS: Address = (17, 2)
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+def _impatient(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
     """Have pictures asked for often, and arrive at once unless a test says otherwise."""
     monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    actor.lock.camera.upload_seconds = 0
+    driver.lock.camera.upload_seconds = 0
 
 
-def see(actor: Actor, kind: str, ago: float = 0) -> Sight:
+def see(driver: LockDriver, kind: str, ago: float = 0) -> Sight:
     """Have the camera see something, now or some seconds ago, that the lock tells nobody of."""
-    camera = actor.lock.camera
-    sight: Sight = actor.simulation.call(camera.see, kind)
+    camera = driver.lock.camera
+    sight: Sight = driver.simulation.call(camera.see, kind)
     sight.created -= int(ago * 1000)
     camera.sights.sort(key=lambda one: one.created)
     return sight
 
 
-def happen(actor: Actor, kind: Address, ago: float = 0) -> None:
+def happen(driver: LockDriver, kind: Address, ago: float = 0) -> None:
     """Have the lock tell of something that happened some seconds ago."""
-    actor.push_event(kind, int(actor.simulator.clock.now() - ago))
+    driver.push_event(kind, int(driver.simulator.clock.now() - ago))
 
 
-def rang(actor: Actor, ago: float = 0) -> Sight:
+def rang(driver: LockDriver, ago: float = 0) -> Sight:
     """Have somebody ring some seconds ago, of which is told now."""
-    sight = see(actor, "Bell", ago)
-    happen(actor, RING, ago)
+    sight = see(driver, "Bell", ago)
+    happen(driver, RING, ago)
     return sight
 
 
@@ -78,12 +78,12 @@ def when(sight: Sight) -> str:
     return dt_util.utc_from_timestamp(sight.created / 1000).isoformat()
 
 
-def state(hass: HomeAssistant, actor: Actor, key: str) -> str:
+def state(hass: HomeAssistant, driver: LockDriver, key: str) -> str:
     """Return when the picture was taken that is shown."""
-    return actor.state(hass, Platform.IMAGE, key).state
+    return driver.state(hass, Platform.IMAGE, key).state
 
 
-def follow(hass: HomeAssistant, actor: Actor, key: str) -> list[str]:
+def follow(hass: HomeAssistant, driver: LockDriver, key: str) -> list[str]:
     """Return a list that grows by each state of an image that is another one."""
     states: list[str] = []
 
@@ -93,13 +93,13 @@ def follow(hass: HomeAssistant, actor: Actor, key: str) -> list[str]:
         if old and new and old.state != new.state:
             states.append(new.state)
 
-    async_track_state_change_event(hass, actor.entity_id(hass, Platform.IMAGE, key), changed)
+    async_track_state_change_event(hass, driver.entity_id(hass, Platform.IMAGE, key), changed)
     return states
 
 
 async def assert_shown(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     client: ClientSessionGenerator,
     key: str,
     of: tuple[Sight, str],
@@ -107,22 +107,22 @@ async def assert_shown(
     """See that a browser gets the very picture."""
     sight, kind = of
     browser = await client()
-    answer = await browser.get(f"/api/image_proxy/{actor.entity_id(hass, Platform.IMAGE, key)}")
+    answer = await browser.get(f"/api/image_proxy/{driver.entity_id(hass, Platform.IMAGE, key)}")
     assert answer.status == HTTPStatus.OK
     assert answer.content_type == "image/jpeg"
     store_id = sight.frames[kind].store_id
-    assert await answer.read() == actor.lock.camera.picture(sight.file_id, store_id)
+    assert await answer.read() == driver.lock.camera.picture(sight.file_id, store_id)
 
 
-def asked(actor: Actor, path: str) -> int:
+def asked(driver: LockDriver, path: str) -> int:
     """Return how often something was asked for."""
-    did = actor.lock.did
-    return sum(path == one for one, _ in actor.simulator.cloud.requests if did)
+    did = driver.lock.did
+    return sum(path == one for one, _ in driver.simulator.cloud.requests if did)
 
 
-async def set_up(hass: HomeAssistant, actor: Actor, **options: object) -> MockConfigEntry:
+async def set_up(hass: HomeAssistant, driver: LockDriver, **options: object) -> MockConfigEntry:
     """Set up an entry of an account that is linked."""
-    data = {**actor.account_data(), CONF_APP: actor.app_data()}
+    data = {**driver.account_data(), CONF_APP: driver.app_data()}
     entry = entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS} | options)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await caught_up(hass, entry.runtime_data)
@@ -132,245 +132,247 @@ async def set_up(hass: HomeAssistant, actor: Actor, **options: object) -> MockCo
 
 async def test_the_bell(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """The event fires at once; the picture is shown once it is there, and is the very one."""
-    actor.lock.camera.upload_seconds = NEVER
-    actor.do("ring")
-    await until(lambda: actor.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
-    await until(lambda: asked(actor, PICTURE) > 2)
-    assert state(hass, actor, VISITOR) == STATE_UNKNOWN
-    [sight] = actor.lock.camera.sights
+    driver.lock.camera.upload_seconds = NEVER
+    driver.do("ring")
+    await until(lambda: driver.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
+    await until(lambda: asked(driver, PICTURE) > 2)
+    assert state(hass, driver, VISITOR) == STATE_UNKNOWN
+    [sight] = driver.lock.camera.sights
     upload(sight)
-    await until(lambda: state(hass, actor, VISITOR) == when(sight))
-    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Bell"))
-    assert state(hass, actor, STAY) == STATE_UNKNOWN
+    await until(lambda: state(hass, driver, VISITOR) == when(sight))
+    await assert_shown(hass, driver, hass_client, VISITOR, (sight, "Bell"))
+    assert state(hass, driver, STAY) == STATE_UNKNOWN
     await idle()
 
 
 async def test_somebody_stays(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """It is the last visitor too while nobody has rung, but then who rings is, not who stays."""
-    visitors = follow(hass, actor, VISITOR)
-    sight = see(actor, "Stay", ago=10)
-    happen(actor, STAYS, ago=10)
-    await until(lambda: state(hass, actor, STAY) == when(sight))
-    assert state(hass, actor, VISITOR) == when(sight)
-    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Stay"))
+    visitors = follow(hass, driver, VISITOR)
+    sight = see(driver, "Stay", ago=10)
+    happen(driver, STAYS, ago=10)
+    await until(lambda: state(hass, driver, STAY) == when(sight))
+    assert state(hass, driver, VISITOR) == when(sight)
+    await assert_shown(hass, driver, hass_client, VISITOR, (sight, "Stay"))
     # To the camera it is one thing that is seen: what it saw at first, and later the bell.
-    actor.do("ring")
-    assert actor.lock.camera.sights == [sight]
+    driver.do("ring")
+    assert driver.lock.camera.sights == [sight]
     await until(lambda: len(visitors) == 2)
     assert when(sight) == visitors[0] < visitors[1] <= dt_util.utcnow().isoformat()
-    await assert_shown(hass, actor, hass_client, VISITOR, (sight, "Bell"))
-    assert state(hass, actor, STAY) == when(sight)
-    actor.do("stay")
-    _, again = actor.lock.camera.sights
-    await until(lambda: state(hass, actor, STAY) == when(again))
+    await assert_shown(hass, driver, hass_client, VISITOR, (sight, "Bell"))
+    assert state(hass, driver, STAY) == when(sight)
+    driver.do("stay")
+    _, again = driver.lock.camera.sights
+    await until(lambda: state(hass, driver, STAY) == when(again))
     assert len(visitors) == 2
 
 
 async def test_the_bell_s_picture_comes_after_a_newer_one(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry
 ) -> None:
     """Who stayed is shown since nobody had rung; that is newer, and not taken back."""
-    visitors = follow(hass, actor, VISITOR)
-    actor.lock.camera.upload_seconds = NEVER
-    bell = rang(actor, ago=30)
-    await until(lambda: awaited(linked, actor))
-    actor.lock.camera.upload_seconds = 0
-    actor.do("stay")
-    stay = actor.lock.camera.sights[-1]
+    visitors = follow(hass, driver, VISITOR)
+    driver.lock.camera.upload_seconds = NEVER
+    bell = rang(driver, ago=30)
+    await until(lambda: awaited(linked, driver))
+    driver.lock.camera.upload_seconds = 0
+    driver.do("stay")
+    stay = driver.lock.camera.sights[-1]
     await until(lambda: visitors == [when(stay)])
     upload(bell)
-    await until(lambda: not awaited(linked, actor))
+    await until(lambda: not awaited(linked, driver))
     await idle()
     assert visitors == [when(stay)]
 
 
 async def test_what_there_is_at_the_start(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client: ClientSessionGenerator
 ) -> None:
     """One request finds it; only what is shown is fetched, of the budget. Nobody need ring."""
-    older, bell = see(actor, "Bell", ago=7200), see(actor, "Bell", ago=3600)
-    stay = see(actor, "Stay", ago=90000)
-    see(actor, "FaceUnlock", ago=60)
-    actor.simulator.cloud.requests.clear()
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == when(bell) > when(older)
-    assert state(hass, actor, STAY) == when(stay)
-    assert (asked(actor, EVENTS), asked(actor, PICTURE)) == (1, 2)
+    older, bell = see(driver, "Bell", ago=7200), see(driver, "Bell", ago=3600)
+    stay = see(driver, "Stay", ago=90000)
+    see(driver, "FaceUnlock", ago=60)
+    driver.simulator.cloud.requests.clear()
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == when(bell) > when(older)
+    assert state(hass, driver, STAY) == when(stay)
+    assert (asked(driver, EVENTS), asked(driver, PICTURE)) == (1, 2)
     spent = entry.runtime_data.link.as_dict()["within_an_hour"]
     assert (spent["camera"], spent["pictures"]) == (1, 2)
-    await assert_shown(hass, actor, hass_client, VISITOR, (bell, "Bell"))
-    await assert_shown(hass, actor, hass_client, STAY, (stay, "Stay"))
+    await assert_shown(hass, driver, hass_client, VISITOR, (bell, "Bell"))
+    await assert_shown(hass, driver, hass_client, STAY, (stay, "Stay"))
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_what_an_empty_answer_leads_to(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client: ClientSessionGenerator
 ) -> None:
     """The list goes on after it, at the start and when somebody rings."""
-    actor.lock.camera.searched_ms = 10 * 3600 * 1000
-    before = see(actor, "Bell", ago=60)
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == when(before)
-    visitors = follow(hass, actor, VISITOR)
-    bell = rang(actor)
+    driver.lock.camera.searched_ms = 10 * 3600 * 1000
+    before = see(driver, "Bell", ago=60)
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == when(before)
+    visitors = follow(hass, driver, VISITOR)
+    bell = rang(driver)
     await until(lambda: visitors)
     assert visitors == [when(bell)]
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_nobody_rang(hass: HomeAssistant, actor: Actor) -> None:
+async def test_nobody_rang(hass: HomeAssistant, driver: LockDriver) -> None:
     """Then the newest that has a picture is the last visitor."""
-    see(actor, "Stay", ago=3600)
-    face = see(actor, "FaceUnlock", ago=60)
-    nobody = see(actor, "FaceUnlock")
+    see(driver, "Stay", ago=3600)
+    face = see(driver, "FaceUnlock", ago=60)
+    nobody = see(driver, "FaceUnlock")
     nobody.frames.clear()
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == when(face)
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == when(face)
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_somebody_only_stayed(hass: HomeAssistant, actor: Actor) -> None:
+async def test_somebody_only_stayed(hass: HomeAssistant, driver: LockDriver) -> None:
     """The one picture is fetched once for both."""
-    stay = see(actor, "Stay", ago=3600)
-    actor.simulator.cloud.requests.clear()
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == state(hass, actor, STAY) == when(stay)
-    assert asked(actor, PICTURE) == 1
+    stay = see(driver, "Stay", ago=3600)
+    driver.simulator.cloud.requests.clear()
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == state(hass, driver, STAY) == when(stay)
+    assert asked(driver, PICTURE) == 1
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_one_without_its_picture_at_the_start(hass: HomeAssistant, actor: Actor) -> None:
+async def test_one_without_its_picture_at_the_start(
+    hass: HomeAssistant, driver: LockDriver
+) -> None:
     """The one before it is shown, and its own is not waited for any more."""
-    bell = see(actor, "Bell", ago=60)
-    actor.lock.camera.keeps_pictures = False
-    see(actor, "Bell", ago=pictures.PATIENCE + 1)
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == when(bell)
+    bell = see(driver, "Bell", ago=60)
+    driver.lock.camera.keeps_pictures = False
+    see(driver, "Bell", ago=pictures.PATIENCE + 1)
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == when(bell)
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_the_budget_is_spent_at_the_start(
-    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked again later, a few times; a ring does not wait for that."""
     monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
-    see(actor, "Bell", ago=3600)
-    actor.simulator.cloud.requests.clear()
-    entry = await set_up(hass, actor, **{CONF_APP_REQUESTS: 0})
-    assert state(hass, actor, VISITOR) == STATE_UNKNOWN
-    assert asked(actor, EVENTS) == 0
-    actor.do("ring")
-    await until(lambda: state(hass, actor, VISITOR) == when(actor.lock.camera.sights[-1]))
+    see(driver, "Bell", ago=3600)
+    driver.simulator.cloud.requests.clear()
+    entry = await set_up(hass, driver, **{CONF_APP_REQUESTS: 0})
+    assert state(hass, driver, VISITOR) == STATE_UNKNOWN
+    assert asked(driver, EVENTS) == 0
+    driver.do("ring")
+    await until(lambda: state(hass, driver, VISITOR) == when(driver.lock.camera.sights[-1]))
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_two_rings_in_quick_succession(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """Each gets its own picture, by the same requests; what is shown only ever gets newer."""
     await idle()
-    visitors = follow(hass, actor, VISITOR)
-    actor.lock.camera.upload_seconds = NEVER
-    first = rang(actor, ago=7)
-    await until(lambda: asked(actor, PICTURE) > 0)
-    second = rang(actor)
-    await until(lambda: len(awaited(linked, actor)) == 2)
+    visitors = follow(hass, driver, VISITOR)
+    driver.lock.camera.upload_seconds = NEVER
+    first = rang(driver, ago=7)
+    await until(lambda: asked(driver, PICTURE) > 0)
+    second = rang(driver)
+    await until(lambda: len(awaited(linked, driver)) == 2)
     upload(first)
     await until(lambda: visitors)
     upload(second)
     await until(lambda: len(visitors) == 2)
     assert visitors == [when(first), when(second)]
-    await assert_shown(hass, actor, hass_client, VISITOR, (second, "Bell"))
+    await assert_shown(hass, driver, hass_client, VISITOR, (second, "Bell"))
     await idle()
 
 
 async def test_the_newer_picture_comes_first(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry
 ) -> None:
     """The older one is not shown any more, and nobody waits on."""
-    visitors = follow(hass, actor, VISITOR)
-    actor.lock.camera.upload_seconds = NEVER
-    first, second = rang(actor, ago=7), rang(actor)
-    await until(lambda: len(awaited(linked, actor)) == 2)
+    visitors = follow(hass, driver, VISITOR)
+    driver.lock.camera.upload_seconds = NEVER
+    first, second = rang(driver, ago=7), rang(driver)
+    await until(lambda: len(awaited(linked, driver)) == 2)
     upload(second)
     await until(lambda: visitors == [when(second)])
     upload(first)
-    await until(lambda: not awaited(linked, actor))
+    await until(lambda: not awaited(linked, driver))
     await idle()
     assert visitors == [when(second)]
 
 
 async def test_whoever_rings_like_mad(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry
 ) -> None:
     """Only the last few rings are waited for."""
-    actor.lock.camera.upload_seconds = NEVER
-    rings = [rang(actor, ago) for ago in range(21, -1, -3)]
+    driver.lock.camera.upload_seconds = NEVER
+    rings = [rang(driver, ago) for ago in range(21, -1, -3)]
     await until(
-        lambda: [event.when for event in awaited(linked, actor)][3:] > [rings[-2].created / 1000]
+        lambda: [event.when for event in awaited(linked, driver)][3:] > [rings[-2].created / 1000]
     )
-    assert len(awaited(linked, actor)) == 4
+    assert len(awaited(linked, driver)) == 4
     upload(rings[-1])
-    await until(lambda: state(hass, actor, VISITOR) == when(rings[-1]))
-    await until(lambda: not awaited(linked, actor))
+    await until(lambda: state(hass, driver, VISITOR) == when(rings[-1]))
+    await until(lambda: not awaited(linked, driver))
 
 
-def awaited(entry: MockConfigEntry, actor: Actor) -> list[PendingPicture]:
+def awaited(entry: MockConfigEntry, driver: LockDriver) -> list[PendingPicture]:
     """Return the events that wait for their pictures."""
-    return list(entry.runtime_data.locks[actor.lock.did].pictures._awaited)
+    return list(entry.runtime_data.locks[driver.lock.did].pictures._awaited)
 
 
 async def test_a_lock_on_the_local_network(
-    hass: HomeAssistant, actor: Actor, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client: ClientSessionGenerator
 ) -> None:
     """Its pictures are there too, where it is linked."""
-    actor = nearby(actor)
-    actor.lock.camera.upload_seconds = 0
-    bell = see(actor, "Bell", ago=60)
-    entry = entry_of(hass, {**actor.local_data(NEARBY), CONF_APP: actor.app_data()})
+    driver = nearby(driver)
+    driver.lock.camera.upload_seconds = 0
+    bell = see(driver, "Bell", ago=60)
+    entry = entry_of(hass, {**driver.local_data(NEARBY), CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await idle()
-    assert state(hass, actor, VISITOR) == when(bell)
-    await assert_shown(hass, actor, hass_client, VISITOR, (bell, "Bell"))
+    assert state(hass, driver, VISITOR) == when(bell)
+    await assert_shown(hass, driver, hass_client, VISITOR, (bell, "Bell"))
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_where_nothing_is_linked(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Nothing is there, and nothing is asked."""
-    actor.simulator.cloud.requests.clear()
-    actor.do("ring")
-    await until(lambda: actor.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
+    driver.simulator.cloud.requests.clear()
+    driver.do("ring")
+    await until(lambda: driver.state(hass, Platform.EVENT, "doorbell").state != STATE_UNKNOWN)
     entities = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
     assert not [entity for entity in entities if entity.domain == Platform.IMAGE]
-    assert asked(actor, EVENTS) == 0
+    assert asked(driver, EVENTS) == 0
 
 
 async def test_only_for_who_is_signed_in(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """Nobody else sees who is at the door."""
-    actor.do("ring")
-    await until(lambda: state(hass, actor, VISITOR) != STATE_UNKNOWN)
+    driver.do("ring")
+    await until(lambda: state(hass, driver, VISITOR) != STATE_UNKNOWN)
     browser = await hass_client_no_auth()
-    entity_id = actor.entity_id(hass, Platform.IMAGE, VISITOR)
+    entity_id = driver.entity_id(hass, Platform.IMAGE, VISITOR)
     answer = await browser.get(f"/api/image_proxy/{entity_id}")
     assert answer.status == HTTPStatus.FORBIDDEN
 

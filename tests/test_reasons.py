@@ -19,9 +19,9 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from simulator import faults
 
-from .actor import until
+from .lock_driver import until
+from .lock_harness import LockHarness, fix, running_lock
 from .recordings import RECORDING, SOURCE, saw, sit_down
-from .resident import Resident, at_home, fix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 TEXTS: Final = json.loads(
     (
@@ -50,10 +50,10 @@ async def _chinese(hass: HomeAssistant) -> None:
 
 
 @pytest.fixture
-async def resident(hass: HomeAssistant, actor: Actor) -> AsyncIterator[Resident]:
+async def harness(hass: HomeAssistant, driver: LockDriver) -> AsyncIterator[LockHarness]:
     """Return who lives where all works."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 def as_shown(key: str | None, placeholders: Any) -> str:
@@ -81,23 +81,25 @@ def is_chinese(text: str) -> bool:
     ids=["500", "silence", "cut", "html", "429"],
 )
 async def test_an_action_fails(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault, reason: str
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch, fault: faults.Fault, reason: str
 ) -> None:
     """It is said why, in Chinese alone."""
     monkeypatch.setattr("custom_components.xiaomi_smart_lock.miot.http.TIMEOUT", QUICKLY)
-    resident.actor.simulator.cloud.disturb_next(fault, ACTION)
+    harness.driver.simulator.cloud.disturb_next(fault, ACTION)
     with pytest.raises(HomeAssistantError) as failure:
-        await resident.call(Platform.BUTTON, "press", "fetch_history")
+        await harness.call(Platform.BUTTON, "press", "fetch_history")
     said = as_shown(failure.value.translation_key, failure.value.translation_placeholders)
     assert said == f"无法连接 Front door：{reason}。未确认有任何更改。"
     assert is_chinese(said)
 
 
-async def test_the_cloud_is_down(hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+async def test_the_cloud_is_down(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
     """The integration's page says why it is tried again."""
-    actor.simulator.cloud.online = False
+    driver.simulator.cloud.online = False
     await hass.config_entries.async_setup(entry.entry_id)
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
     assert entry.state is ConfigEntryState.SETUP_RETRY
     said = as_shown(entry.error_reason_translation_key, entry.error_reason_translation_placeholders)
     assert said.startswith("无法连接小米云端：")
@@ -106,7 +108,7 @@ async def test_the_cloud_is_down(hass: HomeAssistant, actor: Actor, entry: MockC
 
 async def test_a_recording_cannot_be_had(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_ws_client: Any,
     hass_client: ClientSessionGenerator,
@@ -114,24 +116,24 @@ async def test_a_recording_cannot_be_had(
 ) -> None:
     """The media browser shows what it is told, in whatever language that is."""
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
-    sight = saw(actor, dt_util.now() - timedelta(hours=1), "Bell")
-    place = f"{SOURCE}/{actor.lock.did}/{sight.created}"
-    actor.simulator.cloud.disturb_next(faults.status(500), RECORDING, 2)
+    sight = saw(driver, dt_util.now() - timedelta(hours=1), "Bell")
+    place = f"{SOURCE}/{driver.lock.did}/{sight.created}"
+    driver.simulator.cloud.disturb_next(faults.status(500), RECORDING, 2)
     said = await viewer.refused("resolve_media", place)
     assert said == "小米云端没有给出可显示的内容：返回错误（HTTP 500）。请稍后重试。"
     assert is_chinese(said)
-    said = await viewer.refused("browse_media", f"{SOURCE}/{actor.lock.did}/yesterday")
+    said = await viewer.refused("browse_media", f"{SOURCE}/{driver.lock.did}/yesterday")
     assert is_chinese(said)
 
 
 async def test_a_repair_fails(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator, resident: Resident
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
 ) -> None:
     """It says why: the lock is asleep."""
-    resident.actor.lock.clock_offset = 600
-    resident.actor.do("fingerprint", 3)
-    await until(lambda: resident.issue("clock_off"))
-    await resident.put_to_sleep()
-    result = await fix(hass, hass_client, resident.issue("clock_off"))
+    harness.driver.lock.clock_offset = 600
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    await harness.put_to_sleep()
+    result = await fix(hass, hass_client, harness.issue("clock_off"))
     said = result["description_placeholders"]["error"]
     assert said == "Front door 正在休眠。请触摸门锁将其唤醒，然后重试。"

@@ -14,14 +14,14 @@ from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 
 from .documents import yaml_blocks
-from .resident import at_home
+from .lock_harness import running_lock
 
 if TYPE_CHECKING:
     from homeassistant.components.recorder import Recorder
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import RecorderInstanceContextManager
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 CODE: Final = "8310572946"
 PASSWORD: Final = "4815162342"
@@ -44,14 +44,16 @@ async def mock_recorder_before_hass(
 
 @pytest.mark.parametrize(("recorder_config", "kept"), [(None, True), (recommended_lines(), False)])
 async def test_what_is_recorded(
-    recorder_mock: Recorder, hass: HomeAssistant, actor: Actor, kept: bool
+    recorder_mock: Recorder, hass: HomeAssistant, driver: LockDriver, kept: bool
 ) -> None:
     """As users are told: what is given to actions, unless these lines leave it out."""
-    actor.lock.accepts_remote_unlock = True
-    async with at_home(hass, actor, local=False, **{CONF_UNLOCKING: hash_code(CODE)}) as resident:
-        await resident.call("lock", "unlock", "lock", code=CODE)
+    driver.lock.accepts_remote_unlock = True
+    async with running_lock(
+        hass, driver, local=False, **{CONF_UNLOCKING: hash_code(CODE)}
+    ) as harness:
+        await harness.call("lock", "unlock", "lock", code=CODE)
         with pytest.raises(HomeAssistantError):
-            await resident.manage(
+            await harness.manage(
                 "set_credential", user_id=7, credential_type="password", credential_data=PASSWORD
             )
         await hass.async_block_till_done()

@@ -32,10 +32,10 @@ from custom_components.xiaomi_smart_lock.media import (
 )
 from simulator import camera, faults, recording
 
-from .actor import Actor, until
 from .hosts import NEARBY
+from .lock_driver import LockDriver, until
+from .lock_harness import nearby
 from .recordings import DOWNLOAD, EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
-from .resident import nearby
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -63,7 +63,7 @@ NOTHING_SEEN: Final = (
 @pytest.fixture
 async def viewer(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     linked: MockConfigEntry,
     hass_ws_client: Any,
     hass_client: ClientSessionGenerator,
@@ -72,7 +72,7 @@ async def viewer(
     """Return who sits before the media browser of who is linked."""
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
     await until(lambda: not any(task.get_name() == "pictures" for task in asyncio.all_tasks()))
-    actor.simulator.cloud.requests.clear()
+    driver.simulator.cloud.requests.clear()
     return viewer
 
 
@@ -81,19 +81,19 @@ def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> da
     return datetime(year, month, day, hour, minute, tzinfo=dt_util.get_default_time_zone())
 
 
-def of(actor: Actor, *parts: object) -> str:
+def of(driver: LockDriver, *parts: object) -> str:
     """Return what a folder of the lock is known by, or what is in it."""
-    return "/".join(map(str, (SOURCE, actor.lock.did, *parts)))
+    return "/".join(map(str, (SOURCE, driver.lock.did, *parts)))
 
 
-def bell(actor: Actor) -> Sight:
+def bell(driver: LockDriver) -> Sight:
     """Have somebody have rung."""
-    return saw(actor, local(*DAY, 8, 12), "Bell")
+    return saw(driver, local(*DAY, 8, 12), "Bell")
 
 
-def asked(actor: Actor, path: str = EVENTS) -> int:
+def asked(driver: LockDriver, path: str = EVENTS) -> int:
     """Return how often the cloud was asked."""
-    return [path for path, _ in actor.simulator.cloud.requests].count(path)
+    return [path for path, _ in driver.simulator.cloud.requests].count(path)
 
 
 class Crowd:
@@ -118,10 +118,10 @@ class Crowd:
 # Listed
 
 
-async def test_from_the_lock_to_the_recording(actor: Actor, viewer: Viewer) -> None:
+async def test_from_the_lock_to_the_recording(driver: LockDriver, viewer: Viewer) -> None:
     """The lock is opened, then the day, and the bell of that day is played."""
-    saw(actor, local(2026, 11, 22, 21, 40), "Stay")
-    sight = saw(actor, local(*DAY, 8, 12), "Stay", "Bell")
+    saw(driver, local(2026, 11, 22, 21, 40), "Stay")
+    sight = saw(driver, local(*DAY, 8, 12), "Stay", "Bell")
     (lock,) = (await viewer.browse())["children"]
     assert lock["title"] == "Front door"
     first, second = (await viewer.browse(lock["media_content_id"]))["children"]
@@ -133,22 +133,22 @@ async def test_from_the_lock_to_the_recording(actor: Actor, viewer: Viewer) -> N
     assert thing["can_play"]
     picture = await viewer.http.get(thing["thumbnail"])
     assert picture.content_type == "image/jpeg"
-    assert await picture.read() == camera.draw(actor.lock.camera.label(sight), "Bell")
+    assert await picture.read() == camera.draw(driver.lock.camera.label(sight), "Bell")
 
     played = await viewer.resolve(thing["media_content_id"])
     assert played["mime_type"] == "application/x-mpegURL"
-    assert await viewer.contents(played["url"]) == contents(actor, sight)
+    assert await viewer.contents(played["url"]) == contents(driver, sight)
 
 
 async def test_a_lock_is_called_as_its_user_calls_it(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
 ) -> None:
     """A device that was renamed is listed by its new name."""
     devices = dr.async_get(hass)
     (device,) = dr.async_entries_for_config_entry(devices, linked.entry_id)
     devices.async_update_device(device.id, name_by_user="Back door")
     assert await viewer.titles() == ["Back door"]
-    assert (await viewer.browse(of(actor)))["title"] == "Back door"
+    assert (await viewer.browse(of(driver)))["title"] == "Back door"
 
 
 @pytest.mark.parametrize(
@@ -165,17 +165,17 @@ async def test_a_lock_is_called_as_its_user_calls_it(
     ],
 )
 async def test_words(
-    hass: HomeAssistant, actor: Actor, viewer: Viewer, kind: str, english: str, chinese: str
+    hass: HomeAssistant, driver: LockDriver, viewer: Viewer, kind: str, english: str, chinese: str
 ) -> None:
     """What was seen is said in Home Assistant's language, and otherwise in its own word."""
-    saw(actor, local(*DAY, 8, 12), kind)
-    assert await viewer.titles(of(actor, "2026-11-23")) == [f"08:12 {english}"]
+    saw(driver, local(*DAY, 8, 12), kind)
+    assert await viewer.titles(of(driver, "2026-11-23")) == [f"08:12 {english}"]
     await hass.config.async_update(language="zh-Hans")
     await async_load_integrations(hass, {DOMAIN})
-    assert await viewer.titles(of(actor, "2026-11-23")) == [f"08:12 {chinese}"]
+    assert await viewer.titles(of(driver, "2026-11-23")) == [f"08:12 {chinese}"]
 
 
-async def test_days_are_local(hass: HomeAssistant, actor: Actor, viewer: Viewer) -> None:
+async def test_days_are_local(hass: HomeAssistant, driver: LockDriver, viewer: Viewer) -> None:
     """A day begins and ends at midnight where Home Assistant is, also when clocks are set back."""
     await hass.config.async_set_time_zone("Europe/Berlin")
     for moment in (
@@ -184,24 +184,24 @@ async def test_days_are_local(hass: HomeAssistant, actor: Actor, viewer: Viewer)
         "2026-10-25T22:59:59.999+00:00",
         "2026-10-25T23:00:00+00:00",
     ):
-        saw(actor, datetime.fromisoformat(moment), "Bell")
-    assert await viewer.titles(of(actor)) == ["2026-10-26", "2026-10-25", "2026-10-24"]
-    assert await viewer.titles(of(actor, "2026-10-26")) == ["00:00 bell"]
-    assert await viewer.titles(of(actor, "2026-10-25")) == ["23:59 bell", "00:00 bell"]
-    assert await viewer.titles(of(actor, "2026-10-24")) == ["23:59 bell"]
+        saw(driver, datetime.fromisoformat(moment), "Bell")
+    assert await viewer.titles(of(driver)) == ["2026-10-26", "2026-10-25", "2026-10-24"]
+    assert await viewer.titles(of(driver, "2026-10-26")) == ["00:00 bell"]
+    assert await viewer.titles(of(driver, "2026-10-25")) == ["23:59 bell", "00:00 bell"]
+    assert await viewer.titles(of(driver, "2026-10-24")) == ["23:59 bell"]
 
 
-async def test_all_days_are_listed_page_by_page(actor: Actor, viewer: Viewer) -> None:
+async def test_all_days_are_listed_page_by_page(driver: LockDriver, viewer: Viewer) -> None:
     """A busy lock's days are listed some at a time, with as many requests, and none is left out."""
     noon = local(*DAY, 12)
     days = [noon - timedelta(days=back) for back in range(12)]
     for day in reversed(days):
         for minute in range(25):
-            saw(actor, day + timedelta(minutes=minute), "Stay")
-    listed = await viewer.titles(of(actor))
+            saw(driver, day + timedelta(minutes=minute), "Stay")
+    listed = await viewer.titles(of(driver))
     assert listed == [*(str(day.date()) for day in days[:5]), "earlier…"]
-    assert asked(actor) == 5
-    following = await viewer.shown("earlier…", of(actor))
+    assert asked(driver) == 5
+    following = await viewer.shown("earlier…", of(driver))
     listed = await viewer.titles(following["media_content_id"])
     assert listed == [*(str(day.date()) for day in days[5:10]), "earlier…"]
     following = await viewer.shown("earlier…", following["media_content_id"])
@@ -209,24 +209,24 @@ async def test_all_days_are_listed_page_by_page(actor: Actor, viewer: Viewer) ->
     assert listed == [str(day.date()) for day in days[10:]]
 
 
-async def test_a_quiet_lock_is_listed_with_one_request(actor: Actor, viewer: Viewer) -> None:
+async def test_a_quiet_lock_is_listed_with_one_request(driver: LockDriver, viewer: Viewer) -> None:
     """What fits on a page is asked for once, however many days there are."""
     for back in reversed(range(15)):
-        saw(actor, local(*DAY, 12) - timedelta(days=10 * back), "Bell")
-    assert len(await viewer.titles(of(actor))) == 15
-    assert asked(actor) == 1
+        saw(driver, local(*DAY, 12) - timedelta(days=10 * back), "Bell")
+    assert len(await viewer.titles(of(driver))) == 15
+    assert asked(driver) == 1
 
 
-async def test_lists_that_are_cut_short(actor: Actor, viewer: Viewer) -> None:
+async def test_lists_that_are_cut_short(driver: LockDriver, viewer: Viewer) -> None:
     """However little an answer holds, all days are listed, and all of each day."""
-    actor.lock.camera.longest_page = 7
+    driver.lock.camera.longest_page = 7
     noon = local(*DAY, 12)
     for back in reversed(range(3)):
         for minute in range(30):
-            saw(actor, noon - timedelta(days=back) + timedelta(minutes=minute), "Stay")
-    assert await viewer.titles(of(actor)) == ["2026-11-23", "2026-11-22", "2026-11-21"]
+            saw(driver, noon - timedelta(days=back) + timedelta(minutes=minute), "Stay")
+    assert await viewer.titles(of(driver)) == ["2026-11-23", "2026-11-22", "2026-11-21"]
     titles: list[str] = []
-    folder = of(actor, "2026-11-21")
+    folder = of(driver, "2026-11-21")
     while folder:
         children = (await viewer.browse(folder))["children"]
         titles += [child["title"] for child in children]
@@ -236,31 +236,31 @@ async def test_lists_that_are_cut_short(actor: Actor, viewer: Viewer) -> None:
     }
 
 
-async def test_answers_with_nothing_in_them_that_go_on(actor: Actor, viewer: Viewer) -> None:
+async def test_answers_with_nothing_in_them_that_go_on(driver: LockDriver, viewer: Viewer) -> None:
     """They are followed, as far as the last one, which repeats from where it goes on."""
-    actor.lock.camera.searched_ms = 5 * 3600 * 1000
-    actor.simulator.cloud.app.nothing_is_null = True
+    driver.lock.camera.searched_ms = 5 * 3600 * 1000
+    driver.simulator.cloud.app.nothing_is_null = True
     try:
-        sight = saw(actor, local(*DAY, 1), "Bell")
-        assert await viewer.titles(of(actor, "2026-11-23")) == ["01:00 bell"]
-        assert await viewer.titles(of(actor, "2026-11-22")) == []
-        assert asked(actor) == 6 + 6
-        assert (await viewer.resolve(of(actor, sight.created)))["url"]
+        sight = saw(driver, local(*DAY, 1), "Bell")
+        assert await viewer.titles(of(driver, "2026-11-23")) == ["01:00 bell"]
+        assert await viewer.titles(of(driver, "2026-11-22")) == []
+        assert asked(driver) == 6 + 6
+        assert (await viewer.resolve(of(driver, sight.created)))["url"]
     finally:
-        actor.simulator.cloud.app.nothing_is_null = False
+        driver.simulator.cloud.app.nothing_is_null = False
 
 
-async def test_a_long_day_is_listed_page_by_page(actor: Actor, viewer: Viewer) -> None:
+async def test_a_long_day_is_listed_page_by_page(driver: LockDriver, viewer: Viewer) -> None:
     """All that was seen on a day is listed once, some at a time."""
     midnight = local(*DAY)
-    saw(actor, midnight - timedelta(minutes=1), "Bell")
+    saw(driver, midnight - timedelta(minutes=1), "Bell")
     minutes = [midnight + timedelta(minutes=5 * number) for number in range(130)]
     for minute in minutes:
-        saw(actor, minute, "Stay")
+        saw(driver, minute, "Stay")
     expected = [f"{minute:%H:%M} someone stays" for minute in reversed(minutes)]
-    first = await viewer.titles(of(actor, "2026-11-23"))
+    first = await viewer.titles(of(driver, "2026-11-23"))
     assert first.pop() == "earlier…"
-    earlier = await viewer.shown("earlier…", of(actor, "2026-11-23"))
+    earlier = await viewer.shown("earlier…", of(driver, "2026-11-23"))
     second = await viewer.titles(earlier["media_content_id"])
     listed = first + second
     assert list(dict.fromkeys(listed)) == expected
@@ -269,77 +269,77 @@ async def test_a_long_day_is_listed_page_by_page(actor: Actor, viewer: Viewer) -
 
 
 async def test_going_back_and_forth_asks_once(
-    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was just listed is not asked for again; what came since is found a minute later."""
-    bell(actor)
+    bell(driver)
     now = time.time() // 60 * 60
     monkeypatch.setattr(media_source, "time", SimpleNamespace(time=lambda: now))
     for _ in range(3):
         now += 15
-        assert await viewer.titles(of(actor)) == ["2026-11-23"]
-        assert await viewer.titles(of(actor, "2026-11-23")) == ["08:12 bell"]
-    assert asked(actor) == 2
-    saw(actor, local(2026, 11, 24, 9), "Stay")
-    assert await viewer.titles(of(actor)) == ["2026-11-23"]
+        assert await viewer.titles(of(driver)) == ["2026-11-23"]
+        assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 bell"]
+    assert asked(driver) == 2
+    saw(driver, local(2026, 11, 24, 9), "Stay")
+    assert await viewer.titles(of(driver)) == ["2026-11-23"]
     now += 60
-    assert await viewer.titles(of(actor)) == ["2026-11-24", "2026-11-23"]
+    assert await viewer.titles(of(driver)) == ["2026-11-24", "2026-11-23"]
 
 
 async def test_nothing_is_kept_for_long(
-    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After ten minutes all is asked for again."""
-    thing = of(actor, bell(actor).created)
+    thing = of(driver, bell(driver).created)
     now = time.monotonic()
     monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
     for _ in range(2):
         await viewer.resolve(thing)
     # H.264 was refused, and is not asked for again.
-    assert (asked(actor), asked(actor, RECORDING)) == (1, 2)
+    assert (asked(driver), asked(driver, RECORDING)) == (1, 2)
     now += 600
     await viewer.resolve(thing)
-    assert (asked(actor), asked(actor, RECORDING)) == (2, 3)
+    assert (asked(driver), asked(driver, RECORDING)) == (2, 3)
 
 
 async def test_what_plays_needs_no_list(
-    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Playing goes on when the list that it was chosen from is forgotten."""
-    sight = bell(actor)
+    sight = bell(driver)
     now = time.monotonic()
     monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
-    await viewer.browse(of(actor, "2026-11-23"))
+    await viewer.browse(of(driver, "2026-11-23"))
     now += 590
-    played = await viewer.resolve(of(actor, sight.created))
+    played = await viewer.resolve(of(driver, sight.created))
     now += 20
     for path in await viewer.segments(played["url"]):
         assert (await viewer.anybody.get(path)).status == 200
-    assert asked(actor) == 1
+    assert asked(driver) == 1
 
 
 async def test_who_looks_at_many_things_asks_once(
-    actor: Actor, linked: MockConfigEntry, viewer: Viewer
+    driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
 ) -> None:
     """What is looked for all at once, as thumbnails are, is found by one request for a page."""
-    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(20)]
-    paths = [views.path(actor.lock.did, moment, views.PICTURE) for moment in reversed(things)]
+    things = [saw(driver, local(*DAY, hour), "Bell").created for hour in range(20)]
+    paths = [views.path(driver.lock.did, moment, views.PICTURE) for moment in reversed(things)]
     pictures = await asyncio.gather(*map(viewer.http.get, paths))
     assert {picture.status for picture in pictures} == {200}
-    assert (asked(actor), asked(actor, PICTURE)) == (1, 20)
+    assert (asked(driver), asked(driver, PICTURE)) == (1, 20)
 
 
 async def test_not_much_is_kept(
-    actor: Actor, linked: MockConfigEntry, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, linked: MockConfigEntry, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pictures that were looked at last take a bounded room, and so few recordings."""
-    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(8)]
+    things = [saw(driver, local(*DAY, hour), "Bell").created for hour in range(8)]
     here = linked.runtime_data.recordings
     room = 3.5 * len(camera.draw("2026-11-23 08:12:00", "Bell"))
     monkeypatch.setattr(here._pictures, "_most", room)
     for moment in things:
-        await here.picture(actor.lock.did, moment)
-        await here.recording(actor.lock.did, moment)
+        await here.picture(driver.lock.did, moment)
+        await here.recording(driver.lock.did, moment)
     kept_pictures = [moment for (_, moment), _ in here._pictures.newest_first()]
     assert kept_pictures == things[:-4:-1]
     kept_recordings = [moment for (_, moment), _ in here._recordings.newest_first()]
@@ -347,10 +347,10 @@ async def test_not_much_is_kept(
 
 
 async def test_a_lock_nearby_is_listed_too(
-    hass: HomeAssistant, actor: Actor, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, viewer: Viewer
 ) -> None:
     """A lock on the local network that is linked is beside those of the account."""
-    other = nearby(actor)
+    other = nearby(driver)
     data = {**other.local_data(NEARBY), CONF_APP: other.app_data()}
     entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=data)
     entry.add_to_hass(hass)
@@ -358,28 +358,28 @@ async def test_a_lock_nearby_is_listed_too(
     moment = bell(other).created
     assert await viewer.titles() == ["Back door", "Front door"]
     assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
-    for lock, status in ((other.lock, 200), (actor.lock, 404)):
+    for lock, status in ((other.lock, 200), (driver.lock, 404)):
         picture = await viewer.http.get(views.path(lock.did, moment, views.PICTURE))
         assert picture.status == status
     assert await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_two_locks_of_an_account(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
 ) -> None:
     """What one lock saw is not taken for what the other one saw in the same moment."""
-    simulation = actor.simulation
-    second = simulation.call(simulation.simulator.add_lock, actor.account, "Back door")
-    other = Actor(simulation, actor.account, second)
-    data = {**linked.data, CONF_LOCKS: [actor.lock.did, second.did]}
+    simulation = driver.simulation
+    second = simulation.call(simulation.simulator.add_lock, driver.account, "Back door")
+    other = LockDriver(simulation, driver.account, second)
+    data = {**linked.data, CONF_LOCKS: [driver.lock.did, second.did]}
     hass.config_entries.async_update_entry(linked, data=data)
     assert await hass.config_entries.async_reload(linked.entry_id)
     sight = bell(other)
-    saw(actor, local(*DAY, 8, 12), "Stay")
+    saw(driver, local(*DAY, 8, 12), "Stay")
     assert await viewer.titles() == ["Back door", "Front door"]
     assert await viewer.titles(of(other, "2026-11-23")) == ["08:12 bell"]
-    assert await viewer.titles(of(actor, "2026-11-23")) == ["08:12 someone stays"]
-    for lock, kind in ((second, "Bell"), (actor.lock, "Stay")):
+    assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 someone stays"]
+    for lock, kind in ((second, "Bell"), (driver.lock, "Stay")):
         picture = await viewer.http.get(views.path(lock.did, sight.created, views.PICTURE))
         assert await picture.read() == camera.draw(lock.camera.label(sight), kind)
 
@@ -387,29 +387,29 @@ async def test_two_locks_of_an_account(
 # Shown
 
 
-async def test_a_picture_alone_is_an_image(actor: Actor, viewer: Viewer) -> None:
+async def test_a_picture_alone_is_an_image(driver: LockDriver, viewer: Viewer) -> None:
     """Where there is no recording the picture is shown."""
-    sight = saw(actor, local(*DAY, 8, 12), "Stay", recorded=False)
-    thing = await viewer.shown("08:12 someone stays", of(actor, "2026-11-23"))
+    sight = saw(driver, local(*DAY, 8, 12), "Stay", recorded=False)
+    thing = await viewer.shown("08:12 someone stays", of(driver, "2026-11-23"))
     assert (thing["media_class"], thing["can_play"]) == ("image", True)
     played = await viewer.resolve(thing["media_content_id"])
     assert played["mime_type"] == "image/jpeg"
     picture = await viewer.anybody.get(played["url"])
-    assert await picture.read() == camera.draw(actor.lock.camera.label(sight), "Stay")
+    assert await picture.read() == camera.draw(driver.lock.camera.label(sight), "Stay")
 
 
-async def test_nothing_to_see_is_not_played(actor: Actor, viewer: Viewer) -> None:
+async def test_nothing_to_see_is_not_played(driver: LockDriver, viewer: Viewer) -> None:
     """What has neither a recording nor a picture is listed, and that is all."""
-    sight = saw(actor, local(*DAY, 8, 12), recorded=False)
-    (thing,) = (await viewer.browse(of(actor, "2026-11-23")))["children"]
+    sight = saw(driver, local(*DAY, 8, 12), recorded=False)
+    (thing,) = (await viewer.browse(of(driver, "2026-11-23")))["children"]
     assert (thing["can_play"], thing["thumbnail"]) == (False, None)
-    words = await viewer.refused("resolve_media", of(actor, sight.created))
+    words = await viewer.refused("resolve_media", of(driver, sight.created))
     assert words == NOTHING_SEEN
 
 
-async def test_the_playlist_tells_how_long_and_where(actor: Actor, viewer: Viewer) -> None:
+async def test_the_playlist_tells_how_long_and_where(driver: LockDriver, viewer: Viewer) -> None:
     """A player learns how long each segment is, to seek, and no address but ours."""
-    played = await viewer.resolve(of(actor, bell(actor).created))
+    played = await viewer.resolve(of(driver, bell(driver).created))
     lines = (await viewer.text(played["url"])).splitlines()
     [video] = [line for line in lines if line.startswith(f"/api/{DOMAIN}/")]
     response = await viewer.anybody.get(video)
@@ -422,50 +422,50 @@ async def test_the_playlist_tells_how_long_and_where(actor: Actor, viewer: Viewe
     assert f"#EXT-X-TARGETDURATION:{recording.PART_SECONDS}" in lines
     assert not [line for line in lines if line.startswith("#EXT-X-KEY")]
     paths = [line for line in lines if not line.startswith("#")]
-    assert all(path.startswith(f"/api/{DOMAIN}/{actor.lock.did}/") for path in paths)
+    assert all(path.startswith(f"/api/{DOMAIN}/{driver.lock.did}/") for path in paths)
 
 
 # MP4
 
 
-async def test_parts_that_are_mp4(actor: Actor, viewer: Viewer) -> None:
+async def test_parts_that_are_mp4(driver: LockDriver, viewer: Viewer) -> None:
     """Each part describes itself, and its times begin anew: a player is told so before each."""
-    actor.lock.camera.codecs = ("H264",)
-    sight = bell(actor)
-    played = await viewer.resolve(of(actor, sight.created))
+    driver.lock.camera.codecs = ("H264",)
+    sight = bell(driver)
+    played = await viewer.resolve(of(driver, sight.created))
     lines = (await viewer.text(played["url"])).splitlines()
     tags = [line.partition(":")[0] for line in lines if line.startswith("#EXT")]
     part = ["#EXT-X-DISCONTINUITY", "#EXT-X-MAP", "#EXTINF"]
     assert tags[5:] == [*part[1:], *part, *part, "#EXT-X-ENDLIST"]
     assert lines[1] == "#EXT-X-VERSION:7"
-    assert await viewer.contents(played["url"]) == contents(actor, sight, "H264")
+    assert await viewer.contents(played["url"]) == contents(driver, sight, "H264")
     for path in await viewer.segments(played["url"]):
         media = await viewer.anybody.get(path)
         assert media.content_type == "video/iso.segment"
         assert (await media.read())[4:8] == b"moof"
 
 
-async def test_parts_that_are_mpeg_ts(actor: Actor, viewer: Viewer) -> None:
+async def test_parts_that_are_mpeg_ts(driver: LockDriver, viewer: Viewer) -> None:
     """They are passed on as they are."""
-    actor.lock.camera.container = "ts"
-    sight = bell(actor)
-    played = await viewer.resolve(of(actor, sight.created))
+    driver.lock.camera.container = "ts"
+    sight = bell(driver)
+    played = await viewer.resolve(of(driver, sight.created))
     text = await viewer.text(played["url"])
     assert "#EXT-X-VERSION:3" in text
     assert "#EXT-X-MAP" not in text
     assert "#EXT-X-DISCONTINUITY" not in text
     segments = [await viewer.anybody.get(path) for path in await viewer.segments(played["url"])]
     assert {segment.content_type for segment in segments} == {"video/mp2t"}
-    expected = actor.lock.camera.recording(sight, "H265")
+    expected = driver.lock.camera.recording(sight, "H265")
     assert [await segment.read() for segment in segments] == expected
-    described = await viewer.http.get(views.path(actor.lock.did, sight.created, "0.mp4"))
+    described = await viewer.http.get(views.path(driver.lock.did, sight.created, "0.mp4"))
     assert described.status == 404
 
 
-async def test_discontinuities_and_sequence_are_kept(actor: Actor, viewer: Viewer) -> None:
+async def test_discontinuities_and_sequence_are_kept(driver: LockDriver, viewer: Viewer) -> None:
     """What the service says of a recording's parts reaches the player, in MPEG-TS too."""
-    actor.lock.camera.container = "ts"
-    actor.lock.camera.codecs = ("H264",)
+    driver.lock.camera.container = "ts"
+    driver.lock.camera.codecs = ("H264",)
 
     def change(body: bytes) -> bytes:
         lines = body.decode().replace("MEDIA-SEQUENCE:0", "MEDIA-SEQUENCE:7").splitlines()
@@ -473,8 +473,8 @@ async def test_discontinuities_and_sequence_are_kept(actor: Actor, viewer: Viewe
         lines.insert(last, "#EXT-X-DISCONTINUITY")
         return "\n".join(lines).encode()
 
-    actor.simulator.cloud.disturb_next(faults.spoilt(change), RECORDING)
-    played = await viewer.resolve(of(actor, bell(actor).created))
+    driver.simulator.cloud.disturb_next(faults.spoilt(change), RECORDING)
+    played = await viewer.resolve(of(driver, bell(driver).created))
     lines = (await viewer.text(played["url"])).splitlines()
     assert "#EXT-X-MEDIA-SEQUENCE:7" in lines
     assert [line.startswith("#EXTINF") for line in lines].count(True) == 3
@@ -483,18 +483,18 @@ async def test_discontinuities_and_sequence_are_kept(actor: Actor, viewer: Viewe
 
 
 async def test_parts_that_are_fragmented_already(
-    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are passed on as they are, in two pieces."""
-    camera = actor.lock.camera
-    sight = bell(actor)
+    camera = driver.lock.camera
+    sight = bell(driver)
     [part, *_] = camera.recording(sight, "H264")
     ready = remuxing.fragment(part).whole
     monkeypatch.setattr(camera, "codecs", ("H264",))
     monkeypatch.setattr(camera, "recording", lambda *_: [ready])
-    played = await viewer.resolve(of(actor, sight.created))
+    played = await viewer.resolve(of(driver, sight.created))
     [media] = await viewer.segments(played["url"])
-    described = views.path(actor.lock.did, sight.created, "0.mp4")
+    described = views.path(driver.lock.did, sight.created, "0.mp4")
     pieces = [
         await (await viewer.http.get(path)).read() for path in (described, media.partition("?")[0])
     ]
@@ -503,11 +503,11 @@ async def test_parts_that_are_fragmented_already(
 
 @pytest.mark.parametrize("codec", ["H264", "H265"])
 async def test_what_a_browser_may_not_be_able_to_play(
-    actor: Actor, viewer: Viewer, codec: str
+    driver: LockDriver, viewer: Viewer, codec: str
 ) -> None:
     """Of H.265 there is a choice: the recording, and words for browsers that leave it out."""
-    actor.lock.camera.codecs = (codec,)
-    played = await viewer.resolve(of(actor, bell(actor).created))
+    driver.lock.camera.codecs = (codec,)
+    played = await viewer.resolve(of(driver, bell(driver).created))
     lines = (await viewer.text(played["url"])).splitlines()
     choice = [line for line in lines if line.startswith("#EXT-X-STREAM-INF")]
     if codec == "H264":
@@ -524,37 +524,41 @@ async def test_what_a_browser_may_not_be_able_to_play(
     assert len(await file.read()) == int(length) + int(start)
 
 
-async def test_a_player_that_begins_again_and_again(actor: Actor, viewer: Viewer) -> None:
+async def test_a_player_that_begins_again_and_again(driver: LockDriver, viewer: Viewer) -> None:
     """The cloud is asked for each part once."""
-    played = await viewer.resolve(of(actor, bell(actor).created))
+    played = await viewer.resolve(of(driver, bell(driver).created))
     for _ in range(3):
         await viewer.contents(played["url"])
-    paths = [path for path, _ in actor.simulator.cloud.requests if "/file." in path]
+    paths = [path for path, _ in driver.simulator.cloud.requests if "/file." in path]
     assert len(paths) == len(set(paths)) == recording.PARTS
 
 
-async def test_without_pyav(actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_pyav(
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where Home Assistant cannot install it that is said in words; MPEG-TS plays all the same."""
     missing = AsyncMock(side_effect=RequirementsNotFound("stream", ["av==0"]))
     monkeypatch.setattr(recordings, "async_get_integration_with_requirements", missing)
-    assert await viewer.refused("resolve_media", of(actor, bell(actor).created)) == NO_PYAV
-    actor.lock.camera.container = "ts"
-    sight = saw(actor, local(*DAY, 9), "Bell")
-    played = await viewer.resolve(of(actor, sight.created))
-    assert await viewer.contents(played["url"]) == contents(actor, sight)
-    assert await viewer.refused("resolve_media", of(actor, sight.created, "clip")) == NO_PYAV
+    assert await viewer.refused("resolve_media", of(driver, bell(driver).created)) == NO_PYAV
+    driver.lock.camera.container = "ts"
+    sight = saw(driver, local(*DAY, 9), "Bell")
+    played = await viewer.resolve(of(driver, sight.created))
+    assert await viewer.contents(played["url"]) == contents(driver, sight)
+    assert await viewer.refused("resolve_media", of(driver, sight.created, "clip")) == NO_PYAV
 
 
 # Downloaded
 
 
 @pytest.mark.parametrize("container", ["mp4", "ts"])
-async def test_a_recording_is_downloaded(actor: Actor, viewer: Viewer, container: str) -> None:
+async def test_a_recording_is_downloaded(
+    driver: LockDriver, viewer: Viewer, container: str
+) -> None:
     """The files of a day are in a folder of it: each the whole recording, with a name."""
-    actor.lock.camera.container = container
-    sight = bell(actor)
-    saw(actor, local(*DAY, 9), "Stay", recorded=False)
-    folder = await viewer.shown("Download", of(actor, "2026-11-23"))
+    driver.lock.camera.container = container
+    sight = bell(driver)
+    saw(driver, local(*DAY, 9), "Stay", recorded=False)
+    folder = await viewer.shown("Download", of(driver, "2026-11-23"))
     assert folder["can_expand"]
     [thing] = (await viewer.browse(folder["media_content_id"]))["children"]
     assert (thing["title"], thing["media_class"]) == ("08:12 bell", "video")
@@ -567,7 +571,7 @@ async def test_a_recording_is_downloaded(actor: Actor, viewer: Viewer, container
     assert response.headers["Cache-Control"] == "no-store"
     clip = await response.read()
     if container == "mp4":
-        found = [packet for part in contents(actor, sight) for packet in part]
+        found = [packet for part in contents(driver, sight) for packet in part]
         assert sorted(recording.packets(clip)) == sorted(found)
     with av.open(BytesIO(clip), "r") as source:
         seconds = recording.PARTS * recording.PART_SECONDS
@@ -580,22 +584,24 @@ async def test_a_recording_is_downloaded(actor: Actor, viewer: Viewer, container
         assert times == sorted(times)
 
 
-async def test_a_day_without_recordings_has_no_downloads(actor: Actor, viewer: Viewer) -> None:
+async def test_a_day_without_recordings_has_no_downloads(
+    driver: LockDriver, viewer: Viewer
+) -> None:
     """There is no folder for them."""
-    saw(actor, local(*DAY, 8, 12), "Stay", recorded=False)
-    [thing] = (await viewer.browse(of(actor, "2026-11-23")))["children"]
+    saw(driver, local(*DAY, 8, 12), "Stay", recorded=False)
+    [thing] = (await viewer.browse(of(driver, "2026-11-23")))["children"]
     assert thing["title"] == "08:12 someone stays"
-    other = of(actor, thing["media_content_id"].rpartition("/")[2], "clip")
+    other = of(driver, thing["media_content_id"].rpartition("/")[2], "clip")
     assert await viewer.refused("resolve_media", other) == NOTHING_SEEN
 
 
-async def test_the_downloads_of_a_long_day(actor: Actor, viewer: Viewer) -> None:
+async def test_the_downloads_of_a_long_day(driver: LockDriver, viewer: Viewer) -> None:
     """They are listed page by page as well, from where the list was opened."""
     for minute in range(130):
-        saw(actor, local(*DAY) + timedelta(minutes=5 * minute), "Stay")
+        saw(driver, local(*DAY) + timedelta(minutes=5 * minute), "Stay")
     for place in (
-        of(actor, "2026-11-23"),
-        (await viewer.shown("earlier…", of(actor, "2026-11-23")))["media_content_id"],
+        of(driver, "2026-11-23"),
+        (await viewer.shown("earlier…", of(driver, "2026-11-23")))["media_content_id"],
     ):
         expected = await viewer.titles(place)
         folder = await viewer.shown("Download", place)
@@ -614,10 +620,10 @@ async def test_the_downloads_of_a_long_day(actor: Actor, viewer: Viewer) -> None
     ],
 )
 async def test_a_range_of_a_download(
-    actor: Actor, viewer: Viewer, asked_for: str, status: int, given: slice
+    driver: LockDriver, viewer: Viewer, asked_for: str, status: int, given: slice
 ) -> None:
     """Safari plays only what it can have in pieces."""
-    played = await viewer.resolve(of(actor, bell(actor).created, "clip"))
+    played = await viewer.resolve(of(driver, bell(driver).created, "clip"))
     whole = await (await viewer.anybody.get(played["url"])).read()
     response = await viewer.anybody.get(played["url"], headers={"Range": asked_for})
     assert response.status == status
@@ -630,51 +636,51 @@ async def test_a_range_of_a_download(
 
 
 async def test_a_recording_that_is_too_long_to_download(
-    actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not put together in memory, and that is said; it plays all the same."""
     monkeypatch.setattr(recordings, "CLIP_LIMIT", 9000)
-    thing = bell(actor).created
-    words = await viewer.refused("resolve_media", of(actor, thing, "clip"))
+    thing = bell(driver).created
+    words = await viewer.refused("resolve_media", of(driver, thing, "clip"))
     assert "it is longer than 9000 bytes" in words
-    await viewer.contents((await viewer.resolve(of(actor, thing)))["url"])
+    await viewer.contents((await viewer.resolve(of(driver, thing)))["url"])
 
 
 async def test_of_the_budget_are_lists_alone(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
 ) -> None:
     """Who may list nothing more can still play what is listed."""
-    sight = bell(actor)
-    await viewer.browse(of(actor, "2026-11-23"))
+    sight = bell(driver)
+    await viewer.browse(of(driver, "2026-11-23"))
     link = linked.runtime_data.link
     budget = link.as_dict()["within_an_hour"]["camera"]
     link._allowances["camera"]._budget = budget
-    picture = await viewer.http.get(views.path(actor.lock.did, sight.created, views.PICTURE))
+    picture = await viewer.http.get(views.path(driver.lock.did, sight.created, views.PICTURE))
     assert picture.status == 200
-    played = await viewer.resolve(of(actor, sight.created))
+    played = await viewer.resolve(of(driver, sight.created))
     for path in await viewer.segments(played["url"]):
         assert (await viewer.anybody.get(path)).status == 200
-    words = await viewer.refused("browse_media", of(actor))
+    words = await viewer.refused("browse_media", of(driver))
     assert words == (
         f"Xiaomi's cloud is not to be asked just now: {budget} requests were made within "
         "an hour. Try again later"
     )
 
 
-async def test_few_are_fetched_at_once(actor: Actor, viewer: Viewer) -> None:
+async def test_few_are_fetched_at_once(driver: LockDriver, viewer: Viewer) -> None:
     """However many browsers there are, the memory holds few segments and pictures on their way."""
-    things = [saw(actor, local(*DAY, hour), "Bell").created for hour in range(10)]
-    playlists = [(await viewer.resolve(of(actor, thing)))["url"] for thing in things[:2]]
+    things = [saw(driver, local(*DAY, hour), "Bell").created for hour in range(10)]
+    playlists = [(await viewer.resolve(of(driver, thing)))["url"] for thing in things[:2]]
     # But for the first, which was fetched to see what it is
     segments = [path for url in playlists for path in (await viewer.segments(url))[1:]] * 2
-    pictures = [views.path(actor.lock.did, moment, views.PICTURE) for moment in things]
-    await viewer.browse(of(actor, "2026-11-23"))
+    pictures = [views.path(driver.lock.did, moment, views.PICTURE) for moment in things]
+    await viewer.browse(of(driver, "2026-11-23"))
     for client, paths, part, most in (
         (viewer.anybody, segments, "/file.mp4", 2),
         (viewer.http, pictures, PICTURE, 4),
     ):
         crowd = Crowd(most)
-        actor.simulator.cloud.disturb_next(crowd.delay, part, len(paths))
+        driver.simulator.cloud.disturb_next(crowd.delay, part, len(paths))
         responses = await asyncio.gather(*map(client.get, paths))
         assert {response.status for response in responses} == {200}
         assert crowd.most == most
@@ -686,22 +692,22 @@ async def test_few_are_fetched_at_once(actor: Actor, viewer: Viewer) -> None:
 async def test_who_is_not_linked_is_told_so(
     hass: HomeAssistant,
     loaded: MockConfigEntry,
-    actor: Actor,
+    driver: LockDriver,
     hass_ws_client: Any,
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """Without a link there is nothing to list, to play or to fetch, and nothing is asked."""
-    moment = bell(actor).created
+    moment = bell(driver).created
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
-    actor.simulator.cloud.requests.clear()
-    for place in (SOURCE, of(actor), of(actor, "2026-11-23")):
+    driver.simulator.cloud.requests.clear()
+    for place in (SOURCE, of(driver), of(driver, "2026-11-23")):
         assert await viewer.refused("browse_media", place) == LINK_FIRST
-    assert await viewer.refused("resolve_media", of(actor, moment)) == NOTHING_SEEN
+    assert await viewer.refused("resolve_media", of(driver, moment)) == NOTHING_SEEN
     for name in NAMES:
-        response = await viewer.http.get(views.path(actor.lock.did, moment, name))
+        response = await viewer.http.get(views.path(driver.lock.did, moment, name))
         assert response.status == 404
-    assert asked(actor) == 0
+    assert asked(driver) == 0
 
 
 @pytest.mark.parametrize(
@@ -732,12 +738,12 @@ async def test_who_is_not_linked_is_told_so(
     ],
 )
 async def test_identifiers_that_nobody_listed_are_refused(
-    actor: Actor, viewer: Viewer, identifier: str
+    driver: LockDriver, viewer: Viewer, identifier: str
 ) -> None:
     """What is not of the form of what is listed is not listed, and the cloud is not asked."""
-    place = identifier.format(did=actor.lock.did, many="9" * 5000)
+    place = identifier.format(did=driver.lock.did, many="9" * 5000)
     assert await viewer.refused("browse_media", f"{SOURCE}/{place}") == NOTHING_SEEN
-    assert asked(actor) == 0
+    assert asked(driver) == 0
 
 
 @pytest.mark.parametrize(
@@ -755,20 +761,20 @@ async def test_identifiers_that_nobody_listed_are_refused(
     ],
 )
 async def test_what_nobody_listed_is_not_played(
-    actor: Actor, viewer: Viewer, identifier: str
+    driver: LockDriver, viewer: Viewer, identifier: str
 ) -> None:
     """What is no moment of a lock is not played, and the cloud is not asked."""
-    place = identifier.format(did=actor.lock.did, many="9" * 5000)
+    place = identifier.format(did=driver.lock.did, many="9" * 5000)
     assert await viewer.refused("resolve_media", f"{SOURCE}/{place}") == NOTHING_SEEN
-    assert asked(actor) == 0
+    assert asked(driver) == 0
 
 
-async def test_a_moment_at_which_nothing_was_seen(actor: Actor, viewer: Viewer) -> None:
+async def test_a_moment_at_which_nothing_was_seen(driver: LockDriver, viewer: Viewer) -> None:
     """A moment that is none of the lock's is looked up, and refused."""
-    moment = bell(actor).created + 1
-    assert await viewer.refused("resolve_media", of(actor, moment)) == NOTHING_SEEN
+    moment = bell(driver).created + 1
+    assert await viewer.refused("resolve_media", of(driver, moment)) == NOTHING_SEEN
     for name in NAMES:
-        response = await viewer.http.get(views.path(actor.lock.did, moment, name))
+        response = await viewer.http.get(views.path(driver.lock.did, moment, name))
         assert response.status == 404
 
 
@@ -794,21 +800,21 @@ async def test_a_moment_at_which_nothing_was_seen(actor: Actor, viewer: Viewer) 
         "{did}/9999999999999999/picture.jpg",
     ],
 )
-async def test_other_paths_lead_nowhere(actor: Actor, viewer: Viewer, path: str) -> None:
+async def test_other_paths_lead_nowhere(driver: LockDriver, viewer: Viewer, path: str) -> None:
     """A path that is no lock's, or that holds something else, is not found."""
-    filled = path.format(did=actor.lock.did, moment=bell(actor).created)
+    filled = path.format(did=driver.lock.did, moment=bell(driver).created)
     response = await viewer.http.get(f"/api/{DOMAIN}/{filled}")
     # Home Assistant itself turns away who climbs.
     assert response.status == (400 if "..%2f" in path else 404)
 
 
 async def test_nobody_else_gets_anything(
-    hass: HomeAssistant, actor: Actor, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a signature, with that of something else or an expired one, all is refused."""
-    did, moment, other = actor.lock.did, bell(actor).created, saw(actor, local(*DAY, 9), "Bell")
-    actor.lock.camera.codecs = ("H264",)
-    played = await viewer.resolve(of(actor, moment))
+    did, moment, other = driver.lock.did, bell(driver).created, saw(driver, local(*DAY, 9), "Bell")
+    driver.lock.camera.codecs = ("H264",)
+    played = await viewer.resolve(of(driver, moment))
     first, second, _ = await viewer.segments(played["url"])
     (_, signature), (path, _) = first.split("?"), second.split("?")
     unsigned = [views.path(did, moment, name) for name in NAMES]
@@ -829,10 +835,10 @@ async def test_nobody_else_gets_anything(
 
 
 async def test_who_is_signed_out_gets_nothing_more(
-    hass: HomeAssistant, actor: Actor, viewer: Viewer, hass_admin_user: Any
+    hass: HomeAssistant, driver: LockDriver, viewer: Viewer, hass_admin_user: Any
 ) -> None:
     """Segments are signed in the name of who plays: they end with that session."""
-    played = await viewer.resolve(of(actor, bell(actor).created))
+    played = await viewer.resolve(of(driver, bell(driver).created))
     first, *_ = await viewer.segments(played["url"])
     await viewer.leave()
     for token in list(hass_admin_user.refresh_tokens.values()):
@@ -843,13 +849,13 @@ async def test_who_is_signed_out_gets_nothing_more(
 
 @pytest.mark.parametrize("unlink", [True, False])
 async def test_after_unlinking_or_unloading_nothing_is_served(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, unlink: bool
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer, unlink: bool
 ) -> None:
     """What could be played before is not there any more, whatever is kept or signed."""
-    moment = bell(actor).created
-    played = await viewer.resolve(of(actor, moment))
+    moment = bell(driver).created
+    played = await viewer.resolve(of(driver, moment))
     first, *_ = await viewer.segments(played["url"])
-    picture = views.path(actor.lock.did, moment, views.PICTURE)
+    picture = views.path(driver.lock.did, moment, views.PICTURE)
     assert (await viewer.http.get(picture)).status == 200
     assert await hass.config_entries.async_unload(linked.entry_id)
     if unlink:
@@ -859,14 +865,14 @@ async def test_after_unlinking_or_unloading_nothing_is_served(
     for path in (played["url"], first):
         assert (await viewer.anybody.get(path)).status == 404
     assert (await viewer.http.get(picture)).status == 404
-    assert await viewer.refused("browse_media", of(actor)) == LINK_FIRST
+    assert await viewer.refused("browse_media", of(driver)) == LINK_FIRST
 
 
 async def test_a_lock_of_an_entry_that_is_not_linked(
-    hass: HomeAssistant, actor: Actor, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, viewer: Viewer
 ) -> None:
     """The link of one entry is not for the lock of another."""
-    other = nearby(actor)
+    other = nearby(driver)
     entry = MockConfigEntry(domain=DOMAIN, title="Back door", data=other.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -881,27 +887,27 @@ async def test_a_lock_of_an_entry_that_is_not_linked(
 
 
 async def test_nothing_of_the_cloud_leaves(
-    actor: Actor, linked: MockConfigEntry, viewer: Viewer, caplog: pytest.LogCaptureFixture
+    driver: LockDriver, linked: MockConfigEntry, viewer: Viewer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither tokens, keys nor addresses of the cloud are sent to the browser, or logged."""
     caplog.set_level("DEBUG")
-    sight = bell(actor)
-    sent = [str(await viewer.browse(of(actor, "2026-11-23")))]
-    played = await viewer.resolve(of(actor, sight.created))
+    sight = bell(driver)
+    sent = [str(await viewer.browse(of(driver, "2026-11-23")))]
+    played = await viewer.resolve(of(driver, sight.created))
     sent.append(str(played))
     response = await viewer.anybody.get(played["url"])
     sent += [await response.text(), str(response.headers)]
     for path in await viewer.segments(played["url"]):
         sent.append(str((await viewer.anybody.get(path)).headers))
-    clip = await viewer.resolve(of(actor, sight.created, "clip"))
+    clip = await viewer.resolve(of(driver, sight.created, "clip"))
     sent.append(str((await viewer.anybody.get(clip["url"])).headers))
-    actor.simulator.cloud.disturb_next(faults.cut_within, "/hls/")
-    later = saw(actor, local(*DAY, 9), "Bell")
-    sent.append(await viewer.refused("resolve_media", of(actor, later.created)))
+    driver.simulator.cloud.disturb_next(faults.cut_within, "/hls/")
+    later = saw(driver, local(*DAY, 9), "Bell")
+    sent.append(await viewer.refused("resolve_media", of(driver, later.created)))
     app = linked.data[CONF_APP]
     secrets = [
         *(app[name] for name in ("service_token", "pass_token", "ssecurity", "cuser_id")),
-        actor.simulator.cloud.url,
+        driver.simulator.cloud.url,
         "/hls/",
         sight.file_id,
         sight.video_id,

@@ -20,7 +20,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator.faults import changed, status
 
-from .actor import Actor, caught_up, until
+from .lock_driver import LockDriver, caught_up, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -40,13 +40,13 @@ BATTERY: Final = ("sensor", "lithium_battery")
 class House:
     """A Home Assistant with some locks of one account."""
 
-    def __init__(self, hass: HomeAssistant, first: Actor, locks: int) -> None:
+    def __init__(self, hass: HomeAssistant, first: LockDriver, locks: int) -> None:
         """Install the locks; nothing is set up yet."""
         self.hass = hass
         self.simulator = first.simulator
         self._simulation = first.simulation
         others = [self._install(first.account, f"Door {number}") for number in range(1, locks)]
-        self.doors = [first, *(Actor(first.simulation, first.account, it) for it in others)]
+        self.doors = [first, *(LockDriver(first.simulation, first.account, it) for it in others)]
         data = first.account_data(*(door.lock for door in self.doors))
         self.entry = MockConfigEntry(domain=DOMAIN, data=data)
         self.entry.add_to_hass(hass)
@@ -89,10 +89,10 @@ class House:
 
 @pytest.fixture
 async def house(
-    request: pytest.FixtureRequest, hass: HomeAssistant, actor: Actor
+    request: pytest.FixtureRequest, hass: HomeAssistant, driver: LockDriver
 ) -> AsyncIterator[House]:
     """Return a Home Assistant with as many locks as a test asks for, not set up."""
-    house = House(hass, actor, request.param)
+    house = House(hass, driver, request.param)
     yield house
     await house.stop()
 

@@ -16,15 +16,23 @@ from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAV
 from custom_components.xiaomi_smart_lock.state import deduplicator as handled
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
-from .actor import until
-from .resident import Resident, Storage, at_home, entry_of, let_time_pass, stored, stored_key
+from .lock_driver import until
+from .lock_harness import (
+    LockHarness,
+    Storage,
+    entry_of,
+    let_time_pass,
+    running_lock,
+    stored,
+    stored_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from homeassistant.core import HomeAssistant
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 LOCK_EVENT: Final = (2, 1020)
 RING: Final = (21, 1)
@@ -38,35 +46,35 @@ OF_FRESHNESS: Final = ("last_contact", "awake")
 
 
 @pytest.fixture
-def internet(actor: Actor) -> Iterator[Callable[[bool], None]]:
+def internet(driver: LockDriver) -> Iterator[Callable[[bool], None]]:
     """Return how to take the whole cloud away, and bring it back."""
-    simulator = actor.simulator
+    simulator = driver.simulator
 
     def switch(on: bool) -> None:
         simulator.cloud.online = simulator.gate.open = on
         if not on:
-            actor.simulation.call(simulator.gate.cut)
+            driver.simulation.call(simulator.gate.cut)
 
     yield switch
     switch(True)
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock in an account."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 @pytest.fixture
 async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, impatient: None
-) -> AsyncIterator[Resident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, short_timeouts: None
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock on the local network."""
-    async with at_home(hass, actor, local=True) as resident:
-        yield resident
+    async with running_lock(hass, driver, local=True) as harness:
+        yield harness
 
 
 @pytest.fixture(params=[False, True], ids=["account", "nearby"])
@@ -74,19 +82,19 @@ async def anyone(
     request: pytest.FixtureRequest,
     hass: HomeAssistant,
     hass_storage: Storage,
-    actor: Actor,
-    impatient: None,
-) -> AsyncIterator[Resident]:
+    driver: LockDriver,
+    short_timeouts: None,
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind either door."""
-    async with at_home(hass, actor, local=request.param) as resident:
-        yield resident
+    async with running_lock(hass, driver, local=request.param) as harness:
+        yield harness
 
 
-def shown(resident: Resident) -> dict[str, str]:
+def shown(harness: LockHarness) -> dict[str, str]:
     """Return the states of all entities of the lock that are enabled, but those of freshness."""
-    registry = er.async_get(resident.hass)
-    entities = er.async_entries_for_config_entry(registry, resident.entry.entry_id)
-    states = {one.unique_id: resident.hass.states.get(one.entity_id) for one in entities}
+    registry = er.async_get(harness.hass)
+    entities = er.async_entries_for_config_entry(registry, harness.entry.entry_id)
+    states = {one.unique_id: harness.hass.states.get(one.entity_id) for one in entities}
     return {
         f"{state.domain} {unique_id.partition('-')[2]}": state.state
         for unique_id, state in states.items()
@@ -94,14 +102,14 @@ def shown(resident: Resident) -> dict[str, str]:
     }
 
 
-def available(resident: Resident) -> set[bool]:
+def available(harness: LockHarness) -> set[bool]:
     """Return whether the entities are available: once for all, where they agree."""
-    return {state != STATE_UNAVAILABLE for state in shown(resident).values()}
+    return {state != STATE_UNAVAILABLE for state in shown(harness).values()}
 
 
-def last_contact(resident: Resident) -> float:
+def last_contact(harness: LockHarness) -> float:
     """Return when the lock was last heard of, in Unix seconds."""
-    moment = dt_util.parse_datetime(resident.state("sensor", "last_contact"))
+    moment = dt_util.parse_datetime(harness.state("sensor", "last_contact"))
     assert moment
     return moment.timestamp()
 
@@ -109,41 +117,41 @@ def last_contact(resident: Resident) -> float:
 # Asleep is not unavailable
 
 
-async def test_sleep(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sleep(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """All is shown as before; freshness is told apart, and polling the cloud is no contact."""
-    resident.actor.do("open_door")
-    await until(lambda: resident.state("binary_sensor", "door") == "on")
-    before = shown(resident)
-    await resident.put_to_sleep()
-    await resident.reached()
-    assert shown(resident) == before | {"sensor wifi_status": "sleep"}
-    heard = last_contact(resident)
+    harness.driver.do("open_door")
+    await until(lambda: harness.state("binary_sensor", "door") == "on")
+    before = shown(harness)
+    await harness.put_to_sleep()
+    await harness.reached()
+    assert shown(harness) == before | {"sensor wifi_status": "sleep"}
+    heard = last_contact(harness)
     assert abs(heard - time.time()) < 2 * MINUTE
     let_time_pass(monkeypatch, 20 * HOUR)
-    await resident.poll()
-    assert last_contact(resident) == heard
-    assert available(resident) == {True}
+    await harness.poll()
+    assert last_contact(harness) == heard
+    assert available(harness) == {True}
 
 
-async def test_the_first_moment_of_waking(resident: Resident) -> None:
+async def test_the_first_moment_of_waking(harness: LockHarness) -> None:
     """What is pushed together with waking up, or while the lock counts as asleep, is not missed."""
-    rung = resident.events("doorbell")
-    await resident.put_to_sleep()
+    rung = harness.events("doorbell")
+    await harness.put_to_sleep()
     now = int(time.time())
-    resident.actor.push_event(RING, {"value": [now - 2]})
+    harness.driver.push_event(RING, {"value": [now - 2]})
     await until(lambda: len(rung) == 1)
-    assert resident.state("binary_sensor", "awake") == "off"
-    resident.actor.do("ring")
+    assert harness.state("binary_sensor", "awake") == "off"
+    harness.driver.do("ring")
     await until(lambda: len(rung) == 2)
 
 
-async def test_sleep_nearby(neighbour: Resident) -> None:
+async def test_sleep_nearby(neighbour: LockHarness) -> None:
     """A lock on the local network keeps silent while it sleeps; that is no failure."""
     before = shown(neighbour)
     await neighbour.put_to_sleep()
     assert shown(neighbour) == before
     assert last_contact(neighbour) <= time.time()
-    neighbour.actor.do("set_battery", 41)
+    neighbour.driver.do("set_battery", 41)
     await neighbour.wake()
     assert neighbour.state("sensor", "lithium_battery") == "41"
 
@@ -151,40 +159,40 @@ async def test_sleep_nearby(neighbour: Resident) -> None:
 # Restarts
 
 
-async def test_restart_while_asleep(resident: Resident) -> None:
+async def test_restart_while_asleep(harness: LockHarness) -> None:
     """All is there again, what is only ever pushed too."""
-    resident.actor.do("push_settings")
-    resident.actor.do("deadbolt", True)
-    resident.actor.do("ring")
-    await resident.put_to_sleep()
-    await resident.reached()
-    before = shown(resident)
-    heard = last_contact(resident)
-    await resident.stop()
-    await resident.start()
-    assert shown(resident) == before
-    assert resident.state("binary_sensor", "deadbolt") == "on"
-    assert resident.state("binary_sensor", "awake") == "off"
-    assert last_contact(resident) == heard
+    harness.driver.do("push_settings")
+    harness.driver.do("deadbolt", True)
+    harness.driver.do("ring")
+    await harness.put_to_sleep()
+    await harness.reached()
+    before = shown(harness)
+    heard = last_contact(harness)
+    await harness.stop()
+    await harness.start()
+    assert shown(harness) == before
+    assert harness.state("binary_sensor", "deadbolt") == "on"
+    assert harness.state("binary_sensor", "awake") == "off"
+    assert last_contact(harness) == heard
 
 
 async def test_restart_while_the_cloud_is_down(
-    resident: Resident, internet: Callable[[bool], None]
+    harness: LockHarness, internet: Callable[[bool], None]
 ) -> None:
     """What was heard a short while ago is shown; when the cloud is back, so is the lock."""
-    resident.actor.do("fingerprint", 3)
-    await resident.reached()
-    before = shown(resident)
-    await resident.stop()
+    harness.driver.do("fingerprint", 3)
+    await harness.reached()
+    before = shown(harness)
+    await harness.stop()
     internet(False)
-    await resident.start()
-    assert shown(resident) == before
-    resident.actor.do("set_battery", 41)
+    await harness.start()
+    assert shown(harness) == before
+    harness.driver.do("set_battery", 41)
     internet(True)
-    await resident.poll()
-    await until(lambda: resident.state("sensor", "lithium_battery") == "41")
-    await until(lambda: resident.entry.runtime_data.push.connected)
-    assert resident.state("binary_sensor", "awake") == "on"
+    await harness.poll()
+    await until(lambda: harness.state("sensor", "lithium_battery") == "41")
+    await until(lambda: harness.entry.runtime_data.push.connected)
+    assert harness.state("binary_sensor", "awake") == "on"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ async def test_restart_while_the_cloud_is_down(
     ],
 )
 async def test_restart_after_long(
-    resident: Resident,
+    harness: LockHarness,
     internet: Callable[[bool], None],
     monkeypatch: pytest.MonkeyPatch,
     options: dict[str, int],
@@ -205,24 +213,24 @@ async def test_restart_after_long(
     expected: ConfigEntryState,
 ) -> None:
     """What was heard longer ago than an option says is not shown as if it were so now."""
-    await resident.stop()
-    resident.hass.config_entries.async_update_entry(resident.entry, options=options)
+    await harness.stop()
+    harness.hass.config_entries.async_update_entry(harness.entry, options=options)
     internet(False)
     let_time_pass(monkeypatch, minutes * MINUTE)
-    await resident.hass.config_entries.async_setup(resident.entry.entry_id)
-    assert resident.entry.state is expected
-    await resident.hass.config_entries.async_unload(resident.entry.entry_id)
+    await harness.hass.config_entries.async_setup(harness.entry.entry_id)
+    assert harness.entry.state is expected
+    await harness.hass.config_entries.async_unload(harness.entry.entry_id)
 
 
 async def test_the_first_start_needs_the_cloud(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, internet: Callable[[bool], None]
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, internet: Callable[[bool], None]
 ) -> None:
     """Of a lock that was never heard of, there is nothing to show."""
     internet(False)
-    entry = entry_of(hass, actor.account_data())
+    entry = entry_of(hass, driver.account_data())
     await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert stored_key(actor) not in hass_storage
+    assert stored_key(driver) not in hass_storage
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -230,7 +238,7 @@ async def test_the_first_start_needs_the_cloud(
     ("hours", "expected"), [(23, ConfigEntryState.LOADED), (25, ConfigEntryState.SETUP_RETRY)]
 )
 async def test_restart_nearby_while_asleep(
-    neighbour: Resident, monkeypatch: pytest.MonkeyPatch, hours: int, expected: ConfigEntryState
+    neighbour: LockHarness, monkeypatch: pytest.MonkeyPatch, hours: int, expected: ConfigEntryState
 ) -> None:
     """A lock that sleeps is there after a restart, with what it said in the last 24 hours."""
     await neighbour.put_to_sleep()
@@ -250,28 +258,28 @@ async def test_restart_nearby_while_asleep(
 
 
 async def test_unavailable_and_back(
-    anyone: Resident,
+    anyone: LockHarness,
     internet: Callable[[bool], None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Only after too long without an answer; both are logged once each."""
-    resident = anyone
-    before = shown(resident)
-    patience = 10 * MINUTE if resident.pushes else 24 * HOUR
+    harness = anyone
+    before = shown(harness)
+    patience = 10 * MINUTE if harness.pushes else 24 * HOUR
     internet(False)
-    resident.actor.do("sleep")
+    harness.driver.do("sleep")
     caplog.clear()
     for waited, expected in ((0, True), (patience - 30, True), (patience + 30, False)):
         let_time_pass(monkeypatch, waited)
-        await resident.poll()
-        await resident.poll()
-        assert available(resident) == {expected}
+        await harness.poll()
+        await harness.poll()
+        assert available(harness) == {expected}
     internet(True)
-    resident.actor.do("wake")
-    await resident.poll()
-    await until(lambda: available(resident) == {True})
-    assert shown(resident) == before
+    harness.driver.do("wake")
+    await harness.poll()
+    await until(lambda: available(harness) == {True})
+    assert shown(harness) == before
     ours = [
         record.levelname
         for record in caplog.records
@@ -289,48 +297,48 @@ def operation(operation_id: int, when: float) -> dict[str, list[int]]:
     return {"value": [2, 2, 2, operation_id, int(when)]}
 
 
-async def test_again_after_a_restart(resident: Resident) -> None:
+async def test_again_after_a_restart(harness: LockHarness) -> None:
     """What is delivered again is not handled again, with the same connection or the next."""
-    rung, operated = resident.events("doorbell"), resident.events("lock_event")
+    rung, operated = harness.events("doorbell"), harness.events("lock_event")
     now = int(time.time())
 
     def deliver() -> None:
         for kind in (RING_AS_WELL, RING):
-            resident.actor.push_event(kind, {"value": [now]})
-        resident.actor.push_event(LOCK_EVENT, operation(3, now))
+            harness.driver.push_event(kind, {"value": [now]})
+        harness.driver.push_event(LOCK_EVENT, operation(3, now))
 
     deliver()
     await until(lambda: rung and operated)
-    await resident.stop()
-    await resident.start()
+    await harness.stop()
+    await harness.start()
     rung.clear()
     operated.clear()
     deliver()
     deliver()
-    await resident.reached()
+    await harness.reached()
     assert (rung, operated) == ([], [])
-    assert resident.state("sensor", "last_operation_id") == "3"
+    assert harness.state("sensor", "last_operation_id") == "3"
 
 
-async def test_again_after_a_crash(resident: Resident, hass_storage: Storage) -> None:
+async def test_again_after_a_crash(harness: LockHarness, hass_storage: Storage) -> None:
     """What was handled is written down soon, so that it is known even if all ends suddenly."""
-    rung = resident.events("doorbell")
-    resident.actor.do("ring")
+    rung = harness.events("doorbell")
+    harness.driver.do("ring")
     await until(lambda: rung)
-    await resident.later(coordinator.SAVE_DELAY_OF_AN_EVENT)
-    [identity] = stored(hass_storage, resident.actor)["handled"]
-    crashed = hass_storage[stored_key(resident.actor)]
-    await resident.stop()
-    hass_storage[stored_key(resident.actor)] = crashed
-    await resident.start()
+    await harness.later(coordinator.SAVE_DELAY_OF_AN_EVENT)
+    [identity] = stored(hass_storage, harness.driver)["handled"]
+    crashed = hass_storage[stored_key(harness.driver)]
+    await harness.stop()
+    hass_storage[stored_key(harness.driver)] = crashed
+    await harness.start()
     rung.clear()
-    resident.actor.push_event(RING, {"value": [int(identity.split()[1])]})
-    await resident.reached()
+    harness.driver.push_event(RING, {"value": [int(identity.split()[1])]})
+    await harness.reached()
     assert rung == []
 
 
 async def test_a_burst_is_written_down_together(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first event very soon, and those that follow in one go."""
     monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", 20)
@@ -343,36 +351,36 @@ async def test_a_burst_is_written_down_together(
 
     monkeypatch.setattr(LockData, "as_dict", note)
     for operation_id in range(5):
-        resident.actor.push_event(LOCK_EVENT, operation(operation_id, time.time()))
-        await resident.reached()
-        await resident.later(1)
+        harness.driver.push_event(LOCK_EVENT, operation(operation_id, time.time()))
+        await harness.reached()
+        await harness.later(1)
     assert written == [1]
-    await resident.later(20)
+    await harness.later(20)
     assert written == [1, 5]
 
 
 @pytest.mark.parametrize("arrive", [(0, 2), (2, 0)], ids=["in order", "out of order"])
-async def test_two_presses(resident: Resident, arrive: tuple[int, int]) -> None:
+async def test_two_presses(harness: LockHarness, arrive: tuple[int, int]) -> None:
     """Two presses of the bell two seconds apart are two, each told by both services."""
-    rung = resident.events("doorbell")
+    rung = harness.events("doorbell")
     before = int(time.time()) - 10
     for after in arrive:
         for kind in (RING_AS_WELL, RING):
-            resident.actor.push_event(kind, {"value": [before + after]})
+            harness.driver.push_event(kind, {"value": [before + after]})
     await until(lambda: len(rung) == 2)
-    await resident.reached()
+    await harness.reached()
     assert len(rung) == 2
 
 
-async def test_out_of_order(resident: Resident) -> None:
+async def test_out_of_order(harness: LockHarness) -> None:
     """Each is told of, but the last operation is the one that was last at the door."""
-    operated = resident.events("lock_event")
+    operated = harness.events("lock_event")
     now = time.time()
     for operation_id, age in ((3, 60), (5, 20), (4, 40)):
-        resident.actor.push_event(LOCK_EVENT, operation(operation_id, now - age))
+        harness.driver.push_event(LOCK_EVENT, operation(operation_id, now - age))
     await until(lambda: len(operated) == 3)
     assert [event["operation_id"] for event in operated] == [3, 5, 4]
-    assert resident.state("sensor", "last_operation_id") == "5"
+    assert harness.state("sensor", "last_operation_id") == "5"
 
 
 @pytest.mark.parametrize(
@@ -386,24 +394,24 @@ async def test_out_of_order(resident: Resident) -> None:
     ],
 )
 async def test_late(
-    resident: Resident, options: dict[str, int], minutes: float, late: bool
+    harness: LockHarness, options: dict[str, int], minutes: float, late: bool
 ) -> None:
     """What is older than an option says only counts as history: it fires nothing."""
-    await resident.stop()
-    resident.hass.config_entries.async_update_entry(resident.entry, options=options)
-    await resident.start()
-    operated, rung = resident.events("lock_event"), resident.events("doorbell")
-    door = resident.state("sensor", "door_state")
+    await harness.stop()
+    harness.hass.config_entries.async_update_entry(harness.entry, options=options)
+    await harness.start()
+    operated, rung = harness.events("lock_event"), harness.events("doorbell")
+    door = harness.state("sensor", "door_state")
     then = time.time() - minutes * 60
-    resident.actor.push_event(LOCK_EVENT, operation(3, then))
-    resident.actor.push_event(RING, {"value": [int(then)]})
-    await resident.reached()
+    harness.driver.push_event(LOCK_EVENT, operation(3, then))
+    harness.driver.push_event(RING, {"value": [int(then)]})
+    await harness.reached()
     assert [len(operated), len(rung)] == ([0, 0] if late else [1, 1])
-    assert resident.state("sensor", "last_operation_id") == "3"
-    assert (resident.state("sensor", "door_state") == door) is late
+    assert harness.state("sensor", "last_operation_id") == "3"
+    assert (harness.state("sensor", "door_state") == door) is late
 
 
-async def test_late_ones_in_the_right_order(resident: Resident) -> None:
+async def test_late_ones_in_the_right_order(harness: LockHarness) -> None:
     """A late event is the last operation only if none is known that came after it."""
     now = time.time()
     for operation_id, age, expected in (
@@ -413,32 +421,32 @@ async def test_late_ones_in_the_right_order(resident: Resident) -> None:
         (6, 0, "6"),
         (7, HOUR / 2, "6"),
     ):
-        resident.actor.push_event(LOCK_EVENT, operation(operation_id, now - age))
-        await resident.reached()
-        assert resident.state("sensor", "last_operation_id") == expected
+        harness.driver.push_event(LOCK_EVENT, operation(operation_id, now - age))
+        await harness.reached()
+        assert harness.state("sensor", "last_operation_id") == expected
 
 
 async def test_what_is_remembered_is_bounded(
-    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only so many events are kept to be known again; the newest are."""
     assert handled.REMEMBERED >= 1000
     monkeypatch.setattr(handled, "REMEMBERED", 5)
     monkeypatch.setattr(handled, "FORGOTTEN_TOGETHER", 0)
-    await resident.stop()
-    await resident.start()
-    operated = resident.events("lock_event")
+    await harness.stop()
+    await harness.start()
+    operated = harness.events("lock_event")
     now = int(time.time()) - 60
     for number in range(12):
-        resident.actor.push_event(LOCK_EVENT, operation(number, now + number))
+        harness.driver.push_event(LOCK_EVENT, operation(number, now + number))
     await until(lambda: len(operated) == 12)
-    await resident.stop()
-    identities = stored(hass_storage, resident.actor)["handled"]
+    await harness.stop()
+    identities = stored(hass_storage, harness.driver)["handled"]
     times = [int(identity.split()[1]) for identity in identities]
     assert times == [*range(now + 7, now + 12)]
-    await resident.start()
+    await harness.start()
     operated.clear()
     for number in range(7, 12):
-        resident.actor.push_event(LOCK_EVENT, operation(number, now + number))
-    await resident.reached()
+        harness.driver.push_event(LOCK_EVENT, operation(number, now + number))
+    await harness.reached()
     assert operated == []

@@ -25,7 +25,6 @@ from simulator.codes import Code
 from simulator.miio import MiioServer
 from simulator.model import S1, SPEC
 
-from .actor import Actor, until
 from .flow import (
     add_lock,
     authorize_url,
@@ -38,6 +37,7 @@ from .flow import (
     submit,
 )
 from .hosts import NEARBY
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.runtime import LockRuntime
     from simulator.lock import Lock
 
-    from .witness import Witness
+    from .leak_detector import LeakDetector
 
 WECHAT: Final = (17, 24)
 NOON: Final = 1790000000
@@ -64,7 +64,7 @@ WRONG_CODE: Final = "8310572947"
 # Shown by entities, which the user has to enable first
 SHOWN: Final[frozenset[Address]] = frozenset({(22, 11), (22, 12)})
 
-pytestmark = pytest.mark.usefixtures("impatient", "all_enabled", "everything_logged")
+pytestmark = pytest.mark.usefixtures("short_timeouts", "all_enabled", "everything_logged")
 
 
 def mark(address: Address) -> str:
@@ -98,22 +98,22 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MiioServer, "_greeting", greeting)
 
 
-def push_secrets(actor: Actor, lock: LockRuntime) -> None:
+def push_secrets(driver: LockDriver, lock: LockRuntime) -> None:
     """Have the lock tell secrets, in every place for them and in some that are not."""
     for address in S1.secret - SHOWN:
-        actor.push_property(address, mark(address))
+        driver.push_property(address, mark(address))
     for event in SPEC.events.values():
         piids = [argument.address[1] for argument in event.arguments]
-        actor.push_event(event.address, *({"piid": piid, "value": NOON} for piid in piids))
-        actor.push_event(event.address, *({"piid": piid, "value": mark(WECHAT)} for piid in piids))
-        actor.push_event(event.address, *(mark(WECHAT) for _ in piids))
-        actor.push_event(event.address, mark(WECHAT))
-    actor.push_property((13, 1), mark(WECHAT))
-    actor.push_property((1, 1), mark(WECHAT))
-    actor.push_event((1, 1), mark(WECHAT))
+        driver.push_event(event.address, *({"piid": piid, "value": NOON} for piid in piids))
+        driver.push_event(event.address, *({"piid": piid, "value": mark(WECHAT)} for piid in piids))
+        driver.push_event(event.address, *(mark(WECHAT) for _ in piids))
+        driver.push_event(event.address, mark(WECHAT))
+    driver.push_property((13, 1), mark(WECHAT))
+    driver.push_property((1, 1), mark(WECHAT))
+    driver.push_event((1, 1), mark(WECHAT))
     topic = f"device/{lock.coordinator.device.did}/up/properties_changed/17/24"
-    actor.publish(topic, mark(WECHAT).encode())
-    actor.publish(topic, json.dumps({"params": {"value": mark(WECHAT)}}).encode())
+    driver.publish(topic, mark(WECHAT).encode())
+    driver.publish(topic, json.dumps({"params": {"value": mark(WECHAT)}}).encode())
 
 
 def enrolment() -> tuple[Any, ...]:
@@ -124,7 +124,7 @@ def enrolment() -> tuple[Any, ...]:
     )
 
 
-async def enrol(actor: Actor, lock: LockRuntime, witness: Witness) -> None:
+async def enrol(driver: LockDriver, lock: LockRuntime, leak_detector: LeakDetector) -> None:
     """Enrol passwords, in every way that works or does not, and have one end.
 
     That is asked for within the integration: Home Assistant itself tells of each call and its data.
@@ -135,77 +135,80 @@ async def enrol(actor: Actor, lock: LockRuntime, witness: Witness) -> None:
 
     first, second, third, against_the_rules = PASSWORDS
     credential = await lock.enrolment.async_enrol(wanted(first, uses=1))
-    await witness.fails(lock.enrolment.async_enrol(wanted(first)))  # The lock has it already.
-    await witness.fails(lock.enrolment.async_enrol(wanted(against_the_rules)))
-    await witness.fails(lock.enrolment.async_enrol(wanted(second, valid_until=1)))
+    await leak_detector.fails(lock.enrolment.async_enrol(wanted(first)))  # The lock has it already.
+    await leak_detector.fails(lock.enrolment.async_enrol(wanted(against_the_rules)))
+    await leak_detector.fails(lock.enrolment.async_enrol(wanted(second, valid_until=1)))
     for fault in (faults.status(500), faults.cut_after):
-        actor.simulator.cloud.disturb_next(fault, "action")
-        await witness.fails(lock.enrolment.async_enrol(wanted(third)))
+        driver.simulator.cloud.disturb_next(fault, "action")
+        await leak_detector.fails(lock.enrolment.async_enrol(wanted(third)))
         await until(lambda: list(lock.coordinator.data.endings.known) == [credential])
-    actor.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
-    await until(lambda: not actor.lock.users.credentials)
+    driver.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
+    await until(lambda: not driver.lock.users.credentials)
     await until(lambda: not lock.coordinator.data.endings.known)
 
 
 async def leave_undelivered(
-    actor: Actor, lock: LockRuntime, monkeypatch: pytest.MonkeyPatch, witness: Witness
+    driver: LockDriver,
+    lock: LockRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    leak_detector: LeakDetector,
 ) -> None:
     """Set a secret that waits for the lock, which then refuses it; and one that it refuses now."""
-    monkeypatch.setattr(actor.lock, "write", refuse(actor.lock))
-    actor.do("sleep")
+    monkeypatch.setattr(driver.lock, "write", refuse(driver.lock))
+    driver.do("sleep")
     await until(lambda: lock.coordinator.data.awake is False)
     await lock.settings.async_write(WECHAT, another(WECHAT))
     assert lock.coordinator.data.pending
-    await witness.look_around(lock.coordinator.config_entry)
-    actor.do("wake")
+    await leak_detector.look_around(lock.coordinator.config_entry)
+    driver.do("wake")
     await until(lambda: lock.coordinator.data.undelivered)
-    await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
-    await witness.fails(lock.settings.async_write((13, 1), another(WECHAT)))
+    await leak_detector.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
+    await leak_detector.fails(lock.settings.async_write((13, 1), another(WECHAT)))
 
 
 async def set_up_account(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> ConfigEntry[Any]:
     """Go through the sign-in in a browser."""
     result = await begin_account(hass, "browser")
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     result = await come_back(hass, hass_client_no_auth, result, location)
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry: ConfigEntry[Any] = result["result"]
     return entry
 
 
 async def live_through_outages(
-    actor: Actor, entry: ConfigEntry[Any], lock: LockRuntime, witness: Witness
+    driver: LockDriver, entry: ConfigEntry[Any], lock: LockRuntime, leak_detector: LeakDetector
 ) -> None:
     """Have the cloud fail in all ways, and recover."""
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     for status in (403, 500, 502):
         cloud.refuse_next(status, "prop/get")
         await lock.coordinator.async_refresh()
         cloud.refuse_next(status, "action")
-        await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
+        await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 2]))
     cloud.online = False
     try:
         await lock.coordinator.async_refresh()
-        await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
+        await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 2]))
     finally:
         cloud.online = True
-    actor.simulation.call(cloud.expire_access_tokens)
+    driver.simulation.call(cloud.expire_access_tokens)
     await lock.coordinator.async_refresh()
     assert lock.coordinator.last_update_success
-    actor.simulation.call(actor.simulator.gate.cut)
+    driver.simulation.call(driver.simulator.gate.cut)
     await until(lambda: not entry.runtime_data.push.connected)
     await until(lambda: entry.runtime_data.push.connected)
 
 
-async def sign_in_again(hass: HomeAssistant, actor: Actor) -> None:
+async def sign_in_again(hass: HomeAssistant, driver: LockDriver) -> None:
     """Go through the flow that was started where the sign-in expired, by a detour."""
     [flow] = hass.config_entries.flow.async_progress()
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])
     result = await choose(hass, result, "paste")
-    address = await sign_in(actor, authorize_url(result))
+    address = await sign_in(driver, authorize_url(result))
     result = await paste(hass, result, address.update_query(code="a-code-that-nobody-gave"))
     assert result["errors"]
     result = await paste(hass, result, address)
@@ -215,20 +218,20 @@ async def sign_in_again(hass: HomeAssistant, actor: Actor) -> None:
 
 async def test_in_an_account(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     issued: list[str],
-    witness: Witness,
+    leak_detector: LeakDetector,
     monkeypatch: pytest.MonkeyPatch,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """From the sign-in through a day, every failure and the way out."""
-    entry = await set_up_account(hass, actor, hass_client_no_auth)
-    lock: LockRuntime = entry.runtime_data.locks[actor.lock.did]
+    entry = await set_up_account(hass, driver, hass_client_no_auth)
+    lock: LockRuntime = entry.runtime_data.locks[driver.lock.did]
     await until(lambda: entry.runtime_data.push.connected)
 
-    push_secrets(actor, lock)
-    actor.do("fingerprint", 3)
-    actor.do("ring")
+    push_secrets(driver, lock)
+    driver.do("fingerprint", 3)
+    driver.do("ring")
     await until(
         lambda: (
             (2, 1020) in lock.coordinator.data.events and (21, 1) in lock.coordinator.data.events
@@ -237,84 +240,84 @@ async def test_in_an_account(
     assert {
         address: lock.coordinator.data.values.get(address) for address in S1.secret - SHOWN
     } == {address: mark(address) for address in S1.secret - SHOWN}
-    await witness.look_around(entry)
-    await leave_undelivered(actor, lock, monkeypatch, witness)
-    await enrol(actor, lock, witness)
+    await leak_detector.look_around(entry)
+    await leave_undelivered(driver, lock, monkeypatch, leak_detector)
+    await enrol(driver, lock, leak_detector)
     assert PASSWORDS[0] not in json.dumps(lock.coordinator.data.as_dict())
-    monkeypatch.setattr(actor.lock, "accepts_service_4", False)
-    await witness.fails(lock.session.async_act(*enrolment()))
-    await live_through_outages(actor, entry, lock, witness)
-    await witness.look_around(entry)
+    monkeypatch.setattr(driver.lock, "accepts_service_4", False)
+    await leak_detector.fails(lock.session.async_act(*enrolment()))
+    await live_through_outages(driver, entry, lock, leak_detector)
+    await leak_detector.look_around(entry)
 
-    actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
-    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
+    driver.simulation.call(driver.simulator.cloud.revoke, driver.account)
+    await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 2]))
     await lock.coordinator.async_refresh()
     await hass.async_block_till_done()
-    await witness.look_around(entry)
-    await sign_in_again(hass, actor)
+    await leak_detector.look_around(entry)
+    await sign_in_again(hass, driver)
     assert entry.state is ConfigEntryState.LOADED
-    lock = entry.runtime_data.locks[actor.lock.did]
+    lock = entry.runtime_data.locks[driver.lock.did]
     await until(lambda: entry.runtime_data.push.connected)
 
-    actor.simulation.call(actor.simulator.remove_lock, actor.lock)
+    driver.simulation.call(driver.simulator.remove_lock, driver.lock)
     await lock.coordinator.async_refresh()
-    actor.simulator.cloud.refuse_next(429, "action")
-    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
-    await witness.look_around(entry)
+    driver.simulator.cloud.refuse_next(429, "action")
+    await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 2]))
+    await leak_detector.look_around(entry)
     given = entry.data[CONF_TOKENS]
     assert await hass.config_entries.async_unload(entry.entry_id)
 
     assert {given["access"], given["refresh"]} < set(issued)
     assert len(issued) >= 8
     marked = map(mark, S1.secret - SHOWN)
-    witness.assert_never_heard([*issued, *marked, *PASSWORDS, *forms(actor.lock.token)])
+    leak_detector.assert_never_heard([*issued, *marked, *PASSWORDS, *forms(driver.lock.token)])
 
 
 @pytest.mark.usefixtures("talkative")
 async def test_on_the_local_network(
     hass: HomeAssistant,
-    actor: Actor,
-    witness: Witness,
+    driver: LockDriver,
+    leak_detector: LeakDetector,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From the form through reading, writing and every failure; python-miio is quiet."""
     assert protocol._LOGGER.isEnabledFor(logging.DEBUG)
-    nearby: Lock = add_lock(actor, "Back door", host=NEARBY)
+    nearby: Lock = add_lock(driver, "Back door", host=NEARBY)
     wrong = {CONF_HOST: NEARBY, CONF_TOKEN: ANOTHER_TOKEN}
     result = await submit(hass, await begin(hass, "local"), wrong)
     assert result["errors"] == {CONF_TOKEN: "wrong_token"}
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     entry = result["result"]
     lock: LockRuntime = entry.runtime_data.locks[nearby.did]
-    door = Actor(actor.simulation, actor.account, nearby)
+    door = LockDriver(driver.simulation, driver.account, nearby)
 
     await lock.settings.async_write(WECHAT, mark(WECHAT))
     await lock.coordinator.async_refresh()
     assert lock.coordinator.data.values[WECHAT] == mark(WECHAT)
-    await witness.fails(lock.session.async_act(SPEC.actions[2, 1]))
-    await witness.look_around(entry)
+    await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 1]))
+    await leak_detector.look_around(entry)
 
     monkeypatch.setattr(nearby, "write", refuse(nearby))
-    await witness.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
+    await leak_detector.fails(lock.settings.async_write(WECHAT, another(WECHAT)))
     door.do("sleep")
     await lock.settings.async_write(WECHAT, another(WECHAT))
-    await witness.fails(lock.session.async_act(SPEC.actions[2, 2]))
+    await leak_detector.fails(lock.session.async_act(SPEC.actions[2, 2]))
     await lock.coordinator.async_refresh()
-    await witness.look_around(entry)
+    await leak_detector.look_around(entry)
     door.do("wake")
     await lock.coordinator.async_refresh()
     await until(lambda: lock.coordinator.data.undelivered)
-    await witness.look_around(entry)
+    await leak_detector.look_around(entry)
     assert await hass.config_entries.async_unload(entry.entry_id)
 
-    witness.assert_never_heard([mark(WECHAT), *forms(nearby.token), *forms(ANOTHER_TOKEN)])
+    leak_detector.assert_never_heard([mark(WECHAT), *forms(nearby.token), *forms(ANOTHER_TOKEN)])
 
 
 async def test_the_code_to_unlock(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: ConfigEntry[Any],
-    witness: Witness,
+    leak_detector: LeakDetector,
 ) -> None:
     """From the form through each attempt: neither it nor what was guessed."""
     options = hass.config_entries.options
@@ -325,23 +328,25 @@ async def test_the_code_to_unlock(
     for again, kind in ((WRONG_CODE, FlowResultType.FORM), (CODE, FlowResultType.CREATE_ENTRY)):
         result = await options.async_configure(flow, {"code": CODE, "code_again": again})
         assert result["type"] is kind
-        witness.noted.append(f"form {result}")
+        leak_detector.noted.append(f"form {result}")
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
 
     def unlock(code: str) -> Awaitable[object]:
-        target = {ATTR_ENTITY_ID: actor.entity_id(hass, "lock", "lock"), "code": code}
+        target = {ATTR_ENTITY_ID: driver.entity_id(hass, "lock", "lock"), "code": code}
         return hass.services.async_call("lock", "unlock", target, blocking=True)
 
-    await witness.fails(unlock(CODE))
-    actor.lock.accepts_remote_unlock = True
+    await leak_detector.fails(unlock(CODE))
+    driver.lock.accepts_remote_unlock = True
     await unlock(CODE)
-    await witness.look_around(loaded)
+    await leak_detector.look_around(loaded)
     for _ in range(5):
-        await witness.fails(unlock(WRONG_CODE))
-    await witness.fails(unlock(CODE))
-    await witness.look_around(loaded)
-    witness.assert_never_heard([CODE, WRONG_CODE])
-    hashed = loaded.options[CONF_UNLOCKING][actor.lock.did]
+        await leak_detector.fails(unlock(WRONG_CODE))
+    await leak_detector.fails(unlock(CODE))
+    await leak_detector.look_around(loaded)
+    leak_detector.assert_never_heard([CODE, WRONG_CODE])
+    hashed = loaded.options[CONF_UNLOCKING][driver.lock.did]
     kept = ("entry", "form")
-    assert not [line for line in witness.noted if hashed in line and not line.startswith(kept)]
+    assert not [
+        line for line in leak_detector.noted if hashed in line and not line.startswith(kept)
+    ]

@@ -23,8 +23,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
-from .actor import Actor, caught_up, until
 from .hosts import NEARBY
+from .lock_driver import LockDriver, caught_up, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,76 +96,76 @@ PERIODS = {"live_video_period": (17, 12), "recording_period": (17, 22)}
 
 
 async def use(
-    hass: HomeAssistant, actor: Actor, entity: str, action: str, value: dict[str, object]
+    hass: HomeAssistant, driver: LockDriver, entity: str, action: str, value: dict[str, object]
 ) -> None:
     """Call an action on an entity."""
     platform, key = entity.split(".")
-    target = {ATTR_ENTITY_ID: actor.entity_id(hass, platform, key)}
+    target = {ATTR_ENTITY_ID: driver.entity_id(hass, platform, key)}
     await hass.services.async_call(platform, action, value | target, blocking=True)
 
 
-async def shows(hass: HomeAssistant, actor: Actor, entity: str, state: str) -> None:
+async def shows(hass: HomeAssistant, driver: LockDriver, entity: str, state: str) -> None:
     """Wait until an entity has a state; the lock still tells of what it was set to before."""
     platform, key = entity.split(".")
-    await until(lambda: actor.state(hass, platform, key).state == state)
+    await until(lambda: driver.state(hass, platform, key).state == state)
 
 
-async def test_switches(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_switches(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """A switch writes a bool and shows it."""
     for key, address in SWITCHES.items():
-        before = actor.lock.values[address]
-        await shows(hass, actor, f"switch.{key}", "on" if before else "off")
+        before = driver.lock.values[address]
+        await shows(hass, driver, f"switch.{key}", "on" if before else "off")
         for on in (not before, before):
             state = "on" if on else "off"
-            await use(hass, actor, f"switch.{key}", f"turn_{state}", {})
-            assert actor.lock.values[address] is on
-            await shows(hass, actor, f"switch.{key}", state)
+            await use(hass, driver, f"switch.{key}", f"turn_{state}", {})
+            assert driver.lock.values[address] is on
+            await shows(hass, driver, f"switch.{key}", state)
 
 
-async def test_selects(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_selects(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """A select writes the number of each of its options and shows the option."""
     for key, (address, options) in SELECTS.items():
-        assert actor.state(hass, "select", key).attributes["options"] == list(options)
+        assert driver.state(hass, "select", key).attributes["options"] == list(options)
         for option, number in options.items():
-            await use(hass, actor, f"select.{key}", "select_option", {"option": option})
-            assert actor.lock.values[address] == number
-            await shows(hass, actor, f"select.{key}", option)
+            await use(hass, driver, f"select.{key}", "select_option", {"option": option})
+            assert driver.lock.values[address] == number
+            await shows(hass, driver, f"select.{key}", option)
 
 
 async def test_it_is_shown_at_once(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What the lock took is shown when the action returns, and not when the lock tells of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(actor.lock, "listeners", [])
-        await use(hass, actor, "select.doorbell_volume", "select_option", {"option": "3"})
-    assert actor.state(hass, "select", "doorbell_volume").state == "3"
+        patch.setattr(driver.lock, "listeners", [])
+        await use(hass, driver, "select.doorbell_volume", "select_option", {"option": "3"})
+    assert driver.state(hass, "select", "doorbell_volume").state == "3"
 
 
 async def test_an_option_that_there_is_not(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is refused before the lock hears of it."""
     with pytest.raises(ServiceValidationError):
-        await use(hass, actor, "select.doorbell_volume", "select_option", {"option": "4"})
-    assert actor.lock.values[21, 5] == 2
+        await use(hass, driver, "select.doorbell_volume", "select_option", {"option": "4"})
+    assert driver.lock.values[21, 5] == 2
 
 
-async def test_number(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_number(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """The camera's ringtone is one of five."""
-    attributes = actor.state(hass, "number", "camera_ringtone").attributes
+    attributes = driver.state(hass, "number", "camera_ringtone").attributes
     assert (attributes["min"], attributes["max"], attributes["step"]) == (1, 5, 1)
-    await use(hass, actor, "number.camera_ringtone", "set_value", {"value": 5})
-    await shows(hass, actor, "number.camera_ringtone", "5")
+    await use(hass, driver, "number.camera_ringtone", "set_value", {"value": 5})
+    await shows(hass, driver, "number.camera_ringtone", "5")
     with pytest.raises(ServiceValidationError):
-        await use(hass, actor, "number.camera_ringtone", "set_value", {"value": 6})
-    assert actor.lock.values[17, 6] == 5
+        await use(hass, driver, "number.camera_ringtone", "set_value", {"value": 6})
+    assert driver.lock.values[17, 6] == 5
 
 
 @pytest.mark.parametrize(("key", "address"), PERIODS.items())
 async def test_periods(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     key: str,
     address: tuple[int, int],
@@ -175,9 +175,9 @@ async def test_periods(
         ("08:00:00-18:30:00", "08:00:00-18:30:00"),
         ("9:00 - 18:30", "09:00:00-18:30:00"),
     ):
-        await use(hass, actor, f"text.{key}", "set_value", {"value": text})
-        await shows(hass, actor, f"text.{key}", period)
-        assert actor.lock.values[address] == period
+        await use(hass, driver, f"text.{key}", "set_value", {"value": text})
+        await shows(hass, driver, f"text.{key}", period)
+        assert driver.lock.values[address] == period
 
 
 @pytest.mark.parametrize(("key", "address"), PERIODS.items())
@@ -199,7 +199,7 @@ async def test_periods(
 )
 async def test_periods_of_other_forms(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     key: str,
     address: tuple[int, int],
@@ -208,66 +208,71 @@ async def test_periods_of_other_forms(
     written: str,
 ) -> None:
     """Two times are written where the lock has them; what is shown can be written back."""
-    actor.push_property(address, reported)
-    await shows(hass, actor, f"text.{key}", shown)
-    await use(hass, actor, f"text.{key}", "set_value", {"value": shown})
-    assert actor.lock.values[address] == reported
-    await use(hass, actor, f"text.{key}", "set_value", {"value": "09:15:00-17:45:00"})
-    assert actor.lock.values[address] == written
-    await shows(hass, actor, f"text.{key}", "09:15:00-17:45:00")
+    driver.push_property(address, reported)
+    await shows(hass, driver, f"text.{key}", shown)
+    await use(hass, driver, f"text.{key}", "set_value", {"value": shown})
+    assert driver.lock.values[address] == reported
+    await use(hass, driver, f"text.{key}", "set_value", {"value": "09:15:00-17:45:00"})
+    assert driver.lock.values[address] == written
+    await shows(hass, driver, f"text.{key}", "09:15:00-17:45:00")
     if reported == shown:
-        await use(hass, actor, f"text.{key}", "set_value", {"value": shown})
-        assert actor.lock.values[address] == reported
-        await shows(hass, actor, f"text.{key}", shown)
+        await use(hass, driver, f"text.{key}", "set_value", {"value": shown})
+        assert driver.lock.values[address] == reported
+        await shows(hass, driver, f"text.{key}", shown)
 
 
 async def test_a_text_that_is_shown_in_part(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is not cut when what is shown is written back."""
     text = "always " * 100
-    actor.push_property((17, 12), text)
-    await shows(hass, actor, "text.live_video_period", text[:255])
-    await use(hass, actor, "text.live_video_period", "set_value", {"value": text[:255]})
-    assert actor.lock.values[17, 12] == text
+    driver.push_property((17, 12), text)
+    await shows(hass, driver, "text.live_video_period", text[:255])
+    await use(hass, driver, "text.live_video_period", "set_value", {"value": text[:255]})
+    assert driver.lock.values[17, 12] == text
 
 
-async def test_do_not_disturb(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_do_not_disturb(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """Each half of the period is set without the other."""
-    await shows(hass, actor, "time.do_not_disturb_start", "22:00:00")
-    await shows(hass, actor, "time.do_not_disturb_end", "07:00:00")
-    await use(hass, actor, "time.do_not_disturb_start", "set_value", {"time": "21:30:00"})
-    assert actor.lock.values[20, 2] == "21:30:00-07:00:00"
-    await use(hass, actor, "time.do_not_disturb_end", "set_value", {"time": "06:15:30"})
-    assert actor.lock.values[20, 2] == "21:30:00-06:15:30"
-    await shows(hass, actor, "time.do_not_disturb_start", "21:30:00")
-    await shows(hass, actor, "time.do_not_disturb_end", "06:15:30")
+    await shows(hass, driver, "time.do_not_disturb_start", "22:00:00")
+    await shows(hass, driver, "time.do_not_disturb_end", "07:00:00")
+    await use(hass, driver, "time.do_not_disturb_start", "set_value", {"time": "21:30:00"})
+    assert driver.lock.values[20, 2] == "21:30:00-07:00:00"
+    await use(hass, driver, "time.do_not_disturb_end", "set_value", {"time": "06:15:30"})
+    assert driver.lock.values[20, 2] == "21:30:00-06:15:30"
+    await shows(hass, driver, "time.do_not_disturb_start", "21:30:00")
+    await shows(hass, driver, "time.do_not_disturb_end", "06:15:30")
 
 
 async def test_do_not_disturb_without_a_period(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Where none is known both halves are unknown, and the half that is not set is midnight."""
     for text in ("", "22:00:00", "whenever"):
-        actor.push_property((20, 2), text)
-        await shows(hass, actor, "time.do_not_disturb_start", "unknown")
-        await shows(hass, actor, "time.do_not_disturb_end", "unknown")
-    await use(hass, actor, "time.do_not_disturb_end", "set_value", {"time": "06:00:00"})
-    assert actor.lock.values[20, 2] == "00:00:00-06:00:00"
+        driver.push_property((20, 2), text)
+        await shows(hass, driver, "time.do_not_disturb_start", "unknown")
+        await shows(hass, driver, "time.do_not_disturb_end", "unknown")
+    await use(hass, driver, "time.do_not_disturb_end", "set_value", {"time": "06:00:00"})
+    assert driver.lock.values[20, 2] == "00:00:00-06:00:00"
 
 
 @pytest.mark.usefixtures("all_enabled")
 async def test_wechat_is_a_secret(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The lock gets it; nobody can read it in a state or in what we log, or lose it by that."""
     secret = "key of a call"
-    await shows(hass, actor, "text.wechat_info", "")
-    await use(hass, actor, "text.wechat_info", "set_value", {"value": secret})
-    assert actor.lock.values[17, 24] == secret
-    await shows(hass, actor, "text.wechat_info", "********")
-    await use(hass, actor, "text.wechat_info", "set_value", {"value": "********"})
-    assert actor.lock.values[17, 24] == secret
+    await shows(hass, driver, "text.wechat_info", "")
+    await use(hass, driver, "text.wechat_info", "set_value", {"value": secret})
+    assert driver.lock.values[17, 24] == secret
+    await shows(hass, driver, "text.wechat_info", "********")
+    await use(hass, driver, "text.wechat_info", "set_value", {"value": "********"})
+    assert driver.lock.values[17, 24] == secret
     assert secret not in str([state.as_dict() for state in hass.states.async_all()])
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("custom_components")]
     assert secret not in "".join(ours)
@@ -275,46 +280,50 @@ async def test_wechat_is_a_secret(
 
 @pytest.mark.usefixtures("all_enabled")
 async def test_deadbolt_permission(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What the lock keeps of it is its own; a state shows as much as a state can."""
-    actor.push_property((22, 11), "7" * 300)
-    await shows(hass, actor, "text.deadbolt_permission", "7" * 255)
-    await use(hass, actor, "text.deadbolt_permission", "set_value", {"value": "1,2"})
-    assert actor.lock.values[22, 11] == "1,2"
-    await shows(hass, actor, "text.deadbolt_permission", "1,2")
+    driver.push_property((22, 11), "7" * 300)
+    await shows(hass, driver, "text.deadbolt_permission", "7" * 255)
+    await use(hass, driver, "text.deadbolt_permission", "set_value", {"value": "1,2"})
+    assert driver.lock.values[22, 11] == "1,2"
+    await shows(hass, driver, "text.deadbolt_permission", "1,2")
 
 
-async def test_set_at_the_lock(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_set_at_the_lock(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """What someone sets in the app or at the lock is shown."""
-    actor.do("set", (21, 5), 3)
-    await shows(hass, actor, "select.doorbell_volume", "3")
-    actor.do("away_mode", on=True)
-    await shows(hass, actor, "switch.away_mode", "on")
+    driver.do("set", (21, 5), 3)
+    await shows(hass, driver, "select.doorbell_volume", "3")
+    driver.do("away_mode", on=True)
+    await shows(hass, driver, "switch.away_mode", "on")
 
 
-async def test_refused(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_refused(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
     """What the cloud refuses is not shown as done."""
-    actor.simulation.call(actor.simulator.remove_lock, actor.lock)
+    driver.simulation.call(driver.simulator.remove_lock, driver.lock)
     with pytest.raises(HomeAssistantError) as raised:
-        await use(hass, actor, "time.do_not_disturb_end", "set_value", {"time": "06:00:00"})
+        await use(hass, driver, "time.do_not_disturb_end", "set_value", {"time": "06:00:00"})
     assert raised.value.translation_key == "lock_not_authorised"
-    await shows(hass, actor, "time.do_not_disturb_end", "07:00:00")
+    await shows(hass, driver, "time.do_not_disturb_end", "07:00:00")
 
 
-async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient: None) -> None:
+async def test_on_the_local_network(
+    hass: HomeAssistant, driver: LockDriver, short_timeouts: None
+) -> None:
     """The other door takes the same values."""
-    simulation = actor.simulation
-    actor.lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
+    simulation = driver.simulation
+    driver.lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=actor.local_data(NEARBY))
+    entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=driver.local_data(NEARBY))
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await use(hass, actor, "switch.doorbell", "turn_off", {})
-    assert actor.lock.values[21, 1] is False
-    assert actor.state(hass, "switch", "doorbell").state == "off"
-    await use(hass, actor, "select.language", "select_option", {"option": "english"})
-    assert actor.lock.values[19, 7] == 1
+    await use(hass, driver, "switch.doorbell", "turn_off", {})
+    assert driver.lock.values[21, 1] is False
+    assert driver.state(hass, "switch", "doorbell").state == "off"
+    await use(hass, driver, "select.language", "select_option", {"option": "english"})
+    assert driver.lock.values[19, 7] == 1
 
 
 # Who may
@@ -331,7 +340,7 @@ async def test_on_the_local_network(hass: HomeAssistant, actor: Actor, impatient
 )
 async def test_for_administrators(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     all_enabled: None,
     entry: MockConfigEntry,
     platform: str,
@@ -344,7 +353,7 @@ async def test_for_administrators(
     admin = await hass.auth.async_create_user("Admin", group_ids=[GROUP_ID_ADMIN])
     guest = await hass.auth.async_create_user("Guest", group_ids=[GROUP_ID_USER])
     async with running(hass, entry):
-        entity_id = actor.entity_id(hass, platform, key)
+        entity_id = driver.entity_id(hass, platform, key)
 
         async def call(user: str | None) -> None:
             await hass.services.async_call(
@@ -355,26 +364,26 @@ async def test_for_administrators(
                 context=Context(user_id=user),
             )
 
-        writes = partial(written, actor)
+        writes = partial(written, driver)
         before = writes()
         with pytest.raises(Unauthorized):
             await call(guest.id)
         with pytest.raises(UnknownUser):
             await call("nobody")
-        assert not entry.runtime_data.locks[actor.lock.did].coordinator.data.pending
+        assert not entry.runtime_data.locks[driver.lock.did].coordinator.data.pending
         assert writes() == before
         await call(admin.id)
         await call(None)
         assert writes() == before + 2
 
 
-def written(actor: Actor) -> int:
+def written(driver: LockDriver) -> int:
     """Return how often the cloud was asked to set something."""
-    return [path for path, _ in actor.simulator.cloud.requests].count("/app/v2/miotspec/prop/set")
+    return [path for path, _ in driver.simulator.cloud.requests].count("/app/v2/miotspec/prop/set")
 
 
 async def test_voice_is_offered_no_settings(
-    hass: HomeAssistant, actor: Actor, all_enabled: None, entry: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, all_enabled: None, entry: MockConfigEntry
 ) -> None:
     """Assistants are offered what is seen and done at the door, and nothing that is set."""
     assert await async_setup_component(hass, "homeassistant", {})
@@ -384,7 +393,7 @@ async def test_voice_is_offered_no_settings(
             for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
             if async_should_expose(hass, "conversation", entity.entity_id)
         }
-        assert actor.entity_id(hass, "binary_sensor", "door") in offered
+        assert driver.entity_id(hass, "binary_sensor", "door") in offered
         settings = {"switch", "select", "number", "text", "time"}
         assert not {one for one in offered if one.partition(".")[0] in settings}
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 REFUSE = ""
 LATE = "Home Assistant has stopped waiting for this sign-in."
@@ -67,20 +67,20 @@ async def too_late(hass: HomeAssistant) -> None:
 
 
 async def test_account_by_browser(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """The browser comes back to Home Assistant by itself, and the flow goes on."""
     result = await begin_browser(hass)
     assert result["type"] is FlowResultType.EXTERNAL_STEP
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     result = await come_back(hass, hass_client_no_auth, result, location, "window.close()")
     assert result["step_id"] == "locks"
-    result = await submit(hass, result, {CONF_LOCKS: [actor.lock.did]})
-    assert_account_entry(result, actor, actor.lock)
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert_account_entry(result, driver, driver.lock)
     assert not hass.data[webhook.DOMAIN]
 
 
-@pytest.mark.usefixtures("actor")
+@pytest.mark.usefixtures("driver")
 async def test_user_gives_up(hass: HomeAssistant) -> None:
     """No door stays open for the browser."""
     result = await begin_account(hass, "browser")
@@ -90,11 +90,11 @@ async def test_user_gives_up(hass: HomeAssistant) -> None:
 
 
 async def test_browser_is_late(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """It is awaited for minutes only; then what it ends on can be pasted, as its page says."""
     result = await begin_browser(hass)
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     await too_late(hass)
     result = await submit(hass, result)
     assert result["type"] is FlowResultType.MENU
@@ -107,13 +107,13 @@ async def test_browser_is_late(
 
 
 async def test_browser_is_tried_again(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """Who was too slow has as much time once more."""
     result = await begin_browser(hass)
     await too_late(hass)
     result = await choose(hass, await submit(hass, result), "browser")
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     result = await come_back(hass, hass_client_no_auth, result, location)
     assert result["step_id"] == "locks"
     await too_late(hass)
@@ -134,7 +134,7 @@ async def test_browser_is_tried_again(
 )
 async def test_somebody_looks_what_is_there(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     hass_client_no_auth: ClientSessionGenerator,
     method: str,
     changes: dict[str, str | None],
@@ -142,7 +142,7 @@ async def test_somebody_looks_what_is_there(
 ) -> None:
     """What is no answer to this sign-in is ignored, and the real one still works."""
     result = await begin_browser(hass)
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     query = {**location.query, **changes}
     browser = await hass_client_no_auth()
     page = await browser.request(
@@ -156,47 +156,47 @@ async def test_somebody_looks_what_is_there(
 
 
 async def test_page_is_loaded_again(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """It says the same, and the code is used once."""
     result = await begin_browser(hass)
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     for _ in range(2):
         result = await come_back(hass, hass_client_no_auth, result, location)
         assert result["step_id"] == "locks"
 
 
 async def test_page_in_the_language_of_home_assistant(
-    hass: HomeAssistant, actor: Actor, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
     """What is said on it is a translation like any other."""
     hass.config.language = "zh-Hans"
     result = await begin_browser(hass)
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     await come_back(hass, hass_client_no_auth, result, location, "可以关闭此窗口。")
 
 
-async def refused(actor: Actor, url: URL) -> URL:
+async def refused(driver: LockDriver, url: URL) -> URL:
     """Refuse on the sign-in page."""
-    return await sign_in(actor, url, REFUSE)
+    return await sign_in(driver, url, REFUSE)
 
 
-async def of_another_flow(actor: Actor, url: URL) -> URL:
+async def of_another_flow(driver: LockDriver, url: URL) -> URL:
     """Come back from the sign-in of another flow."""
-    location = await sign_in(actor, url)
+    location = await sign_in(driver, url)
     return location.update_query(state="another")
 
 
-async def without_state(actor: Actor, url: URL) -> URL:
+async def without_state(driver: LockDriver, url: URL) -> URL:
     """Lose what says which sign-in it was."""
-    location = await sign_in(actor, url)
+    location = await sign_in(driver, url)
     return location.with_query(code=location.query["code"])
 
 
-async def used_before(actor: Actor, url: URL) -> URL:
+async def used_before(driver: LockDriver, url: URL) -> URL:
     """Come back with a code that somebody used already."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.tokens.exchange(
+    location = await sign_in(driver, url)
+    driver.simulator.cloud.tokens.exchange(
         {
             "client_id": CLIENT_ID,
             "redirect_uri": url.query["redirect_uri"],
@@ -207,28 +207,28 @@ async def used_before(actor: Actor, url: URL) -> URL:
     return location
 
 
-async def out_of_reach(actor: Actor, url: URL) -> URL:
+async def out_of_reach(driver: LockDriver, url: URL) -> URL:
     """Come back to a Home Assistant that does not reach the cloud any more."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.refuse_next(503, "get_token")
+    location = await sign_in(driver, url)
+    driver.simulator.cloud.refuse_next(503, "get_token")
     return location
 
 
-async def busy(actor: Actor, url: URL) -> URL:
+async def busy(driver: LockDriver, url: URL) -> URL:
     """Come back while the token service answers with an error code, which passes."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.disturb_next(BUSY, "get_token")
+    location = await sign_in(driver, url)
+    driver.simulator.cloud.disturb_next(BUSY, "get_token")
     return location
 
 
-async def plain_text(actor: Actor, url: URL) -> URL:
+async def plain_text(driver: LockDriver, url: URL) -> URL:
     """Come back while the token service answers with a text."""
-    location = await sign_in(actor, url)
-    actor.simulator.cloud.disturb_next(PLAIN_TEXT, "get_token")
+    location = await sign_in(driver, url)
+    driver.simulator.cloud.disturb_next(PLAIN_TEXT, "get_token")
     return location
 
 
-async def the_sign_in_itself(_actor: Actor, url: URL) -> URL:
+async def the_sign_in_itself(_actor: LockDriver, url: URL) -> URL:
     """Bring where the sign-in begins instead of where it ends."""
     return url
 
@@ -245,15 +245,15 @@ async def the_sign_in_itself(_actor: Actor, url: URL) -> URL:
 )
 async def test_browser_comes_back_wrong(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     hass_client_no_auth: ClientSessionGenerator,
-    wrong_way: Callable[[Actor, URL], Awaitable[URL]],
+    wrong_way: Callable[[LockDriver, URL], Awaitable[URL]],
     reason: str,
     said: str,
 ) -> None:
     """The flow ends and says why, and so does the page, which stays."""
     result = await begin_browser(hass)
-    location = await wrong_way(actor, authorize_url(result))
+    location = await wrong_way(driver, authorize_url(result))
     page = await (await hass_client_no_auth()).get(location.path_qs)
     text = await page.text()
     assert said in text
@@ -268,7 +268,7 @@ async def test_browser_comes_back_wrong(
 HERE = "http://homeassistant.local:8123"
 
 
-@pytest.mark.usefixtures("actor")
+@pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize(
     ("host", "listens_on", "setting", "first"),
     [
@@ -313,7 +313,7 @@ async def test_first_is_what_works(
     assert (placeholders["redirect"], placeholders["port"]) == (HERE, ":8123")
 
 
-@pytest.mark.usefixtures("actor")
+@pytest.mark.usefixtures("driver")
 async def test_nothing_is_known_of_the_server(hass: HomeAssistant) -> None:
     """Pasting always works."""
     hass.config.api = None
@@ -340,39 +340,39 @@ async def test_nothing_is_known_of_the_server(hass: HomeAssistant) -> None:
 )
 async def test_wrong_address_is_pasted(
     hass: HomeAssistant,
-    actor: Actor,
-    wrong_way: Callable[[Actor, URL], Awaitable[URL]],
+    driver: LockDriver,
+    wrong_way: Callable[[LockDriver, URL], Awaitable[URL]],
     reason: str,
 ) -> None:
     """The form says why, and the same sign-in can still be done right."""
     result = await begin_account(hass, "paste")
     url = authorize_url(result)
-    result = await paste(hass, result, await wrong_way(actor, url))
+    result = await paste(hass, result, await wrong_way(driver, url))
     assert result["errors"] == {"address": reason}
     assert authorize_url(result) == url
-    result = await paste(hass, result, await sign_in(actor, url))
+    result = await paste(hass, result, await sign_in(driver, url))
     assert result["step_id"] == "locks"
 
 
 @pytest.mark.parametrize("garbage", ["hello", "http://[", "http://homeassistant.local:8123/", "?="])
-async def test_garbage_is_pasted(hass: HomeAssistant, actor: Actor, garbage: str) -> None:
+async def test_garbage_is_pasted(hass: HomeAssistant, driver: LockDriver, garbage: str) -> None:
     """It costs nothing."""
     result = await begin_account(hass, "paste")
     result = await paste(hass, result, garbage)
     assert result["errors"] == {"address": "no_code"}
-    result = await paste(hass, result, await sign_in(actor, authorize_url(result)))
+    result = await paste(hass, result, await sign_in(driver, authorize_url(result)))
     assert result["step_id"] == "locks"
 
 
-async def test_code_waits_for_the_cloud(hass: HomeAssistant, actor: Actor) -> None:
+async def test_code_waits_for_the_cloud(hass: HomeAssistant, driver: LockDriver) -> None:
     """The same address can be pasted again when the cloud is back."""
     result = await begin_account(hass, "paste")
-    location = await sign_in(actor, authorize_url(result))
-    actor.simulator.cloud.online = False
+    location = await sign_in(driver, authorize_url(result))
+    driver.simulator.cloud.online = False
     try:
         result = await paste(hass, result, location)
     finally:
-        actor.simulator.cloud.online = True
+        driver.simulator.cloud.online = True
     assert result["errors"] == {"address": "cloud_out_of_reach"}
     result = await paste(hass, result, location)
     assert result["step_id"] == "locks"
@@ -423,10 +423,10 @@ FORMS: list[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize("form", range(len(FORMS)))
-async def test_pasted_in_any_form(hass: HomeAssistant, actor: Actor, form: int) -> None:
+async def test_pasted_in_any_form(hass: HomeAssistant, driver: LockDriver, form: int) -> None:
     """A code and a state are found in whatever they are in."""
     result = await begin_account(hass, "paste")
-    location = await sign_in(actor, authorize_url(result))
+    location = await sign_in(driver, authorize_url(result))
     result = await paste(hass, result, FORMS[form](str(location)))
     assert not result.get("errors")
     assert result["step_id"] == "locks"

@@ -25,7 +25,7 @@ from custom_components.xiaomi_smart_lock.state.deduplicator import (
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 from simulator.model import S1, SPEC
 
-from .actor import Actor, until
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -55,37 +55,39 @@ MOVES = {
 }
 
 
-def shown(hass: HomeAssistant, actor: Actor, platform: str, key: str) -> str:
+def shown(hass: HomeAssistant, driver: LockDriver, platform: str, key: str) -> str:
     """Return the state of one of the lock's entities."""
-    return actor.state(hass, platform, key).state
+    return driver.state(hass, platform, key).state
 
 
-async def shows(hass: HomeAssistant, actor: Actor, platform: str, key: str, state: str) -> None:
+async def shows(
+    hass: HomeAssistant, driver: LockDriver, platform: str, key: str, state: str
+) -> None:
     """Wait until one of the lock's entities has a state."""
-    await until(lambda: shown(hass, actor, platform, key) == state)
+    await until(lambda: shown(hass, driver, platform, key) == state)
 
 
 async def test_an_action_moves_the_door_state_at_once(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What can be concluded of the door is shown before the lock reports it; nothing else is."""
     operations = count(1)
     for number, (action, moves) in enumerate(MOVES.items(), start=1):
         moved = {}
         for before, its_number in DOOR_STATES.items():
-            actor.push_property((3, 1021), its_number)
-            await shows(hass, actor, "sensor", "door_state", before)
+            driver.push_property((3, 1021), its_number)
+            await shows(hass, driver, "sensor", "door_state", before)
             operation = next(operations)
-            actor.push_event((2, 1020), 1, 11, number, operation, int(time.time()))
-            await shows(hass, actor, "sensor", "last_operation_id", str(operation))
-            assert shown(hass, actor, "sensor", "last_action") == action
-            if (after := shown(hass, actor, "sensor", "door_state")) != before:
+            driver.push_event((2, 1020), 1, 11, number, operation, int(time.time()))
+            await shows(hass, driver, "sensor", "last_operation_id", str(operation))
+            assert shown(hass, driver, "sensor", "last_action") == action
+            if (after := shown(hass, driver, "sensor", "door_state")) != before:
                 moved[before] = after
         assert moved == moves, action
 
 
 async def test_an_action_tells_of_more_than_the_door(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Deadbolt, child lock and away mode follow the actions that say so."""
     operations = count(1)
@@ -99,13 +101,13 @@ async def test_an_action_tells_of_more_than_the_door(
         (7, "switch", "away_mode", "on"),
         (8, "switch", "away_mode", "off"),
     ):
-        assert shown(hass, actor, platform, key) != expected
-        actor.push_event((2, 1020), 1, 11, action, next(operations), int(time.time()))
-        await shows(hass, actor, platform, key, expected)
+        assert shown(hass, driver, platform, key) != expected
+        driver.push_event((2, 1020), 1, 11, action, next(operations), int(time.time()))
+        await shows(hass, driver, platform, key, expected)
 
 
 async def test_the_door_state_tells_of_the_bolts(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The truth about the door says what cannot be read of deadbolt and child lock."""
     for door_state, key, expected in (
@@ -115,32 +117,32 @@ async def test_the_door_state_tells_of_the_bolts(
         (2, "deadbolt", "off"),
         (5, "child_lock", "on"),
     ):
-        assert shown(hass, actor, "binary_sensor", key) != expected
-        actor.push_property((3, 1021), door_state)
-        await shows(hass, actor, "binary_sensor", key, expected)
+        assert shown(hass, driver, "binary_sensor", key) != expected
+        driver.push_property((3, 1021), door_state)
+        await shows(hass, driver, "binary_sensor", key, expected)
 
 
 async def test_a_late_event_moves_nothing(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """An event that is older than the last one is not the last operation."""
     now = int(time.time())
-    actor.push_event((2, 1020), 2, 2, 2, 8, now - 120)
-    await until(lambda: shown(hass, actor, "sensor", "last_operation_id") == "8")
-    actor.push_event((2, 1020), 1, 11, 3, 7, now - 180)
-    actor.push_event((2, 1020), 2, 3, 2, 9, now - 60)
-    await until(lambda: shown(hass, actor, "sensor", "last_operation_id") == "9")
-    assert shown(hass, actor, "sensor", "door_state") == "unlocked"
-    assert shown(hass, actor, "binary_sensor", "deadbolt") == "off"
+    driver.push_event((2, 1020), 2, 2, 2, 8, now - 120)
+    await until(lambda: shown(hass, driver, "sensor", "last_operation_id") == "8")
+    driver.push_event((2, 1020), 1, 11, 3, 7, now - 180)
+    driver.push_event((2, 1020), 2, 3, 2, 9, now - 60)
+    await until(lambda: shown(hass, driver, "sensor", "last_operation_id") == "9")
+    assert shown(hass, driver, "sensor", "door_state") == "unlocked"
+    assert shown(hass, driver, "binary_sensor", "deadbolt") == "off"
 
 
 async def test_what_is_not_pushed_is_polled(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The lock does not tell of each change of its battery."""
-    actor.do("set_battery", 40, push=False)
-    await loaded.runtime_data.locks[actor.lock.did].coordinator.async_refresh()
-    assert shown(hass, actor, "sensor", "lithium_battery") == "40"
+    driver.do("set_battery", 40, push=False)
+    await loaded.runtime_data.locks[driver.lock.did].coordinator.async_refresh()
+    assert shown(hass, driver, "sensor", "lithium_battery") == "40"
 
 
 LASTING = {
@@ -155,57 +157,60 @@ LASTING = {
 
 
 async def test_a_restart(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, hass_storage: dict[str, object]
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    hass_storage: dict[str, object],
 ) -> None:
     """What cannot be read is what it was; the account's cloud has no copy of it."""
     now = int(time.time())
-    actor.push_event((2, 1007), 25, now - 60)
-    actor.push_property((2, 8), False)
-    actor.push_event((2, 1020), 1, 2, 3, 7, now)
+    driver.push_event((2, 1007), 25, now - 60)
+    driver.push_property((2, 8), False)
+    driver.push_event((2, 1020), 1, 2, 3, 7, now)
     expected = LASTING | {
         ("sensor", "last_operation_time"): dt_util.utc_from_timestamp(now).isoformat()
     }
 
     def lasting() -> dict[tuple[str, str], str]:
-        return {(platform, key): shown(hass, actor, platform, key) for platform, key in expected}
+        return {(platform, key): shown(hass, driver, platform, key) for platform, key in expected}
 
     await until(lambda: lasting() == expected)
     assert await hass.config_entries.async_unload(loaded.entry_id)
     # What is kept is JSON; Home Assistant reads it as such after a real restart.
-    key = f"xiaomi_smart_lock.{actor.lock.did}"
+    key = f"xiaomi_smart_lock.{driver.lock.did}"
     hass_storage[key] = json.loads(json.dumps(hass_storage[key]))
-    actor.simulation.call(actor.lock.values.__setitem__, (3, 1021), 3)
+    driver.simulation.call(driver.lock.values.__setitem__, (3, 1021), 3)
 
     assert await hass.config_entries.async_setup(loaded.entry_id)
     await until(lambda: loaded.runtime_data.push.connected)
     assert lasting() == expected
-    assert shown(hass, actor, "sensor", "door_state") == "not_closed"
-    assert shown(hass, actor, "event", "lock_event") != "unavailable"
+    assert shown(hass, driver, "sensor", "door_state") == "not_closed"
+    assert shown(hass, driver, "event", "lock_event") != "unavailable"
 
 
 async def test_what_comes_after_the_end_is_not_kept(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, object]
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, hass_storage: dict[str, object]
 ) -> None:
     """Nothing is written any more of an entry that was unloaded, or even removed."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    lock = entry.runtime_data.locks[actor.lock.did]
+    lock = entry.runtime_data.locks[driver.lock.did]
     assert await hass.config_entries.async_unload(entry.entry_id)
     await hass.config_entries.async_remove(entry.entry_id)
     lock.async_handle(PropertyChanged((13, 1), 5))
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=1))
     await hass.async_block_till_done()
-    assert f"xiaomi_smart_lock.{actor.lock.did}" not in hass_storage
+    assert f"xiaomi_smart_lock.{driver.lock.did}" not in hass_storage
 
 
 async def test_what_was_kept_and_is_no_longer_allowed(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     entry: MockConfigEntry,
     hass_storage: dict[str, object],
 ) -> None:
     """A value that a newer specification does not have is forgotten, the rest is not."""
     noon = 1790000000
-    hass_storage[f"xiaomi_smart_lock.{actor.lock.did}"] = {
+    hass_storage[f"xiaomi_smart_lock.{driver.lock.did}"] = {
         "version": 1,
         "data": {
             "device": {},
@@ -222,20 +227,20 @@ async def test_what_was_kept_and_is_no_longer_allowed(
         },
     }
     assert await hass.config_entries.async_setup(entry.entry_id)
-    assert shown(hass, actor, "binary_sensor", "child_lock") == "on"
-    assert shown(hass, actor, "sensor", "last_exception") == "door_ajar"
-    assert shown(hass, actor, "sensor", "pending_changes") == "0"
+    assert shown(hass, driver, "binary_sensor", "child_lock") == "on"
+    assert shown(hass, driver, "sensor", "last_exception") == "door_ajar"
+    assert shown(hass, driver, "sensor", "pending_changes") == "0"
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_what_was_kept_and_makes_no_sense(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, hass_storage: dict[str, object]
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, hass_storage: dict[str, object]
 ) -> None:
     """What has another shape, as of a version before, does not keep the lock from being shown."""
     kept = {"values": [[2, 8, True]], "events": [], "handled": [], "heard": 0}
-    hass_storage[f"xiaomi_smart_lock.{actor.lock.did}"] = {"version": 1, "data": kept}
+    hass_storage[f"xiaomi_smart_lock.{driver.lock.did}"] = {"version": 1, "data": kept}
     assert await hass.config_entries.async_setup(entry.entry_id)
-    assert shown(hass, actor, "sensor", "door_state") == "locked"
+    assert shown(hass, driver, "sensor", "door_state") == "locked"
     await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -33,8 +33,8 @@ from custom_components.xiaomi_smart_lock.store import (
 )
 from simulator.model import S1
 
-from .actor import caught_up, until
-from .resident import Resident, Storage, at_home, entry_of, fix, stored, stored_key
+from .lock_driver import caught_up, until
+from .lock_harness import LockHarness, Storage, entry_of, fix, running_lock, stored, stored_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 GUEST: Final = 7
 CODE: Final = Credential(3, 20)
@@ -54,12 +54,12 @@ DISK: Final = {
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock in an account."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -71,15 +71,17 @@ def disk(hass: HomeAssistant, hass_storage: Storage, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-async def on_disk(hass: HomeAssistant, disk: Path, actor: Actor) -> AsyncIterator[Resident]:
+async def on_disk(
+    hass: HomeAssistant, disk: Path, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives there, with files on a real disk."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
-async def invite(resident: Resident, **data: Any) -> None:
+async def invite(harness: LockHarness, **data: Any) -> None:
     """Give the guest a password for a day."""
-    await resident.manage(
+    await harness.manage(
         "set_credential",
         user_id=GUEST,
         credential_type="password",
@@ -110,92 +112,92 @@ def fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("fails_once")
 async def test_a_retry_knows_more_than_the_attempt_before(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """What the abandoned attempt wanted to write comes never, not even half a minute later."""
-    resident = Resident(hass, actor, entry_of(hass, actor.account_data()))
-    assert not await hass.config_entries.async_setup(resident.entry.entry_id)
-    assert await hass.config_entries.async_reload(resident.entry.entry_id)
-    await caught_up(hass, resident.entry.runtime_data)
-    await resident.manage("set_user", user_id=GUEST)
-    await invite(resident)
-    await resident.later(coordinator.SAVE_DELAY + 1)
-    assert [Credential(*item[:2]) for item in stored(hass_storage, actor)["endings"]] == [CODE]
-    await resident.stop()
+    harness = LockHarness(hass, driver, entry_of(hass, driver.account_data()))
+    assert not await hass.config_entries.async_setup(harness.entry.entry_id)
+    assert await hass.config_entries.async_reload(harness.entry.entry_id)
+    await caught_up(hass, harness.entry.runtime_data)
+    await harness.manage("set_user", user_id=GUEST)
+    await invite(harness)
+    await harness.later(coordinator.SAVE_DELAY + 1)
+    assert [Credential(*item[:2]) for item in stored(hass_storage, driver)["endings"]] == [CODE]
+    await harness.stop()
 
 
 @pytest.mark.usefixtures("fails_once")
 async def test_what_was_deleted_after_a_failure(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """An attempt that failed does not bring it back."""
-    entry = entry_of(hass, actor.account_data())
-    resident = Resident(hass, actor, entry)
+    entry = entry_of(hass, driver.account_data())
+    harness = LockHarness(hass, driver, entry)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     await hass.config_entries.async_remove(entry.entry_id)
-    await resident.later(coordinator.SAVE_DELAY + 1)
-    assert not kept(hass_storage, actor)
+    await harness.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, driver)
 
 
-def kept(storage_data: Storage, actor: Actor) -> list[str]:
+def kept(storage_data: Storage, driver: LockDriver) -> list[str]:
     """Return the names under which something of the lock is kept."""
-    return [key for key in storage_data if key.startswith(stored_key(actor))]
+    return [key for key in storage_data if key.startswith(stored_key(driver))]
 
 
 async def test_what_was_deleted_while_it_could_not_be_unloaded(
-    resident: Resident, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever still runs writes nothing any more, nor does the journal."""
-    hass, lock = resident.hass, resident.lock
-    resident.actor.do("fingerprint", 1)
-    await resident.reached()
+    hass, lock = harness.hass, harness.lock
+    harness.driver.do("fingerprint", 1)
+    await harness.reached()
 
     async def refuse(*_: Any) -> bool:
         return False
 
     with monkeypatch.context() as patch:
         patch.setattr(hass.config_entries, "async_unload_platforms", refuse)
-        assert not await hass.config_entries.async_unload(resident.entry.entry_id)
-    assert resident.entry.state is ConfigEntryState.FAILED_UNLOAD
-    await hass.config_entries.async_remove(resident.entry.entry_id)
+        assert not await hass.config_entries.async_unload(harness.entry.entry_id)
+    assert harness.entry.state is ConfigEntryState.FAILED_UNLOAD
+    await hass.config_entries.async_remove(harness.entry.entry_id)
     lock.coordinator.record_contact(contact=1.0)
     await lock.coordinator.async_save()
     await lock.journal.async_stop()
-    await resident.later(coordinator.SAVE_DELAY + 1)
-    assert not kept(hass_storage, resident.actor)
+    await harness.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, harness.driver)
     # What nobody unloaded ends with Home Assistant.
-    await resident.entry.runtime_data.async_stop_listening()
-    resident.entry.runtime_data.connection.async_stop()
+    await harness.entry.runtime_data.async_stop_listening()
+    harness.entry.runtime_data.connection.async_stop()
 
 
-async def test_a_lock_that_is_no_longer_chosen(resident: Resident, hass_storage: Storage) -> None:
+async def test_a_lock_that_is_no_longer_chosen(harness: LockHarness, hass_storage: Storage) -> None:
     """After a reload without it nothing of it comes back, whatever was still to be done."""
-    lock, simulator = resident.lock, resident.actor.simulator
-    resident.actor.do("fingerprint", 1)
-    await resident.reached()
-    other = resident.actor.simulation.call(simulator.add_lock, resident.actor.account)
-    data = {**resident.entry.data, CONF_LOCKS: [other.did]}
-    resident.hass.config_entries.async_update_entry(resident.entry, data=data)
-    await resident.stop()
-    await resident.start()
+    lock, simulator = harness.lock, harness.driver.simulator
+    harness.driver.do("fingerprint", 1)
+    await harness.reached()
+    other = harness.driver.simulation.call(simulator.add_lock, harness.driver.account)
+    data = {**harness.entry.data, CONF_LOCKS: [other.did]}
+    harness.hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.stop()
+    await harness.start()
     lock.coordinator.record_contact(contact=1.0)
     await lock.coordinator.async_save()
-    await resident.later(coordinator.SAVE_DELAY + 1)
-    assert not kept(hass_storage, resident.actor)
+    await harness.later(coordinator.SAVE_DELAY + 1)
+    assert not kept(hass_storage, harness.driver)
 
 
-async def test_after_a_reload(resident: Resident, hass_storage: Storage) -> None:
+async def test_after_a_reload(harness: LockHarness, hass_storage: Storage) -> None:
     """Whoever was there before writes nothing over what is known since."""
-    before = resident.lock
-    await resident.stop()
-    await resident.start()
-    await resident.manage("set_user", user_id=GUEST)
-    await invite(resident)
+    before = harness.lock
+    await harness.stop()
+    await harness.start()
+    await harness.manage("set_user", user_id=GUEST)
+    await invite(harness)
     before.coordinator.record_contact(1.0)
     await before.coordinator.async_save()
     before.expiry._changed()
-    await resident.later(coordinator.SAVE_DELAY + 1)
-    assert stored(hass_storage, resident.actor)["endings"]
+    await harness.later(coordinator.SAVE_DELAY + 1)
+    assert stored(hass_storage, harness.driver)["endings"]
 
 
 async def test_a_write_under_way(
@@ -238,10 +240,10 @@ async def test_one_store_for_a_file(hass: HomeAssistant) -> None:
 # A disk that takes nothing
 
 
-async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
+async def test_a_full_disk(on_disk: LockHarness, disk: Path, driver: LockDriver) -> None:
     """A password that is to end is not even sent to the lock, and it is said why."""
     await on_disk.manage("set_user", user_id=GUEST)
-    file = disk / stored_key(actor)
+    file = disk / stored_key(driver)
     await on_disk.lock.coordinator.async_save()
     file.unlink()
     file.mkdir()  # Nothing can be written there.
@@ -249,12 +251,12 @@ async def test_a_full_disk(on_disk: Resident, disk: Path, actor: Actor) -> None:
     with pytest.raises(HomeAssistantError) as raised:
         await invite(on_disk)
     assert raised.value.translation_key == "not_written"
-    assert not actor.lock.users.credentials
+    assert not driver.lock.users.credentials
     assert not on_disk.acts
     assert not on_disk.known.endings.known
     file.rmdir()
     await invite(on_disk)
-    assert CODE.operation_id in actor.lock.users.credentials
+    assert CODE.operation_id in driver.lock.users.credentials
     [ending] = json.loads(file.read_text(encoding="utf-8"))["data"]["data"]["endings"]
     assert ExpiryRegistry.from_list(S1, [ending]).known.keys() == {CODE}
 
@@ -287,9 +289,9 @@ def elsewhere(text: str) -> str:
 
 @pytest.mark.parametrize("spoil", [half, newer, reshaped, elsewhere])
 async def test_what_is_to_end_outlives_a_spoilt_file(
-    on_disk: Resident,
+    on_disk: LockHarness,
     disk: Path,
-    actor: Actor,
+    driver: LockDriver,
     hass_client: ClientSessionGenerator,
     spoil: Callable[[str], str],
 ) -> None:
@@ -298,14 +300,14 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     await invite(on_disk)
     ending = on_disk.known.endings.known[CODE]
     await on_disk.stop()
-    file = disk / stored_key(actor)
+    file = disk / stored_key(driver)
     spoilt = spoil(file.read_text(encoding="utf-8"))
     file.write_text(spoilt, encoding="utf-8")
     await on_disk.start()
     assert on_disk.entry.state is ConfigEntryState.LOADED
     assert on_disk.known.endings.known == {CODE: ending}
     assert on_disk.state("lock", "lock") != "unknown"
-    [copy] = disk.glob(f"{stored_key(actor)}.corrupt.*")
+    [copy] = disk.glob(f"{stored_key(driver)}.corrupt.*")
     assert copy.read_text(encoding="utf-8") == spoilt
     issue = on_disk.issue("storage_unreadable")
     assert issue
@@ -318,7 +320,7 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     assert on_disk.issue("storage_unreadable")
     assert await fix(on_disk.hass, hass_client, issue)
     assert on_disk.issue("storage_unreadable") is None
-    assert len(list(disk.glob(f"{stored_key(actor)}.corrupt.*"))) == 1
+    assert len(list(disk.glob(f"{stored_key(driver)}.corrupt.*"))) == 1
     assert [path.name for path in disk.glob("*.corrupt.*")] == [copy.name]
     # With the entry all of it goes.
     await on_disk.hass.config_entries.async_remove(on_disk.entry.entry_id)
@@ -332,23 +334,23 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
 )
 @pytest.mark.parametrize("of", ["", ".journal"])
 async def test_a_file_that_is_none(
-    hass: HomeAssistant, disk: Path, actor: Actor, content: bytes, of: str
+    hass: HomeAssistant, disk: Path, driver: LockDriver, content: bytes, of: str
 ) -> None:
     """Whatever is on the disk, the lock is set up, and it is said."""
     disk.mkdir()
-    file = disk / (stored_key(actor) + of)
+    file = disk / (stored_key(driver) + of)
     file.write_bytes(content)
-    async with at_home(hass, actor) as resident:
-        assert resident.entry.state is ConfigEntryState.LOADED
-        issues = {key: resident.issue(key) for key in ("storage_unreadable", "journal_unreadable")}
+    async with running_lock(hass, driver) as harness:
+        assert harness.entry.state is ConfigEntryState.LOADED
+        issues = {key: harness.issue(key) for key in ("storage_unreadable", "journal_unreadable")}
         [told] = [issue for issue in issues.values() if issue]
         assert told is issues["journal_unreadable" if of else "storage_unreadable"]
         [copy] = disk.glob("*.corrupt.*")
         assert copy.read_bytes() == content
-        actor.do("fingerprint", 1)
-        await resident.reached()
+        driver.do("fingerprint", 1)
+        await harness.reached()
     assert json.loads(file.read_bytes())["version"] == 1
-    assert len(json.loads((disk / f"{stored_key(actor)}.journal").read_bytes())["data"]) == 1
+    assert len(json.loads((disk / f"{stored_key(driver)}.journal").read_bytes())["data"]) == 1
 
 
 async def test_a_copy_is_for_nobody_else(
@@ -367,25 +369,27 @@ async def test_a_copy_is_for_nobody_else(
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"version": 1}', b"[" * 9999], ids=range(4))
 async def test_wrong_codes_that_cannot_be_read(
-    hass: HomeAssistant, disk: Path, actor: Actor, content: bytes
+    hass: HomeAssistant, disk: Path, driver: LockDriver, content: bytes
 ) -> None:
     """There may have been any number: for five minutes the right code does not open either."""
     disk.mkdir()
-    (disk / f"{stored_key(actor)}.guesses").write_bytes(content)
+    (disk / f"{stored_key(driver)}.guesses").write_bytes(content)
     options: dict[str, Any] = {CONF_UNLOCKING: hash_code("2468")}
-    async with at_home(hass, actor, **options) as resident:
+    async with running_lock(hass, driver, **options) as harness:
         with pytest.raises(ServiceValidationError) as refused:
-            await resident.call("lock", "unlock", "lock", code="2468")
+            await harness.call("lock", "unlock", "lock", code="2468")
         assert refused.value.translation_key == "unlocking_while_blocked"
-        assert resident.state("lock", "lock") == "locked"
+        assert harness.state("lock", "lock") == "locked"
 
 
-async def test_a_journal_of_a_newer_version(on_disk: Resident, disk: Path, actor: Actor) -> None:
+async def test_a_journal_of_a_newer_version(
+    on_disk: LockHarness, disk: Path, driver: LockDriver
+) -> None:
     """It begins anew, is kept aside, and takes nothing else with it."""
-    actor.do("fingerprint", 1)
+    driver.do("fingerprint", 1)
     await on_disk.reached()
     await on_disk.stop()
-    file = disk / f"{stored_key(actor)}.journal"
+    file = disk / f"{stored_key(driver)}.journal"
     file.write_text(newer(file.read_text(encoding="utf-8")), encoding="utf-8")
     await on_disk.start()
     assert len(on_disk.lock.journal) == 0

@@ -21,7 +21,6 @@ from custom_components.xiaomi_smart_lock.reporting.devices import (
     shortened,
 )
 
-from .actor import until
 from .flow import (
     authorize_url,
     begin,
@@ -33,7 +32,8 @@ from .flow import (
 )
 from .fuzz.strategies import spoilt
 from .hosts import NEARBY
-from .resident import Resident, Storage, at_home, stored_key
+from .lock_driver import until
+from .lock_harness import LockHarness, Storage, running_lock, stored_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.storage import Store
 
-    from .actor import Actor
+    from .lock_driver import LockDriver
 
 HALF: Final = "\ud83d"
 """The first half of an emoji that was cut in two."""
@@ -63,12 +63,12 @@ NAMES: Final = [
 
 
 @pytest.fixture
-async def resident(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock in an account."""
-    async with at_home(hass, actor) as resident:
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        yield harness
 
 
 async def written(hass: HomeAssistant, storage: Storage, key: str) -> Any:
@@ -96,12 +96,12 @@ def texts_in(data: Any) -> list[str]:
 
 @pytest.mark.parametrize(("name", "shown"), NAMES)
 async def test_names_of_a_lock(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, name: str, shown: str
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, name: str, shown: str
 ) -> None:
     """Whatever a lock is called, it is set up, and all registries can be saved."""
-    actor.lock.name = name
-    async with at_home(hass, actor) as resident:
-        device = async_device_of(hass, resident.entry, actor.lock.did)
+    driver.lock.name = name
+    async with running_lock(hass, driver) as harness:
+        device = async_device_of(hass, harness.entry, driver.lock.did)
         assert device
         assert device.name == shortened(shown)
         devices = await written(hass, hass_storage, "core.device_registry")
@@ -110,7 +110,7 @@ async def test_names_of_a_lock(
         ours = [one for one in entities["entities"] if one["platform"] == DOMAIN]
         assert ours
         assert all(hass.states.get(one["entity_id"]) for one in ours if not one["disabled_by"])
-    assert hass_storage[stored_key(actor)]["data"]["device"]["name"] == shown
+    assert hass_storage[stored_key(driver)]["data"]["device"]["name"] == shown
 
 
 @pytest.mark.parametrize(
@@ -131,17 +131,17 @@ def test_names_that_do_not(name: str) -> None:
 
 
 async def test_all_that_an_account_is_called(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """Its owner, home and room, and what its list says of a lock, also of a second one."""
     bad = f"\u202eAll {HALF}\x00 doors"
     begun = await begin_account(hass, "paste")
-    location = await sign_in(actor, authorize_url(begun))
-    actor.account.name = bad
-    actor.account.places[:] = [replace(actor.account.places[0], home=bad, room=bad)]
-    lock = actor.lock
+    location = await sign_in(driver, authorize_url(begun))
+    driver.account.name = bad
+    driver.account.places[:] = [replace(driver.account.places[0], home=bad, room=bad)]
+    lock = driver.lock
     lock.name, lock.firmware, lock.mac, lock.host = bad, bad, bad, bad
-    other = actor.simulation.call(actor.simulator.add_lock, actor.account, bad)
+    other = driver.simulation.call(driver.simulator.add_lock, driver.account, bad)
     result = await paste(hass, begun, location)
     assert labels(result)[lock.did] == "All doors (All doors, All doors)"
     result = await submit(hass, result, {CONF_LOCKS: [lock.did, other.did]})
@@ -154,26 +154,26 @@ async def test_all_that_an_account_is_called(
         assert lock.did in texts_in(kept)
         assert not list(filter(spoilt, texts_in(kept)))
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert not list(filter(spoilt, texts_in(hass_storage[stored_key(actor)])))
+    assert not list(filter(spoilt, texts_in(hass_storage[stored_key(driver)])))
 
 
-async def test_a_lock_that_is_renamed(resident: Resident, hass_storage: Storage) -> None:
+async def test_a_lock_that_is_renamed(harness: LockHarness, hass_storage: Storage) -> None:
     """The new name is cleaned as well."""
-    resident.actor.lock.name = f"Back {HALF} door"
-    connection = resident.entry.runtime_data.connection
+    harness.driver.lock.name = f"Back {HALF} door"
+    connection = harness.entry.runtime_data.connection
     await connection._async_look_at_devices(connection.cloud)
-    device = async_device_of(resident.hass, resident.entry, resident.actor.lock.did)
+    device = async_device_of(harness.hass, harness.entry, harness.driver.lock.did)
     assert device
     assert device.name == "Back door"
-    assert await written(resident.hass, hass_storage, "core.device_registry")
+    assert await written(harness.hass, hass_storage, "core.device_registry")
 
 
-async def test_push_names_a_lock(resident: Resident) -> None:
+async def test_push_names_a_lock(harness: LockHarness) -> None:
     """What says that a lock woke up names it: half a character there takes nothing else along."""
-    await resident.put_to_sleep()
-    resident.actor.lock.name = f"Front {HALF}door"
-    resident.actor.do("wake")
-    await until(lambda: resident.state("binary_sensor", "awake") == "on")
+    await harness.put_to_sleep()
+    harness.driver.lock.name = f"Front {HALF}door"
+    harness.driver.do("wake")
+    await until(lambda: harness.state("binary_sensor", "awake") == "on")
 
 
 @pytest.mark.usefixtures("all_enabled")
@@ -188,18 +188,18 @@ async def test_push_names_a_lock(resident: Resident) -> None:
     ],
 )
 async def test_texts_of_the_lock(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, raw: str, shown: str
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, raw: str, shown: str
 ) -> None:
     """A version that is shown fits into a state, and into the registry."""
-    async with at_home(hass, actor) as resident:
-        actor.push_property((11, 1), "before")
-        actor.push_property((11, 4), "before")
-        await resident.reached()
-        actor.push_property((11, 1), raw)
-        actor.push_property((11, 4), raw)
-        await resident.reached()
-        assert resident.state("sensor", "front_panel_version") == shown
-        device = async_device_of(hass, resident.entry, actor.lock.did)
+    async with running_lock(hass, driver) as harness:
+        driver.push_property((11, 1), "before")
+        driver.push_property((11, 4), "before")
+        await harness.reached()
+        driver.push_property((11, 1), raw)
+        driver.push_property((11, 4), raw)
+        await harness.reached()
+        assert harness.state("sensor", "front_panel_version") == shown
+        device = async_device_of(hass, harness.entry, driver.lock.did)
         assert device
         assert len(device.hw_version or "") <= LONGEST_TEXT
         assert not spoilt(device.hw_version or "")
@@ -209,25 +209,25 @@ async def test_texts_of_the_lock(
 @pytest.mark.usefixtures("all_enabled")
 @pytest.mark.parametrize("raw", [10**30, -(10**400), 1e300])
 async def test_numbers_that_nothing_can_hold(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, raw: float
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, raw: float
 ) -> None:
     """A number of too many digits is shown nowhere: a browser would get no state at all."""
-    async with at_home(hass, actor) as resident:
-        actor.push_property((21, 5), raw)
-        actor.push_event((2, 1020), raw, raw, raw, raw, raw, tid=raw)
-        await resident.reached()
+    async with running_lock(hass, driver) as harness:
+        driver.push_property((21, 5), raw)
+        driver.push_event((2, 1020), raw, raw, raw, raw, raw, tid=raw)
+        await harness.reached()
         for state in hass.states.async_all():
             assert state.as_dict_json
-        assert await async_get_config_entry_diagnostics(hass, resident.entry)
-    assert hass_storage[stored_key(actor)]
+        assert await async_get_config_entry_diagnostics(hass, harness.entry)
+    assert hass_storage[stored_key(driver)]
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 async def test_texts_of_the_local_network(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """What a device nearby says of itself is kept with its entry."""
-    lock = actor.simulation.call(actor.simulator.add_lock, actor.account, host=NEARBY)
+    lock = driver.simulation.call(driver.simulator.add_lock, driver.account, host=NEARBY)
     lock.firmware = lock.mac = f"2.1{HALF}\x00\u202e"
     result = await begin(hass, "local")
     result = await submit(hass, result, {"host": NEARBY, "token": lock.token})

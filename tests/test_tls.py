@@ -35,7 +35,7 @@ from custom_components.xiaomi_smart_lock.miot.oauth import TokenKeeper, Tokens
 from custom_components.xiaomi_smart_lock.miot.push import Push
 from simulator.model import SPEC
 
-from .resident import entry_of
+from .lock_harness import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
-    from .actor import Actor
-    from .resident import Storage
+    from .lock_driver import LockDriver
+    from .lock_harness import Storage
 
 HOST: Final = "127.0.0.1"
 REFUSAL: Final = bytes((0x20, 3, 0, 0x87, 0))  # a CONNACK of MQTT 5: not authorised
@@ -305,10 +305,10 @@ async def test_the_real_hosts_are_verified(hass: HomeAssistant) -> None:
 # The file that replaces the addresses
 
 
-async def refused(hass: HomeAssistant, actor: Actor) -> bool:
+async def refused(hass: HomeAssistant, driver: LockDriver) -> bool:
     """Say whether an entry is not set up, for the file of addresses."""
-    asked = len(actor.simulator.cloud.requests)
-    entry = entry_of(hass, actor.account_data())
+    asked = len(driver.simulator.cloud.requests)
+    entry = entry_of(hass, driver.account_data())
     if await hass.config_entries.async_setup(entry.entry_id):
         await hass.config_entries.async_unload(entry.entry_id)
         return False
@@ -316,14 +316,14 @@ async def refused(hass: HomeAssistant, actor: Actor) -> bool:
     assert entry.error_reason_translation_key == "endpoints_refused"
     assert entry.reason
     assert entry.reason.startswith(f"{ENDPOINTS_VARIABLE} is set to /")
-    assert len(actor.simulator.cloud.requests) == asked
+    assert len(driver.simulator.cloud.requests) == asked
     return True
 
 
 @pytest.fixture
-def replacing(actor: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def replacing(driver: LockDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the simulator's addresses, with its authority beside it."""
-    addresses = json.loads(actor.simulator.endpoints.read_text(encoding="utf-8"))
+    addresses = json.loads(driver.simulator.endpoints.read_text(encoding="utf-8"))
     shutil.copy(addresses["ca_file"], tmp_path / "ca.pem")
     file = tmp_path / "endpoints.json"
     file.write_text(json.dumps(addresses | {"ca_file": str(tmp_path / "ca.pem")}), encoding="utf-8")
@@ -346,7 +346,7 @@ def replacing(actor: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_whoever_may_change_the_addresses(
     hass: HomeAssistant,
     hass_storage: Storage,
-    actor: Actor,
+    driver: LockDriver,
     replacing: Path,
     name: str,
     mode: int,
@@ -354,13 +354,13 @@ async def test_whoever_may_change_the_addresses(
 ) -> None:
     """They would be given the tokens."""
     (replacing / name).chmod(mode)
-    assert await refused(hass, actor) is is_refused
+    assert await refused(hass, driver) is is_refused
 
 
 @pytest.mark.parametrize("name", ["endpoints.json", "ca.pem"])
 async def test_a_file_of_somebody_else(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     replacing: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -374,7 +374,7 @@ async def test_a_file_of_somebody_else(
         return os.stat_result((*status[:4], 12345, *status[5:])) if status[1] == inode else status
 
     monkeypatch.setattr(os, "fstat", owned)
-    assert await refused(hass, actor)
+    assert await refused(hass, driver)
 
 
 @pytest.mark.parametrize("field", ADDRESSES)
@@ -383,11 +383,11 @@ async def test_a_file_of_somebody_else(
     ["http://192.168.1.2", "http://{prefix}mi.com", "http://127.0.0.1.example", "ftp://127.0.0.1"],
 )
 async def test_plain_text(
-    hass: HomeAssistant, actor: Actor, replacing: Path, field: str, address: str
+    hass: HomeAssistant, driver: LockDriver, replacing: Path, field: str, address: str
 ) -> None:
     """Nothing secret is sent in it, but within this machine."""
     replace_addresses(replacing, **{field: address})
-    assert await refused(hass, actor)
+    assert await refused(hass, driver)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost"])
@@ -404,14 +404,16 @@ def test_all_addresses_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", '{"other": 1}', '{"api": 5}'])
-async def test_no_addresses(hass: HomeAssistant, actor: Actor, replacing: Path, text: str) -> None:
+async def test_no_addresses(
+    hass: HomeAssistant, driver: LockDriver, replacing: Path, text: str
+) -> None:
     """What cannot be read replaces nothing, and is not passed over either."""
     (replacing / "endpoints.json").write_text(text, encoding="utf-8")
-    assert await refused(hass, actor)
+    assert await refused(hass, driver)
 
 
 @pytest.mark.parametrize("file", ["endpoints.json", "ca.pem"])
-async def test_no_file(hass: HomeAssistant, actor: Actor, replacing: Path, file: str) -> None:
+async def test_no_file(hass: HomeAssistant, driver: LockDriver, replacing: Path, file: str) -> None:
     """Nor is one that is missing."""
     (replacing / file).unlink()
-    assert await refused(hass, actor)
+    assert await refused(hass, driver)

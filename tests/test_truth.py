@@ -18,10 +18,10 @@ from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.faults import changed, status
 
-from .actor import Actor, until
-from .past import HOUR, MINUTE, LinkedResident, linked_data, rang, unlocked
+from .lock_driver import LockDriver, until
+from .lock_harness import LockHarness, entry_of, running_lock, stored, stored_key
+from .past import HOUR, MINUTE, LinkedHarness, linked_data, rang, unlocked
 from .people import give
-from .resident import Resident, at_home, entry_of, stored, stored_key
 from .test_availability import FIVE_MINUTES, later, unavailable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from homeassistant.core import Event, EventStateChangedData, HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-    from .resident import Storage
+    from .lock_harness import Storage
 
 FINGERPRINT = 2
 READ = "/app/v2/miotspec/prop/get"
@@ -44,14 +44,14 @@ TOKEN = "/app/v2/ha/oauth/get_token"
 # Known first, then told
 
 
-class Witness:
+class LeakDetector:
     """Notes what is shown of the lock in the moment in which an event is told."""
 
-    def __init__(self, hass: HomeAssistant, actor: Actor) -> None:
+    def __init__(self, hass: HomeAssistant, driver: LockDriver) -> None:
         """Watch the event entity, and our events on the bus."""
         self.saw: list[tuple[str, dict[str, Any]]] = []
-        self._hass, self._actor = hass, actor
-        self._entity_id = actor.entity_id(hass, "event", "lock_event")
+        self._hass, self._actor = hass, driver
+        self._entity_id = driver.entity_id(hass, "event", "lock_event")
         hass.bus.async_listen(EVENT_STATE_CHANGED, self._changed)
         hass.bus.async_listen(EVENT, self._fired)
 
@@ -79,25 +79,27 @@ UNLOCKED_BY_MING = {
 }
 
 
-async def test_what_is_pushed(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> None:
+async def test_what_is_pushed(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
     """Who acts on an event reads what is so by then, one that comes a little late too."""
     give(hass, loaded, "Ming", (FINGERPRINT, 7))
-    witness = Witness(hass, actor)
-    actor.push_event((2, 1020), 2, FINGERPRINT, 2, 7, int(time.time()) - 60)
-    await until(lambda: len(witness.saw) == 2)
+    leak_detector = LeakDetector(hass, driver)
+    driver.push_event((2, 1020), 2, FINGERPRINT, 2, 7, int(time.time()) - 60)
+    await until(lambda: len(leak_detector.saw) == 2)
     shown = UNLOCKED_BY_MING | {"lock": "unlocked", "door_state": "unlocked"}
-    assert sorted(witness.saw, key=str) == [("bus", shown), ("entity", shown)]
+    assert sorted(leak_detector.saw, key=str) == [("bus", shown), ("entity", shown)]
 
 
 async def test_what_an_automation_reads(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The documented trigger finds the lock as the event left it."""
     await async_setup_component(hass, "input_text", {"input_text": {"told": {}}})
     entity_ids = {
-        "event": actor.entity_id(hass, "event", "lock_event"),
-        "lock": actor.entity_id(hass, "lock", "lock"),
-        "method": actor.entity_id(hass, "sensor", "last_method"),
+        "event": driver.entity_id(hass, "event", "lock_event"),
+        "lock": driver.entity_id(hass, "lock", "lock"),
+        "method": driver.entity_id(hass, "sensor", "last_method"),
     }
     said = "{{{{ states('{lock}') }}}} {{{{ states('{method}') }}}}".format(**entity_ids)
     automation = {
@@ -121,7 +123,7 @@ async def test_what_an_automation_reads(
         return state.state if state else ""
 
     for action, expected in ((2, "unlocked"), (3, "locked"), (2, "unlocked")):
-        actor.push_event((2, 1020), 1, 11, action, 0, next(TIMES))
+        driver.push_event((2, 1020), 1, 11, action, 0, next(TIMES))
         await until(lambda: told() == f"{expected} manual")  # noqa: B023
 
 
@@ -130,26 +132,26 @@ TIMES = iter(range(1790000000, 1790001000))
 
 @pytest.fixture
 async def away(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[LinkedResident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LinkedHarness]:
     """Return who is linked to the Mi Home app, and whose Home Assistant does not run yet."""
-    data = linked_data(actor, actor.account_data())
-    resident = LinkedResident(hass, actor, entry_of(hass, data))
-    yield resident
-    await resident.stop()
+    data = linked_data(driver, driver.account_data())
+    harness = LinkedHarness(hass, driver, entry_of(hass, data))
+    yield harness
+    await harness.stop()
 
 
-async def test_what_is_caught_up(away: LinkedResident, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_caught_up(away: LinkedHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same holds for what the history tells of a moment ago."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
-    away.actor.simulator.cloud.requests.clear()
+    away.driver.simulator.cloud.requests.clear()
     await away.start_and_read()
     give(away.hass, away.entry, "Ming", (FINGERPRINT, 7))
-    witness = Witness(away.hass, away.actor)
-    unlocked(away.actor, 7, MINUTE)
+    leak_detector = LeakDetector(away.hass, away.driver)
+    unlocked(away.driver, 7, MINUTE)
     await away.read_again()
-    await until(lambda: len(witness.saw) == 2)
-    for _, shown in witness.saw:
+    await until(lambda: len(leak_detector.saw) == 2)
+    for _, shown in leak_detector.saw:
         assert shown.items() >= UNLOCKED_BY_MING.items()
 
 
@@ -182,37 +184,37 @@ class Transitions:
 
 
 @pytest.fixture
-def outage(actor: Actor) -> Iterator[None]:
+def outage(driver: LockDriver) -> Iterator[None]:
     """Have the cloud be back for others when the test is over."""
     yield
-    actor.simulator.cloud.online = True
+    driver.simulator.cloud.online = True
 
 
 @pytest.mark.usefixtures("outage")
 async def test_an_event_without_http(
     hass: HomeAssistant,
     frozen: FrozenDateTimeFactory,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
 ) -> None:
     """While push is connected an event is told, however long nothing could be read."""
-    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
-    duress = Transitions(hass, actor.entity_id(hass, "event", "duress"))
-    actor.do("sleep")
-    await until(lambda: actor.state(hass, "binary_sensor", "awake").state == "off")
-    actor.simulator.cloud.online = False
+    doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
+    duress = Transitions(hass, driver.entity_id(hass, "event", "duress"))
+    driver.do("sleep")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "off")
+    driver.simulator.cloud.online = False
     for times in (1, 2):
         for _ in range(2):
             await later(hass, frozen, FIVE_MINUTES)
-        assert actor.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
-        assert actor.state(hass, "event", "doorbell").state != STATE_UNAVAILABLE
-        actor.push_event((7, 1006), int(time.time()))
-        actor.push_event((2, 1020), 2, 9, 2, 8, int(time.time()))
+        assert driver.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
+        assert driver.state(hass, "event", "doorbell").state != STATE_UNAVAILABLE
+        driver.push_event((7, 1006), int(time.time()))
+        driver.push_event((2, 1020), 2, 9, 2, 8, int(time.time()))
         await until(lambda: len(duress.told) == times)  # noqa: B023
         assert doorbell.told == ["ring"] * times
         assert duress.told == ["duress"] * times
         assert unavailable(hass, loaded) == {False}
-        assert actor.state(hass, "lock", "lock").state == "unlocked"
+        assert driver.state(hass, "lock", "lock").state == "unlocked"
         # The next poll fails as well, and takes nothing of this away.
         await later(hass, frozen, FIVE_MINUTES)
         assert unavailable(hass, loaded) == {False}
@@ -221,18 +223,18 @@ async def test_an_event_without_http(
 
 @pytest.mark.usefixtures("outage")
 async def test_heard_before_push_counts_as_connected(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """What comes while all is unavailable makes it available first, then it is told."""
-    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
-    actor.simulator.cloud.online = False
+    doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
+    driver.simulator.cloud.online = False
     for _ in range(2):
         await later(hass, frozen, FIVE_MINUTES)
     connection = loaded.runtime_data.connection
     connection.push.connected = False
     connection.async_push_changed()
     assert unavailable(hass, loaded) == {True}
-    actor.push_event((21, 1), int(time.time()))
+    driver.push_event((21, 1), int(time.time()))
     await until(lambda: doorbell.told == ["ring"])
     old, new, _ = doorbell.seen[-2]
     assert old == STATE_UNAVAILABLE
@@ -242,25 +244,25 @@ async def test_heard_before_push_counts_as_connected(
 
 @pytest.mark.usefixtures("outage")
 async def test_an_event_that_only_the_history_tells(
-    away: LinkedResident, monkeypatch: pytest.MonkeyPatch
+    away: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told like any other while nothing is pushed or read; of all else nothing is known."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     await away.start_and_read()
-    hass, actor, cloud = away.hass, away.actor, away.actor.simulator.cloud
-    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
-    operations = Transitions(hass, actor.entity_id(hass, "event", "lock_event"))
-    gate = actor.simulator.gate
+    hass, driver, cloud = away.hass, away.driver, away.driver.simulator.cloud
+    doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
+    operations = Transitions(hass, driver.entity_id(hass, "event", "lock_event"))
+    gate = driver.simulator.gate
     gate.open = False
-    actor.simulation.call(gate.cut)
+    driver.simulation.call(gate.cut)
     await until(lambda: not away.entry.runtime_data.push.connected)
     for path in (READ, DEVICES):
         cloud.disturb_next(status(500), path, 100)
     away.known.heard -= HOUR
     await away.poll()
     for times, ago in ((1, 40), (2, 20)):
-        rang(actor, ago)
-        unlocked(actor, times, ago)
+        rang(driver, ago)
+        unlocked(driver, times, ago)
         await away.read_again()
         assert doorbell.told == ["ring"] * times
         assert operations.told == ["unlocked"] * times
@@ -269,7 +271,7 @@ async def test_an_event_that_only_the_history_tells(
         assert away.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
         # The next poll fails as well, and takes nothing of this away.
         await away.poll()
-    actor.simulation.call(cloud.calm)
+    driver.simulation.call(cloud.calm)
     gate.open = True
     await until(lambda: away.entry.runtime_data.push.connected)
     await away.poll()
@@ -278,20 +280,20 @@ async def test_an_event_that_only_the_history_tells(
 
 
 async def test_an_event_after_a_sign_in_was_revoked(
-    hass: HomeAssistant, frozen: FrozenDateTimeFactory, actor: Actor, loaded: MockConfigEntry
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """The user is asked to sign in again; what push tells until then is shown and told."""
-    doorbell = Transitions(hass, actor.entity_id(hass, "event", "doorbell"))
-    actor.simulator.cloud.revoke(actor.account)
+    doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
+    driver.simulator.cloud.revoke(driver.account)
     await later(hass, frozen, FIVE_MINUTES)
     await until(lambda: list(loaded.async_get_active_flows(hass, {"reauth"})))
     assert unavailable(hass, loaded) == {False}
-    actor.push_event((7, 1006), int(time.time()))
+    driver.push_event((7, 1006), int(time.time()))
     await until(lambda: doorbell.told == ["ring"])
     for _ in range(3):
         await later(hass, frozen, FIVE_MINUTES)
-    assert actor.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
-    actor.push_event((7, 1006), int(time.time()))
+    assert driver.state(hass, "sensor", "door_state").state == STATE_UNAVAILABLE
+    driver.push_event((7, 1006), int(time.time()))
     await until(lambda: doorbell.told == ["ring", "ring"])
     assert unavailable(hass, loaded) == {False}
     assert ir.async_get(hass).issues
@@ -308,69 +310,71 @@ OF_THE_DOOR = (
 )
 
 
-def of_the_door(resident: Resident) -> set[str]:
+def of_the_door(harness: LockHarness) -> set[str]:
     """Return the states that say what is so at the door."""
-    return {resident.state(*which) for which in OF_THE_DOOR}
+    return {harness.state(*which) for which in OF_THE_DOOR}
 
 
 @pytest.fixture
-async def home(hass: HomeAssistant, actor: Actor, hass_storage: Storage) -> AsyncIterator[Resident]:
+async def home(
+    hass: HomeAssistant, driver: LockDriver, hass_storage: Storage
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind a door whose deadbolt is turned."""
-    async with at_home(hass, actor) as resident:
-        actor.do("deadbolt", True)
-        actor.do("child_lock", False)
-        await resident.reached()
-        actor.do("deadbolt", True)
-        await resident.reached()
-        assert resident.state("lock", "lock") == "locked"
-        assert resident.state("binary_sensor", "deadbolt") == "on"
-        assert resident.state("binary_sensor", "child_lock") == "off"
-        yield resident
+    async with running_lock(hass, driver) as harness:
+        driver.do("deadbolt", True)
+        driver.do("child_lock", False)
+        await harness.reached()
+        driver.do("deadbolt", True)
+        await harness.reached()
+        assert harness.state("lock", "lock") == "locked"
+        assert harness.state("binary_sensor", "deadbolt") == "on"
+        assert harness.state("binary_sensor", "child_lock") == "off"
+        yield harness
 
 
 @pytest.mark.parametrize("value", [17, "17", 17.0, "ajar", [1], True])
-async def test_a_door_state_that_is_pushed(home: Resident, value: object) -> None:
+async def test_a_door_state_that_is_pushed(home: LockHarness, value: object) -> None:
     """Neither locked nor unlocked is said of a door in a state that nobody knows."""
-    home.actor.push_property((3, 1021), value)
+    home.driver.push_property((3, 1021), value)
     await home.reached()
     assert of_the_door(home) == {STATE_UNKNOWN}
     number = 17 if "17" in str(value) else None
     assert home.known.unknown == {(3, 1021): number}
     assert home.known.rejected == {"3.1021": 1}
 
-    home.actor.push_property((3, 1021), 6)
+    home.driver.push_property((3, 1021), 6)
     await until(lambda: home.state("lock", "lock") == "locked")
     assert home.state("binary_sensor", "deadbolt") == "on"
     assert home.known.unknown == {}
 
 
-async def test_a_door_state_that_is_read(home: Resident) -> None:
+async def test_a_door_state_that_is_read(home: LockHarness) -> None:
     """The same holds for a reading, and as long as the cloud says so; what is told since counts."""
-    home.actor.lock.values[3, 1021] = 17
+    home.driver.lock.values[3, 1021] = 17
     await home.poll()
     assert of_the_door(home) == {STATE_UNKNOWN}
-    home.actor.push_event((2, 1020), 1, 11, 5, 1, int(time.time()))
-    home.actor.push_event((2, 1020), 1, 11, 3, 2, int(time.time()))
+    home.driver.push_event((2, 1020), 1, 11, 5, 1, int(time.time()))
+    home.driver.push_event((2, 1020), 1, 11, 3, 2, int(time.time()))
     await until(lambda: home.state("binary_sensor", "deadbolt") == "on")
     await home.poll()
     assert home.state("lock", "lock") == STATE_UNKNOWN
     assert home.state("binary_sensor", "deadbolt") == "on"
     assert home.state("binary_sensor", "child_lock") == "on"
-    home.actor.lock.values[3, 1021] = 1
+    home.driver.lock.values[3, 1021] = 1
     await home.poll()
     assert home.state("lock", "lock") == "locked"
 
 
-async def test_a_door_state_that_was_kept(home: Resident, hass_storage: Storage) -> None:
+async def test_a_door_state_that_was_kept(home: LockHarness, hass_storage: Storage) -> None:
     """What was unknown before a restart is after it; and what is kept is never of a newer list."""
-    home.actor.lock.values[3, 1021] = 17
-    home.actor.push_property((3, 1021), 17)
+    home.driver.lock.values[3, 1021] = 17
+    home.driver.push_property((3, 1021), 17)
     await home.reached()
     await home.stop()
-    kept = stored(hass_storage, home.actor)
+    kept = stored(hass_storage, home.driver)
     assert [3, 1021] not in [value[:2] for value in kept["values"]]
-    hass_storage[stored_key(home.actor)]["data"]["data"]["values"].append([3, 1021, 17])
-    home.actor.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
+    hass_storage[stored_key(home.driver)]["data"]["data"]["values"].append([3, 1021, 17])
+    home.driver.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
     await home.start()
     assert home.state("lock", "lock") == STATE_UNKNOWN
     assert home.state("sensor", "door_state") == STATE_UNKNOWN
@@ -384,10 +388,10 @@ def _without_values(answer: Any) -> Any:
 
 
 async def test_values_that_are_null_or_missing(
-    home: Resident, caplog: pytest.LogCaptureFixture
+    home: LockHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Properties that are read without a value stay what they were, silently."""
-    home.actor.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
+    home.driver.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
     await home.poll()
 
     def missing(answer: Any) -> Any:
@@ -395,7 +399,7 @@ async def test_values_that_are_null_or_missing(
             item.pop("value", None)
         return answer
 
-    home.actor.simulator.cloud.disturb_next(changed(missing), READ, 1)
+    home.driver.simulator.cloud.disturb_next(changed(missing), READ, 1)
     await home.poll()
     assert home.state("lock", "lock") == "locked"
     assert home.state("sensor", "lithium_battery").isdecimal()
@@ -404,7 +408,7 @@ async def test_values_that_are_null_or_missing(
     assert not [one for one in ours if one.levelname in ("WARNING", "ERROR")]
 
 
-async def test_a_reading_as_text(home: Resident) -> None:
+async def test_a_reading_as_text(home: LockHarness) -> None:
     """Readings have numbers as texts and as floats too, and a time as text."""
 
     def spelt(answer: Any) -> Any:
@@ -415,8 +419,8 @@ async def test_a_reading_as_text(home: Resident) -> None:
             item |= {key: str(item[key]) for key in ("siid", "piid", "code", "updateTime")}
         return answer
 
-    home.actor.lock.values |= {(3, 1021): 4, (13, 1): 33, (21, 5): 2, (13, 2): 1}
-    home.actor.simulator.cloud.disturb_next(changed(spelt), READ, 1)
+    home.driver.lock.values |= {(3, 1021): 4, (13, 1): 33, (21, 5): 2, (13, 2): 1}
+    home.driver.simulator.cloud.disturb_next(changed(spelt), READ, 1)
     await home.poll()
     assert home.state("sensor", "door_state") == "ajar"
     assert home.state("sensor", "lithium_battery") == "33"
@@ -440,9 +444,9 @@ def _spelt(answer: Any, spell: type) -> Any:
 
 
 @pytest.mark.parametrize("spell", [str, float])
-async def test_answers_with_codes_as_text(home: Resident, spell: type) -> None:
+async def test_answers_with_codes_as_text(home: LockHarness, spell: type) -> None:
     """What was done is done, what is refused is refused, and a new token is one."""
-    cloud = home.actor.simulator.cloud
+    cloud = home.driver.simulator.cloud
     spelt = changed(partial(_spelt, spell=spell))
     for path in (WRITE, ACT, DEVICES, TOKEN):
         cloud.disturb_next(spelt, path, 1)
@@ -451,10 +455,10 @@ async def test_answers_with_codes_as_text(home: Resident, spell: type) -> None:
     assert not home.known.pending
     await home.call("button", "press", "set_clock")
     client = home.entry.runtime_data.connection.cloud
-    assert home.actor.lock.did in {device.did for device in await client.devices()}
+    assert home.driver.lock.did in {device.did for device in await client.devices()}
     token = await client._tokens.access_token()
     assert await client._tokens.access_token(refused=token) != token
-    home.actor.do("sleep")
+    home.driver.do("sleep")
     await until(lambda: home.state("binary_sensor", "awake") == "off")
     cloud.disturb_next(spelt, ACT, 1)
     with pytest.raises(HomeAssistantError) as refused:

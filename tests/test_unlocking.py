@@ -32,8 +32,8 @@ from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code, is_code
 from simulator import faults
 
-from .actor import PATIENCE, Actor, until
-from .resident import Resident, Storage, at_home
+from .lock_driver import PATIENCE, LockDriver, until
+from .lock_harness import LockHarness, Storage, running_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from simulator.miio import MiioServer
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 UNLOCK: Final = (2, 1)
 CODE: Final = "135790"
@@ -58,15 +58,15 @@ WRONG: Final = "135791"
 class Doorkeeper:
     """Unlocks one lock, and notes what comes of it."""
 
-    def __init__(self, resident: Resident) -> None:
+    def __init__(self, harness: LockHarness) -> None:
         """Begin to watch; the lock agrees to be unlocked."""
-        self.resident = resident
-        self.hass = resident.hass
-        self.entity_id = resident.actor.entity_id(self.hass, "lock", "lock")
+        self.harness = harness
+        self.hass = harness.hass
+        self.entity_id = harness.driver.entity_id(self.hass, "lock", "lock")
         self.asked = 0
         """How often the lock was asked to unlock."""
         self.changes: list[Event[Any]] = []
-        self.lock = resident.actor.lock
+        self.lock = harness.driver.lock
         self.lock.accepts_remote_unlock = True
         self._told = async_capture_events(self.hass, EVENT)
         self._act = self.lock.act
@@ -118,21 +118,21 @@ def local(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 async def keeper(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, local: bool
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, local: bool
 ) -> AsyncIterator[Doorkeeper]:
     """Return who may unlock a lock that is awake, without a code."""
-    async with at_home(hass, actor, local=local, **{CONF_UNLOCKING: None}) as resident:
-        yield Doorkeeper(resident)
+    async with running_lock(hass, driver, local=local, **{CONF_UNLOCKING: None}) as harness:
+        yield Doorkeeper(harness)
 
 
 @pytest.fixture
 async def guarded(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, local: bool
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, local: bool
 ) -> AsyncIterator[Doorkeeper]:
     """Return who may unlock a lock with a code."""
     options = {CONF_UNLOCKING: hash_code(CODE)}
-    async with at_home(hass, actor, local=local, **options) as resident:
-        yield Doorkeeper(resident)
+    async with running_lock(hass, driver, local=local, **options) as harness:
+        yield Doorkeeper(harness)
 
 
 def let_minutes_pass(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
@@ -143,15 +143,15 @@ def let_minutes_pass(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
 
 async def restart(keeper: Doorkeeper) -> None:
     """Have Home Assistant stop, and start again."""
-    await keeper.resident.stop()
+    await keeper.harness.stop()
     keeper.hass.data[guesses.GUESSES].clear()
-    await keeper.resident.start()
+    await keeper.harness.start()
 
 
-async def test_off(hass: HomeAssistant, actor: Actor, local: bool) -> None:
+async def test_off(hass: HomeAssistant, driver: LockDriver, local: bool) -> None:
     """Unless an option allows it the lock does not even hear of it."""
-    async with at_home(hass, actor, local=local) as resident:
-        keeper = Doorkeeper(resident)
+    async with running_lock(hass, driver, local=local) as harness:
+        keeper = Doorkeeper(harness)
         error = await keeper.refused()
         assert isinstance(error, ServiceValidationError)
         assert error.translation_key == "unlocking_not_allowed"
@@ -160,20 +160,20 @@ async def test_off(hass: HomeAssistant, actor: Actor, local: bool) -> None:
         assert keeper.states == []
 
 
-async def test_another_lock_may_be_unlocked(hass: HomeAssistant, actor: Actor) -> None:
+async def test_another_lock_may_be_unlocked(hass: HomeAssistant, driver: LockDriver) -> None:
     """An option of one lock allows nothing of another."""
-    async with at_home(hass, actor) as resident:
+    async with running_lock(hass, driver) as harness:
         options = {CONF_UNLOCKING: {"another": None}}
-        hass.config_entries.async_update_entry(resident.entry, options=options)
+        hass.config_entries.async_update_entry(harness.entry, options=options)
         await hass.async_block_till_done()
-        keeper = Doorkeeper(resident)
+        keeper = Doorkeeper(harness)
         assert (await keeper.refused()).translation_key == "unlocking_not_allowed"
         assert keeper.asked == 0
 
 
 async def test_unlocking(hass: HomeAssistant, keeper: Doorkeeper, hass_admin_user: User) -> None:
     """The lock is asked once, and shown as unlocking until it tells that it did."""
-    assert "code_format" not in keeper.resident.attributes("lock", "lock")
+    assert "code_format" not in keeper.harness.attributes("lock", "lock")
     await keeper.unlock(user=hass_admin_user.id)
     await until(lambda: keeper.states[-1:] == ["unlocked"])
     assert keeper.states == ["unlocking", "unlocked"]
@@ -196,9 +196,9 @@ async def test_who_tells_later(
     monkeypatch.setattr(keeper.lock, "act", lambda *_: (0, []))
     unlock = hass.async_create_task(keeper.unlock())
     await until(lambda: keeper.states == ["unlocking"])
-    await keeper.resident.reached()
-    assert keeper.resident.state("lock", "lock") == "unlocking"
-    keeper.resident.actor.do("fingerprint", 7)
+    await keeper.harness.reached()
+    assert keeper.harness.state("lock", "lock") == "unlocking"
+    keeper.harness.driver.do("fingerprint", 7)
     await unlock
     assert keeper.states == ["unlocking", "unlocked"]
 
@@ -227,17 +227,17 @@ async def test_a_lock_that_refuses(keeper: Doorkeeper) -> None:
 
 async def test_a_lock_that_sleeps(keeper: Doorkeeper) -> None:
     """It is not unlocked later either, when nobody expects it any more."""
-    await keeper.resident.put_to_sleep()
+    await keeper.harness.put_to_sleep()
     error = await keeper.refused()
-    pushes = keeper.resident.pushes
+    pushes = keeper.harness.pushes
     assert error.translation_key == ("lock_asleep" if pushes else "no_answer")
     assert keeper.states == ["unlocking", "locked"]
     assert keeper.logged == ["unlocking_asleep" if pushes else "unlocking_unanswered"]
     asked = keeper.asked
-    await keeper.resident.wake()
-    await keeper.resident.poll()
+    await keeper.harness.wake()
+    await keeper.harness.poll()
     assert keeper.asked == asked
-    assert keeper.resident.state("lock", "lock") == "locked"
+    assert keeper.harness.state("lock", "lock") == "locked"
 
 
 @pytest.mark.parametrize("code", [-704053036, -704083036])
@@ -250,15 +250,15 @@ async def test_a_lock_that_answers_too_late(
     assert (await keeper.refused()).translation_key == "lock_timed_out"
     assert keeper.asked == 1
     assert keeper.logged == ["unlocking_unanswered"]
-    await keeper.resident.poll()
-    await until(lambda: keeper.resident.state("lock", "lock") == "unlocked")
+    await keeper.harness.poll()
+    await until(lambda: keeper.harness.state("lock", "lock") == "unlocked")
     assert keeper.asked == 1
 
 
 @pytest.mark.parametrize("local", [False])
 async def test_a_cloud_that_fails(keeper: Doorkeeper) -> None:
     """Nothing is tried again."""
-    keeper.resident.actor.simulator.cloud.refuse_next(500, "action")
+    keeper.harness.driver.simulator.cloud.refuse_next(500, "action")
     assert (await keeper.refused()).translation_key == "no_answer"
     assert keeper.logged == ["unlocking_unanswered"]
     assert keeper.states == ["unlocking", "locked"]
@@ -268,8 +268,8 @@ async def test_a_cloud_that_fails(keeper: Doorkeeper) -> None:
 @pytest.mark.parametrize("local", [False])
 async def test_a_sign_in_that_expired(keeper: Doorkeeper) -> None:
     """The logbook knows that it was not the lock."""
-    actor = keeper.resident.actor
-    actor.simulation.call(actor.simulator.cloud.revoke, actor.account)
+    driver = keeper.harness.driver
+    driver.simulation.call(driver.simulator.cloud.revoke, driver.account)
     assert (await keeper.refused()).translation_key == "not_signed_in"
     assert keeper.logged == ["unlocking_signed_out"]
     assert keeper.asked == 0
@@ -285,13 +285,13 @@ async def test_two_at_once(
     """The second does not wait in a queue, and what the first does is not said to be theirs."""
     monkeypatch.setattr(entity, "CONTEXT_RECENT_TIME_SECONDS", PATIENCE)
     go = asyncio.Event()
-    act = keeper.resident.lock.session._client.act
+    act = keeper.harness.lock.session._client.act
 
     async def wait_and_act(*given: Any) -> Any:
         await go.wait()
         return await act(*given)
 
-    monkeypatch.setattr(keeper.resident.lock.session._client, "act", wait_and_act)
+    monkeypatch.setattr(keeper.harness.lock.session._client, "act", wait_and_act)
     hass_admin_user.groups = hass_read_only_user.groups = []
     hass_admin_user.is_owner = hass_read_only_user.is_owner = True
     first = hass.async_create_task(keeper.unlock(user=hass_admin_user.id))
@@ -322,18 +322,18 @@ class Slow:
 
     def __init__(self, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
         """Keep it waiting from now on, in the local network also what is read."""
-        actor = keeper.resident.actor
-        self._simulation = actor.simulation
+        driver = keeper.harness.driver
+        self._simulation = driver.simulation
         self._renewal = faults.Held()
-        self._door: MiioServer | None = actor.simulator.miio.get(actor.lock)
+        self._door: MiioServer | None = driver.simulator.miio.get(driver.lock)
         if self._door:
             monkeypatch.setattr(local_network, "HELLO_TIMEOUT", PATIENCE)
             self._door.held = []
         else:
-            lifetime = actor.simulator.cloud.token_lifetime
+            lifetime = driver.simulator.cloud.token_lifetime
             due = SimpleNamespace(time=lambda: time.time() + lifetime)
             monkeypatch.setattr(oauth, "time", due)
-            actor.simulator.cloud.disturb_next(self._renewal, "get_token")
+            driver.simulator.cloud.disturb_next(self._renewal, "get_token")
 
     async def waits(self) -> None:
         """Wait until something waits."""
@@ -360,15 +360,15 @@ async def test_a_slow_way(
     """What cannot be sent in time is not sent when it could be, but what is asked then is."""
     with monkeypatch.context() as hurried:
         hurried.setattr(attempt, "LEAVES_WITHIN", 0.1)
-        reading = hass.async_create_task(keeper.resident.lock.coordinator.async_refresh())
-        if not keeper.resident.pushes:
+        reading = hass.async_create_task(keeper.harness.lock.coordinator.async_refresh())
+        if not keeper.harness.pushes:
             await slow.waits()
         error = await keeper.refused()
     assert error.translation_key == "not_sent_in_time"
     assert keeper.logged == ["unlocking_not_sent"]
     slow.let_go()
     await reading
-    await keeper.resident.lock.coordinator.async_refresh()
+    await keeper.harness.lock.coordinator.async_refresh()
     assert keeper.asked == 0
     await keeper.unlock()
     assert keeper.asked == 1
@@ -385,7 +385,7 @@ async def test_a_slow_way_of_its_own(
     later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
     slow.let_go()
     assert (await unlock).translation_key == "not_sent_in_time"
-    await keeper.resident.lock.coordinator.async_refresh()
+    await keeper.harness.lock.coordinator.async_refresh()
     assert keeper.asked == 0
 
 
@@ -393,12 +393,12 @@ async def test_forbidden_meanwhile(hass: HomeAssistant, keeper: Doorkeeper, slow
     """Who forbids unlocking ends what is under way at once; the lock never hears of it."""
     unlock = hass.async_create_task(keeper.refused())
     await slow.waits()
-    hass.config_entries.async_update_entry(keeper.resident.entry, options={})
+    hass.config_entries.async_update_entry(keeper.harness.entry, options={})
     assert (await unlock).translation_key == "not_sent_called_off"
     assert keeper.logged == ["unlocking_not_sent"]
     slow.let_go()
     await hass.async_block_till_done()
-    await keeper.resident.lock.coordinator.async_refresh()
+    await keeper.harness.lock.coordinator.async_refresh()
     assert keeper.asked == 0
 
 
@@ -416,7 +416,7 @@ async def test_another_permission_meanwhile(
         options = {CONF_UNLOCKING: {keeper.lock.did: hash_code(CODE)}}
     unlock = hass.async_create_task(keeper.refused())
     await slow.waits()
-    hass.config_entries.async_update_entry(keeper.resident.entry, options=options)
+    hass.config_entries.async_update_entry(keeper.harness.entry, options=options)
     slow.let_go()
     assert (await unlock).translation_key == "unlocking_not_allowed"
     assert keeper.asked == 0
@@ -426,10 +426,10 @@ async def test_unloaded_meanwhile(hass: HomeAssistant, keeper: Doorkeeper, slow:
     """What is under way ends with its entry."""
     unlock = hass.async_create_task(keeper.refused())
     await slow.waits()
-    await keeper.resident.stop()
+    await keeper.harness.stop()
     assert (await unlock).translation_key == "not_sent_called_off"
     slow.let_go()
-    await keeper.resident.start()
+    await keeper.harness.start()
     assert keeper.asked == 0
 
 
@@ -442,9 +442,9 @@ async def test_unloaded_while_it_is_answered(
     monkeypatch.setattr(keeper.lock, "act", lambda *_: (0, []))
     unlock = hass.async_create_task(keeper.unlock())
     await until(lambda: keeper.states == ["unlocking"])
-    await keeper.resident.reached()
+    await keeper.harness.reached()
     async with asyncio.timeout(PATIENCE / 2):
-        await keeper.resident.stop()
+        await keeper.harness.stop()
         await unlock
     assert keeper.logged == ["unlocking_done"]
 
@@ -456,7 +456,7 @@ async def test_a_late_401(
     """It is not asked again with another token when that would be late."""
     later = SimpleNamespace(monotonic=time.monotonic)
     monkeypatch.setattr(attempt, "time", later)
-    cloud = keeper.resident.actor.simulator.cloud
+    cloud = keeper.harness.driver.simulator.cloud
     held = faults.Held(faults.status(401))
     cloud.disturb_next(held, "action")
     unlock = hass.async_create_task(keeper.refused())
@@ -471,7 +471,7 @@ async def test_a_late_401(
 @pytest.mark.parametrize("local", [False])
 async def test_an_early_401(keeper: Doorkeeper) -> None:
     """The token was fresh by its time, but the service knows better: it is renewed at once."""
-    keeper.resident.actor.simulator.cloud.expire_access_tokens()
+    keeper.harness.driver.simulator.cloud.expire_access_tokens()
     await keeper.unlock()
     assert keeper.asked == 1
 
@@ -492,7 +492,7 @@ async def test_a_slow_connection(keeper: Doorkeeper, monkeypatch: pytest.MonkeyP
 
     async with await asyncio.start_server(never_shake_hands, "127.0.0.1") as server:
         address = "https://{}:{}".format(*server.sockets[0].getsockname())
-        cloud = keeper.resident.lock.session._client
+        cloud = keeper.harness.lock.session._client
         assert isinstance(cloud, CloudClient)
         monkeypatch.setattr(cloud, "_endpoints", replace(cloud._endpoints, api=address))
         async with asyncio.timeout(PATIENCE / 2):
@@ -514,25 +514,25 @@ async def test_nothing_else_is_late_either(
 ) -> None:
     """Whatever the lock can be asked to do is done now or not at all."""
     monkeypatch.setattr(attempt, "LEAVES_WITHIN", 0.1)
-    resident = keeper.resident
+    harness = keeper.harness
     asked = [
-        *(resident.call("button", "press", button.key) for button in BUTTONS if button.action),
-        resident.manage("set_user", user_id=7),
-        resident.manage("delete_user", user_id=7, user_type="normal_user"),
-        resident.manage(
+        *(harness.call("button", "press", button.key) for button in BUTTONS if button.action),
+        harness.manage("set_user", user_id=7),
+        harness.manage("delete_user", user_id=7, user_type="normal_user"),
+        harness.manage(
             "set_credential", user_id=7, credential_type="password", credential_data="123456"
         ),
-        resident.manage("cancel_enrolment"),
-        resident.manage("delete_credential", user_id=7, operation_id=9),
-        resident.manage("assign_credential", user_id=7, credential_type="password", operation_id=9),
-        resident.manage("sync_users"),
-        resident.manage("sync_credentials"),
+        harness.manage("cancel_enrolment"),
+        harness.manage("delete_credential", user_id=7, operation_id=9),
+        harness.manage("assign_credential", user_id=7, credential_type="password", operation_id=9),
+        harness.manage("sync_users"),
+        harness.manage("sync_credentials"),
     ]
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert {getattr(one, "translation_key", one) for one in results} == {"not_sent_in_time"}
     slow.let_go()
-    await keeper.resident.lock.coordinator.async_refresh()
-    assert resident.acts == []
+    await keeper.harness.lock.coordinator.async_refresh()
+    assert harness.acts == []
 
 
 # With a code
@@ -540,7 +540,7 @@ async def test_nothing_else_is_late_either(
 
 async def test_the_code(guarded: Doorkeeper) -> None:
     """It opens; without it, or with another, the lock hears nothing."""
-    assert guarded.resident.attributes("lock", "lock")["code_format"] == "^([0-9]{4,10})?$"
+    assert guarded.harness.attributes("lock", "lock")["code_format"] == "^([0-9]{4,10})?$"
     error = await guarded.refused()
     assert isinstance(error, ServiceValidationError)
     assert error.translation_key == "unlocking_no_code"
@@ -567,7 +567,7 @@ async def test_what_is_no_code(guarded: Doorkeeper) -> None:
 async def test_locking_asks_for_no_code(guarded: Doorkeeper) -> None:
     """That it cannot be done is the same with and without."""
     with pytest.raises(ServiceValidationError) as raised:
-        await guarded.resident.call("lock", "lock", "lock")
+        await guarded.harness.call("lock", "lock", "lock")
     assert raised.value.translation_key == "cannot_be_locked_remotely"
 
 
@@ -623,10 +623,10 @@ async def test_guesses_are_counted_over_reloads(
         guess = hass.async_create_task(guarded.refused(WRONG))
         await until(looking.is_set)
         reload = hass.async_create_task(
-            hass.config_entries.async_reload(guarded.resident.entry.entry_id)
+            hass.config_entries.async_reload(guarded.harness.entry.entry_id)
         )
         await asyncio.sleep(0)
-        assert guarded.resident.entry.state is not ConfigEntryState.LOADED
+        assert guarded.harness.entry.state is not ConfigEntryState.LOADED
         go.set()
         assert (await guess).translation_key == "unlocking_wrong_code"
         assert await reload
@@ -640,7 +640,7 @@ async def test_guesses_are_counted_though_the_rest_is_lost(
     """What cannot be read of a lock, or is never written, is not what counts them."""
     for _ in range(5):
         await guarded.refused(WRONG)
-    await guarded.resident.stop()
+    await guarded.harness.stop()
     del hass_storage[f"{DOMAIN}.{guarded.lock.did}"]
     await restart(guarded)
     assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
@@ -671,7 +671,7 @@ async def test_a_new_code(hass: HomeAssistant, guarded: Doorkeeper) -> None:
     """It lifts the block: the guesses were about the one before."""
     for _ in range(5):
         await guarded.refused(WRONG)
-    flow = await hass.config_entries.options.async_init(guarded.resident.entry.entry_id)
+    flow = await hass.config_entries.options.async_init(guarded.harness.entry.entry_id)
     flow = await hass.config_entries.options.async_configure(
         flow["flow_id"], {"next_step_id": CONF_UNLOCKING}
     )
@@ -705,9 +705,9 @@ async def test_who_knows_the_code_mistypes_it(guarded: Doorkeeper) -> None:
             await guarded.refused(WRONG)
         await guarded.refused()
         await guarded.unlock(CODE)
-        await until(lambda: guarded.resident.state("lock", "lock") == "unlocked")
-        guarded.resident.actor.do("close_door")
-        await until(lambda: guarded.resident.state("lock", "lock") == "locked")
+        await until(lambda: guarded.harness.state("lock", "lock") == "unlocked")
+        guarded.harness.driver.do("close_door")
+        await until(lambda: guarded.harness.state("lock", "lock") == "locked")
     assert guarded.asked == 2
 
 
@@ -751,7 +751,7 @@ async def mock_recorder_before_hass(
 async def test_logbook(
     recorder_mock: Recorder,
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     hass_ws_client: WebSocketGenerator,
     hass_admin_user: User,
     language: str,
@@ -760,8 +760,10 @@ async def test_logbook(
     """Each attempt is there, in Home Assistant's language, with the user that made it."""
     translation.async_setup(hass)
     assert await async_setup_component(hass, "logbook", {})
-    async with at_home(hass, actor, local=False, **{CONF_UNLOCKING: hash_code(CODE)}) as resident:
-        keeper = Doorkeeper(resident)
+    async with running_lock(
+        hass, driver, local=False, **{CONF_UNLOCKING: hash_code(CODE)}
+    ) as harness:
+        keeper = Doorkeeper(harness)
         await keeper.refused(WRONG, hass_admin_user.id)
         await keeper.unlock(CODE, hass_admin_user.id)
         await hass.config.async_update(language=language)

@@ -17,8 +17,8 @@ from homeassistant.setup import async_setup_component
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 
-from .actor import Actor, until
-from .resident import Resident
+from .lock_driver import LockDriver, until
+from .lock_harness import LockHarness
 from .test_examples import ASKED_TO_LOCK, EXAMPLES
 from .test_unlocking import Doorkeeper
 
@@ -70,12 +70,12 @@ def speech(response: IntentResponse) -> str:
 
 @pytest.fixture
 async def assist(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, language: str, name: str
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, language: str, name: str
 ) -> Assist:
     """Return an assistant to which the lock is exposed by a name."""
     assert await async_setup_component(hass, "homeassistant", {})
     assert await async_setup_component(hass, "conversation", {})
-    entity_id = actor.entity_id(hass, "lock", "lock")
+    entity_id = driver.entity_id(hass, "lock", "lock")
     er.async_get(hass).async_update_entity(entity_id, name=name)
     async_expose_entity(hass, conversation.DOMAIN, entity_id, should_expose=True)
     await hass.async_block_till_done()
@@ -84,13 +84,13 @@ async def assist(
 
 @LANGUAGES
 async def test_is_it_locked(
-    hass: HomeAssistant, actor: Actor, assist: Assist, asked: str, lock: str, unlock: str
+    hass: HomeAssistant, driver: LockDriver, assist: Assist, asked: str, lock: str, unlock: str
 ) -> None:
     """The answer is the truth, whatever that is now."""
     answers = {}
     for act, state in (("fingerprint", "unlocked"), ("close_door", "locked")):
-        actor.do(act, *([3] if act == "fingerprint" else []))
-        await until(lambda: actor.state(hass, "lock", "lock").state == state)  # noqa: B023
+        driver.do(act, *([3] if act == "fingerprint" else []))
+        await until(lambda: driver.state(hass, "lock", "lock").state == state)  # noqa: B023
         response = await assist.say(asked)
         assert response.response_type is IntentResponseType.QUERY_ANSWER
         answers[state] = speech(response)
@@ -103,7 +103,7 @@ async def test_is_it_locked(
 @pytest.mark.parametrize("explained", [True, False] if LISTENS else [True])
 async def test_lock_it(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     assist: Assist,
     caplog: pytest.LogCaptureFixture,
     asked: str,
@@ -143,7 +143,7 @@ async def test_lock_it(
 )
 async def test_unlock_it(
     hass: HomeAssistant,
-    actor: Actor,
+    driver: LockDriver,
     loaded: MockConfigEntry,
     assist: Assist,
     asked: str,
@@ -153,12 +153,12 @@ async def test_unlock_it(
     logged: str,
 ) -> None:
     """Nobody opens the door by calling through it, unless that is allowed without a code."""
-    allowed = {CONF_UNLOCKING: {actor.lock.did: options[CONF_UNLOCKING]}} if options else {}
+    allowed = {CONF_UNLOCKING: {driver.lock.did: options[CONF_UNLOCKING]}} if options else {}
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, **allowed})
     await hass.async_block_till_done()
     await until(lambda: loaded.runtime_data.push.connected)
     await hass.async_block_till_done()
-    keeper = Doorkeeper(Resident(hass, actor, loaded))
+    keeper = Doorkeeper(LockHarness(hass, driver, loaded))
     response = await assist.say(unlock)
     done = logged == "unlocking_done"
     expected = IntentResponseType.ACTION_DONE if done else IntentResponseType.ERROR
@@ -166,5 +166,5 @@ async def test_unlock_it(
     assert keeper.logged == [logged]
     assert keeper.asked == int(done)
     await until(
-        lambda: actor.state(hass, "lock", "lock").state == ("unlocked" if done else "locked")
+        lambda: driver.state(hass, "lock", "lock").state == ("unlocked" if done else "locked")
     )

@@ -15,8 +15,8 @@ from homeassistant.helpers.event import async_track_state_change_event
 
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator.miio import PORT
-from tests.actor import Actor, until
-from tests.resident import Resident
+from tests.lock_driver import LockDriver, until
+from tests.lock_harness import LockHarness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from simulator.cloud import Cloud
     from simulator.gate import Gate
     from simulator.runner import SimulatorThread
-    from tests.resident import Storage
+    from tests.lock_harness import Storage
 
 DEVICES: Final = "/app/v2/home/device_list_page"
 GET: Final = "/app/v2/miotspec/prop/get"
@@ -81,13 +81,13 @@ async def _nothing_left(
     assert not unmet, "a fault never happened"
 
 
-class Home(Resident):
+class Home(LockHarness):
     """Home Assistant with the lock of an account, set up and connected to push."""
 
-    def __init__(self, hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> None:
         """Look at what there is."""
-        super().__init__(hass, actor, entry)
-        self.cloud: Cloud = actor.simulator.cloud
+        super().__init__(hass, driver, entry)
+        self.cloud: Cloud = driver.simulator.cloud
 
     @property
     def connection(self) -> Connection:
@@ -126,7 +126,7 @@ class Home(Resident):
         What it shows again after it was unavailable was fired before.
         """
         fired: list[dict[str, object]] = []
-        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+        entity_id = self.driver.entity_id(self.hass, Platform.EVENT, key)
         before = self.hass.states.get(entity_id)
         seen = [before and (before.state, before.attributes)]
 
@@ -154,14 +154,14 @@ def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
 
 
 @pytest.fixture
-async def home(hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry) -> Home:
+async def home(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> Home:
     """Return a home that is connected to push and has read all."""
-    return Home(hass, actor, loaded)
+    return Home(hass, driver, loaded)
 
 
 @pytest.fixture
 def gate(home: Home) -> Iterator[Gate]:
     """Return who delivers the messages, each once again in the end."""
-    gate: Gate = home.actor.simulator.gate
+    gate: Gate = home.driver.simulator.gate
     yield gate
     gate.repeat = 0

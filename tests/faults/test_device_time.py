@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 from homeassistant.util import dt as dt_util
 
-from tests.resident import let_time_pass
+from tests.lock_harness import let_time_pass
 
 if TYPE_CHECKING:
     from simulator.gate import Gate
@@ -101,7 +101,7 @@ CASES: Final[dict[str, list[Told]]] = {
 def _push(home: Home, told: Told, operation_id: int, start: int) -> None:
     """Push that the door was unlocked with a finger."""
     when = 0 if told.ahead is None else start + told.arrives + told.ahead
-    home.actor.push_event((2, 1020), OUTSIDE, FINGERPRINT, UNLOCKED, operation_id, when)
+    home.driver.push_event((2, 1020), OUTSIDE, FINGERPRINT, UNLOCKED, operation_id, when)
 
 
 def _last_operation(home: Home) -> tuple[int, float]:
@@ -163,8 +163,8 @@ async def test_two_rings_by_a_clock_that_stands_still(
     gate.repeat = 1
     for seconds in (0, 4):
         let_time_pass(monkeypatch, seconds)
-        home.actor.push_event((7, 1006), 0)
-        home.actor.push_event((21, 1), 0)
+        home.driver.push_event((7, 1006), 0)
+        home.driver.push_event((21, 1), 0)
         await home.reached()
     assert len(rings) == 2
     assert home.issue("clock_off")

@@ -16,20 +16,20 @@ from homeassistant.const import STATE_UNKNOWN
 from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
-from tests.actor import until
+from tests.lock_driver import until
+from tests.lock_harness import entry_of
 from tests.past import (
     DAY,
     HOUR,
     KINDS,
     LOCK_EVENT,
     MINUTE,
-    LinkedResident,
+    LinkedHarness,
     happened,
     linked_data,
     reads,
     unlocked,
 )
-from tests.resident import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     from simulator.app_cipher import Opened
     from simulator.app_cloud import AppCloud
     from simulator.faults import Fault, Handler
-    from tests.actor import Actor
-    from tests.resident import Storage
+    from tests.lock_driver import LockDriver
+    from tests.lock_harness import Storage
 
 type Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor
-) -> AsyncIterator[LinkedResident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LinkedHarness]:
     """Return a home that has read its past, in which nothing happened."""
-    data = linked_data(actor, actor.account_data())
-    home = LinkedResident(hass, actor, entry_of(hass, data))
+    data = linked_data(driver, driver.account_data())
+    home = LinkedHarness(hass, driver, entry_of(hass, data))
     await home.start_and_read()
     yield home
     await home.stop()
@@ -112,11 +112,11 @@ NOTHING: Final[dict[str, Change]] = {
 
 
 @pytest.mark.parametrize("shape", SAME.values(), ids=SAME)
-async def test_shapes(home: LinkedResident, shape: Change) -> None:
+async def test_shapes(home: LinkedHarness, shape: Change) -> None:
     """All that say the same are the same event."""
     operations = home.fired("lock_event")
-    unlocked(home.actor, 5, HOUR)
-    unlocked(home.actor, 6, MINUTE)
+    unlocked(home.driver, 5, HOUR)
+    unlocked(home.driver, 6, MINUTE)
     with rows(shape):
         await home.read_again()
     await home.restart()
@@ -126,11 +126,11 @@ async def test_shapes(home: LinkedResident, shape: Change) -> None:
 
 
 @pytest.mark.parametrize("nonsense", NOTHING.values(), ids=NOTHING)
-async def test_nonsense(home: LinkedResident, nonsense: Change) -> None:
+async def test_nonsense(home: LinkedHarness, nonsense: Change) -> None:
     """It is left out, and what makes sense is taken; when it does later, it is too."""
     operations = home.fired("lock_event")
-    unlocked(home.actor, 5, HOUR)
-    happened(home.actor, (2, 1007), 24, told=time.time() - HOUR)
+    unlocked(home.driver, 5, HOUR)
+    happened(home.driver, (2, 1007), 24, told=time.time() - HOUR)
     with rows(nonsense):
         await home.read_again()
     assert home.last()["last_operation_id"] == STATE_UNKNOWN
@@ -140,9 +140,9 @@ async def test_nonsense(home: LinkedResident, nonsense: Change) -> None:
     assert not operations
 
 
-async def test_arguments_that_make_no_sense(home: LinkedResident) -> None:
+async def test_arguments_that_make_no_sense(home: LinkedHarness) -> None:
     """The others of the event are taken."""
-    unlocked(home.actor, 5, HOUR)
+    unlocked(home.driver, 5, HOUR)
     with rows(of_value(lambda items: [{"piid": 3, "value": 99}, *items[3:]])):
         await home.read_again()
     assert home.last()["last_operation_id"] == "5"
@@ -164,15 +164,15 @@ FAILURES: Final[dict[str, Fault]] = {
 
 @pytest.mark.parametrize("fault", FAILURES.values(), ids=FAILURES)
 async def test_failures_between_two_pages(
-    home: LinkedResident, monkeypatch: pytest.MonkeyPatch, fault: Fault
+    home: LinkedHarness, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     """What was read is taken; the rest is read later from where it stopped, without gaps."""
     monkeypatch.setattr(app_link, "PAUSE", 0)
     operations = home.fired("lock_event")
     for number in range(120):
-        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
+        unlocked(home.driver, number, 2 * DAY + number * MINUTE)
     before = home.asked()
-    cloud = home.actor.simulator.cloud
+    cloud = home.driver.simulator.cloud
     home.disturb(passing, KINDS)
     home.disturb(fault)
     await home.read_again()
@@ -206,10 +206,10 @@ def holding(held: list[bool]) -> Fault:
     return fault
 
 
-async def test_no_answer(home: LinkedResident) -> None:
+async def test_no_answer(home: LinkedHarness) -> None:
     """Whoever takes the entry down does not wait for it, and nothing of the past is missing."""
     for number in range(60):
-        unlocked(home.actor, number, number * HOUR)
+        unlocked(home.driver, number, number * HOUR)
     pages = home.asked() + KINDS + 1
     home.disturb(passing, KINDS)
     home.disturb(silence)
@@ -221,11 +221,11 @@ async def test_no_answer(home: LinkedResident) -> None:
 
 
 async def test_read_while_the_entry_goes(
-    home: LinkedResident, monkeypatch: pytest.MonkeyPatch
+    home: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nobody shows any more is left to whoever comes next, and fires then."""
     operations = home.fired("lock_event")
-    unlocked(home.actor, 5, MINUTE)
+    unlocked(home.driver, 5, MINUTE)
     before, unload, held = home.asked(), home.hass.config_entries.async_unload_platforms, [True]
 
     async def answer_then(*args: Any) -> bool:
@@ -242,10 +242,10 @@ async def test_read_while_the_entry_goes(
     assert [event["operation_id"] for event in operations] == [5]
 
 
-async def test_one_kind_is_refused(home: LinkedResident) -> None:
+async def test_one_kind_is_refused(home: LinkedHarness) -> None:
     """The others are read all the same, and that one later."""
-    unlocked(home.actor, 5, HOUR)
-    happened(home.actor, (2, 1007), 24, told=time.time() - HOUR)
+    unlocked(home.driver, 5, HOUR)
+    happened(home.driver, (2, 1007), 24, told=time.time() - HOUR)
     with answers(lambda _: {"code": -704040004, "message": "no such event"}):
         await home.read_again()
     assert home.last()["last_operation_id"] == STATE_UNKNOWN
@@ -255,17 +255,17 @@ async def test_one_kind_is_refused(home: LinkedResident) -> None:
     assert home.last()["last_operation_id"] == "5"
 
 
-async def test_push_is_back_while_it_is_read(home: LinkedResident) -> None:
+async def test_push_is_back_while_it_is_read(home: LinkedHarness) -> None:
     """What was missed just now is not put off by what is left of the past."""
     held = [True]
-    unlocked(home.actor, 5, HOUR)
-    before, gate, connection = home.asked(), home.actor.simulator.gate, home.entry.runtime_data
+    unlocked(home.driver, 5, HOUR)
+    before, gate, connection = home.asked(), home.driver.simulator.gate, home.entry.runtime_data
     home.disturb(passing, KINDS - 1)
     home.disturb(holding(held))
     with answers(lambda _: {"code": -704040004, "message": "no such event"}):
         await home.later(4 * HOUR + 1)
         await until(lambda: home.asked() == before + KINDS)
-        home.actor.simulation.call(gate.cut)
+        home.driver.simulation.call(gate.cut)
         await until(lambda: not connection.push.connected)
         await until(lambda: connection.push.connected)
         held.clear()
@@ -287,11 +287,11 @@ def doing(do: Callable[..., object], *args: object) -> Fault:
     return fault
 
 
-async def test_the_session_expires_between_two_pages(home: LinkedResident) -> None:
+async def test_the_session_expires_between_two_pages(home: LinkedHarness) -> None:
     """It renews itself, and nothing is missing or asked twice."""
     for number in range(120):
-        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
-    accounts = home.actor.simulator.cloud.app_accounts
+        unlocked(home.driver, number, 2 * DAY + number * MINUTE)
+    accounts = home.driver.simulator.cloud.app_accounts
     home.disturb(passing, KINDS)
     home.disturb(doing(accounts.expire_service_tokens))
     await home.read_again()
@@ -299,15 +299,13 @@ async def test_the_session_expires_between_two_pages(home: LinkedResident) -> No
     assert not home.known.unread.spans
 
 
-async def test_the_session_ends_between_two_pages(
-    hass: HomeAssistant, home: LinkedResident
-) -> None:
+async def test_the_session_ends_between_two_pages(hass: HomeAssistant, home: LinkedHarness) -> None:
     """What was read is taken, the user is asked to sign in, and nothing more is asked."""
     for number in range(120):
-        unlocked(home.actor, number, 2 * DAY + number * MINUTE)
-    actor, accounts = home.actor, home.actor.simulator.cloud.app_accounts
+        unlocked(home.driver, number, 2 * DAY + number * MINUTE)
+    driver, accounts = home.driver, home.driver.simulator.cloud.app_accounts
     home.disturb(passing, KINDS)
-    home.disturb(doing(accounts.revoke, actor.account))
+    home.disturb(doing(accounts.revoke, driver.account))
     await home.read_again()
     assert len(home.known.handled.known) == 50
     flows = hass.config_entries.flow.async_progress()
@@ -322,14 +320,14 @@ async def test_the_session_ends_between_two_pages(
 # Gaps, overlaps and clocks
 
 
-async def test_gaps_and_overlaps(home: LinkedResident) -> None:
+async def test_gaps_and_overlaps(home: LinkedHarness) -> None:
     """What was pushed, what was missed and what is remembered twice: each is one event."""
     operations = home.fired("lock_event")
-    unlocked(home.actor, 1, 3 * HOUR)
-    home.actor.do("fingerprint", 2)
+    unlocked(home.driver, 1, 3 * HOUR)
+    home.driver.do("fingerprint", 2)
     await home.reached()
-    unlocked(home.actor, 3, 2 * HOUR)
-    home.actor.lock.history *= 2
+    unlocked(home.driver, 3, 2 * HOUR)
+    home.driver.lock.history *= 2
     await home.read_again()
     await home.read_again()
     assert home.last()["last_operation_id"] == "2"
@@ -338,20 +336,20 @@ async def test_gaps_and_overlaps(home: LinkedResident) -> None:
 
 
 @pytest.mark.parametrize("hours", [-3, -1, 1, 3])
-async def test_the_clock_of_the_account_is_off(home: LinkedResident, hours: int) -> None:
+async def test_the_clock_of_the_account_is_off(home: LinkedHarness, hours: int) -> None:
     """The lock's own times tell the order, nothing old fires, and nothing later is missed."""
     operations = home.fired("lock_event")
     now = time.time()
-    home.actor.do("fingerprint", 1)
+    home.driver.do("fingerprint", 1)
     await home.reached()
     off = hours * HOUR
     for number, ago in ((2, 3 * HOUR), (3, 2 * HOUR)):
         told = now - ago + off
-        happened(home.actor, LOCK_EVENT, 2, 2, 2, number, told=told, ahead=-off)
+        happened(home.driver, LOCK_EVENT, 2, 2, 2, number, told=told, ahead=-off)
     await home.read_again()
     assert home.last()["last_operation_id"] == "1"
     assert [one.get("operation-id") for one in home.lock.journal.between(0, 2**40)] == [2, 3, 1]
-    happened(home.actor, LOCK_EVENT, 2, 2, 2, 4, told=now + 1 + off, ahead=-off)
+    happened(home.driver, LOCK_EVENT, 2, 2, 2, 4, told=now + 1 + off, ahead=-off)
     await home.read_again()
     assert home.last()["last_operation_id"] == "4"
     assert {event["operation_id"] for event in operations} <= {1, 4}
@@ -359,14 +357,14 @@ async def test_the_clock_of_the_account_is_off(home: LinkedResident, hours: int)
 
 
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR, None])
-async def test_the_clock_of_the_lock_is_off(home: LinkedResident, ahead: int | None) -> None:
+async def test_the_clock_of_the_lock_is_off(home: LinkedHarness, ahead: int | None) -> None:
     """Nobody knows by how much: nothing old fires, nothing is in the future, the order is right.
 
     And the past does not teach that the clock is off, nor that it is right.
     """
     operations = home.fired("lock_event")
     for number in range(1, 6):
-        unlocked(home.actor, number, 2 * HOUR - 20 * MINUTE * number, ahead)
+        unlocked(home.driver, number, 2 * HOUR - 20 * MINUTE * number, ahead)
     await home.read_again()
     assert home.last()["last_operation_id"] == "5"
     shown = [one.when for one in home.lock.journal.between(0, 2**40)]
@@ -377,17 +375,17 @@ async def test_the_clock_of_the_lock_is_off(home: LinkedResident, ahead: int | N
     assert home.issue("clock_off") is None
 
 
-async def test_a_clock_that_stands_still(home: LinkedResident) -> None:
+async def test_a_clock_that_stands_still(home: LinkedHarness) -> None:
     """What was pushed is known again, though nothing but about when it was tells so."""
     operations, rings = home.fired("lock_event"), home.fired("doorbell")
     for number in (1, 2):
-        home.actor.push_event(LOCK_EVENT, 2, 2, 2, number, 0)
-        home.actor.push_event((21, 1), 0)
+        home.driver.push_event(LOCK_EVENT, 2, 2, 2, number, 0)
+        home.driver.push_event((21, 1), 0)
         await home.reached()
-        happened(home.actor, LOCK_EVENT, 2, 2, 2, number, told=time.time() - 9, ahead=None)
-    happened(home.actor, (21, 1), told=time.time() + 9, ahead=None)
-    unlocked(home.actor, 3, 2 * MINUTE, ahead=None)
-    unlocked(home.actor, 1, 2 * MINUTE, ahead=None)
+        happened(home.driver, LOCK_EVENT, 2, 2, 2, number, told=time.time() - 9, ahead=None)
+    happened(home.driver, (21, 1), told=time.time() + 9, ahead=None)
+    unlocked(home.driver, 3, 2 * MINUTE, ahead=None)
+    unlocked(home.driver, 1, 2 * MINUTE, ahead=None)
     await home.read_again()
     await home.read_again()
     assert [event["operation_id"] for event in operations] == [1, 2, 3, 1]
@@ -395,16 +393,16 @@ async def test_a_clock_that_stands_still(home: LinkedResident) -> None:
     assert home.last()["last_operation_id"] == "2"
 
 
-async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
+async def test_a_clock_that_is_known_to_be_off(home: LinkedHarness) -> None:
     """What was missed is corrected as what is pushed."""
-    home.actor.lock.clock_offset = HOUR
-    home.actor.do("fingerprint", 1)
+    home.driver.lock.clock_offset = HOUR
+    home.driver.do("fingerprint", 1)
     await home.reached()
     assert home.issue("clock_off")
     behind = home.known.clock.behind
     assert abs(behind + HOUR) < 5
     told = int(time.time()) - 30 * MINUTE
-    happened(home.actor, LOCK_EVENT, 2, 2, 2, 2, told=told, ahead=HOUR)
+    happened(home.driver, LOCK_EVENT, 2, 2, 2, 2, told=told, ahead=HOUR)
     await home.read_again()
     [missed, _] = home.lock.journal.between(0, 2**40)
     assert abs(missed.when - told) < 5
@@ -412,10 +410,10 @@ async def test_a_clock_that_is_known_to_be_off(home: LinkedResident) -> None:
     assert home.issue("clock_off")
 
 
-async def test_a_time_far_in_the_future(home: LinkedResident) -> None:
+async def test_a_time_far_in_the_future(home: LinkedHarness) -> None:
     """It does not hide what comes after it."""
-    happened(home.actor, LOCK_EVENT, 2, 2, 2, 1, told=time.time() + HOUR)
+    happened(home.driver, LOCK_EVENT, 2, 2, 2, 1, told=time.time() + HOUR)
     await home.read_again()
-    unlocked(home.actor, 2, 2 * MINUTE)
+    unlocked(home.driver, 2, 2 * MINUTE)
     await home.read_again()
     assert len(home.known.handled.known) == 2

@@ -33,7 +33,7 @@ from simulator.faults import (
     spoilt,
     status,
 )
-from tests.actor import until
+from tests.lock_driver import until
 
 from .conftest import ACTION, DEVICES, GET, GET_TOKEN, SET, Home, tasks
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from simulator.faults import Fault
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 type Faults = dict[str, Fault]
 
@@ -184,7 +184,7 @@ async def _caught_up(home: Home) -> None:
     """Poll until the lock's own battery level is shown."""
     await _left_alone(home)
     await home.poll()
-    assert home.state(*BATTERY) == str(home.actor.lock.values[13, 1])
+    assert home.state(*BATTERY) == str(home.driver.lock.values[13, 1])
 
 
 @_tables(refused=REFUSED, unreadable=UNREADABLE, items=UNKNOWN_ITEMS)
@@ -192,8 +192,8 @@ async def test_reading(home: Home, faults: Faults) -> None:
     """What was known stays, all is available, and the next reading catches up."""
     for level, (name, fault) in enumerate(faults.items(), start=10):
         before = home.shown()
-        home.actor.do("set_battery", level, push=False)
-        home.actor.do("set_battery", level + 30, dry_cells=True, push=False)
+        home.driver.do("set_battery", level, push=False)
+        home.driver.do("set_battery", level + 30, dry_cells=True, push=False)
         home.cloud.disturb_next(fault, GET)
         await home.poll()
         assert home.shown() == before, name
@@ -207,7 +207,7 @@ async def test_reading_what_makes_no_sense(home: Home) -> None:
     told = ("sensor lithium_battery", "sensor door_state", "lock lock")
     before = [home.shown()[key] for key in told[1:]]
     for level, (name, fault) in enumerate(IMPOSSIBLE_VALUES.items(), start=10):
-        home.actor.do("set_battery", level, push=False)
+        home.driver.do("set_battery", level, push=False)
         home.cloud.disturb_next(fault, GET)
         await home.poll()
         assert {home.shown()[key] for key in told} == {STATE_UNKNOWN}, name
@@ -240,7 +240,7 @@ async def test_reading_in_another_shape(
 ) -> None:
     """Each item is taken for what it says that it is."""
     before = home.shown()
-    home.actor.do("set_battery", 50, push=False)
+    home.driver.do("set_battery", 50, push=False)
     home.cloud.disturb_next(_items(choose), GET)
     await home.poll()
     assert home.shown() == before | {"sensor lithium_battery": "50"}
@@ -249,8 +249,8 @@ async def test_reading_in_another_shape(
 async def test_reading_a_part(home: Home) -> None:
     """What is missing stays as it was, the rest is taken."""
     before = home.shown()
-    home.actor.do("set_battery", 50, push=False)
-    home.actor.do("set_battery", 40, dry_cells=True, push=False)
+    home.driver.do("set_battery", 50, push=False)
+    home.driver.do("set_battery", 40, dry_cells=True, push=False)
     without = _items(lambda items: [it for it in items if (it["siid"], it["piid"]) != (13, 1)])
     home.cloud.disturb_next(without, GET)
     await home.poll()
@@ -265,7 +265,7 @@ async def test_reading_a_part(home: Home) -> None:
 async def test_times_that_make_no_sense(home: Home, told: object) -> None:
     """The values are taken; the last contact is never in the future."""
     before = home.state("sensor", "last_contact")
-    home.actor.do("set_battery", 50, push=False)
+    home.driver.do("set_battery", 50, push=False)
     home.cloud.disturb_next(_each(updateTime=told), GET)
     await home.poll()
     assert home.state(*BATTERY) == "50"
@@ -320,8 +320,8 @@ async def test_a_refused_token(home: Home, path: str) -> None:
     assert home.asked().count(GET_TOKEN) == 1
     assert home.entry.data[CONF_TOKENS] != old
     assert not home.hass.config_entries.flow.async_progress()
-    assert home.actor.lock.values[17, 15] is (path == SET)
-    assert len(home.actor.lock.recordings) == (path == ACTION)
+    assert home.driver.lock.values[17, 15] is (path == SET)
+    assert len(home.driver.lock.recordings) == (path == ACTION)
     home.assert_available()
 
 
@@ -336,8 +336,8 @@ async def test_tokens_that_stay_refused(home: Home, path: str) -> None:
     assert home.asked() == [path, GET_TOKEN, path]
     flows = home.hass.config_entries.flow.async_progress()
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
-    assert home.actor.lock.recordings == []
-    assert home.actor.lock.values[17, 15] is False
+    assert home.driver.lock.recordings == []
+    assert home.driver.lock.values[17, 15] is False
     assert home.state("switch", SWITCH) != "on"
 
 
@@ -378,9 +378,9 @@ async def test_too_many_requests(home: Home, headers: dict[str, str], wait: str)
     assert home.connection.cloud._left_alone_until >= started + float(wait)
     await _left_alone(home)
     await home.poll()
-    await until(lambda: home.actor.lock.values[17, 15] is True and not home.known.pending)
+    await until(lambda: home.driver.lock.values[17, 15] is True and not home.known.pending)
     assert home.asked() == [GET, SET]
-    assert home.actor.lock.recordings == []
+    assert home.driver.lock.recordings == []
 
 
 @_tables(refused=REFUSED, unreadable=UNREADABLE, items=UNKNOWN_ITEMS_WRITTEN)
@@ -393,11 +393,11 @@ async def test_writing(home: Home, faults: Faults) -> None:
         home.cloud.disturb_next(fault, SET)
         await home.call("switch", f"turn_{shown}", SWITCH)
         assert home.state("switch", SWITCH) == shown, name
-        assert home.known.pending or home.actor.lock.values[17, 15] is wanted, name
+        assert home.known.pending or home.driver.lock.values[17, 15] is wanted, name
         await _left_alone(home)
         await home.poll()
         await until(lambda: not home.known.pending)
-        assert home.actor.lock.values[17, 15] is wanted, name
+        assert home.driver.lock.values[17, 15] is wanted, name
         assert home.state("switch", SWITCH) == shown, name
         assert home.asked().count(SET) <= 2, name
 
@@ -407,7 +407,7 @@ async def test_writing_what_is_refused(
     home: Home, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock's own value is shown again, and nobody tries once more."""
-    monkeypatch.setattr(home.actor.lock, "write", lambda *_: code)
+    monkeypatch.setattr(home.driver.lock, "write", lambda *_: code)
     with pytest.raises(HomeAssistantError):
         await _set(home)
     assert home.state("switch", SWITCH) == "off"
@@ -419,7 +419,7 @@ async def test_writing_what_is_refused(
 @_tables(refused=REFUSED, unreadable=UNREADABLE, codes=WRONG_ACTION_CODES)
 async def test_acting(home: Home, faults: Faults) -> None:
     """The user is told, and what starts something at the door is never tried again by itself."""
-    recordings = home.actor.lock.recordings
+    recordings = home.driver.lock.recordings
     for name, fault in faults.items():
         home.cloud.requests.clear()
         recordings.clear()
@@ -428,8 +428,8 @@ async def test_acting(home: Home, faults: Faults) -> None:
             await _act(home)
         assert len(recordings) == (faults is not REFUSED), name
         await _left_alone(home)
-        home.actor.do("sleep")
-        home.actor.do("wake")
+        home.driver.do("sleep")
+        home.driver.do("wake")
         await home.poll()
         assert len(recordings) == (faults is not REFUSED), name
         assert home.asked().count(ACTION) == 1, name
@@ -438,10 +438,10 @@ async def test_acting(home: Home, faults: Faults) -> None:
 @pytest.mark.parametrize("path", [DEVICES, GET])
 @_cases(REFUSED, UNREADABLE)
 async def test_setting_up(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, fault: Fault, path: str
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, fault: Fault, path: str
 ) -> None:
     """It is tried again later, and nothing that was begun is left until then."""
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.disturb_next(fault, path)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -450,13 +450,13 @@ async def test_setting_up(
     await asyncio.sleep(0.2 if fault is REFUSED["429"] else 0)
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=1))
     await until(lambda: entry.state is ConfigEntryState.LOADED)
-    assert actor.state(hass, *BATTERY).state == "87"
+    assert driver.state(hass, *BATTERY).state == "87"
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 @pytest.mark.parametrize("value", [None, "", 5, True, [], {}, [{}]], ids=repr)
 async def test_setting_up_by_a_strange_list(
-    hass: HomeAssistant, actor: Actor, entry: MockConfigEntry, value: object
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, value: object
 ) -> None:
     """What cannot be understood of a lock is not needed to show it."""
 
@@ -467,9 +467,9 @@ async def test_setting_up_by_a_strange_list(
         ]
         return answer | {"result": answer["result"] | {"list": [value, *listed]}}
 
-    actor.simulator.cloud.disturb_next(changed(change), DEVICES)
+    driver.simulator.cloud.disturb_next(changed(change), DEVICES)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    assert actor.state(hass, *BATTERY).state == "87"
+    assert driver.state(hass, *BATTERY).state == "87"
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -496,5 +496,5 @@ async def test_unloading_while_calling(home: Home, path: str) -> None:
     with nullcontext() if path == SET else pytest.raises(HomeAssistantError):
         await calling
     await home.hass.config_entries.async_setup(home.entry.entry_id)
-    await until(lambda: home.actor.lock.values[17, 15] is (path == SET))
-    assert home.actor.lock.recordings == []
+    await until(lambda: home.driver.lock.values[17, 15] is (path == SET))
+    assert home.driver.lock.recordings == []

@@ -12,7 +12,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from custom_components.xiaomi_smart_lock.const import CONF_TOKENS
 from custom_components.xiaomi_smart_lock.miot import push
-from tests.actor import until
+from tests.lock_driver import until
 
 from .conftest import GET_TOKEN, Home
 
@@ -36,9 +36,9 @@ class Line:
         """Take hold of it, as it is while all is well."""
         self._patch = monkeypatch
         self.home = home
-        self.gate: Gate = home.actor.simulator.gate
-        self.broker: Broker = home.actor.simulator.broker
-        self._call = home.actor.simulation.call
+        self.gate: Gate = home.driver.simulator.gate
+        self.broker: Broker = home.driver.simulator.broker
+        self._call = home.driver.simulation.call
         self._well = self.gate.upstream_port, self.gate.authenticate
         self._answer_timeout = push.ANSWER_TIMEOUT
 
@@ -93,7 +93,7 @@ def line(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
 
 def _unlock(home: Home, when: float, operation_id: int = 7, action: int = UNLOCKED) -> None:
     """Push that the door was unlocked with a finger."""
-    home.actor.push_event((2, 1020), OUTSIDE, FINGERPRINT, action, operation_id, int(when))
+    home.driver.push_event((2, 1020), OUTSIDE, FINGERPRINT, action, operation_id, int(when))
 
 
 PASSING: Final = {
@@ -122,13 +122,13 @@ async def test_an_outage_of_push(home: Home, line: Line, disturb: Callable[[Line
     before = home.shown()
     disturb(line)
     await until(lambda: _lost_sight(home))
-    home.actor.do("set_battery", 50)
+    home.driver.do("set_battery", 50)
     assert home.shown() == before
     line.mend()
     await until(lambda: not _lost_sight(home))
     await until(lambda: home.state("sensor", "lithium_battery") == "50")
     assert home.shown() == before | {"sensor lithium_battery": "50"}
-    home.actor.do("ring")
+    home.driver.do("ring")
     await home.reached()
     assert len(rings) == 1
     assert not ir.async_get(home.hass).issues
@@ -139,7 +139,7 @@ async def test_a_lost_connection(home: Home, line: Line, disturb: Callable[[Line
     """It is made again, nothing is heard twice, and what was missed is read at once."""
     rings = home.follow("doorbell")
     now = int(time.time())
-    home.actor.push_event((21, 1), now - 4)
+    home.driver.push_event((21, 1), now - 4)
     await home.reached()
     changes: list[bool] = []
     assert home.connection.push
@@ -152,11 +152,11 @@ async def test_a_lost_connection(home: Home, line: Line, disturb: Callable[[Line
 
     home.connection.push.on_change(note)
     disturb(line)
-    home.actor.do("set_battery", 50, push=False)
+    home.driver.do("set_battery", 50, push=False)
     await until(lambda: changes == [False, True])
     await until(lambda: home.state("sensor", "lithium_battery") == "50")
     for second in (now - 4, now - 2):
-        home.actor.push_event((21, 1), second)
+        home.driver.push_event((21, 1), second)
     await home.reached()
     assert len(rings) == 2
     home.assert_available()
@@ -202,7 +202,7 @@ async def test_messages_delivered_again(home: Home, line: Line, key: str) -> Non
     now = int(time.time())
     line.gate.repeat = 2
     for second in (now - 4, now - 2, now - 4):
-        home.actor.push_event(address, *arguments, second)
+        home.driver.push_event(address, *arguments, second)
     await home.reached()
     assert len(fired) == 2
     line.gate.repeat = 0
@@ -210,13 +210,13 @@ async def test_messages_delivered_again(home: Home, line: Line, key: str) -> Non
     await until(lambda: _lost_sight(home))
     await until(lambda: not _lost_sight(home))
     for second in (now - 4, now - 2):
-        home.actor.push_event(address, *arguments, second)
+        home.driver.push_event(address, *arguments, second)
     await home.reached()
     assert len(fired) == 2
     await home.reload()
     await until(lambda: not _lost_sight(home))
     for second in (now - 4, now - 2, now):
-        home.actor.push_event(address, *arguments, second)
+        home.driver.push_event(address, *arguments, second)
     await home.reached()
     assert len(fired) == 3
 
@@ -227,8 +227,8 @@ async def test_two_presses_of_the_bell(home: Home, line: Line) -> None:
     line.gate.repeat = 1
     now = int(time.time())
     for second in (now - 3, now - 1):
-        home.actor.push_event((7, 1006), second)
-        home.actor.push_event((21, 1), second)
+        home.driver.push_event((7, 1006), second)
+        home.driver.push_event((21, 1), second)
     await home.reached()
     assert len(rings) == 2
 
@@ -321,12 +321,12 @@ async def test_nonsense(home: Home, topic: str, payload: bytes) -> None:
     connects: list[bool] = []
     assert home.connection.push
     home.connection.push.on_change(lambda: connects.append(True))
-    home.actor.publish(f"device/{home.actor.lock.did}/{topic}", payload)
+    home.driver.publish(f"device/{home.driver.lock.did}/{topic}", payload)
     await home.reached()
     assert home.shown() == before
     assert home.state("binary_sensor", "awake") == awake
     assert connects == []
-    home.actor.do("set_battery", 50)
+    home.driver.do("set_battery", 50)
     await home.reached()
     assert home.shown() == before | {"sensor lithium_battery": "50"}
 
@@ -364,11 +364,11 @@ async def test_values_that_make_no_sense(
 ) -> None:
     """What they would say is unknown, and nothing else changes; the next value is shown."""
     before = home.shown()
-    home.actor.push_property(address, value)
+    home.driver.push_property(address, value)
     await home.reached()
     after = home.shown()
     assert after == before | dict.fromkeys(unknown & before.keys(), STATE_UNKNOWN)
-    home.actor.do("set_battery", 50)
+    home.driver.do("set_battery", 50)
     await home.reached()
     assert home.shown() == after | {"sensor lithium_battery": "50"}
 
@@ -389,8 +389,8 @@ async def test_texts_of_another_form(
     home: Home, address: tuple[int, int], value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The specification allows any text: what no entity can show keeps none from its own."""
-    home.actor.push_property(address, value)
-    home.actor.do("set_battery", 50)
+    home.driver.push_property(address, value)
+    home.driver.do("set_battery", 50)
     await home.reached()
     await until(lambda: home.state("sensor", "lithium_battery") == "50")
     home.assert_available()
@@ -402,7 +402,7 @@ async def test_wrong_arguments(home: Home) -> None:
     """An event is still one; what of it cannot be so is left out."""
     fired = home.follow("lock_event")
     now = int(time.time())
-    home.actor.push_event((2, 1020), OUTSIDE, "finger", UNLOCKED, -1, now)
+    home.driver.push_event((2, 1020), OUTSIDE, "finger", UNLOCKED, -1, now)
     await home.reached()
     assert len(fired) == 1
     assert fired[0]["event_type"] == "unlocked"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from simulator.model import S1
-from tests.actor import PATIENCE
-from tests.resident import let_time_pass, stored_key
+from tests.lock_driver import PATIENCE
+from tests.lock_harness import let_time_pass, stored_key
 
 if TYPE_CHECKING:
     from simulator.gate import Gate
-    from tests.resident import Storage
+    from tests.lock_harness import Storage
 
     from .conftest import Home
 
@@ -59,7 +59,7 @@ class Heard:
 
 def _push(home: Home, report: Report, tid: int | None) -> None:
     address, arguments = report
-    home.actor.push_event(address, *arguments, tid=tid)
+    home.driver.push_event(address, *arguments, tid=tid)
 
 
 @at_any_report
@@ -161,7 +161,7 @@ async def test_another_finger_by_the_same_number(home: Home) -> None:
     """What else an event tells is part of what it is."""
     heard = Heard(home, ((2, 1020), ()))
     for finger in (7, 8):
-        home.actor.push_event((2, 1020), 2, 2, 2, finger, 0, tid=79)
+        home.driver.push_event((2, 1020), 2, 2, 2, finger, 0, tid=79)
     assert await heard.times() == 2
 
 
@@ -172,10 +172,10 @@ async def test_a_time_that_says_nothing_yet(
     """A clock 25 hours ahead is one of the future; two hours later its time could be one of now."""
     heard = Heard(home, ((2, 1020), ()))
     ahead = int(home.lock.coordinator.data.heard) + 25 * HOUR
-    home.actor.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=79)
+    home.driver.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=79)
     assert await heard.times() == 1
     let_time_pass(monkeypatch, 2 * HOUR)
-    home.actor.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=tid)
+    home.driver.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=tid)
     assert await heard.times() == 1
 
 
@@ -185,7 +185,7 @@ async def test_a_time_needs_no_number(home: Home, tids: tuple[int | None, int | 
     heard = Heard(home, ((2, 1020), ()))
     now = int(home.lock.coordinator.data.heard)
     for tid in tids:
-        home.actor.push_event((2, 1020), 2, 2, 2, 7, now, tid=tid)
+        home.driver.push_event((2, 1020), 2, 2, 2, 7, now, tid=tid)
     assert await heard.times() == 1
 
 
@@ -193,13 +193,13 @@ async def test_what_was_kept_before_there_were_numbers(home: Home, hass_storage:
     """Events that a version before has handled are known."""
     now = int(home.lock.coordinator.data.heard)
     await home.stop()
-    data = hass_storage[stored_key(home.actor)]["data"]["data"]
+    data = hass_storage[stored_key(home.driver)]["data"]["data"]
     data["handled"] = [f"2.1020 {now} 2 -1 -1 7 -1 -1 -1 -1"]
     await home.start()
     heard = Heard(home, ((2, 1020), ()))
-    home.actor.push_event((2, 1020), 2, 2, 2, 7, now, tid=79)
+    home.driver.push_event((2, 1020), 2, 2, 2, 7, now, tid=79)
     assert await heard.times() == 0
-    home.actor.push_event((2, 1020), 2, 2, 2, 8, now, tid=80)
+    home.driver.push_event((2, 1020), 2, 2, 2, 8, now, tid=80)
     assert await heard.times() == 1
 
 

@@ -17,8 +17,8 @@ from custom_components.xiaomi_smart_lock.media import latest_pictures as picture
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE
-from tests.actor import caught_up, idle, until
-from tests.resident import entry_of
+from tests.lock_driver import caught_up, idle, until
+from tests.lock_harness import entry_of
 from tests.test_pictures import (
     NEVER,
     STAY,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from simulator.camera import Sight
     from simulator.faults import Fault, Handler
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 RING: Final = (21, 1)
 
@@ -67,34 +67,34 @@ SPOILT: Final[dict[str, Fault]] = {
 
 
 @pytest.fixture(autouse=True)
-def _seen_before(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+def _seen_before(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
     """Have somebody ring and stay before the home is set up; pictures arrive at once then."""
     monkeypatch.setattr(pictures, "INTERVAL", 0.02)
-    actor.lock.camera.upload_seconds = 0
-    see(actor, "Bell", ago=300)
-    see(actor, "Stay", ago=200)
+    driver.lock.camera.upload_seconds = 0
+    see(driver, "Bell", ago=300)
+    see(driver, "Stay", ago=200)
 
 
 @pytest.fixture
-async def home(hass: HomeAssistant, actor: Actor, linked: MockConfigEntry) -> Home:
+async def home(hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry) -> Home:
     """Return a home that shows who rang and stayed before."""
-    home = Home(hass, actor, linked)
+    home = Home(hass, driver, linked)
     await idle()
-    assert shown(home) == [when(sight) for sight in actor.lock.camera.sights]
+    assert shown(home) == [when(sight) for sight in driver.lock.camera.sights]
     return home
 
 
 def shown(home: Home) -> list[str]:
     """Return when the pictures were taken of who rang and who stayed."""
-    return [state(home.hass, home.actor, key) for key in (VISITOR, STAY)]
+    return [state(home.hass, home.driver, key) for key in (VISITOR, STAY)]
 
 
 async def rang_and_waits(home: Home, ago: float = 0) -> Sight:
     """Have somebody ring, and Home Assistant wait for the picture; the event does not wait."""
     rings = home.follow("doorbell")
-    sight = rang(home.actor, ago)
+    sight = rang(home.driver, ago)
     await until(lambda: len(rings) == 1)
-    await until(lambda: awaited(home.entry, home.actor))
+    await until(lambda: awaited(home.entry, home.driver))
     return sight
 
 
@@ -103,13 +103,13 @@ async def test_spoilt(
     home: Home, kind: str, hass_client: ClientSessionGenerator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The old picture stays until the new one is there; nothing in between is ever shown."""
-    visitors = follow(home.hass, home.actor, VISITOR)
+    visitors = follow(home.hass, home.driver, VISITOR)
     home.cloud.disturb_next(SPOILT[kind], PICTURE, times=2)
-    sight = rang(home.actor)
+    sight = rang(home.driver)
     await until(lambda: visitors)
     await idle()
     assert visitors == [when(sight)]
-    await assert_shown(home.hass, home.actor, hass_client, VISITOR, (sight, "Bell"))
+    await assert_shown(home.hass, home.driver, hass_client, VISITOR, (sight, "Bell"))
     assert not [one for one in caplog.records if one.levelno > logging.INFO and DOMAIN in one.name]
 
 
@@ -125,32 +125,32 @@ async def test_never(
     monkeypatch.setattr(pictures, "PATIENCE", 0.3)
     caplog.set_level(logging.DEBUG, pictures.__name__)
     caplog.clear()
-    before, (bell, _) = shown(home), home.actor.lock.camera.sights
-    home.actor.lock.camera.keeps_pictures = kind is not None
+    before, (bell, _) = shown(home), home.driver.lock.camera.sights
+    home.driver.lock.camera.keeps_pictures = kind is not None
     if kind:
         home.cloud.disturb_next(SPOILT[kind], PICTURE, times=1000)
     await rang_and_waits(home, ago=30)
     await idle()
     assert shown(home) == before
-    await assert_shown(home.hass, home.actor, hass_client, VISITOR, (bell, "Bell"))
+    await assert_shown(home.hass, home.driver, hass_client, VISITOR, (bell, "Bell"))
     assert caplog.text.count("no picture came in time") == 1
     assert {one.levelno for one in caplog.records if one.name == pictures.__name__} == {10}
     asked_for = len(home.cloud.requests)
-    home.actor.simulation.call(home.cloud.calm)
-    home.actor.lock.camera.keeps_pictures = True
+    home.driver.simulation.call(home.cloud.calm)
+    home.driver.lock.camera.keeps_pictures = True
     await asyncio.sleep(0.1)
     assert len(home.cloud.requests) == asked_for
-    sight = rang(home.actor)
+    sight = rang(home.driver)
     await until(lambda: shown(home)[0] == when(sight))
 
 
 async def test_late(home: Home) -> None:
     """It is shown when it comes."""
-    home.actor.lock.camera.upload_seconds = NEVER
+    home.driver.lock.camera.upload_seconds = NEVER
     before = shown(home)
     sight = await rang_and_waits(home)
-    pictures_asked = asked(home.actor, PICTURE)
-    await until(lambda: asked(home.actor, PICTURE) > pictures_asked + 3)
+    pictures_asked = asked(home.driver, PICTURE)
+    await until(lambda: asked(home.driver, PICTURE) > pictures_asked + 3)
     assert shown(home) == before
     upload(sight)
     await until(lambda: shown(home)[0] == when(sight))
@@ -162,11 +162,11 @@ async def test_set_up_before_it_is_uploaded(home: Home, kind: str) -> None:
     shown_at = list(pictures.KINDS.values()).index(kind)
     before = shown(home)
     assert await home.hass.config_entries.async_unload(home.entry.entry_id)
-    home.actor.lock.camera.upload_seconds = NEVER
-    sight = see(home.actor, kind)
+    home.driver.lock.camera.upload_seconds = NEVER
+    sight = see(home.driver, kind)
     await home.start()
-    pictures_asked = asked(home.actor, PICTURE)
-    await until(lambda: asked(home.actor, PICTURE) > pictures_asked + 3)
+    pictures_asked = asked(home.driver, PICTURE)
+    await until(lambda: asked(home.driver, PICTURE) > pictures_asked + 3)
     assert shown(home) == before
     upload(sight)
     await until(lambda: shown(home)[shown_at] == when(sight))
@@ -175,39 +175,39 @@ async def test_set_up_before_it_is_uploaded(home: Home, kind: str) -> None:
 
 async def test_not_listed_yet(home: Home) -> None:
     """Who rang before is not taken for who rings now, nor is who was only seen."""
-    earlier = see(home.actor, "Bell", ago=100)
-    see(home.actor, "FaceUnlock", ago=30)
+    earlier = see(home.driver, "Bell", ago=100)
+    see(home.driver, "FaceUnlock", ago=30)
     before = shown(home)
-    happen(home.actor, RING)
+    happen(home.driver, RING)
     home.cloud.requests.clear()
-    await until(lambda: asked(home.actor, EVENTS) > 3)
-    assert asked(home.actor, PICTURE) == 0
+    await until(lambda: asked(home.driver, EVENTS) > 3)
+    assert asked(home.driver, PICTURE) == 0
     assert shown(home) == before
-    sight = see(home.actor, "Bell")
+    sight = see(home.driver, "Bell")
     assert when(sight) > when(earlier)
     await until(lambda: shown(home)[0] == when(sight))
 
 
 async def test_an_older_one_comes_after_a_newer_one(home: Home) -> None:
     """What is shown only ever gets newer."""
-    older = see(home.actor, "Bell", ago=20)
-    newer = rang(home.actor, ago=5)
+    older = see(home.driver, "Bell", ago=20)
+    newer = rang(home.driver, ago=5)
     await until(lambda: shown(home)[0] == when(newer))
-    happen(home.actor, RING, ago=20)
-    await until(lambda: awaited(home.entry, home.actor))
+    happen(home.driver, RING, ago=20)
+    await until(lambda: awaited(home.entry, home.driver))
     home.cloud.requests.clear()
-    await until(lambda: asked(home.actor, EVENTS) > 2)
+    await until(lambda: asked(home.driver, EVENTS) > 2)
     assert shown(home)[0] == when(newer) > when(older)
-    assert asked(home.actor, PICTURE) == 0
+    assert asked(home.driver, PICTURE) == 0
 
 
 async def test_an_older_one_is_told_after_a_newer_one(home: Home) -> None:
     """Its picture ends no waiting for the newer one's."""
-    visitors = follow(home.hass, home.actor, VISITOR)
-    home.actor.lock.camera.upload_seconds = NEVER
+    visitors = follow(home.hass, home.driver, VISITOR)
+    home.driver.lock.camera.upload_seconds = NEVER
     newer = await rang_and_waits(home)
-    home.actor.lock.camera.upload_seconds = 0
-    older = rang(home.actor, ago=40)
+    home.driver.lock.camera.upload_seconds = 0
+    older = rang(home.driver, ago=40)
     await until(lambda: visitors == [when(older)])
     upload(newer)
     await until(lambda: visitors == [when(older), when(newer)])
@@ -222,21 +222,21 @@ async def test_the_session_expires_between_two_requests(home: Home) -> None:
         return answer
 
     home.cloud.disturb_next(expire, EVENTS)
-    sight = rang(home.actor)
+    sight = rang(home.driver)
     await until(lambda: shown(home)[0] == when(sight))
-    assert asked(home.actor, SERVICE_LOGIN) == 1
+    assert asked(home.driver, SERVICE_LOGIN) == 1
 
 
 async def test_the_session_ends(home: Home) -> None:
     """The user is asked to sign in again, once; nothing more is asked for, the picture stays."""
     before = shown(home)
-    home.actor.simulation.call(home.cloud.app_accounts.revoke, home.actor.account)
-    rang(home.actor, ago=10)
+    home.driver.simulation.call(home.cloud.app_accounts.revoke, home.driver.account)
+    rang(home.driver, ago=10)
     await until(lambda: list(home.entry.async_get_active_flows(home.hass, {SOURCE_REAUTH})))
-    asked_for = asked(home.actor, EVENTS)
+    asked_for = asked(home.driver, EVENTS)
     await rang_and_waits(home)
     await asyncio.sleep(0.1)
-    assert asked(home.actor, EVENTS) == asked_for
+    assert asked(home.driver, EVENTS) == asked_for
     assert shown(home) == before
     assert len(list(home.entry.async_get_active_flows(home.hass, {SOURCE_REAUTH}))) == 1
 
@@ -249,11 +249,11 @@ async def test_left_alone(home: Home, retry_after: str | None) -> None:
     home.cloud.disturb_next(faults.status(429, **headers), EVENTS)
     home.cloud.requests.clear()
     await rang_and_waits(home, ago=10)
-    await until(lambda: asked(home.actor, EVENTS) == 1)
+    await until(lambda: asked(home.driver, EVENTS) == 1)
     await asyncio.sleep(0.1)
     await rang_and_waits(home)
     await asyncio.sleep(0.1)
-    assert (asked(home.actor, EVENTS), asked(home.actor, PICTURE)) == (1, 0)
+    assert (asked(home.driver, EVENTS), asked(home.driver, PICTURE)) == (1, 0)
     assert shown(home) == before
 
 
@@ -261,39 +261,39 @@ async def test_left_alone_for_a_moment(home: Home) -> None:
     """The picture comes, though later."""
     home.cloud.disturb_next(faults.status(429, Retry_After="0"), EVENTS)
     home.cloud.disturb_next(faults.status(429, Retry_After="1"), PICTURE)
-    sight = rang(home.actor)
+    sight = rang(home.driver)
     await until(lambda: shown(home)[0] == when(sight))
 
 
 @pytest.fixture(params=[1200, -1200])
-def off(request: pytest.FixtureRequest, actor: Actor) -> Iterator[int]:
+def off(request: pytest.FixtureRequest, driver: LockDriver) -> Iterator[int]:
     """Return by how much the cloud's clock is ahead of Home Assistant's; the lock's is right."""
     seconds: int = request.param
-    simulation, clock = actor.simulation, actor.simulator.clock
+    simulation, clock = driver.simulation, driver.simulator.clock
     simulation.call(clock.advance, seconds)
-    actor.lock.clock_offset = -seconds
+    driver.lock.clock_offset = -seconds
     yield seconds
     simulation.call(clock.advance, -seconds)
 
 
 @pytest.mark.parametrize("lock_too", [False, True])
 async def test_the_cloud_s_clock_is_off(
-    hass: HomeAssistant, actor: Actor, off: int, lock_too: bool
+    hass: HomeAssistant, driver: LockDriver, off: int, lock_too: bool
 ) -> None:
     """The picture comes, and is of this ring; what is shown has the cloud's time."""
     if lock_too:
-        actor.lock.clock_offset = 0
-    actor.lock.camera.sights.clear()
-    old = see(actor, "Bell", ago=300)
-    entry = await set_up(hass, actor)
-    assert state(hass, actor, VISITOR) == when(old)
-    see(actor, "Bell", ago=100)
-    actor.simulator.cloud.requests.clear()
-    actor.push_event(RING, actor.lock.time)
-    await until(lambda: asked(actor, EVENTS) > 3)
-    assert state(hass, actor, VISITOR) == when(old)
-    sight = see(actor, "Bell")
-    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+        driver.lock.clock_offset = 0
+    driver.lock.camera.sights.clear()
+    old = see(driver, "Bell", ago=300)
+    entry = await set_up(hass, driver)
+    assert state(hass, driver, VISITOR) == when(old)
+    see(driver, "Bell", ago=100)
+    driver.simulator.cloud.requests.clear()
+    driver.push_event(RING, driver.lock.time)
+    await until(lambda: asked(driver, EVENTS) > 3)
+    assert state(hass, driver, VISITOR) == when(old)
+    sight = see(driver, "Bell")
+    await until(lambda: state(hass, driver, VISITOR) == when(sight))
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -302,15 +302,15 @@ async def test_the_cloud_s_clock_is_off(
 async def test_the_network_fails(home: Home, path: str, fault: Fault) -> None:
     """It is asked again."""
     home.cloud.disturb_next(fault, path, times=2)
-    sight = rang(home.actor)
+    sight = rang(home.driver)
     await until(lambda: shown(home)[0] == when(sight))
 
 
 async def test_unloaded_while_waiting(home: Home) -> None:
     """Nothing is left, nothing more is asked for; the next start shows what came meanwhile."""
-    home.actor.lock.camera.upload_seconds = NEVER
+    home.driver.lock.camera.upload_seconds = NEVER
     sight = await rang_and_waits(home)
-    await until(lambda: asked(home.actor, PICTURE) > 2)
+    await until(lambda: asked(home.driver, PICTURE) > 2)
     assert await home.hass.config_entries.async_unload(home.entry.entry_id)
     assert not tasks()
     home.cloud.requests.clear()
@@ -323,33 +323,33 @@ async def test_unloaded_while_waiting(home: Home) -> None:
 
 
 async def test_nobody_answers_at_the_start(
-    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked again after a while, a few times."""
     monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
     monkeypatch.setattr(app_link, "PAUSE", 0)
-    actor.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=2)
-    loaded = await set_up(hass, actor)
-    bell, stay = actor.lock.camera.sights
-    assert [state(hass, actor, key) for key in (VISITOR, STAY)] == [when(bell), when(stay)]
+    driver.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=2)
+    loaded = await set_up(hass, driver)
+    bell, stay = driver.lock.camera.sights
+    assert [state(hass, driver, key) for key in (VISITOR, STAY)] == [when(bell), when(stay)]
     await hass.config_entries.async_unload(loaded.entry_id)
 
 
 async def test_nobody_ever_answers_at_the_start(
-    hass: HomeAssistant, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then the next ring brings the next picture."""
     monkeypatch.setattr(pictures, "LOOK_AGAIN", (0, 0))
     monkeypatch.setattr(app_link, "PAUSE", 0)
-    actor.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=3)
-    loaded = await set_up(hass, actor)
-    assert [state(hass, actor, key) for key in (VISITOR, STAY)] == [STATE_UNKNOWN] * 2
-    sight = rang(actor)
-    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    driver.simulator.cloud.disturb_next(faults.status(503), EVENTS, times=3)
+    loaded = await set_up(hass, driver)
+    assert [state(hass, driver, key) for key in (VISITOR, STAY)] == [STATE_UNKNOWN] * 2
+    sight = rang(driver)
+    await until(lambda: state(hass, driver, VISITOR) == when(sight))
     await hass.config_entries.async_unload(loaded.entry_id)
 
 
-async def test_somebody_rings_at_the_start(hass: HomeAssistant, actor: Actor) -> None:
+async def test_somebody_rings_at_the_start(hass: HomeAssistant, driver: LockDriver) -> None:
     """What comes of looking back meanwhile is older: it is neither shown nor taken for newer."""
     released: list[bool] = []
 
@@ -358,19 +358,19 @@ async def test_somebody_rings_at_the_start(hass: HomeAssistant, actor: Actor) ->
             await asyncio.sleep(0.01)
         return await handler(request)
 
-    cloud = actor.simulator.cloud
+    cloud = driver.simulator.cloud
     cloud.disturb_next(hold, PICTURE)
-    entry = entry_of(hass, {**actor.account_data(), CONF_APP: actor.app_data()})
+    entry = entry_of(hass, {**driver.account_data(), CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await until(lambda: asked(actor, PICTURE))
+    await until(lambda: asked(driver, PICTURE))
     await caught_up(hass, entry.runtime_data)
-    sight = rang(actor, ago=10)
-    await until(lambda: state(hass, actor, VISITOR) == when(sight))
+    sight = rang(driver, ago=10)
+    await until(lambda: state(hass, driver, VISITOR) == when(sight))
     released.append(True)
     await idle()
     cloud.requests.clear()
-    happen(actor, RING)
-    await until(lambda: asked(actor, EVENTS) > 2)
-    assert asked(actor, PICTURE) == 0
-    assert state(hass, actor, VISITOR) == when(sight)
+    happen(driver, RING)
+    await until(lambda: asked(driver, EVENTS) > 2)
+    assert asked(driver, PICTURE) == 0
+    assert state(hass, driver, VISITOR) == when(sight)
     await hass.config_entries.async_unload(entry.entry_id)

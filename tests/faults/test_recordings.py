@@ -12,7 +12,7 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.media import views
 from simulator import camera, faults
-from tests.actor import until
+from tests.lock_driver import until
 from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from simulator.camera import Sight
     from simulator.faults import Fault
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
     from tests.recordings import Viewer
 
 KEY: Final = "/key"
@@ -59,14 +59,14 @@ async def viewer(
 
 
 @pytest.fixture
-def bell(actor: Actor) -> Sight:
+def bell(driver: LockDriver) -> Sight:
     """Have somebody have rung an hour ago."""
-    return saw(actor, dt_util.now() - timedelta(hours=1), "Bell")
+    return saw(driver, dt_util.now() - timedelta(hours=1), "Bell")
 
 
-def of(actor: Actor, *parts: object) -> str:
+def of(driver: LockDriver, *parts: object) -> str:
     """Return what a folder of the lock is known by, or what is in it."""
-    return "/".join(map(str, (SOURCE, actor.lock.did, *parts)))
+    return "/".join(map(str, (SOURCE, driver.lock.did, *parts)))
 
 
 def answered(text: str) -> Fault:
@@ -74,10 +74,10 @@ def answered(text: str) -> Fault:
     return faults.spoilt(lambda _: text.encode())
 
 
-async def plays(actor: Actor, viewer: Viewer, sight: Sight) -> bool:
+async def plays(driver: LockDriver, viewer: Viewer, sight: Sight) -> bool:
     """Say whether a recording plays from its beginning to its end."""
-    played = await viewer.resolve(of(actor, sight.created))
-    return await viewer.contents(played["url"]) == contents(actor, sight)
+    played = await viewer.resolve(of(driver, sight.created))
+    return await viewer.contents(played["url"]) == contents(driver, sight)
 
 
 @pytest.mark.parametrize(
@@ -105,24 +105,24 @@ async def plays(actor: Actor, viewer: Viewer, sight: Sight) -> bool:
     ],
 )
 async def test_a_recording_that_cannot_be_had(
-    actor: Actor, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str | None
+    driver: LockDriver, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str | None
 ) -> None:
     """It is said what happened, and the next attempt plays."""
     # In whatever codec it is asked for
-    actor.simulator.cloud.disturb_next(fault, path, 2)
-    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    driver.simulator.cloud.disturb_next(fault, path, 2)
+    said = await viewer.refused("resolve_media", of(driver, bell.created))
     assert said == words if words else said.startswith("Xiaomi's cloud gave nothing")
-    actor.simulator.cloud.calm()
-    assert await plays(actor, viewer, bell)
+    driver.simulator.cloud.calm()
+    assert await plays(driver, viewer, bell)
 
 
 async def test_an_address_of_our_own_network_is_not_followed(
-    actor: Actor, viewer: Viewer, bell: Sight
+    driver: LockDriver, viewer: Viewer, bell: Sight
 ) -> None:
     """A playlist that leads into the house leads nowhere."""
     inside = answered("#EXTM3U\n#EXTINF:2,\nhttps://192.168.1.1/secret.ts\n")
-    actor.simulator.cloud.disturb_next(inside, RECORDING)
-    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    driver.simulator.cloud.disturb_next(inside, RECORDING)
+    said = await viewer.refused("resolve_media", of(driver, bell.created))
     assert said == FAILED.format(UNUSABLE)
 
 
@@ -151,13 +151,13 @@ NO_VIDEO: Final = [
     ],
 )
 async def test_a_segment_that_cannot_be_had(
-    actor: Actor, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str
+    driver: LockDriver, viewer: Viewer, bell: Sight, path: str, fault: Fault, words: str
 ) -> None:
     """A segment that is cut, or whose key is another's, is refused; the next attempt plays."""
-    actor.simulator.cloud.disturb_next(fault, path)
-    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    driver.simulator.cloud.disturb_next(fault, path)
+    said = await viewer.refused("resolve_media", of(driver, bell.created))
     assert said == FAILED.format(words)
-    assert await plays(actor, viewer, bell)
+    assert await plays(driver, viewer, bell)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +168,12 @@ async def test_a_segment_that_cannot_be_had(
     ],
 )
 async def test_a_segment_that_cannot_be_had_in_the_middle(
-    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault, words: str
+    driver: LockDriver, viewer: Viewer, bell: Sight, fault: Fault, words: str
 ) -> None:
     """A player that asks again for the same address gets it."""
-    played = await viewer.resolve(of(actor, bell.created))
+    played = await viewer.resolve(of(driver, bell.created))
     _, second, _ = await viewer.segments(played["url"])
-    actor.simulator.cloud.disturb_next(fault, SEGMENT)
+    driver.simulator.cloud.disturb_next(fault, SEGMENT)
     response = await viewer.anybody.get(second)
     assert (response.status, await response.text()) == (502, FAILED.format(words))
     assert (await viewer.anybody.get(second)).status == 200
@@ -181,20 +181,20 @@ async def test_a_segment_that_cannot_be_had_in_the_middle(
 
 @pytest.mark.parametrize("container", ["mp4", "ts"])
 async def test_what_opens_to_something_else_is_no_video(
-    actor: Actor, viewer: Viewer, bell: Sight, container: str
+    driver: LockDriver, viewer: Viewer, bell: Sight, container: str
 ) -> None:
     """What is neither MP4 nor MPEG-TS is not handed to a browser."""
-    actor.lock.camera.container = container
+    driver.lock.camera.container = container
     plain = faults.spoilt(lambda body: body.replace(b"METHOD=AES-128", b"METHOD=NONE"))
-    actor.simulator.cloud.disturb_next(plain, RECORDING, 2)
-    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    driver.simulator.cloud.disturb_next(plain, RECORDING, 2)
+    said = await viewer.refused("resolve_media", of(driver, bell.created))
     assert said == FAILED.format(UNUSABLE)
 
 
 @pytest.mark.parametrize("kind", ["", "/clip"])
 @pytest.mark.parametrize("part", NO_VIDEO)
 async def test_parts_that_are_no_video(
-    actor: Actor,
+    driver: LockDriver,
     viewer: Viewer,
     bell: Sight,
     part: bytes,
@@ -202,123 +202,125 @@ async def test_parts_that_are_no_video(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever else a part is, and wherever it breaks off, is refused in words."""
-    monkeypatch.setattr(actor.lock.camera, "recording", lambda *_: [part])
-    said = await viewer.refused("resolve_media", of(actor, bell.created) + kind)
+    monkeypatch.setattr(driver.lock.camera, "recording", lambda *_: [part])
+    said = await viewer.refused("resolve_media", of(driver, bell.created) + kind)
     assert said == FAILED.format(UNUSABLE)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 async def test_parts_that_break_off(
-    actor: Actor, viewer: Viewer, bell: Sight, share: float, monkeypatch: pytest.MonkeyPatch
+    driver: LockDriver, viewer: Viewer, bell: Sight, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part whose end is missing is refused."""
-    camera = actor.lock.camera
+    camera = driver.lock.camera
     whole = camera.recording(bell, "H265")[0]
     monkeypatch.setattr(camera, "recording", lambda *_: [whole[: int(len(whole) * share)]])
-    said = await viewer.refused("resolve_media", of(actor, bell.created))
+    said = await viewer.refused("resolve_media", of(driver, bell.created))
     assert said == FAILED.format(UNUSABLE)
 
 
 async def test_a_session_that_expires_between_two_pages(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
 ) -> None:
     """It is renewed, and nothing is left out."""
     midnight = dt_util.start_of_local_day() - timedelta(days=1)
     for minute in range(45):
-        saw(actor, midnight + timedelta(minutes=minute), "Stay")
+        saw(driver, midnight + timedelta(minutes=minute), "Stay")
 
     async def expire(request: Any, handler: Any) -> Any:
         response = await handler(request)
-        actor.simulator.cloud.app_accounts.expire_service_tokens()
+        driver.simulator.cloud.app_accounts.expire_service_tokens()
         return response
 
     before = linked.data[CONF_APP]["service_token"]
-    actor.simulator.cloud.disturb_next(expire, EVENTS)
-    assert len(await viewer.titles(of(actor, midnight.date()))) == 45
+    driver.simulator.cloud.disturb_next(expire, EVENTS)
+    assert len(await viewer.titles(of(driver, midnight.date()))) == 45
     assert linked.data[CONF_APP]["service_token"] != before
 
 
 async def test_a_session_that_expires_while_playing(
-    actor: Actor, viewer: Viewer, bell: Sight
+    driver: LockDriver, viewer: Viewer, bell: Sight
 ) -> None:
     """Between playlist and segment no session is needed; it is renewed where one is."""
-    played = await viewer.resolve(of(actor, bell.created))
+    played = await viewer.resolve(of(driver, bell.created))
     segments = await viewer.segments(played["url"])
-    actor.simulation.call(actor.simulator.cloud.app_accounts.expire_service_tokens)
+    driver.simulation.call(driver.simulator.cloud.app_accounts.expire_service_tokens)
     for path in segments:
         assert (await viewer.anybody.get(path)).status == 200
-    played = await viewer.resolve(of(actor, saw(actor, dt_util.now(), "Stay").created))
+    played = await viewer.resolve(of(driver, saw(driver, dt_util.now(), "Stay").created))
     _, second, _ = await viewer.segments(played["url"])
-    actor.simulator.cloud.disturb_next(faults.status(403), SEGMENT)
+    driver.simulator.cloud.disturb_next(faults.status(403), SEGMENT)
     assert (await viewer.anybody.get(second)).status == 502
     assert (await viewer.anybody.get(second)).status == 200
 
 
 async def test_a_session_that_ends(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, bell: Sight
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer, bell: Sight
 ) -> None:
     """The user is told to link again, wherever it is noticed, and nothing more is asked."""
-    played = await viewer.resolve(of(actor, bell.created))
+    played = await viewer.resolve(of(driver, bell.created))
     _, second, _ = await viewer.segments(played["url"])
-    app_accounts = actor.simulator.cloud.app_accounts
-    actor.simulation.call(app_accounts.revoke, actor.account)
-    assert await viewer.refused("browse_media", of(actor)) == RENEW
-    actor.simulator.cloud.requests.clear()
-    assert await viewer.refused("browse_media", of(actor)) == RENEW
-    picture = await viewer.http.get(views.path(actor.lock.did, bell.created, views.PICTURE))
+    app_accounts = driver.simulator.cloud.app_accounts
+    driver.simulation.call(app_accounts.revoke, driver.account)
+    assert await viewer.refused("browse_media", of(driver)) == RENEW
+    driver.simulator.cloud.requests.clear()
+    assert await viewer.refused("browse_media", of(driver)) == RENEW
+    picture = await viewer.http.get(views.path(driver.lock.did, bell.created, views.PICTURE))
     assert (picture.status, await picture.text()) == (502, RENEW)
     assert (await viewer.anybody.get(second)).status == 502
-    assert not actor.simulator.cloud.requests
+    assert not driver.simulator.cloud.requests
     assert len(list(linked.async_get_active_flows(hass, {"reauth"}))) == 1
 
 
 @pytest.mark.parametrize("fault", [faults.status(429, Retry_After="120"), faults.status(503)])
 async def test_a_cloud_that_wants_to_be_left_alone(
-    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault
+    driver: LockDriver, viewer: Viewer, bell: Sight, fault: Fault
 ) -> None:
     """After an error nothing is listed for a while, but for what was listed before."""
     day = dt_util.as_local(dt_util.utc_from_timestamp(bell.created / 1000)).date()
-    assert len(await viewer.titles(of(actor, day))) == 1
-    actor.simulator.cloud.disturb_next(fault, EVENTS)
-    await viewer.refused("browse_media", of(actor))
-    actor.simulator.cloud.requests.clear()
-    said = await viewer.refused("browse_media", of(actor))
+    assert len(await viewer.titles(of(driver, day))) == 1
+    driver.simulator.cloud.disturb_next(fault, EVENTS)
+    await viewer.refused("browse_media", of(driver))
+    driver.simulator.cloud.requests.clear()
+    said = await viewer.refused("browse_media", of(driver))
     assert said.startswith(NOT_NOW.partition("{}")[0])
-    assert len(await viewer.titles(of(actor, day))) == 1
-    assert not actor.simulator.cloud.requests
+    assert len(await viewer.titles(of(driver, day))) == 1
+    assert not driver.simulator.cloud.requests
 
 
 async def test_what_is_listed_plays_after_an_error(
-    actor: Actor, viewer: Viewer, bell: Sight
+    driver: LockDriver, viewer: Viewer, bell: Sight
 ) -> None:
     """An outage that is over does not keep anybody from playing what they see."""
     day = dt_util.as_local(dt_util.utc_from_timestamp(bell.created / 1000)).date()
-    assert len(await viewer.titles(of(actor, day))) == 1
-    actor.simulator.cloud.refuse_next(503, EVENTS)
-    await viewer.refused("browse_media", of(actor))
-    assert await plays(actor, viewer, bell)
+    assert len(await viewer.titles(of(driver, day))) == 1
+    driver.simulator.cloud.refuse_next(503, EVENTS)
+    await viewer.refused("browse_media", of(driver))
+    assert await plays(driver, viewer, bell)
 
 
 @pytest.mark.parametrize("hours", [-20, 20])
-async def test_an_account_whose_clock_is_off(actor: Actor, viewer: Viewer, hours: int) -> None:
+async def test_an_account_whose_clock_is_off(
+    driver: LockDriver, viewer: Viewer, hours: int
+) -> None:
     """What the cloud says is of tomorrow or yesterday is listed there, and plays."""
-    sight = saw(actor, dt_util.now() + timedelta(hours=hours), "Bell")
+    sight = saw(driver, dt_util.now() + timedelta(hours=hours), "Bell")
     when = dt_util.as_local(dt_util.utc_from_timestamp(sight.created / 1000))
-    assert await viewer.titles(of(actor)) == [str(when.date())]
-    assert await viewer.titles(of(actor, when.date())) == [f"{when:%H:%M} bell"]
-    assert await plays(actor, viewer, sight)
+    assert await viewer.titles(of(driver)) == [str(when.date())]
+    assert await viewer.titles(of(driver, when.date())) == [f"{when:%H:%M} bell"]
+    assert await plays(driver, viewer, sight)
 
 
 @pytest.mark.parametrize("moment", [10**14, 10**18, 2**80, -1, None, "now", 1.5, True])
 async def test_moments_that_cannot_be(
-    actor: Actor,
+    driver: LockDriver,
     viewer: Viewer,
     bell: Sight,
     moment: object,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of what the cloud lists with a time that was not asked for, nothing is shown."""
-    listed = actor.lock.camera.listed
+    listed = driver.lock.camera.listed
 
     def list_too(begin: int, end: int, limit: int) -> dict[str, Any]:
         said = listed(begin, end, limit)
@@ -326,16 +328,16 @@ async def test_moments_that_cannot_be(
         wrong = [{**units[0], "createTime": moment}] if units else []
         return {**said, "thirdPartPlayUnits": [*wrong, *units]}
 
-    monkeypatch.setattr(actor.lock.camera, "listed", list_too)
-    assert len(await viewer.titles(of(actor))) == 1
+    monkeypatch.setattr(driver.lock.camera, "listed", list_too)
+    assert len(await viewer.titles(of(driver))) == 1
 
 
-async def test_a_picture_that_comes_late(actor: Actor, viewer: Viewer) -> None:
+async def test_a_picture_that_comes_late(driver: LockDriver, viewer: Viewer) -> None:
     """Until it can be fetched there is none; what was missing is not kept."""
-    actor.lock.camera.upload_seconds = 3600
-    actor.do("ring")
-    (sight,) = actor.lock.camera.sights
-    path = views.path(actor.lock.did, sight.created, views.PICTURE)
+    driver.lock.camera.upload_seconds = 3600
+    driver.do("ring")
+    (sight,) = driver.lock.camera.sights
+    path = views.path(driver.lock.did, sight.created, views.PICTURE)
     early = await viewer.http.get(path)
     assert (early.status, await early.text()) == (404, HAS_NOTHING.format("error code -6"))
     frame = sight.frames["Bell"]
@@ -353,25 +355,25 @@ async def test_a_picture_that_comes_late(actor: Actor, viewer: Viewer) -> None:
     ],
 )
 async def test_a_picture_that_is_none(
-    actor: Actor, viewer: Viewer, bell: Sight, fault: Fault
+    driver: LockDriver, viewer: Viewer, bell: Sight, fault: Fault
 ) -> None:
     """What is not whole, no JPEG or too large is not shown, and not kept."""
-    path = views.path(actor.lock.did, bell.created, views.PICTURE)
-    actor.simulator.cloud.disturb_next(fault, PICTURE)
+    path = views.path(driver.lock.did, bell.created, views.PICTURE)
+    driver.simulator.cloud.disturb_next(fault, PICTURE)
     assert (await viewer.http.get(path)).status == 502
     assert (await viewer.http.get(path)).status == 200
 
 
 async def test_unlinking_while_playing(
-    hass: HomeAssistant, actor: Actor, linked: MockConfigEntry, viewer: Viewer, bell: Sight
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer, bell: Sight
 ) -> None:
     """A segment that is on its way does not hold unlinking up; the next one is refused."""
-    played = await viewer.resolve(of(actor, bell.created))
+    played = await viewer.resolve(of(driver, bell.created))
     _, second, third = await viewer.segments(played["url"])
-    actor.simulator.cloud.disturb_next(faults.silence, SEGMENT)
-    actor.simulator.cloud.requests.clear()
+    driver.simulator.cloud.disturb_next(faults.silence, SEGMENT)
+    driver.simulator.cloud.requests.clear()
     waiting = asyncio.create_task(viewer.anybody.get(second))
-    await until(lambda: any(SEGMENT in path for path, _ in actor.simulator.cloud.requests))
+    await until(lambda: any(SEGMENT in path for path, _ in driver.simulator.cloud.requests))
     data = {key: value for key, value in linked.data.items() if key != CONF_APP}
     hass.config_entries.async_update_entry(linked, data=data)
     assert await hass.config_entries.async_reload(linked.entry_id)

@@ -12,8 +12,8 @@ import pytest
 from homeassistant.exceptions import HomeAssistantError
 
 from simulator.faults import silence
-from tests.actor import until
-from tests.resident import Resident, at_home, waiting
+from tests.lock_driver import until
+from tests.lock_harness import LockHarness, running_lock, waiting
 
 from .conftest import ACTION, SET
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from simulator.faults import Handler
-    from tests.actor import Actor
-    from tests.resident import Storage
+    from tests.lock_driver import LockDriver
+    from tests.lock_harness import Storage
 
 RINGTONE: Final = (17, 6)
 RECORD_VIDEO: Final = (17, 4)
@@ -34,22 +34,22 @@ WANTED: Final = 4
 
 PATHS: Final = {"write": SET, "act": ACTION}
 
-type Halt = Callable[[Resident, str], Callable[[], bool]]
+type Halt = Callable[[LockHarness, str], Callable[[], bool]]
 """Has a call of the client get no further than to a moment; returns how to tell whether it did."""
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
-def _unsent(resident: Resident, method: str) -> Callable[[], bool]:
-    return _call_instead(resident, method, first=None)
+def _unsent(harness: LockHarness, method: str) -> Callable[[], bool]:
+    return _call_instead(harness, method, first=None)
 
 
-def _answered(resident: Resident, method: str) -> Callable[[], bool]:
-    return _call_instead(resident, method, first=getattr(resident.lock.session._client, method))
+def _answered(harness: LockHarness, method: str) -> Callable[[], bool]:
+    return _call_instead(harness, method, first=getattr(harness.lock.session._client, method))
 
 
 def _call_instead(
-    resident: Resident, method: str, first: Callable[..., Awaitable[Any]] | None
+    harness: LockHarness, method: str, first: Callable[..., Awaitable[Any]] | None
 ) -> Callable[[], bool]:
     """Have a method of the client, which a restart replaces, never return."""
     reached = asyncio.Event()
@@ -60,18 +60,18 @@ def _call_instead(
         reached.set()
         await asyncio.Event().wait()
 
-    setattr(resident.lock.session._client, method, call)
+    setattr(harness.lock.session._client, method, call)
     return reached.is_set
 
 
-def _on_its_way(resident: Resident, method: str) -> Callable[[], bool]:
-    requests = resident.actor.simulator.cloud.requests
+def _on_its_way(harness: LockHarness, method: str) -> Callable[[], bool]:
+    requests = harness.driver.simulator.cloud.requests
     requests.clear()
-    resident.actor.simulator.cloud.disturb_next(silence, PATHS[method])
+    harness.driver.simulator.cloud.disturb_next(silence, PATHS[method])
     return lambda: any(path == PATHS[method] for path, _ in requests)
 
 
-def _taken(resident: Resident, method: str) -> Callable[[], bool]:
+def _taken(harness: LockHarness, method: str) -> Callable[[], bool]:
     reached = asyncio.Event()
 
     async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -79,7 +79,7 @@ def _taken(resident: Resident, method: str) -> Callable[[], bool]:
         reached.set()
         return await silence(request, handler)
 
-    resident.actor.simulator.cloud.disturb_next(fault, PATHS[method])
+    harness.driver.simulator.cloud.disturb_next(fault, PATHS[method])
     return reached.is_set
 
 
@@ -94,21 +94,21 @@ MOMENTS: Final[dict[str, Halt]] = AT_THE_CLIENT | {
 DONE: Final = (_answered, _taken)
 
 at_any_moment = pytest.mark.parametrize(
-    ("resident", "halt"),
+    ("harness", "halt"),
     [
         *(pytest.param(False, halt, id=f"account-{name}") for name, halt in MOMENTS.items()),
         *(pytest.param(True, halt, id=f"nearby-{name}") for name, halt in AT_THE_CLIENT.items()),
     ],
-    indirect=["resident"],
+    indirect=["harness"],
 )
 
 
 class Stop:
     """How Home Assistant stops, and starts again from what it has written down."""
 
-    def __init__(self, resident: Resident, storage: Storage, *, hard: bool) -> None:
+    def __init__(self, harness: LockHarness, storage: Storage, *, hard: bool) -> None:
         """Take hold of what is written down; a hard stop leaves no time to write more."""
-        self._resident = resident
+        self._resident = harness
         self._storage = storage
         self._hard = hard
 
@@ -127,11 +127,11 @@ class Stop:
 
     def _network(self, *, up: bool) -> None:
         """Have nothing reach the lock any more, or all again."""
-        actor = self._resident.actor
+        driver = self._resident.driver
         if self._resident.pushes:
-            actor.simulator.cloud.online = up
+            driver.simulator.cloud.online = up
         else:
-            actor.simulator.miio[actor.lock].loss = 0.0 if up else 1.0
+            driver.simulator.miio[driver.lock].loss = 0.0 if up else 1.0
 
 
 async def _end(*running: asyncio.Task[None]) -> None:
@@ -143,128 +143,128 @@ async def _end(*running: asyncio.Task[None]) -> None:
 
 
 @pytest.fixture(params=[False, True], ids=["account", "nearby"])
-async def resident(
-    request: pytest.FixtureRequest, hass: HomeAssistant, actor: Actor
-) -> AsyncIterator[Resident]:
+async def harness(
+    request: pytest.FixtureRequest, hass: HomeAssistant, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind a door whose lock is awake, on each way to it."""
-    async with at_home(hass, actor, local=request.param) as resident:
-        yield resident
+    async with running_lock(hass, driver, local=request.param) as harness:
+        yield harness
 
 
 @pytest.fixture(params=[False, True], ids=["softly", "hard"])
-def stop(request: pytest.FixtureRequest, resident: Resident, hass_storage: Storage) -> Stop:
+def stop(request: pytest.FixtureRequest, harness: LockHarness, hass_storage: Storage) -> Stop:
     """Return how to stop Home Assistant, in both ways."""
-    return Stop(resident, hass_storage, hard=request.param)
+    return Stop(harness, hass_storage, hard=request.param)
 
 
-async def _choose(resident: Resident, number: int) -> None:
-    await resident.call("number", "set_value", "camera_ringtone", value=number)
+async def _choose(harness: LockHarness, number: int) -> None:
+    await harness.call("number", "set_value", "camera_ringtone", value=number)
 
 
-def _set_at_the_lock(resident: Resident) -> list[object]:
+def _set_at_the_lock(harness: LockHarness) -> list[object]:
     """Return what the lock had one after the other, however often it was told."""
-    values = [value for address, value in resident.taken if address == RINGTONE]
+    values = [value for address, value in harness.taken if address == RINGTONE]
     return [value for value, _ in groupby(values)]
 
 
-async def _assert_delivered(resident: Resident, storage: Storage) -> None:
+async def _assert_delivered(harness: LockHarness, storage: Storage) -> None:
     """See that the lock has what was wanted last, that all agree, and that nothing waits."""
-    await resident.all_delivered()
-    await resident.hass.async_block_till_done()
-    assert resident.actor.lock.values[RINGTONE] == WANTED
-    assert _set_at_the_lock(resident) in ([OLDER, WANTED], [WANTED])
-    assert resident.state("number", "camera_ringtone") == str(WANTED)
-    assert "pending" not in resident.attributes("number", "camera_ringtone")
-    assert resident.state("sensor", "pending_changes") == "0"
-    assert waiting(storage, resident.actor) == []
+    await harness.all_delivered()
+    await harness.hass.async_block_till_done()
+    assert harness.driver.lock.values[RINGTONE] == WANTED
+    assert _set_at_the_lock(harness) in ([OLDER, WANTED], [WANTED])
+    assert harness.state("number", "camera_ringtone") == str(WANTED)
+    assert "pending" not in harness.attributes("number", "camera_ringtone")
+    assert harness.state("sensor", "pending_changes") == "0"
+    assert waiting(storage, harness.driver) == []
 
 
 @at_any_moment
 async def test_while_it_is_set(
-    resident: Resident, stop: Stop, hass_storage: Storage, halt: Halt
+    harness: LockHarness, stop: Stop, hass_storage: Storage, halt: Halt
 ) -> None:
     """A setting that was begun is finished, and an older one that was done is not done again."""
-    await _choose(resident, OLDER)
-    reached = halt(resident, "write")
-    setting = asyncio.create_task(_choose(resident, WANTED))
+    await _choose(harness, OLDER)
+    reached = halt(harness, "write")
+    setting = asyncio.create_task(_choose(harness, WANTED))
     await until(reached)
     await stop(setting)
-    assert resident.actor.lock.values[RINGTONE] == (WANTED if halt in DONE else OLDER)
-    await resident.start()
-    assert resident.state("number", "camera_ringtone") == str(WANTED)
-    await _assert_delivered(resident, hass_storage)
+    assert harness.driver.lock.values[RINGTONE] == (WANTED if halt in DONE else OLDER)
+    await harness.start()
+    assert harness.state("number", "camera_ringtone") == str(WANTED)
+    await _assert_delivered(harness, hass_storage)
 
 
 @at_any_moment
 async def test_while_it_is_delivered(
-    resident: Resident, stop: Stop, hass_storage: Storage, halt: Halt
+    harness: LockHarness, stop: Stop, hass_storage: Storage, halt: Halt
 ) -> None:
     """What waited for the lock to wake up is delivered by the next start, or waits on."""
-    await resident.put_to_sleep()
+    await harness.put_to_sleep()
     for number in (OLDER, WANTED):
-        await _choose(resident, number)
-    reached = halt(resident, "write")
-    await resident.wake()
+        await _choose(harness, number)
+    reached = halt(harness, "write")
+    await harness.wake()
     await until(reached)
     await stop()
-    await resident.start()
-    assert resident.state("number", "camera_ringtone") == str(WANTED)
-    await _assert_delivered(resident, hass_storage)
+    await harness.start()
+    assert harness.state("number", "camera_ringtone") == str(WANTED)
+    await _assert_delivered(harness, hass_storage)
 
 
 @pytest.mark.parametrize("woken", [False, True], ids=["sleeps on", "woken meanwhile"])
 async def test_while_it_sleeps(
-    resident: Resident, stop: Stop, hass_storage: Storage, woken: bool
+    harness: LockHarness, stop: Stop, hass_storage: Storage, woken: bool
 ) -> None:
     """What waits still waits, or is delivered by the next start."""
-    await resident.put_to_sleep()
+    await harness.put_to_sleep()
     for number in (OLDER, WANTED):
-        await _choose(resident, number)
+        await _choose(harness, number)
     await stop()
     if woken:
-        resident.actor.do("wake")
-    await resident.start()
-    assert resident.state("number", "camera_ringtone") == str(WANTED)
+        harness.driver.do("wake")
+    await harness.start()
+    assert harness.state("number", "camera_ringtone") == str(WANTED)
     if not woken:
-        assert resident.attributes("number", "camera_ringtone")["pending"] is True
-        assert resident.state("sensor", "pending_changes") == "1"
-        assert _set_at_the_lock(resident) == []
-        await resident.wake()
-    await _assert_delivered(resident, hass_storage)
+        assert harness.attributes("number", "camera_ringtone")["pending"] is True
+        assert harness.state("sensor", "pending_changes") == "1"
+        assert _set_at_the_lock(harness) == []
+        await harness.wake()
+    await _assert_delivered(harness, hass_storage)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["at once", "after another sleep"])
 async def test_twice_in_a_row(
-    resident: Resident, stop: Stop, hass_storage: Storage, again: bool
+    harness: LockHarness, stop: Stop, hass_storage: Storage, again: bool
 ) -> None:
     """Stopping again before anything was delivered loses nothing either."""
-    await resident.put_to_sleep()
-    await _choose(resident, WANTED)
+    await harness.put_to_sleep()
+    await _choose(harness, WANTED)
     for _ in range(2):
         await stop()
-        await resident.start()
+        await harness.start()
         if again:
-            reached = _unsent(resident, "write")
-            await resident.wake()
+            reached = _unsent(harness, "write")
+            await harness.wake()
             await until(reached)
             await stop()
-            resident.actor.do("sleep")
-            await resident.start()
-    assert resident.attributes("number", "camera_ringtone")["pending"] is True
-    await resident.wake()
-    await _assert_delivered(resident, hass_storage)
+            harness.driver.do("sleep")
+            await harness.start()
+    assert harness.attributes("number", "camera_ringtone")["pending"] is True
+    await harness.wake()
+    await _assert_delivered(harness, hass_storage)
 
 
 @at_any_moment
-async def test_while_something_is_done(resident: Resident, stop: Stop, halt: Halt) -> None:
+async def test_while_something_is_done(harness: LockHarness, stop: Stop, halt: Halt) -> None:
     """What starts something at the door is never tried again, whether it was done or not."""
-    reached = halt(resident, "act")
-    pressing = asyncio.create_task(resident.call("button", "press", "record_video"))
+    reached = halt(harness, "act")
+    pressing = asyncio.create_task(harness.call("button", "press", "record_video"))
     await until(reached)
     await stop(pressing)
     done = [RECORD_VIDEO] if halt in DONE else []
-    await resident.start()
-    await resident.put_to_sleep()
-    await resident.wake()
-    await resident.poll()
-    assert resident.acts == done
+    await harness.start()
+    await harness.put_to_sleep()
+    await harness.wake()
+    await harness.poll()
+    assert harness.acts == done

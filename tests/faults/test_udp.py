@@ -18,9 +18,9 @@ from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_LOCAL
 from custom_components.xiaomi_smart_lock.miot import local
 from custom_components.xiaomi_smart_lock.miot.spec import Access
 from simulator.model import SPEC
-from tests.actor import until
 from tests.hosts import NEARBY
-from tests.resident import Resident, at_home, entry_of, nearby
+from tests.lock_driver import until
+from tests.lock_harness import LockHarness, entry_of, nearby, running_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from simulator.miio import MiioServer
-    from tests.actor import Actor
-    from tests.resident import Storage
+    from tests.lock_driver import LockDriver
+    from tests.lock_harness import Storage
 
 RECORD_VIDEO: Final = (17, 4)
 RINGTONE: Final = (17, 6)
@@ -38,59 +38,59 @@ HELLO_LENGTH: Final = 32
 ANOTHER_TOKEN: Final = "fedcba98" * 4
 ANOTHER_DID: Final = 123_456_789
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 @pytest.fixture
 async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, caplog: pytest.LogCaptureFixture
-) -> AsyncIterator[Resident]:
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[LockHarness]:
     """Return who lives behind the door of a lock on the local network; its token stays secret."""
     caplog.set_level("DEBUG")
-    async with at_home(hass, actor, local=True) as resident:
-        yield resident
+    async with running_lock(hass, driver, local=True) as harness:
+        yield harness
     logged = [record.getMessage() for record in caplog.get_records("call")]
-    assert not [line for line in logged if resident.actor.lock.token in line]
+    assert not [line for line in logged if harness.driver.lock.token in line]
 
 
 @pytest.fixture
-def door(neighbour: Resident) -> MiioServer:
+def door(neighbour: LockHarness) -> MiioServer:
     """Return where the lock is reached."""
-    return neighbour.actor.simulator.miio[neighbour.actor.lock]
+    return neighbour.driver.simulator.miio[neighbour.driver.lock]
 
 
-async def _poll(resident: Resident) -> None:
-    await resident.later(POLL_INTERVAL_LOCAL + 1)
+async def _poll(harness: LockHarness) -> None:
+    await harness.later(POLL_INTERVAL_LOCAL + 1)
 
 
-async def _use(resident: Resident, ringtone: int) -> bool:
+async def _use(harness: LockHarness, ringtone: int) -> bool:
     """Set something, and have something done; return whether that was said to be done."""
-    await resident.call("number", "set_value", "camera_ringtone", value=ringtone)
-    assert resident.state("number", "camera_ringtone") == str(ringtone)
+    await harness.call("number", "set_value", "camera_ringtone", value=ringtone)
+    assert harness.state("number", "camera_ringtone") == str(ringtone)
     with suppress(HomeAssistantError):
-        await resident.call("button", "press", "record_video")
+        await harness.call("button", "press", "record_video")
         return True
     return False
 
 
-async def _assert_right(resident: Resident, ringtone: int) -> None:
+async def _assert_right(harness: LockHarness, ringtone: int) -> None:
     """See that a good connection mends all, and that nothing is done that was not asked for."""
-    done = list(resident.acts)
+    done = list(harness.acts)
     for _ in range(2):  # what waits is delivered after the first reading
-        await _poll(resident)
-    await resident.all_delivered()
-    lock = resident.actor.lock
-    assert {address: resident.known.values[address] for address in READABLE} == {
+        await _poll(harness)
+    await harness.all_delivered()
+    lock = harness.driver.lock
+    assert {address: harness.known.values[address] for address in READABLE} == {
         address: lock.values[address] for address in READABLE
     }
     assert lock.values[RINGTONE] == ringtone
-    assert resident.state("number", "camera_ringtone") == str(ringtone)
-    assert resident.state("binary_sensor", "awake") == "on"
-    assert resident.acts == done
-    assert not resident.hass.config_entries.flow.async_progress()
+    assert harness.state("number", "camera_ringtone") == str(ringtone)
+    assert harness.state("binary_sensor", "awake") == "on"
+    assert harness.acts == done
+    assert not harness.hass.config_entries.flow.async_progress()
 
 
-async def test_loss(neighbour: Resident, door: MiioServer) -> None:
+async def test_loss(neighbour: LockHarness, door: MiioServer) -> None:
     """Of three packets one is lost: readings come through, and what is said to be done is."""
     door.loss = 0.3
     read = 0
@@ -98,7 +98,7 @@ async def test_loss(neighbour: Resident, door: MiioServer) -> None:
         before = len(neighbour.acts)
         said = await _use(neighbour, ringtone=number)
         assert int(said) <= len(neighbour.acts) - before <= 1
-        neighbour.actor.do("set_battery", 50 + number)
+        neighbour.driver.do("set_battery", 50 + number)
         await _poll(neighbour)
         shown = neighbour.state("sensor", "lithium_battery")
         assert int(shown) in (87, *range(51, 51 + number))
@@ -125,32 +125,34 @@ def _greeting(did: int) -> bytes:
 STALE: Final = [{"siid": 13, "piid": 1, "code": 0, "value": 3}]
 
 # What arrives before the lock's own answer
-STRAY: Final[dict[str, Callable[[Actor], bytes]]] = {
+STRAY: Final[dict[str, Callable[[LockDriver], bytes]]] = {
     "one byte": lambda _: b"!",
     "no packet": lambda _: b"GET / HTTP/1.1\r\n\r\n",
     "noise": lambda _: os.urandom(1400),
-    "only a header": lambda actor: _greeting(int(actor.lock.did)),
-    "half a packet": lambda actor: _packet(actor.lock.token, int(actor.lock.did), {"id": 1})[:40],
+    "only a header": lambda driver: _greeting(int(driver.lock.did)),
+    "half a packet": lambda driver: _packet(driver.lock.token, int(driver.lock.did), {"id": 1})[
+        :40
+    ],
     "another device's greeting": lambda _: _greeting(ANOTHER_DID),
     "another device's answer": lambda _: _packet(
         ANOTHER_TOKEN, ANOTHER_DID, {"id": 1, "result": ["ok"]}
     ),
-    "without a result": lambda actor: _packet(actor.lock.token, int(actor.lock.did), {"id": 1}),
-    "a list": lambda actor: _packet(actor.lock.token, int(actor.lock.did), [1, 2]),
-    "an id that is a text": lambda actor: _packet(
-        actor.lock.token, int(actor.lock.did), {"id": "one", "result": []}
+    "without a result": lambda driver: _packet(driver.lock.token, int(driver.lock.did), {"id": 1}),
+    "a list": lambda driver: _packet(driver.lock.token, int(driver.lock.did), [1, 2]),
+    "an id that is a text": lambda driver: _packet(
+        driver.lock.token, int(driver.lock.did), {"id": "one", "result": []}
     ),
-    "an error that is a text": lambda actor: _packet(
-        actor.lock.token, int(actor.lock.did), {"id": 1, "error": "no"}
+    "an error that is a text": lambda driver: _packet(
+        driver.lock.token, int(driver.lock.did), {"id": 1, "error": "no"}
     ),
-    "an answer to another request": lambda actor: _packet(
-        actor.lock.token, int(actor.lock.did), {"id": 20000, "result": STALE}
+    "an answer to another request": lambda driver: _packet(
+        driver.lock.token, int(driver.lock.did), {"id": 20000, "result": STALE}
     ),
-    "a refusal of another request": lambda actor: _packet(
-        actor.lock.token, int(actor.lock.did), {"id": 20000, "error": {"code": -30001}}
+    "a refusal of another request": lambda driver: _packet(
+        driver.lock.token, int(driver.lock.did), {"id": 20000, "error": {"code": -30001}}
     ),
-    "an error without a code": lambda actor: _packet(
-        actor.lock.token, int(actor.lock.did), {"id": 1, "error": {}}
+    "an error without a code": lambda driver: _packet(
+        driver.lock.token, int(driver.lock.did), {"id": 1, "error": {}}
     ),
 }
 
@@ -158,12 +160,12 @@ STRAY: Final[dict[str, Callable[[Actor], bytes]]] = {
 @pytest.mark.parametrize("greetings", [True, False], ids=["always", "not to greetings"])
 @pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
 async def test_stray_packets(
-    neighbour: Resident, door: MiioServer, stray: Callable[[Actor], bytes], greetings: bool
+    neighbour: LockHarness, door: MiioServer, stray: Callable[[LockDriver], bytes], greetings: bool
 ) -> None:
     """They are no answers: what was known stays, and what was done once is not done again."""
-    packet = stray(neighbour.actor)
+    packet = stray(neighbour.driver)
     before = neighbour.state("sensor", "lithium_battery")
-    neighbour.actor.do("set_battery", 50)
+    neighbour.driver.do("set_battery", 50)
     door.stray = lambda request: packet if greetings or len(request) > HELLO_LENGTH else None
     await _poll(neighbour)
     assert neighbour.state("sensor", "lithium_battery") in (before, "50")
@@ -174,7 +176,7 @@ async def test_stray_packets(
     assert neighbour.state("sensor", "lithium_battery") == "50"
 
 
-async def test_restarts(neighbour: Resident, door: MiioServer) -> None:
+async def test_restarts(neighbour: LockHarness, door: MiioServer) -> None:
     """One whose counter begins anew is asked anew, without losing or repeating anything."""
     for number in range(1, 3):
         door.restart()
@@ -185,7 +187,7 @@ async def test_restarts(neighbour: Resident, door: MiioServer) -> None:
         await _assert_right(neighbour, ringtone=number)
 
 
-async def test_restarting_while_it_is_asked(neighbour: Resident, door: MiioServer) -> None:
+async def test_restarting_while_it_is_asked(neighbour: LockHarness, door: MiioServer) -> None:
     """It takes no request of the time before, not even one that comes right after a greeting."""
 
     def restart(request: bytes) -> None:
@@ -201,11 +203,11 @@ async def test_restarting_while_it_is_asked(neighbour: Resident, door: MiioServe
 
 
 async def test_another_token(
-    hass: HomeAssistant, neighbour: Resident, door: MiioServer, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, neighbour: LockHarness, door: MiioServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that was given another token is asked for again, once; all that waits is kept."""
     before = neighbour.state("sensor", "lithium_battery")
-    neighbour.actor.do("set_battery", 50)
+    neighbour.driver.do("set_battery", 50)
     with monkeypatch.context() as patch:
         patch.setattr(neighbour.lock.session._client, "_patience", 2)
         patch.setattr(door, "_token", bytes.fromhex(ANOTHER_TOKEN))
@@ -223,34 +225,34 @@ async def test_another_token(
 
 
 async def test_setting_up_with_a_wrong_token(
-    hass: HomeAssistant, actor: Actor, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, driver: LockDriver, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The user is asked for the right one; neither is logged."""
     caplog.set_level("DEBUG")
-    actor = nearby(actor)
-    entry = entry_of(hass, actor.local_data(NEARBY) | {CONF_TOKEN: ANOTHER_TOKEN})
+    driver = nearby(driver)
+    entry = entry_of(hass, driver.local_data(NEARBY) | {CONF_TOKEN: ANOTHER_TOKEN})
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     flows = hass.config_entries.flow.async_progress()
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
     assert ANOTHER_TOKEN not in caplog.text
-    assert actor.lock.token not in caplog.text
+    assert driver.lock.token not in caplog.text
 
 
 async def test_setting_up_in_spite_of_loss(
-    hass: HomeAssistant, hass_storage: Storage, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is tried again later; who is silent because packets are lost is not given up."""
     monkeypatch.setattr(local, "SILENCES", 10)
-    actor = nearby(actor)
-    door = actor.simulator.miio[actor.lock]
-    resident = Resident(hass, actor, entry_of(hass, actor.local_data(NEARBY)))
+    driver = nearby(driver)
+    door = driver.simulator.miio[driver.lock]
+    harness = LockHarness(hass, driver, entry_of(hass, driver.local_data(NEARBY)))
     door.loss = 1.0
-    assert not await hass.config_entries.async_setup(resident.entry.entry_id)
-    assert resident.entry.state is ConfigEntryState.SETUP_RETRY
+    assert not await hass.config_entries.async_setup(harness.entry.entry_id)
+    assert harness.entry.state is ConfigEntryState.SETUP_RETRY
     door.loss = 0.0
-    await resident.later(60)
-    await until(lambda: resident.entry.state is ConfigEntryState.LOADED)
-    assert await _use(resident, ringtone=2)
-    await _assert_right(resident, ringtone=2)
-    await resident.stop()
+    await harness.later(60)
+    await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+    assert await _use(harness, ringtone=2)
+    await _assert_right(harness, ringtone=2)
+    await harness.stop()

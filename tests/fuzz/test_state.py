@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
     from custom_components.xiaomi_smart_lock.runtime import LockRuntime
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 STORED = {
     "values": [[13, 1, 87], [21, 5, 2], [20, 2, "22:00:00-07:00:00"], [2, 7, True]],
@@ -137,10 +137,13 @@ def known(hass: HomeAssistant, lock: LockRuntime) -> object:
 
 @pytest.mark.usefixtures("enable_custom_integrations", "all_enabled")
 async def test_messages(
-    hass: HomeAssistant, actor: Actor, loaded: MockConfigEntry, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whatever the lock reports, all entities can show it; what is invalid changes nothing."""
-    lock: LockRuntime = loaded.runtime_data.locks[actor.lock.did]
+    lock: LockRuntime = loaded.runtime_data.locks[driver.lock.did]
 
     @given(message=messages)
     def handle(message: PropertyChanged | EventOccurred) -> None:

@@ -13,24 +13,24 @@ from custom_components.xiaomi_smart_lock.miot.endpoints import load
 if TYPE_CHECKING:
     import aiohttp
 
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 
 class App:
     """A client of the app's interface, and the account's owner."""
 
-    def __init__(self, actor: Actor, session: aiohttp.ClientSession) -> None:
+    def __init__(self, driver: LockDriver, session: aiohttp.ClientSession) -> None:
         """Sign in, without a phone."""
-        self.actor = actor
-        self.did = actor.lock.did
-        self.cloud = actor.simulator.cloud
+        self.driver = driver
+        self.did = driver.lock.did
+        self.cloud = driver.simulator.cloud
         self.session = session
-        self.endpoints = load(actor.simulator.endpoints)
+        self.endpoints = load(driver.simulator.endpoints)
         self.tls = ssl.create_default_context(cafile=self.endpoints.ca_file)
         self.login = AppLogin(session, self.tls, self.endpoints)
         self.data = SessionData(
-            **actor.simulation.call(
-                self.cloud.app_accounts.sign_in, actor.account, self.login.device_id
+            **driver.simulation.call(
+                self.cloud.app_accounts.sign_in, driver.account, self.login.device_id
             )
         )
         self.renewed: list[SessionData] = []
@@ -44,7 +44,7 @@ class App:
     def phone(self, act: str, code: QrCode, *args: object) -> None:
         """Do something with the code that is shown."""
         accounts = self.cloud.app_accounts
-        self.actor.simulation.call(getattr(accounts, act), code.login_url, *args)
+        self.driver.simulation.call(getattr(accounts, act), code.login_url, *args)
 
     async def waiting(self, code: QrCode) -> asyncio.Task[SessionData]:
         """Return the wait for a code, once the service was asked."""
@@ -62,4 +62,4 @@ class App:
     def camera(self, **settings: Any) -> None:
         """Set something of the lock's camera."""
         for name, value in settings.items():
-            setattr(self.actor.lock.camera, name, value)
+            setattr(self.driver.lock.camera, name, value)

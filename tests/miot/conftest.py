@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 
 class Signed:
     """A client that signed in to the account just now."""
 
-    def __init__(self, actor: Actor, session: aiohttp.ClientSession) -> None:
+    def __init__(self, driver: LockDriver, session: aiohttp.ClientSession) -> None:
         """Take the tokens."""
-        data = actor.account_data()
-        self.actor = actor
+        data = driver.account_data()
+        self.driver = driver
         self.session = session
-        self.endpoints = load(actor.simulator.endpoints)
+        self.endpoints = load(driver.simulator.endpoints)
         self.tls = ssl.create_default_context(cafile=self.endpoints.ca_file)
         self.region = data[CONF_REGION]
         self.uuid = data[CONF_UUID]
@@ -45,7 +45,7 @@ class Signed:
         self.sign_in = SignIn(session, self.tls, self.endpoints, self.region, self.uuid)
         self.keeper = self.keep(self.tokens)
         self.cloud = CloudClient(session, self.tls, self.endpoints, self.region, self.keeper)
-        self._seen = len(actor.simulator.cloud.requests)
+        self._seen = len(driver.simulator.cloud.requests)
 
     def keep(self, tokens: Tokens) -> TokenKeeper:
         """Return a keeper of tokens; renewed ones are noted."""
@@ -53,10 +53,10 @@ class Signed:
 
     def requests(self) -> list[tuple[str, Any]]:
         """Return the last part of the path, and the body, of the requests since the last call."""
-        seen, self._seen = self._seen, len(self.actor.simulator.cloud.requests)
+        seen, self._seen = self._seen, len(self.driver.simulator.cloud.requests)
         return [
             (path.rpartition("/")[2], body)
-            for path, body in self.actor.simulator.cloud.requests[seen:]
+            for path, body in self.driver.simulator.cloud.requests[seen:]
         ]
 
     def paths(self) -> list[str]:
@@ -72,18 +72,18 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def signed(actor: Actor, session: aiohttp.ClientSession) -> AsyncIterator[Signed]:
+async def signed(driver: LockDriver, session: aiohttp.ClientSession) -> AsyncIterator[Signed]:
     """Return a client that is signed in; a renewal that nobody waits for ends by itself."""
-    signed = Signed(actor, session)
+    signed = Signed(driver, session)
     yield signed
     await signed.keeper.settled()
 
 
 @pytest.fixture
-async def app(actor: Actor) -> AsyncIterator[App]:
+async def app(driver: LockDriver) -> AsyncIterator[App]:
     """Return a client of the Mi Home app's interface that is signed in."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield App(actor, session)
+        yield App(driver, session)
 
 
 class Liar:

@@ -73,8 +73,8 @@ async def all_history(app: App, **kwargs: Any) -> tuple[Happened, ...]:
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_dialects_of_the_history(app: App, dialect: str) -> None:
     """However the arguments are written, they say the same."""
-    app.actor.lock.dialect = DIALECTS[dialect]
-    app.actor.do("fingerprint", 2147876869)
+    app.driver.lock.dialect = DIALECTS[dialect]
+    app.driver.do("fingerprint", 2147876869)
     [happened] = await all_history(app)
     assert list(happened.arguments.values())[:4] == [2, 2, 2, 2147876869]
 
@@ -85,8 +85,8 @@ async def test_history(app: App, bare: bool, packed: bool) -> None:
     """Both shapes of a value say the same, and both ways to send it."""
     app.cloud.app.bare_values, app.cloud.app.packed = bare, packed
     before = int(time.time())
-    app.actor.do("fingerprint", 3)
-    app.actor.do("ring")
+    app.driver.do("fingerprint", 3)
+    app.driver.do("ring")
     [happened] = await all_history(app)
     assert happened.event is LOCK_EVENT
     assert before <= happened.time <= time.time()
@@ -113,9 +113,9 @@ async def test_history_page_by_page(app: App) -> None:
     """Each begins where the one before ended: what happened then may come twice, never not."""
     now = int(time.time())
     for number in range(1, 6):
-        app.actor.do("fingerprint", number)
-    for number, past in enumerate(app.actor.lock.history):
-        app.actor.lock.history[number] = past._replace(told=now - 100 + number // 4)
+        app.driver.do("fingerprint", number)
+    for number, past in enumerate(app.driver.lock.history):
+        app.driver.lock.history[number] = past._replace(told=now - 100 + number // 4)
     seen: dict[int, None] = {}
     end: int | None = 2**31
     pages = 0
@@ -134,9 +134,9 @@ async def test_history_page_by_page(app: App) -> None:
 async def test_a_page_within_one_second_has_an_end(app: App) -> None:
     """Asking goes on before it."""
     for number in range(1, 4):
-        app.actor.do("fingerprint", number)
+        app.driver.do("fingerprint", number)
     moment = int(time.time())
-    app.actor.lock.history[:] = [past._replace(told=moment) for past in app.actor.lock.history]
+    app.driver.lock.history[:] = [past._replace(told=moment) for past in app.driver.lock.history]
     page = await app.client.history(app.did, LOCK_EVENT, 0, moment, limit=2)
     assert page.following == moment - 1
     page = await app.client.history(app.did, LOCK_EVENT, 0, moment - 1, limit=2)
@@ -155,10 +155,10 @@ async def test_history_of_others(app: App) -> None:
 
 async def test_what_the_camera_saw(app: App) -> None:
     """The newest first, each with the frame of each reason."""
-    app.actor.do("stay")
-    app.actor.do("ring")
-    app.actor.lock.camera.sights[0].created -= 60_000
-    app.actor.do("face", 1)
+    app.driver.do("stay")
+    app.driver.do("ring")
+    app.driver.lock.camera.sights[0].created -= 60_000
+    app.driver.do("face", 1)
     page = await app.client.seen(app.did, MODEL, 0, 2**50)
     assert page.following is None
     assert [entry.kinds for entry in page.entries] == [("FaceUnlock",), ("Stay", "Bell")]
@@ -177,7 +177,7 @@ async def test_what_the_camera_saw(app: App) -> None:
 
 async def test_no_secret_is_printed(app: App) -> None:
     """Neither by what was seen nor by a recording."""
-    app.actor.do("ring")
+    app.driver.do("ring")
     [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     recording = await app.client.recording(app.did, MODEL, seen.file_id, is_alarm=seen.is_alarm)
     shown = repr(seen) + repr(recording)
@@ -187,10 +187,10 @@ async def test_no_secret_is_printed(app: App) -> None:
 
 async def test_a_picture(app: App, tmp_path: Any) -> None:
     """It is the JPEG that was taken."""
-    app.actor.do("ring")
+    app.driver.do("ring")
     [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     jpeg = await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
-    assert jpeg == app.actor.lock.camera.picture(seen.file_id, seen.frames["Bell"])
+    assert jpeg == app.driver.lock.camera.picture(seen.file_id, seen.frames["Bell"])
     (tmp_path / "bell.jpg").write_bytes(jpeg)
     with Image.open(tmp_path / "bell.jpg") as image:
         image.load()
@@ -200,7 +200,7 @@ async def test_a_picture(app: App, tmp_path: Any) -> None:
 @pytest.mark.parametrize("off", [0, 900, -900])
 async def test_how_far_its_clock_is_ahead(app: App, off: int) -> None:
     """Each answer tells, in whole seconds: what they do not show is not off."""
-    simulation, clock = app.actor.simulation, app.actor.simulator.clock
+    simulation, clock = app.driver.simulation, app.driver.simulator.clock
     simulation.call(clock.advance, off)
     try:
         await app.client.dids()
@@ -212,12 +212,12 @@ async def test_how_far_its_clock_is_ahead(app: App, off: int) -> None:
 async def test_a_picture_that_is_not_there_yet(app: App) -> None:
     """The service says so, and later has it."""
     app.camera(upload_seconds=3600)
-    app.actor.do("ring")
+    app.driver.do("ring")
     [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     frame = seen.frames["Bell"]
     with pytest.raises(ResultError):
         await app.client.picture(app.did, seen.file_id, frame)
-    sight = app.actor.lock.camera.sights[0]
+    sight = app.driver.lock.camera.sights[0]
     sight.frames["Bell"] = replace(sight.frames["Bell"], ready=0)
     assert (await app.client.picture(app.did, seen.file_id, frame)).startswith(b"\xff\xd8\xff")
     assert app.renewed == []
@@ -233,8 +233,8 @@ async def test_each_picture_has_an_iv_of_its_own(app: App, monkeypatch: pytest.M
         return seal(method, path, payload, ssecurity)
 
     monkeypatch.setattr(app_cipher, "seal", noted)
-    app.actor.do("ring")
-    sight = app.actor.lock.camera.sights[0]
+    app.driver.do("ring")
+    sight = app.driver.lock.camera.sights[0]
     for _ in range(2):
         await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
     first, second = (base64.b64decode(payload["segmentIv"]) for payload in payloads)
@@ -278,8 +278,8 @@ def spoiling(change: Callable[[bytes], bytes]) -> Fault:
 )
 async def test_pictures_that_are_none(app: App, change: Any) -> None:
     """They are not shown, and do not end the session."""
-    app.actor.do("ring")
-    sight = app.actor.lock.camera.sights[0]
+    app.driver.do("ring")
+    sight = app.driver.lock.camera.sights[0]
     app.cloud.disturb_next(spoiling(change), "/img")
     with pytest.raises(CannotConnectError):
         await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
@@ -289,8 +289,8 @@ async def test_pictures_that_are_none(app: App, change: Any) -> None:
 async def test_pictures_that_are_too_large(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not read to their end."""
     monkeypatch.setattr(app_module, "PICTURE_LIMIT", 1000)
-    app.actor.do("ring")
-    sight = app.actor.lock.camera.sights[0]
+    app.driver.do("ring")
+    sight = app.driver.lock.camera.sights[0]
     with pytest.raises(CannotConnectError, match="longer than 1000 bytes"):
         await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
 
@@ -319,15 +319,15 @@ def test_how_a_picture_is_filled_up(filling: str) -> None:
 @pytest.mark.parametrize("container", ["mp4", "ts"])
 async def test_a_recording(app: App, container: str) -> None:
     """Its segments are decrypted one by one."""
-    app.actor.lock.camera.container = container
-    app.actor.do("ring")
-    [sight] = app.actor.lock.camera.sights
+    app.driver.lock.camera.container = container
+    app.driver.do("ring")
+    [sight] = app.driver.lock.camera.sights
     recording = await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
     assert sum(segment.duration for segment in recording.segments) == 6
     assert app.paths() == ["m3u8", "m3u8", "key"]
     parts = [await app.client.segment(segment) for segment in recording.segments]
     assert app.paths() == [f"file.{container}"] * 3
-    assert parts == app.actor.lock.camera.recording(sight, "H265")
+    assert parts == app.driver.lock.camera.recording(sight, "H265")
     expected = [False, True, True] if container == "mp4" else [False] * 3
     assert [segment.discontinuity for segment in recording.segments] == expected
     assert [segment.number for segment in recording.segments] == [0, 1, 2]
@@ -344,23 +344,23 @@ async def test_codecs(
     app: App, codecs: tuple[str, ...], first: list[str], later: list[str]
 ) -> None:
     """H.264 is asked for; a lock that does not give it is asked for H.265 from then on."""
-    app.actor.lock.camera.codecs = codecs
-    app.actor.do("ring")
-    [sight] = app.actor.lock.camera.sights
+    app.driver.lock.camera.codecs = codecs
+    app.driver.do("ring")
+    [sight] = app.driver.lock.camera.sights
     for expected in (first, later, later):
         recording = await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
         assert app.paths() == ["m3u8"] * len(expected) + ["key"]
         part = await app.client.segment(recording.segments[0])
-        assert part == app.actor.lock.camera.recording(sight, expected[-1])[0]
+        assert part == app.driver.lock.camera.recording(sight, expected[-1])[0]
         app.paths()
 
 
 async def test_a_codec_that_is_given_no_longer(app: App) -> None:
     """What a lock gave before is asked for first, and the other one where that fails."""
-    app.actor.do("ring")
-    [sight] = app.actor.lock.camera.sights
+    app.driver.do("ring")
+    [sight] = app.driver.lock.camera.sights
     for codecs in (("H265",), ("H264",), ("H265",)):
-        app.actor.lock.camera.codecs = codecs
+        app.driver.lock.camera.codecs = codecs
         await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
         assert app.paths() == ["m3u8", "m3u8", "key"]
 
@@ -369,8 +369,8 @@ async def test_a_service_that_wants_to_be_left_alone_is_not_asked_for_another_co
     app: App,
 ) -> None:
     """It is not that it refuses the codec."""
-    app.actor.do("ring")
-    [sight] = app.actor.lock.camera.sights
+    app.driver.do("ring")
+    [sight] = app.driver.lock.camera.sights
     app.cloud.disturb_next(status(429), "m3u8")
     with pytest.raises(TooManyRequestsError):
         await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
@@ -385,8 +385,8 @@ async def test_recordings_that_are_not_there(app: App) -> None:
 
 async def test_segments_that_cannot_be_had(app: App) -> None:
     """A wrong key, a missing end, an address that is too old."""
-    app.actor.do("ring")
-    file_id = app.actor.lock.camera.sights[0].file_id
+    app.driver.do("ring")
+    file_id = app.driver.lock.camera.sights[0].file_id
     recording = await app.client.recording(app.did, MODEL, file_id, is_alarm=False)
     segment = recording.segments[0]
     with pytest.raises(CannotConnectError, match="cannot be decrypted"):
@@ -405,8 +405,8 @@ async def test_segments_that_cannot_be_had(app: App) -> None:
 
 async def test_segments_that_are_not_encrypted(app: App) -> None:
     """They are as they are."""
-    app.actor.do("ring")
-    file_id = app.actor.lock.camera.sights[0].file_id
+    app.driver.do("ring")
+    file_id = app.driver.lock.camera.sights[0].file_id
     recording = await app.client.recording(app.did, MODEL, file_id, is_alarm=False)
     segment = recording.segments[0]
     clear = await app.client.segment(segment)
@@ -496,8 +496,8 @@ def test_segments_that_are_filled_up_wrongly(last: bytes) -> None:
 
 async def test_keys_of_another_length(app: App) -> None:
     """They are none."""
-    app.actor.do("ring")
-    file_id = app.actor.lock.camera.sights[0].file_id
+    app.driver.do("ring")
+    file_id = app.driver.lock.camera.sights[0].file_id
     for body in (b"", bytes(15), bytes(17)):
         app.cloud.disturb_next(answering(body), "/key")
         with pytest.raises(CannotConnectError):
@@ -509,7 +509,7 @@ async def test_keys_of_another_length(app: App) -> None:
 
 async def test_the_session_renews_itself(app: App) -> None:
     """Once for all who ask at the time, and tells."""
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await asyncio.gather(*(all_history(app) for _ in range(3)))
     [renewed] = app.renewed
     assert renewed.user_id == app.data.user_id
@@ -520,18 +520,18 @@ async def test_the_session_renews_itself(app: App) -> None:
 
 async def test_pictures_renew_the_session_too(app: App) -> None:
     """They are under the key of the new one."""
-    app.actor.do("ring")
-    sight = app.actor.lock.camera.sights[0]
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.do("ring")
+    sight = app.driver.lock.camera.sights[0]
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await app.client.picture(app.did, sight.file_id, sight.frames["Bell"].store_id)
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await app.client.recording(app.did, MODEL, sight.file_id, is_alarm=False)
     assert len(app.renewed) == 2
 
 
 async def test_sessions_that_cannot_be_renewed(app: App) -> None:
     """The user has to sign in again."""
-    app.actor.simulation.call(app.cloud.app_accounts.revoke, app.actor.account)
+    app.driver.simulation.call(app.cloud.app_accounts.revoke, app.driver.account)
     with pytest.raises(NotSignedInError):
         await all_history(app)
     assert app.paths() == ["get_user_device_data", "serviceLogin"]
@@ -570,7 +570,7 @@ async def test_http_401_ends_a_session_too(app: App) -> None:
 async def test_the_status_of_a_session_that_ended(app: App, http_status: int) -> None:
     """Whatever it is, the body says so."""
     app.cloud.app.expired_status = http_status
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await all_history(app)
     assert len(app.renewed) == 1
     assert app.paths() == [
@@ -633,8 +633,8 @@ async def test_renewals_that_fail_are_shared(app: App) -> None:
 
 async def saw_and(app: App, what: str) -> object:
     """Ask one of the camera's hosts for what was seen when somebody rang."""
-    app.actor.do("ring")
-    sight = app.actor.lock.camera.sights[0]
+    app.driver.do("ring")
+    sight = app.driver.lock.camera.sights[0]
     match what:
         case "eventlist":
             return await app.client.seen(app.did, MODEL, 0, 2**50)
@@ -680,7 +680,7 @@ async def test_cameras_that_are_for_others(
 async def test_cameras_notice_that_a_session_ended(app: App, what: str, http_status: int) -> None:
     """It is renewed, and they are asked again."""
     app.cloud.app.expired_status = http_status
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     await saw_and(app, what)
     assert app.paths() == [
         *(what, "device_list"),
@@ -691,7 +691,7 @@ async def test_cameras_notice_that_a_session_ended(app: App, what: str, http_sta
 
 async def test_cameras_that_are_for_others_after_a_renewal(app: App) -> None:
     """The new session is not refused for its age."""
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     app.cloud.refuse_next(403, "eventlist", times=2)
     with pytest.raises(NotAllowedError):
         await saw_and(app, "eventlist")
@@ -703,7 +703,7 @@ async def test_a_service_that_is_down_ends_no_session(app: App) -> None:
     app.cloud.refuse_next(502, "get_user_device_data")
     with pytest.raises(CannotConnectError):
         await all_history(app)
-    app.actor.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
     app.cloud.refuse_next(502, "serviceLogin")
     with pytest.raises(CannotConnectError):
         await all_history(app)
@@ -934,7 +934,7 @@ async def test_ciphers_work_elsewhere(app: App, monkeypatch: pytest.MonkeyPatch)
             return work(*args)
 
         monkeypatch.setattr(app_cipher, name, noted)
-    app.actor.do("ring")
+    app.driver.do("ring")
     [seen] = (await app.client.seen(app.did, MODEL, 0, 2**50)).entries
     await app.client.picture(app.did, seen.file_id, seen.frames["Bell"])
     recording = await app.client.recording(app.did, MODEL, seen.file_id, is_alarm=False)

@@ -31,7 +31,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
 )
 from simulator.faults import page, spoilt, status
 from simulator.model import SPEC
-from tests.actor import PATIENCE, until
+from tests.lock_driver import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,9 +61,9 @@ async def test_scanned_and_confirmed(app: App) -> None:
     code = await app.login.begin()
     task = await app.waiting(code)
     app.phone("scan", code)
-    app.phone("confirm", code, app.actor.account)
+    app.phone("confirm", code, app.driver.account)
     data = await task
-    assert data.user_id == app.actor.account.user_id
+    assert data.user_id == app.driver.account.user_id
     assert data.device_id == app.login.device_id
     assert (
         await app.as_client(data).history(app.did, SPEC.events[2, 1020], 0, 2**31)
@@ -102,8 +102,8 @@ async def test_the_service_holds_questions_for_a_while_only(app: App) -> None:
         task = await app.waiting(code)
         ticket = code.poll_url.rpartition("/")[2]
         await until(lambda: sum(ticket in path for path, _ in app.cloud.requests) >= 3)
-        app.phone("confirm", code, app.actor.account)
-        assert (await task).user_id == app.actor.account.user_id
+        app.phone("confirm", code, app.driver.account)
+        assert (await task).user_id == app.driver.account.user_id
     finally:
         app.cloud.app_accounts.hold_seconds = 25
 
@@ -148,7 +148,7 @@ async def test_questions_that_get_lost(app: App) -> None:
     code = await app.login.begin()
     app.cloud.disturb_next(status(502), "/lp/", times=2)
     task = await app.waiting(code)
-    app.phone("confirm", code, app.actor.account)
+    app.phone("confirm", code, app.driver.account)
     await task
     code = await app.login.begin()
     app.cloud.disturb_next(status(502), "/lp/", times=3)
@@ -183,7 +183,7 @@ async def test_what_the_service_does_not_say_again_is_kept(app: App) -> None:
 
 async def test_sessions_that_ended_cannot_be_renewed(app: App) -> None:
     """The user has to sign in again."""
-    app.actor.simulation.call(app.cloud.app_accounts.revoke, app.actor.account)
+    app.driver.simulation.call(app.cloud.app_accounts.revoke, app.driver.account)
     with pytest.raises(NotSignedInError):
         await app.login.renew(app.data)
 
@@ -222,7 +222,7 @@ async def test_answers_that_are_no_session(app: App, fault: Fault) -> None:
 
 async def test_sign_ins_that_are_to_be_confirmed(app: App) -> None:
     """Code 0 alone is no success; where the user can confirm is kept, and in no text."""
-    app.actor.simulation.call(app.cloud.app_accounts.unconfirmed.add, app.actor.account)
+    app.driver.simulation.call(app.cloud.app_accounts.unconfirmed.add, app.driver.account)
     with pytest.raises(NotConfirmedError) as raised:
         await app.login.renew(app.data)
     url = raised.value.url
@@ -250,7 +250,7 @@ async def test_no_cookies_stay(app: App) -> None:
     """The next account must not be taken for this one."""
     code = await app.login.begin()
     task = await app.waiting(code)
-    app.phone("confirm", code, app.actor.account)
+    app.phone("confirm", code, app.driver.account)
     await task
     assert not list(app.session.cookie_jar)
 

@@ -23,7 +23,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.push import Push
 from custom_components.xiaomi_smart_lock.miot.values import MOST_ITEMS, objects
 from simulator.model import MODEL, SPEC
-from tests.actor import until
+from tests.lock_driver import until
 
 from .test_app import of_liar
 

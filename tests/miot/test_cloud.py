@@ -26,7 +26,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
 from custom_components.xiaomi_smart_lock.miot.spec import Access, Action
 from simulator.faults import silence, status
 from simulator.model import SPEC
-from tests.actor import until
+from tests.lock_driver import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,9 +46,9 @@ ABSENT = Action((2, 99), "absent", "Absent", "", inputs=(), outputs=())
 
 def add_lock(signed: Signed, name: str, **kwargs: Any) -> Lock:
     """Add a lock to the account."""
-    simulation = signed.actor.simulation
+    simulation = signed.driver.simulation
     lock: Lock = simulation.call(
-        simulation.simulator.add_lock, signed.actor.account, name, **kwargs
+        simulation.simulator.add_lock, signed.driver.account, name, **kwargs
     )
     return lock
 
@@ -66,9 +66,9 @@ async def test_reads_at_the_same_time_share_requests(
     signed: Signed, locks: int, requests: int
 ) -> None:
     """45 properties each, 150 a request; each lock gets its own values."""
-    all_locks = [signed.actor.lock, *(add_lock(signed, f"{i}") for i in range(1, locks))]
+    all_locks = [signed.driver.lock, *(add_lock(signed, f"{i}") for i in range(1, locks))]
     for level, lock in enumerate(all_locks):
-        signed.actor.simulation.call(lock.set_battery, level)
+        signed.driver.simulation.call(lock.set_battery, level)
     readings = await asyncio.gather(*(signed.cloud.read(one.did, READABLE) for one in all_locks))
     sent = signed.requests()
     assert [path for path, _ in sent] == ["get"] * requests
@@ -82,10 +82,10 @@ async def test_reads_at_the_same_time_share_requests(
 
 async def test_reads_one_after_the_other(signed: Signed) -> None:
     """Each sees what is there then."""
-    lock = signed.actor.lock
+    lock = signed.driver.lock
     first = await signed.cloud.read(lock.did, [RECORDING])
     assert first == {RECORDING: reading(lock, RECORDING, True)}
-    signed.actor.do("write", RECORDING, False)
+    signed.driver.do("write", RECORDING, False)
     second = await signed.cloud.read(lock.did, [RECORDING])
     assert second == {RECORDING: reading(lock, RECORDING, False)}
     assert signed.paths() == ["get", "get"]
@@ -93,7 +93,7 @@ async def test_reads_one_after_the_other(signed: Signed) -> None:
 
 async def test_same_property_is_read_once(signed: Signed) -> None:
     """Whoever asks."""
-    did = signed.actor.lock.did
+    did = signed.driver.lock.did
     first, second = await asyncio.gather(
         signed.cloud.read(did, [BATTERY]), signed.cloud.read(did, [BATTERY])
     )
@@ -104,9 +104,9 @@ async def test_same_property_is_read_once(signed: Signed) -> None:
 
 async def test_reading_does_not_wake_the_lock(signed: Signed) -> None:
     """The cloud answers with what it knows, and says since when."""
-    lock = signed.actor.lock
+    lock = signed.driver.lock
     lock.updated[BATTERY] = int(time.time()) - 3600
-    signed.actor.do("sleep")
+    signed.driver.do("sleep")
     readings = await signed.cloud.read(lock.did, [BATTERY])
     assert readings == {BATTERY: Reading(0, 87, lock.updated[BATTERY])}
     assert not lock.awake
@@ -125,7 +125,7 @@ async def test_properties_that_cannot_be_read(
     signed: Signed, did: str | None, address: Address, code: int
 ) -> None:
     """Each has its own code, and does not disturb the others."""
-    lock = signed.actor.lock
+    lock = signed.driver.lock
     readings, good = await asyncio.gather(
         signed.cloud.read(did or lock.did, [address]), signed.cloud.read(lock.did, [RECORDING])
     )
@@ -135,20 +135,20 @@ async def test_properties_that_cannot_be_read(
 
 async def test_who_stops_waiting_does_not_disturb_the_others(signed: Signed) -> None:
     """Reads share requests, not fates."""
-    lock = signed.actor.lock
-    impatient = asyncio.create_task(signed.cloud.read(lock.did, [BATTERY]))
+    lock = signed.driver.lock
+    short_timeouts = asyncio.create_task(signed.cloud.read(lock.did, [BATTERY]))
     patient = asyncio.create_task(signed.cloud.read(lock.did, [RECORDING]))
     await asyncio.sleep(0)
-    impatient.cancel()
+    short_timeouts.cancel()
     assert await patient == {RECORDING: reading(lock, RECORDING, True)}
     with pytest.raises(asyncio.CancelledError):
-        await impatient
+        await short_timeouts
 
 
 async def test_reading_fails_for_all_who_asked(signed: Signed) -> None:
     """And works again the next time."""
-    lock = signed.actor.lock
-    signed.actor.simulator.cloud.refuse_next(500, "prop/get")
+    lock = signed.driver.lock
+    signed.driver.simulator.cloud.refuse_next(500, "prop/get")
     results = await asyncio.gather(
         signed.cloud.read(lock.did, [BATTERY]),
         signed.cloud.read(lock.did, [RECORDING]),
@@ -160,13 +160,13 @@ async def test_reading_fails_for_all_who_asked(signed: Signed) -> None:
 
 async def test_closing_while_reading(signed: Signed) -> None:
     """Nobody waits for the answer any longer, and the next reading is a new one."""
-    signed.actor.simulator.cloud.disturb_next(silence, "prop/get")
-    reading_on = asyncio.create_task(signed.cloud.read(signed.actor.lock.did, [BATTERY]))
+    signed.driver.simulator.cloud.disturb_next(silence, "prop/get")
+    reading_on = asyncio.create_task(signed.cloud.read(signed.driver.lock.did, [BATTERY]))
     await until(signed.paths)
     signed.cloud.close()
     with pytest.raises(asyncio.CancelledError):
         await reading_on
-    assert await signed.cloud.read(signed.actor.lock.did, [BATTERY])
+    assert await signed.cloud.read(signed.driver.lock.did, [BATTERY])
 
 
 GOOD = {"did": "1", "siid": 13, "piid": 1, "code": 0, "value": 5}
@@ -256,10 +256,13 @@ async def test_when_a_value_was_reported(
 
 async def test_writing(signed: Signed) -> None:
     """The lock has the value then."""
-    await signed.cloud.write(signed.actor.lock.did, RECORDING, False)
-    assert signed.actor.lock.values[RECORDING] is False
+    await signed.cloud.write(signed.driver.lock.did, RECORDING, False)
+    assert signed.driver.lock.values[RECORDING] is False
     assert signed.requests() == [
-        ("set", {"params": [{"did": signed.actor.lock.did, "siid": 17, "piid": 1, "value": False}]})
+        (
+            "set",
+            {"params": [{"did": signed.driver.lock.did, "siid": 17, "piid": 1, "value": False}]},
+        )
     ]
 
 
@@ -275,17 +278,17 @@ async def test_refused_writing(
     signed: Signed, address: Address, value: bool | int, reason: Reason
 ) -> None:
     """Nothing changes."""
-    before = dict(signed.actor.lock.values)
+    before = dict(signed.driver.lock.values)
     with pytest.raises(ResultError) as raised:
-        await signed.cloud.write(signed.actor.lock.did, address, value)
+        await signed.cloud.write(signed.driver.lock.did, address, value)
     assert raised.value.reason is reason
-    assert signed.actor.lock.values == before
+    assert signed.driver.lock.values == before
 
 
 async def test_asleep(signed: Signed) -> None:
     """Neither writing nor acting reaches the lock."""
-    signed.actor.do("sleep")
-    did = signed.actor.lock.did
+    signed.driver.do("sleep")
+    did = signed.driver.lock.did
     for attempt in (
         signed.cloud.write(did, RECORDING, False),
         signed.cloud.act(did, SPEC.actions[RECORD_VIDEO]),
@@ -298,9 +301,9 @@ async def test_asleep(signed: Signed) -> None:
 
 async def test_acting(signed: Signed) -> None:
     """Inputs go, outputs come, in the specification's order."""
-    did = signed.actor.lock.did
+    did = signed.driver.lock.did
     assert await signed.cloud.act(did, SPEC.actions[RECORD_VIDEO]) == []
-    assert len(signed.actor.lock.recordings) == 1
+    assert len(signed.driver.lock.recordings) == 1
     error, user, kind, when = await signed.cloud.act(did, SPEC.actions[4, 1], [7, 2])
     assert (error, user, kind) == (0, 7, 2)
     assert isinstance(when, int)
@@ -326,13 +329,13 @@ async def test_refused_acting(
 ) -> None:
     """The error says why."""
     with pytest.raises(ResultError) as raised:
-        await signed.cloud.act(did or signed.actor.lock.did, action, inputs)
+        await signed.cloud.act(did or signed.driver.lock.did, action, inputs)
     assert raised.value.reason is reason
 
 
 async def test_lock_of_another_account(signed: Signed) -> None:
     """It is not ours to use."""
-    simulation = signed.actor.simulation
+    simulation = signed.driver.simulation
     mei = simulation.call(simulation.simulator.add_account, "Mei")
     lock = simulation.call(simulation.simulator.add_lock, mei)
     with pytest.raises(ResultError) as raised:
@@ -432,28 +435,28 @@ async def test_answers_that_are_errors(
 
 async def test_refused_token_is_renewed_and_the_call_repeated_once(signed: Signed) -> None:
     """The lock acts once."""
-    signed.actor.simulator.cloud.expire_access_tokens()
-    await signed.cloud.act(signed.actor.lock.did, SPEC.actions[RECORD_VIDEO])
+    signed.driver.simulator.cloud.expire_access_tokens()
+    await signed.cloud.act(signed.driver.lock.did, SPEC.actions[RECORD_VIDEO])
     assert signed.paths() == ["action", "get_token", "action"]
-    assert len(signed.actor.lock.recordings) == 1
+    assert len(signed.driver.lock.recordings) == 1
     assert len(signed.renewed) == 1
 
 
 async def test_renewed_token_is_refused_too(signed: Signed) -> None:
     """There is no third time."""
-    signed.actor.simulator.cloud.refuse_next(401, "action", times=3)
+    signed.driver.simulator.cloud.refuse_next(401, "action", times=3)
     with pytest.raises(NotSignedInError):
-        await signed.cloud.act(signed.actor.lock.did, SPEC.actions[RECORD_VIDEO])
+        await signed.cloud.act(signed.driver.lock.did, SPEC.actions[RECORD_VIDEO])
     assert signed.paths() == ["action", "get_token", "action"]
     with pytest.raises(ResultError):
-        await signed.cloud.act(signed.actor.lock.did, ABSENT)
+        await signed.cloud.act(signed.driver.lock.did, ABSENT)
 
 
 async def test_revoked_account(signed: Signed) -> None:
     """Nothing helps but signing in again."""
-    signed.actor.simulator.cloud.revoke(signed.actor.account)
+    signed.driver.simulator.cloud.revoke(signed.driver.account)
     with pytest.raises(NotSignedInError):
-        await signed.cloud.read(signed.actor.lock.did, [BATTERY])
+        await signed.cloud.read(signed.driver.lock.did, [BATTERY])
     assert signed.paths() == ["get", "get_token"]
 
 
@@ -462,7 +465,7 @@ async def test_failed_call_is_not_repeated(
     signed: Signed, path: str, ask: Callable[[CloudClient], Awaitable[object]]
 ) -> None:
     """It may have been carried out."""
-    signed.actor.simulator.cloud.refuse_next(502, path)
+    signed.driver.simulator.cloud.refuse_next(502, path)
     with pytest.raises(CannotConnectError):
         await ask(signed.cloud)
     assert len(signed.paths()) == 1
@@ -475,8 +478,8 @@ async def test_service_that_wants_to_be_left_alone(
     signed: Signed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until its time is over it is asked nothing at all, whatever is wanted of it."""
-    did = signed.actor.lock.did
-    signed.actor.simulator.cloud.disturb_next(status(429, Retry_After="1800"), "prop/get")
+    did = signed.driver.lock.did
+    signed.driver.simulator.cloud.disturb_next(status(429, Retry_After="1800"), "prop/get")
     with pytest.raises(TooManyRequestsError) as raised:
         await signed.cloud.read(did, [BATTERY])
     assert raised.value.wait == 1800
@@ -497,10 +500,10 @@ async def test_service_that_wants_to_be_left_alone(
 
 async def test_service_that_is_busy_for_now(signed: Signed) -> None:
     """It may be asked again at once where it says so."""
-    signed.actor.simulator.cloud.disturb_next(status(429, Retry_After="0"), "prop/get")
+    signed.driver.simulator.cloud.disturb_next(status(429, Retry_After="0"), "prop/get")
     with pytest.raises(TooManyRequestsError):
-        await signed.cloud.read(signed.actor.lock.did, [BATTERY])
-    assert await signed.cloud.read(signed.actor.lock.did, [BATTERY])
+        await signed.cloud.read(signed.driver.lock.did, [BATTERY])
+    assert await signed.cloud.read(signed.driver.lock.did, [BATTERY])
 
 
 # The account and its devices
@@ -517,12 +520,12 @@ async def test_nickname(signed: Signed, liar: Liar) -> None:
 
 async def test_account(signed: Signed) -> None:
     """Own homes and shared ones, with rooms and without."""
-    lock = signed.actor.lock
+    lock = signed.driver.lock
     yard = add_lock(signed, "Yard", room=None)
     friend = add_lock(signed, "Friend's", shared=True, home="Hua's home", room="Entrance")
     single = add_lock(signed, "Single", shared=True, home=None, room=None)
     account = await signed.cloud.account()
-    assert account.user_id == signed.actor.account.user_id
+    assert account.user_id == signed.driver.account.user_id
     assert account.rooms == {
         lock.did: ("Home", "Hall"),
         yard.did: ("Home", None),
@@ -533,7 +536,7 @@ async def test_account(signed: Signed) -> None:
 
 async def test_homes_of_more_than_a_page(signed: Signed) -> None:
     """150 devices a page; later pages do not name the homes."""
-    locks = [signed.actor.lock, *(add_lock(signed, f"Lock {i}") for i in range(310))]
+    locks = [signed.driver.lock, *(add_lock(signed, f"Lock {i}") for i in range(310))]
     account = await signed.cloud.account()
     assert account.rooms == {lock.did: ("Home", "Hall") for lock in locks}
     assert signed.paths() == ["gethome", "get_dev_room_page", "get_dev_room_page"]
@@ -541,9 +544,9 @@ async def test_homes_of_more_than_a_page(signed: Signed) -> None:
 
 async def test_devices(signed: Signed) -> None:
     """They have what the list says of them, and keep their token to themselves."""
-    lock = signed.actor.lock
+    lock = signed.driver.lock
     lock.host = "127.0.0.9"
-    signed.actor.do("sleep")
+    signed.driver.do("sleep")
     [device] = await signed.cloud.devices()
     lock.host = None
     assert (device.did, device.name, device.model) == (lock.did, "Front door", "xiaomi.lock.s1")
@@ -555,7 +558,7 @@ async def test_devices(signed: Signed) -> None:
 
 async def test_devices_of_more_than_a_page(signed: Signed) -> None:
     """200 a page."""
-    locks = [signed.actor.lock, *(add_lock(signed, f"Lock {i}") for i in range(410))]
+    locks = [signed.driver.lock, *(add_lock(signed, f"Lock {i}") for i in range(410))]
     assert [device.did for device in await signed.cloud.devices()] == [lock.did for lock in locks]
     assert signed.paths() == ["device_list_page"] * 3
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.lock import Lock
-    from tests.actor import Actor
+    from tests.lock_driver import LockDriver
 
 DID = 700_000_000
 TOKEN = "0123456789abcdef" * 2
@@ -50,20 +50,20 @@ RECORDING = (17, 1)
 RECORD_VIDEO = (17, 4)
 ADD_USER = (4, 1)
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 # With the simulated lock
 
 
 @pytest.fixture
-def lock(actor: Actor) -> Lock:
+def lock(driver: LockDriver) -> Lock:
     """Return a lock on the local network."""
-    actor.lock = actor.simulation.call(
-        actor.simulator.add_lock, actor.account, "Back door", host=NEARBY
+    driver.lock = driver.simulation.call(
+        driver.simulator.add_lock, driver.account, "Back door", host=NEARBY
     )
-    actor.simulation.call(actor.simulator.settle)
-    return actor.lock
+    driver.simulation.call(driver.simulator.settle)
+    return driver.lock
 
 
 @pytest.fixture
@@ -135,12 +135,12 @@ async def test_at_the_same_time(client: LocalClient, lock: Lock) -> None:
     assert readings == [{(19, 1): Reading(0, 4)}] * 3
 
 
-async def test_asleep_and_awake_again(client: LocalClient, lock: Lock, actor: Actor) -> None:
+async def test_asleep_and_awake_again(client: LocalClient, lock: Lock, driver: LockDriver) -> None:
     """Asleep it does not answer at all."""
-    actor.do("sleep")
+    driver.do("sleep")
     with pytest.raises(CannotConnectError, match="asleep or out of reach"):
         await client.read(lock.did, [RECORDING])
-    actor.do("wake")
+    driver.do("wake")
     assert await client.read(lock.did, [RECORDING]) == {RECORDING: Reading(0, True)}
 
 

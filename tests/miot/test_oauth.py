@@ -29,8 +29,8 @@ THREE_DAYS = 3 * 24 * 3600
 def code(signed: Signed) -> str:
     """Return a code for the client, as the browser brings it."""
     redirect = f"http://homeassistant.local:8123{signed.path}"
-    grant = Grant(signed.actor.account, f"ha.{signed.uuid}", redirect)
-    return signed.actor.simulator.cloud.tokens.code(grant)
+    grant = Grant(signed.driver.account, f"ha.{signed.uuid}", redirect)
+    return signed.driver.simulator.cloud.tokens.code(grant)
 
 
 async def test_authorize_url(signed: Signed) -> None:
@@ -53,7 +53,7 @@ async def test_code_is_exchanged_once(signed: Signed) -> None:
     before = time.time()
     tokens = await signed.sign_in.exchange(signed.path, given)
     assert before <= tokens.renew_at - 0.7 * THREE_DAYS <= time.time()
-    assert signed.actor.simulator.cloud.tokens.grant(tokens.access)
+    assert signed.driver.simulator.cloud.tokens.grant(tokens.access)
     with pytest.raises(NotSignedInError):
         await signed.sign_in.exchange(signed.path, given)
 
@@ -100,7 +100,7 @@ async def test_refused_token_is_renewed_once(signed: Signed) -> None:
 
 async def test_renewing_fails_for_now(signed: Signed) -> None:
     """The old refresh token is kept for the next time."""
-    signed.actor.simulator.cloud.refuse_next(502, "get_token")
+    signed.driver.simulator.cloud.refuse_next(502, "get_token")
     with pytest.raises(CannotConnectError):
         await signed.keeper.access_token(signed.tokens.access)
     assert await signed.keeper.access_token(signed.tokens.access) != signed.tokens.access
@@ -114,7 +114,7 @@ async def test_a_token_works_until_it_is_refused(
 ) -> None:
     """It is due to be renewed long before its end, and a token service may be down meanwhile."""
     keeper = signed.keep(replace(signed.tokens, renew_at=time.time()))
-    signed.actor.simulator.cloud.disturb_next(BUSY, "get_token")
+    signed.driver.simulator.cloud.disturb_next(BUSY, "get_token")
     assert await keeper.access_token() == signed.tokens.access
     assert await keeper.access_token() == signed.tokens.access
     assert signed.paths() == ["get_token"]
@@ -128,7 +128,7 @@ async def test_a_token_works_until_it_is_refused(
 async def test_the_code_of_a_refusal_counts_whatever_its_status(signed: Signed, code: int) -> None:
     """Where the body says that the token is invalid, only signing in again helps."""
     invalid = said('{"code": 96013, "message": "invalid refresh token"}', code=code)
-    signed.actor.simulator.cloud.disturb_next(invalid, "get_token")
+    signed.driver.simulator.cloud.disturb_next(invalid, "get_token")
     with pytest.raises(NotSignedInError, match="code 96013"):
         await signed.keeper.access_token(signed.tokens.access)
 
@@ -146,7 +146,7 @@ FAILS = {
 @pytest.mark.parametrize("fault", FAILS.values(), ids=FAILS)
 async def test_a_token_service_that_fails_signs_nobody_out(signed: Signed, fault: Fault) -> None:
     """Neither who is signed in, nor who is just signing in: both may try again."""
-    cloud = signed.actor.simulator.cloud
+    cloud = signed.driver.simulator.cloud
     cloud.disturb_next(fault, "get_token", times=2)
     given = code(signed)
     with pytest.raises(CannotConnectError):

@@ -26,11 +26,11 @@ from custom_components.xiaomi_smart_lock.miot.client import (
 )
 from custom_components.xiaomi_smart_lock.miot.mqtt import Client
 from custom_components.xiaomi_smart_lock.miot.push import Push, PushProblem, parse
-from reliability.witness import Witness
+from reliability.mqtt_tap import MqttTap
 from simulator import gate
 from simulator.broker import Broker
 from simulator.packets import SESSION_TAKEN_OVER
-from tests.actor import PATIENCE, until
+from tests.lock_driver import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -186,14 +186,14 @@ class Listening:
     """A push connection, and all that was heard of it."""
 
     def __init__(self, signed: Signed) -> None:
-        """Listen to the actor's lock."""
+        """Listen to the driver's lock."""
         self.signed = signed
-        self.actor = signed.actor
+        self.driver = signed.driver
         self.heard: list[Message] = []
         self.connections: list[bool] = []
         self.problems: list[PushProblem | None] = []
         self.push = Push(signed.tls, signed.endpoints, signed.region, signed.uuid, signed.keeper)
-        self.push.subscribe(self.actor.lock.did, self.heard.append)
+        self.push.subscribe(self.driver.lock.did, self.heard.append)
         self.push.on_change(self._note)
 
     def _note(self) -> None:
@@ -203,11 +203,11 @@ class Listening:
     @property
     def clients(self) -> int:
         """How many connections the broker has of us."""
-        return self.actor.simulator.gate.connections.count(f"ha.{self.signed.uuid}")
+        return self.driver.simulator.gate.connections.count(f"ha.{self.signed.uuid}")
 
     def cut(self) -> None:
         """Drop the connection."""
-        self.actor.simulation.call(self.actor.simulator.gate.cut)
+        self.driver.simulation.call(self.driver.simulator.gate.cut)
 
     async def until_connected(self, times: int = 1) -> None:
         """Wait until it is connected for the first, or another, time."""
@@ -231,12 +231,12 @@ async def listening(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 async def test_messages_are_handed_over(listening: Listening) -> None:
     """In the order in which the lock sent them, those without meaning left out."""
     await listening.until_connected()
-    did = listening.actor.lock.did
-    listening.actor.do("set_battery", 50)
-    listening.actor.publish(f"device/{did}/up/properties_changed/1/1", b"garbage")
-    listening.actor.publish("device/another/state/1", b'{"event": "online"}')
-    listening.actor.do("exception", 24)
-    listening.actor.do("sleep")
+    did = listening.driver.lock.did
+    listening.driver.do("set_battery", 50)
+    listening.driver.publish(f"device/{did}/up/properties_changed/1/1", b"garbage")
+    listening.driver.publish("device/another/state/1", b'{"event": "online"}')
+    listening.driver.do("exception", 24)
+    listening.driver.do("sleep")
     await until(lambda: OnlineChanged(online=False) in listening.heard)
     first, second, third, fourth = listening.heard
     assert first == PropertyChanged((13, 1), 50)
@@ -250,9 +250,9 @@ async def test_messages_are_handed_over(listening: Listening) -> None:
 async def test_any_quality_of_service(listening: Listening, qos: int) -> None:
     """Each message arrives once."""
     await listening.until_connected()
-    topic = f"device/{listening.actor.lock.did}/state/1"
+    topic = f"device/{listening.driver.lock.did}/state/1"
     for event in (b'{"event": "online"}', b'{"event": "offline"}'):
-        listening.actor.publish(topic, event, qos)
+        listening.driver.publish(topic, event, qos)
     await until(lambda: len(listening.heard) == 2)
     assert listening.heard == [OnlineChanged(online=True), OnlineChanged(online=False)]
 
@@ -260,17 +260,17 @@ async def test_any_quality_of_service(listening: Listening, qos: int) -> None:
 async def test_messages_are_acknowledged(listening: Listening, tmp_path: Path) -> None:
     """Each, once it was handed over: what was acknowledged did arrive."""
     await listening.until_connected()
-    its_gate, heard_at = listening.actor.simulator.gate, list[int]()
-    port, topic = its_gate.upstream_port, f"device/{listening.actor.lock.did}/state/1"
+    its_gate, heard_at = listening.driver.simulator.gate, list[int]()
+    port, topic = its_gate.upstream_port, f"device/{listening.driver.lock.did}/state/1"
     sent: list[bytes] = []
     # The other broker delivers with QoS 0.
     async with (
         Broker("mosquitto", tmp_path) as broker,
-        Witness(
+        MqttTap(
             broker.port, sent=sent.append, taken=lambda _: heard_at.append(len(listening.heard))
-        ) as witness,
+        ) as mqtt_tap,
     ):
-        its_gate.upstream_port = witness.port
+        its_gate.upstream_port = mqtt_tap.port
         listening.cut()
         await listening.until_connected(2)
         its_gate.upstream_port = port
@@ -287,7 +287,7 @@ async def test_cut_connection_is_made_again(listening: Listening) -> None:
     listening.cut()
     await listening.until_connected(2)
     assert listening.connections == [True, False, True]
-    listening.actor.do("set_battery", 51)
+    listening.driver.do("set_battery", 51)
     await until(lambda: listening.heard == [PropertyChanged((13, 1), 51)])
 
 
@@ -306,7 +306,7 @@ async def test_long_connection_ends_the_growing_of_pauses(
 async def test_refused_token_is_renewed_for_the_next_connection(listening: Listening) -> None:
     """The broker lets nobody in whose token ended."""
     await listening.until_connected()
-    listening.actor.simulator.cloud.expire_access_tokens()
+    listening.driver.simulator.cloud.expire_access_tokens()
     listening.cut()
     await listening.until_connected(2)
     assert listening.signed.paths() == ["get_token"]
@@ -316,7 +316,7 @@ async def test_refused_token_is_renewed_for_the_next_connection(listening: Liste
 async def test_broker_that_is_down_says_nothing_of_the_token(listening: Listening) -> None:
     """So the token stays as it is."""
     await listening.until_connected()
-    there = listening.actor.simulator.gate
+    there = listening.driver.simulator.gate
     port, there.upstream_port = there.upstream_port, unused_port()
     listening.cut()
     await until(lambda: listening.connections == [True, False])
@@ -329,7 +329,7 @@ async def test_broker_that_is_down_says_nothing_of_the_token(listening: Listenin
 async def test_revoked_account_is_no_end(listening: Listening) -> None:
     """It goes on trying, in case that the user signs in again."""
     await listening.until_connected()
-    listening.actor.simulator.cloud.revoke(listening.actor.account)
+    listening.driver.simulator.cloud.revoke(listening.driver.account)
     listening.cut()
     requests: list[str] = []
 
@@ -355,7 +355,7 @@ async def test_what_is_wrong_is_told_once(
 
     await listening.until_connected()
     with monkeypatch.context() as patch:
-        patch.setattr(listening.actor.simulator.gate, "authenticate", refuse)
+        patch.setattr(listening.driver.simulator.gate, "authenticate", refuse)
         listening.cut()
         await until(lambda: len(refused) > 3)
     await listening.until_connected(2)
@@ -367,7 +367,7 @@ async def test_what_is_wrong_is_told_once(
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_another_name(signed: Signed, host: str) -> None:
     """It is known for what it is, whether a host or an address should have been named."""
-    simulation, simulator = signed.actor.simulation, signed.actor.simulator
+    simulation, simulator = signed.driver.simulation, signed.driver.simulator
     signed.endpoints = replace(signed.endpoints, broker=host)
     listening = Listening(signed)
     simulation.call(simulator.name_broker, "push.example")
@@ -385,7 +385,7 @@ async def test_another_name(signed: Signed, host: str) -> None:
 
 async def test_an_authority_that_nobody_trusts(signed: Signed) -> None:
     """It is known for what it is, also where the name is another one's too."""
-    simulation, simulator = signed.actor.simulation, signed.actor.simulator
+    simulation, simulator = signed.driver.simulation, signed.driver.simulator
     listening = Listening(signed)
     simulation.call(trustme.CA().issue_cert("push.example").configure_cert, simulator._gate_tls)
     running = asyncio.create_task(listening.push.run())
@@ -407,8 +407,8 @@ def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 async def test_who_listens_fails(listening: Listening, caplog: pytest.LogCaptureFixture) -> None:
     """One message that cannot be handled is logged; the others are heard, on the same line."""
-    other = listening.actor.simulation.call(
-        listening.actor.simulator.add_lock, listening.actor.account, "Back door"
+    other = listening.driver.simulation.call(
+        listening.driver.simulator.add_lock, listening.driver.account, "Back door"
     )
 
     def fail(_: Message) -> None:
@@ -416,8 +416,8 @@ async def test_who_listens_fails(listening: Listening, caplog: pytest.LogCapture
 
     listening.push.subscribe(other.did, fail)
     await listening.until_connected()
-    listening.actor.publish(f"device/{other.did}/state/1", b'{"event": "online"}')
-    listening.actor.do("set_battery", 50)
+    listening.driver.publish(f"device/{other.did}/state/1", b'{"event": "online"}')
+    listening.driver.do("set_battery", 50)
     await until(lambda: listening.heard == [PropertyChanged((13, 1), 50)])
     assert listening.connections == [True]
     assert [record.exc_info and record.exc_info[0] for record in loud(caplog)] == [
@@ -456,7 +456,7 @@ async def test_broker_drops_who_just_came(
 ) -> None:
     """Only who debugs is told of it, and no connection is left half open."""
     await listening.until_connected()
-    as_before, broker = getattr(gate._Client, moment), listening.actor.simulator.gate
+    as_before, broker = getattr(gate._Client, moment), listening.driver.simulator.gate
 
     def drop_ours(side: gate._Client, given: Any) -> None:
         # Whoever publishes goes through a gate as well.
@@ -471,7 +471,7 @@ async def test_broker_drops_who_just_came(
     await listening.until_connected(2)
     assert loud(caplog) == []
     assert listening.problems == [None] * 3
-    await until(lambda: len(connections(listening.actor.simulator.gate.port)) == 1)
+    await until(lambda: len(connections(listening.driver.simulator.gate.port)) == 1)
 
 
 async def test_socket_that_was_closed_before_it_is_watched() -> None:
@@ -498,7 +498,7 @@ async def test_writing_fails(listening: Listening, monkeypatch: pytest.MonkeyPat
     await listening.until_connected()
     with monkeypatch.context() as patch:
         patch.setattr(mqtt.Client, "loop_write", fail)
-        listening.actor.do("set_battery", 50)
+        listening.driver.do("set_battery", 50)
         await until(lambda: not listening.push.connected)
     await listening.until_connected(2)
 
@@ -507,7 +507,7 @@ async def test_broker_says_nothing(
     listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection is closed before the next one is tried, not when memory is cleaned up."""
-    there = listening.actor.simulator.gate
+    there = listening.driver.simulator.gate
     await listening.until_connected()
     gc.disable()
     there.silent = True
@@ -607,14 +607,14 @@ async def test_taken_over_before_it_subscribes(
 ) -> None:
     """It is noticed too, though the client then only says that it is not connected."""
     await listening.until_connected()
-    subscribe, gate = Client.subscribe, listening.actor.simulator.gate
+    subscribe, gate = Client.subscribe, listening.driver.simulator.gate
 
     def take_over() -> None:
         for one in list(gate.clients):
             one.end(SESSION_TAKEN_OVER)
 
     async def subscribe_late(client: Client, *args: Any, **kwargs: Any) -> object:
-        listening.actor.simulation.call(take_over)
+        listening.driver.simulation.call(take_over)
         await until(lambda: client.reason is not None)
         return await subscribe(client, *args, **kwargs)
 

@@ -26,7 +26,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError, 
 from custom_components.xiaomi_smart_lock.miot.instance import fetch
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
 from simulator.model import MODEL, SPEC
-from tests.actor import PATIENCE
+from tests.lock_driver import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

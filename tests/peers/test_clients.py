@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from custom_components.xiaomi_smart_lock.miot.endpoints import REGIONS
-from tests.actor import until
+from tests.lock_driver import until
 
 from .conftest import HOST
 

@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 
 from simulator.broker import Broker
 from simulator.gate import Gate
-from tests.actor import PATIENCE, until
+from tests.lock_driver import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

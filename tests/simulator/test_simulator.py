@@ -19,8 +19,8 @@ from miio import DeviceError, DeviceException, MiotDevice
 from simulator.clock import Clock
 from simulator.runner import SimulatorThread
 from simulator.simulator import Simulator
-from tests.actor import PATIENCE, until
 from tests.hosts import NEARBY
+from tests.lock_driver import PATIENCE, until
 
 from .client import CLIENT_ID, Client
 

@@ -1,4 +1,4 @@
-"""A witness between gate and broker: sees which messages reached Home Assistant.
+"""A tap between gate and broker: sees which messages reached Home Assistant.
 
 A client acknowledges a message after it was handed over: what was acknowledged did arrive.
 """
@@ -18,7 +18,7 @@ _QOS: Final = 0x06
 _CHUNK: Final = 65536
 
 
-class Witness:
+class MqttTap:
     """Passes everything on, and tells the payload of each message that was sent or acknowledged."""
 
     def __init__(

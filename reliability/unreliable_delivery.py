@@ -17,7 +17,7 @@ KEPT: Final = 50
 """How many messages may come again."""
 
 
-class Postman:
+class UnreliableDelivery:
     """Carries the messages of one lock, in order and once while there is no storm."""
 
     def __init__(self, lock: Lock, random: Random) -> None:

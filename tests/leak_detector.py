@@ -1,4 +1,4 @@
-"""Who notes all that Home Assistant says in places where others look."""
+"""Notes all that Home Assistant says in places where others look."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOT_HEARD: Final = {"pytest_homeassistant_custom_component.common", "aiohttp.access"}
 
 
-class Witness:
+class LeakDetector:
     """Notes all that Home Assistant says in places where others look."""
 
     def __init__(self, hass: HomeAssistant, log: pytest.LogCaptureFixture) -> None:

@@ -44,7 +44,7 @@ class Write:
     """What was set at the lock itself since."""
 
 
-class Ledger:
+class Expectations:
     """Both sides of the door: what happened, what arrived, what was fired, and what was asked."""
 
     def __init__(self) -> None:

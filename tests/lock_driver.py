@@ -1,4 +1,4 @@
-"""Who does things at the simulated door, and waits until Home Assistant noticed."""
+"""Does things at the simulated door, and waits until Home Assistant noticed."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ async def idle() -> None:
     )
 
 
-class Actor:
-    """Stands at the door of one lock, and owns the account that it is in."""
+class LockDriver:
+    """Drives one lock of the simulator as who stands at its door, and owns its account."""
 
     def __init__(self, simulation: SimulatorThread, account: Account, lock: Lock) -> None:
-        """Stand at the door."""
+        """Drive a lock."""
         self.simulation = simulation
         self.simulator = simulation.simulator
         self.account = account

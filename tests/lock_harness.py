@@ -1,4 +1,4 @@
-"""Who lives behind the door and uses Home Assistant, whichever way leads to the lock."""
+"""A lock with a Home Assistant that runs, whichever way leads to the lock."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from custom_components.xiaomi_smart_lock.control import setting_queue as setting
 from custom_components.xiaomi_smart_lock.events import processor as occurrences
 from simulator.model import SPEC
 
-from .actor import Actor, caught_up, until
 from .hosts import NEARBY
+from .lock_driver import LockDriver, caught_up, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 type Storage = dict[str, Any]
 
 
-def nearby(actor: Actor) -> Actor:
+def nearby(driver: LockDriver) -> LockDriver:
     """Return who stands at the door of one more lock of the account, on the local network."""
-    simulation = actor.simulation
-    lock = simulation.call(simulation.simulator.add_lock, actor.account, host=NEARBY)
+    simulation = driver.simulation
+    lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
-    return Actor(simulation, actor.account, lock)
+    return LockDriver(simulation, driver.account, lock)
 
 
 def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> MockConfigEntry:
@@ -71,21 +71,21 @@ def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         monkeypatch.setattr(module, "time", clock)
 
 
-class Resident:
+class LockHarness:
     """Looks at a lock's entities, changes its settings and restarts Home Assistant."""
 
-    def __init__(self, hass: HomeAssistant, actor: Actor, entry: MockConfigEntry) -> None:
-        """Move in; nothing is set up yet."""
+    def __init__(self, hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> None:
+        """Watch the lock; nothing is set up yet."""
         self.hass = hass
-        self.actor = actor
+        self.driver = driver
         self.entry = entry
         self.taken: list[tuple[Address, Value]] = []
         """What the lock took or changed by itself, in order."""
         self.acts: list[Address] = []
         """The actions that the lock did."""
-        actor.lock.listeners.append(self._note)
-        self._act = actor.lock.act
-        actor.lock.act = self._note_act  # type: ignore[method-assign]
+        driver.lock.listeners.append(self._note)
+        self._act = driver.lock.act
+        driver.lock.act = self._note_act  # type: ignore[method-assign]
 
     def _note(self, topic: str, payload: dict[str, Any]) -> None:
         if "/up/properties_changed/" in topic:
@@ -106,7 +106,7 @@ class Resident:
     @property
     def lock(self) -> LockRuntime:
         """The integration's side of the lock."""
-        found: LockRuntime = self.entry.runtime_data.locks[self.actor.lock.did]
+        found: LockRuntime = self.entry.runtime_data.locks[self.driver.lock.did]
         return found
 
     @property
@@ -116,15 +116,15 @@ class Resident:
 
     def state(self, platform: str, key: str) -> str:
         """Return the state of an entity."""
-        return self.actor.state(self.hass, platform, key).state
+        return self.driver.state(self.hass, platform, key).state
 
     def attributes(self, platform: str, key: str) -> dict[str, Any]:
         """Return the attributes of an entity."""
-        return dict(self.actor.state(self.hass, platform, key).attributes)
+        return dict(self.driver.state(self.hass, platform, key).attributes)
 
     async def call(self, platform: str, service: str, key: str, **data: object) -> None:
         """Use an entity."""
-        target = {ATTR_ENTITY_ID: self.actor.entity_id(self.hass, platform, key)}
+        target = {ATTR_ENTITY_ID: self.driver.entity_id(self.hass, platform, key)}
         await self.hass.services.async_call(platform, service, target | data, blocking=True)
 
     async def manage(self, action: str, *, user: str | None = None, **data: Any) -> Any:
@@ -135,7 +135,7 @@ class Resident:
         told = self.pushes and self.entry.state is ConfigEntryState.LOADED
         if action == "get_users" and told:
             await self.reached()
-        entity_id = self.actor.entity_id(self.hass, Platform.LOCK, "lock")
+        entity_id = self.driver.entity_id(self.hass, Platform.LOCK, "lock")
         answers = self.hass.services.supports_response(DOMAIN, action) is not SupportsResponse.NONE
         response = await self.hass.services.async_call(
             DOMAIN,
@@ -154,7 +154,7 @@ class Resident:
         sees to that since it was noticed.
         """
         fired: list[dict[str, Any]] = []
-        entity_id = self.actor.entity_id(self.hass, Platform.EVENT, key)
+        entity_id = self.driver.entity_id(self.hass, Platform.EVENT, key)
 
         @callback
         def changed(event: Event[EventStateChangedData]) -> None:
@@ -170,7 +170,7 @@ class Resident:
 
     def issue(self, issue: str, *, of_lock: bool = True) -> ir.IssueEntry | None:
         """Return a repair issue, None where there is none."""
-        did = self.actor.lock.did if of_lock else ""
+        did = self.driver.lock.did if of_lock else ""
         issue_id = f"{issue}_{self.entry.entry_id}_{did}"
         return ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id)
 
@@ -180,7 +180,7 @@ class Resident:
         """Set the entry up, and be connected to push where there is one."""
         assert await self.hass.config_entries.async_setup(self.entry.entry_id)
         await self.hass.async_block_till_done()
-        if self.pushes and self.actor.simulator.gate.open:
+        if self.pushes and self.driver.simulator.gate.open:
             await caught_up(self.hass, self.entry.runtime_data)
 
     async def stop(self) -> None:
@@ -203,22 +203,22 @@ class Resident:
         The lock has what the message says: a reading that ends just then would replace it.
         """
         marker = 1 + int(self.known.values.get((13, 4), 0))
-        self.actor.lock.values[13, 4] = marker
-        self.actor.push_property((13, 4), marker)
+        self.driver.lock.values[13, 4] = marker
+        self.driver.push_property((13, 4), marker)
         await until(lambda: self.known.values.get((13, 4)) == marker)
 
     # The lock sleeps and wakes
 
     async def put_to_sleep(self) -> None:
         """Have the lock fall asleep, and Home Assistant notice."""
-        self.actor.do("sleep")
+        self.driver.do("sleep")
         if not self.pushes:
             await self.poll()
         await until(lambda: self.state("binary_sensor", "awake") == "off")
 
     async def wake(self) -> None:
         """Have the lock wake up, and Home Assistant notice."""
-        self.actor.do("wake")
+        self.driver.do("wake")
         if not self.pushes:
             await self.poll()
         await until(lambda: self.state("binary_sensor", "awake") == "on")
@@ -230,37 +230,37 @@ class Resident:
 
 
 @asynccontextmanager
-async def at_home(
-    hass: HomeAssistant, actor: Actor, *, local: bool = False, **options: object
-) -> AsyncIterator[Resident]:
-    """Have someone live there, whose Home Assistant runs, until it is taken down.
+async def running_lock(
+    hass: HomeAssistant, driver: LockDriver, *, local: bool = False, **options: object
+) -> AsyncIterator[LockHarness]:
+    """Have Home Assistant run with a lock, until it is taken down.
 
     With the option of unlocking, None or the hash of a code, it is this lock that is meant.
     """
     if local:
-        actor = nearby(actor)
+        driver = nearby(driver)
     if CONF_UNLOCKING in options:
-        options[CONF_UNLOCKING] = {actor.lock.did: options[CONF_UNLOCKING]}
-    data = actor.local_data(NEARBY) if local else actor.account_data()
-    resident = Resident(hass, actor, entry_of(hass, data, **options))
-    await resident.start()
-    yield resident
-    await resident.stop()
+        options[CONF_UNLOCKING] = {driver.lock.did: options[CONF_UNLOCKING]}
+    data = driver.local_data(NEARBY) if local else driver.account_data()
+    harness = LockHarness(hass, driver, entry_of(hass, data, **options))
+    await harness.start()
+    yield harness
+    await harness.stop()
 
 
-def stored_key(actor: Actor) -> str:
+def stored_key(driver: LockDriver) -> str:
     """Return by what name the storage keeps the lock."""
-    return f"{DOMAIN}.{actor.lock.did}"
+    return f"{DOMAIN}.{driver.lock.did}"
 
 
-def stored(storage: Storage, actor: Actor) -> dict[str, Any]:
+def stored(storage: Storage, driver: LockDriver) -> dict[str, Any]:
     """Return a copy of what is kept of the lock."""
-    return copy.deepcopy(storage[stored_key(actor)]["data"]["data"])
+    return copy.deepcopy(storage[stored_key(driver)]["data"]["data"])
 
 
-def waiting(storage: Storage, actor: Actor) -> list[tuple[Address, Value]]:
+def waiting(storage: Storage, driver: LockDriver) -> list[tuple[Address, Value]]:
     """Return the settings that are kept as waiting, in order."""
-    pending = stored(storage, actor)["pending"]
+    pending = stored(storage, driver)["pending"]
     return [((siid, piid), value) for siid, piid, value, *_ in pending]
 
 
