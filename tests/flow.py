@@ -8,7 +8,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from homeassistant.config_entries import SOURCE_USER, SOURCE_ZEROCONF, ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_USER,
+    SOURCE_ZEROCONF,
+    ConfigEntryState,
+)
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
@@ -22,8 +28,8 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_USER_ID,
     DOMAIN,
 )
-
-from .hosts import NEARBY
+from tests.hosts import NEARBY
+from tests.lock_driver import until
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -31,8 +37,7 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from simulator.lock import Lock
-
-    from .lock_driver import LockDriver
+    from tests.lock_driver import LockDriver
 
 
 def add_lock(driver: LockDriver, name: str, **kwargs: Any) -> Lock:
@@ -193,3 +198,36 @@ async def discover(
     )
     await hass.async_block_till_done()
     return result
+
+
+def cards(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the discoveries that are shown to the user."""
+    return [
+        dict(flow["context"])
+        for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+        if flow["context"]["source"] not in (SOURCE_REAUTH, SOURCE_RECONFIGURE)
+    ]
+
+
+async def sign_in_again(
+    hass: HomeAssistant, driver: LockDriver, result: ConfigFlowResult, user: str | None = None
+) -> ConfigFlowResult:
+    """Go through the sign-in of a flow that has a region already."""
+    result = await choose(hass, result, "paste")
+    return await paste(hass, result, await sign_in(driver, authorize_url(result), user))
+
+
+async def start_again(
+    hass: HomeAssistant, entry: MockConfigEntry, *offered: Lock
+) -> list[ConfigFlowResult]:
+    """Have the list of devices read again, and these locks offered; return the forms of all."""
+    await hass.config_entries.async_reload(entry.entry_id)
+    await until(
+        lambda: {lock.did for lock in offered} <= {card["unique_id"] for card in cards(hass)}
+    )
+    await hass.async_block_till_done()
+    flows = hass.config_entries.flow
+    return [
+        await flows.async_configure(flow["flow_id"])
+        for flow in flows.async_progress_by_handler(DOMAIN)
+    ]

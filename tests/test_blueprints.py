@@ -38,11 +38,11 @@ from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from simulator import faults
 from simulator.model import S1, SPEC
 from simulator.users import UserType
+from tests.pictures import rang, upload, when
 
 from .documents import PAGES
 from .lock_driver import LockDriver, caught_up, until
 from .people import DURESS, FINGERPRINT, NOON, give
-from .test_pictures import rang, upload, when
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -41,7 +41,7 @@ def _report(siid: int, eiid: int, *values: int) -> dict[str, Any]:
 
 @pytest.fixture
 def expectations() -> Expectations:
-    """Return what is expected of a ring that two services report, and of an opening that came late."""
+    """Return what is expected of a ring that two services report, and of a late opening."""
     expectations = Expectations()
     for report in (_report(7, 1006, NOW), _report(21, 1, NOW)):
         expectations.reported(NOW + 1, report)

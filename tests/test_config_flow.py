@@ -36,6 +36,7 @@ from simulator import faults
 from simulator.account import Owner
 from simulator.faults import changed
 from simulator.miio import MiioServer
+from tests.flow import cards, sign_in_again, start_again
 
 from .flow import (
     add_lock,
@@ -353,15 +354,6 @@ async def test_local_lock_of_an_account_that_is_set_up(
 
 
 # Discovery
-
-
-def cards(hass: HomeAssistant) -> list[dict[str, Any]]:
-    """Return the discoveries that are shown to the user."""
-    return [
-        dict(flow["context"])
-        for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-        if flow["context"]["source"] not in (SOURCE_REAUTH, SOURCE_RECONFIGURE)
-    ]
 
 
 async def test_discovered(hass: HomeAssistant, nearby: Lock) -> None:
@@ -698,14 +690,6 @@ async def test_discovered_is_no_lock(hass: HomeAssistant, did: str) -> None:
 # Signing in again
 
 
-async def sign_in_again(
-    hass: HomeAssistant, driver: LockDriver, result: ConfigFlowResult, user: str | None = None
-) -> ConfigFlowResult:
-    """Go through the sign-in of a flow that has a region already."""
-    result = await choose(hass, result, "paste")
-    return await paste(hass, result, await sign_in(driver, authorize_url(result), user))
-
-
 async def test_reauthentication(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
@@ -954,22 +938,6 @@ async def test_reconfiguring_an_account(
 
 
 # A lock that has come into an account
-
-
-async def start_again(
-    hass: HomeAssistant, entry: MockConfigEntry, *offered: Lock
-) -> list[ConfigFlowResult]:
-    """Have the list of devices read again, and these locks offered; return the forms of all."""
-    await hass.config_entries.async_reload(entry.entry_id)
-    await until(
-        lambda: {lock.did for lock in offered} <= {card["unique_id"] for card in cards(hass)}
-    )
-    await hass.async_block_till_done()
-    flows = hass.config_entries.flow
-    return [
-        await flows.async_configure(flow["flow_id"])
-        for flow in flows.async_progress_by_handler(DOMAIN)
-    ]
 
 
 async def test_new_lock_is_offered(

@@ -20,6 +20,8 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 from custom_components.xiaomi_smart_lock import calendar
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
 from custom_components.xiaomi_smart_lock.services.history import KINDS, OPEN_KINDS
+from tests.operations import SAID
+from tests.translations import HERE, SELECTORS
 
 from .conftest import TEN_YEARS
 from .documents import yaml_blocks
@@ -36,8 +38,6 @@ from .past import (
     state_writes,
 )
 from .people import give, person_entity
-from .test_logbook import SAID
-from .test_translations import HERE, SELECTORS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
-from homeassistant.util.yaml import parse_yaml
 from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
     async_mock_service,
 )
 
-from .documents import yaml_blocks
+from tests.examples import ASKED_TO_LOCK, EXAMPLES
+
 from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 type Act = Callable[[HomeAssistant, LockDriver], Awaitable[None]]
 
-EXAMPLES: Final[dict[str, Any]] = {
-    example["alias"]: example
-    for text in yaml_blocks("alias:")
-    if isinstance(example := parse_yaml(text), dict)
-}
-ASKED_TO_LOCK: Final = "Asked to lock"
 AWAY_MODE: Final = (18, 10)
 NOON: Final = 1790000000
 

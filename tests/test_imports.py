@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE: Final = Path(__file__).parent.parent / "custom_components" / DOMAIN
+TESTS: Final = Path(__file__).parent
 FILES: Final = sorted(HERE.rglob("*.py"))
 
 # Packages and files, the lowest first. Those of one line know nothing of each other.
@@ -124,3 +126,13 @@ def test_addresses_are_in_tables(path: Path) -> None:
         if isinstance(first, ast.Constant) and isinstance(second, ast.Constant)
     }
     assert {pair for pair in numbers if {*map(type, pair)} == {int}} <= NO_ADDRESSES
+
+
+def test_no_test_imports_from_a_test() -> None:
+    """What several tests use is in a module of its own."""
+    assert not [
+        f"{path.relative_to(TESTS)}:{line}"
+        for path in TESTS.rglob("*.py")
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.match(r"\s*from (?:tests[\w.]*)?\.test_\w+ import", text)
+    ]

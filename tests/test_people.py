@@ -11,6 +11,7 @@ from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.people import async_assign, person_of
 from custom_components.xiaomi_smart_lock.state.credential import Credential
+from tests.shown import shown
 
 from .lock_driver import LockDriver, until
 from .people import (
@@ -29,7 +30,6 @@ from .people import (
     the_lock,
     use,
 )
-from .test_events import shown
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

@@ -18,10 +18,10 @@ from custom_components.xiaomi_smart_lock.account.newer_specification import LONG
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UUID, DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator import instances
+from tests.flow import sign_in_again
 
 from .lock_driver import until
 from .lock_harness import LockHarness, Storage, entry_of, fix, running_lock, stored_key
-from .test_config_flow import sign_in_again
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

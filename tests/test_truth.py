@@ -17,12 +17,12 @@ from homeassistant.setup import async_setup_component
 from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.faults import changed, status
+from tests.availability import FIVE_MINUTES, later, unavailable
 
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness, entry_of, running_lock, stored, stored_key
 from .past import HOUR, MINUTE, LinkedHarness, linked_data, rang, unlocked
 from .people import give
-from .test_availability import FIVE_MINUTES, later, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

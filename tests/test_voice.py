@@ -16,11 +16,11 @@ from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
+from tests.doorkeeper import Doorkeeper
+from tests.examples import ASKED_TO_LOCK, EXAMPLES
 
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness
-from .test_examples import ASKED_TO_LOCK, EXAMPLES
-from .test_unlocking import Doorkeeper
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

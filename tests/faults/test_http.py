@@ -154,7 +154,7 @@ IMPOSSIBLE_VALUES: Final[Faults] = {
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for answers, and where the service wants to be left alone, for a moment only.
 
     For long enough, though, that a machine with much else to do answers in time.

@@ -19,7 +19,7 @@ from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE
 from tests.lock_driver import caught_up, idle, until
 from tests.lock_harness import entry_of
-from tests.test_pictures import (
+from tests.pictures import (
     NEVER,
     STAY,
     VISITOR,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from typing import TYPE_CHECKING, Any
 
 from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
 from custom_components.xiaomi_smart_lock.miot.app.login import AppLogin, QrCode, SessionData
-from custom_components.xiaomi_smart_lock.miot.endpoints import load
+from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints, load
 
 if TYPE_CHECKING:
     import aiohttp
 
     from tests.lock_driver import LockDriver
+    from tests.miot.conftest import Liar
 
 
 class App:
@@ -63,3 +65,12 @@ class App:
         """Set something of the lock's camera."""
         for name, value in settings.items():
             setattr(self.driver.lock.camera, name, value)
+
+
+def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
+    """Return a client of a service that lies."""
+    endpoints = Endpoints(
+        account=liar.url, app_api=f"{liar.url}/app", camera=liar.url, pictures=liar.url
+    )
+    data = SessionData("1", "two", "three", base64.b64encode(bytes(16)).decode(), "five", "six")
+    return AppClient(session, liar.tls, endpoints, "cn", data, lambda _data: None)

@@ -22,10 +22,8 @@ from PIL import Image
 from custom_components.xiaomi_smart_lock.miot.app import cipher as app_cipher
 from custom_components.xiaomi_smart_lock.miot.app import client as app_module
 from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
-from custom_components.xiaomi_smart_lock.miot.app.client import AppClient, Happened, Seen
-from custom_components.xiaomi_smart_lock.miot.app.login import SessionData
+from custom_components.xiaomi_smart_lock.miot.app.client import Happened, Seen
 from custom_components.xiaomi_smart_lock.miot.app.recording import Part, Segment
-from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import (
     CannotConnectError,
     NotAllowedError,
@@ -38,6 +36,7 @@ from simulator.camera import draw
 from simulator.dialect import DIALECTS
 from simulator.faults import page, status
 from simulator.model import MODEL, SPEC
+from tests.miot.app import of_liar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -711,15 +710,6 @@ async def test_a_service_that_is_down_ends_no_session(app: App) -> None:
 
 
 # Answers that make no sense
-
-
-def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
-    """Return a client of a service that lies."""
-    endpoints = Endpoints(
-        account=liar.url, app_api=f"{liar.url}/app", camera=liar.url, pictures=liar.url
-    )
-    data = SessionData("1", "two", "three", base64.b64encode(bytes(16)).decode(), "five", "six")
-    return AppClient(session, liar.tls, endpoints, "cn", data, lambda _data: None)
 
 
 @pytest.mark.parametrize(

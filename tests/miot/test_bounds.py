@@ -24,8 +24,7 @@ from custom_components.xiaomi_smart_lock.miot.push import Push
 from custom_components.xiaomi_smart_lock.miot.values import MOST_ITEMS, objects
 from simulator.model import MODEL, SPEC
 from tests.lock_driver import until
-
-from .test_app import of_liar
+from tests.miot.app import of_liar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

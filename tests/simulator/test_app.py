@@ -16,11 +16,11 @@ from Crypto.Cipher import AES
 from Crypto.Util.Padding import unpad
 from micloud import MiCloud, miutils
 from PIL import Image
-from requests.adapters import HTTPAdapter
 from yarl import URL
 
 from simulator.camera import MERGED_SECONDS, Camera, draw
 from simulator.clock import Clock
+from tests.simulator.peer import ToSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,23 +35,6 @@ EVENTS = "https://business.smartcamera.api.io.mi.com/common/app/get/eventlist"
 PICTURE = "https://processor.smartcamera.api.io.mi.com/miot/camera/app/v1/img"
 PLAYLIST = "https://business.smartcamera.api.io.mi.com/common/app/m3u8"
 DAY = 86_400
-
-
-class ToSimulator(HTTPAdapter):  # type: ignore[misc]
-    """Sends what is meant for Xiaomi's hosts to the simulator."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        """Trust the simulator alone."""
-        super().__init__()
-        self._url = simulator.cloud.url
-        self._ca_file = json.loads(simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send, with the same path."""
-        assert request.url
-        request.url = self._url + "/" + request.url.split("/", 3)[3]
-        kwargs |= {"verify": self._ca_file, "proxies": None}
-        return super().send(request, **kwargs)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from micloud import MiCloud, miutils
 from micloud.micloudexception import MiCloudAccessDenied
 
-from .test_app import ToSimulator
+from tests.simulator.peer import ToSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,84 +4,33 @@ from __future__ import annotations
 
 import json
 from datetime import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from custom_components.xiaomi_smart_lock.miot.spec import Access
-from simulator.clock import Clock
 from simulator.device import within
-from simulator.lock import Lock
 from simulator.model import SPEC
+from tests.simulator.alone import (
+    ASLEEP,
+    DONE,
+    NO_ACTION,
+    NO_PROPERTY,
+    NO_SERVICE,
+    Heard,
+    Standing,
+)
 
-DONE = 0
+if TYPE_CHECKING:
+    from simulator.lock import Lock
+
 NOT_READABLE = -704002000
 NOT_WRITABLE = -704030023
-NO_SERVICE, NO_PROPERTY, NO_ACTION = -704040002, -704040003, -704040005
-ASLEEP = -704042011
 NOT_NOW = -704053100
 WRONG_COUNT, WRONG_PARAMETER, WRONG_VALUE = -704220025, -704220035, -704220043
 
 DOOR = (3, 1021)
 WIFI = (18, 12)
-
-
-class Standing(Clock):
-    """A clock that stands, but where the test moves it."""
-
-    def __init__(self) -> None:
-        """Start at a time that is easy to recognise."""
-        super().__init__()
-        self.time = 1_800_000_000.0
-
-    def now(self) -> float:
-        """Return the time."""
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        """Move."""
-        self.time += seconds
-
-
-class Heard(list[tuple[str, dict[str, Any]]]):
-    """What a listener heard: topics without ``device/DID/``, and payloads."""
-
-    def __call__(self, topic: str, payload: dict[str, Any]) -> None:
-        """Listen; what cannot be JSON cannot be reported."""
-        self.append((topic.removeprefix("device/42/"), json.loads(json.dumps(payload))))
-
-    @property
-    def topics(self) -> list[str]:
-        """The topics alone."""
-        return [topic for topic, _ in self]
-
-    def arguments(self, address: str) -> list[list[object]]:
-        """Return the arguments of all events of an address such as 2/1020."""
-        return [
-            [argument["value"] for argument in payload["params"]["arguments"]]
-            for topic, payload in self
-            if topic == f"up/event_occured/{address}"
-        ]
-
-
-@pytest.fixture
-def clock() -> Standing:
-    """Return a clock that stands."""
-    return Standing()
-
-
-@pytest.fixture
-def lock(clock: Standing) -> Lock:
-    """Return a lock that is awake."""
-    return Lock(clock, did="42", name="Front door", uid="1001")
-
-
-@pytest.fixture
-def heard(lock: Lock) -> Heard:
-    """Return what the lock reports from now on."""
-    heard = Heard()
-    lock.listeners.append(heard)
-    return heard
 
 
 def test_every_readable_property_has_a_valid_value(lock: Lock) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .test_lock import ASLEEP, DONE, NO_ACTION, Heard, Standing, clock, heard, lock
+from tests.simulator.alone import ASLEEP, DONE, NO_ACTION, Heard, Standing, clock, heard, lock
 
 if TYPE_CHECKING:
     from simulator.lock import Lock

@@ -1,0 +1,1 @@
+"""Settings that wait, and unlocking."""

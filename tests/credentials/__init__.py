@@ -1,0 +1,1 @@
+"""Credentials that are enrolled, and that end."""

@@ -1,0 +1,253 @@
+"""The options of an entry, and who may unlock its locks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
+    CONF_APP_REQUESTS,
+    CONF_JOURNAL_ENTRIES,
+    CONF_KEEP_PICTURES,
+    CONF_LATE_AFTER,
+    CONF_LEAST_DIGITS,
+    CONF_LOCKS,
+    CONF_MOST_DIGITS,
+    CONF_PENDING_FOR,
+    CONF_POLL_INTERVAL,
+    CONF_POLL_INTERVAL_WITHOUT_PUSH,
+    CONF_ROOMS,
+    CONF_UNAVAILABLE_AFTER,
+    CONF_UNLOCKING,
+)
+from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
+from tests.flow import add_lock, default, local_entry, suggested
+from tests.hosts import NEARBY
+from tests.options import begin, submit
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigFlowResult
+    from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from tests.lock_driver import LockDriver
+
+ANOTHER = "1000000009"
+
+
+def offered(result: ConfigFlowResult, key: str) -> list[Any]:
+    """Return what there is to choose from."""
+    schema = result["data_schema"]
+    assert schema
+    options: list[Any] = schema.schema[key].config["options"]
+    return options
+
+
+async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """They are taken at once, and shown the next time; who may unlock stays as it is."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {ANOTHER: None}})
+    await hass.async_block_till_done()
+    before = loaded.runtime_data
+    options = {
+        CONF_POLL_INTERVAL: 600,
+        CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
+        CONF_UNAVAILABLE_AFTER: 60,
+        CONF_LATE_AFTER: 1,
+        CONF_JOURNAL_ENTRIES: 5000,
+        CONF_PENDING_FOR: 48,
+        CONF_LEAST_DIGITS: 4,
+        CONF_MOST_DIGITS: 12,
+    }
+    result = await begin(hass, loaded, "general")
+    assert {key: default(result, key) for key in options} == {
+        CONF_POLL_INTERVAL: 300,
+        CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
+        CONF_UNAVAILABLE_AFTER: 10,
+        CONF_LATE_AFTER: 5,
+        CONF_JOURNAL_ENTRIES: 1000,
+        CONF_PENDING_FOR: 24,
+        CONF_LEAST_DIGITS: 6,
+        CONF_MOST_DIGITS: 10,
+    }
+    result = await submit(hass, result, **options)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == options | {CONF_UNLOCKING: {ANOTHER: None}}
+    assert loaded.runtime_data is not before
+    result = await begin(hass, loaded, "general")
+    assert {key: suggested(result, key) for key in options} == options
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+
+async def test_of_a_local_lock(hass: HomeAssistant, driver: LockDriver) -> None:
+    """There is no push."""
+    entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
+    result = await begin(hass, entry, "general")
+    assert result["data_schema"]
+    defaults = {
+        CONF_POLL_INTERVAL: 30,
+        CONF_UNAVAILABLE_AFTER: 24 * 60,
+        CONF_PENDING_FOR: 24,
+        CONF_LEAST_DIGITS: 6,
+        CONF_MOST_DIGITS: 10,
+    }
+    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
+    wrong = defaults | {CONF_LEAST_DIGITS: 8, CONF_MOST_DIGITS: 7}
+    result = await submit(hass, result, **wrong)
+    assert result["errors"] == {CONF_MOST_DIGITS: "digits_contradict"}
+    assert {key: suggested(result, key) for key in wrong} == wrong
+    await submit(hass, result, **defaults | {CONF_LEAST_DIGITS: 7, CONF_MOST_DIGITS: 7})
+    assert (entry.options[CONF_LEAST_DIGITS], entry.options[CONF_MOST_DIGITS]) == (7, 7)
+
+
+async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) -> None:
+    """They are there where the entry is linked, and taken at once."""
+    hass.config_entries.async_update_entry(linked, options={CONF_LATE_AFTER: 1})
+    await hass.async_block_till_done()
+    result = await begin(hass, linked, "app")
+    defaults = {CONF_APP_REQUESTS: 60, CONF_KEEP_PICTURES: 0}
+    assert result["data_schema"]
+    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
+    for wrong in ({CONF_APP_REQUESTS: 9}, {CONF_APP_REQUESTS: 601}, {CONF_KEEP_PICTURES: -1}):
+        with pytest.raises(InvalidData):
+            await submit(hass, result, **defaults | wrong)
+    chosen = {CONF_APP_REQUESTS: 10, CONF_KEEP_PICTURES: 7}
+    await submit(hass, result, **chosen)
+    assert linked.options == {CONF_LATE_AFTER: 1} | chosen
+    assert linked.runtime_data.link.as_dict()["budget"] == 10
+    result = await begin(hass, linked, "app")
+    assert {key: suggested(result, key) for key in chosen} == chosen
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+
+async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, driver: LockDriver) -> None:
+    """It knows what happened, if only afterwards."""
+    entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
+    result = await begin(hass, entry, "general")
+    assert default(result, CONF_LATE_AFTER) == 5
+    assert default(result, CONF_JOURNAL_ENTRIES) == 1000
+
+
+async def test_unlocking_is_off_until_it_is_allowed(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """It can be allowed without a code, and turned off again."""
+    result = await begin(hass, loaded, "unlocking")
+    assert result["description_placeholders"] == {"lock": "Front door"}
+    assert default(result, CONF_UNLOCKING) == "off"
+    assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "new_code"]
+    await submit(hass, result, unlocking="without_code")
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
+    result = await begin(hass, loaded, "unlocking")
+    assert default(result, CONF_UNLOCKING) == "without_code"
+    await submit(hass, result, unlocking="off")
+    assert loaded.options[CONF_UNLOCKING] == {}
+
+
+@pytest.mark.parametrize("code", ["1234", "0123456789"])
+async def test_a_code(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, code: str
+) -> None:
+    """Only its hash is kept, another one each time; it stays until another one is set or none.
+
+    A short code may be among the digits of a hash by chance.
+    """
+    hashes = set()
+    for _ in range(2):
+        result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
+        await submit(hass, result, code=code, code_again=code)
+        hashed = loaded.options[CONF_UNLOCKING][driver.lock.did]
+        assert re.fullmatch(r"[0-9a-f]{32}:[0-9a-f]{128}", hashed)
+        assert is_code(code, hashed)
+        assert not is_code(code[:-1], hashed)
+        hashes.add(hashed)
+    assert len(hashes) == 2
+    result = await begin(hass, loaded, "unlocking")
+    assert default(result, CONF_UNLOCKING) == "same_code"
+    assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "same_code", "new_code"]
+    await submit(hass, result, unlocking="same_code")
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: hashed}
+    await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="without_code")
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
+
+
+@pytest.mark.parametrize(
+    ("code", "again", "errors"),
+    [
+        ("123", "123", {"code": "code_format"}),
+        ("01234567890", "01234567890", {"code": "code_format"}),
+        ("", "", {"code": "code_format"}),
+        ("12a4", "12a4", {"code": "code_format"}),
+        ("1234\n", "1234\n", {"code": "code_format"}),
+        ("١٢٣٤", "١٢٣٤", {"code": "code_format"}),
+        ("1234", "1243", {"code_again": "codes_differ"}),
+    ],
+)
+async def test_no_code(
+    hass: HomeAssistant, loaded: MockConfigEntry, code: str, again: str, errors: dict[str, str]
+) -> None:
+    """What is no code, or was mistyped, changes nothing; it is asked for again."""
+    result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
+    result = await submit(hass, result, code=code, code_again=again)
+    assert result["errors"] == errors
+    assert CONF_UNLOCKING not in loaded.options
+    result = await submit(hass, result, code="1234", code_again="1234")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_each_lock_has_its_own(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
+    """The lock is asked for where there are several, and others stay as they are."""
+    back = add_lock(driver, "Back door")
+    data = {**entry.data, CONF_LOCKS: [driver.lock.did, back.did]}
+    hass.config_entries.async_update_entry(
+        entry, data=data, options={CONF_UNLOCKING: {driver.lock.did: None, ANOTHER: None}}
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await begin(hass, entry, "unlocking")
+    assert offered(result, "lock") == [
+        {"value": driver.lock.did, "label": "Front door"},
+        {"value": back.did, "label": "Back door"},
+    ]
+    result = await submit(hass, result, lock=back.did)
+    assert result["description_placeholders"] == {"lock": "Back door"}
+    assert default(result, CONF_UNLOCKING) == "off"
+    await submit(hass, result, unlocking="without_code")
+    assert entry.options[CONF_UNLOCKING] == {driver.lock.did: None, back.did: None}
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_locks_of_one_name(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
+    """Where they are, or their last digits, tell the lock that is unlocked from the other."""
+    others = [add_lock(driver, "Front door") for _ in range(2)]
+    dids = [driver.lock.did, *(lock.did for lock in others)]
+    data = {**entry.data, CONF_LOCKS: dids, CONF_ROOMS: {dids[1]: "Attic", dids[0]: "Hall"}}
+    hass.config_entries.async_update_entry(entry, data=data)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await begin(hass, entry, "unlocking")
+    labels = ["Front door (Hall)", "Front door (Attic)", "Front door"]
+    assert [one["label"] for one in offered(result, "lock")] == labels
+    result = await submit(hass, result, lock=dids[1])
+    assert result["description_placeholders"] == {"lock": "Front door (Attic)"}
+    hass.config_entries.options.async_abort(result["flow_id"])
+    hass.config_entries.async_update_entry(entry, data={**data, CONF_ROOMS: {}})
+    result = await begin(hass, entry, "unlocking")
+    labels = [f"Front door (…{did[-4:]})" for did in dids]
+    assert [one["label"] for one in offered(result, "lock")] == labels
+    hass.config_entries.options.async_abort(result["flow_id"])
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_lock_that_was_never_seen(hass: HomeAssistant, driver: LockDriver) -> None:
+    """It is called by its number until its name is known."""
+    nearby = add_lock(driver, "Back door", host=NEARBY)
+    result = await begin(hass, local_entry(hass, nearby), "unlocking")
+    assert result["description_placeholders"] == {"lock": nearby.did}
+    hass.config_entries.options.async_abort(result["flow_id"])

@@ -1,0 +1,1 @@
+"""What a lock means, by tables alone."""

@@ -1,1 +1,0 @@
-"""Models of locks that nobody sells, to try what tables alone can do."""

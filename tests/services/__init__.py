@@ -1,0 +1,1 @@
+"""Home Assistant's actions of the integration."""
