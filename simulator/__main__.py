@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -128,6 +129,8 @@ async def main(options: argparse.Namespace, directory: Path) -> None:
 
 
 if __name__ == "__main__":
+    # A shell that starts us in the background may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory(prefix="lock-simulator-") as folder:
         try:
             asyncio.run(main(arguments(), Path(folder)))

@@ -9,8 +9,6 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from construct import ConstructError
-from miio.exceptions import PayloadDecodeException
 from miio.protocol import Message
 
 if TYPE_CHECKING:
@@ -125,7 +123,7 @@ class MiioServer(asyncio.DatagramProtocol):
     def _answer(self, data: bytes) -> bytes | None:
         try:
             packet = Message.parse(data, token=self._token)
-        except (ConstructError, PayloadDecodeException):
+        except Exception:  # noqa: BLE001, whatever a packet leads to in python-miio
             return None
         if packet.header.value.ts.replace(tzinfo=UTC).timestamp() > self._stamp + _AHEAD:
             return None

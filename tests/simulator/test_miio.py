@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import miio
 import pytest
 from miio.exceptions import DeviceError, DeviceException
 from miio.miioprotocol import MiIOProtocol
+from miio.protocol import Utils
 
 from simulator.clock import Clock
 from simulator.lock import Lock
@@ -216,20 +218,34 @@ async def test_a_wrong_token_is_not_answered(device: Device) -> None:
     assert not device.requests
 
 
+def signed(payload: bytes) -> bytes:
+    """Return a packet with the device's token whose payload nobody looked at."""
+    encrypted = Utils.encrypt(payload, TOKEN)
+    header = struct.pack(">HHIII", 0x2131, 32 + len(encrypted), 0, DID, 1)
+    return header + Utils.md5(header + TOKEN + encrypted) + encrypted
+
+
 @pytest.mark.parametrize(
     "packet",
-    [b"", b"!1", b"!1\x00\x20", bytes(32), b"!1\x00\x40" + bytes(60), b"x" * 1000],
-    ids=["empty", "magic", "cut off", "zeros", "unsigned", "other"],
+    [
+        *(b"", b"!1", b"!1\x00\x20", bytes(32), b"!1\x00\x40" + bytes(60), b"x" * 1000),
+        *(signed(b"\xe1\xe1"), signed(b"{")),
+    ],
+    ids=["empty", "magic", "cut off", "zeros", "unsigned", "other", "no text", "no JSON"],
 )
 async def test_rubbish_is_not_answered(device: Device, packet: bytes) -> None:
     """And does no harm."""
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+    harm: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: harm.append(context))
+    transport, _ = await loop.create_datagram_endpoint(
         asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
     )
     transport.sendto(packet, (NEARBY, 54321))
     assert (await blocking(client().info)).model == "xiaomi.lock.s1"
     assert [method for method, _ in device.requests] == ["miIO.info"]
     transport.close()
+    assert not harm
 
 
 async def test_asleep_it_is_silent(device: Device) -> None:
