@@ -157,10 +157,11 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         lock, description = self.coordinator, self.entity_description
         if description.read:
             return description.read(lock)
+        assert self._prop is not None  # noqa: S101
         if self._last_of is None:
-            return lock.data.shown(self.prop.address)
+            return lock.data.shown(self._prop.address)
         last = lock.data.events.get(self._last_of)
-        return last.masked.get(self.prop.name) if last else None
+        return last.masked.get(self._prop.name) if last else None
 
     @property
     def prop(self) -> Property:

@@ -32,8 +32,9 @@ class LockModel:
         """Join a model's tables with a specification."""
         self.name: Final = tables.model
         self.spec: Final = spec
-        self._places = tables.places
-        self._names = {kind: _by_name(spec, kind) for kind in ("properties", "events", "actions")}
+        self._properties = _by_name(spec, "properties", spec.properties, tables.places)
+        self._events = _by_name(spec, "events", spec.events, tables.places)
+        self._actions = _by_name(spec, "actions", spec.actions, tables.places)
         self.methods: Final = self.property(Role.OPERATION_METHOD)
         """The property whose values are the ways to open the door."""
         numbers = self.methods.numbers if self.methods else {}
@@ -52,19 +53,15 @@ class LockModel:
 
     def property(self, name: str) -> Property | None:
         """Return a property."""
-        return self._find(self.spec.properties, "properties", name)
+        return self._properties.get(name)
 
     def event(self, name: str) -> Event | None:
         """Return an event."""
-        return self._find(self.spec.events, "events", name)
+        return self._events.get(name)
 
     def action(self, name: str) -> Action | None:
         """Return an action."""
-        return self._find(self.spec.actions, "actions", name)
-
-    def _find[Kind: Item](self, items: Mapping[Address, Kind], kind: str, name: str) -> Kind | None:
-        address = self._places.get(name) or self._names[kind].get(name)
-        return items.get(address) if address else None
+        return self._actions.get(name)
 
     def address_of(self, name: str) -> Address | None:
         """Return where a property or an event is."""
@@ -171,13 +168,18 @@ class LockModel:
         return self.addresses_of(COMPLETION_EVENTS[name])
 
 
-def _by_name(spec: Spec, kind: str) -> Mapping[str, Address]:
-    """Return the addresses of a specification's items of a kind, by service and item."""
-    names: dict[str, Address] = {}
-    for service in spec.services:
-        for item in getattr(service, kind):
-            names.setdefault(f"{service.name}:{item.name}", item.address)
-    return names
+def _by_name[Kind: Item](
+    spec: Spec, kind: str, items: Mapping[Address, Kind], places: Mapping[str, Address]
+) -> dict[str, Kind]:
+    """Return the items of a kind by the names of service and item, and by roles."""
+    named = [
+        (f"{service.name}:{item.name}", items[item.address])
+        for service in spec.services
+        for item in getattr(service, kind)
+    ]
+    # The first of several of the same name is the one that counts.
+    placed = {role: items[address] for role, address in places.items() if address in items}
+    return dict(reversed(named)) | placed
 
 
 @cache

@@ -99,9 +99,10 @@ class LockEvent:
     def masked(self) -> LockEvent:
         """The event as it is shown, whether the credential was used, enrolled or deleted."""
         method = self.get("operation-method")
-        if method is None or (shown := masked(self.model, int(method))) == method:
+        if method is None or method not in self.model.masks:
             return self
         piid = self.event.piids["operation-method"]
+        shown = masked(self.model, int(method))
         return replace(self, arguments={**self.arguments, piid: shown})
 
     @cached_property
