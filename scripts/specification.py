@@ -24,7 +24,8 @@ from custom_components.xiaomi_smart_lock.model.roles import USER_SERVICE, Role
 from custom_components.xiaomi_smart_lock.number import NUMBERS
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.sensor import SENSORS
-from custom_components.xiaomi_smart_lock.services.registration import ACTIONS, CARRIED
+from custom_components.xiaomi_smart_lock.services.credentials import CARRIED
+from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from custom_components.xiaomi_smart_lock.text import TEXTS
 from custom_components.xiaomi_smart_lock.time import TIMES

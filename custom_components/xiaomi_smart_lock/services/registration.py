@@ -1,284 +1,33 @@
-"""Home Assistant's actions on a lock's users, credentials and past, for administrators."""
+"""Home Assistant's actions on locks, for administrators."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import voluptuous as vol
-from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import ServiceCall, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import service
-from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..control.admins import async_require_admin
-from ..credentials.enrolment import (
-    TIME_LIMIT,
-    TIME_LIMITS,
-    Wanted,
-    method_of,
-)
-from ..model.roles import Role
-from ..people import async_assign, named, person_of
-from ..state.credential import Credential, masked
 from ..wording.reasons import translatable
-from . import history as diary
-from .history import ATTR_PERSON, async_get_history
+from . import history
+from .credentials import ATTR_USER_ID, CREDENTIAL_ACTIONS, OWNER
+from .lock_action import LockAction
+from .targets import async_locks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from homeassistant.core import HomeAssistant
-    from homeassistant.helpers.typing import VolDictType
-    from homeassistant.util.json import JsonObjectType
 
-    from ..coordinator import LockCoordinator
-    from ..runtime import LockRuntime
-
-ATTR_CREDENTIAL_DATA: Final = "credential_data"
-ATTR_CREDENTIAL_TYPE: Final = "credential_type"
-ATTR_NAME: Final = "name"
-ATTR_OPERATION_ID: Final = "operation_id"
-ATTR_TIME_LIMIT: Final = "time_limit"
-ATTR_USER_ID: Final = "user_id"
-ATTR_USER_TYPE: Final = "user_type"
-ATTR_USES: Final = "uses"
-ATTR_VALID_UNTIL: Final = "valid_until"
-
-# What the fields carry, by its name in the specification
-CARRIED: Final = {
-    "user-ids": ATTR_USER_ID,
-    "user-type": ATTR_USER_TYPE,
-    "operation-method": ATTR_CREDENTIAL_TYPE,
-    "operation-id": ATTR_OPERATION_ID,
-    "credential": ATTR_CREDENTIAL_DATA,
-}
-
-# There is one owner; the types that mean many users would delete more than is asked for.
-SETTABLE_USER_TYPES: Final = ("administrator", "normal_user", "frequent_visitor")
-# What is enrolled at the lock or from afar; other passwords are made by Xiaomi's app.
-SETTABLE_CREDENTIALS: Final = (
-    "password",
-    "fingerprint",
-    "duress_fingerprint",
-    "nfc",
-    "face",
-    "palm_vein",
-    "phone",
-)
-# The owner's number: there is an owner already, and nobody is given a key of theirs from afar.
-OWNER: Final = 0
-MOST_USES: Final = 1000
-LONGEST_NAME: Final = 200
-
-_ID: Final = vol.All(vol.Coerce(int), vol.Range(min=0, max=0xFFFF))
-_USER_TYPE: Final = vol.In(SETTABLE_USER_TYPES)
-_CREDENTIAL_TYPE: Final = vol.In(SETTABLE_CREDENTIALS)
-
-# Home Assistant's own way to the targets of a call; versions before 2025.10 want more for it.
-_WANTS_HASS: Final = "hass" in inspect.signature(service.async_extract_entity_ids).parameters
-
-type Data = Mapping[str, Any]
-type Response = JsonObjectType | None
-
-
-async def _set_user(lock: LockRuntime, data: Data) -> Response:
-    user_id = await lock.commands.async_set_user(data.get(ATTR_USER_ID), _user_type(lock, data))
-    return {ATTR_USER_ID: user_id}
-
-
-async def _delete_user(lock: LockRuntime, data: Data) -> Response:
-    await lock.commands.async_delete_user(data[ATTR_USER_ID], _user_type(lock, data))
-    return None
-
-
-async def _set_credential(lock: LockRuntime, data: Data) -> Response:
-    if (person := data.get(ATTR_PERSON)) is not None:
-        # Whether there is one is known before the lock hears of anything.
-        person = named(lock.coordinator, person).subentry.subentry_id
-    valid_until = data.get(ATTR_VALID_UNTIL)
-    wanted = Wanted(
-        user_id=data[ATTR_USER_ID],
-        method=data[ATTR_CREDENTIAL_TYPE],
-        content=data[ATTR_CREDENTIAL_DATA],
-        operation_id=data.get(ATTR_OPERATION_ID),
-        valid_until=valid_until and dt_util.as_utc(valid_until).timestamp(),
-        uses=data.get(ATTR_USES),
-        name=data.get(ATTR_NAME),
-        time_limit=data[ATTR_TIME_LIMIT],
-    )
-    credential = await lock.enrolment.async_enrol(wanted)
-    if person is not None:
-        with suppress(ServiceValidationError):  # Removed meanwhile: the credential is there.
-            async_assign(lock.coordinator, credential, person)
-    return {ATTR_USER_ID: wanted.user_id, **_named(lock.coordinator, credential)}
-
-
-async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> Response:
-    await lock.enrolment.async_cancel()
-    return None
-
-
-async def _delete_credential(lock: LockRuntime, data: Data) -> Response:
-    await lock.commands.async_delete_credential(data[ATTR_USER_ID], data[ATTR_OPERATION_ID])
-    return None
-
-
-async def _assign_credential(lock: LockRuntime, data: Data) -> Response:
-    method = method_of(lock.coordinator, data[ATTR_CREDENTIAL_TYPE])
-    credential = Credential(method, data[ATTR_OPERATION_ID])
-    await lock.commands.async_assign_credential(data[ATTR_USER_ID], credential)
-    return None
-
-
-async def _sync_users(lock: LockRuntime, _data: Data) -> Response:
-    await lock.commands.async_synchronise("sync-lock-user")
-    return None
-
-
-async def _sync_credentials(lock: LockRuntime, _data: Data) -> Response:
-    await lock.commands.async_synchronise("sync-unlock-method")
-    return None
-
-
-async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
-    """Return who may open the door, and by what, as far as the lock has told."""
-    lock = runtime.coordinator
-    users = lock.data.users
-    owned = {one for one, grant in users.grants.items() if grant.user_id is not None}
-    user_ids = {*users.present, *(users.user_of(one) for one in owned)}
-    return {
-        "users": [
-            {
-                ATTR_USER_ID: user_id,
-                ATTR_USER_TYPE: _known_user_type(lock, user_id),
-                "credentials": [_described(lock, one) for one in users.credentials_of(user_id)],
-            }
-            for user_id in sorted(one for one in user_ids if one is not None)
-        ],
-        # Used, but the lock has not told by whom
-        "others": [_described(lock, one) for one in users.uses if one not in users.grants],
-    }
-
-
-def _user_type(lock: LockRuntime, data: Data) -> int | None:
-    """Return the lock's number of the type of users that is asked for, None where none is."""
-    user_types = lock.model.property(Role.USER_TYPE)
-    return user_types.numbers.get(data.get(ATTR_USER_TYPE, "")) if user_types else None
-
-
-def _known_user_type(lock: LockCoordinator, user_id: int) -> str | None:
-    user, user_types = lock.data.users.present.get(user_id), lock.model.property(Role.USER_TYPE)
-    if user is None or user.user_type is None or user_types is None:
-        return None
-    return user_types.key_of(user.user_type)
-
-
-def _named(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
-    methods, shown = lock.model.methods, masked(lock.model, credential.method)
-    return {
-        "method": (methods and methods.key_of(shown)) or credential.method,
-        ATTR_OPERATION_ID: credential.operation_id,
-    }
-
-
-def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
-    use = lock.data.users.uses.get(credential)
-    ending = lock.data.endings.known.get(credential)
-    person = person_of(lock, credential)
-    return {
-        **_named(lock, credential),
-        ATTR_PERSON: person and person.name,
-        ATTR_NAME: ending and ending.name,
-        "last_used": use and _time(use.when),
-        ATTR_VALID_UNTIL: ending and ending.due and _time(ending.due),
-        "uses_left": ending and ending.uses,
-    }
-
-
-def _time(when: float) -> str:
-    return dt_util.utc_from_timestamp(when).isoformat()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockAction:
-    """An action on a lock: what it takes, what it does, and by which action of the lock's own."""
-
-    do: Callable[[LockRuntime, Data], Awaitable[Response]]
-    fields: VolDictType
-    by: str | None = None
-    gives_access: bool = False
-    """Whether it makes a user or gives one a credential."""
-    response: SupportsResponse = SupportsResponse.NONE
-
-
-_USER: Final[VolDictType] = {vol.Required(ATTR_USER_ID): _ID}
+    from .lock_action import Response
 
 ACTIONS: Final = {
-    "set_user": LockAction(
-        do=_set_user,
-        fields={
-            vol.Optional(ATTR_USER_ID): _ID,
-            vol.Optional(ATTR_USER_TYPE): _USER_TYPE,
-        },
-        by="add-lock-user",
-        gives_access=True,
-        response=SupportsResponse.OPTIONAL,
-    ),
-    "delete_user": LockAction(
-        do=_delete_user,
-        fields=_USER | {vol.Optional(ATTR_USER_TYPE): _USER_TYPE},
-        by="delete-lock-user",
-    ),
-    "set_credential": LockAction(
-        do=_set_credential,
-        fields=_USER
-        | {
-            vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
-            vol.Optional(ATTR_CREDENTIAL_DATA, default=""): cv.string,
-            vol.Optional(ATTR_OPERATION_ID): _ID,
-            vol.Optional(ATTR_PERSON): cv.string,
-            vol.Optional(ATTR_NAME): vol.All(cv.string, vol.Length(min=1, max=LONGEST_NAME)),
-            vol.Optional(ATTR_VALID_UNTIL): cv.datetime,
-            vol.Optional(ATTR_USES): vol.All(vol.Coerce(int), vol.Range(min=1, max=MOST_USES)),
-            vol.Optional(ATTR_TIME_LIMIT, default=TIME_LIMIT): vol.All(
-                vol.Coerce(int), vol.Range(*TIME_LIMITS)
-            ),
-        },
-        by="add-unlock-method",
-        gives_access=True,
-        response=SupportsResponse.OPTIONAL,
-    ),
-    "cancel_enrolment": LockAction(do=_cancel_enrolment, fields={}, by="cancel-unlock-method"),
-    "delete_credential": LockAction(
-        do=_delete_credential,
-        fields=_USER | {vol.Required(ATTR_OPERATION_ID): _ID},
-        by="delete-unlock-method",
-    ),
-    "assign_credential": LockAction(
-        do=_assign_credential,
-        fields=_USER
-        | {
-            vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
-            vol.Required(ATTR_OPERATION_ID): _ID,
-        },
-        by="alloc-lock-user",
-        gives_access=True,
-    ),
-    "sync_users": LockAction(do=_sync_users, fields={}, by="sync-lock-user"),
-    "sync_credentials": LockAction(do=_sync_credentials, fields={}, by="sync-unlock-method"),
-    "get_users": LockAction(do=_get_users, fields={}, response=SupportsResponse.ONLY),
+    **CREDENTIAL_ACTIONS,
     "get_history": LockAction(
-        do=async_get_history, fields=diary.FIELDS, response=SupportsResponse.ONLY
+        do=history.async_get_history, fields=history.FIELDS, response=SupportsResponse.ONLY
     ),
 }
 
@@ -306,7 +55,7 @@ async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
     data = service.remove_entity_service_fields(call)
     if action.gives_access and data.get(ATTR_USER_ID) == OWNER:
         raise translatable(ServiceValidationError, "owner")
-    locks = await _async_locks(call)
+    locks = await async_locks(call)
     results = await asyncio.gather(
         *(action.do(lock, data) for lock in locks.values()), return_exceptions=True
     )
@@ -316,30 +65,3 @@ async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
             raise result
         responses[entity_id] = result
     return responses if call.return_response else None
-
-
-async def _async_locks(call: ServiceCall) -> dict[str, LockRuntime]:
-    """Return the locks that a call targets, by the ids of their entities."""
-    extract: Callable[..., Awaitable[set[str]]] = service.async_extract_entity_ids
-    wanted = await (extract(call.hass, call) if _WANTS_HASS else extract(call))
-    registry = er.async_get(call.hass)
-    locks = {
-        entity_id: _lock(call.hass, entity)
-        for entity_id in sorted(wanted)
-        if (entity := registry.async_get(entity_id))
-        and (entity.domain, entity.platform) == (LOCK_DOMAIN, DOMAIN)
-    }
-    if not locks:
-        raise translatable(ServiceValidationError, "no_lock_targeted")
-    return locks
-
-
-def _lock(hass: HomeAssistant, entity: er.RegistryEntry) -> LockRuntime:
-    """Return the lock of an entity."""
-    entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
-    if entry and entry.state is ConfigEntryState.LOADED:
-        for lock in entry.runtime_data.locks.values():
-            if entity.unique_id == f"{lock.session.did}-lock":
-                found: LockRuntime = lock
-                return found
-    raise translatable(ServiceValidationError, "not_loaded", lock=entity.entity_id)
