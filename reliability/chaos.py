@@ -305,7 +305,9 @@ class Chaos:
         for happening in self.expectations.late - self.expectations.recorded:
             coordinator = self.home.entry.runtime_data.locks[happening.did].coordinator
             told = {str(happening.time), str(happening.detail)}
-            if any(told <= set(identity.split()) for identity in coordinator.data.handled.known):
+            if any(
+                told <= set(identity.split()) for identity in coordinator.data.deduplicator.known
+            ):
                 self.expectations.recorded.add(happening)
 
     def _wrong_events(self) -> Iterable[str]:

@@ -553,7 +553,7 @@ class Guests:
     @property
     def passwords(self) -> dict[str | None, datetime]:
         """The passwords that the lock has, and when each ends as far as we know."""
-        endings = self.lock.coordinator.data.endings.known
+        endings = self.lock.coordinator.data.expiries.known
         return {
             held.text: datetime.fromtimestamp(endings[Credential(PASSWORD, number)].due or 0, UTC)
             for number, held in self.driver.lock.users.credentials.items()

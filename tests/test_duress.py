@@ -124,7 +124,7 @@ async def test_nothing_tells(
         await onlooker.look_around()
 
         await harness.manage("delete_credential", user_id=GUEST, operation_id=FINGER)
-        await until(lambda: not harness.known.endings.known)
+        await until(lambda: not harness.known.expiries.known)
         await onlooker.look_around()
         assert duress[0]["method"] == "duress_fingerprint"
         assert onlooker.suspicious == []

@@ -346,7 +346,7 @@ async def test_a_burst_is_written_down_together(
     as_dict = LockData.as_dict
 
     def note(data: LockData) -> dict[str, Any]:
-        written.append(len(data.handled.known))
+        written.append(len(data.deduplicator.known))
         return as_dict(data)
 
     monkeypatch.setattr(LockData, "as_dict", note)

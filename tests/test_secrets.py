@@ -141,10 +141,10 @@ async def enrol(driver: LockDriver, lock: LockRuntime, leak_detector: LeakDetect
     for fault in (faults.status(500), faults.cut_after):
         driver.simulator.cloud.disturb_next(fault, "action")
         await leak_detector.fails(lock.enrolment.async_enrol(wanted(third)))
-        await until(lambda: list(lock.coordinator.data.endings.known) == [credential])
+        await until(lambda: list(lock.coordinator.data.expiries.known) == [credential])
     driver.do("operate", 2, method=PASSWORD, position=2, operation_id=credential.operation_id)
     await until(lambda: not driver.lock.users.credentials)
-    await until(lambda: not lock.coordinator.data.endings.known)
+    await until(lambda: not lock.coordinator.data.expiries.known)
 
 
 async def leave_undelivered(

@@ -29,7 +29,7 @@ from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from custom_components.xiaomi_smart_lock.store import (
     async_journal_store,
     async_store,
-    salvaged_endings,
+    salvaged_expiries,
 )
 from simulator.model import S1
 
@@ -253,7 +253,7 @@ async def test_a_full_disk(on_disk: LockHarness, disk: Path, driver: LockDriver)
     assert raised.value.translation_key == "not_written"
     assert not driver.lock.users.credentials
     assert not on_disk.acts
-    assert not on_disk.known.endings.known
+    assert not on_disk.known.expiries.known
     file.rmdir()
     await invite(on_disk)
     assert CODE.operation_id in driver.lock.users.credentials
@@ -298,14 +298,14 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     """All begins anew but that; it is said, and the file is kept aside as it was."""
     await on_disk.manage("set_user", user_id=GUEST)
     await invite(on_disk)
-    ending = on_disk.known.endings.known[CODE]
+    ending = on_disk.known.expiries.known[CODE]
     await on_disk.stop()
     file = disk / stored_key(driver)
     spoilt = spoil(file.read_text(encoding="utf-8"))
     file.write_text(spoilt, encoding="utf-8")
     await on_disk.start()
     assert on_disk.entry.state is ConfigEntryState.LOADED
-    assert on_disk.known.endings.known == {CODE: ending}
+    assert on_disk.known.expiries.known == {CODE: ending}
     assert on_disk.state("lock", "lock") != "unknown"
     [copy] = disk.glob(f"{stored_key(driver)}.corrupt.*")
     assert copy.read_text(encoding="utf-8") == spoilt
@@ -316,7 +316,7 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     # It is on the disk again, and is no longer asked about once it was read.
     await on_disk.stop()
     await on_disk.start()
-    assert on_disk.known.endings.known == {CODE: ending}
+    assert on_disk.known.expiries.known == {CODE: ending}
     assert on_disk.issue("storage_unreadable")
     assert await fix(on_disk.hass, hass_client, issue)
     assert on_disk.issue("storage_unreadable") is None
@@ -417,7 +417,7 @@ KEPT: Final = [3, 20, 7, 1790000000.0, 1790086400.0, None, True]
 )
 def test_what_can_still_be_read(text: str, expected: int) -> None:
     """As many as are there as a whole."""
-    items = list(salvaged_endings(text))
+    items = list(salvaged_expiries(text))
     assert items == [KEPT] * expected
     known = ExpiryRegistry.from_list(S1, items).known
     assert known == ({CODE: Expiry(7, 1790000000.0, 1790086400.0)} if expected else {})

@@ -258,7 +258,7 @@ async def test_an_event_that_only_the_history_tells(
     await until(lambda: not away.entry.runtime_data.push.connected)
     for path in (READ, DEVICES):
         cloud.disturb_next(status(500), path, 100)
-    away.known.heard -= HOUR
+    away.known.last_response -= HOUR
     await away.poll()
     for times, ago in ((1, 40), (2, 20)):
         rang(driver, ago)

@@ -25,7 +25,7 @@ from .account.entry_data import (
     async_end_discoveries,
     configured_locks,
     lock_ids,
-    told_apart,
+    unambiguous,
 )
 from .const import (
     CONF_APP,
@@ -174,7 +174,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
             errors[CONF_LOCKS] = "no_lock_chosen"
         chosen = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
         places = {did: ", ".join(filter(None, of)) for did, of in self._account.rooms.items()}
-        names = told_apart({lock.did: lock.name for lock in free}, places)
+        names = unambiguous({lock.did: lock.name for lock in free}, places)
         options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
         return self.async_show_form(
             step_id="locks",

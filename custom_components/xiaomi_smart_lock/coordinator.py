@@ -31,7 +31,7 @@ from .reporting.issues import Issue
 from .signal import Signal
 from .state.expiry import ExpiryRegistry
 from .state.lock_state import LockData, Source, Topic
-from .store import async_store, salvaged_endings
+from .store import async_store, salvaged_expiries
 from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
@@ -141,11 +141,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     async def _async_begin_anew(self) -> None:
         """Keep of what cannot be read what is to end, and say so."""
         text = await self._store.async_put_aside()
-        self.data.endings.known |= ExpiryRegistry.from_list(
-            self.model, list(salvaged_endings(text))
+        self.data.expiries.known |= ExpiryRegistry.from_list(
+            self.model, list(salvaged_expiries(text))
         ).known
         await self.async_save()
-        self._reporter.raise_issue(Issue.STORAGE, endings=str(len(self.data.endings.known)))
+        self._reporter.raise_issue(Issue.STORAGE, endings=str(len(self.data.expiries.known)))
 
     @override
     async def _async_update_data(self) -> LockData:
@@ -178,7 +178,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
         Who is signed out for readings may still hear what the lock tells by itself.
         """
-        heard_lately = time.time() - self.data.heard < self._patience
+        heard_lately = time.time() - self.data.last_response < self._patience
         if isinstance(error, NotSignedInError):
             if not (heard_lately and self.session.hears):
                 raise translatable(ConfigEntryAuthFailed, "not_signed_in") from error
@@ -252,7 +252,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self._stopped:
             await self._store.async_save(self._as_dict())
 
-    async def async_save_ending(self, credential: Credential) -> None:
+    async def async_save_expiry(self, credential: Credential) -> None:
         """Write down how a credential ends; raises HomeAssistantError if the disk has it not.
 
         Home Assistant only logs that it could not write, as on a full disk: so it is read back.
@@ -263,7 +263,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 written = ExpiryRegistry.from_list(self.model, endings).known
             case _:
                 written = {}
-        if written.get(credential) != self.data.endings.known[credential]:
+        if written.get(credential) != self.data.expiries.known[credential]:
             raise translatable(HomeAssistantError, "not_written", lock=self.name)
 
     async def async_stop(self) -> None:
@@ -303,8 +303,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     def record_contact(self, contact: float) -> None:
         """Note that there was an answer, when the lock itself last told something, and keep it."""
-        self.data.heard = time.time()
-        self.data.touch(contact)
+        self.data.last_response = time.time()
+        self.data.record_contact(contact)
         self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:

@@ -70,7 +70,7 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
         "firmware": lock.session.device.firmware,
         "specification": lock.session.device.urn,
         "awake": data.awake,
-        "heard": data.heard,
+        "heard": data.last_response,
         "values": {
             str(properties[address]): _value(model, properties[address], value)
             for address, value in sorted(data.values.items())
@@ -85,12 +85,12 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
         "contact": data.contact,
         "clock_behind": data.clock.behind,
         "journal_entries": len(lock.journal),
-        "unread": data.unread.as_dict(),
+        "unread": data.history_gaps.as_dict(),
         "users": _users(model, data.users),
         "pending": [str(properties[address]) for address in data.pending],
         "endings": [
-            {"due": ending.due, "uses": ending.uses, "enrolled": ending.enrolled}
-            for ending in data.endings.known.values()
+            {"due": expiry.due, "uses": expiry.uses, "enrolled": expiry.enrolled}
+            for expiry in data.expiries.known.values()
         ],
         "rejected": dict(data.rejected),
         "unknown": {str(properties[address]): number for address, number in data.unknown.items()},

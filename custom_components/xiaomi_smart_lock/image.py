@@ -49,25 +49,25 @@ class LockImage(LockEntity, ImageEntity):
     entity_description: LockImageDescription
 
     def __init__(
-        self, album: LatestPictures, runtime: LockRuntime, description: LockImageDescription
+        self, pictures: LatestPictures, runtime: LockRuntime, description: LockImageDescription
     ) -> None:
-        """Show pictures of an album."""
+        """Show pictures of a lock."""
         LockEntity.__init__(self, runtime, description)
         ImageEntity.__init__(self, runtime.coordinator.hass)
-        self._album = album
+        self._pictures = pictures
         self._picture: Picture | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the album."""
+        """Follow the pictures."""
         await super().async_added_to_hass()
-        self.async_on_remove(self._album.async_listen(self._async_look))
+        self.async_on_remove(self._pictures.async_listen(self._async_look))
         self._async_look()
 
     @callback
     def _async_look(self) -> None:
         """Show the newest picture, but none that was taken before one that was shown."""
-        description, newest = self.entity_description, self._album.newest
+        description, newest = self.entity_description, self._pictures.newest
         picture = newest.get(description.kind)
         if not picture and description.or_any:
             picture = max(newest.values(), key=lambda one: one.taken, default=None)

@@ -127,7 +127,7 @@ def _async_store(hass: HomeAssistant, key: str) -> LockStore:
     return stores[key]
 
 
-def salvaged_endings(text: str) -> Iterator[object]:
+def salvaged_expiries(text: str) -> Iterator[object]:
     """Return what a file that cannot be read has of credentials that are to end."""
     decoder = json.JSONDecoder()
     if (begin := _ENDINGS.search(text)) is None:

@@ -110,7 +110,7 @@ def opens(harness: LockHarness) -> bool:
 async def gone(harness: LockHarness) -> None:
     """Wait until the lock does not have it any more, and nothing waits for that."""
     await until(lambda: not opens(harness))
-    await until(lambda: not harness.known.endings.known)
+    await until(lambda: not harness.known.expiries.known)
 
 
 async def pass_by(harness: LockHarness, frozen: FrozenDateTimeFactory, seconds: float) -> None:
@@ -178,7 +178,7 @@ async def test_in_the_past(harness: LockHarness) -> None:
 async def test_what_is_for_ever(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """What nobody limits stays, and nobody looks after it."""
     await invite(harness)
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
     await pass_by(harness, frozen, 10 * MINUTE)
     use(harness)
     await harness.reached()
@@ -197,7 +197,7 @@ async def test_for_some_uses(harness: LockHarness, said: list[Event[Any]]) -> No
     for _ in range(3):
         harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
     await harness.reached()
-    assert harness.known.endings.known[CODE].uses == 1
+    assert harness.known.expiries.known[CODE].uses == 1
     assert opens(harness)
     use(harness)
     await gone(harness)
@@ -229,7 +229,7 @@ async def test_uses_outlive_a_power_cut(
     await harness.start()
     harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, now)
     await harness.reached()
-    assert harness.known.endings.known[CODE].uses == 2
+    assert harness.known.expiries.known[CODE].uses == 2
 
 
 @pytest.mark.parametrize("first", ["uses", "valid_until"])
@@ -392,7 +392,7 @@ async def test_told_much_later(
     assert said == []
     harness.driver.push_event((4, 7), GUEST, 20, PASSWORD, int(time.time()))
     await until(lambda: said)
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
 
 
 @pytest.mark.parametrize("code", [2, 4, 5, 6, 7, 8, 9])
@@ -404,7 +404,7 @@ async def test_refused(
     with monkeypatch.context() as patch:
         patch.setattr(harness.driver.lock, "act", lambda *_: (0, [code]))
         await pass_by(harness, frozen, 30 * MINUTE)
-    assert CODE in harness.known.endings.known
+    assert CODE in harness.known.expiries.known
     await pass_by(harness, frozen, 16 * MINUTE)
     await gone(harness)
 
@@ -430,7 +430,7 @@ async def test_one_does_not_hold_up_the_other(
     monkeypatch.setattr(harness.driver.lock, "act", answer)
     await pass_by(harness, frozen, 2 * MINUTE)
     assert list(harness.driver.lock.users.credentials) == [20]
-    assert list(harness.known.endings.known) == [CODE]
+    assert list(harness.known.expiries.known) == [CODE]
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
@@ -535,7 +535,7 @@ async def test_an_older_deletion(harness: LockHarness, frozen: FrozenDateTimeFac
     harness.driver.push_event((4, 5), GUEST, 2, then)
     await harness.reached()
     assert opens(harness)
-    assert CODE in harness.known.endings.known
+    assert CODE in harness.known.expiries.known
     await pass_by(harness, frozen, 31 * MINUTE)
     await gone(harness)
 
@@ -548,7 +548,7 @@ async def test_an_older_use(harness: LockHarness, frozen: FrozenDateTimeFactory)
     harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, CODE.operation_id, then)
     await harness.reached()
     assert opens(harness)
-    assert harness.known.endings.known[CODE].uses == 1
+    assert harness.known.expiries.known[CODE].uses == 1
     use(harness)
     await gone(harness)
 
@@ -558,7 +558,7 @@ async def test_another_credential_of_that_number(harness: LockHarness) -> None:
     await invite(harness, 30)
     harness.driver.push_event((4, 7), GUEST, 20, FINGERPRINT, int(time.time()))
     await harness.reached()
-    assert CODE in harness.known.endings.known
+    assert CODE in harness.known.expiries.known
 
 
 async def test_unknown_to_the_lock(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
@@ -576,13 +576,13 @@ async def test_many(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None
     for number in range(1, 90):
         users.credentials[number] = Held(GUEST, PASSWORD, str(number))
         ending = Expiry(GUEST, since=now, due=now + MINUTE)
-        harness.known.endings.known[Credential(PASSWORD, number)] = ending
+        harness.known.expiries.known[Credential(PASSWORD, number)] = ending
     await harness.lock.coordinator.async_save()
     await harness.stop()
     await harness.start()
     await pass_by(harness, frozen, 2 * MINUTE)
     assert users.credentials == {}
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
 
 
 # What is kept
@@ -624,7 +624,7 @@ def test_what_was_kept() -> None:
 def test_what_is_spoilt_takes_nothing_with_it(spoilt: object) -> None:
     """Neither another ending nor, where all else is lost, the endings."""
     data = LockData.from_dict(S1, {"values": "spoilt", "endings": [spoilt, *KEPT]})
-    assert data.endings == ExpiryRegistry.from_list(S1, KEPT)
+    assert data.expiries == ExpiryRegistry.from_list(S1, KEPT)
     assert data.values == {}
     assert ExpiryRegistry.from_list(S1, spoilt).known == {}
 
@@ -715,9 +715,9 @@ async def test_uses_are_not_given_back(harness: LockHarness) -> None:
     harness.driver.do(
         "operate", 2, method=PASSWORD, position=2, operation_id=answer["operation_id"]
     )
-    await until(lambda: [one.uses for one in harness.known.endings.known.values()] == [1])
+    await until(lambda: [one.uses for one in harness.known.expiries.known.values()] == [1])
     assert await called(harness, uses=2) == answer
-    assert [one.uses for one in harness.known.endings.known.values()] == [1]
+    assert [one.uses for one in harness.known.expiries.known.values()] == [1]
 
 
 async def test_a_name_needs_an_end(harness: LockHarness) -> None:

@@ -99,7 +99,7 @@ async def failure(task: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> str | N
 
 async def assert_nothing_left(harness: LockHarness) -> None:
     """See that neither the lock nor Home Assistant has anything of it."""
-    await until(lambda: not harness.known.endings.known)
+    await until(lambda: not harness.known.expiries.known)
     assert inside(harness).enrolment is None
     assert held(harness) == {}
     assert harness.lock.enrolment.stage is Stage.NONE
@@ -129,7 +129,7 @@ async def test_steps(harness: LockHarness, kind: str, method: int, steps: int) -
     assert await task == {"user_id": GUEST, "method": told, "operation_id": 30}
     assert held(harness) == {30: (GUEST, method)}
     assert harness.known.users.user_of(Credential(method, 30)) == GUEST
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
 
 
 async def test_for_whom_is_renamed_or_removed_meanwhile(harness: LockHarness) -> None:
@@ -305,7 +305,7 @@ async def test_refused(
     task = harness.manage("set_credential", operation_id=30, **FINGER)
     assert await failure(task) == key
     certain = code not in (2, 6)
-    await until(lambda: not harness.known.endings.known)
+    await until(lambda: not harness.known.expiries.known)
     assert held(harness) == ({30: (GUEST, FINGERPRINT)} if certain else {})
 
 
@@ -363,7 +363,7 @@ async def test_an_id_that_the_lock_never_told_of(harness: LockHarness, there: in
         **dict.fromkeys(before, (0, FINGERPRINT)),
         response["operation_id"]: (GUEST, PASSWORD),
     }
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
 
 
 async def test_an_id_that_is_taken(harness: LockHarness) -> None:
@@ -517,7 +517,7 @@ async def test_a_hard_end(harness: LockHarness, hass_storage: Storage, finished:
         show(harness, *5 * [0])
         assert held(harness) == {30: (GUEST, FINGERPRINT)}
     await harness.start()
-    await until(lambda: not harness.known.endings.known)
+    await until(lambda: not harness.known.expiries.known)
     assert held(harness) == {}
 
 

@@ -134,7 +134,7 @@ async def test_what_push_told_is_no_news(away: LinkedHarness) -> None:
     await away.read_again()
     await away.restart()
     assert (len(operations), len(rings)) == (1, 1)
-    assert len(away.known.handled.known) == 2
+    assert len(away.known.deduplicator.known) == 2
 
 
 @pytest.mark.parametrize("lag", [0, 3, 20])
@@ -253,7 +253,7 @@ async def test_only_what_is_newer_is_read_again(away: LinkedHarness) -> None:
     await away.restart()
     assert away.asked() == 2 * KINDS + 4
     assert away.last()["last_operation_id"] == "200"
-    assert len(away.known.handled.known) == 122
+    assert len(away.known.deduplicator.known) == 122
 
 
 @pytest.fixture
@@ -275,15 +275,15 @@ async def test_pages_that_are_cut_short(
     for number in range(20):
         unlocked(away.driver, number, 2 * DAY + number * MINUTE)
     await away.start_and_read()
-    assert len(away.known.handled.known) == 20
-    assert not away.known.unread.spans
+    assert len(away.known.deduplicator.known) == 20
+    assert not away.known.history_gaps.gaps
     before = away.asked()
     await away.read_again()
     assert away.asked() == before + KINDS
     for number in range(20, 40):
         unlocked(away.driver, number, DAY + number * MINUTE)
     await away.read_again()
-    assert len(away.known.handled.known) == 40
+    assert len(away.known.deduplicator.known) == 40
 
 
 @pytest.mark.usefixtures("_whole_pages")
@@ -306,7 +306,7 @@ async def test_shown_once(
         unlocked(away.driver, one, HOUR + one * MINUTE)
     written = state_writes(monkeypatch)
     await away.read_again()
-    assert len(away.known.handled.known) == 500
+    assert len(away.known.deduplicator.known) == 500
     for platform, key in (("sensor", "last_operation_time"), ("calendar", "diary")):
         assert written[away.driver.entity_id(hass, platform, key)] == 1
     assert set(written.values()) == {1}
@@ -327,14 +327,14 @@ async def test_a_spent_budget(hass: HomeAssistant, away: LinkedHarness) -> None:
         unlocked(away.driver, number, DAY + number * MINUTE)
     await away.start_and_read()
     assert away.last()["last_operation_id"] == "0"
-    assert len(away.known.handled.known) == 99  # two pages that meet in a second
+    assert len(away.known.deduplicator.known) == 99  # two pages that meet in a second
     unlocked(away.driver, 999, MINUTE)
     await away.restart()  # which begins another hour's budget
     assert away.last()["last_operation_id"] == "999"
     for _ in range(5):
         await away.restart()
-    assert len(away.known.handled.known) == 171
-    assert not away.known.unread.spans
+    assert len(away.known.deduplicator.known) == 171
+    assert not away.known.history_gaps.gaps
 
 
 async def test_not_linked(hass: HomeAssistant, driver: LockDriver, hass_storage: Storage) -> None:

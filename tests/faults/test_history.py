@@ -122,7 +122,7 @@ async def test_shapes(home: LinkedHarness, shape: Change) -> None:
     await home.restart()
     assert home.last()["last_operation_id"] == "6"
     assert [event["operation_id"] for event in operations] == [6]
-    assert len(home.known.handled.known) == 2
+    assert len(home.known.deduplicator.known) == 2
 
 
 @pytest.mark.parametrize("nonsense", NOTHING.values(), ids=NOTHING)
@@ -179,14 +179,14 @@ async def test_failures_between_two_pages(
     assert cloud.calm() == 0
     assert home.asked() == before + KINDS + 1
     assert home.last()["last_operation_id"] == "0"
-    assert len(home.known.handled.known) == 50
-    assert home.known.unread.spans
+    assert len(home.known.deduplicator.known) == 50
+    assert home.known.history_gaps.gaps
     if home.entry.runtime_data.link.as_dict()["failed"]:
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
         monkeypatch.setattr(app_link, "time", later)
     await home.restart()
-    assert len(home.known.handled.known) == 120
-    assert not home.known.unread.spans
+    assert len(home.known.deduplicator.known) == 120
+    assert not home.known.history_gaps.gaps
     assert not operations
 
 
@@ -250,7 +250,7 @@ async def test_one_kind_is_refused(home: LinkedHarness) -> None:
         await home.read_again()
     assert home.last()["last_operation_id"] == STATE_UNKNOWN
     assert home.last()["last_exception"] == "door_ajar"
-    assert [span.kind for span in home.known.unread.spans] == [LOCK_EVENT]
+    assert [span.kind for span in home.known.history_gaps.gaps] == [LOCK_EVENT]
     await home.read_again()
     assert home.last()["last_operation_id"] == "5"
 
@@ -295,8 +295,8 @@ async def test_the_session_expires_between_two_pages(home: LinkedHarness) -> Non
     home.disturb(passing, KINDS)
     home.disturb(doing(accounts.expire_service_tokens))
     await home.read_again()
-    assert len(home.known.handled.known) == 120
-    assert not home.known.unread.spans
+    assert len(home.known.deduplicator.known) == 120
+    assert not home.known.history_gaps.gaps
 
 
 async def test_the_session_ends_between_two_pages(hass: HomeAssistant, home: LinkedHarness) -> None:
@@ -307,7 +307,7 @@ async def test_the_session_ends_between_two_pages(hass: HomeAssistant, home: Lin
     home.disturb(passing, KINDS)
     home.disturb(doing(accounts.revoke, driver.account))
     await home.read_again()
-    assert len(home.known.handled.known) == 50
+    assert len(home.known.deduplicator.known) == 50
     flows = hass.config_entries.flow.async_progress()
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
     before = home.asked()
@@ -416,4 +416,4 @@ async def test_a_time_far_in_the_future(home: LinkedHarness) -> None:
     await home.read_again()
     unlocked(home.driver, 2, 2 * MINUTE)
     await home.read_again()
-    assert len(home.known.handled.known) == 2
+    assert len(home.known.deduplicator.known) == 2

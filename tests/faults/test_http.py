@@ -282,7 +282,7 @@ async def test_an_outage(home: Home, fault: Fault, caplog: pytest.LogCaptureFixt
         await home.poll()
         await _left_alone(home)
     home.assert_available()
-    home.known.heard -= timedelta(minutes=11).total_seconds()
+    home.known.last_response -= timedelta(minutes=11).total_seconds()
     for _ in range(2):
         home.cloud.disturb_next(fault, GET)
         await home.poll()

@@ -171,7 +171,7 @@ async def test_a_time_that_says_nothing_yet(
 ) -> None:
     """A clock 25 hours ahead is one of the future; two hours later its time could be one of now."""
     heard = Heard(home, ((2, 1020), ()))
-    ahead = int(home.lock.coordinator.data.heard) + 25 * HOUR
+    ahead = int(home.lock.coordinator.data.last_response) + 25 * HOUR
     home.driver.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=79)
     assert await heard.times() == 1
     let_time_pass(monkeypatch, 2 * HOUR)
@@ -183,7 +183,7 @@ async def test_a_time_that_says_nothing_yet(
 async def test_a_time_needs_no_number(home: Home, tids: tuple[int | None, int | None]) -> None:
     """What is delivered by another way, without its number or with another one, is the same."""
     heard = Heard(home, ((2, 1020), ()))
-    now = int(home.lock.coordinator.data.heard)
+    now = int(home.lock.coordinator.data.last_response)
     for tid in tids:
         home.driver.push_event((2, 1020), 2, 2, 2, 7, now, tid=tid)
     assert await heard.times() == 1
@@ -191,7 +191,7 @@ async def test_a_time_needs_no_number(home: Home, tids: tuple[int | None, int | 
 
 async def test_what_was_kept_before_there_were_numbers(home: Home, hass_storage: Storage) -> None:
     """Events that a version before has handled are known."""
-    now = int(home.lock.coordinator.data.heard)
+    now = int(home.lock.coordinator.data.last_response)
     await home.stop()
     data = hass_storage[stored_key(home.driver)]["data"]["data"]
     data["handled"] = [f"2.1020 {now} 2 -1 -1 7 -1 -1 -1 -1"]

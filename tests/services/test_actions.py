@@ -458,7 +458,7 @@ async def test_service_22_cannot_carry_it(harness: LockHarness, action: str) -> 
     harness.driver.lock.accepts_service_4 = False
     assert await refused(harness, action, **DATA[action]) == "not_carried"
     assert harness.acts == []
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ async def test_asleep(harness: LockHarness, action: str) -> None:
     """It is done now or not at all, and not when the lock wakes up either."""
     await harness.put_to_sleep()
     assert await refused(harness, action, **DATA[action]) == "lock_asleep"
-    assert harness.known.endings.known == {}
+    assert harness.known.expiries.known == {}
     await harness.wake()
     await harness.poll()
     assert harness.acts == []

@@ -37,7 +37,7 @@ def test_the_first_time() -> None:
     unread = HistoryGaps()
     unread.add_news([LOCK_EVENT, DOORBELL], NOW)
     spans = [Gap(kind, NOW - FIRST, NOW + AHEAD) for kind in (LOCK_EVENT, DOORBELL)]
-    assert unread.spans == spans
+    assert unread.gaps == spans
 
 
 def test_since_the_last_event() -> None:
@@ -46,7 +46,7 @@ def test_since_the_last_event() -> None:
     unread.was_read(news(unread, NOW), [NOW - DAY, NOW - 2 * DAY], None, NOW)
     assert unread.newest() is None
     assert news(unread, NOW).start == NOW - DAY - OVERLAP
-    unread.spans.clear()
+    unread.gaps.clear()
     assert news(unread, NOW + 365 * DAY).start == NOW + 365 * DAY - LONGEST
 
 
@@ -77,17 +77,17 @@ def test_gaps_stay_until_they_are_read() -> None:
     unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW, NOW - DAY], NOW - DAY, NOW)
     gap = Gap(LOCK_EVENT, NOW - FIRST, NOW - DAY)
-    assert unread.spans == [gap]
+    assert unread.gaps == [gap]
     later = NOW + 2 * DAY
     newest = news(unread, later)
     assert newest == Gap(LOCK_EVENT, NOW - OVERLAP, later + AHEAD)
-    assert unread.spans == [gap, newest]
+    assert unread.gaps == [gap, newest]
     unread.was_read(newest, [later], NOW, later)
     assert unread.newest() == Gap(LOCK_EVENT, NOW - OVERLAP, NOW)
     assert unread.newest(but=[LOCK_EVENT]) is None
     unread.known[LOCK_EVENT] = NOW - DAY
     assert news(unread, later) == Gap(LOCK_EVENT, NOW - FIRST, later + AHEAD)
-    assert len(unread.spans) == 1
+    assert len(unread.gaps) == 1
 
 
 def test_pages_that_may_have_been_cut() -> None:
@@ -103,7 +103,7 @@ def test_pages_that_may_have_been_cut() -> None:
 
 
 def _added(unread: HistoryGaps, span: Gap) -> Gap:
-    unread.spans.append(span)
+    unread.gaps.append(span)
     return span
 
 
@@ -112,7 +112,7 @@ def test_a_page_that_leads_nowhere() -> None:
     unread = HistoryGaps()
     for following in (NOW + AHEAD, NOW - FIRST - 1):
         unread.was_read(news(unread, NOW), [], following, NOW)
-        assert unread.spans == []
+        assert unread.gaps == []
 
 
 def test_kept_over_a_restart() -> None:
@@ -120,8 +120,8 @@ def test_kept_over_a_restart() -> None:
     unread = HistoryGaps()
     unread.was_read(news(unread, NOW), [NOW], NOW - DAY, NOW)
     assert HistoryGaps.from_dict(SPEC, json.loads(json.dumps(unread.as_dict()))) == unread
-    data = LockData(S1, unread=unread)
-    assert LockData.from_dict(S1, json.loads(json.dumps(data.as_dict()))).unread == unread
+    data = LockData(S1, history_gaps=unread)
+    assert LockData.from_dict(S1, json.loads(json.dumps(data.as_dict()))).history_gaps == unread
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_kept_over_a_restart() -> None:
 def test_not_ours(wrong: Any) -> None:
     """Then nothing is known, and nothing fails."""
     stored = LockData(S1).as_dict() | {"unread": wrong, "heard": 7.0}
-    assert LockData.from_dict(S1, stored).heard == 0.0
+    assert LockData.from_dict(S1, stored).last_response == 0.0

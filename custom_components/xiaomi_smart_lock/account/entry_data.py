@@ -61,7 +61,7 @@ def last_digits(did: str) -> str:
     return f"…{did[-LAST_DIGITS:]}"
 
 
-def told_apart(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+def unambiguous(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
     """Return what to call each lock: its name, and as much more as tells it from the others."""
     called = dict(names)
     for more in (
@@ -94,7 +94,7 @@ def async_lock_names(
     for entry, did in locks:
         names[did] = async_lock_name(hass, entry, did)
         places |= entry.data.get(CONF_ROOMS, {})
-    return told_apart(names, places)
+    return unambiguous(names, places)
 
 
 # New ones

@@ -146,27 +146,27 @@ class Enrolment:
             self._command.end(translatable(HomeAssistantError, key, lock=self._session.name))
 
     async def _async_enrol(self, wanted: Wanted, credential: Credential) -> Credential:
-        endings = self._lock.data.endings.known
+        expiries = self._lock.data.expiries.known
         now = time.time()
         self.stage = Stage.KEEPING
         self._expiry.enrolling = credential
-        endings[credential] = Expiry(wanted.user_id, since=now, due=now, enrolled=False)
+        expiries[credential] = Expiry(wanted.user_id, since=now, due=now, enrolled=False)
         try:
-            await self._lock.async_save_ending(credential)
+            await self._lock.async_save_expiry(credential)
             self.stage = Stage.ENROLLING
             await self._async_ask(wanted, credential)
         except BaseException as error:
             if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
-                endings.pop(credential, None)
+                expiries.pop(credential, None)
             else:
                 self.stage = Stage.GIVING_UP
                 await self._commands.async_give_up()
             raise
         else:
             if wanted.valid_until is None and wanted.uses is None:
-                endings.pop(credential, None)
+                expiries.pop(credential, None)
             else:
-                endings[credential] = Expiry(
+                expiries[credential] = Expiry(
                     wanted.user_id,
                     since=now,
                     due=wanted.valid_until,
@@ -195,15 +195,15 @@ class Enrolment:
 
     async def _async_change_end(self, wanted: Wanted, credential: Credential) -> None:
         """Have a credential end at another time; what was counted of its uses stays."""
-        endings = self._lock.data.endings.known
-        before = endings[credential]
+        expiries = self._lock.data.expiries.known
+        before = expiries[credential]
         if wanted.valid_until in (None, before.due):
             return
-        endings[credential] = replace(before, due=wanted.valid_until)
+        expiries[credential] = replace(before, due=wanted.valid_until)
         try:
-            await self._lock.async_save_ending(credential)
+            await self._lock.async_save_expiry(credential)
         except HomeAssistantError:
-            endings[credential] = before
+            expiries[credential] = before
             raise
         self._expiry.async_look()
 
@@ -233,9 +233,9 @@ class Enrolment:
 
 def _named(data: LockData, name: str) -> Credential | None:
     """Return the credential of a name that the lock has, and that is not used up."""
-    for credential, ending in data.endings.known.items():
-        there = ending.enrolled and data.users.user_of(credential) is not None
-        if ending.name == name and there and ending.uses != 0:
+    for credential, expiry in data.expiries.known.items():
+        there = expiry.enrolled and data.users.user_of(credential) is not None
+        if expiry.name == name and there and expiry.uses != 0:
             return credential
     return None
 
@@ -259,14 +259,14 @@ def method_of(lock: LockCoordinator, word: str) -> int:
 def _present(data: LockData) -> set[int]:
     """Return the operation ids of the credentials that the lock has, as far as is known."""
     granted = {one for one, grant in data.users.grants.items() if grant.user_id is not None}
-    return {credential.operation_id for credential in (*granted, *data.endings.known)}
+    return {credential.operation_id for credential in (*granted, *data.expiries.known)}
 
 
 def _candidates(data: LockData, wanted: Wanted, method: int) -> list[Credential]:
     """Return by which ids a credential may be enrolled; never one that was somebody's before."""
     if wanted.operation_id is not None:
         return [Credential(method, wanted.operation_id)]
-    known = (*data.users.grants, *data.users.uses, *data.endings.known)
+    known = (*data.users.grants, *data.users.uses, *data.expiries.known)
     free = free_numbers({credential.operation_id for credential in known})
     return [Credential(method, free[2**guess - 1]) for guess in range(GUESSES)]
 

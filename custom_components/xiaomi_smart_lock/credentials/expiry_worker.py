@@ -81,7 +81,7 @@ class ExpiryWorker:
         self._cancel()
         lock = self._lock
         self._tell_of_late_ones()
-        if not lock.data.endings.known:
+        if not lock.data.expiries.known:
             return
         if self._due() and not self._working:
             if self._leave_out:
@@ -96,20 +96,20 @@ class ExpiryWorker:
 
     def _due(self) -> list[Credential]:
         """Return what is due, but for what is being enrolled just now."""
-        due = self._lock.data.endings.due(time.time())
+        due = self._lock.data.expiries.due(time.time())
         return [one for one in due if one != self.enrolling]
 
     def _until_next(self) -> float:
         """Return for how many seconds there is nothing to do."""
         now = time.time()
-        coming = (ending.due for ending in self._lock.data.endings.known.values())
+        coming = (expiry.due for expiry in self._lock.data.expiries.known.values())
         waits = (due - now for due in coming if due is not None and due > now)
         return max(1, min([LOOK_EVERY, *waits]))
 
     async def _async_end(self) -> None:
         """Delete what is due; leave out the more looks the more often that fails."""
         try:
-            known = self._lock.data.endings.known
+            known = self._lock.data.expiries.known
             ended = [await self._async_end_one(one) for one in self._due() if one in known]
             self._failures = 0 if all(ended) else self._failures + 1
             self._leave_out = min(2**self._failures - 1, MOST_LOOKS_LEFT_OUT)
@@ -119,19 +119,19 @@ class ExpiryWorker:
 
     async def _async_end_one(self, credential: Credential) -> bool:
         """Delete a credential; return whether the lock does not have it anymore."""
-        lock, known = self._lock, self._lock.data.endings.known
-        ending = self._asked[credential] = known[credential]
-        user_id = self._user_of(credential, ending)
+        lock, known = self._lock, self._lock.data.expiries.known
+        expiry = self._asked[credential] = known[credential]
+        user_id = self._user_of(credential, expiry)
         try:
             await self._commands.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
             missing = isinstance(error, CommandRejectedError) and error.key == NOT_FOUND
             # What the lock never confirmed cannot have become another's.
             gone = missing and (
-                not ending.enrolled or await self._async_is_gone(credential, user_id)
+                not expiry.enrolled or await self._async_is_gone(credential, user_id)
             )
             if credential in known and not gone:
-                if self._user_of(credential, ending) != user_id:
+                if self._user_of(credential, expiry) != user_id:
                     return await self._async_end_one(credential)
                 _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
                 return False
@@ -140,10 +140,10 @@ class ExpiryWorker:
         await lock.async_save()
         return True
 
-    def _user_of(self, credential: Credential, ending: Expiry) -> int:
+    def _user_of(self, credential: Credential, expiry: Expiry) -> int:
         """Return whose a credential is by now, as far as the lock has told."""
         owner = self._lock.data.users.user_of(credential)
-        return ending.user_id if owner is None else owner
+        return expiry.user_id if owner is None else owner
 
     async def _async_is_gone(self, credential: Credential, user_id: int) -> bool:
         """Say whether a credential that a user does not have is nobody else's by now.
@@ -173,7 +173,7 @@ class ExpiryWorker:
     def _say_what_ended(self) -> None:
         """Say what is gone that we wanted gone; the lock tells so before or after it answers."""
         lock = self._lock
-        for credential in self._asked.keys() - lock.data.endings.known.keys():
+        for credential in self._asked.keys() - lock.data.expiries.known.keys():
             if self._asked.pop(credential).enrolled:
                 words = credential_in_words(lock.hass, lock.model, credential)
                 self._reporter.log("credential_ended", credential=words)
@@ -192,7 +192,7 @@ class ExpiryWorker:
     def _tell_of_late_ones(self) -> None:
         """Say which credentials still open the door long after they should not."""
         lock = self._lock
-        if late := lock.data.endings.due(time.time() - LATE_AFTER):
+        if late := lock.data.expiries.due(time.time() - LATE_AFTER):
             words = listed(
                 lock.hass, (credential_in_words(lock.hass, lock.model, one) for one in late)
             )

@@ -120,27 +120,27 @@ class HistorySync:
         """
         lock = self._lock
         async with self._one_at_a_time:
-            unread = deepcopy(lock.data.unread)
+            gaps = deepcopy(lock.data.history_gaps)
             asked_for = (event.address for event in lock.model.remembered_as)
-            unread.add_news(asked_for, int(time.time()))
+            gaps.add_news(asked_for, int(time.time()))
             past: list[Happened] = []
             refused: set[Address] = set()
             try:
-                while span := unread.newest(but=refused):
+                while gap := gaps.newest(but=refused):
                     try:
-                        past += await self._async_page(span, unread)
+                        past += await self._async_page(gap, gaps)
                     except ResultError as error:
-                        _LOGGER.debug("%s: no history of %s: %s", lock.name, span.kind, error)
-                        refused.add(span.kind)
+                        _LOGGER.debug("%s: no history of %s: %s", lock.name, gap.kind, error)
+                        refused.add(gap.kind)
             except MiotError as error:
                 _LOGGER.debug("%s: no more history for now: %s", lock.name, error)
             if self._stopped:
                 return
-            lock.data.unread = unread
+            lock.data.history_gaps = gaps
             # What happened within a second has no other order than the cloud's.
             oldest_first = reversed(past)
             self._processor.process_history(one for one in oldest_first if not self._was_heard(one))
-            if unread.spans:
+            if gaps.gaps:
                 self._read_within(AGAIN)
 
     def _was_heard(self, happened: Happened) -> bool:
@@ -163,13 +163,13 @@ class HistorySync:
             one.kind == other.kind and _values(one) in ([], _values(other)) for other in heard
         )
 
-    async def _async_page(self, span: Gap, unread: HistoryGaps) -> tuple[Happened, ...]:
+    async def _async_page(self, gap: Gap, gaps: HistoryGaps) -> tuple[Happened, ...]:
         did = self._lock.device.did
         with self._link.request(Service.HISTORY, did) as client:
-            event = self._lock.model.spec.events[span.kind]
-            page = await client.history(did, event, span.start, span.end)
+            event = self._lock.model.spec.events[gap.kind]
+            page = await client.history(did, event, gap.start, gap.end)
         times = (happened.time for happened in page.entries)
-        unread.was_read(span, times, page.following, int(time.time()), short=page.short)
+        gaps.was_read(gap, times, page.following, int(time.time()), short=page.short)
         return page.entries
 
 

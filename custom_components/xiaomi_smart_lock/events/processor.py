@@ -67,7 +67,7 @@ class EventProcessor:
             lock.reject(address, reason)
         lock_event = LockEvent(lock.model, event, arguments, now, message.tid)
         lock.save_event()
-        if not lock.data.handled.take(lock_event):
+        if not lock.data.deduplicator.take(lock_event):
             return
         self._read_clock(lock_event, now)
         if self._take_event(lock_event, now - lock_event.when):
@@ -87,7 +87,7 @@ class EventProcessor:
         remembered = _remembered(lock.model, past, now)
         heard_in_part = self._heard_in_part(remembered)
         for number, lock_event in enumerate(remembered):
-            is_new, told = lock.data.handled.take(lock_event), lock_event.when
+            is_new, told = lock.data.deduplicator.take(lock_event), lock_event.when
             if heard := heard_in_part.get(number):
                 self._complete(heard, lock_event)
             elif is_new:

@@ -173,15 +173,15 @@ def _named(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
 
 def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
     use = lock.data.users.uses.get(credential)
-    ending = lock.data.endings.known.get(credential)
+    expiry = lock.data.expiries.known.get(credential)
     person = person_of(lock, credential)
     return {
         **_named(lock, credential),
         ATTR_PERSON: person and person.name,
-        ATTR_NAME: ending and ending.name,
+        ATTR_NAME: expiry and expiry.name,
         "last_used": use and _time(use.when),
-        ATTR_VALID_UNTIL: ending and ending.due and _time(ending.due),
-        "uses_left": ending and ending.uses,
+        ATTR_VALID_UNTIL: expiry and expiry.due and _time(expiry.due),
+        "uses_left": expiry and expiry.uses,
     }
 
 

@@ -53,8 +53,8 @@ class ExpiryRegistry:
         """Return what has to end by a time in Unix seconds."""
         return [
             credential
-            for credential, ending in self.known.items()
-            if ending.due is not None and ending.due <= now
+            for credential, expiry in self.known.items()
+            if expiry.due is not None and expiry.due <= now
         ]
 
     def follow(self, lock_event: LockEvent) -> bool:
@@ -75,35 +75,35 @@ class ExpiryRegistry:
         What was done with an older credential of the same id does not count.
         """
         credential = lock_event.credential
-        ending = credential and self.known.get(credential)
-        if not credential or not ending or ending.uses is None:
+        expiry = credential and self.known.get(credential)
+        if not credential or not expiry or expiry.uses is None:
             return
-        if lock_event.when < int(ending.since):
+        if lock_event.when < int(expiry.since):
             return
         if lock_event.word("lock-action") == "unlocked":
-            left = max(0, ending.uses - 1)
-            ending = replace(ending, uses=left)
-            self.known[credential] = ending if left else ending.by(lock_event.when)
+            left = max(0, expiry.uses - 1)
+            expiry = replace(expiry, uses=left)
+            self.known[credential] = expiry if left else expiry.by(lock_event.when)
 
     def _deleted(self, lock_event: LockEvent) -> None:
         """Forget a credential, but not by the deletion of an older one with the same id."""
         if (credential := lock_event.managed_credential) is None:
             return
-        if (ending := self.known.get(credential)) and lock_event.when >= int(ending.since):
+        if (expiry := self.known.get(credential)) and lock_event.when >= int(expiry.since):
             del self.known[credential]
 
     def _user_deleted(self, lock_event: LockEvent) -> None:
         """End the credentials of a user who is gone; whether they went along, the lock says."""
-        for credential, ending in self.known.items():
-            theirs = ending.user_id == lock_event.get("user-ids")
-            if theirs and lock_event.when >= int(ending.since):
-                self.known[credential] = ending.by(lock_event.when)
+        for credential, expiry in self.known.items():
+            theirs = expiry.user_id == lock_event.get("user-ids")
+            if theirs and lock_event.when >= int(expiry.since):
+                self.known[credential] = expiry.by(lock_event.when)
 
     def as_list(self) -> list[list[Any]]:
         """Return it as JSON allows, the name last and only where there is one."""
         return [
-            [*of, *asdict(ending).values()][: None if ending.name else -1]
-            for of, ending in self.known.items()
+            [*of, *asdict(expiry).values()][: None if expiry.name else -1]
+            for of, expiry in self.known.items()
         ]
 
     @classmethod

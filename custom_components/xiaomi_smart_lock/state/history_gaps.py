@@ -36,7 +36,7 @@ class HistoryGaps:
 
     known: dict[Address, int] = field(default_factory=dict)
     """When each event happened last of all that was read, in Unix seconds by the cloud's clock."""
-    spans: list[Gap] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def add_news(self, kinds: Iterable[Address], now: int) -> None:
         """Add what may have happened since the last event that was read."""
@@ -46,25 +46,25 @@ class HistoryGaps:
             start = max(last - OVERLAP, now - LONGEST)
             self._add(Gap(kind, start, now + AHEAD))
 
-    def _add(self, span: Gap) -> None:
-        """Add a span, as one with those that it meets."""
+    def _add(self, gap: Gap) -> None:
+        """Add a gap, as one with those that it meets."""
         apart = [
             one
-            for one in self.spans
-            if one.kind != span.kind or one.end < span.start or span.end < one.start
+            for one in self.gaps
+            if one.kind != gap.kind or one.end < gap.start or gap.end < one.start
         ]
-        met = [span, *(one for one in self.spans if one not in apart)]
-        whole = Gap(span.kind, min(one.start for one in met), max(one.end for one in met))
-        self.spans = [*apart, whole]
+        met = [gap, *(one for one in self.gaps if one not in apart)]
+        whole = Gap(gap.kind, min(one.start for one in met), max(one.end for one in met))
+        self.gaps = [*apart, whole]
 
     def newest(self, but: Iterable[Address] = ()) -> Gap | None:
-        """Return the newest span, of other events than some; None where there is none."""
-        spans = (span for span in self.spans if span.kind not in but)
-        return max(spans, key=lambda span: span.end, default=None)
+        """Return the newest gap, of other events than some; None where there is none."""
+        gaps = (gap for gap in self.gaps if gap.kind not in but)
+        return max(gaps, key=lambda gap: gap.end, default=None)
 
     def was_read(
         self,
-        span: Gap,
+        gap: Gap,
         times: Iterable[int],
         following: int | None,
         now: int,
@@ -76,27 +76,27 @@ class HistoryGaps:
         A page that is short may have been cut, so what is before it is read too, but for the time
         that had been read already: an idle lock is to cost one request.
         """
-        self.spans.remove(span)
-        start = span.start + OVERLAP + 1 if short else span.start
-        if following is not None and start <= following < span.end:
-            self.spans.append(span._replace(end=following))
+        self.gaps.remove(gap)
+        start = gap.start + OVERLAP + 1 if short else gap.start
+        if following is not None and start <= following < gap.end:
+            self.gaps.append(gap._replace(end=following))
         if happened := [min(time, now) for time in times]:
-            self.known[span.kind] = max(*happened, self.known.get(span.kind, 0))
+            self.known[gap.kind] = max(*happened, self.known.get(gap.kind, 0))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON allows."""
         return {
             "known": [[*kind, time] for kind, time in self.known.items()],
-            "spans": [[*span.kind, span.start, span.end] for span in self.spans],
+            "spans": [[*gap.kind, gap.start, gap.end] for gap in self.gaps],
         }
 
     @classmethod
     def from_dict(cls, spec: Spec, stored: Mapping[str, Any]) -> HistoryGaps:
         """Return what was kept; raises what its shape or its values deserve if it was not ours."""
-        unread = cls()
+        gaps = cls()
         for siid, eiid, time in stored["known"]:
-            unread.known[spec.events[siid, eiid].address] = int(number(time))
+            gaps.known[spec.events[siid, eiid].address] = int(number(time))
         for siid, eiid, start, end in stored["spans"]:
             kind = spec.events[siid, eiid].address
-            unread.spans.append(Gap(kind, int(number(start)), int(number(end))))
-        return unread
+            gaps.gaps.append(Gap(kind, int(number(start)), int(number(end))))
+        return gaps

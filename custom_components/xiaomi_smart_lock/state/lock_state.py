@@ -64,15 +64,15 @@ class LockData:
     """In the order in which they were asked for."""
     undelivered: dict[Address, None] = field(default_factory=dict)
     """Settings that waited and were given up, until the lock takes a value of them."""
-    handled: EventDeduplicator = field(default_factory=EventDeduplicator)
+    deduplicator: EventDeduplicator = field(default_factory=EventDeduplicator)
     news: set[Source] = field(default_factory=set)
     """What there is news of since it was last shown."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
-    endings: ExpiryRegistry = field(default_factory=ExpiryRegistry)
-    unread: HistoryGaps = field(default_factory=HistoryGaps)
+    expiries: ExpiryRegistry = field(default_factory=ExpiryRegistry)
+    history_gaps: HistoryGaps = field(default_factory=HistoryGaps)
     awake: bool | None = None
-    heard: float = 0.0
+    last_response: float = 0.0
     """When the lock or the cloud was last heard of, in Unix seconds."""
     contact: float = 0.0
     """When the lock itself was last heard of, in Unix seconds."""
@@ -85,7 +85,7 @@ class LockData:
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself told a value, in Unix seconds."""
 
-    def touch(self, contact: float) -> None:
+    def record_contact(self, contact: float) -> None:
         """Note that the lock itself told something, at a time in Unix seconds."""
         before = self.last_contact
         self.contact = max(self.contact, contact)
@@ -172,7 +172,7 @@ class LockData:
         if self.users.follow(lock_event):
             # It may tell whose the last operation was, even one that is not the last of its kind.
             self.news.add(Topic.PEOPLE)
-        if self.endings.follow(lock_event):
+        if self.expiries.follow(lock_event):
             self.news.add(Topic.ENDINGS)
 
     def apply_consequences(self, lock_event: LockEvent) -> None:
@@ -196,12 +196,12 @@ class LockData:
                 for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
-            "handled": list(self.handled.known),
+            "handled": list(self.deduplicator.known),
             "users": self.users.as_dict(self.model),
-            "endings": self.endings.as_list(),
-            "unread": self.unread.as_dict(),
+            "endings": self.expiries.as_list(),
+            "unread": self.history_gaps.as_dict(),
             "behind": self.clock.behind,
-            "heard": self.heard,
+            "heard": self.last_response,
             "contact": self.contact,
         }
 
@@ -217,7 +217,7 @@ class LockData:
         except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
             data = cls(model, spoilt=True)
         if isinstance(stored, dict):
-            data.endings = ExpiryRegistry.from_list(model, stored.get("endings"))
+            data.expiries = ExpiryRegistry.from_list(model, stored.get("endings"))
         return data
 
     @classmethod
@@ -226,12 +226,12 @@ class LockData:
         data = cls(
             model,
             clock=LockClock(number(stored["behind"])),
-            heard=number(stored["heard"]),
+            last_response=number(stored["heard"]),
             contact=number(stored["contact"]),
         )
         if "users" in stored:
             data.users = Users.from_dict(model, stored["users"])
-        data.handled = EventDeduplicator(dict.fromkeys(map(_text, stored["handled"])))
+        data.deduplicator = EventDeduplicator(dict.fromkeys(map(_text, stored["handled"])))
         for siid, piid, value in stored["values"]:
             if (valid := _still_valid(spec, (siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
@@ -239,7 +239,9 @@ class LockData:
         for siid, piid in stored.get("undelivered", ()):
             if (siid, piid) in spec.properties:
                 data.undelivered[siid, piid] = None
-        data.unread = HistoryGaps.from_dict(spec, stored.get("unread", HistoryGaps().as_dict()))
+        data.history_gaps = HistoryGaps.from_dict(
+            spec, stored.get("unread", HistoryGaps().as_dict())
+        )
         for event in stored["events"]:
             if lock_event := LockEvent.from_list(model, event):
                 data.events[lock_event.kind] = lock_event
