@@ -1,4 +1,4 @@
-"""The Xiaomi Smart Door Lock 4 Pro in Home Assistant."""
+"""Integration of the Xiaomi Smart Door Lock 4 Pro into Home Assistant."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ PLATFORMS = (
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register what is there whether or not there is an entry."""
+    """Register the service actions and HTTP views, which exist without a config entry too."""
     async_register_actions(hass)
     await async_register_views(hass)
     return True
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
-    """Drop the option of minor version 1 that had any certificate of the push server accepted."""
+    """Remove the option of minor version 1 to accept any certificate of the push server."""
     if entry.version > 1:
         return False
     if entry.minor_version < 2:  # noqa: PLR2004
@@ -81,7 +81,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bo
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
-    """Connect, and show the locks."""
+    """Connect, and set up the platforms for the locks of an entry."""
     async_follow_entities(hass, entry)
     runtime = entry.runtime_data = await async_create_runtime(hass, entry)
     entry.async_on_unload(runtime.connection.async_stop)
@@ -100,7 +100,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
 
 @callback
 def _async_part_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Have a device each for locks that became one device by the MAC that both gave."""
+    """Separate the devices of locks that share one because both reported the same MAC.
+
+    The shared device keeps one lock and loses the MAC; the platforms create devices for the others.
+    """
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         _, *others = sorted(one for one in device.identifiers if one[0] == DOMAIN)
@@ -116,10 +119,10 @@ def _async_part_devices(hass: HomeAssistant, entry: LockConfigEntry) -> None:
 
 @callback
 def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Reload for other options; people are shown without, and tokens concern nobody.
+    """Reload when options change. Update the names of people at other changes, without a reload.
 
-    An update listener would have to reload for new tokens of who signed in again too, and could
-    not tell them from renewed ones.
+    Renewed tokens need no reload. An update listener would also have to reload for the tokens of a
+    new sign-in, and could not tell them from renewed ones.
     """
     options = dict(entry.options)
 
@@ -137,7 +140,7 @@ def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
-    """Take the locks' entities away, and keep what is known of the locks."""
+    """Unload the platforms, and save what is known of the locks."""
     await entry.runtime_data.async_stop_listening()
     if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         for lock in entry.runtime_data.locks.values():
@@ -146,14 +149,14 @@ async def async_unload_entry(hass: HomeAssistant, entry: LockConfigEntry) -> boo
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Forget what is known of the locks."""
+    """Delete the issues of an entry and the stored data of its locks."""
     async_clear_issues_of_entry(hass, entry)
     for did in lock_ids(entry):
         await _async_forget(hass, did)
 
 
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Forget locks that are no longer chosen: their devices, and what is known and wrong."""
+    """Delete devices, issues and stored data of locks that are no longer chosen."""
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         dids = dids_of(device)
@@ -170,7 +173,10 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: LockConfigEntry, device: dr.DeviceEntry
 ) -> bool:
-    """Let the device of a lock be deleted that is not chosen, or not in the account anymore."""
+    """Allow the deletion of a device if its lock is not chosen or no longer in the account.
+
+    A chosen lock is then removed from the entry.
+    """
     chosen = dids_of(device).intersection(lock_ids(entry))
     if not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
         return False
@@ -181,7 +187,7 @@ async def async_remove_config_entry_device(
 
 @callback
 def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Forget the entities that nobody provides since the entry is not linked anymore."""
+    """Delete entities that nothing provides since the Mi Home app was unlinked."""
     registry = er.async_get(hass)
     dids = entry.runtime_data.locks
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
@@ -192,7 +198,7 @@ def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry)
 
 
 async def _async_forget(hass: HomeAssistant, did: str) -> None:
-    """Forget what is known of a lock, what happened at it, and what its pictures showed."""
+    """Delete the stored state, journal, wrong codes and pictures of a lock."""
     await async_store(hass, did).async_remove()
     await async_journal_store(hass, did).async_remove()
     await async_forget_guesses(hass, did)

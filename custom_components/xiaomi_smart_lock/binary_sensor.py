@@ -1,4 +1,4 @@
-"""What is or is not so at the lock."""
+"""Binary sensors of the lock."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ PARALLEL_UPDATES: Final = 0
 
 @dataclass(frozen=True, kw_only=True)
 class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescription):
-    """A binary sensor."""
+    """Description of a binary sensor."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockBinaryDetailDescription(LockBinarySensorDescription):
-    """What few people need to know: it is disabled at first."""
+    """Description of a binary sensor that few people need: it is disabled by default."""
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
     entity_registry_enabled_default: bool = False
 
 
 def _door_is_open(lock: LockCoordinator) -> bool | None:
-    """An ajar door is an open one: it is not closed."""
+    """Return whether the door is open, None if unknown; an ajar door is open, too."""
     state = lock.data.word(Role.DOOR_STATE)
     return None if state is None else state in OPEN
 
 
 def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
-    """Say whether an enumeration has the value of a key."""
+    """Return a function that tells whether an enumeration has the value of a key."""
 
     def is_on(lock: LockCoordinator) -> bool | None:
         word = lock.data.word(role)
@@ -106,14 +106,14 @@ BINARY_SENSORS: Final = (
 
 
 class LockBinarySensor(LockEntity, BinarySensorEntity):
-    """Something that is or is not so."""
+    """A binary sensor of the lock."""
 
     entity_description: LockBinarySensorDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it is so, None where that is not known."""
+        """Whether the sensor is on, None if unknown."""
         return None if self.known is None else bool(self.known)
 
 

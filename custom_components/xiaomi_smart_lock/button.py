@@ -1,4 +1,4 @@
-"""What the lock can be asked to do."""
+"""Buttons of the lock, most of them for its actions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from .miot.spec import Value
     from .runtime import LockConfigEntry, LockRuntime
 
-# What is asked of a lock is done now or not at all: it does not wait in a queue.
+# Actions run at once or not at all; they do not wait in a queue.
 PARALLEL_UPDATES: Final = 0
 
 type Press = Callable[[LockRuntime], Awaitable[object]]
 
 
 async def _fetch_history(lock: LockRuntime) -> None:
-    """Ask for what happened since the last that is known."""
+    """Ask the lock for its history since the last known event."""
     known = map(lock.coordinator.data.last, (Role.LOCK_EVENT, Role.HISTORY_REPORTED))
     await _act(lock, Role.FETCH_HISTORY, max((last.time or 0 for last in known if last), default=0))
 
@@ -44,7 +44,7 @@ def _acts(role: Role) -> Press:
 
 @dataclass(frozen=True, kw_only=True)
 class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
-    """A button, what it does, and the action of the specification that this is."""
+    """Description of a button: its function, and the action in the specification, if any."""
 
     action: Role | None = None
     press: Press
@@ -84,7 +84,7 @@ BUTTONS: Final = (
 
 
 class LockButton(LockEntity, ButtonEntity):
-    """Something that the lock can be asked to do."""
+    """A button of the lock."""
 
     entity_description: LockButtonDescription
 
@@ -94,7 +94,7 @@ class LockButton(LockEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Have it done."""
+        """Run the button's function."""
         await self.entity_description.press(self._runtime)
 
 

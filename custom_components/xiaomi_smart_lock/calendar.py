@@ -1,4 +1,4 @@
-"""The diary of the door: who came and went, and who rang."""
+"""Calendar of past events at the door: who came and went, and who rang."""
 
 from __future__ import annotations
 
@@ -30,28 +30,29 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES: Final = 0
 
-# What happens at a door takes no time, but everything in a calendar does: in seconds.
+# Duration of calendar events in seconds. Events at a door have none, but a calendar needs one.
 LASTS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockCalendarDescription(LockEntityDescription, CalendarEntityDescription):
-    """A calendar."""
+    """Description of a calendar."""
 
 
-# There is news of people with each event, also with one that is not the last of its kind.
+# Entries contain people's names. There is also news of people for events that are not the last of
+# their kind.
 DIARIES: Final = (LockCalendarDescription(key="diary", sources=(Topic.JOURNAL, Topic.PEOPLE)),)
 
 
 class LockDiary(LockEntity, CalendarEntity):
-    """What the journal has of the door, as events of a calendar."""
+    """The events in the lock's journal, as a calendar."""
 
     entity_description: LockCalendarDescription
 
     @property
     @override
     def event(self) -> CalendarEvent | None:
-        """Return what happened last, while it lasts: nobody knows what comes."""
+        """The last event while it lasts, else None, as future events are not known."""
         last = self._runtime.journal.last(self._runtime.model.remembered)
         return self._event(last) if last and time.time() < last.when + LASTS else None
 
@@ -59,7 +60,7 @@ class LockDiary(LockEntity, CalendarEntity):
     async def async_get_events(
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
-        """Return what happened in a time."""
+        """Return the events between two times."""
         start, end = start_date.timestamp(), end_date.timestamp()
         happened = self._runtime.journal.between(start - LASTS, end)
         return [
@@ -69,7 +70,7 @@ class LockDiary(LockEntity, CalendarEntity):
         ]
 
     def _event(self, lock_event: LockEvent) -> CalendarEvent:
-        """Return something that happened."""
+        """Return a lock event as a calendar event."""
         return CalendarEvent(*_span(lock_event.when), self._summary(lock_event))
 
     def _summary(self, lock_event: LockEvent) -> str:
@@ -85,7 +86,7 @@ class LockDiary(LockEntity, CalendarEntity):
 
     @property
     def _lock_name(self) -> str:
-        """What the user calls the lock."""
+        """The lock's name, the user's own if there is one."""
         device = self.device_entry
         return (device and (device.name_by_user or device.name)) or self.coordinator.name
 
@@ -95,10 +96,11 @@ class LockDiary(LockEntity, CalendarEntity):
 
 
 def _span(when: float) -> tuple[datetime, datetime]:
-    """Return when an entry of the diary starts and ends.
+    """Return start and end of a calendar event.
 
-    Home Assistant compares what the clock on the wall shows, which goes back when summer time ends,
-    and refuses what ends before it starts: an entry of that very minute has no duration.
+    Home Assistant compares local times without their zone. These go back when summer time ends, and
+    Home Assistant refuses an event that ends before it starts. In that minute, an event therefore
+    has no duration.
     """
     start, end = (
         dt_util.as_local(dt_util.utc_from_timestamp(edge)) for edge in (when, when + LASTS)
@@ -111,6 +113,6 @@ async def async_setup_entry(
     entry: LockConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the diary of each lock of an entry that is linked."""
+    """Add the diary of each lock of a linked config entry."""
     if entry.runtime_data.link:
         add_entities(entry, async_add_entities, LockDiary, DIARIES)

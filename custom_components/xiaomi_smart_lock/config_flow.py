@@ -1,4 +1,4 @@
-"""Setting up: an account with its locks, or one lock on the local network."""
+"""Config flow for an account with its locks, or for one lock on the local network."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
-    """Sets up an entry, signs in again, and changes what was set up."""
+    """Config flow that sets up an entry, signs in again, or reconfigures."""
 
     MINOR_VERSION = 2
 
@@ -70,7 +70,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     _nickname: str | None
     _locks: list[Device]
     _entry: LockConfigEntry | None = None
-    """The entry of the account, where it is set up already."""
+    """The config entry of the account, None if it is not set up yet."""
     _offered: Mapping[str, str]
 
     @classmethod
@@ -79,7 +79,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: LockConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return what can be added: people, where it is told who opens the door."""
+        """Return the person subentry type, if the entry learns who opens the door."""
         told = CONF_HOST not in config_entry.data or CONF_APP in config_entry.data
         return {SUBENTRY_PERSON: PersonFlow} if told else {}
 
@@ -87,7 +87,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_options_flow(config_entry: LockConfigEntry) -> LockOptionsFlow:
-        """Return the flow of the options."""
+        """Return the options flow."""
         return LockOptionsFlow()
 
     @override
@@ -110,7 +110,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
 
     @override
     async def _async_signed_in(self) -> ConfigFlowResult:
-        """See whose account it is and which locks it has, and go on with what was begun."""
+        """Read the account and its locks, and continue setup, reauth or reconfiguration."""
         keeper = TokenKeeper(
             self._sign_in, redirect_path(self._uuid), self._tokens, self._keep_tokens
         )
@@ -144,16 +144,17 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         self._tokens = tokens
 
     def _set_up_already(self) -> LockConfigEntry | None:
-        """Return the entry of the account, None where there is none."""
+        """Return the config entry of the account, None if there is none."""
         entries = self.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
         accounts = (entry for entry in entries if CONF_LOCKS in entry.data)
         return next(filter(self._is_set_up_by, accounts), None)
 
     def _is_set_up_by(self, entry: LockConfigEntry) -> bool:
-        """Say whether an entry is of the account, as far as anybody knows.
+        """Return whether an entry belongs to the account, as far as is known.
 
-        Who has no home of its own has no id that is known, and may have one later or earlier: it
-        is known by its locks then, unless the other is a friend who shares them.
+        The id of an account without a home of its own is unknown now, but may have been known
+        earlier or become known later. Such an account is recognized by its locks, unless the
+        entry's account is a friend who shares them.
         """
         ours, theirs = self._account.user_id, _known_user_id(entry)
         if ours and theirs:
@@ -162,7 +163,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         return not shares and any(lock.did in lock_ids(entry) for lock in self._locks)
 
     async def async_step_locks(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Have the locks chosen."""
+        """Ask which locks to set up."""
         elsewhere = configured_locks(self.hass, but=self._entry)
         free = [lock for lock in self._locks if lock.did not in elsewhere]
         if not free:
@@ -211,7 +212,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         )
 
     def _rooms_of(self, locks: list[str]) -> dict[str, str]:
-        """Return the rooms of the locks that are in one, which their devices suggest as area."""
+        """Return the rooms of locks that are in one; they are suggested as areas of the devices."""
         rooms = {did: self._account.rooms.get(did, ("", None))[1] for did in locks}
         return {did: room for did, room in rooms.items() if room}
 
@@ -219,7 +220,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     def _update(
         self, entry: LockConfigEntry, reason: str = "reauth_successful", **data: Any
     ) -> ConfigFlowResult:
-        """Have an entry take this sign-in, and the account's id where it was not known."""
+        """Store this sign-in in an entry, and the id of the account if it was unknown."""
         user_id = self._account.user_id or _known_user_id(entry)
         known = self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, user_id or "")
         return self.async_update_reload_and_abort(
@@ -234,13 +235,13 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
             reason=reason,
         )
 
-    # A lock that has come into an account
+    # A new lock in an account
 
     @override
     async def async_step_integration_discovery(
         self, discovery_info: dict[str, str]
     ) -> ConfigFlowResult:
-        """Offer a lock that has come into an account that is set up."""
+        """Offer a new lock of an account that is set up."""
         await self.async_set_unique_id(discovery_info[CONF_DID])
         self._abort_if_unique_id_configured()
         self._offered = discovery_info
@@ -251,7 +252,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_new_lock(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Take the lock into the account's entry, once the user agrees."""
+        """Ask for confirmation, then add the lock to the account's entry."""
         did = self._offered[CONF_DID]
         entry = self.hass.config_entries.async_get_entry(self._offered[CONF_ENTRY_ID])
         if entry is None:
@@ -270,10 +271,10 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
             entry, data_updates={CONF_LOCKS: [*lock_ids(entry), did]}, reason="lock_added"
         )
 
-    # Signing in again, and changing what was set up
+    # Reauthentication and reconfiguration
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
-        """Say what is to be done."""
+        """Start reauthentication of the Mi Home app session, or of the account or lock."""
         if CONF_APP_ENDED in entry_data:
             return await self._async_link_again(entry_data)
         return await self.async_step_reauth_confirm()
@@ -281,7 +282,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in again, or ask for the token that the lock has now."""
+        """Sign in again, or ask for the lock's new token."""
         entry = self._get_reauth_entry()
         if CONF_HOST in entry.data:
             return await self._async_change_local("reauth_confirm", entry, user_input)
@@ -290,7 +291,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask what is to be changed."""
+        """Ask what to change."""
         data = self._get_reconfigure_entry().data
         change = "reconfigure_local" if CONF_HOST in data else "reconfigure_account"
         link = ["link", "unlink"] if CONF_APP in data else ["link"]
@@ -299,19 +300,19 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_reconfigure_account(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in, to choose other locks of the account."""
+        """Sign in again, then ask which locks of the account to set up."""
         data = self._get_reconfigure_entry().data
         return await self._async_begin_sign_in(data[CONF_REGION])
 
     async def async_step_reconfigure_local(
         self, user_input: dict[str, str] | None = None
     ) -> ConfigFlowResult:
-        """Change address and token."""
+        """Ask for a new address and token."""
         entry = self._get_reconfigure_entry()
         return await self._async_change_local("reconfigure_local", entry, user_input)
 
 
 def _known_user_id(entry: LockConfigEntry) -> str | None:
-    """Return the id of an entry's account, None where it was not known when it was set up."""
+    """Return the id of an entry's account, None if it is unknown and the UUID is stored instead."""
     user_id: str = entry.data[CONF_USER_ID]
     return None if user_id == entry.data[CONF_UUID] else user_id

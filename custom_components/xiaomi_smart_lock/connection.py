@@ -1,4 +1,4 @@
-"""The connection of a config entry: one schedule of polls, and push where there is an account."""
+"""Connection of a config entry: one polling schedule, and push for an account."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-PUSH_DOWN_AFTER: Final = 3600  # seconds until it is worth a word
-PUSH_TAKES: Final = 2  # seconds for which the first reading waits for the connection to push
+PUSH_DOWN_AFTER: Final = 3600  # seconds without push until an issue is raised
+PUSH_TAKES: Final = 2  # seconds that the first reading waits for push to connect
 LIST_AGAIN_AFTER: Final = 3600  # seconds after which names and firmware may have changed
-# Seconds in which locks that wake up are read together. Nobody waits for that reading: what they
-# wake up for is pushed.
+# Seconds in which locks that wake up are read together. The delay does no harm: the reason for
+# which a lock woke up is pushed.
 WAKING_TOGETHER: Final = 0.15
 
 ISSUES: Final = {
@@ -54,7 +54,7 @@ ISSUES: Final = {
 
 @dataclass
 class Connection:
-    """Refreshes all locks of an entry together, so that their reads share requests."""
+    """The connection of a config entry; refreshes all locks together to share requests."""
 
     hass: HomeAssistant
     entry: ConfigEntry
@@ -62,7 +62,7 @@ class Connection:
     cloud: CloudClient | None = None
     push: Push | None = None
     listed: float = 0
-    """When the account's list of devices was read last, in Unix seconds."""
+    """When the device list of the account was last read, in Unix seconds; 0 if never."""
     _cancel_poll: CALLBACK_TYPE | None = None
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
@@ -73,10 +73,10 @@ class Connection:
     _missed: bool = False
 
     async def async_subscribe(self, push: Push) -> None:
-        """Connect to push before anything is read: what is read then need not be read again.
+        """Connect to push before the first reading, so that the locks need not be read twice.
 
-        What push tells is kept until somebody listens. It is not waited for longer than a moment:
-        a connection that comes later has all read again.
+        Messages are held until ``Push.release``. Wait at most PUSH_TAKES seconds for the
+        connection: if it comes later, all locks are read again.
         """
         self.push = push
         for did in lock_ids(self.entry):
@@ -91,15 +91,16 @@ class Connection:
 
     @callback
     def add_lock(self, lock: LockCoordinator) -> None:
-        """Read one more lock, also whenever it wakes up."""
+        """Add a lock to the polling schedule, and read it whenever it wakes up."""
         self.coordinators[lock.session.did] = lock
         lock.moments.async_listen(Moment.WOKE_UP, lambda _: self._read_woken_soon(lock))
 
     async def async_start(self) -> None:
-        """Read all locks for the first time, and keep reading them.
+        """Read all locks for the first time, and start polling.
 
-        Raises what signing in or waiting helps against, where that concerns the whole entry; a
-        lock that cannot be read while another can is unavailable until it can.
+        Raises ConfigEntryNotReady if no lock can be read. A lock that cannot be read while another
+        can is unavailable until it can. Other failures, such as ConfigEntryAuthFailed, concern the
+        whole entry and are always raised.
         """
         locks = self.coordinators.values()
         outcomes = await asyncio.gather(
@@ -118,7 +119,7 @@ class Connection:
 
     @callback
     def async_stop(self) -> None:
-        """Stop reading."""
+        """Stop polling."""
         self._started = False
         if self._polling:
             self._polling.cancel()
@@ -127,29 +128,29 @@ class Connection:
                 cancel()
 
     async def async_stop_listening(self) -> None:
-        """Hear nothing more from push."""
+        """Disconnect from push."""
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
 
     @property
     def hears(self) -> bool:
-        """Whether what the locks tell by themselves is heard just now."""
+        """Whether messages that the locks push arrive right now."""
         return self._started and self.push is not None and self.push.connected
 
     @callback
     def async_push_changed(self) -> None:
-        """Read at once when push comes, for what it missed; say what is wrong with it."""
+        """Read all locks at once when push connects, for what it missed; report its problems."""
         assert self.push is not None  # noqa: S101
         self._missed = self._missed or self.push.connected
         for lock in self.coordinators.values():
-            lock.async_update_listeners()  # Who waits for what a lock tells may wait in vain.
+            lock.async_update_listeners()  # Some listeners wait for pushed messages.
         self._look_at_push(self.push)
         self._schedule()
 
     @callback
     def _look_at_push(self, push: Push) -> None:
-        """Say what is wrong with push, and when it is gone for long."""
+        """Raise or clear the issues of push, and start or cancel the timer for a long outage."""
         connected = push.connected
         where = {"host": push.host, "port": str(push.port)}
         for problem, issue in ISSUES.items():
@@ -167,12 +168,12 @@ class Connection:
 
     @callback
     def _push_down(self, _now: datetime) -> None:
-        if self.push and self.push.problem is None:  # else the reason is told already
+        if self.push and self.push.problem is None:  # otherwise another issue has the reason
             async_raise_issue(self.hass, self.entry, Issue.PUSH_DOWN)
 
     @callback
     def _read_woken_soon(self, lock: LockCoordinator) -> None:
-        """Read a lock that woke up, together with those that wake up in the same moment."""
+        """Schedule a read of a lock that woke up, together with others that wake up now."""
         self._woken[lock.session.did] = lock
         if self._cancel_woken:
             self._cancel_woken()
@@ -186,7 +187,7 @@ class Connection:
             lock.in_background(lock.async_request_refresh())
 
     def _take_woken(self) -> Collection[LockCoordinator]:
-        """Return the locks that woke up and are not read yet: whoever asks reads them."""
+        """Return the locks that woke up and are not read yet. The caller has to read them."""
         woken, self._woken = self._woken, {}
         if self._cancel_woken:
             self._cancel_woken()
@@ -228,7 +229,7 @@ class Connection:
             self._take_woken()
             await asyncio.gather(*(lock.async_refresh() for lock in self.coordinators.values()))
         finally:
-            # Whatever goes wrong, this poll must not be the last.
+            # Schedule the next poll even if this one fails.
             self._schedule()
 
     async def _async_look_at_devices(self, cloud: CloudClient) -> None:
@@ -247,14 +248,16 @@ class Connection:
 
     @property
     def _missing(self) -> set[str]:
-        """The locks that were not in the account when the entry was set up."""
+        """The dids of locks that were not in the account when the entry was set up."""
         return set(lock_ids(self.entry)) - self.coordinators.keys()
 
 
 async def async_devices(connection: Connection, cloud: CloudClient) -> dict[str, Device]:
-    """Return the account's devices, or the locks as they were last known in a passing outage.
+    """Return the devices of the account by did, or the stored ones of its locks during an outage.
 
-    An empty list says nothing: whether a lock is gone, its reading says.
+    An empty list counts as an outage: only a reading of a lock tells whether it is gone. Raises
+    ConfigEntryAuthFailed if the sign-in is refused, and ConfigEntryNotReady in an outage if no
+    device is stored.
     """
     hass = connection.hass
     try:

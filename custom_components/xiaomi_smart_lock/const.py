@@ -1,4 +1,4 @@
-"""Names that more than one module knows."""
+"""Constants that several modules use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONF_UNAVAILABLE_AFTER: Final = "unavailable_after"
 CONF_POLL_INTERVAL: Final = "poll_interval"
 CONF_POLL_INTERVAL_WITHOUT_PUSH: Final = "poll_interval_without_push"
 
-# The values of options that are not set, in seconds
+# Defaults of options, in seconds
 POLL_INTERVAL_CLOUD: Final = 300
 POLL_INTERVAL_WITHOUT_PUSH: Final = 60
 POLL_INTERVAL_LOCAL: Final = 30

@@ -1,4 +1,4 @@
-"""One lock: what it and its connection say becomes what its entities show."""
+"""Coordinator of one lock: turns readings and pushed messages into entity states."""
 
 from __future__ import annotations
 
@@ -49,39 +49,39 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-MOST_REJECTED: Final = 100  # kinds of what the specification does not have, before the others
+MOST_REJECTED: Final = 100  # addresses counted by themselves; further ones count as OTHERS
 OTHERS: Final = "others"
-SAVE_DELAY: Final = 30  # seconds in which changes are written together
-# The same for events, which must not come again after a restart: for one that comes alone, just
-# long enough not to delay what is shown of it, and for those that follow.
+SAVE_DELAY: Final = 30  # seconds in which changes are saved together
+# The same for events, which must not fire again after a restart: for a single event, just long
+# enough not to delay its display, and for further ones after it.
 SAVE_DELAY_OF_AN_EVENT: Final = 0.1
 SAVE_DELAY_OF_EVENTS: Final = 1
 
 
 async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
-    """Return what was last known of a lock as a device of the account."""
+    """Return the device of a lock as last stored, None if there is none."""
     return _device(await async_store(hass, did).async_load())
 
 
 def _device(stored: object) -> Device | None:
     match stored:
         case {"device": dict(device)}:
-            with suppress(TypeError):  # It is not what we wrote.
+            with suppress(TypeError):  # The stored fields are not those of Device.
                 return Device(**device, online=False, token=None)
     return None
 
 
 class Moment(Enum):
-    """When other parts have something to do about a lock."""
+    """An occasion at which other parts act on a lock."""
 
     BEFORE_READING = auto()
     READ = auto()
-    """All that can be read has just been read."""
+    """All readable properties were just read."""
     WOKE_UP = auto()
 
 
 class LockCoordinator(DataUpdateCoordinator[LockData]):
-    """Reads one lock, holds what is known of it, and has that shown and written down."""
+    """Coordinator of one lock: reads it, holds its state, updates entities and saves the state."""
 
     config_entry: ConfigEntry
 
@@ -98,13 +98,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.session = session
         self.model = model
         self.history_events = model.remembered if CONF_APP in entry.data else frozenset()
-        """The events that are known of afterwards, whatever the connection tells."""
+        """Events that the history of the Mi Home app has, whether or not they are pushed."""
         self.gone = False
         """Whether the account no longer has the lock."""
         self.caught_up_at = 0.0
-        """When an event of now was last known of only afterwards, in Unix seconds."""
+        """When a recent event was last known only from the history, in Unix seconds; 0 if never."""
         self.moments: Signal[Moment, Mapping[Address, Reading]] = Signal()
-        """Tells other parts; with what was read, where something was."""
+        """Calls other parts at a moment, with the readings after a read, else with none."""
         self._news: Signal[Source] = Signal()
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if session.pushes else UNAVAILABLE_AFTER_LOCAL
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
@@ -121,11 +121,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @property
     def device(self) -> Device:
-        """The lock as the account lists it, or as it was last known."""
+        """The lock as in the device list of the account, or as last known."""
         return self.session.device
 
     async def async_load(self) -> None:
-        """Start from what was known before the restart."""
+        """Restore the state from before the restart."""
         if (stored := await self._store.async_load()) is not None:
             if known := _device(stored):
                 self.session.device = self.device.completed(known)
@@ -139,7 +139,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self._reporter.raise_issue(Issue.CLOCK)
 
     async def _async_begin_anew(self) -> None:
-        """Keep of what cannot be read what is to end, and say so."""
+        """Start with empty data after unreadable storage, and raise an issue.
+
+        The file is copied. The expiries of credentials that can still be read in it are kept.
+        """
         text = await self._store.async_put_aside()
         self.data.expiries.known |= ExpiryRegistry.from_list(
             self.model, list(salvaged_expiries(text))
@@ -149,7 +152,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @override
     async def _async_update_data(self) -> LockData:
-        """Read all that can be read; what came from the lock meanwhile is newer and wins."""
+        """Read all readable properties. A value pushed during the reading is newer and wins.
+
+        Raises UpdateFailed if the account no longer has the lock; see ``_bear`` for failed
+        readings.
+        """
         self.moments.async_send((Moment.BEFORE_READING,), {})
         before = dict(self.data.values)
         try:
@@ -174,9 +181,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return self.data
 
     def _bear(self, error: MiotError) -> None:
-        """Make do without a reading while the lock was heard of lately; raises otherwise.
+        """Tolerate a failed reading if a response came recently, and raise otherwise.
 
-        Who is signed out for readings may still hear what the lock tells by itself.
+        Recently means within the option ``unavailable_after``. Raises UpdateFailed, or
+        ConfigEntryAuthFailed if the tokens are refused. Refused tokens are tolerated only while
+        push is connected, since pushed messages still arrive then; the reauth flow is started.
         """
         heard_lately = time.time() - self.data.last_response < self._patience
         if isinstance(error, NotSignedInError):
@@ -196,44 +205,45 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @property
     def catches_up(self) -> bool:
-        """Whether something was known lately of what is told afterwards, though nothing else is."""
+        """Whether the history gave an event within ``unavailable_after``, even if readings fail."""
         return bool(time.time() - self.caught_up_at < self._patience)
 
     @callback
     def async_watch(self, source: Source, watcher: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Have news told; returns how to stop that."""
+        """Call the watcher on news from a source; return a function that stops this."""
         return self._news.async_listen(source, watcher)
 
     @callback
     def async_hear(self, now: float) -> None:
-        """Note that the connection heard from the lock, which is there whatever readings say."""
+        """Record a pushed message: the lock is available even if readings fail."""
         self.record_contact(now)
         if not self.last_update_success:
-            # An event must not be what makes its entity available: automations pass over that.
+            # Do this before the event is shown: automations ignore an event that makes its entity
+            # available.
             self.last_update_success = True
             self.async_update_listeners()
 
     @callback
     def async_set_property(self, address: Address, raw: object, told: float) -> None:
-        """Take a value that the lock told by itself, at a time in Unix seconds, and show it."""
+        """Store a value that the lock pushed at a time in Unix seconds, and update its entities."""
         self._take(address, raw, told)
         self.async_show_news()
 
     @callback
     def async_show_people(self) -> None:
-        """Have the names of people shown as they are now."""
+        """Update the entities that show names of people."""
         self.data.news.add(Topic.PEOPLE)
         self.async_show_news()
 
     @callback
     def async_show_news(self) -> None:
-        """Update the entities that news concern, which are few of many."""
+        """Update only the entities that depend on what has changed: few of many."""
         news, self.data.news = self.data.news, set()
         self._news.async_send(news)
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:
-        """Take whether the lock is awake."""
+        """Record whether the lock is awake, and update its entities. Send WOKE_UP if it woke up."""
         woke_up = awake and not self.data.awake
         self.data.awake = awake
         self.async_update_listeners()
@@ -242,20 +252,20 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @callback
     def async_set_device(self, device: Device) -> None:
-        """Take what the account's device list says."""
+        """Update the lock from the device list of the account."""
         self.session.device = device.completed(self.device)
         self._show_device()
         self.async_set_awake(awake=device.online)
 
     async def async_save(self) -> None:
-        """Write down what is known, now."""
+        """Save the state now."""
         if not self._stopped:
             await self._store.async_save(self._as_dict())
 
     async def async_save_expiry(self, credential: Credential) -> None:
-        """Write down how a credential ends; raises HomeAssistantError if the disk has it not.
+        """Save the expiry of a credential. Raises HomeAssistantError if it is not on the disk then.
 
-        Home Assistant only logs that it could not write, as on a full disk: so it is read back.
+        Home Assistant only logs a failed write, as on a full disk, so the file is read back.
         """
         await self.async_save()
         match await self._store.async_read_back():
@@ -267,48 +277,51 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             raise translatable(HomeAssistantError, "not_written", lock=self.name)
 
     async def async_stop(self) -> None:
-        """Write down what is known, before the entry goes; what comes later is not kept."""
+        """Save the state before the entry is unloaded. Later changes are not saved."""
         await self.async_shutdown()
         await self.async_save()
         self._stopped = True
 
     @callback
     def _async_abandon(self) -> None:
-        """Write nothing more: whoever comes next may know more, or the lock may be forgotten."""
+        """Stop saving: a new coordinator may know more, or the lock may have been removed."""
         if not self._stopped:
             self._stopped = True
             self._store.async_cancel()
 
     def _save_by(self, at: float) -> None:
-        """Write down what is known at a time of the loop; asking again does not put it off."""
+        """Save the state by a time of the event loop's clock; a later time does not postpone it."""
         if at < self._save_at and not self._shutdown_requested and not self._stopped:
             self._save_at = at
             self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
 
     def save_event(self) -> None:
-        """Write down very soon that there was an event; those of a burst together."""
+        """Save very soon after an event; events of a burst are saved together."""
         soon = self.hass.loop.time() + SAVE_DELAY_OF_AN_EVENT
         self._save_by(max(soon, self._saved_at + SAVE_DELAY_OF_EVENTS))
 
     def _as_dict(self) -> dict[str, Any]:
-        """Return what is written down, when it is."""
+        """Return the data to save, and note the time: called when it is written."""
         self._save_at, self._saved_at = math.inf, self.hass.loop.time()
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "data": self.data.as_dict()}
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Have something done that nobody waits for."""
+        """Run a coroutine in the background, until the entry is unloaded."""
         self.config_entry.async_create_background_task(self.hass, work, self.name)
 
     def record_contact(self, contact: float) -> None:
-        """Note that there was an answer, when the lock itself last told something, and keep it."""
+        """Record a response now, and when the lock itself last reported, in Unix seconds.
+
+        Both are saved within SAVE_DELAY.
+        """
         self.data.last_response = time.time()
         self.data.record_contact(contact)
         self._save_by(self.hass.loop.time() + SAVE_DELAY)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
-        """Take a value if the specification allows it; another one leaves nothing known."""
+        """Store a value that the specification allows; another one makes the property unknown."""
         if raw is None:
             return
         if (prop := self.model.spec.properties.get(address)) is None:
@@ -318,7 +331,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             value = prop.validate(raw)
         except InvalidValueError as error:
             self.reject(address, error)
-            # A text may be a secret, also one of digits.
+            # A string may be a secret, even one of digits, so its number is not kept.
             self.data.forget(address, None if prop.format == "string" else number(raw), told)
         else:
             self.data.set(address, value, told)
@@ -326,9 +339,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
                 self._show_device()
 
     def _show_device(self) -> None:
-        """Have the device page show name and versions as they are now.
+        """Update name and versions on the device page.
 
-        Home Assistant shows a name of the user's own instead.
+        A name that the user gave takes precedence in Home Assistant.
         """
         self.name = self.device.name
         if device := async_device_of(self.hass, self.config_entry, self.device.did):
@@ -341,12 +354,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @property
     def hardware_version(self) -> str | None:
-        """The version of the hardware, once the lock has told it."""
+        """The hardware version, None until the lock has reported it."""
         version = self._hardware_version and self.data.values.get(self._hardware_version)
         return None if version is None else text(version)
 
     def reject(self, address: Address, reason: object) -> None:
-        """Count what the specification does not allow, and warn of the first of its kind."""
+        """Count a value that the specification does not allow; warn of the first per address."""
         rejected, name = self.data.rejected, "{}.{}".format(*address)
         if name not in rejected and len(rejected) >= MOST_REJECTED:
             name = OTHERS

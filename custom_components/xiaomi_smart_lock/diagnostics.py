@@ -1,4 +1,4 @@
-"""What helps to find out what is wrong, without what is nobody's business."""
+"""Diagnostics of a config entry, without private data."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ TO_REDACT: Final = {
     "mac",
 }
 
-# When somebody came or went, wherever it is
+# The properties that tell when somebody came or went, whatever service they are in
 TIMES: Final = ("current-time", "history-time", "last-history-time")
 
 
 def _value(model: LockModel, prop: Property, value: Value) -> Value:
-    """Return a value without what is secret, and without when somebody used the lock."""
+    """Return a value, redacted if it is a secret or tells when somebody used the lock."""
     hidden = prop.address in model.secret or prop.address in model.past or prop.name in TIMES
     return REDACTED if hidden else value
 
 
 def _users(model: LockModel, users: Users) -> dict[str, Any]:
-    """Return who may open the door by what, as numbers, but not when."""
+    """Return the users, their credentials and the uses as numbers, without times."""
     return {
         "users": [[number, one.user_type, one.deleted] for number, one in users.known.items()],
         "grants": [[*one.masked(model), grant.user_id] for one, grant in users.grants.items()],
@@ -100,8 +100,11 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: LockConfigEntry
 ) -> dict[str, Any]:
-    """Return what is known of an entry and of all its locks."""
-    # Home Assistant gave diagnostics to any user for long.
+    """Return the diagnostics of a config entry and its locks.
+
+    Raises Unauthorized if the user is not an administrator.
+    """
+    # Older versions of Home Assistant give diagnostics to any user.
     async_require_admin_request()
     runtime = entry.runtime_data
     return {

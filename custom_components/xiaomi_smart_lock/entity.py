@@ -1,4 +1,4 @@
-"""What all entities of a lock have in common."""
+"""Base of all entities of a lock."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import Source
 
-# A MAC that is one; all zeros or all ones are nobody's.
+# A valid MAC address; all zeros or all ones belong to no device.
 MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
-    """An entity, and what it shows of a lock: by roles and names, see ``LockModel``."""
+    """Description of an entity and what it shows, by roles and names; see ``LockModel``."""
 
     item: str | None = None
-    """The property that is shown here and nowhere else."""
+    """The property that this entity, and no other, shows."""
     event: Role | None = None
     """The event whose last arguments are shown; None for the property's own value."""
     read: Callable[[LockCoordinator], Value | None] | None = None
-    """What is shown instead, where it is made of other things that are known."""
+    """Returns the value to show instead, if it is derived from other data."""
     sources: tuple[Role | Topic, ...] = ()
-    """What else it is made of."""
+    """What else the value is derived from."""
     for_admins: bool = False
-    """Whether only administrators may set it: it decides who opens or changes what at the door."""
+    """Whether only administrators may set it, as it decides who may open or change what."""
 
     @property
     def _needed(self) -> list[str]:
@@ -63,16 +63,16 @@ class LockEntityDescription(EntityDescription):
         return model.property(self.item) if self.item else None
 
     def only_pushed(self, model: LockModel) -> bool:
-        """Say whether only a connection that tells by itself ever knows the value."""
+        """Return whether the value is known from push only, as it cannot be read."""
         prop = self.prop(model)
         return self.event is not None or (prop is not None and Access.READ not in prop.access)
 
     def told_by(self, model: LockModel) -> frozenset[Address]:
-        """Return the events that suffice to know the value, even where nothing is pushed."""
+        """Return the events that are enough to know the value, even without push."""
         return frozenset(model.addresses_of((self.event,) if self.event else ()))
 
     def supported(self, lock: LockCoordinator) -> bool:
-        """Say whether a lock has what is shown, and its connection can ever know the value."""
+        """Return whether a lock has what is shown and its connection can provide the value."""
         model, needed = lock.model, self._needed
         if len(model.sources_of(needed)) < len(needed):
             return False
@@ -81,15 +81,18 @@ class LockEntityDescription(EntityDescription):
         return lock.session.pushes or not self.only_pushed(model) or told
 
     def depends_on(self, model: LockModel) -> frozenset[Source]:
-        """Return what there may be news of that change the state."""
+        """Return the sources whose news may change the state."""
         topics = (source for source in self.sources if isinstance(source, Topic))
-        # Of a property that is in an event, there is news by the event.
+        # A property that is shown from an event changes with the event.
         shown = (one for one in self._needed if one != self.item or not self.event)
         return frozenset((*topics, *model.sources_of(shown)))
 
 
 def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
-    """Return what makes a lock's device one with another's: a MAC that it shares with no lock."""
+    """Return the connections that merge a lock's device with those of other integrations.
+
+    That is its MAC address, if it is valid and no other lock of the config entry has it.
+    """
     mac = format_mac(lock.device.mac or "")
     locks = lock.config_entry.runtime_data.locks.values()
     shared = sum(format_mac(one.session.device.mac or "") == mac for one in locks) > 1
@@ -117,7 +120,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @property
     @override
     def device_info(self) -> DeviceInfo:
-        """The lock; asked for once, and not kept by each of its many entities."""
+        """The lock's device. It is read only once, so the many entities do not store it."""
         device = self.coordinator.device
         rooms = self.coordinator.config_entry.data.get(CONF_ROOMS, {})
         return DeviceInfo(
@@ -134,26 +137,26 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Watch what the state is made of."""
+        """Watch the sources of the state."""
         await super().async_added_to_hass()
         for source in self.entity_description.depends_on(self._runtime.model):
             self.async_on_remove(
                 self.coordinator.async_watch(source, self._handle_coordinator_update)
             )
-        # Home Assistant writes the first state by itself, right after this.
+        # Home Assistant itself writes the first state right after this.
         self._shown = (self.available, self._state_key())
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the lock was read, or what this shows was told afterwards."""
+        """Whether the lock could be read, or the history lately told what this entity shows."""
         lock, told_by = self.coordinator, self._told_by
         told = bool(told_by) and told_by <= lock.history_events and lock.catches_up
         return super().available or told
 
     @property
     def known(self) -> Value | None:
-        """What is known of what is shown, None where nothing is."""
+        """The known value of what is shown, None if it is not known."""
         lock, description = self.coordinator, self.entity_description
         if description.read:
             return description.read(lock)
@@ -171,30 +174,34 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     def pending(self) -> bool:
-        """Whether the value is one that waits for the lock to wake up."""
+        """Whether the value waits for the lock to wake up."""
         return self._prop is not None and self._prop.address in self.coordinator.data.pending
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return that the value waits, while it does."""
+        """``pending`` while the value waits for the lock to wake up, else None."""
         return {"pending": True} if self.pending else None
 
     def _state_key(self) -> object:
-        """Return all that the state is made of."""
+        """Return everything that the state depends on."""
         return self.known, self.pending
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if it is another one than before."""
+        """Write the state if it has changed."""
         shows = (self.available, self._state_key())
         if shows != self._shown:
             self._shown = shows
             self.async_write_ha_state()
 
     async def async_write(self, value: Value) -> None:
-        """Set the property, as far as who asks for it may."""
+        """Set the property.
+
+        Raises Unauthorized or UnknownUser if only administrators may, HomeAssistantError if the
+        lock refuses.
+        """
         if self.entity_description.for_admins:
             await async_require_admin(self.hass, self._context)
         await self._runtime.settings.async_write(self.prop.address, value)
@@ -206,7 +213,7 @@ def add_entities[Description: LockEntityDescription](
     entity: Callable[[LockRuntime, Description], Entity],
     descriptions: Iterable[Description],
 ) -> None:
-    """Add an entity of each description to each lock whose connection can ever know its state."""
+    """Add an entity of each description to each lock whose connection can provide its state."""
     add(
         entity(lock, description)
         for lock in entry.runtime_data.locks.values()

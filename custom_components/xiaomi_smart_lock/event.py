@@ -1,4 +1,4 @@
-"""What happens at the door, as it happens."""
+"""Event entities: what happens at the door, as it happens."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES: Final = 0
 
-# The type that Home Assistant wants of doorbells; its own name for it came after 2025.4.
+# The type that Home Assistant requires of doorbells; its constant for it came after 2025.4.
 RING: Final = "ring"
 
-# What the attributes of events are called, by the arguments' names in the specification
+# The names of event attributes, by the names of the arguments in the specification
 ATTRIBUTES: Final = {
     "operation-position": "position",
     "operation-method": "method",
@@ -51,7 +51,7 @@ ATTRIBUTES: Final = {
 
 
 def _by_argument(name: str) -> Callable[[LockEvent], str | None]:
-    """Take the type from the key of an argument, or say that there is none for what it says."""
+    """Return a function that returns an argument's key as the type, OTHER if it has none."""
 
     def type_of(lock_event: LockEvent) -> str:
         return lock_event.word(name) or OTHER
@@ -70,16 +70,19 @@ def _own_name(lock_event: LockEvent) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class LockEventDescription(LockEntityDescription, EventEntityDescription):
-    """An event entity: the events that it shows, and as which type, None for not at all."""
+    """Description of an event entity: the events that it shows, and their types.
+
+    ``type_of`` returns the type of an event, None if the event is not shown.
+    """
 
     kinds: tuple[Role, ...]
     type_of: Callable[[LockEvent], str | None] = _own_name
     code: str | None = None
-    """The argument that makes the type; its number is shown where the type does not say it."""
+    """The argument that determines the type; its number is shown if the type does not tell it."""
     types: tuple[str, ...] = ()
-    """The types; where there are none, those of the argument or the names of the events."""
+    """The types; if empty, the keys of the argument ``code`` or else of the events."""
     masks: bool = True
-    """Whether a duress fingerprint is shown as any other."""
+    """Whether a duress fingerprint is shown as an ordinary one."""
 
     @override
     def only_pushed(self, model: LockModel) -> bool:
@@ -90,7 +93,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         return frozenset(self.addresses(model))
 
     def addresses(self, model: LockModel) -> tuple[Address, ...]:
-        """Return the events of a model that are shown."""
+        """Return the addresses of a model's events that are shown."""
         return model.addresses_of(self.kinds)
 
     @override
@@ -98,7 +101,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         return bool(self.event_types_of(lock.model)) and super().supported(lock)
 
     def event_types_of(self, model: LockModel) -> list[str]:
-        """Return the types that the events of a model can have; none where it has no such event."""
+        """Return the possible types of a model's events, none if it has no such event."""
         events = [model.spec.events[address] for address in self.addresses(model)]
         if not events:
             return []
@@ -108,7 +111,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         return [*dict.fromkeys(key for one in arguments for key in one.options), OTHER]
 
     def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
-        """Return what is said of an event beside its type."""
+        """Return the attributes of an event, beside its type."""
         shown = lock_event.masked if self.masks else lock_event
         said: dict[str, Any] = {
             ATTRIBUTES[argument.name]: _attribute(argument, value)
@@ -190,9 +193,9 @@ EVENTS: Final = (
 
 
 def _attribute(argument: Property, value: Value) -> object:
-    """Return an argument as automations like it: keys of value lists, times with their zone.
+    """Return an argument in a form for automations: keys of value lists, times with time zone.
 
-    What a value list does not have is shown as the number that came.
+    A number that is not in the value list is returned as it came.
     """
     if argument.name == "current-time":
         return dt_util.utc_from_timestamp(int(value)).isoformat()
@@ -201,7 +204,7 @@ def _attribute(argument: Property, value: Value) -> object:
 
 
 class LockEventEntity(LockEntity, EventEntity):
-    """Something that happens at the door."""
+    """An event entity of the lock."""
 
     entity_description: LockEventDescription
 
@@ -212,7 +215,7 @@ class LockEventEntity(LockEntity, EventEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Listen."""
+        """Listen to the events."""
         await super().async_added_to_hass()
         for kind in self.entity_description.addresses(self._runtime.model):
             self.async_on_remove(self._runtime.events.async_listen(kind, self._async_happened))
@@ -220,7 +223,10 @@ class LockEventEntity(LockEntity, EventEntity):
     @property
     @override
     def available(self) -> bool:
-        """Return whether an event would be heard: then it must not be what makes this available."""
+        """Whether the lock could be read, or its events are being received.
+
+        An event must not be what makes its entity available: automations ignore such a change.
+        """
         lock = self.coordinator
         return super().available or (lock.session.hears and not lock.gone)
 
@@ -230,7 +236,7 @@ class LockEventEntity(LockEntity, EventEntity):
 
     @callback
     def _async_happened(self, lock_event: LockEvent) -> None:
-        """Show what happened."""
+        """Show an event, unless it has no type here."""
         description = self.entity_description
         if (its_type := description.type_of(lock_event)) is None:
             return

@@ -1,4 +1,7 @@
-"""Who is, or was, at the door: pictures of the lock's camera, for entries that are linked."""
+"""Images of the lock's camera that show who was at the door, for linked config entries.
+
+A linked config entry has a session of the Mi Home app.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ PARALLEL_UPDATES: Final = 0
 
 @dataclass(frozen=True, kw_only=True)
 class LockImageDescription(LockEntityDescription, ImageEntityDescription):
-    """An image: the kind of pictures that it shows."""
+    """Description of an image: the kind of pictures that it shows."""
 
     kind: str
     or_any: bool = False
-    """Whether the newest of any kind is shown while there is none of this one."""
+    """Whether the newest picture of any kind is shown while there is none of this kind."""
 
 
 IMAGES: Final = (
@@ -51,7 +54,7 @@ class LockImage(LockEntity, ImageEntity):
     def __init__(
         self, pictures: LatestPictures, runtime: LockRuntime, description: LockImageDescription
     ) -> None:
-        """Show pictures of a lock."""
+        """Attach the entity to its lock and the lock's pictures."""
         LockEntity.__init__(self, runtime, description)
         ImageEntity.__init__(self, runtime.coordinator.hass)
         self._pictures = pictures
@@ -59,14 +62,14 @@ class LockImage(LockEntity, ImageEntity):
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow the pictures."""
+        """Listen for new pictures, and show the newest."""
         await super().async_added_to_hass()
         self.async_on_remove(self._pictures.async_listen(self._async_look))
         self._async_look()
 
     @callback
     def _async_look(self) -> None:
-        """Show the newest picture, but none that was taken before one that was shown."""
+        """Show the newest picture, unless it was taken before the one that is shown."""
         description, newest = self.entity_description, self._pictures.newest
         picture = newest.get(description.kind)
         if not picture and description.or_any:
@@ -82,12 +85,12 @@ class LockImage(LockEntity, ImageEntity):
     @property
     @override
     def image_last_updated(self) -> datetime | None:
-        """When the picture was taken."""
+        """When the picture was taken, None if there is none."""
         return dt_util.utc_from_timestamp(self._picture.taken) if self._picture else None
 
     @override
     async def async_image(self) -> bytes | None:
-        """Return the picture."""
+        """Return the picture, None if there is none."""
         return self._picture.jpeg if self._picture else None
 
 
@@ -96,7 +99,7 @@ async def async_setup_entry(
     entry: LockConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the images of each lock of an entry that is linked."""
+    """Add the images of each lock of a linked config entry."""
     async_add_entities(
         LockImage(lock.pictures, lock, description)
         for lock in entry.runtime_data.locks.values()

@@ -1,4 +1,4 @@
-"""The lock itself."""
+"""Lock entity."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from .runtime import LockConfigEntry, LockRuntime
 
-# Who unlocks while somebody else does is told so, and does not wait in a queue.
+# Unlocking while another attempt runs fails at once, and does not wait in a queue.
 PARALLEL_UPDATES: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
-    """The lock of a door state."""
+    """Description of the lock entity."""
 
 
 LOCKS: Final = (
@@ -45,7 +45,7 @@ LOCKS: Final = (
 
 
 class DoorLock(LockEntity, HomeAssistantLock):
-    """The bolt as the door state tells of it, and who moved it last."""
+    """The bolt according to the door state, and who operated it last."""
 
     entity_description: LockDescription
 
@@ -60,20 +60,20 @@ class DoorLock(LockEntity, HomeAssistantLock):
     @property
     @override
     def is_locked(self) -> bool | None:
-        """Return whether the bolt is out; it is not while the door is open or ajar."""
+        """Whether the bolt is out, None if unknown. It is not while the door is open or ajar."""
         state = self.coordinator.data.word(Role.DOOR_STATE)
         return None if state is None else state in LOCKED
 
     @property
     @override
     def is_unlocking(self) -> bool:
-        """Return whether the lock was asked to unlock, and has not told what came of it."""
+        """Whether the lock was asked to unlock and has not reported the result yet."""
         return self._unlocking.awaited
 
     @property
     @override
     def changed_by(self) -> str | None:
-        """Return who operated the lock last, or by what, in Home Assistant's language."""
+        """Who operated the lock last, or with what, in Home Assistant's language."""
         lock = self.coordinator
         if (last := lock.data.last(Role.LOCK_EVENT)) is None:
             return None
@@ -87,15 +87,15 @@ class DoorLock(LockEntity, HomeAssistantLock):
 
     @override
     async def async_lock(self, **kwargs: Any) -> None:
-        """Say that no action of the lock locks it."""
+        """Raise ServiceValidationError, as no action of the lock locks it."""
         raise translatable(ServiceValidationError, "cannot_be_locked_remotely")
 
     @override
     async def async_unlock(self, code: str | None = None, **kwargs: Any) -> None:
-        """Unlock, if an option allows it; the lock itself may refuse."""
+        """Unlock if an option allows it; raises HomeAssistantError, also if the lock refuses."""
         context = self._context or Context()
         if self._unlocking.attempt:
-            # What changes is due to who unlocks already.
+            # State changes are caused by the attempt that already runs.
             self.async_set_context(self._unlocking.attempt)
         await self._unlocking.async_unlock(code, context)
 
@@ -105,5 +105,5 @@ async def async_setup_entry(
     entry: LockConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the lock of each lock."""
+    """Add the lock entity of each lock."""
     add_entities(entry, async_add_entities, DoorLock, LOCKS)

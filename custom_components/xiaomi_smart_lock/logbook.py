@@ -1,4 +1,4 @@
-"""What happened at the lock, in Home Assistant's logbook and its language."""
+"""Logbook entries of what happened at the lock, in Home Assistant's language."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def _lock_of(hass: HomeAssistant, device_id: str) -> str | None:
-    """Return what the lock entity of a device is called now, whatever it was called then."""
+    """Return the current entity id of a device's lock, None if there is none.
+
+    The entity may have been renamed since the event.
+    """
     entities = er.async_entries_for_device(er.async_get(hass), device_id)
     locks = (one.entity_id for one in entities if (one.platform, one.domain) == (DOMAIN, LOCK))
     return next(locks, None)
@@ -44,12 +47,12 @@ def async_describe_events(
         [str, str, Callable[[LazyEventPartialState], dict[str, Any]]], None
     ],
 ) -> None:
-    """Say how our events read."""
+    """Register how our events are described in the logbook."""
 
     @callback
     def describe(event: LazyEventPartialState) -> dict[str, Any]:
         data = event.data
-        # Whoever may fire events may fire one like ours, with anything in it.
+        # Other sources can fire events of this type too, with any data.
         device_id, entity_id = (
             said if isinstance(said := data.get(key), str) else None
             for key in (ATTR_DEVICE_ID, ATTR_ENTITY_ID)

@@ -1,11 +1,11 @@
-"""What the locks' cameras saw, in Home Assistant's media browser: by lock, day and moment.
+"""Media source of the locks' camera detections, by lock, day and time.
 
-An identifier is ``DID``, ``DID/DAY`` or ``DID/MOMENT``, a moment being in Unix milliseconds; lists
-that are long go on at ``DID/before/MOMENT`` and ``DID/DAY/before/MOMENT``. The recordings of a day
-are there a second time, as whole files, at ``DID/DAY/clips``, and are ``DID/MOMENT/clip``.
+An identifier is ``DID``, ``DID/DAY`` or ``DID/MOMENT``; a moment is in Unix milliseconds. Long
+lists continue at ``DID/before/MOMENT`` and ``DID/DAY/before/MOMENT``. The recordings of a day are
+also listed as whole files at ``DID/DAY/clips``; each of these files is ``DID/MOMENT/clip``.
 
-A player cannot be asked which codecs it has, and says little where it lacks one: the folder of the
-files says why it is there.
+A player cannot be asked which codecs it supports, and reports little if it lacks one. The title of
+the folder of files therefore tells what the files are for.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     from .miot.app.client import Seen
     from .model.lock_model import LockModel
 
-PAGES: Final = 5  # at a time, of a list
-# The word of Home Assistant's own player for HLS
+PAGES: Final = 5  # of the cloud's list, fetched at a time
+# The content type that Home Assistant's own player uses for HLS
 HLS: Final = "application/x-mpegURL"
 
-# How far the cloud's clock may be ahead of ours, in seconds
+# Maximum number of seconds that the cloud's clock may be ahead of ours
 AHEAD: Final = 24 * 3600
 MINUTE: Final = 60
 
@@ -62,17 +62,17 @@ _MOMENT: Final = re.compile(r"[0-9]{1,15}")
 
 
 def _nothing_seen[Error: HomeAssistantError](hass: HomeAssistant, kind: type[Error]) -> Error:
-    """Return the error that says that nothing like that is listed."""
+    """Return an error of a type with the message that nothing was found."""
     return translated(hass, kind, "nothing_seen")
 
 
 async def async_get_media_source(hass: HomeAssistant) -> DoorMediaSource:
-    """Return the source of what the locks' cameras saw."""
+    """Return the media source of the locks' camera detections."""
     return DoorMediaSource(hass)
 
 
 class DoorMediaSource(MediaSource):
-    """Lists what was seen at doors, and has it played."""
+    """Media source that lists and plays camera detections."""
 
     name = "Xiaomi Smart Lock"
 
@@ -83,7 +83,10 @@ class DoorMediaSource(MediaSource):
 
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
-        """Return where a recording or a picture is, once it is sure to be there."""
+        """Return the path of a recording or a picture, after checking that it is available.
+
+        Raises Unresolvable if it is not.
+        """
         did, raw, kind = [*item.identifier.split("/", 2), "", ""][:3]
         recordings = async_recordings(self.hass).get(did)
         moment = _moment(raw)
@@ -103,7 +106,10 @@ class DoorMediaSource(MediaSource):
 
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
-        """List the locks, the days of a lock, or what was seen on a day."""
+        """List the locks, the days of a lock, or the detections of a day.
+
+        Raises BrowseError if no config entry is linked or nothing is found.
+        """
         locks = async_recordings(self.hass)
         if not locks:
             raise translated(self.hass, BrowseError, "not_linked")
@@ -139,7 +145,7 @@ class DoorMediaSource(MediaSource):
             page = await recordings.page(did, 0, until)
             days = [_local(seen.time).date() for seen in page.entries]
             if days and page.following is not None:
-                # What else there was on the earliest of them does not matter here.
+                # Skip the rest of the earliest day, as it adds no other day.
                 return days, min(page.following, _milliseconds(min(days)) - 1)
             return days, page.following
 
@@ -159,7 +165,7 @@ class DoorMediaSource(MediaSource):
             return list(page.entries), page.following
 
         some, following = await _some(ask, until)
-        # The last of a page is the first of the following one.
+        # Pages overlap: the last entry of a page is the first of the next one.
         seen = list({one.time: one for one in some}.values())
         recorded = [one for one in seen if one.has_recording]
         if clips:
@@ -195,7 +201,7 @@ class DoorMediaSource(MediaSource):
         )
 
     def _earlier(self, identifier: str, until: int | None) -> list[BrowseMediaSource]:
-        """Return where a list goes on, if it does."""
+        """Return the item that continues a list, empty if the list is complete."""
         if until is None:
             return []
         return [_list(f"{identifier}/before/{until}", common_text(self.hass, "earlier"))]
@@ -222,7 +228,7 @@ def _list(
 async def _some[Found](
     ask: Callable[[int], Awaitable[tuple[list[Found], int | None]]], until: int
 ) -> tuple[list[Found], int | None]:
-    """Return what some pages of a list hold, and until when to ask for more, if there is more."""
+    """Return the items of up to PAGES pages, and until when to ask for more (None: no more)."""
     found: list[Found] = []
     following: int | None = until
     for _ in range(PAGES):
@@ -234,7 +240,10 @@ async def _some[Found](
 
 
 def _now() -> int:
-    """Return until when to ask for what is newest: the same for a minute, so that it is kept."""
+    """Return the end of the newest page, in Unix milliseconds.
+
+    It stays the same for a minute, so that the page is found in the cache.
+    """
     return (int(time.time()) // MINUTE * MINUTE + MINUTE + AHEAD) * 1000
 
 
@@ -247,12 +256,12 @@ def _moment(raw: str) -> int | None:
 
 
 def _milliseconds(day: date) -> int:
-    """Return when a local day begins."""
+    """Return the start of a local day, in Unix milliseconds."""
     return int(dt_util.start_of_local_day(day).timestamp()) * 1000
 
 
 def _span(raw: str) -> tuple[int, int] | None:
-    """Return when a local day begins and ends, None for what is no day."""
+    """Return start and end of a local day in Unix milliseconds, None if the text is no day."""
     try:
         day = date.fromisoformat(raw)
         start, end = _milliseconds(day), _milliseconds(day + timedelta(days=1)) - 1

@@ -21,7 +21,7 @@ PARALLEL_UPDATES: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
-    """A number of a property; its range is the property's."""
+    """Description of a number; its range is the property's."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
 
@@ -47,7 +47,7 @@ class LockNumber(LockEntity, NumberEntity):
     @property
     @override
     def native_value(self) -> float | None:
-        """Return the number."""
+        """The number, None if it is not known."""
         return None if self.known is None else int(self.known)
 
     @override

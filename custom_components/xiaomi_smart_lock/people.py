@@ -1,4 +1,4 @@
-"""Who opens the door: people, and the credentials that are theirs."""
+"""People who open the door, and the credentials that are theirs."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
     from .state.lock_event import LockEvent
 
 type Key = tuple[str, Credential]
-"""A credential and the did of its lock: the locks of an account number them alike."""
+"""The did of a lock and a credential: the locks of an account use the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person: a subentry of the config entry."""
+    """A person, stored as a subentry of the config entry."""
 
     subentry: ConfigSubentry
     holds: Mapping[Key, float]
-    """Their credentials, and when each was said to be theirs, in Unix seconds."""
+    """Their credentials, and when each was given to them, in Unix seconds."""
 
     @property
     def name(self) -> str:
-        """The name."""
+        """The name of the person."""
         return self.subentry.title
 
     def entity_id(self, hass: HomeAssistant) -> str | None:
-        """Return the person entity of Home Assistant as it is called now, None without one."""
+        """Return the current entity id of the person entity, None without one."""
         kept = self.subentry.data.get(CONF_PERSON_ENTITY, "")
         entity = er.async_get(hass).async_get(kept)
         return entity.entity_id if entity else None
 
     def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
-        """Say whether a credential was theirs when it was used, by default now.
+        """Return whether a credential was theirs when it was used, by default now.
 
-        What has the same number after it was deleted is another credential.
+        After a credential is deleted, the same number means another credential.
         """
         since = self.holds.get((lock.device.did, credential))
         deleted = lock.data.users.deleted(credential)
@@ -72,14 +72,18 @@ def people(entry: ConfigEntry) -> list[Person]:
 
 
 def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
-    """Return by what a subentry keeps an entity: the registry's id, which no renaming changes."""
+    """Return the id by which a subentry stores an entity.
+
+    This is the id of the entity registry, which no renaming changes. For an entity that is not
+    registered, it is the entity id.
+    """
     entity = er.async_get(hass).async_get(entity_id)
     return entity.id if entity else entity_id
 
 
 @callback
 def async_follow_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Keep person entities by the registry's ids; a version before kept their entity ids."""
+    """Replace entity ids, which an earlier version stored, by ids of the entity registry."""
     for person in people(entry):
         data = person.subentry.data
         if kept := data.get(CONF_PERSON_ENTITY):
@@ -93,7 +97,7 @@ def _read(stored: Mapping[str, Any]) -> tuple[Key, float]:
 
 
 def as_stored(holds: Mapping[Key, float]) -> list[dict[str, Any]]:
-    """Return credentials as a subentry keeps them."""
+    """Return credentials as a subentry stores them."""
     return [
         {CONF_DID: did, **credential._asdict(), "since": since}
         for (did, credential), since in holds.items()
@@ -101,17 +105,18 @@ def as_stored(holds: Mapping[Key, float]) -> list[dict[str, Any]]:
 
 
 def holder(lock: LockCoordinator, credential: Credential) -> Person | None:
-    """Return whom a credential was given to."""
+    """Return the person whom a credential was given to, None if nobody has it."""
     return next((one for one in people(lock.config_entry) if one.has(lock, credential)), None)
 
 
 def person_of(
     lock: LockCoordinator, credential: Credential, when: float = math.inf
 ) -> Person | None:
-    """Return whose a credential was when it was used, by default now.
+    """Return the person whose credential it was when it was used, by default now.
 
-    It is of whom it was given to, else of the one person who has others of the same user of the
-    lock: who enrolled the whole family as one user has to say whose each is.
+    This is the person it was given to. Otherwise it is the only person who has other credentials of
+    the same user of the lock, and None if several do: if a whole family was enrolled as one user,
+    each credential has to be given to its person.
     """
     everyone, users = people(lock.config_entry), lock.data.users
     given_to = [one for one in everyone if one.has(lock, credential, when)]
@@ -123,7 +128,10 @@ def person_of(
 
 
 def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:
-    """Return what is known of who did something by a credential, as events have it."""
+    """Return the user and person of an event's credential, as data of the event.
+
+    Unknown values are left out. The result is empty without a credential.
+    """
     if (credential := lock_event.credential) is None:
         return {}
     known: dict[str, str | int | None] = {"user_id": lock.data.users.user_of(credential)}
@@ -133,9 +141,9 @@ def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:
 
 
 def named(lock: LockCoordinator, name: str) -> Person:
-    """Return a person by the name, the person entity or the subentry's id.
+    """Return a person by name, person entity or subentry id.
 
-    Raises ServiceValidationError where there is no such person.
+    Raises ServiceValidationError if there is no such person.
     """
     for person in people(lock.config_entry):
         if name in (person.subentry.subentry_id, person.name, person.entity_id(lock.hass)):
@@ -145,7 +153,7 @@ def named(lock: LockCoordinator, name: str) -> Person:
 
 @callback
 def async_assign(lock: LockCoordinator, credential: Credential, name: str) -> None:
-    """Give a credential to a person, named as above."""
+    """Give a credential to a person, and take it from its holder; ``name`` as in ``named``."""
     theirs = named(lock, name)
     key = (lock.device.did, credential)
     if former := holder(lock, credential):

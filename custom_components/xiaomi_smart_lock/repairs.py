@@ -1,4 +1,4 @@
-"""The ways out of what is wrong."""
+"""Repair flows of the issues that can be fixed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ async def _set_clock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> N
 
 
 async def _sign_in_again(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Have the user sign in again, which gives this Home Assistant an identity of its own."""
+    """Start signing in again, which gives this Home Assistant an identity of its own."""
     entry.async_start_reauth(hass)
 
 
 async def _acknowledge(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Have it read: nothing is left to be done."""
+    """Do nothing: the issue only has to be read."""
 
 
 type _Fix = Callable[[HomeAssistant, LockConfigEntry, str], Awaitable[None]]
@@ -49,18 +49,18 @@ FIXES: Final[dict[Issue, _Fix]] = {
 
 
 class LockRepairFlow(RepairsFlow):
-    """Explains what will be done, and does it."""
+    """Repair flow that explains a fix, and applies it once confirmed."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        """Prepare for the issue that the data is of."""
+        """Prepare for the issue that the data describes."""
         self._data = data
 
     async def async_step_init(self, user_input: object = None) -> FlowResult[Any, str]:
-        """Explain."""
+        """Show the explanation."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: object = None) -> FlowResult[Any, str]:
-        """Do it; where it fails, say why, and let it be tried again."""
+        """Apply the fix; on failure, abort with the reason, so that it can be tried again."""
         data = self._data
         if user_input is not None:
             entry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
@@ -82,5 +82,5 @@ class LockRepairFlow(RepairsFlow):
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, Any] | None
 ) -> RepairsFlow:
-    """Return the way out of an issue."""
+    """Return the repair flow of an issue."""
     return LockRepairFlow(data or {})

@@ -1,4 +1,4 @@
-"""What an entry holds while it runs: all parts of each lock, built and joined here."""
+"""Runtime of a config entry: creates and connects all parts of each lock."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ type LockConfigEntry = ConfigEntry[Runtime]
 
 
 class LockRuntime:
-    """One lock and all that belongs to it."""
+    """All parts of one lock."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class LockRuntime:
         lock: Device,
         model: LockModel,
     ) -> None:
-        """Join the parts; nothing is read, heard or sent yet."""
+        """Create the parts. Nothing is read, received or sent yet."""
         client: Client = connection.cloud or LocalClient(
             entry.data[CONF_HOST], entry.data[CONF_TOKEN]
         )
@@ -92,25 +92,26 @@ class LockRuntime:
         self.pictures: LatestPictures | None = None
         self.history: HistorySync | None = None
         entry.async_on_unload(self.journal.async_abandon)
-        # After the settings, which are written to a lock that wakes up before it is read.
+        # Add it after the setting queue: settings are written to a lock that wakes up before it is
+        # read.
         connection.add_lock(self.coordinator)
 
     def link(self, session: AppSession) -> None:
-        """Have what the session of the Mi Home app gives."""
+        """Add the parts that use the Mi Home app session: history and pictures."""
         self.history = HistorySync(self.coordinator, self.journal, self.events, session)
         self.pictures = LatestPictures(
             self.coordinator, self.events, session, self.archive.async_keep
         )
 
     async def async_load(self) -> None:
-        """Start from what was known before the restart."""
+        """Restore state and journal from before the restart."""
         await self.coordinator.async_load()
         if not await self.journal.async_load():
             self.reporter.raise_issue(Issue.JOURNAL)
 
     @callback
     def async_handle(self, message: Message) -> None:
-        """Take what push tells of the lock: it is known, then shown, then events fire."""
+        """Process a pushed message: store it, update the entities, then fire the event."""
         now = time.time()
         self.coordinator.async_hear(now)
         match message:
@@ -126,7 +127,7 @@ class LockRuntime:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Do what is to be done by itself; returns how to stop that."""
+        """Start the background work; return a function that stops it."""
         self.archive.async_start()
         if self.pictures:
             self.pictures.async_start()
@@ -143,38 +144,45 @@ class LockRuntime:
         return stop
 
     async def async_stop(self) -> None:
-        """Write down what is known, before the entry goes; what comes later is not kept."""
+        """Save state and journal before the entry is unloaded. Later changes are not saved."""
         await self.coordinator.async_stop()
         await self.journal.async_stop()
 
 
 @dataclass
 class Runtime:
-    """An entry's connection, its locks, and its session of the Mi Home app."""
+    """The connection of a config entry, its locks, and its Mi Home app session."""
 
     hass: HomeAssistant
     entry: LockConfigEntry
     connection: Connection
     locks: dict[str, LockRuntime] = field(default_factory=dict)
-    """By their dids."""
+    """Locks by did."""
     link: AppSession | None = None
     recordings: Recordings | None = None
     _stops: list[CALLBACK_TYPE] = field(default_factory=list)
 
     @property
     def push(self) -> Push | None:
-        """The connection to push, None for a lock on the local network."""
+        """The push connection, None for a lock on the local network."""
         return self.connection.push
 
     @callback
     def async_listen(self) -> None:
-        """Hear from the locks from now on: whoever shows what they tell is there."""
+        """Start push and history sync.
+
+        Call after the platforms are set up, so that no event comes before its entity.
+        """
         self._stops = [lock.history.async_start() for lock in self.locks.values() if lock.history]
         if self.push:
             self.push.release()
 
     async def async_stop_listening(self) -> None:
-        """Hear nothing more: what came now would be taken, and shown by nobody."""
+        """Stop history sync, actions, enrollment and push.
+
+        Call before the platforms are unloaded: later messages would be stored but shown by no
+        entity.
+        """
         for stop in self._stops:
             stop()
         await asyncio.gather(*(lock.session.attempts.async_stop() for lock in self.locks.values()))
@@ -182,7 +190,7 @@ class Runtime:
         await self.connection.async_stop_listening()
 
     async def async_end(self, _event: Event) -> None:
-        """Neither hear nor read anything more: Home Assistant stops."""
+        """Stop polling and push when Home Assistant stops, and save all locks."""
         self.connection.async_stop()
         await self.async_stop_listening()
         for lock in self.locks.values():
@@ -190,12 +198,12 @@ class Runtime:
 
 
 async def async_create_runtime(hass: HomeAssistant, entry: LockConfigEntry) -> Runtime:
-    """Connect, and return what runs.
+    """Connect, and return the runtime.
 
-    Raises ConfigEntryAuthFailed where signing in again helps, ConfigEntryNotReady where waiting
-    does.
+    Raises ConfigEntryAuthFailed if signing in again helps, and ConfigEntryNotReady if waiting
+    helps.
     """
-    # Also where this fails: nobody looks after it then.
+    # Register this first: nothing updates these issues after a failed setup either.
     entry.async_on_unload(partial(async_clear_passing_issues, hass, entry, lock_ids(entry)))
     create = _async_create_local if CONF_HOST in entry.data else _async_create_cloud
     runtime = await create(hass, entry)
@@ -240,7 +248,7 @@ async def _async_create_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Ru
 
 
 async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runtime:
-    """Have the entry's locks that are there run, and say which are gone."""
+    """Start the entry's locks that are in the account, and raise an issue for each other lock."""
     hass, entry, connection = runtime.hass, runtime.entry, runtime.connection
     models = {
         one.model: await hass.async_add_executor_job(model_of, one.model)

@@ -21,7 +21,7 @@ PARALLEL_UPDATES: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
-    """A select of a property; its options are the keys of the property's value list."""
+    """Description of a select; its options are the keys of the property's value list."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
 
@@ -81,12 +81,12 @@ class LockSelect(LockEntity, SelectEntity):
     @property
     @override
     def current_option(self) -> str | None:
-        """Return the key of the value."""
+        """The key of the value, None if it is not known."""
         return None if self.known is None else self.prop.key_of(self.known)
 
     @override
     async def async_select_option(self, option: str) -> None:
-        """Set the value of a key."""
+        """Set the value that has the option as its key."""
         await self.async_write(self.prop.value_of(option))
 
 

@@ -1,4 +1,4 @@
-"""What the lock measures and reports, its last operation and its versions."""
+"""Sensors of the lock: measurements, reports, last operation and versions."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ PARALLEL_UPDATES: Final = 0
 
 @dataclass(frozen=True, kw_only=True)
 class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
-    """A sensor; where the property has a value list, its states are the keys of that."""
+    """Description of a sensor; if its property has a value list, the states are its keys."""
 
     attributes: Callable[[LockData], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockDetailDescription(LockSensorDescription):
-    """What few people need to know: it is disabled at first."""
+    """Description of a sensor that few people need: it is disabled by default."""
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
     entity_registry_enabled_default: bool = False
 
 
 def _changes(data: LockData) -> dict[str, Any]:
-    """List the settings that wait, by their names in the specification."""
+    """Return the pending settings by their names in the specification, without secrets."""
     return {
         "changes": {
             data.model.spec.properties[address].description: wanted.value
@@ -62,13 +62,13 @@ def _changes(data: LockData) -> dict[str, Any]:
 
 
 def _operated_at(lock: LockCoordinator) -> float | None:
-    """Return when it was by our clock: the lock's own may be off."""
+    """Return the time of the last operation by our clock, as the lock's may be off."""
     last = lock.data.last(Role.LOCK_EVENT)
     return last.when if last else None
 
 
 def _last_person(lock: LockCoordinator) -> str | None:
-    """Return who used a credential last, whatever moved without one since."""
+    """Return who used a credential last, even if later operations were without one."""
     if (last := lock.data.users.last_use) is None:
         return None
     credential, use = last
@@ -165,12 +165,12 @@ SENSORS: Final = (
 
 
 class LockSensor(LockEntity, SensorEntity):
-    """A value of the lock that nobody can set."""
+    """A read-only value of the lock."""
 
     entity_description: LockSensorDescription
 
     def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
-        """Make an enumeration of a property with a value list."""
+        """Make the sensor an enumeration if its property has a value list."""
         super().__init__(runtime, description)
         if self._prop and self._prop.values:
             self._attr_device_class = SensorDeviceClass.ENUM
@@ -179,7 +179,7 @@ class LockSensor(LockEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> StateType | datetime:
-        """Return the value as Home Assistant shows it."""
+        """The value as Home Assistant shows it, None if it is not known."""
         value = self.known
         if value is None:
             return None
@@ -196,7 +196,7 @@ class LockSensor(LockEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return what else there is to say, where the description has something."""
+        """The attributes of the description, None if it has none."""
         attributes = self.entity_description.attributes
         return attributes(self.coordinator.data) if attributes else None
 

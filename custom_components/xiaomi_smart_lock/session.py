@@ -1,4 +1,4 @@
-"""A client bound to one lock: whoever wants something of the lock asks by it."""
+"""Session with one lock: a client bound to the lock, for all requests to it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def _nobody(*_: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 class LockSession:
-    """Reads and writes a lock and has it act, and knows whether it is heard.
+    """A client bound to one lock; it also knows whether pushed messages arrive.
 
-    All methods raise MiotError, but for ``async_act``.
+    All methods raise MiotError, except ``async_act``.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class LockSession:
         device: Device,
         hears: Callable[[], bool],
     ) -> None:
-        """Bind a client to a lock; ``hears`` says whether push is connected."""
+        """Bind a client to a lock; ``hears`` returns whether push is connected."""
         self.device = device
-        """The lock as the account lists it, or as it was last known."""
+        """The lock as in the device list of the account, or as last known."""
         self.pushes: Final = CONF_HOST not in entry.data
-        """Whether the connection tells of the lock by itself."""
+        """Whether the connection pushes messages of the lock."""
         self.attempts: Final = Attempts()
-        """What the lock is being asked to do."""
+        """Attempts at actions of the lock that are in progress."""
         self.on_contact: Callable[[float], None] = _nobody
-        """Is told that the lock did what it was asked, and when in Unix seconds."""
+        """Called after each successful write or action, with the time in Unix seconds."""
         self.on_asleep: Callable[[], None] = _nobody
-        """Is told that the lock turned out to be asleep."""
+        """Called when the lock turns out to be asleep."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -60,21 +60,21 @@ class LockSession:
 
     @property
     def did(self) -> str:
-        """The lock's id at Xiaomi."""
+        """The lock's did, its id at Xiaomi."""
         return self.device.did
 
     @property
     def name(self) -> str:
-        """What the lock is called in the account."""
+        """The name of the lock in the account."""
         return self.device.name
 
     @property
     def hears(self) -> bool:
-        """Whether what the lock tells by itself is heard just now."""
+        """Whether messages that the lock pushes arrive right now."""
         return self._hears()
 
     async def read(self, addresses: Collection[Address]) -> dict[Address, Reading]:
-        """Return what the service knows of properties; those that got no answer are missing."""
+        """Return readings of properties by address. Properties without an answer are missing."""
         return await self._client.read(self.did, addresses)
 
     async def write(self, address: Address, value: Value) -> None:
@@ -87,7 +87,7 @@ class LockSession:
         self.on_contact(time.time())
 
     async def act(self, attempt: Attempt, action: Action, *inputs: Value) -> list[object]:
-        """Have the lock do something while an attempt may leave."""
+        """Call an action within an attempt, and return the outputs."""
         try:
             async with attempt.interruptible():
                 outputs = await self._client.act(self.did, action, inputs, attempt)
@@ -98,7 +98,7 @@ class LockSession:
         return outputs
 
     async def async_act(self, action: Action, *inputs: Value) -> list[object]:
-        """Have the lock do something, now or not at all; raises HomeAssistantError."""
+        """Call an action now or not at all, and return the outputs. Raises HomeAssistantError."""
         with self.attempts.begin() as attempt:
             try:
                 return await self.act(attempt, action, *inputs)
@@ -106,7 +106,7 @@ class LockSession:
                 raise self.failure(error) from error
 
     def failure(self, error: MiotError) -> HomeAssistantError:
-        """Return what went wrong in the user's words; starts signing in again where that helps."""
+        """Return the error for the user; start the reauth flow if signing in again helps."""
         key, placeholders = "no_answer", {"reason": reason_in_words(self._hass, error)}
         if isinstance(error, NotSignedInError):
             self._entry.async_start_reauth(self._hass)

@@ -1,4 +1,4 @@
-"""Tells listeners what they wait for."""
+"""Signals that call listeners by topic."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class Signal[Topic, *Arguments]:
-    """Calls listeners by topic, each once however many of its topics are sent together."""
+    """A signal with topics; a listener to several topics that are sent together is called once."""
 
     def __init__(self) -> None:
-        """Begin without listeners."""
+        """Start without listeners."""
         self._listeners: dict[Topic, list[Callable[[*Arguments], object]]] = {}
 
     @callback
     def async_listen(self, topic: Topic, listener: Callable[[*Arguments], object]) -> CALLBACK_TYPE:
-        """Have a listener called from now on; returns how to stop that."""
+        """Call a listener at a topic from now on; return a function that stops this."""
         listeners = self._listeners.setdefault(topic, [])
         listeners.append(listener)
 
@@ -31,7 +31,7 @@ class Signal[Topic, *Arguments]:
 
     @callback
     def async_send(self, topics: Iterable[Topic], *arguments: *Arguments) -> None:
-        """Call who listens to any of some topics, in the order in which they began."""
+        """Call the listeners of topics, topic by topic, in the order in which they were added."""
         concerned = [one for topic in topics for one in self._listeners.get(topic, ())]
         for listener in dict.fromkeys(concerned):
             listener(*arguments)

@@ -1,4 +1,4 @@
-"""The files in which what is known of a lock is kept."""
+"""Storage files of a lock: its state, its journal and its wrong codes."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ _BETWEEN: Final = re.compile(r"[\s,]*")
 
 
 class LockStore(Store[Any]):
-    """A file about a lock, not for everybody to read.
+    """A storage file of a lock, readable only by its owner.
 
-    There is one object for a file, so that what is written last is what was asked for last.
+    There is one object per file, so that the last requested write is also the last one done.
     """
 
     unreadable = False
-    """Whether there was a file at the last load, but none that this version can read."""
+    """Whether the last load found a file that this version cannot read."""
 
     def __init__(self, hass: HomeAssistant, key: str) -> None:
-        """Prepare; ``async_store`` and its like hand out the objects."""
+        """Prepare. Use ``async_store`` or a similar function below to get an object."""
         super().__init__(hass, STORAGE_VERSION, key, private=True)
 
     @override
     async def async_load(self) -> Any:
-        """Return what was kept, None where there is nothing that can be read."""
+        """Return the stored data, None if there is none or it is unreadable."""
         self.unreadable = False
         try:
-            # Looked at beforehand, since Home Assistant moves a file that is no JSON away, and
-            # with it what can still be read there.
+            # Check first: Home Assistant moves a file away that is not JSON, and with it the part
+            # that is still readable.
             if await self.hass.async_add_executor_job(_is_json, self.path):
                 return await super().async_load()
-        # Home Assistant raises NotImplementedError for a version that nobody migrates.
+        # Home Assistant raises NotImplementedError for a version without a migration.
         except (HomeAssistantError, LookupError, NotImplementedError, TypeError) as error:
             _LOGGER.debug("%s cannot be read: %s", self.key, error)
         self.unreadable = True
@@ -66,16 +66,16 @@ class LockStore(Store[Any]):
 
     @override
     async def async_save(self, data: Any) -> None:
-        """Write, to the end even where who asked for it is canceled."""
+        """Write the data. The write is finished even if the caller is canceled."""
         writing = self.hass.async_create_task(super().async_save(data), f"write {self.key}")
         await asyncio.shield(writing)
 
     async def async_read_back(self) -> Any:
-        """Return what is on the disk, whatever waits to be written."""
+        """Return the data on the disk, without pending writes."""
         return await LockStore(self.hass, self.key).async_load()
 
     async def async_put_aside(self) -> str:
-        """Keep a copy of a file that cannot be read, and return its text.
+        """Copy a file that cannot be read, and return its text, empty if that fails.
 
         The file stays until the next write, so that nothing is lost by a crash before that.
         """
@@ -83,19 +83,19 @@ class LockStore(Store[Any]):
 
     @callback
     def async_cancel(self) -> None:
-        """Forget what waits to be written."""
+        """Cancel pending writes."""
         self._async_cleanup_delay_listener()
         self._async_cleanup_final_write_listener()
         self._data = None
 
     @override
     async def async_remove(self) -> None:
-        """Remove the file for good: whoever still has this object writes nothing more."""
+        """Remove the file and its copies. Other holders of this object cannot write anymore."""
         self.make_read_only()
         self.async_cancel()
         self.hass.data[STORES].pop(self.key, None)
-        # A write that has begun would bring the file back, and none begins any more. Newer versions
-        # of Home Assistant take the same lock when they remove.
+        # Wait for a running write, which would restore the file; no other one starts. Newer
+        # versions of Home Assistant take the same lock in async_remove.
         async with self._write_lock:
             pass
         await super().async_remove()
@@ -104,19 +104,19 @@ class LockStore(Store[Any]):
 
 @callback
 def async_store(hass: HomeAssistant, did: str) -> LockStore:
-    """Return where what is known of a lock is kept."""
+    """Return the store for the state of a lock."""
     return _async_store(hass, f"{DOMAIN}.{path_part(did)}")
 
 
 @callback
 def async_journal_store(hass: HomeAssistant, did: str) -> LockStore:
-    """Return where the journal of a lock is kept."""
+    """Return the store for the journal of a lock."""
     return _async_store(hass, f"{DOMAIN}.{path_part(did)}.journal")
 
 
 @callback
 def async_guesses_store(hass: HomeAssistant, did: str) -> LockStore:
-    """Return where the wrong codes of a lock are counted."""
+    """Return the store for the wrong codes of a lock."""
     return _async_store(hass, f"{DOMAIN}.{path_part(did)}.guesses")
 
 
@@ -128,7 +128,7 @@ def _async_store(hass: HomeAssistant, key: str) -> LockStore:
 
 
 def salvaged_expiries(text: str) -> Iterator[object]:
-    """Return what a file that cannot be read has of credentials that are to end."""
+    """Yield the stored expiries of credentials that can still be read in a damaged file."""
     decoder = json.JSONDecoder()
     if (begin := _ENDINGS.search(text)) is None:
         return
@@ -136,13 +136,13 @@ def salvaged_expiries(text: str) -> Iterator[object]:
     while between := _BETWEEN.match(text, position):
         try:
             item, position = decoder.raw_decode(text, between.end())
-        except (RecursionError, ValueError):  # the end of the list, or of what is left of it
+        except (RecursionError, ValueError):  # end of the list, or of its readable part
             return
         yield item
 
 
 def _is_json(path: str) -> bool:
-    """Say whether a file is JSON, or not there at all."""
+    """Return whether a file is JSON or does not exist."""
     try:
         orjson.loads(Path(path).read_bytes())
     except FileNotFoundError:
@@ -155,9 +155,9 @@ def _is_json(path: str) -> bool:
 def _put_aside(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
-        # The name is the one that Home Assistant gives to files that are no JSON.
+        # Home Assistant gives the same name to files that are not JSON.
         copy = Path(f"{path}.corrupt.{dt_util.utcnow().isoformat()}")
-        copy.touch(OWN)  # A copy is for everybody until it gets the mode of what it is of.
+        copy.touch(OWN)  # Otherwise everybody could read the copy until copy2 sets its mode.
         shutil.copy2(path, copy)
     except OSError as error:
         _LOGGER.warning("%s cannot be kept aside: %s", path, error)

@@ -22,7 +22,7 @@ PARALLEL_UPDATES: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
-    """A switch of a property."""
+    """Description of a switch for a property."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
 
@@ -62,7 +62,7 @@ class LockSwitch(LockEntity, SwitchEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it is on."""
+        """Whether the setting is on, None if unknown."""
         return None if self.known is None else bool(self.known)
 
     @override

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 PARALLEL_UPDATES: Final = 1
 
-# Shown instead of a secret that is set
+# Shown instead of a secret, unless it is empty
 MASK: Final = "********"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockTextDescription(LockEntityDescription, TextEntityDescription):
-    """A text of a property; one in password mode is a secret and never shown."""
+    """Description of a text; in password mode it is a secret and never shown."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
     is_period: bool = False
@@ -65,9 +65,10 @@ class LockText(LockEntity, TextEntity):
     @property
     @override
     def native_value(self) -> str | None:
-        """Return the text, or that there is one where it is a secret.
+        """The text, or a mask if it is a secret; None if it is not known.
 
-        A period has one form, whichever the lock has; one that is not understood is shown as it is.
+        Periods are shown in one form, whatever form the lock uses; a period that cannot be parsed
+        is shown as it is.
         """
         if self.known is None:
             return None
@@ -80,7 +81,10 @@ class LockText(LockEntity, TextEntity):
 
     @override
     async def async_set_value(self, value: str) -> None:
-        """Set the text, a period in the lock's form; what is shown keeps what the lock has."""
+        """Set the text, a period in the form that the lock uses.
+
+        Setting the shown text, such as the mask, writes back what the lock has.
+        """
         known = "" if self.known is None else str(self.known)
         if known and value == self.native_value:
             value = known

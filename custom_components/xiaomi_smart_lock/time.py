@@ -1,4 +1,4 @@
-"""From when to when the lock is not to be disturbed."""
+"""Start and end of the period in which the lock must not be disturbed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PARALLEL_UPDATES: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
-    """One end of a period, which the lock keeps as ``HH:MM:SS-HH:MM:SS``."""
+    """Description of one end of a period; the lock stores it as ``HH:MM:SS-HH:MM:SS``."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
     end: int
-    """0 for when the period begins, 1 for when it ends."""
+    """0 for the start of the period, 1 for its end."""
 
 
 TIMES: Final = (
@@ -45,13 +45,13 @@ class LockTime(LockEntity, TimeEntity):
     @property
     @override
     def native_value(self) -> dt.time | None:
-        """Return this end of the period."""
+        """This end of the period, None if it is not known."""
         ends = parse_period(str(self.known or ""))
         return ends[self.entity_description.end] if ends else None
 
     @override
     async def async_set_value(self, value: dt.time) -> None:
-        """Set this end of the period and leave the other; it is midnight where none is known."""
+        """Set this end of the period and keep the other one, midnight if it is not known."""
         known = str(self.known or "")
         ends = parse_period(known) or [dt.time()] * len(TIMES)
         ends[self.entity_description.end] = value.replace(microsecond=0, tzinfo=None)

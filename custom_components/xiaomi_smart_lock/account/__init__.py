@@ -1,1 +1,1 @@
-"""The entry, its account and the session of the Mi Home app."""
+"""Account access: entry data, cloud clients, endpoints and the Mi Home app session."""

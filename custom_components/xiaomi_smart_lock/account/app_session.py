@@ -1,4 +1,4 @@
-"""An entry's session of the Mi Home app, and how much may be asked in it."""
+"""The Mi Home app session of a config entry, with request budgets and pauses."""
 
 from __future__ import annotations
 
@@ -48,44 +48,47 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 HOUR: Final = 3600  # seconds
-# How long to ask for nothing after errors in a row, in seconds
+# Pause after an error in seconds; doubles with each error in a row, up to LONGEST_PAUSE
 PAUSE: Final = 30
 LONGEST_PAUSE: Final = 3600
-# How long after the account answered with no session to try to renew it again, in seconds, and
-# after how many such answers in a row the user has to sign in: one may be of a maintenance
+# Pause in seconds after the account answered a renewal without a session, and the number of such
+# answers in a row after which the user has to sign in again. A single one may be maintenance.
 RENEWAL_PAUSE: Final = 600
 RENEWALS: Final = 3
-# How long a service that refuses an account is not asked again, in seconds
+# Seconds until a service that refused the account is asked again
 REFUSAL_PAUSE: Final = 3600
-# How many pages of the camera's list with nothing in them to follow at a time
+# Maximum pages of the camera's list to request while they are empty
 EMPTY_PAGES: Final = 5
 
 
 class Service(StrEnum):
-    """What is asked for, each with a budget and pauses of its own: they fail each by itself."""
+    """A service with its own budget and pauses, since each service fails by itself."""
 
     HISTORY = "history"
     CAMERA = "camera"
-    """The list of what the camera saw."""
+    """The camera's list of detections."""
     PICTURES = "pictures"
     RECORDINGS = "recordings"
 
 
 class Pause:
-    """A time in which nothing is asked, longer after each failure in a row."""
+    """A period without requests; doubles with each failure in a row, up to LONGEST_PAUSE."""
 
     def __init__(self) -> None:
-        """Begin without one."""
+        """Start without a pause."""
         self._until = 0.0
         self._failures = 0
 
     @property
     def left(self) -> float:
-        """How many seconds are left of it."""
+        """The remaining seconds, 0 outside a pause."""
         return max(self._until - time.monotonic(), 0.0)
 
     def begin(self, seconds: float) -> bool:
-        """Pause; return whether this was a failure of its own: what fails together is one."""
+        """Start a pause unless one is running; return whether it was started.
+
+        Failures during a pause do not count: failures at the same time are one.
+        """
         if self.left:
             return False
         self._until = time.monotonic() + min(seconds * 2**self._failures, LONGEST_PAUSE)
@@ -93,34 +96,34 @@ class Pause:
         return True
 
     def end(self) -> None:
-        """Begin anew with the next failure: something worked."""
+        """Reset the failure count after a success. A running pause continues."""
         self._failures = 0
 
 
 class Allowance:
-    """How much may be asked of a service, and when."""
+    """The request budget and the pauses of a service."""
 
     def __init__(self, budget: int) -> None:
-        """Prepare, with a budget of requests an hour."""
+        """Prepare with a budget of requests per hour."""
         self.pause = Pause()
         self.leave_alone_until = 0.0
         self._budget = budget
         self._spent: deque[float] = deque()
 
     def __len__(self) -> int:
-        """Return how many requests were made within an hour."""
+        """Return the number of requests in the last hour."""
         hour_ago = time.monotonic() - HOUR
         while self._spent and self._spent[0] <= hour_ago:
             self._spent.popleft()
         return len(self._spent)
 
     def check(self) -> None:
-        """Raise NotNowError where the service wants to be left alone."""
+        """Raise PausedError during the wait that follows a TooManyRequestsError."""
         if (left := self.leave_alone_until - time.monotonic()) > 0:
             raise PausedError(f"the service wants to be left alone for {left:.0f} s", left)
 
     def spend(self) -> None:
-        """Take a request out of the budget; raises NotNowError."""
+        """Take a request from the budget. Raises BudgetSpentError or PausedError."""
         if len(self) >= self._budget:
             raise BudgetSpentError(self._budget)
         if left := self.pause.left:
@@ -129,41 +132,45 @@ class Allowance:
 
 
 class AppSession:
-    """Asks in an entry's session, as much as its budgets allow.
+    """The Mi Home app session of a config entry, with a request budget for each service.
 
-    Who asks does so while ``request``, once for each request.
+    Make each single request within ``request``.
     """
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, client: AppClient, budget: int
     ) -> None:
-        """Prepare, with a budget of requests an hour for each service."""
+        """Prepare with a budget of requests per hour for each service."""
         self.client = client
         self._hass = hass
         self._entry = entry
         self._budget = budget
         self._allowances = {service: Allowance(budget) for service in Service}
         self._refused_until: dict[tuple[Service, str], float] = {}
-        """Until when services that refuse the account are not asked, by the lock's did."""
+        """The end of each refusal in monotonic seconds, by service and did of the lock."""
         self._renewal = Pause()
         self._renewals = 0
-        """How often in a row the account answered with no session."""
+        """Number of answers without a session in a row."""
         self._ended: dict[str, Any] | None = None
-        """Why the user has to sign in again, for whoever asks them to."""
+        """Data for the reauth flow once the session has ended, None before that."""
         self.asked = 0
-        """How many requests were asked for, all in all."""
+        """Number of requests made."""
         self.failed = 0
-        """How many of them failed."""
+        """Number of requests that failed."""
 
     @contextmanager
     def request(
         self, service: Service = Service.HISTORY, did: str = "", *, of_budget: bool = True
     ) -> Iterator[AppClient]:
-        """Allow one request about a lock, or say why not; take note of how it ends.
+        """Allow one request about a lock, and record its outcome.
 
-        Raises NotNowError, NotAllowedError, or NotSignedInError where the user has to sign in
-        again. Pictures are beside the budget: they are wanted at once or never. But a service that
-        wants to be left alone is.
+        Raises RequestDeferredError during a pause or when the budget is spent, NotAllowedError
+        while the service refuses the account, and NotSignedInError if the user has to sign in
+        again.
+
+        With ``of_budget`` False, the budget and the pause after an error do not apply: pictures are
+        needed at once or never. Other limits still apply, such as the wait after a
+        TooManyRequestsError.
         """
         allowance = self._allowances[service]
         self._check(service, did)
@@ -199,9 +206,10 @@ class AppSession:
     async def async_seen(
         self, did: str, model: str, start: int, end: int, *, of_budget: bool = True
     ) -> Page[Seen]:
-        """Return the newest page with anything in it of what a camera saw between two times.
+        """Return the newest page of camera detections between two times that is not empty.
 
-        In Unix milliseconds; the cloud's list may go on after a page that is empty.
+        Times are in Unix milliseconds. Empty pages are followed, since the cloud's list may
+        continue after them; after EMPTY_PAGES of them the last one is returned.
         """
         page: Page[Seen] = Page((), end)
         for _ in range(EMPTY_PAGES):
@@ -224,7 +232,7 @@ class AppSession:
 
     @callback
     def _refuse(self, service: Service, did: str) -> None:
-        """Leave a service alone that refuses the account, and say so once."""
+        """Block a service that refuses the account for a lock, and raise the issue."""
         self._refused_until[service, did] = time.monotonic() + REFUSAL_PAUSE
         device = async_device_of(self._hass, self._entry, did)
         name = (device and device.name) or did
@@ -232,14 +240,18 @@ class AppSession:
 
     @callback
     def _allow(self, service: Service, did: str) -> None:
-        """Take back that a service refuses the account, where it did."""
+        """Lift the block after a success; clear the issue once no service refuses the lock."""
         refused = self._refused_until.pop((service, did), None)
         if refused and not any(of == did for _, of in self._refused_until):
             async_clear_issue(self._hass, self._entry, Issue.CAMERA, did)
 
     @callback
     def _take_not_renewed(self, error: NotRenewedError) -> None:
-        """Pause for all services, as none works; have the user sign in where it does not end."""
+        """Pause all services after a failed renewal; end the session after RENEWALS failures.
+
+        Only failures in a row count in which the account answered; one without an answer resets the
+        count.
+        """
         if not self._renewal.begin(RENEWAL_PAUSE if error.answered else PAUSE):
             return
         self._renewals = self._renewals + 1 if error.answered else 0
@@ -248,7 +260,7 @@ class AppSession:
 
     @callback
     def _end(self, error: NotSignedInError) -> None:
-        """Have the user sign in again, and ask for nothing until then."""
+        """Block all requests, and ask the user to sign in again."""
         self._ended = {CONF_APP_ENDED: True}
         if isinstance(error, NotConfirmedError):
             self._ended[CONF_CONFIRM_URL] = error.url or ""
@@ -256,11 +268,15 @@ class AppSession:
 
     @callback
     def _ask_to_sign_in(self) -> None:
-        """Ask again each time: Home Assistant does not while it is being reconfigured."""
+        """Start the reauth flow.
+
+        Repeat this at each blocked request: Home Assistant starts no reauth flow while the entry is
+        being reconfigured.
+        """
         self._entry.async_start_reauth(self._hass, data=self._ended)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return how much was asked for, for diagnostics."""
+        """Return request counts and the state of the session, for diagnostics."""
         return {
             "asked": self.asked,
             "failed": self.failed,
@@ -274,7 +290,7 @@ class AppSession:
 
 
 async def async_link(hass: HomeAssistant, entry: ConfigEntry) -> AppSession | None:
-    """Return an entry's link to the Mi Home app, None where it has none."""
+    """Return the Mi Home app session of a config entry, None if it is not linked."""
     if (stored := entry.data.get(CONF_APP)) is None:
         return None
     given = dict(stored)
@@ -293,7 +309,7 @@ async def async_link(hass: HomeAssistant, entry: ConfigEntry) -> AppSession | No
 
 @callback
 def async_app_session(hass: HomeAssistant, *, auto_cleanup: bool = True) -> aiohttp.ClientSession:
-    """Return a web session that keeps no cookies: accounts would mix."""
+    """Return a web session that stores no cookies: those of several accounts would mix."""
     return async_create_clientsession(
         hass, auto_cleanup=auto_cleanup, cookie_jar=aiohttp.DummyCookieJar()
     )

@@ -1,4 +1,4 @@
-"""The clients of an account: its sign-in, and its cloud with tokens that are kept."""
+"""Clients of an account: its sign-in, its token keeper and its cloud client."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 KEEPERS: Final[HassKey[dict[str, TokenKeeper]]] = HassKey(f"{DOMAIN}.keepers")
-"""Who keeps the tokens of a client, or did so last: it may still be renewing them."""
+"""The current or last token keeper by client UUID; it may still be renewing tokens."""
 
 
 def redirect_path(uuid: str) -> str:
-    """Return where the sign-in of a client comes back to."""
+    """Return the path that the sign-in of a client redirects to."""
     return webhook.async_generate_path(f"{DOMAIN}_{uuid}")
 
 
@@ -35,13 +35,16 @@ async def async_sign_in(hass: HomeAssistant, region: str, uuid: str) -> SignIn:
 
 
 async def async_cloud(hass: HomeAssistant, region: str, keeper: TokenKeeper) -> CloudClient:
-    """Return the cloud of a region as the account whose tokens are kept."""
+    """Return the cloud client of a region for the account whose tokens ``keeper`` holds."""
     endpoints, tls = await async_endpoints(hass)
     return CloudClient(async_get_clientsession(hass), tls, endpoints, region, keeper)
 
 
 async def async_token_keeper(hass: HomeAssistant, entry: ConfigEntry) -> TokenKeeper:
-    """Return who renews an entry's tokens, and keeps them in it."""
+    """Return the token keeper of a config entry, which stores renewed tokens in the entry.
+
+    If an earlier keeper of the same client is renewing tokens, wait for that first.
+    """
     uuid = entry.data[CONF_UUID]
     keepers = hass.data.setdefault(KEEPERS, {})
     if before := keepers.get(uuid):
@@ -49,7 +52,7 @@ async def async_token_keeper(hass: HomeAssistant, entry: ConfigEntry) -> TokenKe
 
     @callback
     def keep(tokens: Tokens) -> None:
-        if entry.data[CONF_UUID] != uuid:  # Somebody signed in again meanwhile.
+        if entry.data[CONF_UUID] != uuid:  # The user signed in again meanwhile.
             return
         hass.config_entries.async_update_entry(
             entry, data={**entry.data, CONF_TOKENS: tokens.as_dict()}

@@ -1,4 +1,4 @@
-"""The addresses that the integration talks to, and whom it trusts there."""
+"""The endpoints that the integration connects to, and the TLS contexts for them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContext]:
-    """Return the addresses to talk to, and how to trust who answers there over HTTP.
+    """Return the endpoints, and the TLS context for HTTP.
 
-    Raises ConfigEntryError where addresses that replace Xiaomi's are not to be trusted.
+    Raises ConfigEntryError if the file that replaces Xiaomi's endpoints is unreadable or not
+    trusted.
     """
 
     def read() -> tuple[Endpoints, ssl.SSLContext]:
@@ -46,10 +47,13 @@ async def async_endpoints(hass: HomeAssistant) -> tuple[Endpoints, ssl.SSLContex
 async def async_broker_trust(
     hass: HomeAssistant, endpoints: Endpoints, region: str
 ) -> ssl.SSLContext:
-    """Return how to trust a region's broker: any name of Xiaomi's does, where we use one."""
+    """Return the TLS context for a region's broker.
+
+    If the broker is a host of Xiaomi's, a certificate for any of Xiaomi's names is accepted.
+    """
 
     def create() -> ssl.SSLContext:
-        # Home Assistant's context is shared: another one trusts the same authorities.
+        # Home Assistant's context is shared, so create another one that trusts the same CAs.
         trust = _trusted_by(endpoints) or ssl.create_default_context(
             cadata=b"".join(client_context().get_ca_certs(binary_form=True))
         )
@@ -61,7 +65,7 @@ async def async_broker_trust(
 
 
 def _trusted_by(endpoints: Endpoints) -> ssl.SSLContext | None:
-    """Return who trusts the authority of replaced addresses, None where they name none."""
+    """Return a TLS context that trusts the CA of replaced endpoints, None if they have none."""
     if not endpoints.ca_file:
         return None
     return ssl.create_default_context(cadata=read_own(Path(endpoints.ca_file)))

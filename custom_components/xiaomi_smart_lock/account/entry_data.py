@@ -1,4 +1,4 @@
-"""Which locks are set up, offered, or taken out again."""
+"""The locks of config entries: their names, discovery and removal."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ CONF_NAME: Final = "name"
 DISCOVERED: Final = (SOURCE_INTEGRATION_DISCOVERY, SOURCE_ZEROCONF)
 LAST_DIGITS: Final = 4
 MOST_DISCOVERED: Final = 20
-"""How many locks are offered at once: anybody on the network can announce thousands."""
+"""Maximum number of locks offered at once: anybody on the network can announce thousands."""
 
-# Before, a device may be shared by entries, and may have identifiers that are not ours.
+# Before 2026.8, several config entries may share a device, and it may have identifiers of other
+# integrations.
 DEVICES_ARE_OF_ONE_ENTRY: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 8)
 
 
@@ -47,7 +48,10 @@ def lock_ids(entry: ConfigEntry) -> list[str]:
 def configured_locks(
     hass: HomeAssistant, *, but: ConfigEntry | None = None, local: bool = True
 ) -> set[str]:
-    """Return the dids of the locks of all entries but one, those on the local network or not."""
+    """Return the dids of the locks of all entries except ``but``.
+
+    With ``local`` False, locks on the local network are left out.
+    """
     return {
         did
         for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
@@ -57,12 +61,16 @@ def configured_locks(
 
 
 def last_digits(did: str) -> str:
-    """Return what tells a lock from others of the same name."""
+    """Return the last digits of a did, which tell locks of the same name apart."""
     return f"…{did[-LAST_DIGITS:]}"
 
 
 def unambiguous(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
-    """Return what to call each lock: its name, and as much more as tells it from the others."""
+    """Return an unambiguous name for each lock, by did.
+
+    A name that several locks have gets the place appended, then the last digits of the did, then
+    the whole did, as far as needed.
+    """
     called = dict(names)
     for more in (
         places,
@@ -79,7 +87,7 @@ def unambiguous(names: Mapping[str, str], places: Mapping[str, str]) -> dict[str
 
 @callback
 def async_lock_name(hass: HomeAssistant, entry: ConfigEntry, did: str) -> str:
-    """Return what a lock of an entry is called, whether the entry is set up or not."""
+    """Return the name of a lock, or its did without a device. The entry need not be set up."""
     device = async_device_of(hass, entry, did)
     return (device and (device.name_by_user or device.name)) or did
 
@@ -88,7 +96,7 @@ def async_lock_name(hass: HomeAssistant, entry: ConfigEntry, did: str) -> str:
 def async_lock_names(
     hass: HomeAssistant, locks: Iterable[tuple[ConfigEntry, str]]
 ) -> dict[str, str]:
-    """Return what to call locks, by their dids and entries, so that one can be chosen."""
+    """Return unambiguous names by did, so that the user can choose a lock."""
     names: dict[str, str] = {}
     places: dict[str, str] = {}
     for entry, did in locks:
@@ -97,14 +105,17 @@ def async_lock_names(
     return unambiguous(names, places)
 
 
-# New ones
+# Discovery
 
 
 @callback
 def async_offer_new_locks(
     hass: HomeAssistant, entry: ConfigEntry, devices: Iterable[Device]
 ) -> None:
-    """Offer the locks of an account that nobody has set up, declined or ignored."""
+    """Start a discovery flow for each lock that is neither set up, declined nor ignored.
+
+    At most MOST_DISCOVERED locks are offered at once.
+    """
     settled = configured_locks(hass).union(
         entry.data.get(CONF_DECLINED, ()),
         (
@@ -137,7 +148,7 @@ def async_offer_new_locks(
 
 @callback
 def async_end_discoveries(hass: HomeAssistant, dids: Collection[str], *, but: str) -> None:
-    """Offer locks that are set up now no longer, except in the flow that does it."""
+    """Abort the discovery flows of locks that are set up now, except the flow ``but``."""
     for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN):
         context = flow["context"]
         if (
@@ -148,16 +159,16 @@ def async_end_discoveries(hass: HomeAssistant, dids: Collection[str], *, but: st
             hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
-# Those that go
+# Removal
 
 
 def dids_of(device: dr.DeviceEntry) -> set[str]:
-    """Return the dids in a device's identifiers; other integrations may have their own there."""
+    """Return the dids in a device's identifiers, without identifiers of other integrations."""
     return {identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN}
 
 
 async def async_forget_lock(hass: HomeAssistant, entry: ConfigEntry, did: str) -> None:
-    """Take a lock out of its entry, and the entry away with its last lock."""
+    """Remove a lock from its entry, and the entry with its last lock."""
     if locks := [lock for lock in entry.data[CONF_LOCKS] if lock != did]:
         hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_LOCKS: locks})
         await hass.config_entries.async_reload(entry.entry_id)

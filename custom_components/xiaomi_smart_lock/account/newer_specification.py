@@ -1,4 +1,4 @@
-"""Looks whether a lock's firmware has a newer specification than the one that we know."""
+"""Detection of a newer specification of a lock's firmware."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 MOST_ADDITIONS: Final = 50
-"""How many new items of a specification are listed in a repair."""
+"""Maximum number of new items listed in a repair issue."""
 LONGEST_ADDITION: Final = 300
-"""How many characters are said of each: one may have thousands of values."""
+"""Maximum length of a listed item in characters: one may have thousands of values."""
 
 
 async def async_report_newer_specification(
     hass: HomeAssistant, session: LockSession, reporter: LockReporter, ours: Spec
 ) -> None:
-    """Say what a lock's firmware has that we do not know yet."""
+    """Raise an issue that lists what a lock's firmware specification adds to ours.
+
+    If the specification cannot be fetched, nothing is reported.
+    """
     endpoints, tls = await async_endpoints(hass)
     web_session, urn = async_get_clientsession(hass), session.device.urn
     try:

@@ -1,1 +1,1 @@
-"""What is set and opened from afar, and who may."""
+"""Remote control of a lock: settings, unlocking, clock, and permissions."""

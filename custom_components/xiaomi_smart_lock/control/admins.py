@@ -1,4 +1,4 @@
-"""What only administrators may do."""
+"""Checks that only administrators pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 async def async_require_admin(hass: HomeAssistant, context: Context | None) -> None:
-    """Refuse whoever is no administrator; what is called by an automation has nobody behind it."""
+    """Raise Unauthorized if a context's user is not an administrator.
+
+    A context without a user passes, such as that of an automation. Raises UnknownUser if there is
+    no such user.
+    """
     if context is None or not context.user_id:
         return
     user = await hass.auth.async_get_user(context.user_id)
@@ -25,7 +29,7 @@ async def async_require_admin(hass: HomeAssistant, context: Context | None) -> N
 
 @callback
 def async_require_admin_request() -> None:
-    """Refuse what somebody asks for by HTTP who is no administrator."""
+    """Raise Unauthorized if the user of the current HTTP request is not an administrator."""
     request = current_request.get()
     user = request.get(KEY_HASS_USER) if request else None
     if user and not user.is_admin:

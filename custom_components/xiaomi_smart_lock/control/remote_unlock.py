@@ -1,4 +1,4 @@
-"""Unlocking from Home Assistant: who may, and what became of each attempt."""
+"""Unlocking from Home Assistant: permission, code, and the outcome of each attempt."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ..state.lock_event import LockEvent
 
 BOLT: Final = (Role.DOOR_STATE, Role.LOCK_EVENT)
-"""What tells what came of an attempt."""
-REPORTED_WITHIN: Final = 5  # seconds until the lock is asked what came of it
+"""The sources that report the outcome of an attempt."""
+REPORTED_WITHIN: Final = 5  # seconds to wait for a report before the outcome is read
 
 
 class Refusal(StrEnum):
-    """Why an attempt does not get to the lock; the value is the key of its translations."""
+    """The reason why an attempt is not sent to the lock; the value is its translation key."""
 
     BUSY = "unlocking_busy"
     NO_CODE = "unlocking_no_code"
@@ -43,7 +43,7 @@ class Refusal(StrEnum):
     WRONG_CODE = "unlocking_wrong_code"
 
 
-# What the logbook says of others; of those that are not here, that the lock refused.
+# Logbook kinds of other errors. For those that are not listed, it says that the lock refused.
 FAILURES: Final = {
     NotSent.CALLED_OFF: "unlocking_not_sent",
     NotSent.TOO_LATE: "unlocking_not_sent",
@@ -55,7 +55,7 @@ FAILURES: Final = {
 
 
 class RemoteUnlock:
-    """Unlocks a lock, if an option allows it: one attempt at a time, and each of them once."""
+    """Unlocks a lock if an option allows it: one attempt at a time, each sent only once."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RemoteUnlock:
         reporter: LockReporter,
         changed: CALLBACK_TYPE,
     ) -> None:
-        """Prepare for a lock; ``changed`` is told when the lock begins and ends to be awaited."""
+        """Prepare for a lock; ``changed`` is called when ``awaited`` changes."""
         self._session = session
         self._lock = coordinator
         self._reporter = reporter
@@ -72,9 +72,9 @@ class RemoteUnlock:
         self._action = coordinator.model.action(Role.UNLOCK)
         self._permission = self._current_permission()
         self.attempt: Context | None = None
-        """Who unlocks just now."""
+        """The context of the running attempt, None if there is none."""
         self.awaited = False
-        """Whether the lock was asked, and has not answered yet."""
+        """Whether the lock was asked, and the outcome is not known yet."""
 
     @property
     def needs_code(self) -> bool:
@@ -83,21 +83,21 @@ class RemoteUnlock:
 
     @property
     def _hashed(self) -> str | None:
-        """The hash of the code, None where there is none."""
+        """The hash of the code, None if there is none."""
         return self._permission.get(self._session.did)
 
     def _current_permission(self) -> dict[str, str | None]:
-        """Return the option as it is now: empty, or the lock's did with the hash of its code."""
+        """Return the current option: empty, or the lock's did with its code's hash (or None)."""
         did = self._session.did
         allowed = self._lock.config_entry.options.get(CONF_UNLOCKING, {})
         return {did: allowed[did]} if did in allowed else {}
 
     def _is_allowed(self) -> bool:
-        """Return whether unlocking is allowed, and by the code that was asked for."""
+        """Return whether unlocking is allowed, and the option has not changed since the start."""
         return bool(self._permission) and self._permission == self._current_permission()
 
     async def async_unlock(self, code: str | None, context: Context) -> None:
-        """Unlock, and have the logbook say what came of it; raises HomeAssistantError."""
+        """Unlock, and write the outcome to the logbook; raises HomeAssistantError."""
         try:
             await self._async_attempt(code, context)
         except HomeAssistantError as error:
@@ -124,9 +124,9 @@ class RemoteUnlock:
             self.attempt = None
 
     async def _async_check(self, code: str | None, hashed: str) -> None:
-        """Raise unless the code is right, and is not asked for too often.
+        """Raise ServiceValidationError if the code is missing or wrong, or codes are blocked.
 
-        A wrong one is written down before anybody knows: neither a restart nor a reload gives more
+        A wrong code is saved before it is refused: neither a restart nor a reload gives more
         guesses.
         """
         hass, did = self._lock.hass, self._session.did
@@ -145,17 +145,17 @@ class RemoteUnlock:
             hass.async_create_task(async_keep_guesses(hass, did), "forget wrong codes")
 
     async def _async_blocked_for(self) -> float:
-        """Return for how many seconds no code is taken."""
+        """Return for how many seconds codes are blocked."""
         guesses = await async_guesses(self._lock.hass, self._session.did)
         return guesses.blocked_for(time.monotonic())
 
     async def _async_act(self, attempt: Attempt, action: Action) -> None:
-        """Ask the lock once, and wait until it told what came of it."""
+        """Send the action once, and wait until the outcome is known."""
         told = asyncio.Event()
         before = self._known
 
         def compare() -> None:
-            # There is news of what was read too, though it says nothing new.
+            # A reading sends news too, even if it changes nothing.
             if self._known != before:
                 told.set()
 
@@ -168,7 +168,7 @@ class RemoteUnlock:
                 await self._session.act(attempt, action)
             except MiotError as error:
                 raise self._session.failure(error) from error
-            with suppress(NoAnswerError):  # The entry goes: what came of it is read by the next.
+            with suppress(NoAnswerError):  # On unload, the next setup reads the outcome.
                 async with attempt.interruptible():
                     await self._async_learn_what_came_of_it(told)
 
@@ -181,7 +181,7 @@ class RemoteUnlock:
 
     @property
     def _known(self) -> tuple[Value | None, LockEvent | None]:
-        """What is known of the bolt, and what happened to it last."""
+        """The known door state, and the last lock event."""
         data = self._lock.data
         return data.known(Role.DOOR_STATE), data.last(Role.LOCK_EVENT)
 

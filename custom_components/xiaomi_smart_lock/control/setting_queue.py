@@ -1,4 +1,4 @@
-"""The settings that are asked for: written at once, or kept until the lock wakes up."""
+"""The queue of settings: written at once, or kept until the lock wakes up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
 
-READING_TAKES: Final = 2  # seconds for which a delivery waits for it
+READING_TAKES: Final = 2  # seconds for which a delivery waits for a reading
 CLOCKS_APART: Final = 30  # seconds by which the service's clock may differ from ours
 
 type Readings = Mapping[Address, Reading]
@@ -44,7 +44,7 @@ class SettingQueue:
     def __init__(
         self, session: LockSession, coordinator: LockCoordinator, reporter: LockReporter
     ) -> None:
-        """Prepare for a lock: what waits is delivered whenever it seems to be awake."""
+        """Prepare for a lock; pending settings are delivered whenever it seems to be awake."""
         self._session = session
         self._lock = coordinator
         self._reporter = reporter
@@ -58,9 +58,10 @@ class SettingQueue:
         return self._lock.model.spec.properties[address]
 
     async def async_write(self, address: Address, value: Value) -> None:
-        """Set a property and show it at once; where the lock is asleep, keep it until it wakes.
+        """Set a property and show it at once; if the lock is asleep, keep it until it wakes up.
 
-        Raises HomeAssistantError where the lock refuses.
+        Raises ServiceValidationError if the value is invalid, HomeAssistantError if the lock
+        refuses it.
         """
         lock, pending = self._lock, self._lock.data.pending
         try:
@@ -70,21 +71,21 @@ class SettingQueue:
         wanted = Pending(value, time.time(), lock.data.values.get(address))
         pending.pop(address, None)
         pending[address] = wanted
-        # Written down before it is tried: it survives whatever happens meanwhile.
+        # Save before the first try, so that the setting survives whatever happens meanwhile.
         await lock.async_save()
         failure = await self._deliver(address)
         refused = failure if failure and not _may_wait(failure) else None
         if refused:
             self._drop(address, wanted)
         lock.async_update_listeners()
-        # And after: what was delivered or refused must not come again after a restart.
+        # Save again: a delivered or refused setting must not be retried after a restart.
         await lock.async_save()
         if refused:
             raise self._session.failure(refused) from refused
 
     @callback
     def _async_read(self, readings: Readings) -> None:
-        """Deliver what waits, now that the lock was read and is awake."""
+        """Deliver pending settings, since the lock was just read and is awake."""
         data = self._lock.data
         if data.awake and data.pending:
             self._lock.in_background(self.async_deliver(readings))
@@ -94,9 +95,10 @@ class SettingQueue:
         self._lock.in_background(self.async_deliver())
 
     async def async_deliver(self, readings: Readings | None = None) -> None:
-        """Write what waits for the lock, as long as it takes it, but for what is outdated.
+        """Write the pending settings, except outdated ones, until the lock cannot be reached.
 
-        ``readings`` are those of just now, if there are any.
+        ``readings`` are current ones; None reads them first. A setting that the lock refuses is
+        reported as undelivered.
         """
         lock = self._lock
         self._drop_superseded(readings if readings is not None else await self._read())
@@ -112,9 +114,10 @@ class SettingQueue:
         lock.async_update_listeners()
 
     async def _read(self) -> Readings:
-        """Read what the lock has of what waits; nothing where it does not say when it got that.
+        """Read the lock's values of pending settings; nothing if it does not say when it got them.
 
-        A failed or slow reading must keep nothing from the lock, which may soon sleep again.
+        A failed or slow reading is ignored. It must not delay a delivery, since the lock may soon
+        sleep again.
         """
         lock = self._lock
         if lock.data.pending and self._session.pushes:
@@ -124,9 +127,9 @@ class SettingQueue:
         return {}
 
     def _drop_superseded(self, readings: Readings) -> None:
-        """Have what waits make way for what was set at the lock since it was asked for.
+        """Drop pending settings that were changed at the lock since they were requested.
 
-        What that is, is read with everything else.
+        The newer value itself is taken from the regular reading.
         """
         lock = self._lock
         for address, wanted in list(lock.data.pending.items()):
@@ -138,20 +141,20 @@ class SettingQueue:
             self._reporter.log("newer_setting_kept", setting=name)
 
     async def async_discard(self) -> None:
-        """Forget what waits for the lock."""
+        """Discard all pending settings."""
         self._lock.data.pending.clear()
         await self._lock.async_save()
         self._lock.async_update_listeners()
 
     def reports_pending_value(self, address: Address) -> bool:
-        """Say whether the lock told what waits for it, and not since we write it just now."""
+        """Return whether the lock reported the pending value, and not due to a current write."""
         data = self._lock.data
         wanted = data.pending.get(address)
         has_it = wanted is not None and wanted.value == data.values.get(address)
         return has_it and not self._writing.locked()
 
     def _expire(self, _readings: Readings) -> None:
-        """Give up what waited too long, and say so."""
+        """Give up settings that were pending for too long, and raise an issue."""
         data, now = self._lock.data, time.time()
         for address, wanted in list(data.pending.items()):
             if now - wanted.since > self._wait:
@@ -160,7 +163,7 @@ class SettingQueue:
         self._tell_undelivered()
 
     async def _deliver(self, address: Address) -> MiotError | None:
-        """Write what waits for a property; return what went wrong."""
+        """Write the pending value of a property; return the error if that fails."""
         data = self._lock.data
         async with self._writing:
             if (wanted := data.pending.get(address)) is None:
@@ -177,12 +180,12 @@ class SettingQueue:
         return None
 
     def _drop(self, address: Address, wanted: Pending) -> None:
-        """Have a setting wait no longer, unless something newer is wanted by now."""
+        """Remove a pending setting, unless a newer one has replaced it."""
         if self._lock.data.pending.get(address) is wanted:
             del self._lock.data.pending[address]
 
     def _tell_undelivered(self) -> None:
-        """Say which settings the lock did not take, until it takes them."""
+        """Raise an issue for the undelivered settings, or clear it if there are none."""
         lock = self._lock
         if names := [in_words(lock.hass, self._property(one)) for one in lock.data.undelivered]:
             self._reporter.raise_issue(Issue.UNDELIVERED, settings=listed(lock.hass, names))
@@ -191,10 +194,10 @@ class SettingQueue:
 
 
 def _was_set_since(prop: Property, wanted: Pending, reading: Reading) -> bool:
-    """Say whether somebody set another value since a setting was asked for.
+    """Return whether somebody set another value at the lock since a setting was requested.
 
-    One that the lock had before proves nothing: it may have been reported again. Where there is a
-    doubt, what was asked for is not lost.
+    The value from before the request proves nothing: it may have been reported again. In case of
+    doubt, the requested setting is kept.
     """
     try:
         value = prop.validate(reading.value)
@@ -207,7 +210,7 @@ def _was_set_since(prop: Property, wanted: Pending, reading: Reading) -> bool:
 
 
 def _may_wait(error: MiotError) -> bool:
-    """Say whether a write that failed so is worth another try when the lock wakes up."""
+    """Return whether a failed write is worth a retry when the lock wakes up."""
     if isinstance(error, ResultError):
         return error.reason in (Reason.ASLEEP, Reason.TIMED_OUT)
     return isinstance(error, CannotConnectError)

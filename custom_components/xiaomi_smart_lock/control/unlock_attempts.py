@@ -1,4 +1,4 @@
-"""Wrong codes, counted for each lock whatever becomes of the entries that have it."""
+"""The count of wrong codes of each lock, independent of config entries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GUESSES: Final[HassKey[dict[str, Guesses]]] = HassKey(f"{DOMAIN}.guesses")
 
 
 async def async_guesses(hass: HomeAssistant, did: str) -> Guesses:
-    """Return the wrong codes of a lock, which are read from the disk once."""
+    """Return the wrong codes of a lock; they are read from disk only once."""
     known = hass.data.setdefault(GUESSES, {})
     if did not in known:
         store = async_guesses_store(hass, did)
@@ -30,12 +30,12 @@ async def async_guesses(hass: HomeAssistant, did: str) -> Guesses:
 
 
 async def async_keep_guesses(hass: HomeAssistant, did: str) -> None:
-    """Write down the wrong codes of a lock, now."""
+    """Save the wrong codes of a lock at once."""
     guesses = await async_guesses(hass, did)
     await async_guesses_store(hass, did).async_save(guesses.as_list(time.time(), time.monotonic()))
 
 
 async def async_forget_guesses(hass: HomeAssistant, did: str) -> None:
-    """Begin to count anew: there is another code, or the lock is gone."""
+    """Reset the wrong codes of a lock, since its code changed or it was removed."""
     hass.data.get(GUESSES, {}).pop(did, None)
     await async_guesses_store(hass, did).async_remove()

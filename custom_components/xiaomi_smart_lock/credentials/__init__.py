@@ -1,1 +1,1 @@
-"""Users and credentials of a lock: commands, enrollment, and their end."""
+"""Users and credentials of a lock: commands, enrollment, and expiry."""

@@ -1,4 +1,4 @@
-"""Has a lock manage its users and credentials, by its service 4 or, where it lacks that, by 22."""
+"""Commands for a lock's users and credentials, by service 4 or, if it lacks that, by 22."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from ..state.credential import Credential
     from .pending_command import Arguments, OnStep
 
-# What a lock without a service, or without an action, answers
+# Result codes of a lock that lacks a service or an action
 ABSENT: Final = (-704040002, -704040005)
-# After these the lock may have done it all the same.
+# After these errors the lock may have done the action all the same.
 OUTCOME_UNKNOWN: Final = (
     Reason.ACTION_FAILED,
     Reason.TIMED_OUT,
@@ -41,15 +41,15 @@ OUTCOME_UNKNOWN: Final = (
     Reason.WRONG_RESULT,
 )
 
-# What succeeds at once only says that it has begun.
+# An immediate success of these actions only means that they have begun.
 SYNCHRONISING: Final = ("sync-lock-user", "sync-unlock-method")
-TOLD_WITHIN: Final = 30  # seconds
-# Arguments of events that say nothing of users and credentials
+TOLD_WITHIN: Final = 30  # seconds until a missing outcome is an error
+# Event arguments that carry no state of users and credentials
 NON_STATE_ARGUMENTS: Final = ("current-time", "error-code")
 
 
 def free_numbers(taken: set[int]) -> list[int]:
-    """Return the ids that are not taken, lowest first; 0 is the owner's, or says nothing."""
+    """Return the ids that are not taken, lowest first; 0 is the owner's, or means none."""
     return [number for number in range(1, 0x10000) if number not in taken]
 
 
@@ -59,19 +59,19 @@ class CredentialCommands:
     def __init__(
         self, session: LockSession, coordinator: LockCoordinator, processor: EventProcessor
     ) -> None:
-        """Prepare; that the lock lacks the first service is found out when it is used."""
+        """Prepare; a lock that lacks the first service is detected at the first command."""
         self._session = session
         self._lock = coordinator
         self._processor = processor
         self._siid = 0
-        """The first service that is asked."""
+        """The first service to try."""
 
     def pending(self, name: str, on_step: OnStep | None = None) -> PendingCommand:
-        """Return an action that can be ended before the lock has told what came of it."""
+        """Return a command that can be ended before the lock has reported its outcome."""
         return PendingCommand(self._session, self._lock, self._processor, name, on_step)
 
     async def async_set_user(self, user_id: int | None, user_type: int | None) -> int:
-        """Add or change a user; return the id, chosen where there is none given."""
+        """Add or change a user; return the user id, chosen if None is given."""
         free = free_numbers(set(self._lock.data.users.known))
         asked = {"user-ids": user_id, "user-type": user_type}
         facts = await self._async_act(
@@ -86,7 +86,10 @@ class CredentialCommands:
         return {"user-type": user_types.value_of("normal_user")} if user_types else {}
 
     async def async_delete_user(self, user_id: int, user_type: int | None) -> None:
-        """Delete a user and all credentials of theirs."""
+        """Delete a user and all their credentials.
+
+        Raises ServiceValidationError if the user type is neither given nor known.
+        """
         known = self._lock.data.users.known.get(user_id)
         user_type = known.user_type if user_type is None and known else user_type
         if user_type is None:
@@ -106,7 +109,7 @@ class CredentialCommands:
         content: str,
         within: float,
     ) -> None:
-        """Enrol a credential; see enrolment.py for what belongs to it."""
+        """Enroll a credential; see enrolment.py for the steps around it."""
         await self._async_run(
             command,
             {
@@ -119,11 +122,11 @@ class CredentialCommands:
         )
 
     async def async_cancel_enrolment(self) -> None:
-        """Have the lock give up the enrollment that runs, whoever began it."""
+        """Cancel the running enrollment, no matter who started it."""
         await self._async_act("cancel-unlock-method", {})
 
     async def async_give_up(self) -> None:
-        """Try to have the lock give up an enrollment of ours, also while the entry goes."""
+        """Try to cancel our own enrollment, also while the entry unloads; ignore errors."""
         with suppress(HomeAssistantError):
             await self._async_run(self.pending("cancel-unlock-method"), {}, attempt=Attempt())
 
@@ -136,7 +139,7 @@ class CredentialCommands:
             self._apply(name, {**asked, "operation-method": known[0].method})
 
     async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
-        """Give a credential to a user."""
+        """Assign a credential to a user."""
         await self._async_act(
             "alloc-lock-user",
             {
@@ -147,13 +150,13 @@ class CredentialCommands:
         )
 
     async def async_synchronise(self, name: str) -> None:
-        """Have the lock compare users or credentials with the app's, until it has."""
+        """Make the lock compare users or credentials with the app's; return when it is done."""
         await self._async_act(name, {})
 
     async def _async_act(
         self, name: str, asked: Arguments, offered: Arguments | None = None
     ) -> Arguments:
-        """Have an action done; return what is known of it then."""
+        """Run an action; return the arguments that were sent and reported."""
         return await self._async_run(self.pending(name), asked, offered)
 
     async def _async_run(
@@ -165,11 +168,13 @@ class CredentialCommands:
         within: float = TOLD_WITHIN,
         attempt: Attempt | None = None,
     ) -> Arguments:
-        """Have an action done; return what is known of it then.
+        """Run an action; return the arguments that were sent and reported.
 
-        It is called off when the entry goes, but for an attempt of one's own. What is asked has to
-        be carried to the lock; what is offered is, where the action takes it.
-        Raises HomeAssistantError; NotDoneError where the lock has certainly not done it.
+        The action is called off when the entry unloads, unless an ``attempt`` is given. The
+        arguments in ``asked`` must be sent; those in ``offered`` are sent if the action takes them.
+        ``within`` is the time-out for the outcome, in seconds.
+
+        Raises HomeAssistantError; CommandRejectedError if the lock has certainly not done it.
         """
         name = command.name
         with command.listening():
@@ -192,9 +197,10 @@ class CredentialCommands:
         asked: Arguments,
         offered: Arguments,
     ) -> Arguments:
-        """Send an action to a service, or to the next one; return what the lock answers.
+        """Send an action to the first service that has it; return the lock's answer.
 
-        Those of the first answer; most of those of the other take nothing.
+        The actions of the first service answer with outputs; most actions of the other take no
+        inputs.
         """
         actions = self._lock.model.commands(command.name)
         left = [one for one in actions if one.address[0] >= self._siid]
@@ -216,7 +222,7 @@ class CredentialCommands:
         return _valid(action, out)
 
     def _carried(self, action: Action, asked: Arguments, offered: Arguments) -> Arguments:
-        """Return an action's inputs in order; raises where it cannot carry what is asked."""
+        """Return an action's inputs in order; raises CommandRejectedError if they do not fit."""
         facts = {**offered, **asked}
         names = [prop.name for prop in action.inputs]
         try:
@@ -230,7 +236,7 @@ class CredentialCommands:
         return translatable(CommandRejectedError, "not_carried", lock=self._session.name)
 
     def _failure(self, error: MiotError) -> HomeAssistantError:
-        """Return what went wrong in the user's words, and whether the lock may have done it."""
+        """Return an error for the user: CommandRejectedError if the lock certainly did nothing."""
         failure = self._session.failure(error)
         if isinstance(error, ResultError):
             doubtful = error.reason in OUTCOME_UNKNOWN
@@ -246,7 +252,7 @@ class CredentialCommands:
         )
 
     def _apply(self, name: str, facts: Arguments) -> None:
-        """Know what was done as if the lock had told it, which it may do late or not at all."""
+        """Apply a command as if the lock had reported it, which it may do late or never."""
         model = self._lock.model
         event = next((model.spec.events[one] for one in model.completion_events(name)), None)
         if event and all(
@@ -261,7 +267,7 @@ class CredentialCommands:
 
 
 def _valid(action: Action, out: list[object]) -> Arguments:
-    """Return what is understood of the outputs of an action."""
+    """Return the outputs of an action that are understood, by name."""
     facts: dict[str, Value] = {}
     for prop, raw in zip(action.outputs, out, strict=False):
         with suppress(InvalidValueError):

@@ -1,4 +1,4 @@
-"""Enrolling a credential at the lock, step by step, and leaving nothing where that fails."""
+"""Enrollment of a credential at the lock, which leaves no credential behind if it fails."""
 
 from __future__ import annotations
 
@@ -39,52 +39,52 @@ if TYPE_CHECKING:
     from .pending_command import PendingCommand
 
 PASSWORD: Final = "password"  # noqa: S105
-TIME_LIMIT: Final = 120  # seconds; the lock stays awake for so long
+TIME_LIMIT: Final = 120  # seconds; the lock stays awake for this long
 TIME_LIMITS: Final = (10, 600)
 
-# The lock may have credentials that it has not told of. Who guesses an id that is taken guesses
-# ever further away.
+# The lock may have credentials that it has not reported. Candidate ids grow exponentially, at most
+# 12.
 GUESSES: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A credential that somebody wants to have enrolled."""
+    """A request to enroll a credential."""
 
     user_id: int
     method: str
-    """How it opens the door: a key of operation-method."""
+    """The method of opening the door: a key of operation-method."""
     content: str = field(repr=False)
     operation_id: int | None = None
     valid_until: float | None = None
-    """When it ends, in Unix seconds."""
+    """When the credential expires, in Unix seconds; None for no time limit."""
     uses: int | None = None
-    """After how many unlockings it ends."""
+    """The number of unlocks after which the credential expires; None for no limit."""
     name: str | None = None
-    """What it is called; asking for it again changes its end, and enrols nothing."""
+    """The credential's name; a repeated request only changes its expiry, and enrolls nothing."""
     time_limit: float = TIME_LIMIT
 
 
-# Why an enrollment ended, by the keys of the translations
+# Translation keys of the reasons why an enrollment ended
 CANCELED: Final = "enrolment_cancelled"
 STOPPED: Final = "enrolment_stopped"
 
 
 class Stage(Enum):
-    """How far an enrollment is."""
+    """The stage of an enrollment."""
 
     NONE = auto()
-    """There is none."""
+    """No enrollment is running."""
     KEEPING = auto()
-    """That it is to end if nobody confirms it is being written down."""
+    """The expiry that applies if the lock does not confirm the credential is being saved."""
     ENROLLING = auto()
-    """The lock is asked, and waits for a finger, a face, a palm or a card."""
+    """The lock was asked, and waits for a finger, a face, a palm or a card."""
     GIVING_UP = auto()
-    """The lock is asked to forget it."""
+    """The lock is asked to cancel the enrollment."""
 
 
 class Enrolment:
-    """The enrollment at one lock: there is one at a time."""
+    """The enrollment of credentials at one lock, one at a time."""
 
     def __init__(
         self,
@@ -104,10 +104,13 @@ class Enrolment:
         self._stopping = False
 
     async def async_enrol(self, wanted: Wanted) -> Credential:
-        """Enrol a credential; raises HomeAssistantError, and then nothing is left of it.
+        """Enroll a credential; if one with the wanted name exists, only change its expiry.
 
-        That it is to end if nobody confirms it is written down before the lock hears of it. So it
-        does whatever happens meanwhile, and a credential for a time never is one forever.
+        Raises HomeAssistantError, and then leaves no credential behind.
+
+        The expiry of the unconfirmed credential is saved before the request is sent to the lock. So
+        it expires whatever happens meanwhile, and a temporary credential never becomes a permanent
+        one.
         """
         _check_end(wanted)
         data = self._lock.data
@@ -127,21 +130,21 @@ class Enrolment:
             return await self._async_enrol(wanted, last)
 
     async def async_cancel(self) -> None:
-        """Have the lock give up the enrollment that runs, whoever began it."""
+        """Cancel the enrollment that runs at the lock, no matter who started it."""
         try:
             await self._commands.async_cancel_enrolment()
         finally:
             self._end(CANCELED)
 
     async def async_stop(self) -> None:
-        """End the enrollment that runs or begins, and wait until it has cleaned up."""
+        """End an enrollment that is running or starting, and wait until it has cleaned up."""
         self._stopping = True
         self._end(STOPPED)
         async with self._turn:
             pass
 
     def _end(self, key: str) -> None:
-        """End the enrollment that runs, for a reason with a translation."""
+        """End the running enrollment with the error of a translation key."""
         if self._command:
             self._command.end(translatable(HomeAssistantError, key, lock=self._session.name))
 
@@ -181,7 +184,7 @@ class Enrolment:
             self._expiry.async_look()
 
     async def _async_ask(self, wanted: Wanted, credential: Credential) -> None:
-        """Have the lock enrol a credential, and show the steps."""
+        """Ask the lock to enroll a credential, and show the steps."""
         with _progress(self._lock, credential) as on_step:
             self._command = self._commands.pending("add-unlock-method", on_step)
             if self._stopping:
@@ -194,7 +197,7 @@ class Enrolment:
                 self._command = None
 
     async def _async_change_end(self, wanted: Wanted, credential: Credential) -> None:
-        """Have a credential end at another time; what was counted of its uses stays."""
+        """Change when a credential expires; the count of its uses stays."""
         expiries = self._lock.data.expiries.known
         before = expiries[credential]
         if wanted.valid_until in (None, before.due):
@@ -208,7 +211,7 @@ class Enrolment:
         self._expiry.async_look()
 
     def _check(self, wanted: Wanted) -> None:
-        """Raise ServiceValidationError for what need not even be sent to the lock."""
+        """Raise ServiceValidationError for a request that need not be sent to the lock."""
         lock, content, options = self._session.name, wanted.content, self._lock.config_entry.options
         least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
         most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
@@ -232,7 +235,7 @@ class Enrolment:
 
 
 def _named(data: LockData, name: str) -> Credential | None:
-    """Return the credential of a name that the lock has, and that is not used up."""
+    """Return the lock's credential with a name, None if there is none or it is used up."""
     for credential, expiry in data.expiries.known.items():
         there = expiry.enrolled and data.users.user_of(credential) is not None
         if expiry.name == name and there and expiry.uses != 0:
@@ -241,7 +244,7 @@ def _named(data: LockData, name: str) -> Credential | None:
 
 
 def _check_end(wanted: Wanted) -> None:
-    """Raise ServiceValidationError for an end that makes no sense."""
+    """Raise ServiceValidationError for an invalid expiry."""
     if wanted.valid_until is not None and wanted.valid_until <= time.time():
         raise translatable(ServiceValidationError, "valid_until_past")
     if wanted.name is not None and wanted.valid_until is None and wanted.uses is None:
@@ -249,7 +252,7 @@ def _check_end(wanted: Wanted) -> None:
 
 
 def method_of(lock: LockCoordinator, word: str) -> int:
-    """Return a lock's number of a way to open the door; raises ServiceValidationError."""
+    """Return a lock's number of a method; raises ServiceValidationError if it has none."""
     numbers = lock.model.methods.numbers if lock.model.methods else {}
     if word not in numbers:
         raise translatable(ServiceValidationError, "not_carried", lock=lock.name)
@@ -257,13 +260,13 @@ def method_of(lock: LockCoordinator, word: str) -> int:
 
 
 def _present(data: LockData) -> set[int]:
-    """Return the operation ids of the credentials that the lock has, as far as is known."""
+    """Return the operation ids of the credentials that the lock is known to have."""
     granted = {one for one, grant in data.users.grants.items() if grant.user_id is not None}
     return {credential.operation_id for credential in (*granted, *data.expiries.known)}
 
 
 def _candidates(data: LockData, wanted: Wanted, method: int) -> list[Credential]:
-    """Return by which ids a credential may be enrolled; never one that was somebody's before."""
+    """Return the credentials to try: the requested id, or ids that were never used before."""
     if wanted.operation_id is not None:
         return [Credential(method, wanted.operation_id)]
     known = (*data.users.grants, *data.users.uses, *data.expiries.known)
@@ -275,7 +278,7 @@ def _candidates(data: LockData, wanted: Wanted, method: int) -> list[Credential]
 def _progress(
     lock: LockCoordinator, credential: Credential
 ) -> Iterator[Callable[[LockEvent], None]]:
-    """Show the steps as a notification, for as long as there are any to come."""
+    """Show the steps of an enrollment as a notification, removed when it ends."""
     hass, notification_id = lock.hass, f"{DOMAIN}_enrolment_{lock.device.did}"
 
     @callback

@@ -1,4 +1,4 @@
-"""Deletes credentials whose time has come, however long that takes."""
+"""Deletion of expired credentials, retried until it succeeds."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-# A clock may jump, as after a start without a network: nobody relies on it for longer than this.
+# The clock may jump, as after a start without a network. So no wait is longer than this.
 LOOK_EVERY: Final = 60  # seconds
 MOST_LOOKS_LEFT_OUT: Final = 15
-LATE_AFTER: Final = 3600  # seconds from which on it is worth a word that the door still opens
+LATE_AFTER: Final = 3600  # seconds after which a credential that still opens the door is reported
 
 
 class ExpiryWorker:
-    """Looks after the credentials of a lock that are to end."""
+    """Deletes the credentials of a lock when they expire."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class ExpiryWorker:
     ) -> None:
         """Prepare for a lock."""
         self.enrolling: Credential | None = None
-        """What is being enrolled just now, and not ended meanwhile."""
+        """The credential that is being enrolled, and must not be deleted meanwhile."""
         self._session = session
         self._lock = coordinator
         self._commands = commands
@@ -59,7 +59,7 @@ class ExpiryWorker:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Begin to look; returns how to stop that."""
+        """Start the checks; return a function that stops them."""
         cancels = (
             self._lock.async_watch(Topic.ENDINGS, self._changed),
             self._lock.async_add_listener(self._look_whether_reachable),
@@ -77,7 +77,7 @@ class ExpiryWorker:
 
     @callback
     def async_look(self, _now: datetime | None = None) -> None:
-        """Delete what is due, and look again before something else may be."""
+        """Delete expired credentials, and schedule the next check."""
         self._cancel()
         lock = self._lock
         self._tell_of_late_ones()
@@ -95,19 +95,19 @@ class ExpiryWorker:
         self._cancel_look = async_call_later(lock.hass, self._until_next(), job)
 
     def _due(self) -> list[Credential]:
-        """Return what is due, but for what is being enrolled just now."""
+        """Return the expired credentials, except the one that is being enrolled."""
         due = self._lock.data.expiries.due(time.time())
         return [one for one in due if one != self.enrolling]
 
     def _until_next(self) -> float:
-        """Return for how many seconds there is nothing to do."""
+        """Return the seconds until the next check."""
         now = time.time()
         coming = (expiry.due for expiry in self._lock.data.expiries.known.values())
         waits = (due - now for due in coming if due is not None and due > now)
         return max(1, min([LOOK_EVERY, *waits]))
 
     async def _async_end(self) -> None:
-        """Delete what is due; leave out the more looks the more often that fails."""
+        """Delete expired credentials; after repeated failures, skip more and more checks."""
         try:
             known = self._lock.data.expiries.known
             ended = [await self._async_end_one(one) for one in self._due() if one in known]
@@ -118,7 +118,7 @@ class ExpiryWorker:
         self.async_look()
 
     async def _async_end_one(self, credential: Credential) -> bool:
-        """Delete a credential; return whether the lock does not have it anymore."""
+        """Delete a credential; return whether the lock no longer has it."""
         lock, known = self._lock, self._lock.data.expiries.known
         expiry = self._asked[credential] = known[credential]
         user_id = self._user_of(credential, expiry)
@@ -126,7 +126,7 @@ class ExpiryWorker:
             await self._commands.async_delete_credential(user_id, credential.operation_id)
         except HomeAssistantError as error:
             missing = isinstance(error, CommandRejectedError) and error.key == NOT_FOUND
-            # What the lock never confirmed cannot have become another's.
+            # A credential that the lock never confirmed cannot have become another user's.
             gone = missing and (
                 not expiry.enrolled or await self._async_is_gone(credential, user_id)
             )
@@ -141,15 +141,15 @@ class ExpiryWorker:
         return True
 
     def _user_of(self, credential: Credential, expiry: Expiry) -> int:
-        """Return whose a credential is by now, as far as the lock has told."""
+        """Return the current owner of a credential, as far as the lock has reported it."""
         owner = self._lock.data.users.user_of(credential)
         return expiry.user_id if owner is None else owner
 
     async def _async_is_gone(self, credential: Credential, user_id: int) -> bool:
-        """Say whether a credential that a user does not have is nobody else's by now.
+        """Return whether a credential that a user no longer has belongs to nobody else.
 
-        Where the lock tells something by itself it tells all that it has if it is asked to; else
-        its word has to do.
+        A lock with push reports all its credentials on request. Without push, or if an awake lock
+        refuses the request, its first answer is trusted.
         """
         lock = self._lock
         if not self._session.pushes:
@@ -162,7 +162,7 @@ class ExpiryWorker:
 
     @callback
     def _changed(self) -> None:
-        """Write down at once that a use was counted, and see what that means."""
+        """Save a changed expiry, such as a counted use, at once, and check for expired ones."""
         self._say_what_ended()
         self._lock.config_entry.async_create_background_task(
             self._lock.hass, self._lock.async_save(), f"keep endings of {self._lock.name}"
@@ -171,7 +171,10 @@ class ExpiryWorker:
 
     @callback
     def _say_what_ended(self) -> None:
-        """Say what is gone that we wanted gone; the lock tells so before or after it answers."""
+        """Log the credentials that were deleted on our request.
+
+        The lock reports a deletion before or after it answers.
+        """
         lock = self._lock
         for credential in self._asked.keys() - lock.data.expiries.known.keys():
             if self._asked.pop(credential).enrolled:
@@ -180,7 +183,7 @@ class ExpiryWorker:
 
     @callback
     def _look_whether_reachable(self) -> None:
-        """Try at once when the lock wakes up, or the cloud is back."""
+        """Retry at once when the lock wakes up, or the cloud is back."""
         lock = self._lock
         reachable = bool(lock.data.awake) and (self._session.hears or not self._session.pushes)
         came, self._reachable = reachable and not self._reachable, reachable
@@ -190,7 +193,7 @@ class ExpiryWorker:
 
     @callback
     def _tell_of_late_ones(self) -> None:
-        """Say which credentials still open the door long after they should not."""
+        """Raise an issue for credentials that still open the door long after their expiry."""
         lock = self._lock
         if late := lock.data.expiries.due(time.time() - LATE_AFTER):
             words = listed(

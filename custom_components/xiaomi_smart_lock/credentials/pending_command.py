@@ -1,4 +1,4 @@
-"""An action of the services for users and credentials, and what the lock tells of it."""
+"""An action for users and credentials, and the outcome that the lock reports."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
     from ..session import LockSession
     from ..state.lock_event import LockEvent
 
-# Error codes by their keys. After some the lock may have done it all the same.
+# Keys of error codes. After those in OUTCOME_UNKNOWN the lock may have done the action.
 IN_PROGRESS: Final = "in_progress"
 NOT_FOUND: Final = "not_found"
 DUPLICATE: Final = "duplicate_parameter"
 OUTCOME_UNKNOWN: Final = (IN_PROGRESS, "internal_error", "timeout")
 UNTOLD: Final = 1
-"""The code of a lock that has told nothing, where the specification has none for it."""
+"""The code for a lock that has reported nothing, if the specification has no such code."""
 
 FAILURE: Final = "failure"
-"""The key of credential-state (4.8)."""
-# What says of which action an event tells, the more telling first
+"""The key of a failure in credential-state (4.8)."""
+# Arguments that tell which action an event belongs to, the more specific one first
 CORRELATION_ARGUMENTS: Final = ("operation-id", "user-ids")
 
 type Arguments = Mapping[str, Value]
-"""What actions and events carry, by the names of the specification."""
+"""The arguments of actions and events, by their names in the specification."""
 type OnStep = Callable[[LockEvent], None]
 
 
 class CommandRejectedError(HomeAssistantError):
-    """The lock has not done what it was asked to; that is certain."""
+    """The lock has certainly not done the action."""
 
     key: str | None = None
-    """The key of the lock's error code (4.7), where that is what says so."""
+    """The key of the lock's error code (4.7), None if the reason is not such a code."""
 
 
 class PendingCommand:
-    """Waits until the lock tells that it has done what it is asked to."""
+    """An action that waits for the lock to report its outcome."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class PendingCommand:
         name: str,
         on_step: OnStep | None = None,
     ) -> None:
-        """Prepare for an action; ``on_step`` gets the steps of an enrollment."""
+        """Prepare for an action; ``on_step`` receives the steps of an enrollment."""
         self.name: Final = name
         """The action's name in the specification."""
         self.sent: Arguments = {}
-        """What was carried to the lock."""
+        """The arguments that were sent to the lock."""
         self._session = session
         self._lock = coordinator
         self._processor = processor
@@ -74,7 +74,7 @@ class PendingCommand:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hear what the lock tells; that may be before it answers."""
+        """Listen for the lock's reports, which may come before its answer."""
         with ExitStack() as stack:
             stack.callback(self._told.cancel)
             model = self._lock.model
@@ -86,7 +86,11 @@ class PendingCommand:
             yield
 
     async def told(self, within: float) -> Arguments:
-        """Return what the lock tells when it has done it; raises HomeAssistantError."""
+        """Wait until the lock reports success; return the arguments of its event.
+
+        ``within`` is the time-out in seconds. Raises HomeAssistantError if the action failed, the
+        wait was ended, or the time-out has passed.
+        """
         self._look()
         try:
             async with asyncio.timeout(within):
@@ -96,15 +100,15 @@ class PendingCommand:
             raise self.error(numbers.get(IN_PROGRESS, UNTOLD)) from None
 
     def is_failure(self, code: Value | None) -> bool:
-        """Say whether an error code (4.7) is one, and not that it is done or begun."""
+        """Return whether an error code (4.7) means neither success nor in progress."""
         return code is not None and self._key(code) not in (SUCCESS, IN_PROGRESS)
 
     def is_success(self, code: Value | None) -> bool:
-        """Say whether an error code (4.7) says that it is done."""
+        """Return whether an error code (4.7) means success."""
         return self._key(code) == SUCCESS
 
     def error(self, code: Value) -> HomeAssistantError:
-        """Return what an error code (4.7) means."""
+        """Return the exception for an error code (4.7)."""
         key = self._key(code)
         kind = HomeAssistantError if key in (None, *OUTCOME_UNKNOWN) else CommandRejectedError
         error = translatable(kind, f"error_{key or OTHER}", lock=self._session.name, code=str(code))
@@ -116,14 +120,14 @@ class PendingCommand:
         return None if code is None or self._errors is None else self._errors.key_of(code)
 
     def end(self, error: HomeAssistantError) -> None:
-        """Wait no longer."""
+        """End the wait with an error."""
         if not self._told.done():
             self._told.set_exception(error)
-            self._told.exception()  # Where nobody waits yet, that is no mistake.
+            self._told.exception()  # Mark it as retrieved, since nobody may be waiting yet.
 
     @callback
     def _hear(self, lock_event: LockEvent) -> None:
-        """Take what an event says of this action; those of other ones come by the same way."""
+        """Take the outcome from an event; events of other actions arrive here too."""
         telling = next((name for name in CORRELATION_ARGUMENTS if name in self.sent), None)
         if self._told.done() or (telling and lock_event.get(telling) != self.sent[telling]):
             return
@@ -137,7 +141,7 @@ class PendingCommand:
 
     @callback
     def _step(self, lock_event: LockEvent) -> None:
-        """Take a step of the enrollment that runs; there is one at a time."""
+        """Take a step of the running enrollment; there is only one at a time."""
         if self._on_step is None:
             return
         if lock_event.word("credential-state") == FAILURE:
@@ -147,7 +151,7 @@ class PendingCommand:
 
     @callback
     def _look(self) -> None:
-        """Wait no longer for a lock that can no longer be heard."""
+        """End the wait if the lock can no longer be heard."""
         if self._lock.data.awake is False:
             self.end(translatable(HomeAssistantError, "fell_asleep", lock=self._session.name))
         elif not self._session.hears:

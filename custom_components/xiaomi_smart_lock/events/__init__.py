@@ -1,1 +1,1 @@
-"""The events of a lock: taken once, kept, and read again where they were missed."""
+"""The events of a lock: processing, journal, and history sync for missed ones."""

@@ -1,4 +1,4 @@
-"""Reads what happened at a lock while nobody heard it."""
+"""Reading of missed events from the cloud's history."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-EVERY: Final = 4 * 3600  # seconds
-AGAIN: Final = 3600  # seconds after which what is left is worth another try
-SETTLING: Final = 10  # seconds that what happens just now takes to be told by others
+EVERY: Final = 4 * 3600  # seconds between reads
+AGAIN: Final = 3600  # seconds until gaps that are left are tried again
+SETTLING: Final = 10  # seconds that other sources need to report a current event
 
 
 class HistorySync:
-    """Reads the past of a lock, page by page, and has it taken as what it is: the past.
+    """Reads a lock's history page by page, and has it processed as past events.
 
-    All that is read at once is taken at once, so that what is shown of it changes once.
+    All events of a read are processed together, so that entities change only once.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class HistorySync:
         processor: EventProcessor,
         link: AppSession,
     ) -> None:
-        """Prepare for a lock of an entry that is linked."""
+        """Prepare for a lock of an entry that is linked to the Mi Home app."""
         self._lock = coordinator
         self._journal = journal
         self._processor = processor
@@ -60,7 +60,7 @@ class HistorySync:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Begin to read, now and then; returns how to stop that, after which nothing is taken."""
+        """Start regular reads; return a function that stops them and drops a running read."""
         cancel_listener = self._lock.async_add_listener(self._look_whether_heard)
         self._read_within(SETTLING)
 
@@ -74,15 +74,15 @@ class HistorySync:
 
     @property
     def _hears(self) -> bool:
-        """Whether what happens is heard: of a lock nearby, whether somebody is at it."""
+        """Whether push is connected; for a local lock, whether it is awake (somebody is at it)."""
         session = self._lock.session
         return session.hears if session.pushes else bool(self._lock.data.awake)
 
     @callback
     def _look_whether_heard(self) -> None:
-        """Read what was missed when push is back; of a lock nearby, what woke it, and what since.
+        """Read missed events when push is back, or when a local lock wakes up or falls asleep.
 
-        That sleeps again when all is over.
+        When it wakes up, what woke it is read; when it falls asleep, what happened since.
         """
         before, self._heard = self._heard, self._hears
         if self._heard != before and (self._heard or not self._lock.session.pushes):
@@ -90,7 +90,7 @@ class HistorySync:
 
     @callback
     def _read_within(self, seconds: float) -> None:
-        """Read after some seconds at the latest; asking again does not put it off."""
+        """Read within some seconds; a later request does not postpone an earlier one."""
         at = self._lock.hass.loop.time() + seconds
         if at >= self._next:
             return
@@ -114,9 +114,10 @@ class HistorySync:
         )
 
     async def _async_read(self) -> None:
-        """Read all that is not known yet, the newest first, as far as that goes for now.
+        """Read all unread history, newest first, as far as possible for now.
 
-        That it was read is noted when it is taken: an entry that goes meanwhile loses nothing.
+        The gaps are updated only when the events are processed: if the entry unloads meanwhile,
+        nothing is lost.
         """
         lock = self._lock
         async with self._one_at_a_time:
@@ -137,17 +138,17 @@ class HistorySync:
             if self._stopped:
                 return
             lock.data.history_gaps = gaps
-            # What happened within a second has no other order than the cloud's.
+            # Events of the same second have no other order than the cloud's.
             oldest_first = reversed(past)
             self._processor.process_history(one for one in oldest_first if not self._was_heard(one))
             if gaps.gaps:
                 self._read_within(AGAIN)
 
     def _was_heard(self, happened: Happened) -> bool:
-        """Say whether all that is remembered of an event was heard when the cloud was told of it.
+        """Return whether the journal has an event already, with all that the history has of it.
 
-        Where its time says nothing, nothing else tells it from the one that was pushed, and the
-        cloud's clock is not ours.
+        Events up to ``ABOUT`` seconds apart are compared, since the cloud's clock is not ours.
+        Without a usable time of the lock, kind and values are all that identifies an event.
         """
         one = LockEvent(self._lock.model, happened.event, happened.arguments, happened.time)
         heard = self._journal.between(one.when - ABOUT, one.when + ABOUT)
@@ -158,7 +159,7 @@ class HistorySync:
             return True
         if one.usable_time is not None:
             return False
-        # Of one whose values make no sense, nothing but its kind can be compared.
+        # If none of its values is understood, only its kind can be compared.
         return any(
             one.kind == other.kind and _values(one) in ([], _values(other)) for other in heard
         )

@@ -1,4 +1,4 @@
-"""What happened at a lock, kept over a restart."""
+"""The journal: a lock's events, kept over a restart."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ if TYPE_CHECKING:
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
 
 type Entry = tuple[Any, ...]
-"""When an event happened, its address, and its arguments in the specification's order, None where
-one is not known. So little, since thousands are kept in memory."""
+"""An event's time, its address, and its arguments in the specification's order (None: unknown).
+
+Entries are this small because thousands of them are kept in memory.
+"""
 
 WHEN: Final = itemgetter(0)
 
 
 class Journal:
-    """The events of a lock in the order in which they happened, and not too many.
+    """The events of a lock in order of time, limited in number.
 
-    It keeps the truth; who shows it has to disguise what is to be disguised.
+    Events are stored unmasked; use ``.masked`` for display.
     """
 
     def __init__(self, hass: HomeAssistant, did: str, model: LockModel, most: int) -> None:
-        """Prepare to keep so many entries of a lock at most."""
+        """Prepare to keep at most ``most`` events of a lock."""
         self.changes = 0
-        """How often something was added."""
+        """How often an event was added."""
         self._model = model
         self._most = most
         self._store = async_journal_store(hass, did)
@@ -48,7 +50,7 @@ class Journal:
         self._stopped = False
 
     async def async_load(self) -> bool:
-        """Take what was kept; return whether it could be read, and put it aside if not."""
+        """Load the stored events; return False if the file is unreadable, and put it aside then."""
         stored = await self._store.async_load()
         self._sorted = sorted(map(_entry, _read(self._model, stored)), key=WHEN)[-self._most :]
         if self._store.unreadable or not isinstance(stored, list | None):
@@ -59,23 +61,23 @@ class Journal:
 
     @property
     def _entries(self) -> list[Entry]:
-        """The entries in order; what was added in a burst is put there once it is asked for."""
+        """The entries in order; events that were added in a burst are sorted in only here."""
         self._settle()
         return self._sorted
 
     def _settle(self) -> None:
-        """Put what was added where it belongs, and drop what is too much."""
+        """Sort in the added events, and drop the oldest beyond the limit."""
         added, self._added = map(_entry, self._added), []
         for entry in added:
             bisect.insort(self._sorted, entry, key=WHEN)
         del self._sorted[: -self._most]
 
     def __len__(self) -> int:
-        """Return how many events there are."""
+        """Return the number of events."""
         return len(self._entries)
 
     def add(self, lock_event: LockEvent) -> None:
-        """Keep an event, without its secrets."""
+        """Store an event, without its secrets."""
         self._added.append(lock_event)
         if len(self._added) > self._most:
             self._settle()
@@ -85,30 +87,30 @@ class Journal:
             self._store.async_delay_save(self._as_list, SAVE_DELAY)
 
     def replace(self, kept: LockEvent, lock_event: LockEvent) -> None:
-        """Keep an event instead of what was kept of it."""
+        """Store an event instead of one that was stored before."""
         self._sorted = [entry for entry in self._entries if entry != _entry(kept)]
         self.add(lock_event)
 
     def between(self, start: float, end: float) -> Sequence[LockEvent]:
-        """Return what happened from one time on and before another, in Unix seconds, in order."""
+        """Return the events from a start until before an end, in Unix seconds, in order."""
         first = bisect.bisect_left(self._entries, start, key=WHEN)
         after = bisect.bisect_left(self._entries, end, key=WHEN)
         return [_lock_event(self._model, *entry) for entry in self._entries[first:after]]
 
     def last(self, kinds: Iterable[Address]) -> LockEvent | None:
-        """Return the last event of some kinds."""
+        """Return the last event of some kinds, None if there is none."""
         newest_first = (_lock_event(self._model, *entry) for entry in reversed(self._entries))
         return next((one for one in newest_first if one.kind in kinds), None)
 
     async def async_stop(self) -> None:
-        """Write down what was not written yet."""
+        """Write unsaved entries, and write nothing afterwards."""
         if self._unsaved:
             await self._store.async_save(self._as_list())
         self._stopped = True
 
     @callback
     def async_abandon(self) -> None:
-        """Write nothing more, unless it has stopped: whoever comes next may know more."""
+        """Cancel pending writes, unless already stopped: a later instance may have newer data."""
         if not self._stopped:
             self._stopped = True
             self._store.async_cancel()
@@ -119,7 +121,7 @@ class Journal:
 
 
 def _entry(lock_event: LockEvent) -> Entry:
-    """Return what is kept of an event: all but its secrets."""
+    """Return the entry of an event, without its secrets."""
     secret = lock_event.model.secret
     arguments = (
         None if argument.address in secret else lock_event.arguments.get(argument.address[1])
@@ -138,7 +140,7 @@ def _lock_event(
 
 
 def _read(model: LockModel, stored: object) -> Iterable[LockEvent]:
-    """Return what was kept: each for itself, so that nothing takes others with it."""
+    """Return the stored events; invalid entries are skipped one by one."""
     for entry in stored if isinstance(stored, list) else []:
         try:
             when, siid, eiid, *values = entry

@@ -1,4 +1,4 @@
-"""What is said of an operation of the lock."""
+"""The logbook entry of an operation of the lock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..reporting.reporter import LockReporter
     from ..state.lock_event import LockEvent
 
-# What the sentences are made of, by the arguments' names in the specification
+# Placeholders of the logbook's patterns, by the arguments' names in the specification
 FACTS: Final = {
     "lock-action": "action",
     "operation-position": "position",
@@ -24,7 +24,7 @@ NOT_WORTH_SAYING: Final = (None, "unknown_side")
 
 
 def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[str, str]]:
-    """Return by which pattern it is said who did what by what, and the facts to put there."""
+    """Return the logbook's pattern for an operation, and the facts to fill in."""
     shown, credential = lock_event.masked, lock_event.credential
     facts = {"action": OTHER} | {
         FACTS[argument.name]: key
@@ -43,6 +43,6 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
 def async_log_operation(
     lock: LockCoordinator, reporter: LockReporter, lock_event: LockEvent
 ) -> None:
-    """Have the logbook say who did what by what."""
+    """Write to the logbook who operated the lock, and by which credential."""
     kind, facts = described(lock, lock_event)
     reporter.log(kind, None, **facts)

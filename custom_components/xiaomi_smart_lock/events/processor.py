@@ -1,4 +1,4 @@
-"""The events of one lock: each is taken once, kept, and handed over unless it is an old one."""
+"""The processing of a lock's events: each is recorded once, and fired unless it is late."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-ABOUT: Final = 60  # seconds by which our clock and the cloud's, together, may be off
+ABOUT: Final = 60  # seconds by which our clock and the cloud's may differ
 
 
 class EventProcessor:
-    """Takes the events of a lock, whoever tells of them."""
+    """Processes the events of a lock, whatever their source."""
 
     def __init__(
         self, coordinator: LockCoordinator, journal: Journal, reporter: LockReporter
@@ -48,14 +48,15 @@ class EventProcessor:
 
     @callback
     def async_listen(self, kind: Address, listener: Callable[[LockEvent], object]) -> CALLBACK_TYPE:
-        """Have an event handed over each time that it happens; returns how to stop that."""
+        """Call a listener each time an event fires; return a function that stops that."""
         return self._happened.async_listen(kind, listener)
 
     @callback
     def process(self, message: EventOccurred, now: float) -> None:
-        """Take an event once, and hand it over to who listens unless it is an old one.
+        """Record a pushed event once, and fire it unless it is late.
 
-        What it changes is shown before, so that who acts on it reads what is so by then.
+        ``now`` is in Unix seconds. Entities are updated before the event fires, so that listeners
+        read the new state.
         """
         lock = self._coordinator
         event = lock.model.spec.events.get(message.address)
@@ -77,10 +78,10 @@ class EventProcessor:
 
     @callback
     def process_history(self, past: Iterable[Happened]) -> None:
-        """Take events that the cloud remembers, and show at once what that changes.
+        """Record events from the cloud's history, and update the entities once.
 
-        What push has missed a moment ago fires like any other. It moves no state: that may have
-        been read since, and is read again.
+        An event that push missed a moment ago fires like any other. It changes no state: the state
+        may have been read since, and is read again.
         """
         lock, now = self._coordinator, time.time()
         missed: list[LockEvent] = []
@@ -106,9 +107,10 @@ class EventProcessor:
             lock.in_background(lock.async_request_refresh())
 
     def _heard_in_part(self, past: list[LockEvent]) -> dict[int, LockEvent]:
-        """Return what was heard of past events but in part, by their place in the list.
+        """Return the journal's incomplete versions of past events, by the index of the past event.
 
-        Without a time, nothing but about when it was tells so: what is nearest is the same.
+        An incomplete version may lack the time, so it can only be recognized by about when it
+        arrived: the nearest event of the same kind whose arguments agree is taken.
         """
         pairs: list[tuple[float, int, LockEvent]] = []
         for number, one in enumerate(past):
@@ -128,7 +130,7 @@ class EventProcessor:
         return found
 
     def _complete(self, heard: LockEvent, lock_event: LockEvent) -> None:
-        """Know all of an event that was heard in part; it has fired already."""
+        """Complete an event that was heard in part; it has fired already."""
         data = self._coordinator.data
         lock_event.when = heard.when
         self._journal.replace(heard, lock_event)
@@ -137,7 +139,7 @@ class EventProcessor:
             data.news.add(Topic.JOURNAL)
 
     def _take_event(self, lock_event: LockEvent, age: float) -> bool:
-        """Record an event, and say whether it is one of now; an old one fires nothing."""
+        """Record an event; return whether it is current. Late events do not fire."""
         lock = self._coordinator
         lock.data.record_last(lock_event)
         self._journal.add(lock_event)
@@ -148,11 +150,11 @@ class EventProcessor:
         return True
 
     def _fire(self, lock_event: LockEvent) -> None:
-        """Hand an event over to who listens."""
+        """Send an event to its listeners."""
         self._happened.async_send((lock_event.kind,), lock_event)
 
     def _read_clock(self, lock_event: LockEvent, now: float) -> None:
-        """Learn from an event how far the lock's clock is off, and correct the event's time."""
+        """Learn the offset of the lock's clock from an event, and correct the event's time."""
         clock = self._coordinator.data.clock
         was_off = clock.is_off
         lock_event.when = clock.when(lock_event.time, now)
@@ -163,14 +165,17 @@ class EventProcessor:
 
 
 def _remembered(model: LockModel, past: Iterable[Happened], now: float) -> list[LockEvent]:
-    """Return each event that the cloud remembers once, in order, at the time it was told."""
+    """Return the events of the cloud's history without duplicates, in order of the cloud's time."""
     told = (LockEvent(model, one.event, one.arguments, min(one.time, now)) for one in past)
     seen = EventDeduplicator()
     return [one for one in sorted(told, key=lambda one: one.when) if seen.take(one)]
 
 
 def _is_kept_as(kept: LockEvent, one: LockEvent) -> bool:
-    """Say whether an event is in the journal with its time, as one of two services told it."""
+    """Return whether two events have the same identity, and times at most a second apart.
+
+    Two services may give the same event times one second apart. False if either has no time.
+    """
     if kept.time is None or one.time is None:
         return False
     return abs(kept.time - one.time) <= 1 and kept.identity_suffix == one.identity_suffix

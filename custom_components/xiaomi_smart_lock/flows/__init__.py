@@ -1,1 +1,1 @@
-"""The steps of the dialogs."""
+"""Steps of the config flow, the options flow and the subentry flow."""

@@ -1,4 +1,4 @@
-"""Linking an entry to the Mi Home app by a QR code, and unlinking it."""
+"""Config flow steps that link an entry to the Mi Home app by a QR code, or unlink it."""
 
 from __future__ import annotations
 
@@ -61,21 +61,22 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 LISTENS_WITHIN: Final = 1.0
-"""Seconds that a browser may take to listen, once it shows that there is progress."""
+"""Seconds that a browser may take to start listening once it shows progress."""
 LEFT_OPEN: Final = 60
-"""Seconds after which a flow ends that nobody goes on with, once its code has expired."""
+"""Seconds after the expiry of the code until an abandoned flow ends."""
 CONF_QR_CODE: Final = "qr_code"
 
-# Regions by the country that Home Assistant is in; Xiaomi's Singapore cloud serves what is left.
+# Regions by Home Assistant's country. Xiaomi's Singapore cloud serves the rest, except Europe,
+# which is recognized by its time zone.
 REGION_OF_COUNTRY: Final = {"CN": "cn", "IN": "i2", "RU": "ru", "US": "us"}
 
 
 class LinkError(Exception):
-    """Linking did not work; the text is the key of what to tell the user."""
+    """Failed linking; the text is the translation key of the reason."""
 
 
 def region_schema(config: Config) -> vol.Schema:
-    """Return a form that asks for the region, most likely that of who lives here."""
+    """Return a schema for the region; its default follows from country and time zone."""
     elsewhere = "de" if config.time_zone.startswith("Europe/") else "sg"
     likely = REGION_OF_COUNTRY.get(config.country or "", elsewhere)
     selector = SelectSelector(SelectSelectorConfig(options=list(REGIONS), translation_key="region"))
@@ -83,7 +84,7 @@ def region_schema(config: Config) -> vol.Schema:
 
 
 class LinkFlow(ConfigFlow):
-    """The steps of linking and unlinking, for a flow that changes an entry."""
+    """Steps that link or unlink the Mi Home app, for a flow that changes an entry."""
 
     _app_region: str
     _begun: asyncio.Task[tuple[AppLogin, QrCode]] | None = None
@@ -101,7 +102,7 @@ class LinkFlow(ConfigFlow):
 
     @callback
     def async_remove(self) -> None:
-        """Wait for the phone no longer."""
+        """Stop waiting for the phone when the flow ends."""
         self._forget_code()
         if self._cancel_end:
             self._cancel_end()
@@ -117,10 +118,10 @@ class LinkFlow(ConfigFlow):
 
     @callback
     def _end_within(self, seconds: float) -> None:
-        """End by itself after some seconds, which begin anew with each code.
+        """Abort a reconfigure flow after some seconds; each call restarts the time.
 
-        While an entry is being reconfigured, Home Assistant asks nobody to sign in again to it,
-        and it does not notice that a browser was closed.
+        During a reconfigure flow, Home Assistant starts no reauth flow for the entry, and it does
+        not notice that the browser was closed.
         """
         if self._cancel_end:
             self._cancel_end()
@@ -135,7 +136,7 @@ class LinkFlow(ConfigFlow):
         self.hass.config_entries.flow.async_abort(self.flow_id)
 
     async def async_step_link(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Say what linking gives, and ask for the region where the entry does not have it."""
+        """Explain linking, and ask for the region if the entry has none."""
         data = self._linked_entry.data
         known = data.get(CONF_REGION) or data.get(CONF_APP, {}).get(CONF_REGION)
         if user_input is None:
@@ -146,7 +147,10 @@ class LinkFlow(ConfigFlow):
         return await self.async_step_code()
 
     async def _async_link_again(self, why: Mapping[str, Any]) -> ConfigFlowResult:
-        """Begin for a session that has ended, for a reason that the link to the app gave."""
+        """Link again after the session has ended; ``why`` is the data of the reauth flow.
+
+        If the account wants a sign-in to be confirmed, ask the user for that first.
+        """
         if CONF_CONFIRM_URL not in why:
             return await self.async_step_link_again()
         self._confirm_url = why[CONF_CONFIRM_URL] or Endpoints().account
@@ -155,7 +159,7 @@ class LinkFlow(ConfigFlow):
     async def async_step_confirm_sign_in(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say that the account wants its user to confirm a sign-in, and where."""
+        """Ask the user to confirm a sign-in to the account, and show where."""
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm_sign_in",
@@ -166,17 +170,17 @@ class LinkFlow(ConfigFlow):
     async def async_step_link_again(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say that the session has ended."""
+        """Tell the user that the session has ended."""
         if user_input is None:
             return self.async_show_form(step_id="link_again")
         self._app_region = self._linked_entry.data[CONF_APP][CONF_REGION]
         return await self.async_step_code()
 
     async def async_step_code(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Get a code to show.
+        """Request a QR code, and show progress meanwhile.
 
-        That there is some progress has the browser listen for the flow going on by itself, which
-        it does when the code was scanned.
+        The progress step makes the browser listen for updates of the flow. So it notices later that
+        the code was scanned.
         """
         if self._begun is None:
             self._begun = self.hass.async_create_task(self._async_begin(), "ask for a QR code")
@@ -195,7 +199,7 @@ class LinkFlow(ConfigFlow):
         return login, code
 
     async def async_step_scan(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the code until it was scanned; the browser comes back by itself then."""
+        """Show the code until it is scanned; the browser then continues by itself."""
         assert self._begun is not None  # noqa: S101
         try:
             login, code = self._begun.result()
@@ -225,13 +229,13 @@ class LinkFlow(ConfigFlow):
 
     @callback
     def _go_on(self, scanned: asyncio.Task[SessionData]) -> None:
-        """Have the browser ask what follows."""
+        """Make the browser load the next step."""
         if not scanned.cancelled():
             told = {"handler": self.handler, "flow_id": self.flow_id, "refresh": True}
             self.hass.bus.async_fire(EVENT_DATA_ENTRY_FLOW_PROGRESSED, told)
 
     async def _async_wait(self, login: AppLogin, code: QrCode) -> SessionData:
-        """Return the session of who scanned the code; raises LinkError."""
+        """Return the session of the account that scanned the code. Raises LinkError."""
         try:
             data = await login.wait(code)
         except SignInExpiredError:
@@ -247,7 +251,10 @@ class LinkFlow(ConfigFlow):
         return data
 
     async def _async_check(self, data: SessionData) -> None:
-        """Look whether it is the entry's account, and has its locks; raises LinkError."""
+        """Check that the session is of the entry's account, and that this has one of its locks.
+
+        Raises LinkError if not, or if the cloud does not answer.
+        """
         entry = self._linked_entry
         user_id = entry.data.get(CONF_USER_ID)
         if user_id not in (None, entry.data.get(CONF_UUID), data.user_id):
@@ -283,11 +290,11 @@ class LinkFlow(ConfigFlow):
     async def async_step_another_code(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Try it with another code."""
+        """Request another code."""
         return await self.async_step_code()
 
     async def async_step_unlink(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Forget the session, once the user agrees."""
+        """Ask for confirmation, then remove the session from the entry."""
         if user_input is None:
             self._end_within(LONGEST_WAIT + LEFT_OPEN)
             return self.async_show_form(step_id="unlink")

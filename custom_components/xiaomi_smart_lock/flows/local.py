@@ -1,4 +1,4 @@
-"""Setting up a lock on the local network: discovered, or by its address."""
+"""Config flow steps for a lock on the local network, discovered or by its address."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOGGER = logging.getLogger(__name__)
 PRODUCT: Final = "Xiaomi Smart Door Lock 4 Pro"
 
 TOKEN: Final = re.compile(r"[0-9a-fA-F]{32}")
-# A name that is taken already is announced with a number: ``NAME (2)`` or ``NAME-2``.
+# If a name is taken already, the device adds a number: ``NAME (2)`` or ``NAME-2``.
 ANNOUNCED: Final = re.compile(r".*_miio([0-9]{1,20})(?: ?\([0-9]+\)|-[0-9]+)?")
 
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
@@ -42,14 +42,14 @@ LOCAL_SCHEMA: Final = vol.Schema(
 
 
 class LocalFlow(ConfigFlow):
-    """The steps for a lock on the local network, and for one that was discovered there."""
+    """Steps for a lock on the local network, also for one discovered there."""
 
     _host: str | None = None
     _discovered_did: str | None = None
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """Take a lock that was discovered, or a new address of one that is set up."""
+        """Handle a discovered lock, or a new address of a lock that is set up."""
         if (did := _did(discovery_info.name)) is None:
             return self.async_abort(reason="not_a_lock")
         if did in configured_locks(self.hass, local=False):
@@ -70,7 +70,7 @@ class LocalFlow(ConfigFlow):
         return await self.async_step_discovered()
 
     async def _async_product(self) -> str:
-        """Return what the lock is sold as, in Home Assistant's language."""
+        """Return the product name in Home Assistant's language."""
         language = self.hass.config.language
         texts = await async_get_translations(self.hass, language, "config", {DOMAIN})
         return texts.get(f"component.{DOMAIN}.config.step.user.title", PRODUCT)
@@ -78,16 +78,16 @@ class LocalFlow(ConfigFlow):
     async def async_step_discovered(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask how to reach the lock that was discovered."""
+        """Ask how to reach the discovered lock."""
         return self.async_show_menu(
             step_id="discovered",
             menu_options=["account", "local"],
-            # A menu's title can have none.
+            # The title of a menu cannot have placeholders.
             description_placeholders=self.context["title_placeholders"],
         )
 
     async def async_step_local(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
-        """Ask for address and token, and look whether they are right."""
+        """Ask for address and token, and check them with the lock."""
         errors: dict[str, str] = {}
         if user_input is not None:
             info = await self._async_look(user_input, errors)
@@ -115,7 +115,7 @@ class LocalFlow(ConfigFlow):
         )
 
     async def _async_look(self, data: Mapping[str, str], errors: dict[str, str]) -> Info | None:
-        """Return what the lock says of itself; what is wrong goes to ``errors``."""
+        """Return the lock's information, or None with the error in ``errors``."""
         if not TOKEN.fullmatch(data[CONF_TOKEN]):
             errors[CONF_TOKEN] = "token_format"
             return None
@@ -146,24 +146,28 @@ class LocalFlow(ConfigFlow):
 
 
 def _did(name: str) -> str | None:
-    """Return the did in a name under which a device announces itself, MODEL_miioDID."""
+    """Return the did in an announced name, ``MODEL_miioDID``; None if there is none."""
     announced = ANNOUNCED.fullmatch(name.partition(".")[0])
     return announced[1] if announced else None
 
 
 def _host(discovery_info: ZeroconfServiceInfo) -> str | None:
-    """Return the address where a device can be asked, None where it has none: miIO is IPv4."""
+    """Return an IPv4 address of a device that is not link-local, None if it has none.
+
+    miIO is IPv4.
+    """
     addresses = (discovery_info.ip_address, *discovery_info.ip_addresses)
     hosts = (str(one) for one in addresses if one.version == 4 and not one.is_link_local)  # noqa: PLR2004
     return next(hosts, None)
 
 
 async def _is_only_at(entry: LockConfigEntry, host: str) -> bool:
-    """Say whether an entry that does not work would do so with an address that was announced.
+    """Return whether an entry that does not work would work with an announced address.
 
-    Anybody can announce one, and pass on what is asked there: who is where it was has not moved.
-    That is looked at before and after, so that no lock seems to have moved which falls asleep or
-    wakes up meanwhile; it is awake for much longer than this takes.
+    Anybody can announce an address and relay requests, so a lock that answers at its known address
+    has not moved. The known address is checked before and after the announced one, so that a lock
+    does not seem to have moved when it falls asleep or wakes up meanwhile: it stays awake for much
+    longer than the checks take.
     """
     known = entry.data.get(CONF_HOST)
     if known is None:
@@ -178,7 +182,7 @@ async def _is_only_at(entry: LockConfigEntry, host: str) -> bool:
 
 
 async def _is_at(entry: LockConfigEntry, host: str) -> bool:
-    """Say whether an entry's lock answers at an address, with the entry's token."""
+    """Return whether an entry's lock answers at an address with the entry's token."""
     try:
         info = await LocalClient(host, entry.data[CONF_TOKEN]).info()
     except MiotError as error:

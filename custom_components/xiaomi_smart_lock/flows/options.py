@@ -1,4 +1,4 @@
-"""The options of an entry."""
+"""The options flow of a config entry."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 def _numbers(
     unit: str | None, smallest: int, largest: int, **defaults: int
 ) -> dict[vol.Marker, Any]:
-    """Return fields for numbers of a unit, by their keys and defaults."""
+    """Return number fields with a unit, None for no unit; ``defaults`` has their keys."""
     config = NumberSelectorConfig(min=smallest, max=largest, step=1, mode=NumberSelectorMode.BOX)
     if unit:
         config["unit_of_measurement"] = unit
@@ -71,7 +71,7 @@ def _numbers(
 PASSWORD_OPTIONS: Final = _numbers(
     None, 4, 16, **{CONF_LEAST_DIGITS: LEAST_DIGITS, CONF_MOST_DIGITS: MOST_DIGITS}
 )
-# Of entries that know what happens at the door
+# For entries that receive events, from an account or from the Mi Home app
 EVENT_OPTIONS: Final = {
     **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
     **_numbers(None, 100, 10_000, **{CONF_JOURNAL_ENTRIES: JOURNAL_ENTRIES}),
@@ -128,19 +128,19 @@ CODE_SCHEMA: Final = vol.Schema(
 
 
 class LockOptionsFlow(OptionsFlow):
-    """How often to ask, how long to wait, and who may unlock."""
+    """Options flow for polling and waiting, unlocking, and the Mi Home app."""
 
     _did: str
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask which options."""
+        """Ask which options to change."""
         linked = ["app"] if CONF_APP in self.config_entry.data else []
         return self.async_show_menu(step_id="init", menu_options=["general", "unlocking", *linked])
 
     async def async_step_general(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the options of the connection, and the rules for passwords."""
+        """Ask for the polling and waiting times, and the rules for passwords."""
         errors: dict[str, str] = {}
         if user_input is not None:
             if user_input[CONF_LEAST_DIGITS] <= user_input[CONF_MOST_DIGITS]:
@@ -158,7 +158,7 @@ class LockOptionsFlow(OptionsFlow):
         )
 
     async def async_step_app(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask what is asked for, and kept, of what the Mi Home app knows."""
+        """Ask for the request budget, and how many days to keep pictures."""
         if user_input is not None:
             return self._finish(user_input)
         return self.async_show_form(
@@ -169,7 +169,7 @@ class LockOptionsFlow(OptionsFlow):
     async def async_step_unlocking(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask which lock, where there are several."""
+        """Ask which lock, if there are several."""
         dids = lock_ids(self.config_entry)
         if user_input is not None or len(dids) == 1:
             self._did = user_input[CONF_LOCK] if user_input else dids[0]
@@ -184,7 +184,7 @@ class LockOptionsFlow(OptionsFlow):
     async def async_step_unlocking_of(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask whether the lock may be unlocked, and whether that takes a code."""
+        """Ask whether Home Assistant may unlock the lock, and whether that takes a code."""
         allowed: Mapping[str, str | None] = self.config_entry.options.get(CONF_UNLOCKING, {})
         outcomes: dict[str, dict[str, str | None]] = {OFF: {}, WITHOUT_CODE: {self._did: None}}
         if hashed := allowed.get(self._did):
@@ -229,7 +229,7 @@ class LockOptionsFlow(OptionsFlow):
         )
 
     def _finish_unlocking(self, allowed: Mapping[str, str | None]) -> ConfigFlowResult:
-        """Keep what is allowed of this lock, and what was of the entry's others."""
+        """Store the unlocking setting of this lock, and keep those of the entry's other locks."""
         before = self.config_entry.options.get(CONF_UNLOCKING, {})
         others = {did for did in lock_ids(self.config_entry) if did != self._did}
         kept = {did: hashed for did, hashed in before.items() if did in others}
@@ -240,6 +240,6 @@ class LockOptionsFlow(OptionsFlow):
 
     @property
     def _names(self) -> dict[str, str]:
-        """What the entry's locks are called, by their dids."""
+        """The names of the entry's locks, by did."""
         entry = self.config_entry
         return async_lock_names(self.hass, ((entry, did) for did in lock_ids(entry)))

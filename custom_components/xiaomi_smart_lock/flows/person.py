@@ -1,4 +1,4 @@
-"""Saying who opens the door: a name, and which operations of the last days were theirs."""
+"""Subentry flow for a person: their name, and which recently used credentials are theirs."""
 
 from __future__ import annotations
 
@@ -54,48 +54,48 @@ if TYPE_CHECKING:
     from ..state.user_registry import Use
 
 DAYS: Final = 30
-"""In which somebody may remember who it was."""
+"""Days within which somebody may remember who used a credential; older uses are not offered."""
 
 
 class Choice(NamedTuple):
-    """A credential that may be said to be somebody's."""
+    """A credential that can be given to a person."""
 
     lock: LockCoordinator
     credential: Credential
 
     @property
     def key(self) -> Key:
-        """The credential among those of all locks."""
+        """The credential with the did of its lock."""
         return self.lock.device.did, self.credential
 
     @property
     def use(self) -> Use | None:
-        """How it was used last."""
+        """The last use of the credential, None if none is known."""
         return self.lock.data.users.uses.get(self.credential)
 
     @property
     def used(self) -> float:
-        """When it was used last, in Unix seconds."""
+        """The time of the last use in Unix seconds, 0 if none is known."""
         return self.use.when if self.use else 0.0
 
 
 class PersonFlow(ConfigSubentryFlow):
-    """Adds a person, and changes one."""
+    """Subentry flow that adds or changes a person."""
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Ask who it is."""
+        """Ask for name, person entity and credentials of a new person."""
         return await self._async_ask(user_input)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask what has changed."""
+        """Ask for changes to a person."""
         return await self._async_ask(user_input)
 
     async def async_step_nothing_known(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask the same while there is no operation to ask about."""
+        """Ask for the same while there is no credential to offer."""
         return await self._async_ask(user_input)
 
     async def _async_ask(self, user_input: dict[str, Any] | None) -> SubentryFlowResult:
@@ -122,7 +122,7 @@ class PersonFlow(ConfigSubentryFlow):
         return self.async_create_entry(title=name, data=data)
 
     def _person(self, entry: LockConfigEntry) -> Person | None:
-        """Return the person who is changed, None where one is added."""
+        """Return the person to change, None if one is added."""
         if self.source != SOURCE_RECONFIGURE:
             return None
         subentry = self._get_reconfigure_subentry()
@@ -157,7 +157,7 @@ class PersonFlow(ConfigSubentryFlow):
 
 
 def _choices(entry: LockConfigEntry, person: Person | None) -> dict[str, Choice]:
-    """Return the credentials to choose from by their options' values, last used ones first."""
+    """Return the credentials to choose from by option value, last used ones first."""
     choices = [
         Choice(lock.coordinator, credential)
         for lock in entry.runtime_data.locks.values()
@@ -171,9 +171,10 @@ def _choices(entry: LockConfigEntry, person: Person | None) -> dict[str, Choice]
 
 
 def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Credential]:
-    """Yield what is the person's, and what somebody used lately and nobody was given yet.
+    """Yield the person's credentials, and recently used ones that nobody was given yet.
 
-    What only seems to be another's, since it is of the same user of the lock, is offered too.
+    A credential that only seems to be another person's, since it is of the same user of the lock,
+    is offered too. One that seems to be this person's in that way is not.
     """
     if person:
         yield from (credential for _, credential in person.holds if person.has(lock, credential))
@@ -189,7 +190,7 @@ def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Crede
 def _as_input(
     hass: HomeAssistant, person: Person | None, choices: Mapping[str, Choice]
 ) -> dict[str, Any]:
-    """Return what the form shows of a person."""
+    """Return the form input for a person, empty for a new one."""
     if person is None:
         return {}
     held = [value for value, choice in choices.items() if person.has(*choice)]
@@ -207,10 +208,10 @@ def _as_data(
     choices: Mapping[str, Choice],
     user_input: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what is kept of a person.
+    """Return the subentry data of a person.
 
-    What was not asked about stays theirs: it is of a lock that is not there now, or was deleted
-    and names what it was used for before.
+    Credentials that the form did not offer stay theirs: their lock is not there now, or they were
+    deleted and still tell who used them before.
     """
     offered = {choice.key for choice in choices.values()}
     held = person.holds if person else {}
@@ -223,7 +224,7 @@ def _as_data(
 
 
 def _said(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is known of a credential, and of which lock it is where there are several."""
+    """Yield the parts of a credential's label, with the lock if there are several."""
     lock, credential = choice
     hass, users = lock.hass, lock.data.users
     if choice.use:

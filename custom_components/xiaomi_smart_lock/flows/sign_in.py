@@ -1,6 +1,6 @@
-"""Signing in to a Xiaomi account: the browser comes back by itself, or the user brings its result.
+"""Sign-in to a Xiaomi account: the browser returns by itself, or the user pastes its address.
 
-Xiaomi sends every browser to ``REDIRECT``, wherever its Home Assistant is.
+Xiaomi sends every browser to ``REDIRECT``, whatever the address of its Home Assistant is.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 CONF_ADDRESS: Final = "address"
-BROWSER_TIMEOUT: Final = 300  # seconds; a sign-in with a code by text message takes one or two
+BROWSER_TIMEOUT: Final = 300  # seconds; a sign-in with a text message code takes 1 to 2 minutes
 
 SIGNED_IN: Final = "signed_in"
 LATE: Final = "late"
 ELSEWHERE: Final = "elsewhere"
-# The texts of the page on which the browser ends, where they are none of the flow's own reasons
+# Translations for the page on which the browser ends, for outcomes that are no abort reasons
 PAGES: Final = {
     SIGNED_IN: "common.signed_in",
     LATE: "common.signed_in_late",
@@ -71,11 +71,11 @@ CLOSE: Final = "<script>window.close()</script>\n"
 
 
 class SignInError(Exception):
-    """Signing in did not work; the text is the key of what to tell the user."""
+    """Failed sign-in; the text is the translation key of the reason."""
 
 
 class SignInFlow(ConfigFlow):
-    """The steps of signing in to an account, for a flow that goes on with its tokens."""
+    """Steps that sign in to an account, for a flow that continues with its tokens."""
 
     _region: str
     _uuid: str = ""
@@ -83,16 +83,16 @@ class SignInFlow(ConfigFlow):
     _sign_in: SignIn
     _tokens: Tokens
     _outcome: str | None = None
-    """What the browser came back with, or that it did not; None while it is awaited."""
+    """SIGNED_IN, LATE, or the key of an error; None while the browser is awaited."""
     _answer: asyncio.Task[str] | None = None
     _stop_waiting: CALLBACK_TYPE | None = None
 
     @abstractmethod
     async def _async_signed_in(self) -> ConfigFlowResult:
-        """Go on with the tokens."""
+        """Continue with the tokens."""
 
     async def _async_begin_sign_in(self, region: str) -> ConfigFlowResult:
-        """Begin with an identity of its own: the one before may live on in a restored backup."""
+        """Start a sign-in with a new UUID: a restored backup may still use the old one."""
         self._region, self._uuid = region, uuid4().hex
         self._state = secrets.token_urlsafe(16)
         self._sign_in = await async_sign_in(self.hass, region, self._uuid)
@@ -101,7 +101,7 @@ class SignInFlow(ConfigFlow):
     async def async_step_sign_in(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask how the browser comes back, first what will work."""
+        """Ask how the browser returns, with the way that is likely to work first."""
         ways = ["paste", "browser"]
         return self.async_show_menu(
             step_id="sign_in",
@@ -112,7 +112,7 @@ class SignInFlow(ConfigFlow):
     @callback
     @override
     def async_remove(self) -> None:
-        """Wait for the browser no longer."""
+        """Stop waiting for the browser when the flow ends."""
         super().async_remove()
         self._cancel_waiting()
         webhook.async_unregister(self.hass, self._webhook_id)
@@ -129,7 +129,7 @@ class SignInFlow(ConfigFlow):
 
     @property
     def _placeholders(self) -> dict[str, str]:
-        """Where the user signs in, where the browser is sent then, and how long it is awaited."""
+        """The sign-in URL, the redirect address and its port, and the minutes to wait."""
         return {
             "url": self._sign_in.authorize_url(redirect_path(self._uuid), self._state),
             "redirect": REDIRECT,
@@ -137,12 +137,12 @@ class SignInFlow(ConfigFlow):
             "minutes": str(BROWSER_TIMEOUT // 60),
         }
 
-    # The browser comes back to a webhook
+    # The browser returns to a webhook
 
     async def async_step_browser(
         self, user_input: dict[str, str] | None = None
     ) -> ConfigFlowResult:
-        """Send the browser to the sign-in, and wait for some minutes until it comes back."""
+        """Send the browser to the sign-in, and wait some minutes for its return."""
         if self._outcome is not None:
             return self.async_external_step_done(next_step_id="came_back")
         if self._stop_waiting is None and self._answer is None:
@@ -172,9 +172,10 @@ class SignInFlow(ConfigFlow):
     async def _async_browser_came_back(
         self, hass: HomeAssistant, webhook_id: str, request: Request
     ) -> Response:
-        """Take what the browser brings, once; return a page that says what came of it.
+        """Handle the return of the browser once, and respond with a page that tells the outcome.
 
-        Whatever else is sent here, by who looks what is behind an address, changes nothing.
+        A request without the right state, or with neither code nor error, changes nothing: it may
+        come from anybody who tries the address.
         """
         answer = request.query
         if answer.get("state") != self._state or not answer.keys() & {"code", "error"}:
@@ -187,7 +188,7 @@ class SignInFlow(ConfigFlow):
         return await self._async_page(await self._answer)
 
     async def _async_take(self, answer: Mapping[str, str]) -> str:
-        """Use what the browser brought, and have the flow go on; return what came of it."""
+        """Exchange the code for tokens, continue the flow, and return the outcome."""
         try:
             await self._async_exchange(answer)
         except SignInError as error:
@@ -197,7 +198,7 @@ class SignInFlow(ConfigFlow):
         try:
             await self.hass.config_entries.flow.async_configure(self.flow_id)
         except UnknownFlow:
-            return ELSEWHERE  # The user gave up meanwhile, and may have begun another one.
+            return ELSEWHERE  # The user closed this flow, and may have started another one.
         return self._outcome
 
     async def _async_browser_is_late(self, _now: datetime) -> None:
@@ -220,7 +221,7 @@ class SignInFlow(ConfigFlow):
     async def async_step_came_back(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Go on with what the browser came back with."""
+        """Continue with the outcome of the sign-in."""
         if self._outcome == SIGNED_IN:
             return await self._async_signed_in()
         if self._outcome not in (None, LATE):
@@ -230,7 +231,7 @@ class SignInFlow(ConfigFlow):
     async def async_step_not_back(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say that the browser did not come back, and offer the other way."""
+        """Tell the user that the browser did not return, and offer both ways again."""
         self._outcome = None
         return self.async_show_menu(
             step_id="not_back",
@@ -238,10 +239,10 @@ class SignInFlow(ConfigFlow):
             description_placeholders=self._placeholders,
         )
 
-    # The user brings what the browser ended on
+    # The user pastes the address on which the browser ended
 
     async def async_step_paste(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
-        """Have the address pasted that the browser ended on."""
+        """Ask for the address on which the browser ended."""
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
@@ -258,7 +259,7 @@ class SignInFlow(ConfigFlow):
         )
 
     async def _async_exchange(self, answer: Mapping[str, str]) -> None:
-        """Take tokens for what the browser came back with; raises SignInError."""
+        """Exchange the code of the answer for tokens. Raises SignInError."""
         if answer.get("state") != self._state:
             raise SignInError("state_mismatch" if "state" in answer else "no_code")
         if (code := answer.get("code")) is None:
@@ -273,11 +274,11 @@ class SignInFlow(ConfigFlow):
 
 
 def browser_comes_back(hass: HomeAssistant) -> bool:
-    """Say whether a browser that is sent to ``REDIRECT`` arrives at this Home Assistant.
+    """Return whether a browser that is sent to ``REDIRECT`` arrives at this Home Assistant.
 
-    It does where the user's browser is there right now, or where that is the address in the
-    settings and its port is the one that is listened on, which on Home Assistant OS is port 80
-    since 2026.8. Of all else nothing is known.
+    It does if the user's browser uses that address right now. It also does if that address is in
+    the settings and Home Assistant listens on its port; on Home Assistant OS it listens on port 80
+    since 2026.8. In all other cases nothing is known, and the result is False.
     """
     request = current_request.get()
     if request and is_redirect(str(request.url)):
@@ -289,7 +290,7 @@ def browser_comes_back(hass: HomeAssistant) -> bool:
 
 
 def is_redirect(url: str | None) -> bool:
-    """Say whether an address is where Xiaomi sends browsers to."""
+    """Return whether a URL has the origin to which Xiaomi sends browsers."""
     try:
         return url is not None and str(URL(url).origin()) == REDIRECT
     except ValueError:

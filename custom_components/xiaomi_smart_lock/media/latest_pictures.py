@@ -1,4 +1,7 @@
-"""The pictures of one lock: the newest of each kind, and the waiting for those to come."""
+"""The newest camera pictures of one lock, and the retrieval of new ones.
+
+A detection, here, is one entry in the cloud's list of what the camera saw (``Seen``).
+"""
 
 from __future__ import annotations
 
@@ -32,37 +35,40 @@ _LOGGER = logging.getLogger(__name__)
 BELL: Final = "Bell"
 STAY: Final = "Stay"
 
-# Why the camera looked, as it says itself, by the event that the lock tells of it
+# The camera's name for the kind of a detection, by the event that the lock reports for it
 KINDS: Final = {Role.DOORBELL: BELL, Role.SOMEONE_STAYS: STAY}
 
-# How often, and for how long, to ask for the picture of an event, in seconds
+# Interval of the requests for the picture of an event, and time-out, in seconds
 INTERVAL: Final = 3.0
 PATIENCE: Final = 45.0
-# How many events may wait for theirs: who rings like mad gets the pictures of the last few.
-NEAR: Final = 5  # seconds by which the camera saw something before or after the lock told of it
+NEAR: Final = 5  # maximum seconds between a detection and its event, before or after
+# How many events may wait for a picture: of many rings in a row, only the last few get one.
 AWAITED: Final = 4
 
-# How long before and after an event what the camera saw of it may begin, in seconds. Somebody
-# stays for up to 30 until it is told, and what is seen within moments is one thing to the camera.
+# How many seconds before or after an event its detection may begin. The lock reports that
+# somebody stays after up to 30 seconds, and the camera merges what it sees within moments.
 BEFORE: Final = 60.0
 AFTER: Final = 15.0
 
-# How far back to look for the newest pictures at the start, how many of a kind to try there, and
-# after how many seconds to look again where nobody could be asked
+# At the start: how many seconds to look back for the newest pictures, how many detections of a
+# kind to try, and the seconds before each retry if the cloud could not be asked
 LOOK_BACK: Final = 30 * 86400
 TRIED: Final = 3
 LOOK_AGAIN: Final = (60, 600, 3600)
-# How far ahead to look: a clock may be off by more than is known yet.
+# Seconds to look ahead: a clock may be off by more than is known yet.
 LOOK_AHEAD: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture, why and when it was taken, and of what that the camera saw it is."""
+    """A picture: its kind, when it was taken, and the detection and frame that it comes from.
+
+    ``began`` is when the detection began, in Unix milliseconds by the cloud's clock.
+    """
 
     kind: str
     taken: float
-    """By the cloud's clock, in Unix seconds."""
+    """In Unix seconds, by the cloud's clock."""
     began: int
     frame: str = field(repr=False)
     jpeg: bytes = field(repr=False)
@@ -70,18 +76,22 @@ class Picture:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PendingPicture:
-    """An event whose picture is to come; its times are by our clock, in Unix seconds."""
+    """An event that waits for its picture.
+
+    ``when`` is when it happened, ``told`` when it arrived, in Unix seconds by our clock.
+    """
 
     kind: str
     when: float
     told: float
     until: float
-    """When to give up, by the event loop's clock."""
+    """When to give up, in seconds of the event loop's clock."""
 
     def gap(self, began: float) -> float:
-        """Return how far the event is from what the camera saw, infinite where too far.
+        """Return how many seconds a detection is away from the event, infinite if too far.
 
-        The lock's clock may still be off: then it is the arrival that is near, which says less.
+        If the event's own time does not fit, the lock's clock may still be off. Its arrival is
+        compared instead; as that is less certain, BEFORE seconds are added.
         """
         for moment, doubt in ((self.when, 0.0), (self.told, BEFORE)):
             gap = began - moment
@@ -90,10 +100,10 @@ class PendingPicture:
         return inf
 
     def taken(self, seen: Seen, ahead: float) -> float:
-        """Return when its picture was taken.
+        """Return when the picture was taken, in Unix seconds by the cloud's clock.
 
-        What joined something that was seen already was seen when it happened: the lock tells the
-        second.
+        A detection of several kinds may have begun before the event. The event's time counts then,
+        plus up to one second, since the lock reports whole seconds.
         """
         began = seen.time / 1000
         if len(seen.kinds) > 1:
@@ -104,9 +114,10 @@ class PendingPicture:
 def match(
     events: Iterable[PendingPicture], frames: Iterable[tuple[Seen, str]], ahead: float
 ) -> dict[PendingPicture, Seen]:
-    """Return what the camera saw of each event: the nearest, of what is nearer to no other.
+    """Return the detection of each event: the nearest one that is nearer to no other event.
 
-    Frames are of a kind each; ``ahead`` is how far the camera's clock is ahead of ours.
+    ``frames`` are detections, each with one kind of its frames. ``ahead`` is how many seconds the
+    camera's clock is ahead of ours.
     """
     nearest: dict[PendingPicture, tuple[float, Seen]] = {}
     for seen, kind in frames:
@@ -119,7 +130,7 @@ def match(
 
 
 class LatestPictures:
-    """The newest pictures of a lock; it gets new ones when somebody rings or stays."""
+    """The newest pictures of a lock. New ones are fetched when somebody rings or stays."""
 
     def __init__(
         self,
@@ -128,21 +139,21 @@ class LatestPictures:
         link: AppSession,
         keep: Callable[[Picture], Awaitable[None]],
     ) -> None:
-        """Prepare for a lock of an entry that is linked; ``keep`` takes each picture."""
+        """Prepare for a lock of a linked config entry; ``keep`` is called with each picture."""
         self._lock = lock
         self._events = events
         self._link = link
         self._keep = keep
         self._changed: Signal[None] = Signal()
         self._awaited: deque[PendingPicture] = deque(maxlen=AWAITED)
-        """The last events that got no picture yet; some of them were given up."""
+        """The last events without a picture, including those that timed out."""
         self._waiting: asyncio.Task[None] | None = None
         self.newest: dict[str, Picture] = {}
         """The newest picture of each kind."""
 
     @callback
     def async_start(self) -> None:
-        """Look for the newest pictures there are, and follow the lock."""
+        """Fetch the newest existing pictures, and listen to the lock's events."""
         entry = self._lock.config_entry
         for role, kind in KINDS.items():
             if event := self._lock.model.event(role):
@@ -152,7 +163,7 @@ class LatestPictures:
 
     @callback
     def async_listen(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Have it told that a newer picture came; returns how to stop that."""
+        """Call a listener whenever a newer picture came; return a function that removes it."""
         return self._changed.async_listen(None, listener)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -168,7 +179,7 @@ class LatestPictures:
             self._waiting = self._in_background(self._async_wait())
 
     async def _async_wait(self) -> None:
-        """Ask for pictures until all are there, or were waited for long enough."""
+        """Request the pictures repeatedly, until each has come or timed out."""
         wanted = self._wanted()
         while wanted:
             asked_for = wanted
@@ -184,13 +195,13 @@ class LatestPictures:
                     _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
 
     def _wanted(self) -> list[PendingPicture]:
-        """Return the events whose picture is still waited for, the oldest first."""
+        """Return the events that still wait for a picture, oldest first."""
         now = self._lock.hass.loop.time()
         wanted = (event for event in self._awaited if event.until > now)
         return sorted(wanted, key=lambda event: event.when)
 
     async def _async_look(self, wanted: list[PendingPicture]) -> None:
-        """Fetch those pictures that are there."""
+        """Fetch the wanted pictures that are available now."""
         entries = await self._async_seen(min(event.when for event in wanted) - BEFORE)
         frames = [(seen, kind) for seen in entries for kind in seen.frames]
         newer = [(seen, kind) for seen, kind in frames if self._is_newer(seen, kind)]
@@ -206,20 +217,23 @@ class LatestPictures:
                     self._no_longer_await(event)
 
     def _no_longer_await(self, fulfilled: PendingPicture) -> None:
-        """Wait neither for a picture that came, nor for older ones, which none would see."""
+        """Stop waiting for a picture that came, and for older ones of its kind.
+
+        Nobody would see the older ones.
+        """
         for event in list(self._awaited):
             if event.kind == fulfilled.kind and event.when <= fulfilled.when:
                 self._awaited.remove(event)
 
     def _no_longer_await_near(self, seen: Seen, kind: str) -> None:
-        """Wait no longer for a picture that has come by looking back."""
+        """Stop waiting for a picture that the search at the start has found."""
         ahead = self._link.client.ahead
         for event in match(self._awaited, [(seen, kind)], ahead):
             if event.gap(seen.time / 1000 - ahead) < NEAR:
                 self._no_longer_await(event)
 
     async def _async_look_back(self) -> None:
-        """Fetch the newest pictures that there are at the start, as soon as may be asked."""
+        """Fetch the newest existing pictures at the start; retry after errors (LOOK_AGAIN)."""
         for again in (*LOOK_AGAIN, None):
             try:
                 uploading = await self._async_fetch_newest(of_budget=True)
@@ -234,9 +248,9 @@ class LatestPictures:
                 await asyncio.sleep(again)
 
     async def _async_fetch_newest(self, *, of_budget: bool = False) -> bool:
-        """Fetch the newest pictures; returns whether one may still be on its way to the cloud.
+        """Fetch the newest pictures; return whether one may still be on its way to the cloud.
 
-        That is so where somebody rang moments before the entry was set up.
+        This happens if somebody rang moments before the config entry was set up.
         """
         entries = await self._async_seen(time.time() - LOOK_BACK, of_budget=of_budget)
         uploading = False
@@ -251,9 +265,9 @@ class LatestPictures:
     async def _async_fetch_first(
         self, entries: list[Seen], kind: str | None = None, *, of_budget: bool
     ) -> bool:
-        """Fetch the newest picture that can be had, of a kind or of the last one in each entry.
+        """Fetch the newest available picture of a kind, or of the last kind in each entry.
 
-        Returns whether a newer one was not there yet, and still may come.
+        Returns whether a newer picture was not available yet, but may still come.
         """
         uploading = False
         for seen in entries[:TRIED]:
@@ -271,7 +285,7 @@ class LatestPictures:
         return uploading
 
     async def _async_seen(self, since: float, *, of_budget: bool = False) -> list[Seen]:
-        """Return what the camera saw since a time by our clock, the newest first."""
+        """Return the detections since a time (Unix seconds, our clock), newest first."""
         begin, end = since + self._link.client.ahead, time.time() + LOOK_AHEAD
         page = await self._link.async_seen(
             self._lock.device.did,
@@ -285,7 +299,7 @@ class LatestPictures:
     async def _async_fetch(
         self, seen: Seen, kind: str, taken: float, *, of_budget: bool = False
     ) -> None:
-        """Fetch a picture, and hand it over; raises MiotError where it is not there yet."""
+        """Fetch a picture and pass it on; raises MiotError if it is not available yet."""
         frame = seen.frames[kind]
         did = self._lock.device.did
         with self._link.request(Service.PICTURES, did, of_budget=of_budget) as client:
@@ -297,6 +311,6 @@ class LatestPictures:
         await self._keep(picture)
 
     def _is_newer(self, seen: Seen, kind: str) -> bool:
-        """Say whether what the camera saw may be newer than what is known of its kind."""
+        """Return whether a detection may be newer than the known picture of its kind."""
         known = self.newest.get(kind)
         return not known or (seen.time >= known.began and seen.frames[kind] != known.frame)

@@ -1,4 +1,4 @@
-"""Pictures in Home Assistant's media folder, for as many days as an option says."""
+"""Picture files in Home Assistant's media folder, kept for the number of days of an option."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 FOLDER: Final = "Xiaomi Smart Lock"
-LONGEST_NAME: Final = 40  # characters of a lock's name; a file system may take 255 bytes
+LONGEST_NAME: Final = 40  # characters of a lock's name; file systems may allow only 255 bytes
 CLEAN_UP_EVERY: Final = timedelta(hours=1)
 
 _TIME: Final = "%Y-%m-%d %H.%M.%S"
@@ -37,7 +37,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^\w -]+")
 
 
 class PictureArchive:
-    """The pictures of a lock that are kept as files, for some days or, with 0, not at all."""
+    """The picture files of a lock, kept for some days, or not at all if ``days`` is 0."""
 
     def __init__(self, lock: LockCoordinator, days: int) -> None:
         """Prepare for a lock."""
@@ -47,7 +47,7 @@ class PictureArchive:
 
     @callback
     def async_start(self) -> None:
-        """Remove pictures whose days are over, now and when it is time."""
+        """Delete expired pictures now and, if any are kept, regularly."""
         entry = self._lock.config_entry
         entry.async_create_background_task(self._hass, self._async_clean_up(), "clean up")
         if self._days:
@@ -58,7 +58,7 @@ class PictureArchive:
             )
 
     async def async_keep(self, picture: Picture) -> None:
-        """Write a picture, if such ones are kept."""
+        """Write a picture to a file, if pictures of its kind and age are kept."""
         taken, oldest = _local(dt_util.utc_from_timestamp(picture.taken)), self._oldest
         folder = _folder(self._hass)
         if folder and picture.kind in _WORDS and oldest and taken >= oldest:
@@ -72,7 +72,7 @@ class PictureArchive:
 
     @property
     def _oldest(self) -> datetime | None:
-        """Since when pictures are kept, None where they are not."""
+        """The local time since which pictures are kept, None if none are kept."""
         return _local(dt_util.utcnow()) - timedelta(days=self._days) if self._days else None
 
     async def _async_clean_up(self, _now: datetime | None = None) -> None:
@@ -80,7 +80,7 @@ class PictureArchive:
 
 
 async def async_forget_pictures(hass: HomeAssistant, did: str) -> None:
-    """Remove all pictures of a lock that were kept."""
+    """Delete all picture files of a lock."""
     await _async_remove(hass, did, None)
 
 
@@ -93,30 +93,33 @@ async def _async_remove(hass: HomeAssistant, did: str, oldest: datetime | None) 
 
 
 def _folder(hass: HomeAssistant) -> Path | None:
-    """Return where the pictures of all locks are, None where there is no place for media."""
+    """Return the folder of all locks' pictures, None if there is no local media folder."""
     media = hass.config.media_dirs.get("local")
     return Path(media) / FOLDER if media else None
 
 
 def _safe(name: str) -> str:
-    """Return a name that leads nowhere else."""
+    """Return a name without characters that could lead to another folder."""
     return _NOT_IN_NAMES.sub("_", name)
 
 
 def _local(time: datetime) -> datetime:
-    """Return the time on the wall, as it is in files' names."""
+    """Return the local time without its zone, as in the file names."""
     return dt_util.as_local(time).replace(tzinfo=None)
 
 
 def _write(path: Path, jpeg: bytes) -> None:
     for folder in (path.parents[1], path.parent):
-        # Names tell when somebody came.
+        # Private to the owner: the file names tell when somebody came.
         folder.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
     write_utf8_file(str(path), jpeg, private=True, mode="wb")
 
 
 def _remove(folder: Path, did: str, oldest: datetime | None) -> None:
-    """Remove pictures of a lock, whatever it was called, and folders that are empty then."""
+    """Delete a lock's pictures from before ``oldest`` (None: all), and folders left empty.
+
+    Folders are found by the did, as the lock may have had another name.
+    """
     for of_lock in folder.glob(f"* {_safe(path_part(did))}/"):
         for path in list(of_lock.iterdir()):
             if (taken := _taken(path.name)) and (oldest is None or taken < oldest):
@@ -127,9 +130,9 @@ def _remove(folder: Path, did: str, oldest: datetime | None) -> None:
 
 
 def _taken(name: str) -> datetime | None:
-    """Return when a picture was taken, None for what is no picture of ours."""
+    """Return when a picture was taken, None if the file is no picture of ours."""
     if ours := _OURS.fullmatch(name):
         with suppress(ValueError):
-            # It is the time on the wall.
+            # File names have the local time without its zone.
             return datetime.strptime(ours[1], _TIME)  # noqa: DTZ007
     return None

@@ -1,4 +1,7 @@
-"""What the cameras of an entry's locks saw, as the Mi Home app's session tells."""
+"""Camera detections, pictures and recordings of a config entry's locks.
+
+They come from the session of the Mi Home app.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ SEGMENTS_AT_ONCE: Final = 2
 CLIPS_KEPT: Final = 32 * 1024 * 1024  # bytes
 CLIP_LIMIT: Final = 32 * 1024 * 1024
 
-# The component that brings PyAV, in the version that Home Assistant wants
+# The integration that installs PyAV, in the version that Home Assistant requires
 STREAM: Final = "stream"
 
 
@@ -74,13 +77,13 @@ WORDS: Final[Mapping[type[MiotError], str]] = {
 def failure[Error: HomeAssistantError](
     hass: HomeAssistant, kind: type[Error], error: MiotError
 ) -> Error:
-    """Return the error of Home Assistant that says what went wrong."""
+    """Return a Home Assistant error with a translated message for a MiotError."""
     key = next(key for cause, key in WORDS.items() if isinstance(error, cause))
     return translated(hass, kind, key, reason=reason_in_words(hass, error))
 
 
 def frame(seen: Seen) -> str | None:
-    """Return which frame shows best what was seen, None where there is none."""
+    """Return the frame that shows a detection best, None if it has no frame."""
     return next(
         (seen.frames[kind] for kind in (BELL, *seen.kinds, *seen.frames) if kind in seen.frames),
         None,
@@ -88,11 +91,11 @@ def frame(seen: Seen) -> str | None:
 
 
 class Recordings:
-    """Lists what was seen, and has its pictures and recordings.
+    """The camera detections of locks, with their pictures and recordings.
 
-    Things are known by a lock's did and the moment, in Unix milliseconds: what the cloud calls them
-    and where it has them stays here. All methods raise MiotError, and return None for what is not
-    there.
+    A detection is identified by the lock's did and its time in Unix milliseconds; the cloud's ids
+    and URLs are not passed on. All methods raise MiotError, and return None for what does not
+    exist.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class Recordings:
         link: AppSession,
         models: Mapping[str, LockModel],
     ) -> None:
-        """Prepare for locks, whose models are given by their dids; nothing is asked yet."""
+        """Prepare for locks; ``models`` is by did. No request is sent yet."""
         self.models: Final = models
         self.entry = entry
         self._hass = hass
@@ -123,7 +126,7 @@ class Recordings:
         self._looking = asyncio.Lock()
 
     async def page(self, did: str, start: int, end: int) -> Page[Seen]:
-        """Return the last of what a lock saw between two moments, the newest first."""
+        """Return the newest page of a lock's detections between two times, newest first."""
 
         async def ask() -> Page[Seen]:
             page = await self._link.async_seen(did, self.models[did].name, start, end)
@@ -133,16 +136,16 @@ class Recordings:
         return await self._pages.get((did, start, end), ask)
 
     async def seen(self, did: str, moment: int) -> Seen | None:
-        """Return what a lock saw at a moment."""
+        """Return a lock's detection at a time."""
         async with self._looking:
             pages = (page for (of, *_), page in self._pages.newest_first() if of == did)
             if found := next((seen for page in pages if (seen := _at(page, moment))), None):
                 return found
-            # With what was seen before, as that is likely to be wanted as well.
+            # Fetch a page, as earlier detections are likely to be requested as well.
             return _at(await self.page(did, 0, moment), moment)
 
     async def picture(self, did: str, moment: int) -> bytes | None:
-        """Return the picture of what was seen at a moment, a JPEG."""
+        """Return the picture of a detection, a JPEG."""
 
         async def ask() -> bytes | None:
             if (seen := await self.seen(did, moment)) is None or (best := frame(seen)) is None:
@@ -153,7 +156,7 @@ class Recordings:
         return await self._pictures.get((did, moment), ask)
 
     async def recording(self, did: str, moment: int) -> Recording | None:
-        """Return the recording of what was seen at a moment."""
+        """Return the recording of a detection."""
 
         async def ask() -> Recording | None:
             if (seen := await self.seen(did, moment)) is None or not seen.has_recording:
@@ -166,10 +169,10 @@ class Recordings:
         return await self._recordings.get((did, moment), ask)
 
     async def segment(self, did: str, moment: int, number: int) -> Fragment | None:
-        """Return a segment of a recording as a browser takes it.
+        """Return a segment of a recording in a form that browsers play.
 
-        Some are kept: each is fetched twice, first for its initialization, and a player that cannot
-        show it begins again and again.
+        Some segments are cached: players fetch each twice, first for its initialization, and a
+        player that cannot play it retries again and again.
         """
 
         async def ask() -> Fragment | None:
@@ -185,7 +188,7 @@ class Recordings:
         try:
             return await self._segments.get((did, moment, number), ask)
         except CannotConnectError:
-            # The addresses may have expired: who tries again gets new ones.
+            # The URLs may have expired; a retry gets new ones.
             self._recordings.drop((did, moment))
             raise
 
@@ -208,10 +211,11 @@ class Recordings:
     async def _remuxed[Input, Output](
         self, remux: Callable[[Input], Output], media: Input
     ) -> Output:
-        """Have something remuxed, by the PyAV that Home Assistant installs for streams.
+        """Run a remuxing function with the PyAV that Home Assistant installs for streams.
 
-        It is not a requirement of ours: a lock works without it, and its version is not for us to
-        say.
+        PyAV is not a requirement of this integration: locks work without it, and Home Assistant
+        decides on its version. Raises NoRemuxerError if PyAV cannot be installed, and
+        CannotConnectError if the media is no video.
         """
         try:
             await async_get_integration_with_requirements(self._hass, STREAM)
@@ -228,7 +232,7 @@ def _at(page: Page[Seen], moment: int) -> Seen | None:
 
 @callback
 def async_recordings(hass: HomeAssistant) -> dict[str, Recordings]:
-    """Return where the recordings of each lock are had that is there and linked, by its did."""
+    """Return the recordings of each lock in a loaded and linked config entry, by did."""
     return {
         did: entry.runtime_data.recordings
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)

@@ -1,6 +1,6 @@
-"""Puts parts of a recording into containers that browsers and players take; nothing is encoded.
+"""Remuxing of a recording's parts into containers that browsers and players support.
 
-PyAV, which Home Assistant's ``stream`` brings, does that. All of it blocks.
+Nothing is re-encoded. It uses PyAV, which Home Assistant's ``stream`` installs, and is blocking.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# How a fragmented MP4 file begins is fetched by itself: what describes it comes first, and empty.
+# Players fetch the initialization of fragmented MP4 by itself, so an empty moov box comes first.
 _FRAGMENTED: Final = {"movflags": "empty_moov+default_base_moof+frag_keyframe"}
 _BOX_HEAD: Final = 8
-_LARGE_BOX: Final = 1  # a size that says that the real one follows
-_HEVC_HEAD: Final = 13  # bytes of its configuration, as far as it is named after
+_LARGE_BOX: Final = 1  # in the size field: the real size follows
+_HEVC_HEAD: Final = 13  # bytes of the HEVC configuration that the codec's name is made of
 _AAC: Final = "mp4a.40.2"
-# Apple's players take HEVC under this name only.
+# Apple's players accept HEVC under this name only.
 _NAMES: Final = {"hevc": "hvc1"}
 
 
 class NotVideoError(Exception):
-    """A part of a recording is neither MPEG-TS nor MP4, or is spoilt."""
+    """A part of a recording is neither MPEG-TS nor MP4, or is corrupt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A part of a recording as HLS wants it; MPEG-TS needs no initialization."""
+    """A part of a recording for HLS; ``initialization`` is None for MPEG-TS."""
 
     initialization: bytes | None = field(repr=False)
     media: bytes = field(repr=False)
 
     @property
     def whole(self) -> bytes:
-        """Return it as one file."""
+        """The part as one file."""
         return (self.initialization or b"") + self.media
 
 
 def is_mpeg_ts(part: bytes) -> bool:
-    """Say whether a part begins as each packet of MPEG-TS does."""
+    """Return whether a part begins with the sync byte of MPEG-TS packets."""
     return part.startswith(b"\x47")
 
 
 def fragment(part: bytes) -> Fragment:
-    """Return a part as fragmented MP4, where it is not MPEG-TS; raises NotVideoError."""
+    """Return a part as fragmented MP4, or unchanged if it is MPEG-TS; raises NotVideoError."""
     if is_mpeg_ts(part):
         return Fragment(None, part)
     if b"moof" not in _boxes(part):
@@ -59,9 +59,9 @@ def fragment(part: bytes) -> Fragment:
 
 
 def hevc_codecs(initialization: bytes) -> str | None:
-    """Return what HLS calls the codecs of a fragment, None where its video is not HEVC.
+    """Return the codecs of a fragment as HLS names them, None if its video is not HEVC.
 
-    As ISO/IEC 14496-15, annex E, has it: of profile, compatibility, tier, level and constraints.
+    Format of ISO/IEC 14496-15, annex E: profile, compatibility, tier, level and constraints.
     """
     _, found, configuration = initialization.partition(b"hvcC")
     if not found or len(configuration) < _HEVC_HEAD:
@@ -76,12 +76,12 @@ def hevc_codecs(initialization: bytes) -> str | None:
 
 
 def joined(parts: Iterable[bytes]) -> bytes:
-    """Return parts that follow each other as one MP4 file; raises NotVideoError."""
+    """Return consecutive parts as one MP4 file; raises NotVideoError."""
     return _remuxed(parts, {})
 
 
 def _boxes(part: bytes) -> dict[bytes, tuple[int, int]]:
-    """Return where the first outer box of each name begins and ends in an MP4 file."""
+    """Return start and end of the first top-level box of each name; raises NotVideoError."""
     found: dict[bytes, tuple[int, int]] = {}
     start = 0
     while start < len(part):
@@ -114,7 +114,7 @@ def _copied(parts: Iterable[bytes], options: dict[str, str]) -> bytes:
         copies: dict[str, Any] = {}
         end = Fraction(0)
         for part in parts:
-            # The format is named, since others lead to further addresses.
+            # Set the format explicitly: other formats can refer to further URLs.
             form = "mpegts" if is_mpeg_ts(part) else "mp4"
             with av.open(BytesIO(part), "r", format=form) as source:
                 streams: list[Any] = [*source.streams.video[:1], *source.streams.audio[:1]]
@@ -138,7 +138,7 @@ def _copied(parts: Iterable[bytes], options: dict[str, str]) -> bytes:
 
 
 def _shown(packet: Any) -> int:
-    """Return when a packet is shown, in its own ticks: as it is decoded, where it does not say."""
+    """Return the presentation time of a packet in its own ticks, else its decoding time."""
     return int(packet.dts if packet.pts is None else packet.pts)
 
 
@@ -147,11 +147,11 @@ def _seconds(packet: Any, ticks: int) -> Fraction:
 
 
 def _copy(target: Any, stream: Any) -> Any:
-    """Add a stream to a file that has what another stream has."""
+    """Add a stream to a file, with the parameters of another stream."""
     if hasattr(target, "add_stream_from_template"):
-        # Opaque: no encoder is needed, and not everybody's FFmpeg has one for HEVC.
+        # Opaque needs no encoder; not every FFmpeg has one for HEVC.
         copy = target.add_stream_from_template(stream, opaque=True)
-    else:  # PyAV before 14, as Home Assistant 2025.4 has it
+    else:  # PyAV before 14, as in Home Assistant 2025.4
         copy = target.add_stream(template=stream)
     if name := _NAMES.get(stream.codec_context.name):
         copy.codec_context.codec_tag = name

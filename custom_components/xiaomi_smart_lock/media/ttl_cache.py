@@ -1,4 +1,4 @@
-"""Answers that are kept for a while, so that what is asked again is not asked for again."""
+"""Cache of answers for a limited time, so that the same request is not sent again."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ KEPT_FOR: Final = 600  # seconds
 
 
 class TtlCache[Key: Hashable, Answer]:
-    """Keeps answers, bounded in time and in what they weigh together."""
+    """Cache of answers, bounded in time (KEPT_FOR) and in total weight."""
 
     def __init__(
         self, most: int, *, at_once: int = 1, weigh: Callable[[Answer], int] = lambda _: 1
     ) -> None:
-        """Keep no more than ``most``; have no more than ``at_once`` asked for at a time."""
+        """Limit the total weight to ``most``, and simultaneous requests to ``at_once``.
+
+        ``weigh`` returns the weight of an answer, by default 1.
+        """
         self._most = most
         self._weigh = weigh
         self._asking = asyncio.Semaphore(at_once)
         self._kept: dict[Key, tuple[float, Answer]] = {}
 
     def newest_first(self) -> Iterator[tuple[Key, Answer]]:
-        """Go through what is kept."""
+        """Return an iterator over the kept keys and answers, newest first."""
         self._drop_old()
         return ((key, answer) for key, (_, answer) in reversed(self._kept.items()))
 
     async def get(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Return what is kept under a key, or ask for it; that there is nothing is not kept."""
+        """Return the kept answer of a key, or ask for it; None is returned, but not kept."""
         async with self._asking:
             self._drop_old()
             if known := self._kept.get(key):
@@ -42,7 +45,7 @@ class TtlCache[Key: Hashable, Answer]:
             return answer
 
     def drop(self, key: Key) -> None:
-        """Keep what is under a key no longer."""
+        """Remove the answer of a key."""
         self._kept.pop(key, None)
 
     def _drop_old(self) -> None:

@@ -1,7 +1,8 @@
-"""Pictures and recordings for browsers: fetched and decrypted here, only for who is signed in.
+"""HTTP views of pictures and recordings, for signed-in users only.
 
-A player sends no token with what it fetches. Home Assistant therefore signs the path of the
-playlist in the name of who wants to play it, and the playlist the paths of its segments.
+Media is fetched and decrypted here. Players send no token with their requests. Therefore Home
+Assistant signs the path of the playlist for the user who plays it, and the playlist contains
+signed paths of its segments.
 """
 
 from __future__ import annotations
@@ -50,17 +51,20 @@ _SEGMENT_TYPES: Final = {
     "m4s": "video/iso.segment",
 }
 _OF_MOMENT: Final = f"/api/{DOMAIN}/{{did:[A-Za-z0-9._-]+}}/{{moment:[0-9]{{1,15}}}}"
-# Nothing is to be left in a browser that others use.
+# Leave nothing in the cache of a browser that others use too.
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 def path(did: str, moment: int, name: str) -> str:
-    """Return where something is of what a lock saw at a moment."""
+    """Return the path of a file that belongs to a lock's detection."""
     return f"/api/{DOMAIN}/{path_part(did)}/{moment}/{name}"
 
 
 async def async_register_views(hass: HomeAssistant) -> None:
-    """Serve what cameras saw, as long as there are locks that are linked."""
+    """Register the views and the static files.
+
+    The views have content only for locks of loaded and linked config entries.
+    """
     static = StaticPathConfig(
         _STATIC, str(Path(__file__).parents[1] / "static"), cache_headers=False
     )
@@ -72,7 +76,11 @@ async def async_register_views(hass: HomeAssistant) -> None:
 async def _asked[Answer](
     request: web.Request, did: str, ask: Callable[[Recordings], Awaitable[Answer | None]]
 ) -> Answer:
-    """Return what is had for a lock, or the status that says why it is not."""
+    """Return what ``ask`` gets from a lock's recordings.
+
+    Raises HTTPNotFound if there is nothing, also on ResultError, and HTTPBadGateway on any other
+    MiotError.
+    """
     hass = request.app[KEY_HASS]
     recordings = async_recordings(hass).get(did)
     try:
@@ -90,7 +98,7 @@ def _response(body: bytes, content_type: str) -> web.Response:
 
 
 class PictureView(HomeAssistantView):
-    """The picture of what was seen."""
+    """View of the picture of a detection."""
 
     url = f"{_OF_MOMENT}/{PICTURE}"
     name = f"api:{DOMAIN}:picture"
@@ -102,13 +110,16 @@ class PictureView(HomeAssistantView):
 
 
 class PlaylistView(HomeAssistantView):
-    """The playlist of a recording, or what else to show where a browser cannot play it."""
+    """View of a recording's playlist.
+
+    For HEVC, the playlist also offers a notice for browsers that cannot play it.
+    """
 
     url = f"{_OF_MOMENT}/{{name:{PLAYLIST}|{VIDEO}}}"
     name = f"api:{DOMAIN}:playlist"
 
     async def get(self, request: web.Request, did: str, moment: str, name: str) -> web.Response:
-        """Return the playlist, whose segments are for who asks."""
+        """Return the playlist, with paths signed for the user who requests it."""
         recording = await _asked(request, did, lambda of: of.recording(did, int(moment)))
         first = await _asked(request, did, lambda of: of.segment(did, int(moment), 0))
 
@@ -126,7 +137,7 @@ class PlaylistView(HomeAssistantView):
 
 
 class SegmentView(HomeAssistantView):
-    """A segment of a recording: MPEG-TS, or the initialization and the media of fragmented MP4."""
+    """View of a segment: MPEG-TS, or the initialization or the media of fragmented MP4."""
 
     url = f"{_OF_MOMENT}/{{number:[0-9]{{1,5}}}}.{{kind:ts|mp4|m4s}}"
     name = f"api:{DOMAIN}:segment"
@@ -143,13 +154,13 @@ class SegmentView(HomeAssistantView):
 
 
 class ClipView(HomeAssistantView):
-    """A whole recording, to be kept."""
+    """View of a whole recording, to download."""
 
     url = f"{_OF_MOMENT}/{CLIP}"
     name = f"api:{DOMAIN}:clip"
 
     async def get(self, request: web.Request, did: str, moment: str) -> web.Response:
-        """Return the clip, or the range of it that a player asks for."""
+        """Return the clip, or the range of it that a player requests."""
         clip = await _asked(request, did, lambda of: of.clip(did, int(moment)))
         hass = request.app[KEY_HASS]
         lock = async_lock_name(hass, async_recordings(hass)[did].entry, did)
@@ -164,7 +175,10 @@ class ClipView(HomeAssistantView):
 
 
 def _cut(response: web.Response, request: web.Request, whole: bytes) -> None:
-    """Leave of a response the range that was asked for."""
+    """Reduce a response to the requested range.
+
+    Raises HTTPRequestRangeNotSatisfiable if the range is invalid or empty.
+    """
     try:
         start, end, _ = request.http_range.indices(len(whole))
     except ValueError:
@@ -179,10 +193,11 @@ def _cut(response: web.Response, request: web.Request, whole: bytes) -> None:
 
 
 def choice(codecs: str, address: str) -> str:
-    """Return a playlist of what there is to choose from: HEVC, or words about it.
+    """Return a playlist with two variants: an HEVC recording, and a notice for other browsers.
 
-    What a browser does not have is left out of the choice. Without it Home Assistant's player would
-    begin anew forever. By the bandwidths that are told, who can choose never takes the words.
+    Browsers ignore variants whose codec they lack. Without the notice, Home Assistant's player
+    would restart forever. The stated bandwidths keep a player that supports both from ever
+    selecting the notice.
     """
     return "\n".join(
         [
@@ -197,9 +212,10 @@ def choice(codecs: str, address: str) -> str:
 
 
 def playlist(recording: Recording, address: Callable[[str], str], *, fragmented: bool) -> str:
-    """Return a playlist of a recording whose segments are at other addresses, and not encrypted.
+    """Return a playlist of a recording, with decrypted segments at our own URLs.
 
-    Each segment of fragmented MP4 was a file of its own, whose times begin at zero.
+    ``address`` returns the URL of a segment by its name. Each segment of fragmented MP4 was a file
+    of its own, whose times begin at zero; hence the discontinuities.
     """
     longest = max(segment.duration for segment in recording.segments)
     lines = [

@@ -1,4 +1,4 @@
 """The lock's protocols: MIoT over Xiaomi's cloud, over its MQTT broker and over miIO.
 
-Nothing here imports Home Assistant.
+This package does not import Home Assistant.
 """

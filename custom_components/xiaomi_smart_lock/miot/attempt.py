@@ -1,4 +1,4 @@
-"""An attempt to have a lock do something: it leaves this machine within seconds, or never."""
+"""Attempts to perform an action on a lock, which is sent within seconds or never."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .errors import NoAnswerError, NotSent, NotSentError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-LEAVES_WITHIN: Final = 3  # seconds from being asked; whoever asked still stands at the door then
+LEAVES_WITHIN: Final = 3  # seconds after the request; the user is still at the door then
 
 
 class Attempt:
-    """Says whether an action may still leave this machine: in time, allowed, and not called off.
+    """The permission to send an action: in time, allowed, and not called off.
 
-    Clients look at it right before they send.
+    Clients check it right before they send.
     """
 
     def __init__(self, allowed: Callable[[], bool] = lambda: True) -> None:
-        """Begin; whether it is allowed is asked again in whichever thread sends."""
+        """Start the time-out. ``allowed`` is called again before sending, in the sending thread."""
         self._allowed = allowed
         self._deadline = time.monotonic() + LEAVES_WITHIN
         self._called_off = False
@@ -30,7 +30,7 @@ class Attempt:
         self._wait: asyncio.Timeout | None = None
 
     def _left(self) -> float:
-        """Return how many seconds are left; raises NotSentError where it may not leave."""
+        """Return how many seconds are left; raises NotSentError if sending is not permitted."""
         if self._called_off:
             raise NotSentError(NotSent.CALLED_OFF)
         if not self._allowed():
@@ -40,14 +40,17 @@ class Attempt:
         return left
 
     def leave(self) -> float:
-        """Return within how many seconds to send; raises NotSentError where it may not leave."""
+        """Return the seconds left to send; the action counts as possibly sent from now on.
+
+        Raises NotSentError if sending is not permitted.
+        """
         left = self._left()
         self._may_have_left = True
         return left
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
-        """Do what comes before sending; raises NotSentError where that takes too long."""
+        """Limit the time of the steps before sending; raises NotSentError if they take too long."""
         try:
             async with asyncio.timeout(self._left()):
                 yield
@@ -56,9 +59,9 @@ class Attempt:
 
     @asynccontextmanager
     async def interruptible(self) -> AsyncIterator[None]:
-        """Send and wait for the answer, but no longer once it is called off.
+        """Send and wait for the answer, until the attempt is called off.
 
-        Raises then NotSentError, or NoAnswerError where the lock may have got it.
+        Raises NotSentError then, or NoAnswerError if the lock may have received the action.
         """
         try:
             async with asyncio.timeout(0 if self._called_off else None) as self._wait:
@@ -71,24 +74,24 @@ class Attempt:
             self._wait = None
 
     def call_off(self) -> None:
-        """Have it not leave anymore, and not be waited for."""
+        """Prevent the action from being sent, and stop waiting for its answer."""
         self._called_off = True
         if self._wait:
             self._wait.reschedule(asyncio.get_running_loop().time())
 
 
 class Attempts:
-    """The attempts at one lock that are under way, so that they can be called off."""
+    """The running attempts at one lock, to call them off together."""
 
     def __init__(self) -> None:
-        """Prepare; nothing is under way."""
+        """Initialize without any attempt."""
         self._under_way: set[Attempt] = set()
         self._none_left = asyncio.Event()
         self._stopped = False
 
     @contextmanager
     def begin(self, allowed: Callable[[], bool] = lambda: True) -> Iterator[Attempt]:
-        """Begin an attempt; one that begins after the end is called off."""
+        """Start an attempt; after async_stop(), it is called off at once."""
         attempt = Attempt(allowed)
         if self._stopped:
             attempt.call_off()
@@ -102,7 +105,7 @@ class Attempts:
                 self._none_left.set()
 
     async def async_stop(self) -> None:
-        """Call off what is under way, and wait until it has ended."""
+        """Call off all running attempts, and wait until they have ended."""
         self._stopped = True
         for attempt in self._under_way:
             attempt.call_off()

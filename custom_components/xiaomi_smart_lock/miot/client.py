@@ -1,4 +1,4 @@
-"""What any connection to a lock can do, and what it hears."""
+"""The interface of all connections to a lock, and the messages that they receive."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The answer to reading one property: its result code, and a value that nobody checked yet."""
+    """The answer to reading one property: its result code and the unchecked value."""
 
     code: int
     value: object = None
     updated: float | None = None
-    """When the lock reported the value, in Unix seconds, where the service says so."""
+    """Time of the lock's report in Unix seconds, None if the service does not give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyChanged:
-    """The lock reported a value of a property; not checked yet."""
+    """A lock's report of a property's value, unchecked."""
 
     address: Address
     value: object
@@ -35,17 +35,17 @@ class PropertyChanged:
 
 @dataclass(frozen=True, slots=True)
 class EventOccurred:
-    """The lock reported an event; its arguments are as they came."""
+    """A lock's report of an event, with its arguments as received."""
 
     address: Address
     arguments: object
     tid: int | None = None
-    """The lock's number of the report, where it gives one."""
+    """The lock's number of the report, None if it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnlineChanged:
-    """The cloud says that the lock woke up or went to sleep."""
+    """The cloud's report that the lock woke up or fell asleep."""
 
     online: bool
 
@@ -54,21 +54,24 @@ type Message = PropertyChanged | EventOccurred | OnlineChanged
 
 
 def address_of(item: Mapping[Any, Any], iid: str) -> Address | None:
-    """Return the address that JSON has as ``siid`` and, say, ``piid``; true is no number."""
+    """Return the address in an item's ``siid`` and the key ``iid``, e.g. ``piid``.
+
+    None if either is missing or no integer; a boolean does not count as one.
+    """
     siid, number = whole(item.get("siid")), whole(item.get(iid))
     return None if siid is None or number is None else (siid, number)
 
 
 class Client(ABC):
-    """A connection over which locks are read, written and made to act.
+    """A connection to read, write and control locks.
 
-    All methods raise CannotConnectError where nothing answers, NotSignedInError where tokens are
-    refused, and ResultError where the service or the lock answers with an error.
+    All methods raise CannotConnectError if nothing answers, NotSignedInError if tokens are
+    refused, and ResultError if the service or the lock answers with an error.
     """
 
     @abstractmethod
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
-        """Return what is known of properties; those that got no answer are missing."""
+        """Return the readings of properties; those without an answer are missing."""
 
     @abstractmethod
     async def write(self, did: str, address: Address, value: Value) -> None:
@@ -82,9 +85,8 @@ class Client(ABC):
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:
-        """Have an action done, once and never again by itself.
+        """Perform an action once; it is never repeated automatically.
 
-        Raises NotSentError where it cannot be sent while the attempt may leave.
-        Returns a value for each output, in the specification's order and not checked yet; None for
-        one that the answer lacks.
+        Returns the unchecked value of each output in the specification's order; None for an output
+        that the answer lacks. Raises NotSentError if the attempt does not permit sending anymore.
         """

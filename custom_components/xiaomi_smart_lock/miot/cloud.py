@@ -1,6 +1,6 @@
-"""Xiaomi's cloud for Home Assistant: an account's devices, read, written and made to act.
+"""Xiaomi's cloud API for Home Assistant, to list, read, write and control an account's devices.
 
-Protocol as XiaoMi/ha_xiaomi_home uses it.
+Source of the protocol: XiaoMi/ha_xiaomi_home.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
     from .oauth import TokenKeeper
     from .spec import Action, Address, Value
 
-PAGES_LIMIT: Final = 50  # of a list, of which each has up to 200 devices
-READ_LIMIT: Final = 150  # properties a request
-GATHERING_TIME: Final = 0.005  # seconds in which reads of several locks come together
+PAGES_LIMIT: Final = 50  # pages of a list, each with up to 200 devices
+READ_LIMIT: Final = 150  # properties per request
+GATHERING_TIME: Final = 0.005  # seconds to collect the reads of several locks
 CLOCKS_APART: Final = 3600  # seconds by which the service's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device of the account, as its list says.
+    """A device as the account's device list describes it.
 
-    It is named after its model or did where the list gives no name.
+    ``name`` is the model or the did if the list gives no name.
     """
 
     did: str
@@ -70,7 +70,7 @@ class Device:
 
     @classmethod
     def from_list(cls, item: Mapping[str, Any]) -> Device | None:
-        """Return the device of an item of the device list, None where it names none."""
+        """Return the device of an item of the device list, None if the item has no valid did."""
         if (did := identifier(item.get("did"))) is None:
             return None
         model, extra = _text(item, "model") or "", item.get("extra")
@@ -87,7 +87,10 @@ class Device:
         )
 
     def completed(self, known: Device) -> Device:
-        """Return the device with what was known of it where the list does not say it now."""
+        """Return the device, with values that the list lacks now taken from ``known``.
+
+        A name that is only the model or the did counts as lacking.
+        """
         unsaid = {one.name for one in fields(self) if getattr(self, one.name) in (None, "")}
         if self.name in (self.model, self.did):
             unsaid.add("name")
@@ -96,9 +99,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose account it is, and where its devices are: ``rooms`` has the home and room of a did.
+    """An account's user id, and the rooms of its devices.
 
-    ``friends`` are the ids of those who share their homes with it.
+    ``user_id`` is None if no home of its own names one. ``rooms`` has the names of the home and the
+    room by did; the room may be None. ``friends`` are the user ids of those who share their homes
+    with the account.
     """
 
     user_id: str | None
@@ -111,7 +116,7 @@ type _Readings = dict[_Wanted, Reading | BaseException]
 
 
 class CloudClient(Client):
-    """The HTTP interface of one account in one region."""
+    """The cloud's HTTP API for one account in one region."""
 
     def __init__(
         self,
@@ -121,7 +126,7 @@ class CloudClient(Client):
         region: str,
         tokens: TokenKeeper,
     ) -> None:
-        """Prepare; nothing is sent yet."""
+        """Initialize the client; nothing is sent yet."""
         self._session = session
         self._tls = tls
         self._endpoints = endpoints
@@ -133,12 +138,12 @@ class CloudClient(Client):
         self._readings: set[asyncio.Task[_Readings]] = set()
 
     def close(self) -> None:
-        """Wait no longer for what is being read."""
+        """Cancel all reads that are under way."""
         for reading in self._readings:
             reading.cancel()
 
     async def account(self) -> Account:
-        """Return whose account this is and in which rooms its devices are."""
+        """Return the account's user id, the rooms of its devices, and friends who share homes."""
         result = await self._post(
             "/app/v2/homeroom/gethome",
             limit=150,
@@ -167,7 +172,7 @@ class CloudClient(Client):
         return Account(user_id, rooms, friends)
 
     async def nickname(self) -> str | None:
-        """Return what the account's owner is called, None where the service does not say."""
+        """Return the nickname of the account's owner, None if the service gives none."""
         token = await self._tokens.access_token()
         answer = await request(
             self._session,
@@ -180,7 +185,10 @@ class CloudClient(Client):
         return _text(data, "miliaoNick") if isinstance(data, dict) else None
 
     async def devices(self) -> list[Device]:
-        """Return all devices of the account, those that were shared with it too."""
+        """Return all devices of the account, including those shared with it.
+
+        Raises CannotConnectError if the list has more pages or devices than the limits allow.
+        """
         found: list[Device] = []
         page: dict[str, Any] = {}
         for _ in range(PAGES_LIMIT):
@@ -204,9 +212,10 @@ class CloudClient(Client):
         raise CannotConnectError("the list of devices has no end")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
-        """Read from the cloud's copy, which does not wake the lock.
+        """Read properties from the cloud's copy, which does not wake the lock.
 
-        Reads that are asked for within a few milliseconds share requests of up to 150 properties.
+        Reads within a few milliseconds share requests of up to 150 properties. Raises
+        CannotConnectError if the answer has none of the properties.
         """
         self._gathered.update(dict.fromkeys((did, *address) for address in addresses))
         if self._reading is None:
@@ -228,10 +237,10 @@ class CloudClient(Client):
     def _end_reading(self, reading: asyncio.Task[_Readings]) -> None:
         self._readings.discard(reading)
         if not reading.cancelled():
-            reading.exception()  # Whoever asked may be gone when it fails.
+            reading.exception()  # Mark it as retrieved: all callers may have been canceled.
 
     async def _read_gathered(self) -> _Readings:
-        """Read what was gathered; what a request that fails asked for has its error."""
+        """Read the collected properties; those of a failed request have its error as result."""
         await asyncio.sleep(GATHERING_TIME)
         wanted, self._gathered, self._reading = self._gathered, {}, None
         pages = list(batched(wanted, READ_LIMIT, strict=False))
@@ -266,7 +275,7 @@ class CloudClient(Client):
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:
-        """Have an action done; the lock must be awake."""
+        """Perform an action; the lock must be awake."""
         siid, aiid = action.address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": list(inputs)}
         result = await self._post(
@@ -279,7 +288,7 @@ class CloudClient(Client):
         self, path: str, *, attempt: Attempt | None = None, **body: Any
     ) -> dict[str, Any]:
         result = await self._call(path, body, attempt)
-        if result is None:  # as the service says that there is nothing
+        if result is None:  # The service sends null for an empty result.
             return {}
         if not isinstance(result, dict):
             raise CannotConnectError("the answer has another shape")
@@ -288,10 +297,10 @@ class CloudClient(Client):
     async def _call(
         self, path: str, body: Mapping[str, Any], attempt: Attempt | None = None
     ) -> object:
-        """Post, with renewed tokens once more where the present ones are refused.
+        """Post a request; if the tokens are refused, renew them and post it once more.
 
-        A refused call was not carried out, so repeating it is safe for actions too, while they may
-        leave.
+        A refused call was not carried out, so the retry is safe for actions, too, as long as the
+        attempt permits sending.
         """
         if (wait := self._left_alone_until - time.monotonic()) > 0:
             raise TooManyRequestsError(wait)
@@ -317,7 +326,11 @@ class CloudClient(Client):
     async def _send(
         self, path: str, body: Mapping[str, Any], token: str, attempt: Attempt | None
     ) -> dict[str, Any]:
-        """Post once; what waits for a connection is sent when there is one, or not at all."""
+        """Post once.
+
+        An action waits for a connection for at most the remaining time of its attempt; then it is
+        not sent at all.
+        """
         connect = attempt.leave() if attempt else None
         return await request(
             self._session,
@@ -344,7 +357,10 @@ def _dids(raw: object) -> list[str]:
 
 
 def _past(raw: object) -> float | None:
-    """Return a time that is over by our clock, which may be behind, in Unix seconds."""
+    """Return a time in the past in Unix seconds, None if it is invalid.
+
+    Our clock may be behind: times up to CLOCKS_APART seconds in the future count as now.
+    """
     now = time.time()
     past = number(raw)
     is_past = past is not None and 0 <= past <= now + CLOCKS_APART
@@ -352,7 +368,7 @@ def _past(raw: object) -> float | None:
 
 
 def _read_item(item: Mapping[str, Any]) -> tuple[_Wanted, Reading] | None:
-    """Return what one item of the answer to a reading says, None where it makes no sense."""
+    """Return the property and reading of an item of the answer, None if the item is invalid."""
     did, address = identifier(item.get("did")), address_of(item, "piid")
     code = whole(item.get("code"))
     if did is None or address is None or code is None:
@@ -367,7 +383,7 @@ def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 def _rooms(
     homes: Iterable[dict[str, Any]],
 ) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Yield the home and, where it has one, the room of each device."""
+    """Yield the did of each device with the names of its home and its room, None for no room."""
     for home in homes:
         name = _text(home, "name") or ""
         for did in _dids(home.get("dids")):

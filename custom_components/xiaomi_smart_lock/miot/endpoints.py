@@ -1,4 +1,4 @@
-"""Every address that we talk to, in one place."""
+"""All addresses that the integration connects to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 REGIONS: Final = ("cn", "de", "i2", "ru", "sg", "us")
 
-# The only redirect that is registered for Home Assistant's client, plus any path.
+# The only redirect registered for Home Assistant's client; any path may follow.
 REDIRECT: Final = "http://homeassistant.local:8123"
 
 OWN_DOMAINS: Final = (".mi.com", ".xiaomi.com")
@@ -31,16 +31,16 @@ ADDRESSES: Final = (
     "camera",
     "pictures",
 )
-"""The fields of Endpoints that are URLs; to the broker nothing leads but TLS."""
+"""The fields of Endpoints that are URLs. The broker is not among them: it always uses TLS."""
 ROOT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Addresses of the clouds for one region, as public clients of them use them.
+    """The addresses of the clouds. Source: public clients.
 
-    ``{region}`` stands for the region's name, ``{prefix}`` for what precedes the host outside of
-    mainland China. ``ca_file`` is the trust anchor where it is not one of the system's.
+    ``{region}`` stands for the region's name, ``{prefix}`` for the prefix of the host outside of
+    mainland China. ``ca_file`` is the trust anchor if it is not one of the system's.
     """
 
     authorize: str = "https://account.xiaomi.com/oauth2/authorize"
@@ -56,7 +56,7 @@ class Endpoints:
     ca_file: str | None = None
 
     def api_url(self, region: str, path: str) -> str:
-        """Return the URL of a path of a region's HTTP interface."""
+        """Return the URL of a path of a region's HTTP API."""
         return in_region(self.api, region) + path
 
     def broker_host(self, region: str) -> str:
@@ -65,20 +65,20 @@ class Endpoints:
 
 
 def is_own_host(host: str) -> bool:
-    """Say whether a host's name is in one of Xiaomi's domains."""
+    """Return whether a host's name is in one of Xiaomi's domains."""
     return host.lower().endswith(OWN_DOMAINS)
 
 
 def in_region(address: str, region: str) -> str:
-    """Return an address as it is in a region."""
+    """Return an address with its ``{prefix}`` for a region; mainland China has none."""
     return address.format(prefix="" if region == "cn" else f"{region}.")
 
 
 def load(path: Path) -> Endpoints:
-    """Read addresses from a JSON object with the fields of Endpoints.
+    """Read addresses from a file with a JSON object of the fields of Endpoints.
 
-    Raises OSError, TypeError or ValueError where it is none, where others may change it, or where
-    an address is neither encrypted nor of this machine: tokens are sent there.
+    Raises OSError, TypeError or ValueError if the file is invalid, if others may change it, or if
+    an address is neither encrypted nor of this machine, because tokens are sent there.
     """
     endpoints = Endpoints(**json.loads(read_own(path)))
     for name in ADDRESSES:

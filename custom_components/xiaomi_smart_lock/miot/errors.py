@@ -1,4 +1,4 @@
-"""What can go wrong between us and a lock."""
+"""Errors of the connections to locks and to Xiaomi's services."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ class MiotError(Exception):
 
 
 class CannotConnectError(MiotError):
-    """Nothing answered, or what answered was not the service."""
+    """No answer, or no usable answer, from a service or a lock."""
 
 
 class NoConnectionError(CannotConnectError):
-    """There is no connection to a service or to a lock."""
+    """No connection to a service or to a lock."""
 
     def __init__(self, kind: str) -> None:
-        """Keep which kind of error says so."""
+        """Store the kind of the underlying error: its class name, with errno if it has one."""
         self.kind = kind
         super().__init__(kind)
 
 
 class NoAnswerError(CannotConnectError):
-    """Nothing was answered in time."""
+    """No answer before the time-out."""
 
 
 class NotSent(StrEnum):
-    """Why an action did not leave this machine; the value is the key of its translation."""
+    """Why an action was not sent; the value is the translation key."""
 
     CALLED_OFF = "not_sent_called_off"
     NOT_ALLOWED = "unlocking_not_allowed"
@@ -38,112 +38,112 @@ class NotSent(StrEnum):
 
 
 class NotSentError(MiotError):
-    """An action did not leave this machine, and never will."""
+    """An action was not sent, and will not be sent later."""
 
     def __init__(self, why: NotSent) -> None:
-        """Keep why."""
+        """Store the reason."""
         self.why = why
         super().__init__(why)
 
 
 class AnotherDeviceError(CannotConnectError):
-    """Another device answered than the lock that was asked."""
+    """Another device than the requested lock answered."""
 
 
 class StatusError(CannotConnectError):
-    """A service answered with an HTTP status that is an error."""
+    """A service answered with an HTTP error status."""
 
     def __init__(self, status: int) -> None:
-        """Keep the status."""
+        """Store the HTTP status."""
         self.status = status
         super().__init__(f"HTTP {status}")
 
 
 class TooLongError(CannotConnectError):
-    """What is sent is longer than what is taken."""
+    """Data from a service is longer than the limit."""
 
     def __init__(self, limit: int) -> None:
-        """Keep how many bytes it may have."""
+        """Store the limit in bytes."""
         self.limit = limit
         super().__init__(f"it is longer than {limit} bytes")
 
 
 class TooManyRequestsError(CannotConnectError):
-    """The service wants to be left alone for a while."""
+    """The service accepts no requests for a while (HTTP 429)."""
 
     def __init__(self, wait: float) -> None:
-        """Keep for how many seconds."""
+        """Store how many seconds to wait."""
         self.wait = wait
         super().__init__(f"the service wants to be left alone for {wait:.0f} s")
 
 
 class NotRenewedError(CannotConnectError):
-    """A session has ended, and could not be renewed for now."""
+    """A session has expired and could not be renewed for now."""
 
     def __init__(self, text: str, *, answered: bool) -> None:
-        """Keep whether the account answered, though not with a session."""
+        """Store whether the account answered, although without a session."""
         self.answered = answered
         super().__init__(text)
 
 
 class NotSignedInError(MiotError):
-    """The account's tokens, or the device's token, are not accepted."""
+    """The account's tokens or the device's token are refused."""
 
 
 class NotConfirmedError(NotSignedInError):
-    """The account wants its user to confirm a sign-in before it gives a session."""
+    """The user must confirm a sign-in before the account grants a session."""
 
     def __init__(self, url: str | None = None) -> None:
-        """Keep where the user can do so, where the account says; it is never in the text."""
+        """Store the URL of the confirmation, None if unknown; the error text never contains it."""
         self.url = url
         super().__init__("the account wants the sign-in to be confirmed")
 
 
 class NotAllowedError(MiotError):
-    """A service refuses an account whose session works: signing in again does not help."""
+    """A service refuses an account whose session works; signing in again does not help."""
 
 
 class RequestDeferredError(MiotError):
-    """As much as is allowed was asked for, or something went wrong a moment ago."""
+    """A request is deferred: the request limit is reached, or an error just occurred."""
 
 
 class BudgetSpentError(RequestDeferredError):
-    """As many requests were made within an hour as are allowed."""
+    """The limit of requests per hour is reached."""
 
     def __init__(self, count: int) -> None:
-        """Keep how many requests that are."""
+        """Store the limit of requests per hour."""
         self.count = count
         super().__init__(f"{count} requests were made within an hour")
 
 
 class PausedError(RequestDeferredError):
-    """A service is left alone for a while."""
+    """Requests to a service are paused for a while."""
 
     def __init__(self, text: str, wait: float) -> None:
-        """Keep for how many seconds."""
+        """Store how many seconds to wait."""
         self.wait = wait
         super().__init__(text)
 
 
 class SignInExpiredError(MiotError):
-    """Nobody confirmed a sign-in in time."""
+    """A sign-in was not confirmed before its expiry."""
 
 
 class SignInRefusedError(MiotError):
     """A sign-in was refused or canceled, on the phone or by the service."""
 
     def __init__(self, code: int) -> None:
-        """Keep the service's code."""
+        """Store the service's code."""
         self.code = code
         super().__init__(f"the sign-in was refused ({code})")
 
 
 class InvalidValueError(MiotError):
-    """A value is not one that the specification allows."""
+    """The specification does not allow a value."""
 
 
 class Reason(StrEnum):
-    """The meaning of a result code; the value is the key of its translation."""
+    """The meaning of a result code; the value is the translation key."""
 
     ACTION_FAILED = "action_failed"
     ASLEEP = "asleep"
@@ -162,7 +162,7 @@ class Reason(StrEnum):
     WRONG_VALUE = "wrong_value"
 
 
-# Result codes of MIoT services, as public clients of them list them.
+# Source: the result codes of MIoT services that public clients list.
 REASONS: Final[dict[int, Reason]] = {
     -704010000: Reason.NOT_AUTHORISED,
     -704014006: Reason.NO_SUCH_DEVICE,
@@ -200,17 +200,20 @@ REASONS: Final[dict[int, Reason]] = {
 
 
 class ResultError(MiotError):
-    """The service or the lock answered with a code that is an error."""
+    """The service or the lock answered with an error code."""
 
     def __init__(self, code: int) -> None:
-        """Keep the code and what it means."""
+        """Store the code and its meaning."""
         self.code = code
         self.reason = REASONS.get(code, Reason.UNKNOWN)
         super().__init__(f"{self.reason} ({code})")
 
 
 def check(raw: object) -> None:
-    """Raise unless a result code says done (0) or accepted, not confirmed (1)."""
+    """Raise an error unless a result code means done (0) or accepted but not confirmed (1).
+
+    Raises CannotConnectError if there is no code, ResultError for any other code.
+    """
     if (code := whole(raw)) is None:
         raise CannotConnectError("the answer has no result code")
     if code not in (0, 1):

@@ -1,4 +1,4 @@
-"""One HTTP request, and what went wrong in our own words."""
+"""HTTP requests, with this package's errors instead of aiohttp's."""
 
 from __future__ import annotations
 
@@ -27,38 +27,37 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-# How long to leave a service alone that does not say how long, and at most, in seconds
-WAIT: Final = 60
-LONGEST_WAIT: Final = 3600
+WAIT: Final = 60  # seconds to pause after HTTP 429 without a usable Retry-After header
+LONGEST_WAIT: Final = 3600  # seconds to pause at most
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes
-# Reading JSON holds up everything else, in whatever thread: 40 ms for 100,000 values, seconds for
-# millions. A list of a thousand devices has fewer.
+# Parsing JSON blocks all other threads, too: 40 ms for 100,000 values, seconds for millions. A list
+# of a thousand devices has fewer values than this.
 MOST_VALUES: Final = 60_000
-READ_AT_ONCE: Final = 64 * 1024  # bytes; what is longer is read in a worker thread
-LONGEST_REFUSAL: Final = 64 * 1024  # bytes that are read of the body of a refusal
+READ_AT_ONCE: Final = 64 * 1024  # bytes; longer answers are parsed in a worker thread
+LONGEST_REFUSAL: Final = 64 * 1024  # bytes to read of the body of a 4xx answer
 CHUNK: Final = 64 * 1024
-# Nothing that is asked for is worth packing, and aiohttp may unpack each piece of what is, into a
-# thousand times as much at once.
+# Request uncompressed answers: none is worth compressing, and aiohttp may decompress a chunk to a
+# thousand times its size at once.
 UNPACKED: Final = {"Accept-Encoding": "identity"}
 PACKED: Final = ("gzip", "deflate")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a URL answers with, and the cookies that came with it."""
+    """The answer of a URL, with its cookies."""
 
     body: bytes
     cookies: Mapping[str, str]
     date: float | None
-    """When, by the service's clock, in Unix seconds; None where it does not say."""
+    """Time by the service's clock, in Unix seconds; None if the answer has none."""
     status: int = HTTPStatus.OK
     location: str = ""
-    """Where a redirect leads to."""
+    """The target of a redirect."""
 
     @property
     def refuses(self) -> bool:
-        """Whether the request was refused, a status of 4xx; the body may say why."""
+        """Whether the request was refused (status 4xx); the body may give the reason."""
         return HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -73,12 +72,12 @@ async def exchange(
     headers: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Answer:
-    """Return what a URL answers with, whatever the status, of at most ``limit`` bytes.
+    """Send a request and return the answer, whatever its status, of at most ``limit`` bytes.
 
-    Redirects are not followed: they would take along what is secret. Who expects one looks at the
-    location, and whether it is to be trusted. Only successes and refusals have a body. Raises
-    CannotConnectError where nothing answers, and TooManyRequestsError. No error's text holds the
-    URL: its query may be a secret.
+    Redirects are not followed, because they would receive secrets, too. Callers that expect a
+    redirect must check ``location`` before they follow it. Only answers with status 200 or 4xx
+    have a body. Raises TooManyRequestsError for HTTP 429, and CannotConnectError if nothing
+    answers or the answer is too long. Error texts never contain the URL: its query may be secret.
     """
     if session.closed:
         raise CannotConnectError("the session is closed")
@@ -115,9 +114,10 @@ async def fetch(
     url: str,
     **kwargs: Any,
 ) -> Answer:
-    """Return what a URL answers with; raises as ``exchange`` does.
+    """Send a request and return the answer, if its status is 200.
 
-    And NotSignedInError for 401, CannotConnectError for anything else but 200.
+    Raises as ``exchange`` does, NotSignedInError for 401, and CannotConnectError for any other
+    status.
     """
     answer = await exchange(session, tls, method, url, **kwargs)
     if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -134,7 +134,7 @@ async def request(
     url: str,
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """Return the JSON object that a URL answers with; raises as ``fetch`` does."""
+    """Send a request and return the JSON object of the answer; raises as ``fetch`` does."""
     answer = await fetch(session, tls, method, url, **kwargs)
     if len(answer.body) > READ_AT_ONCE:
         return await asyncio.to_thread(parse, answer.body)
@@ -142,9 +142,10 @@ async def request(
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that a body is; raises CannotConnectError where it is none.
+    """Return the JSON object in a body.
 
-    Nor where it has too many values, of which there are no more than there are such signs.
+    Raises CannotConnectError if the body is no JSON object, or if it may have more than MOST_VALUES
+    values: a body has at most as many values as commas and opening brackets.
     """
     if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
         raise CannotConnectError("the answer has too many values")
@@ -158,7 +159,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """End a connection at once: where it is closed well, asyncio goes on taking what comes."""
+    """Abort a connection: after a regular close, asyncio continues to receive data."""
     if (connection := response.connection) and (transport := connection.transport):
         transport.abort()
 
@@ -174,7 +175,11 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return the body of a success; of a refusal its beginning, as far as that comes."""
+    """Return the body of a 200 answer, or the beginning of the body of a 4xx answer.
+
+    A 4xx body ends where reading fails; it is empty if it cannot be decompressed. Other statuses
+    have an empty body.
+    """
     coding = response.headers.get("Content-Encoding", "").lower()
     if response.status == HTTPStatus.OK:
         return _unpacked(await _read(response, limit), coding, limit)
@@ -189,7 +194,7 @@ async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _unpacked(body: bytes, coding: str, limit: int) -> bytes:
-    """Return what a body is once it is unpacked, where a service packs it all the same."""
+    """Return the body decompressed, in case a service compresses it nevertheless."""
     if coding not in PACKED:
         return body
     try:
@@ -209,5 +214,8 @@ def _date(date: str) -> float | None:
 
 
 def _wait(retry_after: str) -> float:
-    """Return the seconds that a Retry-After header asks for; a date is not worth the trouble."""
+    """Return the seconds to pause, from a Retry-After header.
+
+    At most LONGEST_WAIT; WAIT if the header is missing or has a date, which is not parsed.
+    """
     return min(float(retry_after), LONGEST_WAIT) if retry_after.isdecimal() else WAIT

@@ -1,4 +1,4 @@
-"""The specification of other firmware, as MIoT publishes it."""
+"""Specifications of other firmware, as MIoT publishes them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 URN: Final = re.compile(r"((?:[^:]+:){5}[^:]+):([0-9]{1,9})(?::.*)?")
-"""Device and revision of a specification; more may follow."""
+"""Device and revision in the URN of a specification; a suffix may follow."""
 
-LONGEST: Final = 2 * 1024 * 1024  # bytes, ten times what the largest known ones have
+LONGEST: Final = 2 * 1024 * 1024  # bytes, ten times the size of the largest known ones
 DEVICE_INFORMATION: Final = 1
-"""The service that each device has: what the device list and miIO say of it anyway."""
+"""The siid of a service of each device; the device list and miIO provide its content anyway."""
 
 
 def is_newer(urn: str, than: Spec) -> bool:
-    """Say whether a URN is of the same device's specification, in a later revision."""
+    """Return whether a URN is a later revision of the same device's specification."""
     matched, known = URN.fullmatch(urn), URN.fullmatch(than.urn)
     return bool(matched and known and matched[1] == known[1] and int(matched[2]) > int(known[2]))
 
@@ -42,9 +42,9 @@ async def fetch(
 
 
 def additions(theirs: Spec, ours: Spec) -> list[str]:
-    """Return what their specification has and ours does not, a line for each item.
+    """Return the differences of their specification from ours, one line per item.
 
-    These are items, values and access; access that they no longer grant is said too.
+    These are items, values and access that ours lacks, and access that theirs no longer grants.
     """
     lines: list[str] = []
     for kind in ("properties", "actions", "events"):
@@ -60,7 +60,7 @@ def additions(theirs: Spec, ours: Spec) -> list[str]:
 
 
 def _changes(theirs: Property, ours: Property) -> list[str]:
-    """Return what a property of theirs can have and allows, and ours cannot and does not."""
+    """Return a property's new values, its range if wider, and its added and removed access."""
     known = {named.value for named in ours.values}
     changes = [
         f"+{named.value} = {named.description}" if named.description else f"+{named.value}"

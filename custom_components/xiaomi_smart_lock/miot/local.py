@@ -1,8 +1,9 @@
 """A lock on the local network, by miIO over UDP.
 
-It answers only while it is awake, and tells nothing by itself. python-miio knows its packets, but
-takes the first one that arrives for the answer, whoever sent it and when: so sending and receiving
-is our own. python-miio takes over a second to import, so all of this happens in worker threads.
+The lock answers only while it is awake, and sends nothing by itself. python-miio implements its
+packet format, but accepts the first packet that arrives as the answer, regardless of its sender and
+age; therefore this module sends and receives by itself. Importing python-miio takes over a second,
+so all of this runs in worker threads.
 """
 
 from __future__ import annotations
@@ -40,25 +41,25 @@ if TYPE_CHECKING:
     from .spec import Action, Address, Value
 
 PORT: Final = 54321
-HEADER: Final = 32  # bytes, which is all of a greeting
+HEADER: Final = 32  # bytes; a greeting consists of a header only
 GREETING: Final = struct.pack(">HH", 0x2131, HEADER) + b"\xff" * 28
-GREETINGS: Final = 3  # that are sent while a lock is waited for, as some get lost
+GREETINGS: Final = 3  # greetings to send, as some get lost
 LONGEST_PACKET: Final = 65535  # bytes
-PACKETS_LIMIT: Final = 100  # that are looked at while an answer is awaited
+PACKETS_LIMIT: Final = 100  # packets to check while waiting for an answer
 
-READ_LIMIT: Final = 15  # properties a request
+READ_LIMIT: Final = 15  # properties per request
 HELLO_TIMEOUT: Final = 1  # seconds until a lock counts as asleep
 ANSWER_TIMEOUT: Final = 3  # seconds
-LAST_ID: Final = 2**31 - 1  # Xiaomi's own client uses as many.
-BUSY: Final = (-9999, -30001)  # what a device answers that can be asked again
-SILENCES: Final = 10  # calls in a row without an answer until a token that worked counts as wrong
+LAST_ID: Final = 2**31 - 1  # the same range as Xiaomi's own client
+BUSY: Final = (-9999, -30001)  # codes of a device that accepts a retry
+SILENCES: Final = 10  # unanswered calls in a row until a token that worked counts as wrong
 
 _speaking: ContextVar[bool] = ContextVar("speaking", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a device on the network says of itself."""
+    """A device's information about itself."""
 
     did: str
     model: str
@@ -67,28 +68,28 @@ class Info:
 
 
 class LocalClient(Client):
-    """One lock, by its address and its token of 32 hexadecimal digits.
+    """A connection to one lock, with its address and its token of 32 hexadecimal digits.
 
-    A lock that is awake keeps silent towards who has another token, as towards one whose packets
-    are lost: a token that worked is given time.
+    A lock that is awake does not answer requests with a wrong token, just as if packets were lost.
+    So a token that worked counts as wrong only after SILENCES unanswered calls in a row.
     """
 
     def __init__(self, host: str, token: str) -> None:
-        """Prepare; nothing is sent yet."""
+        """Initialize the client; nothing is sent yet."""
         self._host = host
         self._token = token
         self._patience = 0
         self._lock = asyncio.Lock()
 
     async def info(self) -> Info:
-        """Return what the device says of itself."""
+        """Return the device's information about itself."""
         did, answer = await self._call(None, "miIO.info", [])
         if isinstance(answer, dict) and (model := text(answer.get("model"))):
             return Info(did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac")))
         raise CannotConnectError("the answer has another shape")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
-        """Read from the lock itself, as far as it answers."""
+        """Read properties from the lock itself; return those that it answers."""
         readings: dict[Address, Reading] = {}
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
@@ -97,7 +98,7 @@ class LocalClient(Client):
             except CannotConnectError:
                 if not readings:
                     raise
-                break  # What got lost must not spoil what was answered.
+                break  # Keep the readings of earlier requests.
             for item in objects(answer):
                 address, code = address_of(item, "piid"), whole(item.get("code"))
                 if address and code is not None:
@@ -121,7 +122,7 @@ class LocalClient(Client):
         inputs: Sequence[Value] = (),
         attempt: Attempt | None = None,
     ) -> list[object]:
-        """Have an action done; the request is sent once only."""
+        """Perform an action; the request is sent only once."""
         siid, aiid = action.address
         params = {"did": did, "siid": siid, "aiid": aiid, "in": action.by_piid(inputs)}
         _, answer = await self._call(did, "action", params, retries=0, attempt=attempt or Attempt())
@@ -139,9 +140,9 @@ class LocalClient(Client):
         retries: int = 2,
         attempt: Attempt | None = None,
     ) -> tuple[str, Any]:
-        """Return the device's did and its answer; one request at a time.
+        """Send a request and return the device's did and its answer, one request at a time.
 
-        No other device is asked than the one that is meant, None for any.
+        The request is sent only to the device ``did``; None for any device.
         """
         async with attempt.in_time() if attempt else nullcontext():
             await self._lock.acquire()
@@ -158,17 +159,17 @@ class LocalClient(Client):
         retries: int,
         attempt: Attempt | None,
     ) -> tuple[str, Any]:
-        """Send a request, again where nothing is answered or the lock is busy.
+        """Send a request, with retries if nothing is answered or the lock is busy.
 
-        What nobody waits for anymore is not sent either, if it is an attempt that was called off.
+        A request that nobody waits for anymore is not sent if its attempt was called off.
         """
         _keep_quiet()
         for left in range(retries, -1, -1):
             try:
                 answered = self._exchange(did, method, params, attempt)
             except TimeoutError:
-                # What is asked once may have got lost; who never answers while awake has another
-                # token.
+                # A single request may have got lost. A lock that never answers while it is awake
+                # has another token.
                 if not left:
                     raise self._silence(lasting=retries > 0) from None
             except ResultError as error:
@@ -179,15 +180,17 @@ class LocalClient(Client):
             else:
                 self._patience = SILENCES
                 return answered
-        raise AssertionError  # The last try returns or raises.
+        raise AssertionError  # unreachable: the last try returns or raises
 
     def _exchange(
         self, did: str | None, method: str, params: object, attempt: Attempt | None
     ) -> tuple[str, Any]:
-        """Return who answers a request that is sent once, and what; TimeoutError where nobody does.
+        """Send a request once and return the device's did and its answer.
 
-        Whatever else arrives is passed over: packets of others, answers to other requests, and
-        what somebody recorded, since nobody knows the number of a request beforehand.
+        Ignores other packets: those of other devices, answers to other requests, and replayed
+        ones, as the random number of a request is not known in advance. Raises TimeoutError if
+        nothing answers, NoAnswerError without an answer to the greeting, AnotherDeviceError if
+        another device answers it, and CannotConnectError if only other packets arrive.
         """
         with _Socket(self._host) as sock:
             if (greeting := sock.greet()) is None:
@@ -202,7 +205,7 @@ class LocalClient(Client):
             if attempt:
                 attempt.leave()
             sock.send(packet)
-            others = 1 - GREETINGS  # which may be answered late
+            others = 1 - GREETINGS  # Late answers to the other greetings do not count.
             for packet in sock.received(ANSWER_TIMEOUT):
                 match _answer(packet, greeting.device_id, token):
                     case {"id": int(answered), "error": error} if answered == number:
@@ -215,7 +218,7 @@ class LocalClient(Client):
         raise TimeoutError
 
     def _silence(self, *, lasting: bool) -> MiotError:
-        """Return what it means that nothing was answered."""
+        """Return the error for a call without an answer."""
         if not (lasting and self._is_awake()):
             return NoAnswerError("the lock does not answer anymore")
         if self._patience:
@@ -230,10 +233,10 @@ class LocalClient(Client):
 
 
 class _Socket:
-    """Where packets of one address arrive: whatever others send is dropped by the system."""
+    """A UDP socket for one address; the operating system drops packets from others."""
 
     def __init__(self, host: str) -> None:
-        """Find the address; raises OSError."""
+        """Resolve the host and open the socket; raises OSError."""
         try:
             address = (socket.gethostbyname(host), PORT)
         except ValueError as error:
@@ -253,11 +256,11 @@ class _Socket:
 
     def send(self, packet: bytes) -> None:
         """Send a packet, which may get lost."""
-        with suppress(ConnectionRefusedError):  # of a packet before, and anybody can say so
+        with suppress(ConnectionRefusedError):  # about an earlier packet, and anyone can forge it
             self._socket.send(packet)
 
     def received(self, seconds: float) -> Iterator[bytes]:
-        """Yield the packets that arrive within a time, as far as they are not too many."""
+        """Yield the packets that arrive within some seconds, at most PACKETS_LIMIT."""
         end = time.monotonic() + seconds
         for _ in range(PACKETS_LIMIT):
             if (left := end - time.monotonic()) <= 0:
@@ -267,12 +270,12 @@ class _Socket:
                 packet = self._socket.recv(LONGEST_PACKET)
             except TimeoutError:
                 return
-            except ConnectionRefusedError:  # What is awaited may come all the same.
+            except ConnectionRefusedError:  # The answer may arrive nevertheless.
                 continue
             yield packet
 
     def greet(self) -> Any:
-        """Return the header of the answer to a greeting, None where there is none."""
+        """Send greetings and return the header of the first answer, None if there is none."""
         for _ in range(GREETINGS):
             self.send(GREETING)
             for packet in self.received(HELLO_TIMEOUT / GREETINGS):
@@ -282,7 +285,7 @@ class _Socket:
 
 
 def _built(request: object, greeting: Any, token: bytes) -> bytes:
-    """Return the packet of a request to who answered a greeting."""
+    """Return the packet of a request to the device that answered a greeting."""
     from construct import ConstructError  # noqa: PLC0415
     from miio.protocol import Message  # noqa: PLC0415
 
@@ -301,19 +304,19 @@ def _built(request: object, greeting: Any, token: bytes) -> bytes:
 
 
 def _parsed(packet: bytes, **token: bytes) -> Any:
-    """Return what a packet consists of, None where it is none."""
+    """Return a parsed packet, None if it is invalid."""
     from miio.protocol import Message  # noqa: PLC0415
 
     try:
         return Message.parse(packet, **token)
-    except Exception:  # noqa: BLE001, whatever a packet leads to in python-miio
+    except Exception:  # noqa: BLE001, a packet may cause any error in python-miio
         return None
 
 
 def _answer(packet: bytes, device_id: bytes, token: bytes) -> object:
-    """Return what a device says in a packet, None where it is another's or was changed.
+    """Return the decrypted content of a device's packet, None if another's or modified.
 
-    Of a packet that counts as a greeting by its length, python-miio does not verify the checksum.
+    python-miio does not verify the checksum of a packet whose length field is that of a greeting.
     """
     if len(packet) <= HEADER or (parsed := _parsed(packet, token=token)) is None:
         return None
@@ -323,7 +326,7 @@ def _answer(packet: bytes, device_id: bytes, token: bytes) -> object:
 
 
 def _refusal(error: object) -> MiotError:
-    """Return the error that the lock itself answered with."""
+    """Return the error for an error answer of the lock."""
     code = whole(error.get("code")) if isinstance(error, dict) else None
     if code is None:
         return CannotConnectError("the answer has no error code")
@@ -331,7 +334,7 @@ def _refusal(error: object) -> MiotError:
 
 
 def _keep_quiet() -> None:
-    """Keep what python-miio says of packets in this thread from the log: it may be secret."""
+    """Suppress python-miio's log messages about this thread's packets: they may hold secrets."""
     _speaking.set(True)
     logging.getLogger("miio.protocol").addFilter(_not_speaking)
 

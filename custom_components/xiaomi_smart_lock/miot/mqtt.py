@@ -1,4 +1,4 @@
-"""aiomqtt's client as push needs it: quick, quiet about passing faults, and never left open."""
+"""aiomqtt's client adapted to push: faster, without errors in the log, and always closed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds in which acknowledgements of QoS 1 are written together: nobody waits for them, while
-# with QoS 2 the message itself does.
+# Seconds to collect acknowledgements of QoS 1 before they are written: nothing waits for them,
+# while with QoS 2 the message itself waits for its acknowledgement.
 TOGETHER: Final = 0.002
-# Bytes of messages that are not whole yet, or that the broker has not released, as QoS 2 has it.
-# All that thousands of locks tell at once is less.
+# Bytes of messages that are incomplete, or not yet released by the broker (QoS 2). Simultaneous
+# reports of thousands of locks take less.
 MOST_UNHANDLED: Final = 16 * 1024 * 1024
 READ_AT_ONCE: Final = 64 * 1024  # bytes
 
 
 def _passing(record: logging.LogRecord) -> bool:
-    """Have for debugging only what the client calls an error: it is tried again."""
+    """Log the client's messages, even its errors, at debug level only: it connects again."""
     record.levelno, record.levelname = logging.DEBUG, "DEBUG"
     return _LOGGER.isEnabledFor(logging.DEBUG)
 
@@ -36,13 +36,13 @@ _LOGGER.addFilter(_passing)
 
 
 class WrongNameError(ssl.SSLCertVerificationError):
-    """A certificate that is trusted names no host of Xiaomi's."""
+    """A trusted certificate names no host of Xiaomi's."""
 
     verify_code = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
 
 
 class _OwnNamesSocket(ssl.SSLSocket):
-    """A connection that needs a certificate of any host of Xiaomi's, before anything is sent."""
+    """A TLS socket that requires a certificate of any Xiaomi host before anything is sent."""
 
     @override
     def do_handshake(self, block: bool = False) -> None:
@@ -55,37 +55,37 @@ class _OwnNamesSocket(ssl.SSLSocket):
 
 
 def accept_own_names(tls: ssl.SSLContext) -> None:
-    """Have a context trust a certificate of any host of Xiaomi's, and of nobody else.
+    """Make a context accept certificates of any Xiaomi host, and no others.
 
-    It is for hosts of Xiaomi's alone: it does not look which of them is meant.
+    Use it only to connect to Xiaomi's hosts: it does not check which of them the certificate names.
     """
     tls.check_hostname = False
     tls.sslsocket_class = _OwnNamesSocket
 
 
 class Client(aiomqtt.Client):
-    """A client that hands the topic and payload of each message over as it is read.
+    """An MQTT client that calls ``hand_over`` with topic and payload of each message it reads.
 
-    From aiomqtt's own queue, reading costs a task for each message.
+    Reading from aiomqtt's own queue would cost a task per message.
     """
 
     def __init__(
         self, host: str, port: int, hand_over: Callable[[str, bytes], None], **options: Any
     ) -> None:
-        """Prepare; the options are aiomqtt's."""
+        """Initialize the client; the options are aiomqtt's."""
         super().__init__(host, port, logger=_LOGGER, **options)
         self._hand_over = hand_over
         self._acknowledging = False
         self._delayed: asyncio.TimerHandle | None = None
         self._bound(self._client)
         self.reason: int | None = None
-        """Why the broker ended the connection, by its reason code; None where it did not say."""
+        """The reason code with which the broker ended the connection, None if it sent none."""
 
     @staticmethod
     def _bound(client: Any) -> None:
-        """End the connection to a broker that sends more than it lets be handled.
+        """End the connection if the broker sends too many bytes of unfinished messages.
 
-        paho keeps it all, however much that is.
+        The limit is MOST_UNHANDLED; paho would keep any amount in memory.
         """
         receive, unhandled = client._sock_recv, 0  # noqa: SLF001
 
@@ -108,10 +108,10 @@ class Client(aiomqtt.Client):
 
     @override
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        """Watch the socket unless it was closed, as by a broker that drops who just came.
+        """Watch the socket unless it is closed, e.g. by a broker that drops new connections.
 
-        aiomqtt watches a closed one too, and that fails in the event loop where nobody looks. It
-        also wakes the loop for each acknowledgement, from within the loop.
+        aiomqtt would watch a closed socket, too, which fails in the event loop without anyone to
+        handle it. It would also wake the loop for each acknowledgement, from within the loop.
         """
 
         def write() -> None:
@@ -127,7 +127,7 @@ class Client(aiomqtt.Client):
 
         try:
             asyncio.get_running_loop()
-        except RuntimeError:  # This is the thread that connects.
+        except RuntimeError:  # in the thread that connects
             self._loop.call_soon_threadsafe(watch)
         else:
             if self._acknowledging:
@@ -140,10 +140,10 @@ class Client(aiomqtt.Client):
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
-        """Notice a broker that drops us before it answers: aiomqtt waits for the answer.
+        """Notice a broker that disconnects before it answers; aiomqtt would wait for the answer.
 
-        Where it has just stopped waiting, it has yet to notice itself, and trips over that.
-        paho takes note of the reason only where properties follow it, else for a good one.
+        Do nothing if that wait was just canceled: aiomqtt's own callback would fail then. paho
+        stores the reason code only if properties follow it, and otherwise assumes a normal end.
         """
         if flags and flags.is_disconnect_packet_from_server:
             self.reason = next(iter(client._in_packet["packet"]), None)  # noqa: SLF001
@@ -156,10 +156,10 @@ class Client(aiomqtt.Client):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Connect, and close the connection however that ends.
+        """Connect, and close the connection on exit, even if connecting fails or is canceled.
 
-        aiomqtt forgets its socket where connecting fails or is canceled. It connects in a
-        thread, which nothing can end early: so that is waited for.
+        aiomqtt would leave its socket open then. It connects in a thread, which cannot be
+        interrupted, so closing waits for it.
         """
         connecting = asyncio.ensure_future(self.__aenter__())
         try:
@@ -173,8 +173,8 @@ class Client(aiomqtt.Client):
             if self._delayed:
                 self._delayed.cancel()
             if self._disconnected.done() and not self._disconnected.cancelled():
-                self._disconnected.exception()  # Where it ended before anybody waited for that.
+                self._disconnected.exception()  # Mark it as retrieved: maybe nobody waited.
 
     async def ended(self) -> None:
-        """Wait for the end of the connection; raises aiomqtt.MqttError then."""
-        await anext(self.messages)  # None is put there.
+        """Wait until the connection ends; raises aiomqtt.MqttError then."""
+        await anext(self.messages)  # This queue never gets a message.

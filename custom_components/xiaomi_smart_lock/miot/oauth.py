@@ -1,6 +1,6 @@
-"""Signing in to a Xiaomi account by OAuth 2, and keeping its tokens fresh.
+"""OAuth 2 sign-in to a Xiaomi account, and renewal of its tokens.
 
-Protocol as XiaoMi/ha_xiaomi_home uses it.
+Source of the protocol: XiaoMi/ha_xiaomi_home.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 CLIENT_ID: Final = 2882303761520251711
 TOKEN_PATH: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
-RENEW_AT: Final = 0.7  # of a token's lifetime
-LONGEST_LIFETIME: Final = 10 * 365 * 86_400  # seconds; what says more says nothing
-RENEW_AGAIN_AFTER: Final = 60  # seconds, where renewing failed but the token still works
+RENEW_AT: Final = 0.7  # fraction of a token's lifetime
+LONGEST_LIFETIME: Final = 10 * 365 * 86_400  # seconds; a longer lifetime is invalid
+RENEW_AGAIN_AFTER: Final = 60  # seconds, if the renewal failed but the token still works
 
-# What Xiaomi publishes of its OAuth service: access token, refresh token or code invalid or
-# expired. All other codes say nothing of the sign-in: -6 was seen to pass by itself.
+# Access token, refresh token or code invalid or expired. Source: Xiaomi's documentation of its
+# OAuth service. Other codes do not mean that the sign-in is invalid. Observed: -6 passes by itself.
 INVALID: Final = (401, 96008, 96009, 96013)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """An account's tokens; ``renew_at`` is when to renew them, in Unix seconds."""
+    """An account's tokens; ``renew_at`` is the time to renew them, in Unix seconds."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -50,10 +50,10 @@ class Tokens:
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
-        """Return the tokens of the service's answer.
+        """Return the tokens in the service's answer.
 
-        Raises NotSignedInError where it says that what was given for them is invalid, and
-        CannotConnectError where it gives none for any other reason, which may pass.
+        Raises NotSignedInError if the answer says that the code or token in the request is invalid,
+        and CannotConnectError if it has no tokens for any other reason, which may be temporary.
         """
         code = whole(answer.get("code"))
         match code, answer.get("result"):
@@ -74,7 +74,7 @@ class Tokens:
 
 
 class SignIn:
-    """One sign-in: where to send the user's browser, and what to make of where it ends."""
+    """A sign-in: the URL for the user's browser, and the exchange of its code for tokens."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class SignIn:
         region: str,
         uuid: str,
     ) -> None:
-        """Prepare for a region; the UUID stands for this client from now on."""
+        """Initialize for a region; the UUID identifies this client from now on."""
         self._session = session
         self._tls = tls
         self._endpoints = endpoints
@@ -92,7 +92,7 @@ class SignIn:
         self._uuid = uuid
 
     def authorize_url(self, path: str, state: str) -> str:
-        """Return where the user signs in, to be sent back to a path of Home Assistant."""
+        """Return the URL of the sign-in page, which redirects to a path of Home Assistant."""
         return str(
             URL(self._endpoints.authorize).with_query(
                 client_id=str(CLIENT_ID),
@@ -105,7 +105,7 @@ class SignIn:
         )
 
     async def exchange(self, path: str, code: str) -> Tokens:
-        """Return the tokens for a code; a code works once."""
+        """Exchange a code for tokens; a code works once."""
         return await self._get_token(
             {
                 "redirect_uri": REDIRECT + path,
@@ -115,7 +115,7 @@ class SignIn:
         )
 
     async def renew(self, path: str, tokens: Tokens) -> Tokens:
-        """Return new tokens for old ones."""
+        """Exchange the refresh token for new tokens."""
         return await self._get_token(
             {"redirect_uri": REDIRECT + path, "refresh_token": tokens.refresh}
         )
@@ -133,14 +133,14 @@ class SignIn:
             raise NotSignedInError("HTTP 401")
         if answer.status == HTTPStatus.OK:
             return Tokens.from_answer(parse(answer.body))
-        if answer.refuses:  # The body may say that it is the token's fault.
+        if answer.refuses:  # The body may say that the token is invalid.
             with suppress(CannotConnectError):
                 Tokens.from_answer({**parse(answer.body), "result": None})
         raise StatusError(answer.status)
 
 
 class TokenKeeper:
-    """Hands out a valid access token, renewing it when most of its lifetime is over."""
+    """The keeper of an account's tokens, which renews them after most of their lifetime."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class TokenKeeper:
         tokens: Tokens,
         on_renewed: Callable[[Tokens], None],
     ) -> None:
-        """Keep tokens that were given for a redirect path; tell about renewed ones."""
+        """Store tokens that were issued for a redirect path; ``on_renewed`` gets renewed ones."""
         self._sign_in = sign_in
         self._path = path
         self._tokens = tokens
@@ -158,11 +158,12 @@ class TokenKeeper:
         self._not_before = 0.0
 
     async def access_token(self, refused: str | None = None) -> str:
-        """Return an access token, and never the one that was just refused.
+        """Return an access token, but never the one that was just refused.
 
-        A token works for some time after it should be renewed, so it is used until it is refused
-        where renewing fails for now. A renewal goes on where nobody waits for it anymore: it ends
-        the refresh token, and only its answer has the new one.
+        A token works for some time after it is due for renewal, so if the renewal fails for now,
+        the token is used until it is refused; then CannotConnectError is raised. A renewal
+        continues if all callers are canceled: it invalidates the refresh token, and only its
+        answer has the new one.
         """
         is_due = time.time() >= max(self._tokens.renew_at, self._not_before)
         if self._renewal or is_due or self._tokens.access == refused:
@@ -178,7 +179,7 @@ class TokenKeeper:
         return self._tokens.access
 
     async def settled(self) -> None:
-        """Wait until no renewal is under way: whoever reads the kept tokens then has the newest."""
+        """Wait until no renewal is under way, so that the stored tokens are the newest."""
         if self._renewal:
             await asyncio.wait([self._renewal])
 
@@ -189,4 +190,4 @@ class TokenKeeper:
     def _end_renewal(self, renewal: asyncio.Task[None]) -> None:
         self._renewal = None
         if not renewal.cancelled():
-            renewal.exception()  # Whoever waited may be gone when it fails.
+            renewal.exception()  # Mark it as retrieved: all callers may have been canceled.

@@ -1,6 +1,6 @@
-"""The cloud's push: an MQTT broker that tells at once what the locks report.
+"""The cloud's push: an MQTT broker that forwards the locks' reports at once.
 
-Topics and payloads as XiaoMi/ha_xiaomi_home uses them.
+Source of topics and payloads: XiaoMi/ha_xiaomi_home.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 
 class PushProblem(StrEnum):
-    """Why there is no connection, where that is more than a passing fault."""
+    """Problems of the connection that are more than a passing fault."""
 
     REFUSED = "refused"
-    """Not even a token that was renewed for it is accepted."""
+    """The broker refuses even a token that was just renewed."""
     TAKEN_OVER = "taken_over"
-    """Somebody with the same identity takes the connection over, again and again."""
+    """Another client with the same identity takes the connection over repeatedly."""
     WRONG_NAME = "wrong_name"
     """The certificate is trusted, but names another host."""
     UNTRUSTED = "untrusted"
@@ -60,37 +60,38 @@ _NAME_MISMATCHES: Final = (62, 64)
 
 _LOGGER = logging.getLogger(__name__)
 
-EXACT: Final = 2**53  # from which on JSON's whole numbers may be others than were sent
+EXACT: Final = 2**53  # JSON integers from here on may differ from those sent
 TOPICS: Final = (
     "device/{did}/up/properties_changed/#",
     "device/{did}/up/event_occured/#",
     "device/{did}/state/#",
 )
-LONGEST_MESSAGE: Final = 16 * 1024  # bytes; all properties of a lock are half as many
-PARAMS_LIMIT: Final = 200  # of a message; a lock has half as many properties
-HELD_LIMIT: Final = 1000  # messages that are kept while there is nobody yet to hear them
-FAILURES_LOGGED: Final = 10  # of messages that cannot be handled; others are for debugging
+LONGEST_MESSAGE: Final = 16 * 1024  # bytes; all properties of a lock take half as many
+PARAMS_LIMIT: Final = 200  # items per message; a lock has half as many properties
+HELD_LIMIT: Final = 1000  # messages to hold until their listeners are ready
+FAILURES_LOGGED: Final = 10  # failures of listeners to log as errors; later ones are for debugging
 
-KEEP_ALIVE: Final = 60
+KEEP_ALIVE: Final = 60  # seconds
 ANSWER_TIMEOUT: Final = 10.0  # seconds
 FIRST_DELAY: Final = 1.0  # seconds; doubles with each failure
-LAST_DELAY: Final = 300.0
-STABLE_AFTER: Final = 60.0  # a connection that lasted this long was a good one
-# A second client of the same identity connects again each time, as we do: it never is only once.
+LAST_DELAY: Final = 300.0  # seconds
+STABLE_AFTER: Final = 60.0  # seconds; a connection that lasted longer resets the delay
+# A second client with the same identity reconnects each time, as we do: the takeover repeats.
 TAKEN_OVER_TIMES: Final = 3
 TAKEN_OVER_WITHIN: Final = 900.0  # seconds
-ALONE_AFTER: Final = 3600.0  # seconds; far more than the pauses of one that is taken over itself
-# Nagle's algorithm would hold acknowledgements back, which costs 40 ms a step in bursts.
+# Seconds without a takeover; far longer than the retry delay of a client that is taken over itself.
+ALONE_AFTER: Final = 3600.0
+# Nagle's algorithm would delay acknowledgements, which costs 40 ms per step in bursts.
 _NO_DELAY: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
-# MQTT 5.0, 3.2.2.2: bad user name or password, not authorized. Others do not blame the token.
+# MQTT 5.0, 3.2.2.2: bad user name or password, not authorized. Other codes are not about the token.
 _REFUSALS: Final = (0x86, 0x87)
 _SESSION_TAKEN_OVER: Final = 0x8E  # MQTT 5.0, 3.14.2.1
 
 
 def parse(topic: str, payload: bytes) -> list[tuple[str, Message]]:
-    """Return the did and the meaning of each message in a payload; those that have one for us.
+    """Return the did and the parsed form of each message in a payload, without unknown messages.
 
-    ``params`` is an object, or a list of such.
+    ``params`` of the payload is an object or a list of objects.
     """
     try:
         data = loads(payload)
@@ -113,7 +114,7 @@ def _is_of(did: str, params: Mapping[str, Any]) -> bool:
 
 
 def _reported(kind: str, params: Mapping[str, Any]) -> Message | None:
-    """Return what the lock reports, None where that has no address or no value."""
+    """Return the message of a report, None if it lacks an address or a value."""
     if kind == "event_occured":
         address = address_of(params, "eiid")
         return address and EventOccurred(address, params.get("arguments"), _tid(params.get("tid")))
@@ -122,17 +123,17 @@ def _reported(kind: str, params: Mapping[str, Any]) -> Message | None:
 
 
 def _tid(raw: object) -> int | None:
-    """Return the number of a report; zero is what a lock may say that does not count."""
+    """Return the number of a report, None if invalid or 0; a lock without a count may send 0."""
     tid = whole(raw)
     return tid if tid is not None and 0 < tid < EXACT else None
 
 
 def _ignore(message: Message) -> None:
-    """Do nothing with a message."""
+    """Ignore a message."""
 
 
 class Push:
-    """A connection to the broker that is always there, or being made again."""
+    """A connection to the broker that reconnects whenever it ends."""
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class Push:
         uuid: str,
         tokens: TokenKeeper,
     ) -> None:
-        """Prepare; run() connects."""
+        """Initialize the connection; run() connects."""
         self._tls = tls
         self.host = endpoints.broker_host(region)
         self.port = endpoints.broker_port
@@ -162,32 +163,32 @@ class Push:
         """Set once the first attempt to connect has succeeded or failed."""
 
     def subscribe(self, did: str, listener: Callable[[Message], None] = _ignore) -> None:
-        """Have a lock's messages handed over, from the next connection on."""
+        """Deliver a lock's messages to a listener, from the next connection on."""
         self._listeners[did] = listener
 
     def unsubscribe(self, did: str) -> None:
-        """Have a lock's messages handed over no more, and not ask for them at the next connection.
+        """Stop delivering a lock's messages, and do not subscribe to them at the next connection.
 
-        What a broker does with who asks for the messages of somebody else's device is not known.
+        It is unknown how a broker reacts to a subscription for a device of another account.
         """
         self._listeners.pop(did, None)
 
     def hold(self) -> None:
-        """Keep messages until they are released, the last ones if there are too many."""
+        """Hold messages until release(), at most the last HELD_LIMIT."""
         self._held = deque(maxlen=HELD_LIMIT)
 
     def release(self) -> None:
-        """Hand over the messages that were kept, in their order, and others as they come."""
+        """Deliver the held messages in their order, and later ones as they arrive."""
         held, self._held = self._held or (), None
         for topic, payload in held:
             self._hand_over(topic, payload)
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """Have told whenever the connection comes or goes, or has another problem."""
+        """Set the callback for changes of ``connected`` and ``problem``."""
         self._on_change = callback
 
     async def run(self) -> None:
-        """Stay connected until canceled, with growing, jittered pauses after failures."""
+        """Stay connected until canceled, with growing, jittered delays after failures."""
         delay = FIRST_DELAY
         while True:
             started = time.monotonic()
@@ -245,14 +246,17 @@ class Push:
             alone.cancel()
 
     def _be_taken_over(self) -> None:
-        """Take it that somebody else has our identity once this happened often."""
+        """Record a takeover; frequent ones mean that another client has our identity.
+
+        Frequent is TAKEN_OVER_TIMES within TAKEN_OVER_WITHIN seconds.
+        """
         self._taken_over.append(time.monotonic())
         often = len(self._taken_over) == TAKEN_OVER_TIMES
         recently = self._taken_over[-1] - self._taken_over[0] < TAKEN_OVER_WITHIN
         self._contested = self._contested or (often and recently)
 
     def _be_alone(self) -> None:
-        """Take it that nobody else has our identity anymore."""
+        """Assume that no other client has our identity anymore."""
         self._contested = False
         self._taken_over.clear()
         self._set(connected=True, problem=None)
@@ -271,7 +275,7 @@ class Push:
                 continue
             try:
                 listener(message)
-            except Exception:  # one message must not end the connection for all others
+            except Exception:  # One message must not end the connection.
                 self._failures += 1
                 level = logging.ERROR if self._failures <= FAILURES_LOGGED else logging.DEBUG
                 _LOGGER.log(
@@ -279,7 +283,7 @@ class Push:
                 )
 
     def _problem(self, error: Exception) -> PushProblem | None:
-        """Return what is wrong for longer, and remember a token that was refused."""
+        """Return the problem of an error, None for a passing fault; remember a refused token."""
         cause = error.__context__
         if isinstance(cause, ssl.SSLCertVerificationError):
             wrong_name = cause.verify_code in _NAME_MISMATCHES

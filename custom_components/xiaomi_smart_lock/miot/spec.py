@@ -1,8 +1,8 @@
 """The lock's specification: services, properties, actions and events as data.
 
-What is shipped is in ``specs``, in the format of MIoT's own instances, with the Chinese text of
-each description beside it (``description_zh``). A ``type`` ends where the specification's page
-ends: at the item's name. Instances that MIoT publishes of newer firmware are read as well.
+The shipped specifications are in ``specs``, in the format of MIoT's own instances, with the Chinese
+text of each description added (``description_zh``). A ``type`` ends with the item's name, as on the
+specification's page. Instances that MIoT publishes for newer firmware are parsed as well.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 SPECS: Final = Path(__file__).parent / "specs"
 
 type Address = tuple[int, int]
-"""Service and item: ``(siid, piid)``, ``(siid, aiid)`` or ``(siid, eiid)``."""
+"""The ids of service and item: ``(siid, piid)``, ``(siid, aiid)`` or ``(siid, eiid)``."""
 
 type Value = bool | int | float | str
-"""A property's value, once it is known to be valid."""
+"""A valid value of a property."""
 
 type Words = Mapping[Address, Mapping[int, str]]
-"""The keys of properties' values, where the specification's own texts do not say what they mean."""
+"""Keys of properties' values, if the specification's own texts do not state their meaning."""
 
 
 class Access(StrEnum):
-    """What a property allows; one that allows nothing only ever travels in events and actions."""
+    """Kinds of access to a property; one without any occurs only in events and actions."""
 
     READ = "read"
     WRITE = "write"
@@ -51,16 +51,16 @@ _LIMITS: Final = {"uint8": 0xFF, "uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
 _LARGEST: Final = max(_LIMITS.values())
 _FLOAT_MAX: Final = 3.4028234e38
 LARGEST_IID: Final = 0xFFFF
-LONGEST_VALUE: Final = 4096  # characters of a text that the lock keeps
-# How deep arguments may be wrapped: a JSON text of a list of one item with a list, say.
+LONGEST_VALUE: Final = 4096  # characters of a text that the lock stores
+# Maximum depth of wrapped arguments, e.g. a JSON text of a list of one item with a list.
 _WRAPPINGS: Final = 4
 LONGEST_ARGUMENTS: Final = 16 * 1024  # characters of JSON; an event has a dozen numbers
 
 
 def _is_kept(raw: str) -> bool:
-    """Say whether a text of the lock can be kept as it came; it is cleaned where it is shown."""
+    """Return whether a text of the lock can be stored unchanged; it is sanitized for display."""
     is_whole = len(raw) <= LONGEST_VALUE and raw.encode(errors="ignore").decode() == raw
-    return is_whole and "\0" not in raw  # which not every database has
+    return is_whole and "\0" not in raw  # Not every database can store NUL.
 
 
 def _slug(description: str) -> str:
@@ -69,23 +69,23 @@ def _slug(description: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NamedValue:
-    """A value of an enumeration, and what it is called."""
+    """A value of an enumeration, with its descriptions."""
 
     value: int
     description: str
     description_zh: str
     word: str = ""
-    """The key that a model's tables give it."""
+    """The key from a model's tables; empty if they have none."""
 
     @property
     def key(self) -> str:
-        """The value's name for machines; the number where there are no words for it."""
+        """The machine-readable name; the number if there is neither a word nor a description."""
         return self.word or _slug(self.description) or str(self.value)
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """What services, properties, actions and events have in common; each is only like itself."""
+    """The base of services, properties, actions and events; items are equal only by identity."""
 
     address: Address
     name: str
@@ -94,17 +94,20 @@ class Item:
 
     @cached_property
     def key(self) -> str:
-        """The item's name for machines."""
+        """The machine-readable name, from the description."""
         return _slug(self.description)
 
     def __str__(self) -> str:
-        """Write the address as the specification's readers do: ``2.1020``."""
+        """Return the address in the notation of the specification's readers: ``2.1020``."""
         return "{}.{}".format(*self.address)
 
 
 @dataclass(frozen=True, eq=False)
 class Property(Item):
-    """A property: its format, what it allows and which values it can have."""
+    """A property: its format, its access and its valid values.
+
+    ``range`` is the smallest value, the largest and the step; None if there is none.
+    """
 
     format: str
     access: frozenset[Access]
@@ -118,31 +121,31 @@ class Property(Item):
 
     @cached_property
     def options(self) -> list[str]:
-        """The keys of the enumeration, each once, in the order of their values."""
+        """The keys of the enumeration without duplicates, in the order of ``values``."""
         return list(dict.fromkeys(self._keys.values()))
 
     def key_of(self, value: Value) -> str | None:
-        """Return the key of a value of the enumeration, None where it has no such value."""
+        """Return the key of an enumeration value, None if there is no such value."""
         return self._keys.get(int(value))
 
     def named(self, value: Value) -> NamedValue | None:
-        """Return a value of the enumeration with its names, None where it has no such value."""
+        """Return an enumeration value with its descriptions, None if there is no such value."""
         return next((named for named in self.values if named.value == value), None)
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
-        """The (first) value of the enumeration of each key."""
+        """The enumeration value of each key; the first one if several share the key."""
         return {key: value for value, key in reversed(self._keys.items())}
 
     def value_of(self, key: str) -> int:
-        """Return the (first) value of the enumeration with a key; raises KeyError."""
+        """Return the (first) enumeration value with a key; raises KeyError if there is none."""
         return self.numbers[key]
 
     def validate(self, raw: object) -> Value:
-        """Return what came from outside as a value of this property.
+        """Return data from outside as a valid value of this property.
 
-        Raises InvalidValueError where type, range or enumeration do not fit. A number may come as
-        a text, and a bool as 0 or 1; a text of which JSON has only half a character is none.
+        Accepts a number as a text, and a bool as 0 or 1. Raises InvalidValueError if type, range
+        or enumeration do not match, and for a text with an unpaired surrogate, as JSON may have it.
         """
         if (value := self._typed(raw)) is None:
             raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
@@ -160,7 +163,7 @@ class Property(Item):
         return value
 
     def _typed(self, raw: object) -> Value | None:
-        """Return what came from outside in the type of the format, None where it is none of it."""
+        """Return data from outside in the type of the format, None if it does not fit."""
         found = number(raw)
         match self.format, raw if found is None else found:
             case "string", _:
@@ -172,7 +175,7 @@ class Property(Item):
         return found if self.format in _LIMITS and isinstance(found, int) else None
 
     def allows(self, value: object) -> bool:
-        """Say whether something is a value of this property."""
+        """Return whether a value is valid for this property."""
         try:
             self.validate(value)
         except InvalidValueError:
@@ -180,10 +183,10 @@ class Property(Item):
         return True
 
     def reported(self, raw: object) -> Value:
-        """Return what an event says of this property: a valid value, or the number that came.
+        """Return the property's value in an event: a valid value, or the number as received.
 
-        A number that the specification does not have is one of newer firmware, or an id that is
-        longer than its format: it is kept as it is. Raises InvalidValueError for anything else.
+        A number outside of the specification comes from newer firmware, or is an id longer than its
+        format; it is kept unchanged. Raises InvalidValueError for anything else.
         """
         try:
             return self.validate(raw)
@@ -196,20 +199,20 @@ class Property(Item):
 
 @dataclass(frozen=True, eq=False)
 class Action(Item):
-    """An action: the properties that it takes and answers with, in order."""
+    """An action: the properties that are its inputs and outputs, in order."""
 
     inputs: tuple[Property, ...]
     outputs: tuple[Property, ...]
 
     def by_piid(self, values: Sequence[Value]) -> list[dict[str, Any]]:
-        """Return the values of all inputs as a lock on the local network takes them."""
+        """Return the values of all inputs in the format of a lock on the local network."""
         return [
             {"piid": prop.address[1], "value": value}
             for prop, value in zip(self.inputs, values, strict=True)
         ]
 
     def ordered(self, raw: object) -> list[object]:
-        """Return the value of each output, not yet validated; None for one that is missing.
+        """Return the unvalidated value of each output, None for a missing one.
 
         The cloud answers with bare values in the specification's order, a lock on the local
         network with items of piid and value.
@@ -229,21 +232,21 @@ class Action(Item):
 
 @dataclass(frozen=True, eq=False)
 class Event(Item):
-    """An event: the properties that it carries, in order."""
+    """An event: the properties that are its arguments, in order."""
 
     arguments: tuple[Property, ...]
 
     @cached_property
     def piids(self) -> Mapping[str, int]:
-        """The piids of the arguments by the arguments' names."""
+        """The piid of each argument, by the argument's name."""
         return {argument.name: argument.address[1] for argument in self.arguments}
 
     def pair(self, raw: object) -> dict[Property, object]:
-        """Return what came as an event's arguments by property, not yet validated.
+        """Return an event's arguments by property, not validated.
 
-        There are many shapes: items with piid and value; one item without piid whose value is a
-        list in the specification's order; bare values in that order; values by piid; and any of
-        these as JSON text. What is not understood is left out, and what is missing is missing.
+        Accepted shapes: items with piid and value; one item without piid whose value is a list in
+        the specification's order; bare values in that order; values by piid; and any of these as
+        JSON text. Unknown arguments are ignored, and missing ones are absent from the result.
         """
         match _unwrapped(raw):
             case dict() as items:
@@ -266,10 +269,10 @@ class Event(Item):
         }
 
     def understand(self, raw: object) -> tuple[dict[int, Value], list[tuple[Address, str]]]:
-        """Return what came as an event's arguments by piid, and what is not understood of it.
+        """Return an event's valid arguments by piid, and the address and text of each problem.
 
-        Nothing is wrong with what is missing or null. A number that a value list does not have is
-        kept, but worth a word.
+        A missing or null argument is no problem. A number that is not in the value list is kept,
+        but reported as a problem, too.
         """
         arguments: dict[int, Value] = {}
         wrong: list[tuple[Address, str]] = []
@@ -288,7 +291,7 @@ class Event(Item):
 
 
 def _unwrapped(raw: object) -> object:
-    """Return arguments as a list, or as a mapping by piid, whatever they are wrapped in."""
+    """Return arguments without their wrapping, as a list or a mapping by piid."""
     for _ in range(_WRAPPINGS):
         match raw:
             case str():
@@ -311,7 +314,7 @@ def _unwrapped(raw: object) -> object:
 
 @dataclass(frozen=True, eq=False)
 class Service(Item):
-    """A service and what it holds; its own iid is the first part of its address."""
+    """A service and its items; its own iid is the first part of its address."""
 
     properties: tuple[Property, ...]
     actions: tuple[Action, ...]
@@ -320,7 +323,7 @@ class Service(Item):
 
 @dataclass(frozen=True)
 class Spec:
-    """A device's specification; items are found by their address."""
+    """A device's specification, with its items indexed by address."""
 
     urn: str
     description: str
@@ -340,18 +343,18 @@ class Spec:
             object.__setattr__(self, kind, index)
 
     def having(self, access: Access) -> list[Address]:
-        """Return the addresses of the properties that allow an access."""
+        """Return the addresses of the properties with a kind of access."""
         return [address for address, prop in self.properties.items() if access in prop.access]
 
 
 def _description(raw: object) -> str:
-    """Return a description; "NA" is none."""
+    """Return a description; empty for "NA" and "N/A"."""
     said = text(raw)
     return "" if said.upper() in ("NA", "N/A") else said
 
 
 def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | None:
-    """Return what all items have, None where it makes no sense; without ``siid`` of a service."""
+    """Return the fields common to all items, None if invalid; without ``siid``, a service's."""
     iid, urn = data.get("iid"), data.get("type")
     if type(iid) is not int or not 0 < iid <= LARGEST_IID or not isinstance(urn, str):
         return None
@@ -368,7 +371,7 @@ def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | 
 
 
 def _values(raw: object, words: Mapping[int, str]) -> tuple[NamedValue, ...]:
-    """Return the values of an enumeration, with those that only a model's tables have."""
+    """Return the values of an enumeration, including those that only a model's tables have."""
     known = tuple(
         NamedValue(
             item["value"],
@@ -385,7 +388,7 @@ def _values(raw: object, words: Mapping[int, str]) -> tuple[NamedValue, ...]:
 
 
 def _range(raw: object) -> tuple[float, float, float] | None:
-    """Return the smallest value, the largest and the step."""
+    """Return the smallest value, the largest and the step; None if invalid."""
     match raw:
         case [int() | float() as low, int() | float() as high, int() | float() as step] if (
             -_FLOAT_MAX <= low <= high <= _FLOAT_MAX and 0 <= step <= _FLOAT_MAX
@@ -411,9 +414,10 @@ def _property(data: Mapping[str, Any], siid: int, words: Words) -> Property | No
 
 
 def _service(data: Mapping[str, Any], words: Words) -> Service | None:
-    """Return a service with its items; what it has none of may be missing or null.
+    """Return a service with its items, None if it is invalid.
 
-    An item that makes no sense, or that refers to one that is not there, is left out.
+    Lists of items may be missing or null. An item that is invalid, or that refers to a missing
+    property, is left out.
     """
     if (service := _item(data)) is None:
         return None
@@ -448,10 +452,10 @@ def _service(data: Mapping[str, Any], words: Words) -> Service | None:
 
 
 def parse(instance: Mapping[str, Any], words: Words = MappingProxyType({})) -> Spec:
-    """Return a specification from an instance in MIoT's format, as far as it makes sense.
+    """Return the specification of an instance in MIoT's format, without its invalid items.
 
-    Values get the keys of ``words``, where those have any. Raises CannotConnectError where it is no
-    instance at all.
+    Enumeration values get their keys from ``words``, if listed there. Raises CannotConnectError if
+    the instance has no valid service.
     """
     found = (_service(service, words) for service in objects(instance.get("services")))
     services = tuple(service for service in found if service)

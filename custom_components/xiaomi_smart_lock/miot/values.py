@@ -1,7 +1,7 @@
-"""What came from outside, taken for what it means whatever its type is. No I/O.
+"""Conversion of data from outside to valid values, whatever type it arrives as. No I/O.
 
-Each service's answers pass here once, where they come in: whoever keeps or shows them later need
-not look again.
+Each service's answers are converted here once, when they arrive; code that stores or displays them
+later need not check them again.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any, Final
 import orjson
 
 LONGEST_TEXT: Final = 200  # characters, more than any name or description has
-LONGEST_IDENTIFIER: Final = 64
-LONGEST_SECRET: Final = 4096  # of a token, a cookie or what the camera's service calls a picture
+LONGEST_IDENTIFIER: Final = 64  # characters
+LONGEST_SECRET: Final = 4096  # of a token, a cookie or the camera service's id of a picture
 MOST_ITEMS: Final = 5000
-"""Of a list that came from outside: nobody has as many devices, rooms or events in one answer."""
+"""Maximum items of a list; no account has as many devices, rooms or events in one answer."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
-_LARGEST: Final = 2**63 - 1  # which whatever keeps JSON for Home Assistant can hold
-_EXACT: Final = 2**53  # up to which a float tells whole numbers apart
+_LARGEST: Final = 2**63 - 1  # the largest integer that Home Assistant can store as JSON
+_EXACT: Final = 2**53  # the limit below which floats represent integers exactly
 
-# A name of dots alone leads to another folder.
+# Needs a letter or digit, without "..": a name of dots alone leads to another folder.
 _IDENTIFIER: Final = re.compile(
     rf"(?=.*[A-Za-z0-9])(?!.*\.\.)[A-Za-z0-9._-]{{1,{LONGEST_IDENTIFIER}}}"
 )
 _OPAQUE: Final = re.compile(rf"[!-~]{{1,{LONGEST_SECRET}}}")
 
-# Of what is not to be seen, these hold together what is: an emoji of several characters.
+# Invisible characters to keep, as they join visible ones, e.g. an emoji of several characters.
 _JOINERS: Final = "\u200c\u200d"
-# What stands for characters that are not to be seen, by Unicode's categories: controls and ends of
-# lines, directions of writing and other formats, private ones, and halves of a character.
+# Replacements of invisible characters, by Unicode category: controls and line ends; formats such as
+# the writing direction, private characters and unpaired surrogates.
 _INSTEAD: Final = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Co": "", "Cs": ""}
 
 
 def loads(raw: bytes | str) -> Any:
-    """Return what JSON says; raises ValueError.
+    """Parse JSON and return the result; raises ValueError.
 
-    orjson refuses all of it for half a character in one text, or one number that is infinite: that
-    costs nothing but the character, or the number.
+    orjson rejects the whole JSON for one unpaired surrogate in a text, or one infinite number. The
+    fallback accepts these, so that only the character or the number is lost later.
     """
     try:
         return orjson.loads(raw)
@@ -54,10 +54,10 @@ def loads(raw: bytes | str) -> Any:
 
 
 def text(raw: object, longest: int = LONGEST_TEXT) -> str:
-    """Return a text that can be kept and shown on one line; empty for what is none.
+    """Return a text fit to store and to display on one line; empty if there is none.
 
-    A number may stand for it. Half of a character, as JSON may have it, would keep Home Assistant
-    from saving a whole registry.
+    A whole number is converted to text. Unpaired surrogates, which JSON may contain, are removed:
+    they would prevent Home Assistant from saving a whole registry.
     """
     shown = (
         char if char in _JOINERS else _INSTEAD.get(unicodedata.category(char), char)
@@ -67,36 +67,36 @@ def text(raw: object, longest: int = LONGEST_TEXT) -> str:
 
 
 def identifier(raw: object) -> str | None:
-    """Return an id as text, None for what may not become part of a path or an address."""
+    """Return an id as text, None if it must not become part of a path or a URL."""
     written = _written(raw)
     return written if _IDENTIFIER.fullmatch(written) else None
 
 
 def path_part(raw: str) -> str:
-    """Return an id that becomes part of a path or an address; raises ValueError for another."""
+    """Return an id unchanged, for a path or a URL; raises ValueError if it is unsafe there."""
     if identifier(raw) is None:
         raise ValueError("an id that leads elsewhere")
     return raw
 
 
 def opaque(raw: object) -> str | None:
-    """Return what only the service that gave it understands, None where it cannot be sent back."""
+    """Return an opaque value of a service as text, None if it cannot be sent back to it."""
     written = _written(raw)
     return written if _OPAQUE.fullmatch(written) else None
 
 
 def _written(raw: object) -> str:
-    """Return a text as it came, or a whole number as text; zero names nothing."""
+    """Return a text unchanged, or a whole number as text; empty for 0 and anything else."""
     if isinstance(raw, str):
         return raw
     return str(found) if (found := whole(raw)) else ""
 
 
 def number(raw: object) -> int | float | None:
-    """Return a number that came from outside, also as a text; None where it is none.
+    """Return a number, which may also arrive as a text; None if it is no number.
 
-    Locks were seen to report ``"57"`` and ``57.0`` where the format is an integer. One of more
-    digits than anybody can keep is none.
+    Observed: locks report ``"57"`` and ``57.0`` where the format is an integer. None for a boolean,
+    an infinite number, and a number with too many digits to store.
     """
     if isinstance(raw, str) and _NUMBER.fullmatch(raw):
         raw = float(raw) if "." in raw else int(raw)
@@ -113,12 +113,12 @@ def number(raw: object) -> int | float | None:
 
 
 def whole(raw: object) -> int | None:
-    """Return a whole number that came from outside as ``number`` does, None where it is none."""
+    """Return a whole number, converted as by ``number``; None if it is none."""
     found = number(raw)
     return found if isinstance(found, int) else None
 
 
 def objects(answer: object) -> list[dict[str, Any]]:
-    """Return the objects of what should be a list of objects, of not more than make sense."""
+    """Return the objects among the first MOST_ITEMS items of a list; none if it is no list."""
     items = answer[:MOST_ITEMS] if isinstance(answer, list) else []
     return [item for item in items if isinstance(item, dict)]

@@ -1,1 +1,1 @@
-"""What a lock means, without Home Assistant."""
+"""The meaning of a lock's specification, without Home Assistant."""

@@ -1,4 +1,4 @@
-"""What the items and values of a lock's specification mean."""
+"""The meaning of the items and values of a lock's specification."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from .words import Meaning
 
 MODELS: Final[dict[str, Tables]] = {tables.model: tables for tables in (S1,)}
-"""The models that are supported, by what Xiaomi calls them; the tables are those of a file each."""
+"""The tables of the supported models by Xiaomi's model name; each model has its own file."""
 
 
 class LockModel:
-    """A lock's specification, and what of it has a meaning of its own.
+    """A lock's specification, and the items in it that have a meaning for the integration.
 
-    Items are found by a role, or by their name as ``SERVICE:ITEM``; what a lock has not is None.
+    Items are found by role, or by name as ``SERVICE:ITEM``. An item that the lock does not have is
+    None.
     """
 
     def __init__(self, tables: Tables, spec: Spec) -> None:
@@ -36,19 +37,19 @@ class LockModel:
         self._events = _by_name(spec, "events", spec.events, tables.places)
         self._actions = _by_name(spec, "actions", spec.actions, tables.places)
         self.methods: Final = self.property(Role.OPERATION_METHOD)
-        """The property whose values are the ways to open the door."""
+        """The property whose values are the methods of opening the door."""
         numbers = self.methods.numbers if self.methods else {}
         self.masks: Final[Mapping[int, int]] = {
             numbers[hidden]: numbers[shown]
             for hidden, shown in tables.masks.items()
             if {hidden, shown} <= numbers.keys()
         }
-        """Ways that are shown as other ones, since who stands at the door must not see them."""
+        """Methods to show as other ones, since a person at the door must not see them."""
         self.phone: Final = numbers.get("phone", 0)
-        """The way that an event is about which says none."""
+        """The method of a credential event that gives none; 0 if there is no phone method."""
         self.lock_event: Final = self.address_of(Role.LOCK_EVENT)
         self.same_events: Final = tables.same_events
-        """Events that are reported twice, once by each of two services, and the one that counts."""
+        """Events that two services report: by a duplicate's address, the address that counts."""
         self.reported_twice: Final = frozenset(tables.same_events.values())
 
     def property(self, name: str) -> Property | None:
@@ -64,16 +65,19 @@ class LockModel:
         return self._actions.get(name)
 
     def address_of(self, name: str) -> Address | None:
-        """Return where a property or an event is."""
+        """Return the address of a property or an event."""
         item = self.property(name) or self.event(name)
         return item.address if item else None
 
     def addresses_of(self, names: Iterable[str]) -> tuple[Address, ...]:
-        """Return where those properties and events are that there are."""
+        """Return the addresses of properties and events, without missing ones."""
         return tuple(address for name in names if (address := self.address_of(name)))
 
     def sources_of(self, names: Iterable[str]) -> tuple[Address | Event, ...]:
-        """Return by what there is news of properties and events: by its address, and by itself."""
+        """Return the sources of news: a property by its address, an event as itself.
+
+        Items that the lock does not have are left out.
+        """
         return tuple(
             source
             for name in names
@@ -81,7 +85,7 @@ class LockModel:
         )
 
     def kind_of(self, event: Address) -> Address:
-        """Return the event that counts where two services report the same one."""
+        """Return the address that counts for an event that two services may report."""
         return self.same_events.get(event, event)
 
     @cached_property
@@ -91,12 +95,12 @@ class LockModel:
 
     @cached_property
     def secret(self) -> frozenset[Address]:
-        """The properties that nobody is shown."""
+        """The properties with secret values, which are never shown."""
         return self._named(SECRET)
 
     @cached_property
     def past(self) -> frozenset[Address]:
-        """The properties that tell of the past."""
+        """The properties that report past events."""
         return self._named(PAST)
 
     def _named(self, names: frozenset[str]) -> frozenset[Address]:
@@ -105,18 +109,18 @@ class LockModel:
 
     @cached_property
     def remembered(self) -> frozenset[Address]:
-        """The events that the cloud remembers."""
+        """The events that the cloud keeps in its history."""
         return frozenset(self.addresses_of(REMEMBERED))
 
     @cached_property
     def remembered_as(self) -> list[Event]:
-        """The events that may be asked for, to have all that the cloud remembers."""
+        """The events to request for the whole history, including a second service's duplicates."""
         events = self.spec.events.values()
         return [event for event in events if self.kind_of(event.address) in self.remembered]
 
     @cached_property
     def meanings(self) -> Mapping[Address, Mapping[Value, tuple[Address, Value]]]:
-        """What the value of a property says of another one: by its address and the value."""
+        """The implied value of another property, by a property's address and value."""
         state = self.property(Role.DOOR_STATE)
         found = ((key, self._meant(meaning)) for key, meaning in DOOR_STATE_MEANS.items())
         means = {key: meant for key, meant in found if meant}
@@ -132,10 +136,10 @@ class LockModel:
     def action_meanings(
         self,
     ) -> Mapping[Value, list[tuple[Address, Value, frozenset[Value] | None]]]:
-        """What a lock action says of properties.
+        """The property values that a lock action implies, by the action's value.
 
-        By its value; the property, its value, and the values that it had to have before (None for
-        any).
+        Each is the property's address, its new value, and the values that it must have had before
+        (None: any).
         """
         actions = self.property(Role.LOCK_ACTION)
         return {
@@ -159,35 +163,35 @@ class LockModel:
         return frozenset(named.value for named in values if named.key in keys)
 
     def commands(self, name: str) -> list[Action]:
-        """Return the actions of a name in the services that manage users and credentials."""
+        """Return the actions with this name in the services that manage users and credentials."""
         services = (service for service in self.spec.services if service.name == USER_SERVICE)
         return [action for service in services for action in service.actions if action.name == name]
 
     def completion_events(self, name: str) -> tuple[Address, ...]:
-        """Return by which events the lock tells what came of such an action."""
+        """Return the events by which the lock reports the outcome of an action."""
         return self.addresses_of(COMPLETION_EVENTS[name])
 
 
 def _by_name[Kind: Item](
     spec: Spec, kind: str, items: Mapping[Address, Kind], places: Mapping[str, Address]
 ) -> dict[str, Kind]:
-    """Return the items of a kind by the names of service and item, and by roles."""
+    """Return the items of a kind by ``SERVICE:ITEM``, overridden by the model's places."""
     named = [
         (f"{service.name}:{item.name}", items[item.address])
         for service in spec.services
         for item in getattr(service, kind)
     ]
-    # The first of several of the same name is the one that counts.
+    # If several items have the same name, the first one counts.
     placed = {role: items[address] for role, address in places.items() if address in items}
     return dict(reversed(named)) | placed
 
 
 @cache
 def model_of(name: str) -> LockModel:
-    """Return the model of locks that Xiaomi calls so, read from the disk the first time.
+    """Return a model by Xiaomi's name; its specification is read from disk the first time.
 
-    Only locks of models that we know are set up: where the account says nothing, or something
-    else by now, it is the first of them.
+    Only locks of supported models are set up. If the account no longer reports the model, or
+    reports another one by now, the first supported model is returned.
     """
     tables = MODELS.get(name, S1)
     instance = json.loads(tables.instance.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""A period of the day, in whatever form the lock has it. No I/O.
+"""Periods of the day, in the text form that the lock uses. No I/O.
 
-The specification gives a form for do not disturb (20.2) alone: ``HH:MM:SS-HH:MM:SS``. In the others
-(17.12, 17.22) two times are looked for, and written back where they were found.
+The specification defines a form only for do not disturb (20.2): ``HH:MM:SS-HH:MM:SS``. In the other
+periods (17.12, 17.22) two times are searched for, and written back at the same places.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONGEST: Final = 255  # characters, more than two times take in any form
+LONGEST: Final = 255  # characters; two times in any form are shorter
 DAY: Final = 86_400  # seconds
 HHMM: Final = 2400
-"""Up to here a number may mean minutes, or hours and minutes, as well as seconds."""
+"""Up to this value a number is ambiguous: seconds, minutes, or hours and minutes."""
 
 _CLOCK: Final = re.compile(
     r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:])"
@@ -26,13 +26,13 @@ _NUMBER: Final = re.compile(r"\d+")
 
 
 def parse_period(text: str) -> list[dt.time] | None:
-    """Return when a period begins and ends, None where the text is not understood as one."""
+    """Return the start and end of a period, None if the text is not understood as one."""
     ends = [_read(found) for found in _find(text)]
     return [end for end in ends if end is not None] if ends and None not in ends else None
 
 
 def format_period(ends: Sequence[dt.time], like: str = "") -> str:
-    """Return a period in the form of another text; in the specification's where that is none."""
+    """Return a period in the form of ``like``, or in the specification's if that is no period."""
     if not parse_period(like):
         return "-".join(end.isoformat("seconds") for end in ends)
     first, second = _find(like)
@@ -46,7 +46,10 @@ def format_period(ends: Sequence[dt.time], like: str = "") -> str:
 
 
 def _find(text: str) -> list[re.Match[str]]:
-    """Return the two places where times are, none where there are not two."""
+    """Return the two times found in a text, or nothing if there are not exactly two.
+
+    Plain numbers count as seconds only if at least one is greater than ``HHMM``.
+    """
     if len(text) > LONGEST:
         return []
     found = list(_CLOCK.finditer(text))
@@ -58,7 +61,7 @@ def _find(text: str) -> list[re.Match[str]]:
 
 
 def _read(found: re.Match[str]) -> dt.time | None:
-    """Return the time at a place; midnight may be the end of the day."""
+    """Return the time found at a place, None after 24:00; 24:00 is returned as midnight."""
     if found.re is _CLOCK:
         hour, minute, second = (int(part or 0) for part in found.groups())
         seconds = hour * 3600 + minute * 60 + second
@@ -70,7 +73,7 @@ def _read(found: re.Match[str]) -> dt.time | None:
 
 
 def _written(end: dt.time, found: re.Match[str], *, narrow: bool) -> str:
-    """Return a time in the form of another one."""
+    """Return a time in the form of the one found; ``narrow`` means hours without leading zeros."""
     if found.re is _SECONDS:
         return str(end.hour * 3600 + end.minute * 60 + end.second)
     text = f"{end.hour if narrow else f'{end.hour:02}'}:{end.minute:02}"

@@ -1,4 +1,4 @@
-"""What has a meaning of its own for a lock, by the specification's standard names."""
+"""The items that have a meaning for the integration, by the specification's standard names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 class Role(StrEnum):
     """A property, an event or an action, as ``SERVICE:ITEM``.
 
-    The first service of that name that has the item is meant, unless a model's tables know better.
+    It means the first service of that name that has the item, unless a model's tables say
+    otherwise.
     """
 
     # Properties
@@ -61,13 +62,13 @@ class Role(StrEnum):
 
 
 USER_SERVICE: Final = "lock-manage"
-"""The service that manages users and credentials; several services of a lock may be one."""
+"""The service that manages users and credentials; a lock may have several of this name."""
 
-# What the cloud remembers for the Mi Home app
+# Events that the cloud keeps for the Mi Home app
 REMEMBERED: Final = (Role.LOCK_EVENT, Role.EXCEPTION, Role.DOORBELL)
 
-# Who may open the door, how, and the key to talk to who stands before it: properties by name, in
-# whichever service
+# Names of secret properties in any service: who may open the door and how, and the key to talk to
+# the person at the door
 SECRET: Final = frozenset(
     {
         "credential",
@@ -81,7 +82,7 @@ SECRET: Final = frozenset(
     }
 )
 
-# What the lock pushes of its past, as JSON, by the names of the properties
+# Names of properties by which the lock pushes past events, as JSON
 PAST: Final = frozenset(
     {
         "abnormal-data-string",
@@ -95,8 +96,8 @@ PAST: Final = frozenset(
     }
 )
 
-# By which event the lock tells that it has done an action, and by which other one that it has not:
-# the success of that one may be of an action before.
+# Events that report the outcome of an action. The first one reports success or failure. Of the
+# second one only a failure counts: its success may belong to an earlier action.
 COMPLETION_EVENTS: Final[dict[str, tuple[Role, ...]]] = {
     "add-lock-user": (Role.USER_ADDED, Role.USER_UPDATED),
     "delete-lock-user": (Role.USER_DELETED, Role.USER_UPDATED),

@@ -12,9 +12,9 @@ S1: Final = Tables(
     model="xiaomi.lock.s1",
     instance=SPECS / "xiaomi.lock.s1.json",
     places={
-        # The settings of the bell are where this one is; service 7 is the older one.
+        # The doorbell's settings are in service 21 too; service 7 is the older one.
         Role.DOORBELL: (21, 1),
-        # Its batteries are two services of the same name, the dry cells first.
+        # Both batteries are services of the same name; the dry cells come first.
         Role.LITHIUM_BATTERY_LEVEL: (13, 1),
         Role.LITHIUM_BATTERY_STATUS: (13, 3),
     },

@@ -1,4 +1,4 @@
-"""The shape of a model's tables."""
+"""The data type of a model's tables."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tables:
-    """All that is special to a model: data, and nothing else."""
+    """Everything specific to a model, as data only."""
 
     model: str
-    """What Xiaomi calls it."""
+    """Xiaomi's name of the model."""
     instance: Path
-    """Its specification, in MIoT's format."""
+    """The path of the model's specification, in MIoT's format."""
     places: Mapping[str, Address] = field(default_factory=dict)
-    """Where roles are that are not where their standard names lead."""
+    """The addresses of roles that the standard names do not lead to."""
     words: Words = field(default_factory=dict)
-    """The keys of values whose texts in the specification are others than ours, or wrong."""
+    """Keys of values whose texts in the specification are wrong, or differ from our keys."""
     same_events: Mapping[Address, Address] = field(default_factory=dict)
-    """Events that the lock reports twice, once by each of two services, and the one that counts."""
+    """Events that two services report: by a duplicate's address, the address that counts."""
     masks: Mapping[str, str] = field(default_factory=dict)
-    """Ways to open the door that are shown as others, since nobody at the door may see them."""
+    """Methods to show as other ones, since a person at the door must not see them."""

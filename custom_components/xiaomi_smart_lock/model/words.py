@@ -1,4 +1,4 @@
-"""What the keys of values mean, whatever a model's numbers for them are."""
+"""The meaning of value keys, independent of a model's numbers for them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on")
 OPEN: Final = ("not_closed", "ajar")
 
 type Meaning = tuple[Role, str | bool]
-"""A property, and its value or the key of that."""
+"""A property, and its value or the key of its value."""
 
-# What a lock event says at once, before the lock reports the property itself: by its lock action,
-# the new value of a property and the values that it had to have before (None for any). A door
-# that closes is not taken for locked, and an open one not for closed.
+# Property values that a lock event implies at once, before the lock reports the property itself. By
+# lock action: the new value, and the values that the property must have had before (None: any). A
+# door that closes is not assumed to be locked, and an open door is not assumed to be closed.
 LOCK_ACTION_MEANS: Final[Mapping[str, tuple[tuple[Meaning, tuple[str, ...] | None], ...]]] = {
     "door_closed": (((Role.DOOR_STATE, "unlocked"), OPEN),),
     "unlocked": (((Role.DOOR_STATE, "unlocked"), LOCKED), ((Role.DEADBOLT, False), None)),
@@ -42,7 +42,7 @@ LOCK_ACTION_MEANS: Final[Mapping[str, tuple[tuple[Meaning, tuple[str, ...] | Non
     "away_mode_off": (((Role.AWAY_MODE, False), None),),
 }
 
-# What the door state says of properties that cannot be read.
+# Values of properties that cannot be read, as implied by the door state
 DOOR_STATE_MEANS: Final[Mapping[str, Meaning]] = {
     "locked": (Role.DEADBOLT, False),
     "unlocked": (Role.DEADBOLT, False),

@@ -1,1 +1,1 @@
-"""What users are told: repairs and lines of the logbook."""
+"""Reports to users: repair issues and logbook entries."""

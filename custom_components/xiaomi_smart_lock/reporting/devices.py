@@ -1,4 +1,4 @@
-"""The device of a lock in Home Assistant's registry."""
+"""The device of a lock in Home Assistant's device registry."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 LONGEST_SLUG: Final = 128
-"""How many characters a name may take of an entity's id, which has 255 at most."""
+"""Maximum number of characters of a name in an entity id, which has at most 255."""
 
 
 @lru_cache(maxsize=64)
 def shortened(name: str) -> str:
-    """Return as much of a lock's or a room's name as leaves room in ids that are made of it.
+    """Return a lock's or a room's name, cut so that entity ids made of it are not too long.
 
-    They have Latin letters, of which a Chinese character is several. Home Assistant cuts ids of
-    entities that are too long, and what it makes of those that are the same then may be none: such
-    an entity is not there at all.
+    Ids have Latin letters, several for each Chinese character. Home Assistant cuts entity ids that
+    are too long. If several are the same then, it may make invalid ids of them, and an entity with
+    an invalid id is missing.
     """
     while len(slugify(name)) > LONGEST_SLUG:
         name = name[:-1].rstrip()
@@ -35,9 +35,9 @@ def shortened(name: str) -> str:
 
 @callback
 def async_device_of(hass: HomeAssistant, entry: ConfigEntry, did: str) -> dr.DeviceEntry | None:
-    """Return a lock's device of a config entry, None where there is none.
+    """Return a lock's device in a config entry, None if there is none.
 
-    Several entries may have a device of the same identifier each, from 2026.8 on.
+    From 2026.8 on, several config entries may each have a device with the same identifier.
     """
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     return next((device for device in devices if (DOMAIN, did) in device.identifiers), None)

@@ -1,4 +1,4 @@
-"""What is wrong, told in Home Assistant's repairs."""
+"""Issues in Home Assistant's repairs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Issue(StrEnum):
-    """Issues; the value is the key of the translation."""
+    """Repair issues; the value is the key of the translation."""
 
     CAMERA = "camera_not_allowed"
     CLOCK = "clock_off"
@@ -36,7 +36,7 @@ class Issue(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-# What is found again where it still is so, and can only be seen or fixed while connected
+# Cleared on unload: they can only be seen or fixed while connected, and are raised again if needed
 PASSING: Final = (
     Issue.CAMERA,
     Issue.CLOCK,
@@ -53,7 +53,7 @@ FIXABLE: Final = (
     Issue.PUSH_TAKEN_OVER,
     Issue.STORAGE,
 )
-# What is so too while nobody is connected
+# Kept over a restart: they hold without a connection too
 PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDELIVERED)
 
 
@@ -61,9 +61,9 @@ PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDE
 def async_raise_issue(
     hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "", **texts: str
 ) -> None:
-    """Raise an issue of an entry, or of one of its locks.
+    """Raise an issue of a config entry, or of one of its locks.
 
-    Its description is Markdown, in which the texts are shown as they are.
+    The description is Markdown; the texts are escaped, so that they are shown as they are.
     """
     ir.async_create_issue(
         hass,
@@ -86,7 +86,7 @@ def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did
 
 @callback
 def is_raised(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "") -> bool:
-    """Say whether an issue is raised."""
+    """Return whether an issue is raised."""
     return ir.async_get(hass).async_get_issue(DOMAIN, _issue_id(entry, issue, did)) is not None
 
 
@@ -94,7 +94,7 @@ def is_raised(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = 
 def async_clear_passing_issues(
     hass: HomeAssistant, entry: ConfigEntry, dids: Iterable[str]
 ) -> None:
-    """Clear what nobody looks after once an entry is unloaded."""
+    """Clear the issues that nothing updates once the config entry is unloaded."""
     for issue in PASSING:
         for did in ("", *dids):
             async_clear_issue(hass, entry, issue, did)
@@ -109,7 +109,7 @@ def async_clear_issues_of_lock(hass: HomeAssistant, entry: ConfigEntry, did: str
 
 @callback
 def async_clear_issues_of_entry(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Clear all issues of an entry."""
+    """Clear all issues of a config entry."""
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and entry.entry_id in issue_id:
             ir.async_delete_issue(hass, DOMAIN, issue_id)

@@ -1,4 +1,4 @@
-"""What is worth a line in the logbook, on Home Assistant's bus."""
+"""Events for the logbook on Home Assistant's event bus."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def async_fire_logbook_event(
     context: Context | None = None,
     **facts: str,
 ) -> None:
-    """Have the logbook say what happened at a lock.
+    """Fire an event that the logbook shows as an entry of a lock.
 
-    It is said by the translation ``common.logbook_KIND``, whose placeholders are the facts. A
-    fact that has a translation itself, ``common.NAME_FACT``, is said by that. Who is behind the
-    context is shown beside it.
+    The text is the translation ``common.logbook_KIND``, with the facts as its placeholders. A fact
+    that has a translation itself, ``common.NAME_FACT``, is replaced by it. The logbook also shows
+    the originator of the context.
     """
     entity_id = er.async_get(hass).async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock")
     device = async_device_of(hass, entry, did)

@@ -1,4 +1,4 @@
-"""What a lock's users are told: repairs, and lines of the logbook."""
+"""Reports to the users of one lock: repair issues and logbook entries."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class LockReporter:
-    """Raises and clears the issues of one lock, and has the logbook say what happened there."""
+    """Reporter of one lock: raises and clears its issues, and adds logbook entries."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, session: LockSession) -> None:
-        """Prepare for a lock of an entry."""
+        """Prepare for a lock of a config entry."""
         self._hass = hass
         self._entry = entry
         self._session = session
 
     @callback
     def raise_issue(self, issue: Issue, **texts: str) -> None:
-        """Raise an issue; its text has the lock's name as well."""
+        """Raise an issue; the lock's name is added to its texts."""
         session = self._session
         async_raise_issue(self._hass, self._entry, issue, session.did, lock=session.name, **texts)
 
@@ -38,5 +38,5 @@ class LockReporter:
 
     @callback
     def log(self, kind: str, context: Context | None = None, **facts: str) -> None:
-        """Have the logbook say what happened; see ``async_fire_logbook_event``."""
+        """Add a logbook entry; see ``async_fire_logbook_event``."""
         async_fire_logbook_event(self._hass, self._entry, self._session.did, kind, context, **facts)

@@ -1,1 +1,1 @@
-"""Home Assistant's actions of this integration."""
+"""Service actions of this integration."""

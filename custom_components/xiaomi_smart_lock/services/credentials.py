@@ -1,4 +1,4 @@
-"""Actions on a lock's users and credentials."""
+"""Service actions on a lock's users and credentials."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ATTR_USER_TYPE: Final = "user_type"
 ATTR_USES: Final = "uses"
 ATTR_VALID_UNTIL: Final = "valid_until"
 
-# What the fields carry, by its name in the specification
+# The fields of the service actions, by the names of their properties in the specification
 CARRIED: Final = {
     "user-ids": ATTR_USER_ID,
     "user-type": ATTR_USER_TYPE,
@@ -49,9 +49,10 @@ CARRIED: Final = {
     "credential": ATTR_CREDENTIAL_DATA,
 }
 
-# There is one owner; the types that mean many users would delete more than is asked for.
+# Without the owner, as there is only one, and without the types that stand for many users, which
+# would delete more than was asked for.
 SETTABLE_USER_TYPES: Final = ("administrator", "normal_user", "frequent_visitor")
-# What is enrolled at the lock or from afar; other passwords are made by Xiaomi's app.
+# Credentials that are enrolled at the lock or remotely; Xiaomi's app makes the other passwords.
 SETTABLE_CREDENTIALS: Final = (
     "password",
     "fingerprint",
@@ -61,7 +62,8 @@ SETTABLE_CREDENTIALS: Final = (
     "palm_vein",
     "phone",
 )
-# The owner's number: there is an owner already, and nobody is given a key of theirs from afar.
+# The owner's user id. It gets no access remotely: there is an owner already, and nobody is to be
+# given a credential of theirs.
 OWNER: Final = 0
 MOST_USES: Final = 1000
 LONGEST_NAME: Final = 200
@@ -83,7 +85,7 @@ async def _delete_user(lock: LockRuntime, data: Data) -> Response:
 
 async def _set_credential(lock: LockRuntime, data: Data) -> Response:
     if (person := data.get(ATTR_PERSON)) is not None:
-        # Whether there is one is known before the lock hears of anything.
+        # Fails for an unknown person before anything is sent to the lock.
         person = named(lock.coordinator, person).subentry.subentry_id
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
@@ -98,7 +100,7 @@ async def _set_credential(lock: LockRuntime, data: Data) -> Response:
     )
     credential = await lock.enrolment.async_enrol(wanted)
     if person is not None:
-        with suppress(ServiceValidationError):  # Removed meanwhile: the credential is there.
+        with suppress(ServiceValidationError):  # Person removed meanwhile; the credential exists.
             async_assign(lock.coordinator, credential, person)
     return {ATTR_USER_ID: wanted.user_id, **_named(lock.coordinator, credential)}
 
@@ -131,7 +133,7 @@ async def _sync_credentials(lock: LockRuntime, _data: Data) -> Response:
 
 
 async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
-    """Return who may open the door, and by what, as far as the lock has told."""
+    """Return the users who may open the door and their credentials, as far as known."""
     lock = runtime.coordinator
     users = lock.data.users
     owned = {one for one, grant in users.grants.items() if grant.user_id is not None}
@@ -145,13 +147,13 @@ async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
             }
             for user_id in sorted(one for one in user_ids if one is not None)
         ],
-        # Used, but the lock has not told by whom
+        # Used, but the lock has not reported by which user
         "others": [_described(lock, one) for one in users.uses if one not in users.grants],
     }
 
 
 def _user_type(lock: LockRuntime, data: Data) -> int | None:
-    """Return the lock's number of the type of users that is asked for, None where none is."""
+    """Return the lock's number of the requested user type, None if there is none."""
     user_types = lock.model.property(Role.USER_TYPE)
     return user_types.numbers.get(data.get(ATTR_USER_TYPE, "")) if user_types else None
 

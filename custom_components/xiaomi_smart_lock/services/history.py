@@ -1,4 +1,4 @@
-"""What the journal has of a lock's past, for who asks by an action."""
+"""Service action that returns a lock's past events from the journal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIMIT: Final = 100
 LIMITS: Final = (1, 10_000)
 
 KINDS: Final = {description.key: description for description in EVENTS}
-# What looks like anything else is only told who asks for it.
+# The default kinds: those that do not mask duress are only returned on request.
 OPEN_KINDS: Final = [key for key, description in KINDS.items() if description.masks]
 
 FIELDS: Final[VolDictType] = {
@@ -47,7 +47,10 @@ FIELDS: Final[VolDictType] = {
 
 
 async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what happened, the newest first; raises ServiceValidationError."""
+    """Return the past events of a lock, newest first.
+
+    Raises ServiceValidationError if the lock has no history or the person does not exist.
+    """
     lock = runtime.coordinator
     if not lock.session.pushes and not lock.history_events:
         raise translatable(ServiceValidationError, "no_history", lock=lock.name)
@@ -67,7 +70,10 @@ async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> di
 
 
 def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool:
-    """Say whether somebody did something; that a credential was enrolled is not of its owner."""
+    """Return whether an event is an operation of the lock by a person.
+
+    Other events with a credential, such as its enrollment, do not count as done by its owner.
+    """
     credential = lock_event.credential if lock_event.kind == lock.model.lock_event else None
     by = credential and person_of(lock, credential, lock_event.when)
     return by is not None and by.subentry.subentry_id == person.subentry.subentry_id
@@ -76,7 +82,7 @@ def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool
 def _lines(
     lock: LockCoordinator, lock_event: LockEvent, kinds: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """Return what is said of an event: by each kind that shows it, in the words of its entity."""
+    """Yield an entry for each requested kind that shows an event, as its event entity does."""
     for kind in kinds:
         description = KINDS[kind]
         if lock_event.kind in description.addresses(lock.model) and (

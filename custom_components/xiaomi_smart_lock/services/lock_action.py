@@ -1,4 +1,4 @@
-"""What an action of Home Assistant on a lock is."""
+"""Definition of a service action on a lock."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ type Response = JsonObjectType | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockAction:
-    """An action on a lock: what it takes, what it does, and by which action of the lock's own."""
+    """A service action on a lock: its function, its fields, and the MIoT action that it uses.
+
+    ``by`` is the name of the MIoT action, None if it uses none.
+    """
 
     do: Callable[[LockRuntime, Data], Awaitable[Response]]
     fields: VolDictType
     by: str | None = None
     gives_access: bool = False
-    """Whether it makes a user or gives one a credential."""
+    """Whether it creates a user or gives one a credential."""
     response: SupportsResponse = SupportsResponse.NONE

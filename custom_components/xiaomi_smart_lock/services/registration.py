@@ -1,4 +1,4 @@
-"""Home Assistant's actions on locks, for administrators."""
+"""Registration of the service actions on locks, for administrators only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACTIONS: Final = {
 
 @callback
 def async_register_actions(hass: HomeAssistant) -> None:
-    """Register all actions."""
+    """Register all service actions."""
     for name, action in ACTIONS.items():
         hass.services.async_register(
             DOMAIN,
@@ -46,10 +46,10 @@ def async_register_actions(hass: HomeAssistant) -> None:
 
 
 async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
-    """Do an action on all locks that are meant; return the responses by entity.
+    """Run a service action on all targeted locks; return the responses by entity id.
 
-    These are no entity services: those take turns, and what cancels an enrollment cannot wait
-    until that has ended.
+    These are no entity service actions: those run one after another, and canceling an enrollment
+    cannot wait until the enrollment has ended.
     """
     await async_require_admin(call.hass, call.context)
     data = service.remove_entity_service_fields(call)

@@ -1,4 +1,4 @@
-"""The locks that a call of an action targets."""
+"""The locks that a service action call targets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from ..runtime import LockRuntime
 
 
-# Home Assistant's own way to the targets of a call; versions before 2025.10 want more for it.
+# Home Assistant versions before 2025.10 need ``hass`` to find the targets of a call.
 _WANTS_HASS: Final = "hass" in inspect.signature(service.async_extract_entity_ids).parameters
 
 
 async def async_locks(call: ServiceCall) -> dict[str, LockRuntime]:
-    """Return the locks that a call targets, by the ids of their entities."""
+    """Return the locks that a call targets, by entity id.
+
+    Raises ServiceValidationError if there is none, or if one is not loaded.
+    """
     extract: Callable[..., Awaitable[set[str]]] = service.async_extract_entity_ids
     wanted = await (extract(call.hass, call) if _WANTS_HASS else extract(call))
     registry = er.async_get(call.hass)
@@ -43,7 +46,7 @@ async def async_locks(call: ServiceCall) -> dict[str, LockRuntime]:
 
 
 def _lock(hass: HomeAssistant, entity: er.RegistryEntry) -> LockRuntime:
-    """Return the lock of an entity."""
+    """Return the lock of an entity; raises ServiceValidationError if it is not loaded."""
     entry = hass.config_entries.async_get_entry(entity.config_entry_id or "")
     if entry and entry.state is ConfigEntryState.LOADED:
         for lock in entry.runtime_data.locks.values():

@@ -1,1 +1,1 @@
-"""What is known of one lock: pure data, without Home Assistant."""
+"""The known state of one lock: pure data, without Home Assistant."""

@@ -1,4 +1,4 @@
-"""What opens the door, and how it is shown where anybody may look. No I/O."""
+"""Credentials that open the door, and their masked form for display. No I/O."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ if TYPE_CHECKING:
 
 
 def masked(model: LockModel, method: int) -> int:
-    """Return the operation-method that is shown where who stands at the door may see it.
+    """Return the operation-method to show where a person at the door may see it.
 
-    A duress fingerprint is like any other: who forces somebody to open must not see that it was
-    noticed, nor that there is one. Only the event entity *Duress* tells.
+    A duress fingerprint is shown as a normal one: an attacker must see neither that the duress was
+    noticed, nor that such a fingerprint exists. Only the *Duress* event entity reports it.
     """
     return model.masks.get(method, method)
 
 
 class Credential(NamedTuple):
-    """What opens the door: operation-method and operation-id."""
+    """A credential that opens the door: operation-method and operation-id."""
 
     method: int
     operation_id: int
 
     def masked(self, model: LockModel) -> Credential:
-        """Return the credential as it is shown."""
+        """Return the credential as it is shown, with its method masked."""
         return self._replace(method=masked(model, self.method))

@@ -1,4 +1,4 @@
-"""The events that were handled, to know them when they are delivered again."""
+"""The events that were already handled, to recognize duplicates."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .lock_event import LockEvent
 
-# How much is remembered: the events of weeks, so that nothing late is new.
+# Identities that are kept: the events of weeks, so that no late duplicate is taken as new
 REMEMBERED: Final = 1000
-# How many more there may be until the oldest are forgotten
+# Identities above that limit, before the oldest ones are dropped together
 FORGOTTEN_TOGETHER: Final = 100
 
-# In how many seconds a lock does not count to the same number with the same to tell: it may begin
-# again, or count no further than to 255. From once to twice as many.
+# Seconds in which the same number with the same content means a duplicate. The lock may restart its
+# numbering, or count no further than 255. The effective time is one to two times as long.
 COUNTS_FOR: Final = 86_400
 
-# Seconds within which two services report the same event, of which one says no time
+# Seconds within which two services report the same event, if one of them gives no time
 TWINS_WITHIN: Final = 2.0
-# How many of them there may be: nobody rings as often.
+# Limit of such reports that are kept: nobody rings that often.
 TWINS_LIMIT: Final = 100
 
 type Identity = str
-"""What makes an event itself, in a line: many are kept, and written down each time."""
+"""The identity of an event, in one line: many are kept, and all are written on each save."""
 
 
 @dataclass
 class EventDeduplicator:
-    """The last events.
+    """The identities of the last events.
 
-    An event is the one with its time and what tells two of a second apart. Where its time says
-    nothing, or it has none, it is the one with its number; without a number, the one that arrived
-    at that second. Two services may stamp the same event a second apart.
+    An event is identified by its time and by the values that distinguish events of the same second.
+    If its time is missing or unusable, it is identified by its number; without a number, by the
+    second of its arrival. Two services may give the same event times one second apart.
     """
 
     known: dict[Identity, None] = field(default_factory=dict)
-    """Their identities, oldest first."""
+    """The identities, oldest first."""
     _alone: list[tuple[float, LockEvent]] = field(default_factory=list, compare=False)
-    """Those of just now that the other one of two services may report too, and when they came."""
+    """Recent events that another service may report too, with their time of arrival."""
 
     def take(self, lock_event: LockEvent) -> bool:
-        """Remember an event that has just arrived, and say whether it is new."""
+        """Remember an event that has just arrived, and return whether it is new."""
         seen_as = _seen_as(lock_event)
         if not self.known.keys().isdisjoint(seen_as):
             return False
@@ -51,10 +51,10 @@ class EventDeduplicator:
         return not self._was_reported(lock_event)
 
     def _was_reported(self, lock_event: LockEvent) -> bool:
-        """Say whether the other one of two services has just reported the very same event.
+        """Return whether the other one of two services has just reported the same event.
 
-        Each report stands for one of the other: two of both are two events. Where both have a time
-        of the lock's, that tells.
+        Each report matches one of the other service: two reports from each are two events. If both
+        have a usable time of the lock, the times decide instead.
         """
         if not lock_event.reported_twice:
             return False
@@ -77,7 +77,7 @@ def _alike(one: LockEvent, other: LockEvent) -> bool:
 
 
 def _seen_as(lock_event: LockEvent) -> list[Identity]:
-    """Return as what an event may be known; as the first it is known from now on."""
+    """Return the possible identities of an event; the first one is to be remembered."""
     if (moment := lock_event.usable_time) is not None:
         return _at(lock_event, moment, near=lock_event.reported_twice)
     if lock_event.tid is not None:
@@ -86,9 +86,10 @@ def _seen_as(lock_event: LockEvent) -> list[Identity]:
 
 
 def _kept_too(lock_event: LockEvent) -> list[Identity]:
-    """Return as what else an event is known from now on.
+    """Return further identities to remember for an event.
 
-    One without a usable time may come again without its number, or when its time can be one.
+    An event without a usable time may come again without its number, or later, when its time has
+    become plausible.
     """
     if lock_event.usable_time is not None:
         return []
@@ -99,14 +100,14 @@ def _kept_too(lock_event: LockEvent) -> list[Identity]:
 
 
 def _at(lock_event: LockEvent, moment: int, *, near: bool = False) -> list[Identity]:
-    """Return what an event is at a second, and if wanted at the one before and the one after."""
+    """Return the identity of an event at a second; if ``near``, also a second before and after."""
     (siid, eiid), identity_suffix = lock_event.kind, lock_event.identity_suffix
     seconds = (moment, moment - 1, moment + 1) if near else (moment,)
     return [f"{siid}.{eiid} {second} {identity_suffix}" for second in seconds]
 
 
 def _numbered(lock_event: LockEvent) -> list[Identity]:
-    """Return what an event is by its number in this period, the one before and the one after."""
+    """Return the identities of an event by number, in this period, the one before and the next."""
     siid, eiid = lock_event.event.address
     period = int(lock_event.when) // COUNTS_FOR
     number = f"{siid}.{eiid} #{lock_event.tid}"

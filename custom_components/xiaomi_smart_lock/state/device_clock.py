@@ -1,33 +1,34 @@
-"""The lock's clock, held against ours, to tell what happened just now from what happened before."""
+"""The lock's clock compared with ours, to tell current events from past ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-# A time outside of these says nothing: before, the clock was never set and counts from zero, as
-# after a change of batteries; so far in the future, it is no time at all.
+# Times outside these bounds are implausible, in Unix seconds and in seconds from now. Before: the
+# clock was never set and counts from zero, as after a change of batteries. Further in the future:
+# it is no time at all.
 EARLIEST: Final = 1_700_000_000
 FURTHEST_AHEAD: Final = 86_400
 AHEAD: Final = 5.0  # seconds by which an event may seem to come from the future
-CLEARLY_OFF: Final = 120.0  # seconds from which on a clock that is off is worth a word
-APART: Final = 5.0  # seconds between two events that together show how far a clock is off
-ALIKE: Final = 2.0  # seconds by which such two may disagree
+CLEARLY_OFF: Final = 120.0  # seconds from which on an offset is reported
+APART: Final = 5.0  # least seconds between two events that show how far a clock is off
+ALIKE: Final = 2.0  # seconds by which the lags of such two events may differ
 
 
 def says_something(device_time: float, arrival: float) -> bool:
-    """Say whether a time of the lock's can be one at all, both in Unix seconds."""
+    """Return whether a time of the lock is plausible; both times are in Unix seconds."""
     return EARLIEST <= device_time <= arrival + FURTHEST_AHEAD
 
 
 @dataclass
 class LockClock:
-    """How far the lock's clock is behind ours, as its events tell.
+    """The offset of the lock's clock from ours, as learned from its events.
 
-    An event of this very moment shows at once that the clock is right, and one from the future
-    that it is ahead. One from the past is late, or the clock is behind: two that arrive some
-    seconds apart, each as far from the past as the other, show that it is the clock. What is
-    delivered late comes in one go instead.
+    An event of this moment shows at once that the clock is right, and one from the future that it
+    is ahead. One from the past is either late, or the clock is behind. Two events that arrive some
+    seconds apart with the same lag show that the clock is behind: late events arrive all at once
+    instead.
     """
 
     behind: float = 0.0
@@ -36,7 +37,11 @@ class LockClock:
     _lag: float = 0.0
 
     def when(self, device_time: float | None, arrival: float) -> float:
-        """Return when something happened by our clock, both times in Unix seconds."""
+        """Return when something happened by our clock, and learn the offset from it.
+
+        Both times are in Unix seconds. The time of arrival is returned if the lock's time is
+        missing or implausible.
+        """
         if device_time is None:
             return arrival
         self.says_nothing = not says_something(device_time, arrival)
@@ -54,9 +59,11 @@ class LockClock:
         return min(device_time + self.behind, arrival)
 
     def was(self, device_time: float | None, told: float) -> float:
-        """Return when something happened that is told of afterwards, at a time in Unix seconds.
+        """Return when a past event happened by our clock.
 
-        Nothing is learned of it: how long afterwards says nothing of the clock.
+        ``told`` is when it was reported, in Unix seconds; it is returned if the lock's time is
+        missing or implausible. Nothing is learned from it: the delay of the report says nothing
+        about the clock.
         """
         if device_time is None or not says_something(device_time, told):
             return told
@@ -64,9 +71,9 @@ class LockClock:
 
     @property
     def is_off(self) -> bool:
-        """Whether the clock is so far off that it should be set."""
+        """Whether the clock should be set, since its time is implausible or clearly off."""
         return self.says_nothing or abs(self.behind) > CLEARLY_OFF
 
     def was_set(self) -> None:
-        """Begin anew, since the clock was set to ours."""
+        """Reset the offset, since the clock was set to ours."""
         self.behind, self.says_nothing, self._arrival = 0.0, False, None

@@ -1,4 +1,4 @@
-"""Which credentials are to end, and when. No I/O."""
+"""Credentials that expire, and when. No I/O."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a user's credential is to end."""
+    """The expiry of a user's credential."""
 
     user_id: int
     since: float
-    """When it was sent to the lock, in Unix seconds."""
+    """When the credential was sent to the lock, in Unix seconds."""
     due: float | None = None
-    """When it ends at the latest, in Unix seconds."""
+    """When the credential expires at the latest, in Unix seconds; None for no time limit."""
     uses: int | None = None
-    """After how many more unlockings it ends."""
+    """The number of unlocks left before the credential expires; None for no limit."""
     enrolled: bool = True
-    """False until the lock has confirmed it: it ends at once if that never comes to be."""
+    """False until the lock has confirmed the credential; unconfirmed, it expires at once."""
     name: str | None = None
-    """What it is called by whoever sets it, to be known again."""
+    """The name given by the caller, to find the credential again."""
 
     def by(self, when: float) -> Expiry:
-        """Return the same with an end at a time in Unix seconds, if not before."""
+        """Return a copy that expires at a time in Unix seconds, if not earlier."""
         return replace(self, due=when if self.due is None else min(self.due, when))
 
 
 @dataclass
 class ExpiryRegistry:
-    """The credentials that are to end, until the lock no longer has them.
+    """The credentials that expire, until the lock no longer has them.
 
-    What a person expects to end must never be forgotten. So nothing is ever dropped to make room,
-    and where it is doubtful whether the lock still has a credential, the lock is asked.
+    An expiry must never be forgotten. Therefore nothing is dropped to make room, and if it is
+    doubtful whether the lock still has a credential, the lock is asked.
     """
 
     known: dict[Credential, Expiry] = field(default_factory=dict)
 
     def due(self, now: float) -> list[Credential]:
-        """Return what has to end by a time in Unix seconds."""
+        """Return the credentials that have expired by a time in Unix seconds."""
         return [
             credential
             for credential, expiry in self.known.items()
@@ -58,7 +58,7 @@ class ExpiryRegistry:
         ]
 
     def follow(self, lock_event: LockEvent) -> bool:
-        """Take what an event says; return whether that changes anything."""
+        """Apply an event; return whether that changes anything."""
         before = dict(self.known)
         match lock_event.event.name:
             case "lock-event":
@@ -70,9 +70,9 @@ class ExpiryRegistry:
         return self.known != before
 
     def _used(self, lock_event: LockEvent) -> None:
-        """Count an unlocking, a late one too: whoever came, came.
+        """Count an unlock, even if its event comes late: the door was opened all the same.
 
-        What was done with an older credential of the same id does not count.
+        Uses of an older credential with the same id do not count.
         """
         credential = lock_event.credential
         expiry = credential and self.known.get(credential)
@@ -86,21 +86,24 @@ class ExpiryRegistry:
             self.known[credential] = expiry if left else expiry.by(lock_event.when)
 
     def _deleted(self, lock_event: LockEvent) -> None:
-        """Forget a credential, but not by the deletion of an older one with the same id."""
+        """Forget a deleted credential, unless the event is about an older one with the same id."""
         if (credential := lock_event.managed_credential) is None:
             return
         if (expiry := self.known.get(credential)) and lock_event.when >= int(expiry.since):
             del self.known[credential]
 
     def _user_deleted(self, lock_event: LockEvent) -> None:
-        """End the credentials of a user who is gone; whether they went along, the lock says."""
+        """Let the credentials of a deleted user expire.
+
+        Whether the lock deleted them with the user is found out from the lock.
+        """
         for credential, expiry in self.known.items():
             theirs = expiry.user_id == lock_event.get("user-ids")
             if theirs and lock_event.when >= int(expiry.since):
                 self.known[credential] = expiry.by(lock_event.when)
 
     def as_list(self) -> list[list[Any]]:
-        """Return it as JSON allows, the name last and only where there is one."""
+        """Return the registry as JSON data, with the name last and only if there is one."""
         return [
             [*of, *asdict(expiry).values()][: None if expiry.name else -1]
             for of, expiry in self.known.items()
@@ -108,7 +111,7 @@ class ExpiryRegistry:
 
     @classmethod
     def from_list(cls, model: LockModel, stored: object) -> ExpiryRegistry:
-        """Return what was kept: each for itself, so that nothing takes others with it."""
+        """Return the stored registry; invalid entries are skipped one by one."""
         return cls(dict(_read(model, stored if isinstance(stored, list) else [])))
 
 

@@ -1,4 +1,4 @@
-"""What has not been read yet of a lock's past. No I/O."""
+"""The parts of a lock's history that have not been read yet. No I/O."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400  # seconds
 FIRST: Final = 7 * DAY
-"""How much is read where nothing was read before."""
+"""How far back to read if nothing was read before, in seconds."""
 LONGEST: Final = 30 * DAY
 OVERLAP: Final = DAY // 4
-"""How much is read again: what the lock told late is among what is older."""
+"""How much to read again, in seconds: events that the lock reported late are older."""
 AHEAD: Final = DAY
-"""How far the cloud's clock may be ahead of ours."""
+"""How far the cloud's clock may be ahead of ours, in seconds."""
 
 
 class Gap(NamedTuple):
-    """A time, in Unix seconds by the cloud's clock, in which an event may have happened."""
+    """A time span in which an event may have happened, in Unix seconds by the cloud's clock."""
 
     kind: Address
     start: int
@@ -32,22 +32,22 @@ class Gap(NamedTuple):
 
 @dataclass
 class HistoryGaps:
-    """The times of which it is not known yet what happened in them."""
+    """The time spans of a lock's history that have not been read yet."""
 
     known: dict[Address, int] = field(default_factory=dict)
-    """When each event happened last of all that was read, in Unix seconds by the cloud's clock."""
+    """When the last event of each kind that was read happened, in Unix seconds of the cloud."""
     gaps: list[Gap] = field(default_factory=list)
 
     def add_news(self, kinds: Iterable[Address], now: int) -> None:
-        """Add what may have happened since the last event that was read."""
+        """Add the time since the last event that was read as a gap, for each kind of event."""
         for kind in kinds:
-            # By a clock that was ahead once, the last one may be in the future.
+            # The last event may be in the future, if a clock was ahead then.
             last = min(self.known.get(kind, now - FIRST + OVERLAP), now)
             start = max(last - OVERLAP, now - LONGEST)
             self._add(Gap(kind, start, now + AHEAD))
 
     def _add(self, gap: Gap) -> None:
-        """Add a gap, as one with those that it meets."""
+        """Add a gap, merged with the gaps that it touches."""
         apart = [
             one
             for one in self.gaps
@@ -58,7 +58,7 @@ class HistoryGaps:
         self.gaps = [*apart, whole]
 
     def newest(self, but: Iterable[Address] = ()) -> Gap | None:
-        """Return the newest gap, of other events than some; None where there is none."""
+        """Return the newest gap, except for some kinds of events; None if there is none."""
         gaps = (gap for gap in self.gaps if gap.kind not in but)
         return max(gaps, key=lambda gap: gap.end, default=None)
 
@@ -71,10 +71,10 @@ class HistoryGaps:
         *,
         short: bool = False,
     ) -> None:
-        """Note what a span's newest page says: when it happened, and where to read on.
+        """Apply the newest page of a gap: the times of its events, and where to read on.
 
-        A page that is short may have been cut, so what is before it is read too, but for the time
-        that had been read already: an idle lock is to cost one request.
+        A short page may have been cut, so the time before it is read too, except for the overlap
+        that had been read already: an idle lock must cost only one request.
         """
         self.gaps.remove(gap)
         start = gap.start + OVERLAP + 1 if short else gap.start
@@ -84,7 +84,7 @@ class HistoryGaps:
             self.known[gap.kind] = max(*happened, self.known.get(gap.kind, 0))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON allows."""
+        """Return the gaps as JSON data."""
         return {
             "known": [[*kind, time] for kind, time in self.known.items()],
             "spans": [[*gap.kind, gap.start, gap.end] for gap in self.gaps],
@@ -92,7 +92,11 @@ class HistoryGaps:
 
     @classmethod
     def from_dict(cls, spec: Spec, stored: Mapping[str, Any]) -> HistoryGaps:
-        """Return what was kept; raises what its shape or its values deserve if it was not ours."""
+        """Return the stored gaps.
+
+        Raises LookupError, OverflowError, TypeError or ValueError if the data was not written by
+        us.
+        """
         gaps = cls()
         for siid, eiid, time in stored["known"]:
             gaps.known[spec.events[siid, eiid].address] = int(number(time))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..miot.spec import Address, Event, Property, Value
     from ..model.lock_model import LockModel
 
-# By what two events of the same second are told apart.
+# Arguments that distinguish two events of the same second
 _IDENTIFYING: Final = (
     "lock-action",
     "abnormal-condition",
@@ -33,9 +33,9 @@ _TIMES: Final = ("current-time", "last-history-time")
 
 @dataclass
 class LockEvent:
-    """An event that happened, with what is understood of its arguments, by piid.
+    """An event that happened, with the arguments that were understood, by piid.
 
-    Where a value list does not have a number, it is there as it came.
+    A number that is not in its value list is kept as it came.
     """
 
     model: LockModel = field(repr=False)
@@ -44,11 +44,11 @@ class LockEvent:
     when: float
     """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
     tid: int | None = field(default=None, compare=False)
-    """The lock's number of the report, where it came with one."""
+    """The lock's number of the report, None if it came without one."""
 
     @cached_property
     def known_arguments(self) -> list[tuple[Property, Value]]:
-        """The arguments in the specification's order."""
+        """The arguments and their values, in the specification's order."""
         return [
             (argument, self.arguments[argument.address[1]])
             for argument in self.event.arguments
@@ -60,23 +60,23 @@ class LockEvent:
         return next(argument for argument in self.event.arguments if argument.name == name)
 
     def get(self, name: str) -> Value | None:
-        """Return an argument's value by its name, None where it is not known."""
+        """Return an argument's value by its name, None if it is not known."""
         piid = self.event.piids.get(name)
         return None if piid is None else self.arguments.get(piid)
 
     def word(self, name: str) -> str | None:
-        """Return the key of an argument's value, None where there is none or it has none."""
+        """Return the key of an argument's value, None if there is no value or no key for it."""
         value = self.get(name)
         return None if value is None else self.argument(name).key_of(value)
 
     def listed(self, name: str) -> int | None:
-        """Return an argument's value by its name, None where the value list does not have it."""
+        """Return an argument's value by its name, None if it is not in the value list."""
         value = self.get(name)
         return int(value) if value is not None and self.word(name) is not None else None
 
     @cached_property
     def time(self) -> int | None:
-        """When it happened by the lock's clock, in Unix seconds."""
+        """When it happened by the lock's clock, in Unix seconds; None if it does not say."""
         for name in _TIMES:
             if (time := self.get(name)) is not None:
                 return int(time)
@@ -84,20 +84,20 @@ class LockEvent:
 
     @cached_property
     def credential(self) -> Credential | None:
-        """The credential by which the lock was operated, None where it was without one."""
+        """The credential that operated the lock, None if there was none."""
         method, operation_id = self.get("operation-method"), self.get("operation-id")
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 
     @property
     def managed_credential(self) -> Credential | None:
-        """The credential that is enrolled, given or deleted; a phone's where it says no method."""
+        """The credential that was enrolled, assigned or deleted; without a method, a phone's."""
         if (operation_id := self.get("operation-id")) is None:
             return None
         return Credential(int(self.get("operation-method") or self.model.phone), int(operation_id))
 
     @property
     def masked(self) -> LockEvent:
-        """The event as it is shown, whether the credential was used, enrolled or deleted."""
+        """The event for display, with the credential's method masked for any kind of event."""
         method = self.get("operation-method")
         if method is None or method not in self.model.masks:
             return self
@@ -107,38 +107,38 @@ class LockEvent:
 
     @cached_property
     def kind(self) -> Address:
-        """The event's address, the same for events that two services report."""
+        """The event's address; the same one for an event that two services report."""
         return self.model.kind_of(self.event.address)
 
     @property
     def reported_twice(self) -> bool:
-        """Whether two services may report it."""
+        """Whether two services may report the event."""
         return self.kind in self.model.reported_twice
 
     @cached_property
     def usable_time(self) -> int | None:
-        """When it happened by the lock's clock, None where that says nothing."""
+        """When it happened by the lock's clock, in Unix seconds; None if that is implausible."""
         usable = self.time is not None and says_something(self.time, self.when)
         return self.time if usable else None
 
     @property
     def identity_suffix(self) -> str:
-        """What tells it from other events of its kind at the same second."""
+        """The values that distinguish it from other events of its kind at the same second."""
         if self.event.piids.keys().isdisjoint(_IDENTIFYING):
             return _ALIKE
         identifying = (self.get(name) for name in _IDENTIFYING)
         return " ".join("-1" if value is None else str(int(value)) for value in identifying)
 
     def as_list(self) -> list[Any]:
-        """Return it as JSON allows."""
+        """Return the event as JSON data."""
         return [*self.event.address, list(self.arguments.items()), self.when]
 
     @classmethod
     def from_list(cls, model: LockModel, stored: list[Any]) -> LockEvent | None:
-        """Return what was kept, without what the specification no longer allows.
+        """Return a stored event, without arguments that the specification no longer allows.
 
-        None where it has no such event; raises what its shape or its values deserve if it was
-        not written by us.
+        None if the specification has no such event. Raises OverflowError, TypeError or ValueError
+        if the data was not written by us.
         """
         siid, eiid, arguments, when = stored
         if (event := model.spec.events.get((siid, eiid))) is None:

@@ -1,4 +1,4 @@
-"""What is known of one lock, and what a message of it means."""
+"""The known state of one lock, and how its messages change it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 
 class Topic(Enum):
-    """What there is news of beside properties and events."""
+    """Topics of news, besides properties and events."""
 
     CONTACT = auto()
-    """When the lock itself was last heard of."""
+    """The time when the lock itself was last heard from."""
     CHANGES = auto()
-    """The settings that wait."""
+    """The pending settings."""
     PEOPLE = auto()
-    """Whose a credential is."""
+    """The owners of credentials."""
     ENDINGS = auto()
-    """The credentials that are to end."""
+    """The credentials that expire."""
     JOURNAL = auto()
-    """What happened."""
+    """The events that happened."""
 
 
 type Source = Address | Event | Topic
-"""What there is news of: a property by its address, an event, or a topic."""
+"""A source of news: a property by its address, an event, or a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +50,43 @@ class Pending:
     value: Value
     since: float
     before: Value | None = None
-    """What the lock had when it was asked for, as far as was known."""
+    """The lock's value when the setting was requested, None if it was not known."""
 
 
 @dataclass
 class LockData:
-    """What is known of one lock: valid values, the last event of each kind, and what waits."""
+    """The known state of one lock: valid values, the last events by kind, and pending settings."""
 
     model: LockModel = field(repr=False)
     values: dict[Address, Value] = field(default_factory=dict)
     events: dict[Address, LockEvent] = field(default_factory=dict)
     pending: dict[Address, Pending] = field(default_factory=dict)
-    """In the order in which they were asked for."""
+    """Pending settings, in the order in which they were requested."""
     undelivered: dict[Address, None] = field(default_factory=dict)
-    """Settings that waited and were given up, until the lock takes a value of them."""
+    """Pending settings that were given up, until the lock accepts a value for them."""
     deduplicator: EventDeduplicator = field(default_factory=EventDeduplicator)
     news: set[Source] = field(default_factory=set)
-    """What there is news of since it was last shown."""
+    """The sources that have news since the entities were last updated."""
     clock: LockClock = field(default_factory=LockClock)
     users: Users = field(default_factory=Users)
     expiries: ExpiryRegistry = field(default_factory=ExpiryRegistry)
     history_gaps: HistoryGaps = field(default_factory=HistoryGaps)
     awake: bool | None = None
     last_response: float = 0.0
-    """When the lock or the cloud was last heard of, in Unix seconds."""
+    """When the lock or the cloud was last heard from, in Unix seconds."""
     contact: float = 0.0
-    """When the lock itself was last heard of, in Unix seconds."""
+    """When the lock itself was last heard from, in Unix seconds."""
     rejected: Counter[str] = field(default_factory=Counter)
-    """How often something came that the specification does not allow, by its address."""
+    """How often something arrived that the specification does not allow, by its address."""
     unknown: dict[Address, float | None] = field(default_factory=dict)
-    """Properties whose last value is not understood, and the number that came."""
+    """Properties whose last value was not understood, with the number that came, if any."""
     spoilt: bool = field(default=False, compare=False)
-    """Whether what was kept had another shape than what we write."""
+    """Whether the stored data had a shape that we do not write."""
     _told: dict[Address, float] = field(default_factory=dict)
-    """When the lock itself told a value, in Unix seconds."""
+    """When the lock itself last reported each value, in Unix seconds."""
 
     def record_contact(self, contact: float) -> None:
-        """Note that the lock itself told something, at a time in Unix seconds."""
+        """Note that the lock itself reported something, at a time in Unix seconds."""
         before = self.last_contact
         self.contact = max(self.contact, contact)
         if self.last_contact != before:
@@ -94,42 +94,43 @@ class LockData:
 
     @property
     def last_contact(self) -> float | None:
-        """When the lock itself was last heard of, to the minute, in Unix seconds."""
+        """When the lock was last heard from, to the minute, in Unix seconds; None if never."""
         return self.contact // 60 * 60 or None
 
     def known(self, name: str) -> Value | None:
-        """Return what is known of a property, by its role or name."""
+        """Return the known value of a property by its role or name, None if there is none."""
         prop = self.model.property(name)
         return self.values.get(prop.address) if prop else None
 
     def word(self, name: str) -> str | None:
-        """Return the key of what is known of a property, None where nothing is."""
+        """Return the key of a property's known value, None if there is none."""
         prop = self.model.property(name)
         value = self.values.get(prop.address) if prop else None
         return None if prop is None or value is None else prop.key_of(value)
 
     def last(self, name: str) -> LockEvent | None:
-        """Return the last event of a kind, by its role or name."""
+        """Return the last event of a kind by its role or name, None if there is none."""
         event = self.model.event(name)
         return self.events.get(event.address) if event else None
 
     def shown(self, address: Address) -> Value | None:
-        """Return what is to be shown of a property: what was asked for, else what is known."""
+        """Return the value to show for a property: the pending one, else the known one."""
         if wanted := self.pending.get(address):
             return wanted.value
         return self.values.get(address)
 
     def set(self, address: Address, value: Value, told: float | None = None) -> None:
-        """Take a valid value, and what it says of other properties.
+        """Take a valid value, and the values of other properties that it implies.
 
-        ``told`` is when the lock itself told it; None where it was only read. What was known when
-        it was read says nothing new: the other property may have been told since.
+        ``told`` is when the lock itself reported the value, in Unix seconds; None if it was only
+        read. A reading that repeats the known value implies nothing: the other property may have
+        been reported since.
         """
         tells = told is not None or self.values.get(address) != value
         self._set(address, value)
         if told is not None:
             self._told[address] = told
-        # A reading proves that the lock has what waits for it. What it told may have come late.
+        # A reading proves that the lock has the pending value. A value that it reports may be late.
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(Topic.CHANGES)
@@ -137,9 +138,10 @@ class LockData:
             self._set(*meant)
 
     def forget(self, address: Address, number: float | None, told: float | None = None) -> None:
-        """Know nothing of a property anymore, since its new value is not understood.
+        """Forget the value of a property, since its new value was not understood.
 
-        ``told`` is as in ``set``. What else it would say is not known either.
+        ``number`` is the number that came, if any. ``told`` is as in ``set``. The values that it
+        would imply for other properties are forgotten too.
         """
         tells = told is not None or address in self.values or self.unknown.get(address) != number
         self._forget(address)
@@ -160,7 +162,7 @@ class LockData:
         self.news.add(address)
 
     def record_last(self, lock_event: LockEvent) -> None:
-        """Keep an event as the last of its kind, unless it is older."""
+        """Keep an event as the last of its kind unless it is older, and apply it to credentials."""
         last = self.events.get(lock_event.kind)
         if last is None or lock_event.when >= last.when:
             self.events[lock_event.kind] = lock_event
@@ -168,15 +170,15 @@ class LockData:
         self.apply_credentials(lock_event)
 
     def apply_credentials(self, lock_event: LockEvent) -> None:
-        """Take what an event, or the answer to an action, says of users and credentials."""
+        """Apply an event, or the answer to an action, to users and credentials."""
         if self.users.follow(lock_event):
-            # It may tell whose the last operation was, even one that is not the last of its kind.
+            # It may tell who did the last operation, even if it is not the last event of its kind.
             self.news.add(Topic.PEOPLE)
         if self.expiries.follow(lock_event):
             self.news.add(Topic.ENDINGS)
 
     def apply_consequences(self, lock_event: LockEvent) -> None:
-        """Take what an event says of properties, but for those that the lock told of since."""
+        """Set the properties that an event implies, except those that the lock reported since."""
         if self.events.get(lock_event.kind) is not lock_event:
             return
         action = lock_event.get("lock-action")
@@ -187,7 +189,7 @@ class LockData:
                 self._set(address, value)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is worth keeping over a restart, as JSON allows."""
+        """Return the state to keep over a restart, as JSON data."""
         return {
             "values": [[*address, value] for address, value in self.values.items()],
             "events": [lock_event.as_list() for lock_event in self.events.values()],
@@ -207,10 +209,10 @@ class LockData:
 
     @classmethod
     def from_dict(cls, model: LockModel, stored: Any) -> LockData:
-        """Return what was kept, without what the specification no longer allows.
+        """Return the stored data, without what the specification no longer allows.
 
-        What has another shape was not written by us: then nothing is known, but for what is to
-        end, which is never forgotten.
+        Data of another shape was not written by us: it is ignored except for the expiries, which
+        must never be forgotten.
         """
         try:
             data = cls._from_dict(model, stored)
@@ -249,14 +251,14 @@ class LockData:
 
 
 def _text(raw: object) -> str:
-    """Return a text that was kept; raises TypeError where it is none."""
+    """Return a stored text; raises TypeError if it is not a text."""
     if not isinstance(raw, str):
         raise TypeError("no text")
     return raw
 
 
 def _pending(spec: Spec, stored: Iterable[Any]) -> Iterator[tuple[Address, Pending]]:
-    # A version before did not keep what the lock had.
+    # An earlier version did not store the value from before.
     for siid, piid, value, since, *before in stored:
         if (valid := _still_valid(spec, (siid, piid), value)) is not None:
             had = _still_valid(spec, (siid, piid), before[0]) if before else None

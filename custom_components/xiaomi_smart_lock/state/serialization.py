@@ -1,4 +1,4 @@
-"""What was written down, read back. No I/O."""
+"""Checks of stored values. No I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def number(raw: object) -> float:
-    """Return a number that was kept; raises ValueError or OverflowError where it is none."""
+    """Return a stored number; raises ValueError or OverflowError if it is not a finite number."""
     if not isinstance(raw, int | float) or not math.isfinite(raw):
         raise ValueError("no number")
     return float(raw)

@@ -1,4 +1,4 @@
-"""The code that unlocking may ask for, and what is known of who guesses it; no I/O."""
+"""The code that unlocking may require, and the count of wrong codes. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Final, Self
 
 CODE: Final = re.compile(r"[0-9]{4,10}")
 
-# What Home Assistant lets through; no code at all too, as only we know what to say about that.
+# The format that Home Assistant checks. It allows an empty code too, for which we raise an error of
+# our own.
 CODE_FORMAT: Final = "^([0-9]{4,10})?$"
 
 GUESSES: Final = 5
@@ -21,13 +22,13 @@ SALT_SIZE: Final = 16  # bytes
 
 
 def hash_code(code: str) -> str:
-    """Return by what a code is known again; it takes its time."""
+    """Return the salted hash of a code. This is slow: call it in an executor."""
     salt = secrets.token_bytes(SALT_SIZE)
     return f"{salt.hex()}:{_derive(code, salt).hex()}"
 
 
 def is_code(code: str, hashed: str) -> bool:
-    """Return whether a code is the one that was hashed; it takes its time."""
+    """Return whether a code matches a hash. This is slow: call it in an executor."""
     salt, key = map(bytes.fromhex, hashed.split(":"))
     return hmac.compare_digest(_derive(code, salt), key)
 
@@ -38,10 +39,10 @@ def _derive(code: str, salt: bytes) -> bytes:
 
 @dataclass
 class Guesses:
-    """Wrong codes in a row, and until when no code is taken for them.
+    """Wrong codes in a row, and until when codes are blocked.
 
-    That is by a clock that never jumps, as ``time.monotonic``, and at most five minutes from now:
-    what was kept by a clock that has been set since blocks for no longer.
+    The end of the block is by a clock that never jumps, such as ``time.monotonic``, and at most
+    five minutes from now: a block that was stored before a change of the clock lasts no longer.
     """
 
     wrong: int = 0
@@ -49,7 +50,7 @@ class Guesses:
 
     @classmethod
     def from_list(cls, kept: object, now: float, steady: float) -> Self:
-        """Return what was kept; what makes no sense may have been anything, and blocks."""
+        """Return the stored guesses. Invalid data may have been anything, so it blocks."""
         match kept:
             case [int(wrong), int() | float() as blocked_until] if 0 <= wrong < GUESSES:
                 left = blocked_until - now
@@ -57,16 +58,16 @@ class Guesses:
         return cls(0, steady + BLOCKED_FOR)
 
     def as_list(self, now: float, steady: float) -> list[float]:
-        """Return what to keep: the number, and the end of the block in Unix seconds."""
+        """Return the data to store: the count, and the block's end in Unix seconds (0: none)."""
         left = self.blocked_for(steady)
         return [self.wrong, now + left if left else 0]
 
     def blocked_for(self, steady: float) -> float:
-        """Return for how many seconds no code is taken."""
+        """Return for how many seconds codes are blocked."""
         return max(0, self._blocked_until - steady)
 
     def note_wrong(self, steady: float) -> None:
-        """Count a wrong code; take none for a while where it was one too many."""
+        """Count a wrong code; block codes for five minutes after the fifth in a row."""
         self.wrong += 1
         if self.wrong == GUESSES:
             self.wrong, self._blocked_until = 0, steady + BLOCKED_FOR

@@ -1,4 +1,4 @@
-"""Who may open the door and by what, as far as the lock has told."""
+"""The users of a lock and their credentials, as far as the lock has reported them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..model.lock_model import LockModel
     from .lock_event import LockEvent
 
-# By what the rows that are kept of users, grants and uses begin
+# Leading columns of the stored rows of users, grants and uses
 NUMBERS: Final[Mapping[str, tuple[Role, ...]]] = {
     "users": (Role.USER_ID,),
     "grants": (Role.OPERATION_METHOD, Role.OPERATION_ID, Role.USER_ID),
@@ -25,15 +25,15 @@ NUMBERS: Final[Mapping[str, tuple[Role, ...]]] = {
 }
 OTHER: Final = "other_"
 
-# Nobody has as many fingers; it only bounds what is kept.
+# Only bounds the stored data; nobody has as many fingers.
 REMEMBERED: Final = 500
 SUCCESS: Final = "success"
-"""The key of an error-code."""
+"""The key of the error-code for success."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the lock since a time in Unix seconds."""
+    """A user of the lock, as of a time in Unix seconds."""
 
     user_type: int | None
     since: float
@@ -42,12 +42,12 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Whose a credential is since a time in Unix seconds; nobody's once it was deleted."""
+    """The user that a credential belongs to, as of a time in Unix seconds; None once deleted."""
 
     user_id: int | None
     since: float
     deleted: float = 0.0
-    """When it was deleted last: what has the same number since then is another credential."""
+    """When it was last deleted, in Unix seconds; its number belongs to another one since then."""
 
 
 UNTOLD: Final = Grant(None, -math.inf)
@@ -55,7 +55,7 @@ UNTOLD: Final = Grant(None, -math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """When a credential was used last, in Unix seconds, and the operation-position."""
+    """The last use of a credential: when, in Unix seconds, and the operation-position."""
 
     when: float
     position: int | None
@@ -63,16 +63,16 @@ class Use:
 
 @dataclass
 class Users:
-    """The lock's users, their credentials, and when each was used last.
+    """The users of a lock, their credentials, and the last use of each credential.
 
-    What was deleted is remembered too, so that an older event that comes late does not bring it
-    back.
+    Deletions are kept too, so that an older event that comes late does not restore a deleted user
+    or credential.
     """
 
     known: dict[int, User] = field(default_factory=dict)
     grants: dict[Credential, Grant] = field(default_factory=dict)
     uses: dict[Credential, Use] = field(default_factory=dict)
-    """In the order of their times."""
+    """Ordered by time, oldest first."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -80,24 +80,24 @@ class Users:
         return {user_id: user for user_id, user in self.known.items() if not user.deleted}
 
     def user_of(self, credential: Credential) -> int | None:
-        """Return the user id that a credential belongs to, None where nobody told."""
+        """Return the user id that a credential belongs to, None if it is not known."""
         return self.grants.get(credential, UNTOLD).user_id
 
     def credentials_of(self, user_id: int) -> list[Credential]:
-        """Return what a user may open the door with."""
+        """Return the credentials of a user."""
         return [known for known, grant in self.grants.items() if grant.user_id == user_id]
 
     def deleted(self, credential: Credential) -> float:
-        """Return when a credential was deleted last, 0 where it never was."""
+        """Return when a credential was last deleted, in Unix seconds; 0 if never."""
         return self.grants.get(credential, UNTOLD).deleted
 
     @property
     def last_use(self) -> tuple[Credential, Use] | None:
-        """The credential that was used last, and when."""
+        """The credential that was used last, with its use; None if there is none."""
         return next(reversed(self.uses.items()), None)
 
     def follow(self, lock_event: LockEvent) -> bool:
-        """Take what an event says of users and credentials; say whether it can say anything."""
+        """Apply an event; return whether it can tell anything about users or credentials."""
         if lock_event.get("error-code") is not None and lock_event.word("error-code") != SUCCESS:
             return False
         match lock_event.event.name:
@@ -138,7 +138,8 @@ class Users:
             return
         user_type, since = lock_event.listed("user-type"), lock_event.when
         if known:
-            # An answer tells the time exactly: an event of the same second is an echo before it.
+            # The answer to an action has an exact time. An event of the same second, which seems
+            # older, only repeats it.
             if user_type is None or known.since > since:
                 user_type = known.user_type
             since = max(since, known.since)
@@ -163,10 +164,10 @@ class Users:
                 _remember(self.grants, credential, Grant(None, when, deleted=when))
 
     def as_dict(self, model: LockModel) -> dict[str, Any]:
-        """Return it as JSON allows.
+        """Return the users as JSON data.
 
-        Numbers that the specification does not have are kept apart: a version before would take
-        nothing at all from where it finds one.
+        Rows with numbers that the specification does not have are stored separately: an earlier
+        version would reject all rows of a list that contains one.
         """
         kept: dict[str, Any] = {
             "users": [[user_id, *asdict(user).values()] for user_id, user in self.known.items()],
@@ -181,7 +182,11 @@ class Users:
 
     @classmethod
     def from_dict(cls, model: LockModel, stored: Mapping[str, Any]) -> Users:
-        """Return what was kept; raises what its shape or its values deserve if it was not ours."""
+        """Return the stored users.
+
+        Raises InvalidValueError, LookupError, OverflowError, TypeError or ValueError if the data
+        was not written by us.
+        """
         users = cls()
 
         def optional(role: Role, raw: object) -> int | None:
@@ -209,12 +214,12 @@ class Users:
 
 
 def _reported(prop: Property | None, raw: object) -> int:
-    """Return a number that was kept; of a lock without the property, none but a number."""
+    """Return a stored number, validated by its property if the lock has that."""
     return int(number(raw) if prop is None else prop.reported(raw))
 
 
 def _are_listed(properties: Iterable[Property | None], row: Iterable[object]) -> bool:
-    """Say whether the specification has the first numbers of a row, None being none."""
+    """Return whether the specification has the leading numbers of a row; None is allowed."""
     return all(
         value is None or prop is None or prop.allows(value)
         for prop, value in zip(properties, row, strict=False)
@@ -222,12 +227,12 @@ def _are_listed(properties: Iterable[Property | None], row: Iterable[object]) ->
 
 
 def _is_later(known: float, told: float) -> bool:
-    """Say whether what is known is later than what is told; the lock tells time in seconds."""
+    """Return whether ``known`` is at least one second later; the lock's times are in seconds."""
     return known - told >= 1
 
 
 def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:
-    """Keep something as the newest, and not more than is bearable."""
+    """Store an item as the newest one, and drop the oldest beyond the limit."""
     known.pop(key, None)
     known[key] = value
     if len(known) > REMEMBERED:

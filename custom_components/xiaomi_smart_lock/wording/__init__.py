@@ -1,1 +1,1 @@
-"""What is said, in the language of Home Assistant."""
+"""Texts for users, in Home Assistant's language."""

@@ -1,4 +1,4 @@
-"""What happened, and the specification's own words, in Home Assistant's language."""
+"""Texts about events and about items of the specification, in Home Assistant's language."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from ..state.lock_event import LockEvent
 
 OTHER: Final = "other"
-"""The key of what the specification has no word for."""
+"""The key of values that the specification does not list."""
 
-# What makes a link, a picture, code or HTML of a text, and what emphasizes a word of it; within a
-# word "_" does not, and names have it there.
+# Characters that make links, pictures, code, HTML or emphasis in Markdown. A "_" within a word is
+# not among them: it emphasizes nothing there, and names have it.
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def escaped(text: str) -> str:
-    """Return a text of somebody else's as Markdown that shows it as it is."""
+    """Return an external text escaped for Markdown, so that it is shown as it is."""
     return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def escaped_url(url: str) -> str:
-    """Return an address of somebody else's that ends no link in Markdown before its own end."""
+    """Return an external URL with encoded parentheses, which would end a Markdown link early."""
     return url.replace("(", "%28").replace(")", "%29")
 
 
 def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
-    """Return what something is called."""
-    # The rule of Home Assistant's translations: English for a language that there is no file of.
+    """Return the name of an item or a value."""
+    # As in Home Assistant's translations: English for a language without a translation file.
     chinese = hass.config.language == "zh-Hans"
     return named.description_zh if chinese else named.description
 
 
 def value_in_words(hass: HomeAssistant, prop: Property | None, value: Value) -> str:
-    """Return what a value is called, or the number where the specification does not have it."""
+    """Return the name of a value, or its number if the specification does not list it."""
     if prop is None:
         return str(value)
     if named := prop.named(value):
@@ -63,27 +63,27 @@ def value_in_words(hass: HomeAssistant, prop: Property | None, value: Value) -> 
 
 
 def listed(hass: HomeAssistant, words: Iterable[str]) -> str:
-    """Return words one after the other, as they are written in a sentence."""
+    """Return words joined to a list, as in a sentence."""
     pattern = common_text(hass, "list", "{first}, {second}")
     return reduce(lambda first, second: pattern.format(first=first, second=second), words)
 
 
 def in_a_sentence(words: str) -> str:
-    """Return words as they are written within a sentence: small, unless they are initials."""
+    """Return words as within a sentence: in lower case, unless they are initials."""
     return words if words.isupper() else words.lower()
 
 
 def credential_in_words(hass: HomeAssistant, model: LockModel, credential: Credential) -> str:
-    """Return what a credential is called where it is shown: ``Fingerprint 7``."""
+    """Return the name of a credential for display, with duress masked: ``Fingerprint 7``."""
     method = value_in_words(hass, model.methods, masked(model, credential.method))
     return f"{method} {credential.operation_id}"
 
 
 def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
-    """Return what happened, by a translated pattern and the facts to put there."""
+    """Return what happened: a translated pattern, filled in with facts."""
     texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
     common = f"component.{DOMAIN}.common"
-    # A fact may be missing: the lock did not say it, or an older version did not write it.
+    # A fact may be missing: the lock did not report it, or an older version did not store it.
     said = defaultdict(str)
     for name, fact in facts.items():
         said[name] = texts.get(f"{common}.{name}_{fact}", fact)
@@ -92,7 +92,7 @@ def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
 
 
 def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
-    """Return by what the lock was operated, None where it did not say."""
+    """Return what the lock was operated with, None if the lock did not report it."""
     if credential := lock_event.credential:
         return credential_in_words(hass, lock_event.model, credential)
     method = lock_event.get("operation-method")
@@ -100,16 +100,16 @@ def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
 
 
 def common_text(hass: HomeAssistant, key: str, default: str = "") -> str:
-    """Return a text that is no entity's."""
+    """Return a text from the translations' section ``common``."""
     texts = async_get_cached_translations(hass, hass.config.language, "common", DOMAIN)
     return texts.get(f"component.{DOMAIN}.common.{key}", default)
 
 
 @cache
 def _unlocked_by(model: LockModel) -> Mapping[str, int]:
-    """Return the ways that a camera names which saw somebody unlock; duress does not show.
+    """Return the ways to unlock by the names that the camera gives them; duress is masked.
 
-    It says ``PeriodicPasswordUnlock``.
+    The names are in lower case here. The camera's own form: ``PeriodicPasswordUnlock``.
     """
     return {
         f"{named.key.replace('_', '')}unlock": masked(model, named.value)
@@ -118,7 +118,7 @@ def _unlocked_by(model: LockModel) -> Mapping[str, int]:
 
 
 def seen_in_words(hass: HomeAssistant, model: LockModel, kind: str) -> str:
-    """Return what the camera saw, in its own word where we have none."""
+    """Return the name of a kind of detection; the camera's own word if we have none."""
     if method := _unlocked_by(model).get(kind.lower()):
         words = in_a_sentence(value_in_words(hass, model.methods, method))
         return common_text(hass, "seen_unlock").format(method=words)

@@ -1,4 +1,4 @@
-"""Why something did not work, in Home Assistant's language."""
+"""Texts about errors, in Home Assistant's language."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ REASONS: Final[Mapping[type[MiotError], str]] = {
     TooManyRequestsError: "too_many_requests",
     MiotError: "unusable",
 }
-"""The keys of what users are told of our errors; the first type that fits counts."""
+"""The translation keys of our errors; the first type that matches counts."""
 
 
 def reason_in_words(hass: HomeAssistant, error: MiotError) -> str:
-    """Return why something did not work; the text of the error itself is for the log."""
+    """Return the translated reason of an error; the error's own text is only logged."""
     _LOGGER.debug("Told a user of: %s", error)
     key = next(key for kind, key in REASONS.items() if isinstance(error, kind))
     facts = {
@@ -58,7 +58,7 @@ def reason_in_words(hass: HomeAssistant, error: MiotError) -> str:
 
 
 def error_in_words(hass: HomeAssistant, error: HomeAssistantError) -> str:
-    """Return an error's message, which Home Assistant itself would write in English."""
+    """Return an error's translated message; Home Assistant itself would use English."""
     texts = async_get_cached_translations(hass, hass.config.language, "exceptions", DOMAIN)
     key = f"component.{DOMAIN}.exceptions.{error.translation_key}.message"
     if key not in texts:
@@ -69,7 +69,7 @@ def error_in_words(hass: HomeAssistant, error: HomeAssistantError) -> str:
 def translatable[Error: HomeAssistantError](
     kind: type[Error], key: str, **placeholders: str
 ) -> Error:
-    """Return an error with a message of ours, in the language of whoever sees it."""
+    """Return an error with a message of ours, shown in the language of the user."""
     return kind(
         translation_domain=DOMAIN,
         translation_key=key,
@@ -80,7 +80,7 @@ def translatable[Error: HomeAssistantError](
 def translated[Error: HomeAssistantError](
     hass: HomeAssistant, kind: type[Error], key: str, **facts: str
 ) -> Error:
-    """Return an error with a translated message, for what shows nothing but the message."""
+    """Return an error whose message is translated already, where nothing else is shown."""
     return kind(
         error_in_words(hass, translatable(kind, key, **facts)),
         translation_domain=DOMAIN,

@@ -1,6 +1,6 @@
-"""How the Mi Home app's requests are signed and encrypted, and its answers and pictures opened.
+"""Encryption of the Mi Home app's requests, and decryption of its answers and pictures.
 
-micloud is slow to import, and all of this takes time: it is for worker threads.
+Importing micloud is slow, and so are these functions: call them in worker threads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..http import parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes, once unpacked
+LONGEST_ANSWER: Final = 4 * 1024 * 1024  # bytes, decompressed
 BLOCK: Final = 16  # bytes
 _GZIP: Final = b"\x1f\x8b"
 _JPEG_START: Final = b"\xff\xd8\xff"
@@ -27,14 +27,14 @@ _JPEG_END: Final = b"\xff\xd9"
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The fields of a request that only the service can read, and what opens the answer."""
+    """The encrypted fields of a request, and the key to decrypt the answer."""
 
     fields: dict[str, str]
     signed_nonce: str
 
 
 def seal(method: str, path: str, payload: Mapping[str, object], ssecurity: str) -> Sealed:
-    """Sign and encrypt what is asked for at a path, which is without the leading ``/app``."""
+    """Sign and encrypt the payload of a request; its path is without the leading ``/app``."""
     from micloud import miutils  # noqa: PLC0415
 
     nonce = miutils.gen_nonce()
@@ -49,9 +49,9 @@ def seal(method: str, path: str, payload: Mapping[str, object], ssecurity: str) 
 
 
 def signature(method: str, path: str, fields: Mapping[str, str], key: str) -> str:
-    """Return what says that fields were not changed on their way.
+    """Return the signature that protects fields from changes in transit.
 
-    micloud's own function knows the paths of the first of the service's hosts only.
+    micloud's own function supports only the paths of the service's first host.
     """
     parts = [method, path, *(f"{name}={value}" for name, value in fields.items()), key]
     digest = hashlib.sha1("&".join(parts).encode(), usedforsecurity=False).digest()
@@ -59,9 +59,9 @@ def signature(method: str, path: str, fields: Mapping[str, str], key: str) -> st
 
 
 def unseal(body: bytes, signed_nonce: str) -> dict[str, Any]:
-    """Return the JSON object of an answer, which is encrypted or, where it refuses, may not be.
+    """Return the JSON object of an answer, which may be unencrypted if it is a refusal.
 
-    Raises CannotConnectError.
+    Raises CannotConnectError if it cannot be decrypted, decompressed or parsed.
     """
     from micloud import miutils  # noqa: PLC0415
 
@@ -86,9 +86,9 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def picture(body: bytes, ssecurity: str, iv: bytes) -> bytes | None:
-    """Return the JPEG that a body is when decrypted, None where it is none, or not whole.
+    """Decrypt a body and return the JPEG in it, None if it is no JPEG or an incomplete one.
 
-    Nobody saw how the last block is filled up: whatever follows the JPEG's end there is dropped.
+    The padding of the last block was never observed: drop any bytes after the JPEG's end there.
     """
     if not body or len(body) % BLOCK:
         return None
@@ -100,7 +100,7 @@ def picture(body: bytes, ssecurity: str, iv: bytes) -> bytes | None:
 
 
 def segment(body: bytes, key: bytes, iv: bytes) -> bytes:
-    """Return a part of a recording, decrypted as RFC 8216 says; raises CannotConnectError."""
+    """Decrypt a segment of a recording as RFC 8216 specifies; raises CannotConnectError."""
     if body and len(body) % BLOCK == 0:
         plain = _decrypted(body, key, iv)
         filling = plain[-1]

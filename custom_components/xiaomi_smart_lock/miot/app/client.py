@@ -1,6 +1,6 @@
-"""The Mi Home app's session: what happened at the door, and what its camera saw.
+"""The Mi Home app's API: the history of a lock's events, and its camera's pictures and recordings.
 
-Protocol as public clients (Do1e/mijia-api, al-one/hass-xiaomi-miot) speak it.
+Source of the protocol: public clients (Do1e/mijia-api, al-one/hass-xiaomi-miot).
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ if TYPE_CHECKING:
     from ..spec import Event, Value
     from .recording import Part
 
-HISTORY_LIMIT: Final = 50  # of what happened, a request
-CAMERA_LIMIT: Final = 20
-DETAILS_LIMIT: Final = 20  # of what was seen at once: there are about ten kinds
+HISTORY_LIMIT: Final = 50  # history entries per request
+CAMERA_LIMIT: Final = 20  # camera events per request
+DETAILS_LIMIT: Final = 20  # kinds of one camera event; there are about ten
 PICTURE_LIMIT: Final = 8 * 1024 * 1024  # bytes
-PLAYLIST_LIMIT: Final = 1024 * 1024
-SEGMENT_LIMIT: Final = 16 * 1024 * 1024  # of about 21 seconds, which a recording has as a whole
+PLAYLIST_LIMIT: Final = 1024 * 1024  # bytes
+SEGMENT_LIMIT: Final = 16 * 1024 * 1024  # bytes; a whole recording has about 21 seconds
 KEY_BYTES: Final = 16
-KEYS_LIMIT: Final = 50  # of a recording
-# In which a recording is asked for: all browsers play the first, and the last is what was seen
+KEYS_LIMIT: Final = 50  # keys of a recording
+# Codecs to request recordings in. All browsers play H264. Observed: recordings in H265.
 CODECS: Final = ("H264", "H265")
-CLOSE: Final = 2.0  # seconds by which a clock may seem to be off: answers tell whole ones
+CLOSE: Final = 2.0  # seconds; a smaller clock offset counts as none, as answers give whole seconds
 
 LOCALE: Final = "zh_CN"
 _HEADERS: Final = {
@@ -79,45 +79,45 @@ _COOKIES: Final = {"locale": LOCALE, "timezone": "GMT+08:00", "channel": "MI_APP
 _PLAYLIST: Final = b"#EXTM3U"
 _UNSIGNED: Final = "/app"
 
-# How the service says that a session has ended
+# Codes and messages of an answer that mean that the session has expired
 _ENDED_CODES: Final = (2, 3)
 _ENDED_MESSAGES: Final = ("auth err", "invalid signature", "servicetoken_expired")
 
 
 class ForbiddenError(StatusError):
-    """The service refuses with HTTP 403, and does not say that it is the session's fault."""
+    """The service refuses with HTTP 403, without stating that the session has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page[Entry]:
-    """Some of what happened in a time, the newest first.
+    """A page of the entries of a time span, newest first.
 
-    ``following`` is until when to ask for what came before, in the unit that was asked in; None
-    where there is nothing. What happened in that very moment comes again.
+    ``following`` is the end of the time span to request the next (older) page, in the unit of the
+    request; None if there is no next page. Entries of exactly that time are returned again.
     """
 
     entries: tuple[Entry, ...]
     following: int | None
     short: bool = False
-    """Whether there is less than was asked for: all there is, or as much as the service gives."""
+    """Whether there are fewer items than requested: no more exist, or the service cut the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event that the cloud remembers, with what is understood of its arguments, by piid."""
+    """An event in the cloud's history, with its usable arguments by piid."""
 
     event: Event
     arguments: Mapping[int, Value]
     time: int
-    """When, in Unix seconds."""
+    """Time of the event in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the camera saw: why it looked, and what the frame of each reason is stored as."""
+    """A camera event: its kinds (why the camera looked) and the image id of each kind's frame."""
 
     time: int
-    """When, in Unix milliseconds."""
+    """Time of the event in Unix milliseconds."""
     kinds: tuple[str, ...]
     file_id: str = field(repr=False)
     frames: Mapping[str, str] = field(repr=False)
@@ -126,12 +126,12 @@ class Seen:
 
 
 class AppClient:
-    """The app's interface of one account in one region.
+    """The app's API for one account in one region.
 
-    The session must keep no cookies (aiohttp's DummyCookieJar): accounts would mix. All methods
-    raise CannotConnectError where nothing answers, or nothing that makes sense, NotSignedInError
-    where the user has to sign in again, and ResultError where the service answers with an error.
-    What is asked of the camera's hosts raises NotAllowedError where they refuse this account.
+    The aiohttp session must not keep cookies (DummyCookieJar); otherwise accounts would mix. All
+    methods raise CannotConnectError if there is no valid answer, NotSignedInError if the user must
+    sign in again, and ResultError if the service answers with an error. Requests to the camera's
+    hosts raise NotAllowedError if these refuse the account.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class AppClient:
         data: SessionData,
         on_renewed: Callable[[SessionData], None],
     ) -> None:
-        """Prepare; tells about data that was renewed. Nothing is sent yet."""
+        """Initialize the client; nothing is sent yet. ``on_renewed`` gets each renewed session."""
         self._session = session
         self._tls = tls
         self._endpoints = endpoints
@@ -152,14 +152,14 @@ class AppClient:
         self._on_renewed = on_renewed
         self._renewing = asyncio.Lock()
         self._not_renewed: MiotError | None = None
-        """Why the session was not renewed the last time."""
+        """The error of the last renewal of the session, None if it succeeded."""
         self._codecs: dict[str, str] = {}
-        """In which a lock's recordings were last had, by its did."""
+        """The codec of a lock's last recording, by did."""
         self.ahead = 0.0
-        """How far the service's clock is ahead of ours, in seconds, as its last answer tells."""
+        """Seconds that the service's clock is ahead of ours, according to its last answer."""
 
     async def dids(self) -> set[str]:
-        """Return the dids of the account's devices, those that were shared with it too."""
+        """Return the dids of the account's devices, including those shared with it."""
         answer = await self._post(
             "/home/device_list",
             getVirtualModel=True,
@@ -174,9 +174,9 @@ class AppClient:
     async def history(
         self, did: str, event: Event, start: int, end: int, limit: int = HISTORY_LIMIT
     ) -> Page[Happened]:
-        """Return how an event happened between two times, in Unix seconds.
+        """Return the occurrences of an event between two times in Unix seconds.
 
-        A page that is short may have been cut: nothing in it tells, so that it is followed too.
+        The service may have cut a short page without saying so; thus it has a following page, too.
         """
         key = str(event)
         answer = await self._post(
@@ -202,9 +202,9 @@ class AppClient:
     async def seen(
         self, did: str, model: str, start: int, end: int, limit: int = CAMERA_LIMIT
     ) -> Page[Seen]:
-        """Return what a lock's camera saw between two times, in Unix milliseconds.
+        """Return a lock's camera events between two times in Unix milliseconds.
 
-        The list says itself whether it goes on, and where, even where this part of it is empty.
+        The answer itself states whether and where the list continues, even if this page is empty.
         """
         answer = await self._camera(
             "/common/app/get/eventlist",
@@ -229,13 +229,13 @@ class AppClient:
             following = on
         if (short and not goes_on) or goes_on is False or (following or 0) < start:
             following = None
-        # Of another time than was asked for, it would stay the newest for as long as that is.
+        # An event after the requested time span would remain the newest until its time has come.
         entries = (entry for entry in map(_seen, objects(items)) if entry)
         within = tuple(entry for entry in entries if start <= entry.time <= end)
         return Page(within, following, short)
 
     async def picture(self, did: str, file_id: str, frame: str) -> bytes:
-        """Return a frame of what the camera saw, a JPEG; it may take a while until it is there."""
+        """Return a frame of a camera event as a JPEG; it may be available only after a while."""
 
         async def ask(data: SessionData) -> bytes:
             iv = secrets.token_bytes(cipher.BLOCK)
@@ -255,10 +255,10 @@ class AppClient:
         return await self._call_camera(ask)
 
     async def recording(self, did: str, model: str, file_id: str, *, is_alarm: bool) -> Recording:
-        """Return a recording of what the camera saw, ready to be fetched segment by segment.
+        """Return the recording of a camera event, to be fetched segment by segment.
 
-        Nobody knows how the service refuses a codec, so that any refusal is answered by asking for
-        the other one.
+        How the service refuses a codec is unknown; so after any CannotConnectError (except
+        TooManyRequestsError) or ResultError, the other codec is requested.
         """
         first, second = sorted(CODECS, key=lambda codec: codec != self._codecs.get(did))
         try:
@@ -309,7 +309,7 @@ class AppClient:
         return parts
 
     async def segment(self, segment: Segment) -> bytes:
-        """Return a segment of a recording, decrypted."""
+        """Fetch a segment of a recording and return it decrypted."""
         body = await self._fetch_media(segment.url, SEGMENT_LIMIT)
         if segment.key is None:
             return body
@@ -322,7 +322,7 @@ class AppClient:
         return key
 
     async def _fetch_media(self, raw: str, limit: int) -> bytes:
-        """Fetch what a playlist refers to: by its address alone, nobody is told who asks."""
+        """Fetch a segment or key from a playlist's URL, without the session's cookies or tokens."""
         url = media_url(raw, self._endpoints, self._region)
         try:
             answer = await fetch(self._session, self._tls, "GET", url, limit=limit)
@@ -347,7 +347,7 @@ class AppClient:
         return await self._call_camera(ask)
 
     async def _call[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
-        """Ask, with renewed data once more where the present one is refused."""
+        """Send a request; if the session is refused, renew it and send once more."""
         data = self._data
         try:
             return await ask(data)
@@ -355,9 +355,10 @@ class AppClient:
             return await ask(await self._renewed(data))
 
     async def _call_camera[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
-        """Ask one of the camera's hosts, which may refuse an account alone.
+        """Send a request to one of the camera's hosts; raises NotAllowedError if it is refused.
 
-        Whether the session has ended, the account's other service knows, and renews it then.
+        These hosts may refuse an account whose session works. So after a refusal, a request to the
+        app's other service renews the session if it has expired; then send once more.
         """
         data = self._data
         try:
@@ -374,7 +375,7 @@ class AppClient:
         raise NotAllowedError(refusal)
 
     async def _renewed(self, refused: SessionData) -> SessionData:
-        """Return other data than what was just refused; who waits for a renewal shares it."""
+        """Return another session than the refused one; concurrent callers share one renewal."""
         waits = self._renewing.locked()
         async with self._renewing:
             if self._data != refused:
@@ -406,7 +407,7 @@ class AppClient:
         payload: Mapping[str, object],
         limit: int = cipher.LONGEST_ANSWER,
     ) -> tuple[bytes, str]:
-        """Return the body of the answer to a signed request, and what opens it."""
+        """Send a signed request, and return the body of the answer and the key to decrypt it."""
         path = urlsplit(url).path.removeprefix(_UNSIGNED)
         sealed = await asyncio.to_thread(cipher.seal, method, path, payload, data.ssecurity)
         token = data.service_token
@@ -436,7 +437,7 @@ class AppClient:
 
 
 async def _refuse_status(answer: Answer, key: str) -> NoReturn:
-    """Say what a status means; that a session has ended may only be in the body."""
+    """Raise the error for a status; only the body may state that the session has expired."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise NotSignedInError("HTTP 401")
     text = answer.body.decode(errors="replace").lower()
@@ -450,7 +451,11 @@ async def _refuse_status(answer: Answer, key: str) -> NoReturn:
 
 
 async def _opened(body: bytes, key: str) -> dict[str, Any]:
-    """Return an answer, where it is not an error."""
+    """Return a decrypted answer.
+
+    Raises NotSignedInError if the session has expired, CannotConnectError if the answer has no
+    code, and ResultError for any other code than 0.
+    """
     answer = await asyncio.to_thread(cipher.unseal, body, key)
     code, message = whole(answer.get("code")), str(answer.get("message")).lower()
     if any(ended in message for ended in _ENDED_MESSAGES):
@@ -465,13 +470,16 @@ async def _opened(body: bytes, key: str) -> dict[str, Any]:
 
 
 async def _refuse(body: bytes, key: str) -> NoReturn:
-    """Say what an answer means that should have been a picture or a recording."""
+    """Raise the error for an answer that is no picture or recording as expected."""
     await _opened(body, key)
     raise CannotConnectError("there is no picture or recording")
 
 
 def _of(raw: object, key: str) -> object:
-    """Return what an answer has under a key: nothing where it is nothing itself."""
+    """Return the value of a key of an object; None if the object itself is None.
+
+    Raises CannotConnectError if it is no object.
+    """
     if raw is None:
         return None
     if not isinstance(raw, dict):
@@ -480,7 +488,10 @@ def _of(raw: object, key: str) -> object:
 
 
 def _list(raw: object) -> list[object]:
-    """Return a list; nothing is none, as the services say it."""
+    """Return a list; None, which the services send for no items, becomes an empty list.
+
+    Raises CannotConnectError if it is no list.
+    """
     if raw is None:
         return []
     if not isinstance(raw, list):
@@ -489,7 +500,7 @@ def _list(raw: object) -> list[object]:
 
 
 def _following(times: Iterable[object], end: int) -> int | None:
-    """Return until when to ask for the next page, None where this one says nothing of time."""
+    """Return the end of the time span of the next page, None if no item of this one has a time."""
     oldest = min((time for raw in times if (time := _time(raw)) is not None), default=None)
     return None if oldest is None else min(oldest, end - 1)
 
@@ -500,12 +511,12 @@ def _time(raw: object) -> int | None:
 
 
 def _is_of(item: Mapping[str, Any], **asked: str) -> bool:
-    """Say whether an item is of what was asked for, as far as it says."""
+    """Return whether an item matches the requested values; missing values match."""
     return all(str(item.get(name, wanted)) == wanted for name, wanted in asked.items())
 
 
 def _happened(event: Event, item: Mapping[str, Any]) -> Happened | None:
-    """Return what an item of the history says, None where it does not say when that was."""
+    """Return the event of a history item, None if it has no valid time."""
     if (time := _time(item.get("time"))) is None:
         return None
     arguments, _ = event.understand(item.get("value"))
@@ -513,7 +524,7 @@ def _happened(event: Event, item: Mapping[str, Any]) -> Happened | None:
 
 
 def _seen(item: Mapping[str, Any]) -> Seen | None:
-    """Return what an item of the camera's list says, None where it makes no sense."""
+    """Return the event of an item of the camera's list, None if it is invalid."""
     time, kinds = _time(item.get("createTime")), item.get("eventType")
     file_id = opaque(item.get("fileId"))
     if time is None or not isinstance(kinds, str) or not file_id:

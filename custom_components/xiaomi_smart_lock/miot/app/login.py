@@ -1,6 +1,6 @@
-"""Signing in as the Mi Home app does, without a password: a QR code that is scanned with the app.
+"""Sign-in like the Mi Home app's, without a password: the user scans a QR code with the app.
 
-Protocol as public clients (Do1e/mijia-api, al-one/hass-xiaomi-miot) speak it.
+Source of the protocol: public clients (Do1e/mijia-api, al-one/hass-xiaomi-miot).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..endpoints import Endpoints
 
 SERVICE: Final = {"_json": "true", "sid": "xiaomiio"}
-# The services may look at what asks; public clients name themselves so, and nobody saw others.
+# The User-Agent of public clients. The services may check it; no other one was observed.
 _AGENT: Final = "Android-7.1.1-1.0.0-ONEPLUS A3010-136-{} APP/xiaomi.smarthome APPV/62830"
 _PREFIX: Final = b"&&&START&&&"
 _KEY_BYTES: Final = 16
@@ -46,12 +46,12 @@ _COOKIE: Final = re.compile(rf"[!#-+\--:<-\[\]-~]{{1,{LONGEST_SECRET}}}")  # RFC
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _FIELDS: Final = {"user_id": "userId", "cuser_id": "cUserId", "pass_token": "passToken"}
 
-LONGEST_WAIT: Final = 600  # seconds for which a code is waited for at most
-POLL_PAUSE: Final = 1.0  # seconds between two questions, where the service does not hold them
+LONGEST_WAIT: Final = 600  # seconds until a QR code expires, at most
+POLL_PAUSE: Final = 1.0  # seconds between two polls, in case the service does not hold them
 REDIRECTS: Final = 5
-FAILURES: Final = 3  # questions in a row without an answer until the service counts as gone
+FAILURES: Final = 3  # polls in a row without an answer until the sign-in fails
 
-# What the service says while it waits, as public clients know it; any other code is a refusal.
+# Codes of the answer to a poll, as public clients know them; any other code is a refusal.
 CONFIRMED: Final = 0
 NOT_SCANNED: Final = 700
 NOT_CONFIRMED: Final = 701
@@ -59,12 +59,12 @@ EXPIRED: Final = 702
 
 
 class NoSessionError(CannotConnectError):
-    """The account answered, but with nothing that can be used: a page of HTML, or no address."""
+    """The account answered, but without a usable session, e.g. with HTML or without a URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionData:
-    """What the account gave to this client, which it knows by ``device_id``."""
+    """The session that the account gave to this client, which it identifies by ``device_id``."""
 
     user_id: str
     cuser_id: str = field(repr=False)
@@ -80,7 +80,7 @@ class SessionData:
 
 @dataclass(frozen=True, slots=True)
 class QrCode:
-    """A code to be scanned: what it says, and until when, by the monotonic clock."""
+    """A QR code: the URL to show, the URL to poll, and the expiry by the monotonic clock."""
 
     login_url: str = field(repr=False)
     poll_url: str = field(repr=False)
@@ -88,9 +88,9 @@ class QrCode:
 
 
 class AppLogin:
-    """Sign-ins of one client.
+    """The sign-ins of one client.
 
-    The session must keep no cookies (aiohttp's DummyCookieJar): accounts would mix.
+    The aiohttp session must not keep cookies (DummyCookieJar); otherwise accounts would mix.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class AppLogin:
         endpoints: Endpoints,
         device_id: str | None = None,
     ) -> None:
-        """Prepare; a client that signed in before has a device id."""
+        """Initialize the client; pass the device id of its earlier sign-in, if there was one."""
         self._session = session
         self._tls = tls
         self._endpoints = endpoints
         self.device_id = device_id or secrets.token_urlsafe(12)
 
     async def begin(self) -> QrCode:
-        """Return a code to show; raises CannotConnectError."""
+        """Start a sign-in and return the QR code to show; raises CannotConnectError."""
         service = await self._service_login({})
         location = account_url(service.get("location"), self._endpoints)
         answer = await self._get(
@@ -131,7 +131,7 @@ class AppLogin:
         raise CannotConnectError("the answer has no code to scan")
 
     async def wait(self, code: QrCode) -> SessionData:
-        """Return what the account gives once the code was scanned and confirmed.
+        """Poll until the QR code is scanned and confirmed, and return the session.
 
         Raises SignInExpiredError, SignInRefusedError, NotConfirmedError or CannotConnectError.
         """
@@ -156,11 +156,10 @@ class AppLogin:
         raise SignInExpiredError("nobody confirmed the sign-in in time")
 
     async def renew(self, data: SessionData) -> SessionData:
-        """Return new data for old, without the user.
+        """Renew a session without the user, and return the new one.
 
-        Raises NotSignedInError where the account wants the user to sign in again,
-        NotConfirmedError where it wants more than that, and NoSessionError where it answers with
-        nothing that can be used.
+        Raises NotSignedInError if the user must sign in again, NotConfirmedError if the user must
+        also confirm the sign-in, and NoSessionError if the answer is not usable.
         """
         known = {
             "userId": data.user_id,
@@ -185,7 +184,11 @@ class AppLogin:
         )
 
     async def _finish(self, answer: Mapping[str, Any], known: Mapping[str, str]) -> SessionData:
-        """Fetch the last of the secrets from where the answer says."""
+        """Fetch the service token from the answer's location, and return the complete session.
+
+        Raises NotConfirmedError or NoSessionError if the answer has no location, and NoSessionError
+        if secrets are missing or invalid.
+        """
         if not answer.get("location"):
             self._refuse(answer)
         given = (await self._get(self._address(answer.get("location")))).cookies
@@ -199,7 +202,10 @@ class AppLogin:
         return SessionData(**found, ssecurity=ssecurity, device_id=self.device_id)
 
     def _refuse(self, answer: Mapping[str, Any]) -> NoReturn:
-        """Say what an answer wants that has no address to fetch the last of the secrets from."""
+        """Raise the error for an answer without a location.
+
+        Raises NotConfirmedError if the answer has a ``notificationUrl``, else NoSessionError.
+        """
         if raw := answer.get("notificationUrl"):
             url = None
             with suppress(CannotConnectError):
@@ -216,9 +222,9 @@ class AppLogin:
     async def _get(
         self, url: str, *, wait: float | None = None, cookie: str | None = None, **kwargs: Any
     ) -> Answer:
-        """Return what the account answers with; redirects lead to its own services alone.
+        """Send a request and return the answer; follow redirects only to the account's services.
 
-        Who is redirected takes no cookies along.
+        Redirects are followed without the request's cookies and parameters.
         """
         timeout = None if wait is None else aiohttp.ClientTimeout(total=wait)
         headers = agent(self.device_id) | ({"Cookie": cookie} if cookie else {})
@@ -242,17 +248,20 @@ class AppLogin:
 
 
 def agent(device_id: str) -> dict[str, str]:
-    """Return the header by which a client names itself."""
+    """Return the User-Agent header of a client."""
     return {"User-Agent": _AGENT.format(device_id)}
 
 
 def cookies(**named: str) -> str:
-    """Return the header in which cookies are sent as they are: aiohttp would put them in quotes."""
+    """Return the value of a Cookie header, without the quotes that aiohttp would add."""
     return "; ".join(f"{name}={value}" for name, value in named.items())
 
 
 def _checked(answer: Answer) -> Answer:
-    """Return an answer that is none of the errors that its status may say."""
+    """Return the answer, if its status is 200.
+
+    Raises NotSignedInError for 401, NoSessionError for any other 4xx, else StatusError.
+    """
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise NotSignedInError("HTTP 401")
     if answer.refuses:
@@ -263,7 +272,7 @@ def _checked(answer: Answer) -> Answer:
 
 
 def _joined(url: str, location: str) -> str:
-    """Return where a redirect leads to, which may be said as seen from its own address."""
+    """Return the absolute URL of a redirect, whose location may be relative."""
     try:
         return str(URL(url).join(URL(location)))
     except ValueError:

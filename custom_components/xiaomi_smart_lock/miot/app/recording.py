@@ -1,4 +1,4 @@
-"""A recording as the cloud describes it: an HLS playlist with its parts and their keys."""
+"""Recordings as the cloud describes them: HLS playlists with their parts and keys."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 IV_BYTES: Final = 16
 LONGEST_PART: Final = 3600.0  # seconds
-PARTS_LIMIT: Final = 500  # of a recording
+PARTS_LIMIT: Final = 500  # parts of a recording
 LONGEST_TAG: Final = 8192  # characters
-# A name begins where none goes on, and nothing is tried twice: the time is that of one reading.
+# The lookbehind and the possessive quantifiers prevent backtracking: the time is linear.
 _ATTRIBUTE: Final = re.compile(r'(?<![A-Z0-9-])([A-Z0-9-]++)=("[^"]*+"|[^",]*+)')
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _IV: Final = re.compile(r"0[xX]([0-9a-fA-F]{32})")
@@ -27,21 +27,24 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a playlist: where it is, and by which key and initialisation vector to open it."""
+    """A part of a playlist: its URL, and the key URL and initialization vector to decrypt it.
+
+    ``key_url`` is None if the part is not encrypted. ``duration`` is in seconds.
+    """
 
     duration: float
     url: str = field(repr=False)
     key_url: str | None = field(repr=False)
     iv: bytes = field(repr=False)
     number: int = 0
-    """Its place in the sequence of parts, as the playlist counts them."""
+    """The part's media sequence number in the playlist."""
     discontinuity: bool = False
-    """Whether its times do not go on from the part before."""
+    """Whether the timestamps do not continue those of the part before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a recording, with the key itself; None where it is not encrypted."""
+    """A part of a recording with its key, which is None if the part is not encrypted."""
 
     duration: float
     url: str = field(repr=False)
@@ -53,13 +56,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording, whose segments are fetched one by one."""
+    """A recording, with its segments to be fetched one by one."""
 
     segments: tuple[Segment, ...]
 
 
 def parts(playlist: str, url: str) -> list[Part]:
-    """Return the parts of a playlist that was found at a URL; raises CannotConnectError."""
+    """Return the parts of a playlist from a URL.
+
+    Raises CannotConnectError if there are none or too many, or if one has no valid URL or an
+    unsupported encryption.
+    """
     found = list(islice(_parts(playlist, url), PARTS_LIMIT + 1))
     if not found:
         raise CannotConnectError("the recording has no parts")

@@ -1,4 +1,4 @@
-"""Addresses that a service names in its answers, and which of them are to be followed."""
+"""Checks of the URLs in a service's answers, before they are fetched."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..errors import CannotConnectError
 if TYPE_CHECKING:
     from ..endpoints import Endpoints
 
-LONGEST_URL: Final = 8192  # characters, twice what servers take
+LONGEST_URL: Final = 8192  # characters, twice what servers accept
 _LOCAL_DOMAINS: Final = (".arpa", ".home", ".internal", ".lan", ".local", ".localhost")
 
 
 def account_url(raw: object, endpoints: Endpoints) -> str:
-    """Return an address of the account's own services, as secrets are sent there.
+    """Return a URL of the account's own services; secrets are sent there.
 
-    Raises CannotConnectError.
+    Raises CannotConnectError for any other URL.
     """
     url = _https(raw)
     if _is_of(url, endpoints.account) or (is_own_host(_host(url)) and _is_plain(url)):
@@ -28,9 +28,9 @@ def account_url(raw: object, endpoints: Endpoints) -> str:
 
 
 def media_url(raw: object, endpoints: Endpoints, region: str) -> str:
-    """Return an address of a recording: the cloud keeps them anywhere, but not in our network.
+    """Return a URL of a recording, which may be on any public host but not in the local network.
 
-    Raises CannotConnectError.
+    Raises CannotConnectError for any other URL.
     """
     url = _https(raw)
     if _is_of(url, in_region(endpoints.camera, region)) or (_is_plain(url) and _is_public(url)):
@@ -63,7 +63,7 @@ def _is_plain(url: URL) -> bool:
 
 
 def _is_public(url: URL) -> bool:
-    """Say whether a host is a name in the internet's: no address, however it is written."""
+    """Return whether the host is a public domain name, not an IP address in any notation."""
     host = _host(url).rstrip(".")
     _, dot, last = host.rpartition(".")
     return bool(dot) and last[:1].isalpha() and not host.endswith(_LOCAL_DOMAINS)
