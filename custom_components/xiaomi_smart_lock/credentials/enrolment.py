@@ -20,6 +20,7 @@ from ..const import (
     LEAST_DIGITS,
     MOST_DIGITS,
 )
+from ..model.roles import Role
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.phrases import common_text, credential_in_words, value_in_words
@@ -118,7 +119,7 @@ class Enrolment:
             await self._async_change_end(wanted, known)
             return known
         self._check(wanted)
-        method = method_of(self._lock, wanted.method)
+        method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
         async with self._turn:
             *others, last = _candidates(data, wanted, method)
             for credential in others:
@@ -251,12 +252,15 @@ def _check_end(wanted: Wanted) -> None:
         raise translatable(ServiceValidationError, "name_without_end")
 
 
-def method_of(lock: LockCoordinator, word: str) -> int:
-    """Return a lock's number of a method; raises ServiceValidationError if it has none."""
-    numbers = lock.model.methods.numbers if lock.model.methods else {}
-    if word not in numbers:
+def number_of(lock: LockCoordinator, role: Role, word: str) -> int:
+    """Return a lock's number for the key of a property's value.
+
+    Raises ServiceValidationError if the lock has no such value.
+    """
+    prop = lock.model.property(role)
+    if prop is None or word not in prop.numbers:
         raise translatable(ServiceValidationError, "not_carried", lock=lock.name)
-    return numbers[word]
+    return prop.numbers[word]
 
 
 def _present(data: LockData) -> set[int]:

@@ -15,7 +15,7 @@ from ..credentials.enrolment import (
     TIME_LIMIT,
     TIME_LIMITS,
     Wanted,
-    method_of,
+    number_of,
 )
 from ..model.roles import Role
 from ..people import async_assign, named, person_of
@@ -116,7 +116,7 @@ async def _delete_credential(lock: LockRuntime, data: Data) -> Response:
 
 
 async def _assign_credential(lock: LockRuntime, data: Data) -> Response:
-    method = method_of(lock.coordinator, data[ATTR_CREDENTIAL_TYPE])
+    method = number_of(lock.coordinator, Role.OPERATION_METHOD, data[ATTR_CREDENTIAL_TYPE])
     credential = Credential(method, data[ATTR_OPERATION_ID])
     await lock.commands.async_assign_credential(data[ATTR_USER_ID], credential)
     return None
@@ -153,9 +153,9 @@ async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
 
 
 def _user_type(lock: LockRuntime, data: Data) -> int | None:
-    """Return the lock's number of the requested user type, None if there is none."""
-    user_types = lock.model.property(Role.USER_TYPE)
-    return user_types.numbers.get(data.get(ATTR_USER_TYPE, "")) if user_types else None
+    """Return the lock's number of the requested user type, None if none is requested."""
+    word = data.get(ATTR_USER_TYPE)
+    return None if word is None else number_of(lock.coordinator, Role.USER_TYPE, word)
 
 
 def _known_user_type(lock: LockCoordinator, user_id: int) -> str | None:
