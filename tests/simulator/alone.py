@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from simulator.clock import Clock
-from simulator.lock import Lock
 
 DONE = 0
 NO_SERVICE, NO_PROPERTY, NO_ACTION = -704040002, -704040003, -704040005
@@ -51,23 +48,3 @@ class Heard(list[tuple[str, dict[str, Any]]]):
             for topic, payload in self
             if topic == f"up/event_occured/{address}"
         ]
-
-
-@pytest.fixture
-def clock() -> Standing:
-    """Return a clock that stands."""
-    return Standing()
-
-
-@pytest.fixture
-def lock(clock: Standing) -> Lock:
-    """Return a lock that is awake."""
-    return Lock(clock, did="42", name="Front door", uid="1001")
-
-
-@pytest.fixture
-def heard(lock: Lock) -> Heard:
-    """Return what the lock reports from now on."""
-    heard = Heard()
-    lock.listeners.append(heard)
-    return heard

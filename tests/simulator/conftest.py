@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from simulator.lock import Lock
 from simulator.simulator import Simulator
+from tests.simulator.alone import Heard, Standing
 
 from .client import Client
 
@@ -44,3 +46,23 @@ async def client(simulator: Simulator) -> AsyncIterator[Client]:
     """Return a client that is not signed in yet."""
     async with aiohttp.ClientSession() as session:
         yield Client(session, simulator.endpoints)
+
+
+@pytest.fixture
+def clock() -> Standing:
+    """Return a clock that stands."""
+    return Standing()
+
+
+@pytest.fixture
+def lock(clock: Standing) -> Lock:
+    """Return a lock that is awake."""
+    return Lock(clock, did="42", name="Front door", uid="1001")
+
+
+@pytest.fixture
+def heard(lock: Lock) -> Heard:
+    """Return what the lock reports from now on."""
+    heard = Heard()
+    lock.listeners.append(heard)
+    return heard

@@ -11,15 +11,7 @@ import pytest
 from custom_components.xiaomi_smart_lock.miot.spec import Access
 from simulator.device import within
 from simulator.model import SPEC
-from tests.simulator.alone import (
-    ASLEEP,
-    DONE,
-    NO_ACTION,
-    NO_PROPERTY,
-    NO_SERVICE,
-    Heard,
-    Standing,
-)
+from tests.simulator.alone import ASLEEP, DONE, NO_ACTION, NO_PROPERTY, NO_SERVICE, Heard, Standing
 
 if TYPE_CHECKING:
     from simulator.lock import Lock

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulator.alone import ASLEEP, DONE, NO_ACTION, Heard, Standing, clock, heard, lock
+from tests.simulator.alone import ASLEEP, DONE, NO_ACTION, Heard, Standing
 
 if TYPE_CHECKING:
     from simulator.lock import Lock
 
-__all__ = ["clock", "heard", "lock"]
 
 NOW = 1_800_000_000
 SUCCESS, IN_PROGRESS, NOT_FOUND, FULL, PARAMETER, BUSY, DUPLICATE, SAME_CREDENTIAL = (
