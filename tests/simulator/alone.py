@@ -1,4 +1,4 @@
-"""A simulated lock alone, with a clock that stands."""
+"""A simulated lock with a clock that does not move."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ASLEEP = -704042011
 
 
 class Standing(Clock):
-    """A clock that stands, but where the test moves it."""
+    """A clock that moves only when a test advances it."""
 
     def __init__(self) -> None:
-        """Start at a time that is easy to recognise."""
+        """Start at a time that is easy to recognize."""
         super().__init__()
         self.time = 1_800_000_000.0
 
@@ -28,15 +28,15 @@ class Standing(Clock):
         return self.time
 
     def advance(self, seconds: float) -> None:
-        """Move."""
+        """Advance the clock."""
         self.time += seconds
 
 
 class Heard(list[tuple[str, dict[str, Any]]]):
-    """What a listener heard: topics without ``device/DID/``, and payloads."""
+    """A list of a listener's messages: topics without ``device/DID/``, and payloads."""
 
     def __call__(self, topic: str, payload: dict[str, Any]) -> None:
-        """Listen; what cannot be JSON cannot be reported."""
+        """Store a message. The payload must be valid JSON data."""
         self.append((topic.removeprefix("device/42/"), json.loads(json.dumps(payload))))
 
     @property
@@ -55,7 +55,7 @@ class Heard(list[tuple[str, dict[str, Any]]]):
 
 @pytest.fixture
 def clock() -> Standing:
-    """Return a clock that stands."""
+    """Return a clock that does not move."""
     return Standing()
 
 
@@ -67,7 +67,7 @@ def lock(clock: Standing) -> Lock:
 
 @pytest.fixture
 def heard(lock: Lock) -> Heard:
-    """Return what the lock reports from now on."""
+    """Return the growing list of the lock's messages."""
     heard = Heard()
     lock.listeners.append(heard)
     return heard

@@ -1,4 +1,4 @@
-"""The simulator is tested without Home Assistant."""
+"""Fixtures for tests of the simulator without Home Assistant."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def enable_custom_integrations() -> None:
-    """Do without Home Assistant, which is what would look for the integration."""
+    """Run without Home Assistant, which would look for the integration."""
 
 
 @pytest.fixture
 async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
-    """Return a simulator with one account, of which the cloud alone is open."""
+    """Return a simulator with one account, of which only the cloud runs."""
     simulator = Simulator(tmp_path)
     simulator.add_account("Ming")
     async with simulator.cloud as cloud:
