@@ -1,4 +1,4 @@
-"""``python -m attacks``: try everything that somebody could try, and say what holds."""
+"""``python -m attacks``: try all attacks of the threat model, and report which of them failed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .house import standing
 if TYPE_CHECKING:
     from .attack import Attack, Result
 
-# The last one ends Home Assistant and looks at what it leaves.
+# The last attacker stops Home Assistant and examines its files.
 ATTACKERS: Final = (
     *(guest, onlooker, network),
     *(path, redirects, late, answers),
@@ -44,7 +44,7 @@ ATTACKS: Final[tuple[Attack, ...]] = tuple(
 
 
 async def attack_all(attacks: list[Attack]) -> list[Result]:
-    """Try attacks one after the other on a house, and say what comes of each."""
+    """Try attacks one after the other on one house, and return their results."""
     results = []
     with TemporaryDirectory(prefix="xiaomi-smart-lock-attack-") as temporary:
         print(f"{strftime('%H:%M:%S')}  Setting up the house", flush=True)
@@ -59,7 +59,7 @@ async def attack_all(attacks: list[Attack]) -> list[Result]:
 
 
 def table(results: list[Result]) -> str:
-    """Return what was tried by whom, and what came of it."""
+    """Return the results as a table: attacker, attack, and "held" or the problem."""
     lines = [("who", "what was tried", "")]
     last = ""
     for result in results:
@@ -71,7 +71,10 @@ def table(results: list[Result]) -> str:
 
 
 def main() -> int:
-    """Return 0 if all attacks were tried, and none succeeded."""
+    """Try the selected attacks, and print their results.
+
+    Return 1 if an attack succeeded or could not be tried, or if none is selected, else 0.
+    """
     parser = argparse.ArgumentParser(prog="scripts/attack", description=__doc__)
     parser.add_argument("--short", action="store_true", help="only those that take seconds")
     parser.add_argument("--only", metavar="TEXT", default="", help="those with this in their line")
@@ -82,7 +85,7 @@ def main() -> int:
         if options.only.lower() in f"{attack.who} {attack.what}".lower()
         and (attack.in_short or not options.short)
     ]
-    logging.disable()  # What the simulator thinks of attacks is not what this is about.
+    logging.disable()  # Errors that the simulator logs during attacks are not of interest.
     results = asyncio.run(attack_all(chosen))
     failed = [result for result in results if result.problem]
     print(f"\n{table(results)}\n\n{len(results)} attacks, {len(results) - len(failed)} held")

@@ -1,4 +1,4 @@
-"""Somebody on the path to Xiaomi who adds to answers what nobody asked for, as it can itself."""
+"""Answers with unexpected content, by an attacker on the path to Xiaomi or by the cloud itself."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ ATTACKS: Final = Attacks(WHO)
 
 MEGABYTE: Final = 1024 * 1024
 BEARABLE: Final = 100 * MEGABYTE
-"""By how much Home Assistant's memory may grow for a moment."""
+"""Bytes by which Home Assistant's memory may grow for a moment."""
 YEAR: Final = 365 * 86_400  # seconds
 GUESSES: Final = 5
 
 PLANTED: Final = "planted"
 COOKIES: Final = ("serviceToken", "yetAnotherServiceToken", "userId", "passToken", "deviceId")
-# Of one name in an answer, some versions of aiohttp take the last.
+# Of several cookies with one name in an answer, some versions of aiohttp keep only the last.
 DOMAINS: Final = ("", "; Domain=io.mi.com", "; Domain=mi.com")
 
 
 @asynccontextmanager
 async def _all_answers(house: House, fault: Fault) -> AsyncIterator[None]:
-    """Have a fault in all answers."""
+    """Apply a fault to all answers, and restore the connections on exit."""
     house.simulator.cloud.disturb_next(fault, times=10_000)
     try:
         yield
@@ -52,14 +52,14 @@ async def _all_answers(house: House, fault: Fault) -> AsyncIterator[None]:
         await leave(house)
 
 
-# What is large
+# Large answers
 
 
 class Bomb:
-    """Answers with a megabyte that becomes a gigabyte when it is unpacked."""
+    """A fault that answers with about a megabyte that unpacks to a gigabyte."""
 
     def __init__(self, encoding: str, wbits: int) -> None:
-        """Prepare, with what unpacks it as the header and as zlib says it."""
+        """Prepare with a compression: its name in the header, and its ``wbits`` in zlib."""
         self.thrown = 0
         packing = zlib.compressobj(9, wbits=wbits)
         packed = [packing.compress(bytes(MEGABYTE)) for _ in range(1024)]
@@ -67,13 +67,13 @@ class Bomb:
         self._headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
 
     async def __call__(self, _request: web.Request, _handler: Handler) -> web.StreamResponse:
-        """Throw it."""
+        """Answer with the packed gigabyte."""
         self.thrown += 1
         return web.Response(body=self._body, headers=self._headers)
 
 
 def _memory(house: House, what: str) -> int:
-    """Return how many bytes of memory Home Assistant has (VmRSS), or had at most (VmHWM)."""
+    """Return Home Assistant's memory in bytes: VmRSS is the current use, VmHWM the peak."""
     status = Path(f"/proc/{house.process.pid}/status").read_text(encoding="utf-8")
     found = re.search(rf"{what}:\s+(\d+) kB", status)
     expect(found, f"nobody knows its {what}")
@@ -82,9 +82,9 @@ def _memory(house: House, what: str) -> int:
 
 @asynccontextmanager
 async def _bearable(house: House) -> AsyncIterator[list[str]]:
-    """Yield what has at the end in which way Home Assistant suffered."""
+    """Yield a list that receives a problem on exit if the memory grew by more than BEARABLE."""
     problems: list[str] = []
-    # proc(5): it forgets the most that there was.
+    # proc(5): this resets the peak.
     Path(f"/proc/{house.process.pid}/clear_refs").write_text("5", encoding="ascii")
     before = _memory(house, "VmRSS")
     yield problems
@@ -128,7 +128,7 @@ async def _send_headers(house: House) -> str:
     return "".join(problems)
 
 
-# What says another time
+# Answers with other times
 
 
 @ATTACKS.try_to("date answers in other years, to block the lock or to end a block", in_short=False)
@@ -158,18 +158,18 @@ async def _date(house: House) -> str:
     return HELD if house.opened(house.lock) == opened + 3 else "it opened"
 
 
-# What is to come back
+# Content that the client might send back
 
 
 class Planter:
-    """Adds cookies to answers of all services but the sign-in's own, and looks who gets them."""
+    """A fault that sets cookies in all answers but those of the sign-in, and stores requests."""
 
     def __init__(self) -> None:
-        """Prepare."""
+        """Start without requests."""
         self.asked: list[web.Request] = []
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer, and set cookies for others too."""
+        """Answer, and set cookies, for other domains too."""
         self.asked.append(request)
         answer = await handler(request)
         if request.path not in (SERVICE_LOGIN, STS):
@@ -180,12 +180,12 @@ class Planter:
         return answer
 
     def renewed(self) -> bool:
-        """Return whether something was asked of the camera after the session was renewed."""
+        """Return whether the camera's list was requested after the session was renewed."""
         paths = [one.path for one in self.asked]
         return SERVICE_LOGIN in paths and EVENTS in paths[paths.index(SERVICE_LOGIN) :]
 
     def cookies(self, path: str) -> list[str]:
-        """Return the cookies with which a path was asked."""
+        """Return the values of the cookies in requests to a path."""
         asked = (one for one in self.asked if path in one.path)
         return [value for one in asked for value in one.cookies.values()]
 

@@ -1,4 +1,4 @@
-"""Xiaomi's cloud when it leads to other files, hosts and eyes."""
+"""Attacks by Xiaomi's cloud that lead to other files and hosts, or disclose secrets."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _KEPT: Final = re.compile(
 
 
 def _astray(new: set[str]) -> list[str]:
-    """Return those of new files that are not where Home Assistant and we keep things."""
+    """Return the new files outside the places for storage, database and pictures."""
     return sorted(file for file in new if not _KEPT.fullmatch(file))
 
 
@@ -128,13 +128,13 @@ async def _lead_pictures(house: House) -> str:
 
 
 def _pictures(new: set[str]) -> set[str]:
-    """Return those of files that are pictures."""
+    """Return the pictures among files."""
     return {file for file in new if file.endswith(".jpg")}
 
 
 @asynccontextmanager
 async def _media(house: House) -> AsyncIterator[None]:
-    """Have Home Assistant keep media in its own folder, wherever it would, for a while."""
+    """Set Home Assistant's media folder to one in its own folder, and restore it on exit."""
     path, folder = house.configuration / "configuration.yaml", house.configuration / "media"
     text = path.read_text(encoding="utf-8")
 
@@ -155,9 +155,9 @@ async def _media(house: House) -> AsyncIterator[None]:
 
 
 INSIDE: Final = ("127.0.0.4", "::1", "169.254.169.254", "10.9.8.7")
-"""Addresses at which whoever comes is noticed, besides those that only the cloud itself has."""
+"""Addresses at which attacks listen for visits. The cloud itself has others."""
 NAMED: Final = ("nas", "nas.local", "router.lan", "db.internal", "cdn.example")
-"""Names that lead to the first of them."""
+"""Names that resolve to the first of them."""
 PORTS: Final = (80, 443, 8443)
 HOSTS: Final = (
     *("127.0.0.4", "127.4", "0177.0.0.4", "2130706436", "0x7f000004", "localhost", "localhost."),
@@ -175,12 +175,12 @@ PLACES: Final = (
         "file:///x",
     ),
 )
-"""Where a cloud could have somebody ask who is in the house."""
+"""Addresses with which a cloud could direct requests into the local network."""
 
 
 @asynccontextmanager
 async def _overheard() -> AsyncIterator[list[str]]:
-    """Be at all these places, and note who comes there."""
+    """Listen at all these addresses; yield the growing list of visits."""
     came: list[str] = []
     hosts = Path("/etc/hosts")
     known = hosts.read_text(encoding="utf-8")
@@ -201,14 +201,17 @@ async def _overheard() -> AsyncIterator[list[str]]:
 
 
 async def _address(change: str, address: str) -> None:
-    """Have an address on loopback, or no longer."""
+    """Add an address to the loopback interface, or delete it.
+
+    Raises NotTriedError if that fails.
+    """
     command = ("ip", "address", change, f"{address}/32", "dev", "lo")
     process = await asyncio.create_subprocess_exec(*command)
     expect(await process.wait() == 0, f"there is no {address} to {change}")
 
 
 def _leading(pattern: bytes, place: str) -> faults.Fault:
-    """Have addresses in an answer lead to another place."""
+    """Return a fault that replaces addresses in an answer."""
     return faults.spoilt(lambda body: re.sub(pattern, place.encode(), body))
 
 
@@ -232,11 +235,11 @@ async def _lead_inside(house: House) -> str:
 
 
 class _Forger(Camera):
-    """A camera whose pictures are pages."""
+    """A camera whose pictures are HTML pages."""
 
     @override
     def picture(self, file_id: str, store_id: str, zone: float = 8.0) -> bytes | None:
-        """Return a page instead of a picture."""
+        """Return an HTML page if there is a picture, else None."""
         there = super().picture(file_id, store_id, zone)
         return b"<html><script>alert(1)</script></html>" if there else None
 
@@ -257,7 +260,7 @@ async def _forge_picture(house: House) -> str:
 
 
 TIMES: Final = (10**400, 2**62, 253_402_300_800_000, 4_102_444_800_000, -1, 1e300, "x", None)
-"""In milliseconds; some are in no calendar, and one is in the year 2100."""
+"""Milliseconds. Some are outside any calendar, and one is in the year 2100."""
 
 
 @ATTACKS.try_to("have the newest picture be of a day that never comes")
@@ -290,7 +293,7 @@ PASSWORD: Final = "8642086"
 
 
 class _Echo:
-    """An answer that says again all that was asked, with what proves who asks."""
+    """An answer that repeats the whole request, credentials included."""
 
     def __init__(self, status: int) -> None:
         self.said = ""
@@ -304,7 +307,7 @@ class _Echo:
 
 
 def _secrets(house: House) -> dict[str, str]:
-    """Return what nobody may see, and what it is."""
+    """Return all secrets with their names."""
     entries = stored(house, "core.config_entries")["data"]["entries"]
     ours = [entry["data"] for entry in entries if entry["domain"] == DOMAIN]
     secrets = {PASSWORD: "a password", CODE: "a code", WRONG: "a wrong code"}
@@ -326,7 +329,7 @@ SENT: Final = {
     *(f"the account's {name}" for name in ("access", "refresh")),
     *(f"the app's {name}" for name in APP_SECRETS),
 }
-"""What the cloud gets to know, and could say again."""
+"""Secrets that the cloud receives, and could repeat in answers."""
 
 
 @ATTACKS.try_to("have secrets logged or shown", in_short=False)
@@ -368,7 +371,7 @@ async def _leak(house: House) -> str:
 
 
 def _has(text: str, secret: str) -> bool:
-    """Say whether a text has a secret, as it is or as addresses have it, on its own."""
+    """Return whether a text contains a secret, plain or URL-encoded; digits must stand alone."""
     if secret.isdigit():
         return bool(re.search(rf"(?<!\d){secret}(?!\d)", text))
     return secret in text or secret in unquote(text)
@@ -384,7 +387,7 @@ async def _log_at(house: House, level: str) -> None:
 
 
 async def _provoke(house: House, lock: Lock, status: int) -> str:
-    """Have all go wrong that is asked for; return all that was told on the way."""
+    """Let every kind of request fail; return everything that Home Assistant sent in them."""
     cloud, echo = house.simulator.cloud, _Echo(status)
     for path in (DEVICES, READING):
         with lying(house, echo, path):
@@ -411,7 +414,7 @@ async def _provoke(house: House, lock: Lock, status: int) -> str:
 
 
 async def _all_that_is_shown(house: House, start: datetime) -> dict[str, str]:
-    """Return what the owner can see, by where that is."""
+    """Return what the owner can see, by its source."""
     entries = {home.entry_id for home in house.homes.values()}
     shown = {
         f"{kind}": json.dumps(await house.owner.command(kind, **fields))

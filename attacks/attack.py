@@ -1,4 +1,4 @@
-"""What an attack is, and how one is tried."""
+"""The attack: its definition, its attempt and its result."""
 
 from __future__ import annotations
 
@@ -16,55 +16,61 @@ if TYPE_CHECKING:
     type Try = Callable[[House], Awaitable[str]]
 
 HELD: Final = ""
-"""What an attack returns that got nothing."""
+"""Returned by an attack that gained nothing."""
 GIVEN_UP_AFTER: Final = 300  # seconds
 COMES_WITHIN: Final = 30  # seconds
 _PAUSE: Final = 0.05
 
 
 class NotTriedError(Exception):
-    """An attack could not be made, so that nobody knows whether it would succeed."""
+    """An attack could not be tried, so its result is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One thing that somebody tries."""
+    """A single attack."""
 
     who: str
     what: str
     attempt: Try
-    """Tries it, and returns what was got by it: HELD for nothing."""
+    """Make the attempt; return what it gained, HELD for nothing."""
     in_short: bool
 
     async def result(self, house: House) -> Result:
-        """Try it."""
+        """Try the attack for GIVEN_UP_AFTER seconds at most.
+
+        Any error means that it could not be tried.
+        """
         try:
             async with asyncio.timeout(GIVEN_UP_AFTER):
                 got = await self.attempt(house)
-        except Exception as error:  # noqa: BLE001, whatever happens, the others are tried.
+        except Exception as error:  # noqa: BLE001, continue with the other attacks after any error
             return Result(self, f"not tried: {str(error) or type(error).__name__}")
         return Result(self, got and f"SUCCEEDED: {got}")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an attack."""
+    """The result of an attack."""
 
     attack: Attack
     problem: str
-    """What it got, or why it could not be tried; empty where it was tried in vain."""
+    """The attack's gain, or why it could not be tried. Empty if it was tried in vain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attacks:
-    """All that one kind of attacker tries, in the order in which it is tried."""
+    """All attacks of one kind of attacker, in the order in which they are tried."""
 
     who: str
-    """The heading in docs/threat-model.md."""
+    """The attacker's heading in docs/threat-model.md."""
     attacks: list[Attack] = field(default_factory=list)
 
     def try_to(self, what: str, *, in_short: bool = True) -> Callable[[Try], Try]:
-        """Make a function an attack; ``in_short`` is whether it takes but seconds."""
+        """Register a function as an attack.
+
+        Set ``in_short`` to False if it takes longer than seconds.
+        """
 
         def register(attempt: Try) -> Try:
             self.attacks.append(Attack(self.who, what, attempt, in_short))
@@ -74,7 +80,7 @@ class Attacks:
 
 
 def expect(condition: object, otherwise: str) -> None:
-    """Raise NotTriedError unless what an attack relies on is so."""
+    """Raise NotTriedError unless a precondition of an attack holds."""
     if not condition:
         raise NotTriedError(otherwise)
 
@@ -82,7 +88,10 @@ def expect(condition: object, otherwise: str) -> None:
 async def until(
     condition: Callable[[], object], otherwise: str, within: float = COMES_WITHIN
 ) -> None:
-    """Wait for what an attack relies on; raises NotTriedError where it does not come."""
+    """Wait for a precondition of an attack.
+
+    Raises NotTriedError if it does not hold within ``within`` seconds.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while not condition():
@@ -91,7 +100,7 @@ async def until(
 
 
 async def refusal(asked: Awaitable[object]) -> str:
-    """Return why something is refused, nothing where it is done."""
+    """Return why Home Assistant refuses a request, "" if it accepts it."""
     try:
         await asked
     except HomeAssistantError as error:

@@ -1,4 +1,4 @@
-"""A thief with a backup, or with the machine that Home Assistant runs on."""
+"""A thief with a backup, or with the machine on which Home Assistant runs."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ PASSWORD_ID: Final = 20
 BLOCKED: Final = "Too many wrong codes"
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 ANOTHER_MACHINE: Final = "192.0.2.1"
-"""Of the network that scripts/attack has, and not of loopback."""
+"""An address of this machine in the network of scripts/attack that is not loopback."""
 LONG_AGO: Final = "2020-01-01 12.00.00 bell.jpg"
 OF_THE_APP: Final = {CONF_APP_REQUESTS: APP_REQUESTS, CONF_KEEP_PICTURES: 0}
 BAIT: Final = json.dumps({"version": 1, "minor_version": 1, "key": "bait", "data": {}})
 
 
-# What is on the disk
+# Files on the disk
 
 
 def _storage(house: House) -> Path:
@@ -68,7 +68,7 @@ def _storage(house: House) -> Path:
 
 
 def _ours(house: House) -> list[Path]:
-    """Return the files in which the integration keeps what it knows of locks."""
+    """Return the integration's storage files."""
     return sorted(_storage(house).glob(f"{DOMAIN}*"))
 
 
@@ -85,14 +85,14 @@ def _open_to_others(paths: list[Path]) -> list[Path]:
 
 
 def _holding(house: House, secret: str) -> list[str]:
-    """Return the files of Home Assistant, its database and its log among them, that have a text."""
+    """Return the names of Home Assistant's files that contain a text, database and log included."""
     return sorted(
         path.name for path in house.configuration.rglob("*") if secret.encode() in _content(path)
     )
 
 
 def _content(path: Path) -> bytes:
-    """Return what is in a file, nothing for a folder and for what has just gone."""
+    """Return the content of a file, b"" for a folder or a file that no longer exists."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
@@ -100,7 +100,7 @@ def _content(path: Path) -> bytes:
 
 
 async def _soon(condition: Callable[[], object], seconds: float = 20) -> bool:
-    """Return whether something becomes so within some time."""
+    """Wait for a condition; return whether it became true within so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -110,14 +110,17 @@ async def _soon(condition: Callable[[], object], seconds: float = 20) -> bool:
 
 
 async def _recorded(house: House) -> None:
-    """Return once what happened so far is in the database."""
+    """Wait until all events so far are in the database.
+
+    Raises NotTriedError if they are not recorded.
+    """
     mark = f"mark{time.monotonic_ns()}"
     await house.owner.post(f"/api/events/{DOMAIN}_mark", {"mark": mark})
     expect(await _soon(lambda: _holding(house, mark)), "events are not recorded")
 
 
 def _texts(kept: object) -> list[str]:
-    """Return all texts in JSON that are long enough to be secrets."""
+    """Return all texts in JSON that are longer than 15 characters and may be secrets."""
     match kept:
         case dict():
             return [text for value in kept.values() for text in _texts(value)]
@@ -129,7 +132,7 @@ def _texts(kept: object) -> list[str]:
 
 
 def _entries(house: House) -> list[dict[str, Any]]:
-    """Return the settings of our entries, as they are on the disk."""
+    """Return the integration's config entries as they are on the disk."""
     kept = json.loads((_storage(house) / "core.config_entries").read_bytes())
     return [entry for entry in kept["data"]["entries"] if entry["domain"] == DOMAIN]
 
@@ -191,12 +194,12 @@ def _checksum_is_right(path: Path) -> bool:
     return subprocess.run(command, cwd=path.parent, check=False).returncode == 0
 
 
-# After a restart with a file of addresses, and with the lines that users are told to write to keep
-# codes out
+# After a restart with a file of addresses, and with the configuration that users are told to write
+# to keep codes out of the database
 
 
 async def _start_again(house: House) -> list[str]:
-    """Restart; return the files that had a code before those lines were there."""
+    """Restart with that configuration; return the files that contained a code before."""
     house.lock.wake()
     expect(not await house.unlock(house.guest, house.lock), "the right code does not unlock")
     await _recorded(house)
@@ -220,7 +223,7 @@ def _addresses(house: House) -> Path:
 
 
 def _write_addresses(house: House) -> None:
-    """Write the file of addresses as its owner has it, with an authority of its own."""
+    """Write the file of addresses as its owner would, with an authority of its own."""
     file = _addresses(house)
     shutil.rmtree(file.parent, ignore_errors=True)
     file.parent.mkdir()
@@ -233,7 +236,7 @@ def _write_addresses(house: House) -> None:
 
 
 def _lead(house: House, **addresses: str) -> None:
-    """Write other addresses into the file."""
+    """Change addresses in the file."""
     file = _addresses(house)
     changed = json.loads(file.read_bytes()) | addresses
     file.write_text(json.dumps(changed), encoding="utf-8")
@@ -241,7 +244,7 @@ def _lead(house: House, **addresses: str) -> None:
 
 @asynccontextmanager
 async def _listening(host: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Listener]:
-    """Listen as somebody who would like to be told tokens."""
+    """Listen at a host as an attacker who wants to receive tokens."""
     listener = Listener()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", listener.hear)
@@ -258,21 +261,25 @@ async def _listening(host: str, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 
 class Listener:
-    """Keeps what it was asked."""
+    """A server that counts the requests to it."""
 
     def __init__(self) -> None:
-        """Have heard nothing yet."""
+        """Start without requests."""
         self.address = ""
         self.heard = 0
 
     async def hear(self, _request: web.Request) -> web.Response:
-        """Count a request, and refuse it."""
+        """Count a request, and refuse it with status 503."""
         self.heard += 1
         return web.Response(status=503)
 
 
 async def _refusal(house: House, listener: Listener) -> str:
-    """Reload with addresses as they are now; return what is wrong unless they are refused."""
+    """Reload with the current addresses; return the problem unless the addresses are refused.
+
+    Refused means: no request reaches the attacker, and the entry reports the addresses as a setup
+    error.
+    """
     before = listener.heard
     entry = await house.reload(house.lock)
     if listener.heard > before:
@@ -286,7 +293,10 @@ async def _refusal(house: House, listener: Listener) -> str:
 async def _other_addresses(
     house: House, host: str = ELSEWHERE, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Listener]:
-    """Have a file of addresses replaced, with an attacker at a host, and put it back."""
+    """Run an attacker's server beside a file of addresses; restore the file on exit.
+
+    Raises NotTriedError if the entry does not load afterwards.
+    """
     await house.once(_start_again)
     try:
         async with _listening(host, tls) as listener:
@@ -366,7 +376,10 @@ async def _swap_addresses(house: House) -> str:
 
 @asynccontextmanager
 async def _kept_picture(house: House) -> AsyncIterator[Path]:
-    """Yield a picture that is kept, as an option says; then keep none anymore."""
+    """Yield a picture that is stored because of the option; then turn the option off.
+
+    Raises NotTriedError if no picture is stored, or if pictures remain.
+    """
     await house.once(_start_again)
     entry_id = house.homes[house.lock].entry_id
     camera, before = house.lock.camera, house.lock.camera.upload_seconds
@@ -405,11 +418,11 @@ async def _look_at_old_pictures(house: House) -> str:
     return HELD if gone else "they are still there"
 
 
-# After a restart with files that somebody spoilt
+# After a restart with corrupted files
 
 
 async def _spoil(house: House) -> set[str]:
-    """Restart with spoilt files; return those in which a thief would have found secrets."""
+    """Restart with corrupted files; return the files in which a thief would have found secrets."""
     await house.once(_start_again)
     for lock in (house.lock, house.shut):
         await house.allow(lock, OTHER_CODE)
@@ -441,7 +454,7 @@ async def _spoil(house: House) -> set[str]:
 
 
 def _spoil_files(house: House) -> None:
-    """Spoil the files of each lock in another way, and those of guesses but one's."""
+    """Corrupt the files of each lock in a different way, and all counts of wrong codes but one."""
     torn, deep = _file(house, house.lock).read_text(encoding="utf-8"), "[" * 100_000
     expect('"unread"' in torn, "the file of a lock has changed")
     _file(house, house.lock).write_text(torn[: torn.index('"unread"')], encoding="utf-8")
@@ -452,7 +465,7 @@ def _spoil_files(house: House) -> None:
     shaped = json.loads(_file(house, house.nearby).read_bytes())
     shaped["data"] = dict.fromkeys(shaped["data"], "none")
     _file(house, house.nearby).write_text(json.dumps(shaped), encoding="utf-8")
-    # As it looks for a clock that was set back by ten years
+    # Looks like a clock that was set back by ten years.
     counted = json.loads(_file(house, house.lock, ".guesses").read_bytes())
     counted |= {"key": f"{DOMAIN}.{house.nearby.did}.guesses"}
     counted["data"] = [0, time.time() + 10 * 365 * 86_400]
@@ -482,7 +495,7 @@ async def _start_with_spoilt_files(house: House) -> str:
 
 
 async def _answer(house: House, lock: Lock, code: str) -> str:
-    """Have the guest unlock, and return what comes of it."""
+    """Unlock as the guest; return "it opened" or the error message."""
     lock.wake()
     before = house.asked(lock), house.opened(lock)
     told = await house.unlock(house.guest, lock, code)
@@ -540,7 +553,7 @@ async def _keep_a_password(house: House) -> str:
 
 
 def _add_entry_that_leads_elsewhere(house: House) -> None:
-    """Add a lock to the settings whose id would be the way to other files."""
+    """Add a lock to the config entries whose did is a path to other files."""
     file = _storage(house) / "core.config_entries"
     kept = json.loads(file.read_bytes())
     [nearby] = (entry for entry in kept["data"]["entries"] if CONF_DID in entry["data"])
@@ -574,7 +587,7 @@ async def _lead_elsewhere(house: House) -> str:
     return ", ".join(touched)
 
 
-# Beside a restored copy
+# Beside a restored backup
 
 
 @ATTACKS.try_to("listen in by a restored copy of the system, unnoticed", in_short=False)

@@ -72,12 +72,12 @@ SPOILT: Final = (
     f"Front {'大' * 100_000}",
     HALF,
 )
-"""Names that one registry or another cannot hold."""
+"""Names that some registry cannot store."""
 REGISTRIES: Final = ("core.config_entries", "core.device_registry", "core.entity_registry")
 
 
 async def _unwritten(house: House, *registries: str) -> list[str]:
-    """Have the owner change something in each registry; return those that are not written."""
+    """Change something in each registry as the owner; return those that are not written."""
     home, command = house.homes[house.nearby], house.owner.command
     entry = (await command("config_entries/get_single", entry_id=home.entry_id))["config_entry"]
 
@@ -144,7 +144,7 @@ async def _rename(house: House) -> str:
 
     try:
         lock.name = f"Renamed {HALF}\x00\u202e{'x' * 100_000}"
-        house.simulator.gate.cut()  # Who connects again looks what has changed.
+        house.simulator.gate.cut()  # Home Assistant looks for changes when it reconnects.
         while not (await shown()).startswith("Renamed"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         if unwritten := await _unwritten(house, *REGISTRIES):
@@ -187,7 +187,7 @@ NUMBERS: Final = (
         "{}",
     ),
 )
-"""As they are written in JSON; some are none."""
+"""As they are written in JSON; some are not numbers."""
 TEXTS: Final = (
     f"1.0{HALF}",
     "1.0\x00",
@@ -209,12 +209,12 @@ NOT_LOCKED: Final = (
     "[1]",
     "{}",
 )
-"""What a door state never is, as it is written in JSON."""
-LARGEST_ATTRIBUTES: Final = 16_384  # bytes that Home Assistant's database takes
+"""Values that are not a door state, as they are written in JSON."""
+LARGEST_ATTRIBUTES: Final = 16_384  # bytes, limit of Home Assistant's database
 
 
 def _unsound(house: House, states: list[dict[str, Any]]) -> list[str]:
-    """Return the entities of locks whose state or attributes nothing could keep."""
+    """Return the entities of locks whose state or attributes cannot be stored."""
     ours = {entity_id for home in house.homes.values() for entity_id in home.entity_ids.values()}
     return [
         one["entity_id"]
@@ -229,20 +229,23 @@ def _unsound(house: House, states: list[dict[str, Any]]) -> list[str]:
 
 
 async def _harm(house: House, lock: Lock, before: int) -> str:
-    """Return what harm messages did: to states, to what is recorded of them, to anything else."""
+    """Return the damage done to a lock's states, to their recording or to anything else.
+
+    ``before`` is the number of failures in the log before the attack.
+    """
     if not await goes_on(house, lock):
         return "nothing of the lock is shown anymore"
     if unsound := _unsound(house, await house.owner.get("/api/states")):
         return f"{unsound[0]} shows what nothing can keep"
     await diagnostics_of(house, lock)
-    await reload(house, lock)  # What is known is written down.
+    await reload(house, lock)  # Writes what is known of the lock.
     if (count := failures(house)) > before:
         return f"{count - before} errors"
     return HELD
 
 
 async def _tell_all(house: House, lock: Lock, values: tuple[str, ...]) -> None:
-    """Have the cloud push values for all that a lock has, and in all events that it may tell."""
+    """Push each value for all properties of a lock, and in all events of the specification."""
     for value in values:
         items = [parameter(lock, address, value) for address in SPEC.properties]
         for some in batched(items, 20, strict=False):
@@ -270,7 +273,7 @@ async def _push_numbers(house: House) -> str:
 
 @ATTACKS.try_to("answer with numbers that nothing can hold")
 async def _answer_numbers(house: House) -> str:
-    turns = count()  # in each of which a property has another number
+    turns = count()  # In each turn, a property gets another number.
 
     def spoil(body: bytes) -> bytes:
         answer = json.loads(body)
@@ -306,7 +309,7 @@ async def _push_texts(house: House) -> str:
 
 
 async def _is_recorded(house: House, lock: Lock, level: str) -> bool:
-    """Wait until the database has a state; say whether it ever had."""
+    """Wait until the database contains a state; return False after PATIENCE seconds."""
     entity_id = house.entity_id(lock, "sensor.dry_cells")
     start = datetime.now(UTC) - timedelta(minutes=5)
     try:
@@ -403,7 +406,7 @@ _MADE_UP: Final = (f"x{HALF}", "x\x00", "x;", 100 * "x")
 
 
 def _entry_texts(house: House) -> Iterator[str]:
-    """Yield all texts that are kept of config entries."""
+    """Yield all texts in the stored config entries."""
     return texts_in(stored(house, "core.config_entries"))
 
 

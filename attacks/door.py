@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 ATTACKS: Final = Attacks("Somebody at the door who forces you")
 
 LANGUAGES: Final = {"en": "fingerprint", "zh-Hans": "指纹"}
-"""What Home Assistant may speak, and what a finger is called in it."""
+"""The languages of Home Assistant to try, and the word for a fingerprint in each."""
 CLOSED: Final = {"en": "was closed automatically", "zh-Hans": "自动关门"}
-"""What the diary says of a door that closes."""
+"""The diary's words for a door that closes."""
 DURESS_FINGERPRINT: Final = 9
 WORDS: Final = ("duress", "胁迫")
-# What is said of all locks alike, whether they have such a finger or not
+# The lists of all options and event types, which are the same for all locks
 _STATIC: Final = re.compile(r"[\"'](?:options|event_types)[\"']: ?\[[^\]]*\]")
 _EACH_TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:[+-]\d\d:\d\d)?|\d{9,}(?:\.\d+)?|\b[0-9A-Za-z]{26,32}\b"
@@ -51,27 +51,27 @@ _NUMBERS: Final = count(4001)
 
 @dataclass(frozen=True, slots=True)
 class Finger:
-    """A finger that opens the door, and its user, of the same number; nobody else had that."""
+    """A fingerprint and its user. Both have the same number, which is used only once."""
 
     is_forced: bool
     number: int = field(default_factory=lambda: next(_NUMBERS))
 
     @property
     def kind(self) -> str:
-        """What it is for who enrolls it."""
+        """The credential type for its enrollment."""
         return "duress_fingerprint" if self.is_forced else "fingerprint"
 
     @property
     def method(self) -> int:
-        """The operation-method (2.2)."""
+        """The operation method (siid 2, piid 2)."""
         return DURESS_FINGERPRINT if self.is_forced else Method.FINGERPRINT
 
 
-# What happens
+# Steps of an attack
 
 
 async def _enroll(house: House, finger: Finger) -> Any:
-    """Have the owner enroll a finger, of a user of its own; return what they are answered."""
+    """Enroll a finger for a new user, as the owner; return the answer of the service action."""
     lock, entity_id = house.lock, house.entity_id(house.lock, "lock.lock")
     lock.wake()
     await house.owner.action(f"{DOMAIN}.set_user", entity_id, user_id=finger.number)
@@ -91,7 +91,7 @@ async def _enroll(house: House, finger: Finger) -> Any:
 
 
 async def _use(house: House, finger: Finger) -> None:
-    """Open the door with a finger, and have Home Assistant know; duress is noticed."""
+    """Open the door with a finger, and wait until Home Assistant shows it, and duress as well."""
     lock = house.lock
     await _a_second_later(house)
     before = house.state(lock, HIDDEN), house.state(lock, "sensor.last_operation_time")
@@ -113,13 +113,13 @@ async def _use(house: House, finger: Finger) -> None:
 
 
 async def _a_second_later(house: House) -> None:
-    """Wait until what happens does not seem to be what happened before, once more."""
+    """Wait for the lock's clock to advance, so that the next event is not a duplicate."""
     since = house.lock.time
     await until(lambda: house.lock.time > since, "the lock's clock stands still")
 
 
 async def _delete(house: House, finger: Finger) -> None:
-    """Have the owner delete the user whose finger it is."""
+    """Delete the user of a finger, as the owner."""
     entity_id = house.entity_id(house.lock, "lock.lock")
     house.lock.wake()
     await house.owner.action(f"{DOMAIN}.delete_user", entity_id, user_id=finger.number)
@@ -130,7 +130,7 @@ async def _delete(house: House, finger: Finger) -> None:
 
 @asynccontextmanager
 async def _enrolled(house: House, *, is_forced: bool = True) -> AsyncIterator[Finger]:
-    """Have a finger be enrolled for a while."""
+    """Enroll a finger, and delete it on exit."""
     finger = Finger(is_forced)
     await _enroll(house, finger)
     try:
@@ -141,9 +141,9 @@ async def _enrolled(house: House, *, is_forced: bool = True) -> AsyncIterator[Fi
 
 @asynccontextmanager
 async def _speaking(house: House, language: str) -> AsyncIterator[None]:
-    """Have Home Assistant speak a language for a while."""
+    """Switch Home Assistant to a language, and back to English on exit."""
     await house.owner.command("config/core/update", language=language)
-    # What a browser in that language asks for, Home Assistant has from then on.
+    # Home Assistant loads a language when a browser requests its translations.
     await house.owner.command(
         "frontend/get_translations", language=language, category="entity", integration=[DOMAIN]
     )
@@ -157,17 +157,20 @@ async def _speaking(house: House, language: str) -> AsyncIterator[None]:
         await house.owner.command("config/core/update", language="en")
 
 
-# What tells
+# Mentions of duress
 
 
 def _words(text: str) -> int:
-    """Return how often a text speaks of duress, but for what is said of all locks alike."""
+    """Count the mentions of duress in a text, except in lists that are the same for all locks."""
     text = _STATIC.sub("", text.lower())
     return sum(map(text.count, WORDS))
 
 
 async def _said(house: House) -> dict[str, int]:
-    """Return how often owner and guest read of duress, by where, but for the hidden entity."""
+    """Count the mentions of duress in all that owner and guest see, except in the hidden entity.
+
+    The counts are by place.
+    """
     hidden = f"get_states {house.entity_id(house.lock, HIDDEN)}"
     said = {"the log": _words(house.log)}
     for who, client in (("owner", house.owner), ("guest", house.guest)):
@@ -178,7 +181,7 @@ async def _said(house: House) -> dict[str, int]:
 
 
 async def _read_all(house: House, language: str) -> str:
-    """Return where it is read more of duress than before a finger was enrolled for it."""
+    """Return the places that mention duress more often than before a duress finger was enrolled."""
     more: set[str] = set()
     async with _speaking(house, language):
         before = await _said(house)
@@ -226,7 +229,7 @@ async def _watch_for_a_word(house: House) -> str:
 
 
 def _open(house: House, messages: Iterable[str]) -> Iterator[str]:
-    """Yield what is told, but for what the owner says and of the entity that is hidden."""
+    """Yield messages, except the owner's service calls and those of the hidden entity."""
     hidden = house.entity_id(house.lock, HIDDEN)
     for message in messages:
         event = json.loads(message).get("event", {})
@@ -238,7 +241,8 @@ def _open(house: House, messages: Iterable[str]) -> Iterator[str]:
 @ATTACKS.try_to("tell the finger from any other by what changes, however that is said")
 async def _tell_it_from_another(house: House) -> str:
     told: dict[bool, set[str]] = {}
-    # What shows an ordinary finger after something else may change more than what shows another.
+    # The first round with an ordinary finger is a warm-up: the event before it was of another kind,
+    # so more may change.
     for is_forced in (False, False, True):
         async with listening(house.owner, *EVERYTHING) as heard:
             async with _enrolled(house, is_forced=is_forced) as finger:
@@ -252,7 +256,7 @@ async def _tell_it_from_another(house: House) -> str:
 
 
 def _of_the_lock(house: House, messages: Iterable[str]) -> Iterator[str]:
-    """Yield what is told of the lock, without what is said of all and when it was heard of."""
+    """Yield what messages say of the lock, except its last contact and events of other domains."""
     home = house.homes[house.lock]
     shown = set(home.entity_ids.values()) - {home.entity_ids["sensor.last_contact"]}
     for message in _open(house, messages):
@@ -267,7 +271,7 @@ def _of_the_lock(house: House, messages: Iterable[str]) -> Iterator[str]:
 
 
 async def _of_the_finger(house: House, finger: Finger) -> set[str]:
-    """Return what the owner is answered who asks for users, and what diagnostics have of it."""
+    """Return what ``get_users`` and the diagnostics say of a finger, made anonymous."""
     entity_id = house.entity_id(house.lock, "lock.lock")
     users = (await house.owner.ask(f"{DOMAIN}.get_users", entity_id))["users"]
     [user] = [str(user) for user in users if user["user_id"] == finger.number]
@@ -282,11 +286,11 @@ async def _of_the_finger(house: House, finger: Finger) -> set[str]:
 
 
 def _anonymous(text: str) -> str:
-    """Return a text without the numbers of fingers, times, and what is another one each time."""
+    """Replace numbers of fingers, times and ids in a text, which differ each time."""
     return re.sub(r"\b40\d\d\b", "N", _EACH_TIME.sub("T", text))
 
 
-# Where it is asked for
+# Where duress is asked for
 
 
 @ATTACKS.try_to("have the answers of actions tell")
@@ -348,7 +352,7 @@ async def _see_it_in_the_pictures(house: House) -> str:
         async with _speaking(house, language):
             moment = camera.see("DuressFingerprintUnlock").created
             day = f"{datetime.fromtimestamp(moment / 1000, UTC) + timedelta(hours=8):%Y-%m-%d}"
-            # Lists are kept for a minute, by where they end.
+            # Lists are cached for a minute, by their end time.
             folder = f"media-source://{DOMAIN}/{house.lock.did}/{day}/before/{moment}"
             browse = {"media_content_id": folder}
             listed = str(await house.owner.command("media_source/browse_media", **browse))

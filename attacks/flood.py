@@ -1,4 +1,4 @@
-"""Xiaomi's cloud when it has Home Assistant read, keep and show more than anybody can."""
+"""Attacks by Xiaomi's cloud that exceed what Home Assistant can read, store or show."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def _answer_much(house: House) -> str:
     async with another_lock(house) as lock:
 
         async def taken(filling: bytes) -> bool:
-            """Have a level read that stands before a filling; say whether it was taken."""
+            """Answer a reading with a level before a filling; return whether the level is shown."""
             level = next(NUMBERS) % 100
             lock.set_battery(level, push=False)
             with lying(house, faults.spoilt(lambda body: body[:-2] + filling + b"]}"), READING):
@@ -120,7 +120,7 @@ async def _answer_much(house: House) -> str:
 
 
 class _Endless:
-    """An answer that goes on until who asked goes, or took far too much."""
+    """An answer that continues until the client leaves, or FAR_TOO_MUCH is sent."""
 
     def __init__(self, beginning: bytes) -> None:
         self.asked = self.most = 0
@@ -135,7 +135,7 @@ class _Endless:
             await response.write(self._beginning)
             while sent < FAR_TOO_MUCH:
                 await response.write(b" " * 65_536)
-                await asyncio.sleep(0)  # Else nobody notices that who asked is gone.
+                await asyncio.sleep(0)  # Without this, a closed connection goes unnoticed.
                 sent += 65_536
         self.most = max(self.most, sent)
         return response
@@ -184,7 +184,7 @@ async def _answer_packed(house: House) -> str:
 
 
 def _most_memory(house: House, *, from_now: bool = False) -> int:
-    """Return how much memory Home Assistant had at most, in bytes; ``from_now`` begins anew."""
+    """Return Home Assistant's peak memory in bytes; ``from_now`` resets the peak before."""
     process = Path(f"/proc/{house.process.pid}")
     if from_now:
         (process / "clear_refs").write_text("5", encoding="utf-8")
@@ -194,7 +194,7 @@ def _most_memory(house: House, *, from_now: bool = False) -> int:
 
 
 class _Pages:
-    """Answers of which each says that there is more, until nobody would have as many."""
+    """Answers that each announce another page, up to MORE_THAN_ANYBODY_HAS."""
 
     def __init__(self, page: Callable[[int], dict[str, Any]], last: dict[str, Any]) -> None:
         self.asked = 0
@@ -207,7 +207,7 @@ class _Pages:
 
     @property
     def problem(self) -> str:
-        """What was got by it."""
+        """The problem if pages beyond MORE_THAN_ANYBODY_HAS were read, else HELD."""
         return f"{self.asked} pages were read" if self.asked > MORE_THAN_ANYBODY_HAS else HELD
 
 
@@ -282,7 +282,7 @@ async def _list_history(house: House) -> str:
 
 
 def _followed_by(more: bytes) -> faults.Fault:
-    """Have an answer go on."""
+    """Return a fault that appends bytes to an answer."""
     return faults.spoilt(lambda body: body + more)
 
 
@@ -319,7 +319,7 @@ async def _play_many(house: House) -> str:
 
 
 def _kept(house: House, lock: Lock) -> int:
-    """Return how many bytes about a lock are on the disk."""
+    """Return the bytes that are stored on the disk for a lock."""
     folder = house.configuration / ".storage"
     return sum(path.stat().st_size for path in folder.glob(f"{DOMAIN}.{lock.did}*"))
 
@@ -378,7 +378,7 @@ async def _push_events(house: House) -> str:
             return "nothing of the lock is shown anymore"
         entries = (await diagnostics_of(house, lock))["locks"][0]["journal_entries"]
         expect(entries > 100, "no event was taken")
-        await reload(house, lock)  # What is known is written down.
+        await reload(house, lock)  # Writes what is known of the lock.
         if entries > 1_000 or _kept(house, lock) > 500_000:
             return f"{entries} events in {_kept(house, lock)} bytes are kept"
         return HELD if await goes_on(house, lock) else "nothing of the lock is shown anymore"
@@ -395,7 +395,7 @@ async def _offer_many(house: House) -> str:
 
     async with another_lock(house) as lock:
         with lying(house, faults.changed(list_more), DEVICES):
-            for _ in range(5):  # Others each time.
+            for _ in range(5):  # other dids each time
                 await reload(house, lock)
         flows = await house.owner.command("config_entries/flow/progress")
     offered = [one for one in flows if str(one["context"].get("unique_id")).startswith("8000")]
@@ -412,7 +412,7 @@ CONNACK: Final = bytes((0x20, 3, 0, 0, 0))
 
 
 async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Return the kind and the body of the next packet of MQTT."""
+    """Return type and body of the next MQTT packet."""
     [kind], length, shift = await reader.readexactly(1), 0, 0
     while True:
         [part] = await reader.readexactly(1)
@@ -423,22 +423,23 @@ async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 def _packed(kind: int, body: bytes) -> bytes:
-    """Return a packet of MQTT whose length takes three bytes."""
+    """Return an MQTT packet whose length is encoded in three bytes."""
     length = len(body)
     return bytes((kind, length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14)) + body
 
 
 def _publication(topic: bytes, number: int, payload: bytes, properties: bytes = b"") -> bytes:
-    """Return a message with QoS 2."""
+    """Return an MQTT message with QoS 2."""
     head = len(topic).to_bytes(2) + topic + number.to_bytes(2)
     return _packed(0x34, head + bytes((len(properties),)) + properties + payload)
 
 
 @asynccontextmanager
 async def _speaking(house: House, said: Iterable[bytes]) -> AsyncIterator[asyncio.Event]:
-    """Have another broker for a while, which says something to the first who subscribes.
+    """Replace the broker by one that sends packets to its subscribers; restore it on exit.
 
-    Yields what is set once that is said, or nobody listens anymore.
+    A new subscriber receives what the one before did not. Yields an event that is set once all
+    packets are sent or the subscriber is gone.
     """
     done, gate, still = asyncio.Event(), house.simulator.gate, iter(said)
 
@@ -497,11 +498,11 @@ NONSENSE: Final = (
     _publication(b"a", 1, b"{}", b"\x08\0\2\xff\xff"),
     _publication(b"a", 1, b"{}", b"\xfe\1"),
 )
-"""What no broker says: packets that are cut, of no kind, or with what is no text in them."""
+"""Packets that no broker sends: truncated, of unknown types, or with invalid text."""
 
 
 async def _is_heard_again(house: House, lock: Lock) -> bool:
-    """Say whether what a lock tells is heard once who listens has connected again."""
+    """Return whether the values of a lock are shown again after the push connection is restored."""
     for _ in range(PATIENCE):
         level = str(next(NUMBERS) % 100)
         await tell(house, lock, BATTERY, level)
@@ -515,7 +516,7 @@ async def _speak_nonsense(house: House) -> str:
     lock, before = house.lock, failures(house)
     for said in NONSENSE:
         async with _speaking(house, [said]) as done:
-            await reload(house, lock)  # Who connects again waits ever longer, but for this.
+            await reload(house, lock)  # skips the growing pause before a connection
             await done.wait()
             if not await answers(house):
                 return f"Home Assistant answers nobody after {said!r}"

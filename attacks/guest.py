@@ -1,4 +1,4 @@
-"""A guest with an account in Home Assistant: may use entities, dashboards and the API."""
+"""A guest with an account in Home Assistant, who may use entities, dashboards and the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ATTACKS: Final = Attacks("A guest with an account in Home Assistant")
 
-# What is said to who is refused
+# Error messages after a refusal
 UNAUTHORIZED: Final = "Unauthorized"
 WRONG_CODE: Final = "not the code"
 BLOCKED: Final = "Too many wrong codes"
@@ -45,27 +45,27 @@ LOCAL_SETTINGS: Final = (18, 11)
 SECRET_TEXTS: Final = {"wechat_info": (17, 24), "deadbolt_permission": (22, 11)}
 
 OWNER: Final = 0
-"""The lock's owner, among its users."""
+"""The id of the lock's owner among its users."""
 STRANGER: Final = 9
-"""A number that no user of the lock has."""
+"""An id that no user of the lock has."""
 PASSWORD: Final = {"credential_type": "password", "credential_data": "246810"}
 
 
 async def _call(client: Client, name: str, target: Mapping[str, object], **data: object) -> Any:
-    """Call an action, ``domain.name``, on whatever target."""
+    """Call a service action, ``domain.name``, with any target."""
     domain, service = name.split(".")
     fields = {"domain": domain, "service": service, "target": target, "service_data": data}
     return await client.command("call_service", **fields)
 
 
 async def _hall(house: House) -> str:
-    """Return the area that the locks of the account are in."""
+    """Return the id of the area with the locks of the account."""
     areas = await house.owner.command("config/area_registry/list")
     return next(str(area["area_id"]) for area in areas if area["name"] == "Hall")
 
 
 async def _let_in(house: House, lock: Lock) -> None:
-    """Show that the right code opens a lock, by which wrong ones are forgotten."""
+    """Check that the right code opens a lock. This also resets its count of wrong codes."""
     lock.wake()
     before = house.opened(lock)
     said = await house.unlock(house.guest, lock)
@@ -74,7 +74,7 @@ async def _let_in(house: House, lock: Lock) -> None:
 
 
 async def _close(house: House, *locks: Lock) -> None:
-    """Close doors, and wait until Home Assistant shows it."""
+    """Close doors, and wait until Home Assistant shows them as locked."""
     for lock in locks:
         lock.close_door()
         entity_id = house.entity_id(lock, "lock.lock")
@@ -150,11 +150,11 @@ async def _open_by_another_action(house: House) -> str:
 
 
 OF_ALL: Final = ("turn_on", "turn_off", "toggle")
-"""Home Assistant's actions on entities of all kinds."""
+"""Home Assistant's service actions for entities of any kind."""
 
 
 def _acts(house: House) -> int:
-    """Return how often the cloud was asked to have a lock do something."""
+    """Return how many actions of locks were requested from the cloud."""
     return [path for path, _ in house.simulator.cloud.requests].count(ACTION)
 
 
@@ -184,7 +184,7 @@ async def _make_a_scene(house: House) -> str:
 
 
 async def _apply(house: House, entities: Mapping[str, object]) -> None:
-    """Have a guest's scene be, in the two ways that there are."""
+    """Activate a scene as a guest, by ``scene.apply`` and by ``scene.turn_on``."""
     await refusal(_call(house.guest, "scene.apply", {}, entities=entities))
     await _call(house.guest, "scene.create", {}, scene_id="party", entities=entities)
     await house.guest.action("scene.turn_on", "scene.party")
@@ -195,7 +195,7 @@ async def _apply(house: House, entities: Mapping[str, object]) -> None:
 
 @asynccontextmanager
 async def _guessing(house: House, lock: Lock) -> AsyncIterator[None]:
-    """Let somebody guess at a lock whose right code opens it, and forget their guesses."""
+    """Check that the right code opens a lock; reset its count of wrong codes on exit."""
     await _let_in(house, lock)
     try:
         yield
@@ -211,7 +211,7 @@ async def _guess(house: House, lock: Lock, times: int, client: Client | None = N
 
 
 async def _right_code(house: House, lock: Lock, client: Client | None = None) -> str:
-    """Return what is got by the right code after five wrong ones."""
+    """Try the right code after five wrong ones; return what it gained."""
     before = house.opened(lock)
     said = await house.unlock(client or house.guest, lock)
     if house.opened(lock) > before:
@@ -226,7 +226,7 @@ async def _guess_until_it_is_right(house: House) -> str:
     request = {"entity_id": house.entity_id(lock, "lock.lock"), "code": WRONG}
     async with _guessing(house, lock):
         await _guess(house, lock, 4)
-        await _let_in(house, lock)  # Four are not too many, and in a row is what counts.
+        await _let_in(house, lock)  # Four do not block, and the right code resets the count.
         for _ in range(2):
             await _guess(house, lock, 1)
             said = await refusal(house.guest.post("/api/services/lock/unlock", request))
@@ -267,7 +267,7 @@ async def _guess_over_reloads(house: House) -> str:
             guess, _ = await asyncio.gather(
                 house.unlock(house.guest, lock, WRONG), house.reload(lock)
             )
-            # Where there is no entity to ask, Home Assistant says nothing.
+            # Home Assistant reports no error while the entity is unloaded.
             tried += WRONG_CODE in guess
             if tried > 5:
                 return "six codes were tried"
@@ -302,7 +302,7 @@ async def _block_for_longer(house: House) -> str:
         return "it is blocked anew by each guess"
 
 
-# When it is not expected
+# Unexpected moments
 
 
 @ATTACKS.try_to("unlock while the owner forbids it")
@@ -325,7 +325,10 @@ async def _unlock_while_it_is_forbidden(house: House) -> str:
 
 @asynccontextmanager
 async def _held_back(house: House, lock: Lock) -> AsyncIterator[None]:
-    """Have a guest unlock a lock, and hold that back for a while: their token is renewed first."""
+    """Unlock a lock as the guest, and hold back the token renewal that precedes the request.
+
+    Let it go on exit, and wait for the unlocking to end.
+    """
     cloud, held = house.simulator.cloud, Held()
     cloud.expire_access_tokens()
     cloud.disturb_next(held, "get_token")
@@ -340,7 +343,7 @@ async def _held_back(house: House, lock: Lock) -> AsyncIterator[None]:
 
 
 async def _permit(house: House, lock: Lock, choice: str) -> None:
-    """Have the owner choose whether a lock of the account may be unlocked."""
+    """Choose as the owner whether a lock of the account may be unlocked."""
     step = await house.owner.post(OPTIONS_FLOW, {"handler": house.homes[lock].entry_id})
     for answer in ({"next_step_id": "unlocking"}, {CONF_LOCK: lock.did}, {CONF_UNLOCKING: choice}):
         step = await house.owner.post(f"{OPTIONS_FLOW}/{step['flow_id']}", answer)
@@ -361,7 +364,7 @@ async def _unlock_it_later(house: House) -> str:
         await house.guest.action("select.select_option", entity_id, option="mute")
         lock.wake()
         await until(lambda: lock.values[ALARM_VOLUME] == 0, "it is not noticed that it woke up")
-        await asyncio.sleep(1)  # What waits for that as well may come after it.
+        await asyncio.sleep(1)  # An unlocking that waited for the lock might follow.
         return "it opened" if house.opened(lock) > before else HELD
     finally:
         lock.wake()
@@ -440,7 +443,7 @@ async def _allow_it_to_oneself(house: House) -> str:
         "a user": guest.command("config/auth/create", name="me", group_ids=["system-admin"]),
     }
     got = [way for way, asked in ways.items() if not await refusal(asked)]
-    # What they were asked for is there, for who may.
+    # The same requests succeed for the owner.
     await house.owner.post(OPTIONS_FLOW, {"handler": home.entry_id})
     await house.owner.command("config/entity_registry/update", entity_id=entity_id, name=None)
     return f"they got {', '.join(got)}" if got else HELD
@@ -484,7 +487,7 @@ async def _turn_local_settings_off(house: House) -> str:
 
 
 def _restore(lock: Lock, values: Mapping[Any, Any]) -> None:
-    """Set a lock's properties to what they were, but for what the door does by itself."""
+    """Restore a lock's settings."""
     for address in (one for one in values if one[0] in {17, 18, 20, 21, 22}):
         if lock.values[address] != values[address]:
             lock.set(address, values[address])
@@ -496,7 +499,7 @@ async def _set_secret_texts(house: House) -> str:
     before = dict(lock.values)
     entity_ids = await _enable_texts(house)
     try:
-        # Home Assistant loads the entry again half a minute after it was asked to.
+        # Home Assistant reloads the entry half a minute after an entity is enabled.
         there = partial(_are_there, house, entity_ids)
         expect(await house.owner.wait_until(there, 60), "the entities are not enabled")
         lock.wake()
@@ -524,7 +527,7 @@ def _are_there(house: House, entity_ids: Iterable[str]) -> bool:
 
 
 async def _enable_texts(house: House) -> dict[str, tuple[int, int]]:
-    """Have the owner enable the texts that are secret; return what they are called."""
+    """Enable the secret text entities as the owner; return their addresses by entity id."""
     registry = await house.owner.command("config/entity_registry/list")
     known = {entry["unique_id"]: entry["entity_id"] for entry in registry}
     texts = {known[f"{house.lock.did}-{key}"]: where for key, where in SECRET_TEXTS.items()}
@@ -565,7 +568,7 @@ async def _tell_to_weaken(house: House) -> None:
         await _say(house, sentence)
 
 
-# What is for administrators
+# For administrators only
 
 ACTIONS: Final[Mapping[str, Mapping[str, object]]] = {
     "set_user": {"user_id": STRANGER},
@@ -608,7 +611,7 @@ async def _call_each_action(house: House) -> str:
 
 
 async def _use_as_owner(house: House) -> None:
-    """Show that the owner may do what nobody else may."""
+    """Check that the owner may do what the guest may not."""
     entity_id = house.entity_id(house.lock, "lock.lock")
     house.lock.wake()
     await house.owner.action(f"{DOMAIN}.set_user", entity_id, user_id=STRANGER)

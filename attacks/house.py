@@ -1,4 +1,4 @@
-"""The house under attack: locks with their cloud, a Home Assistant, its owner and a guest."""
+"""The house under attack: locks with their cloud, Home Assistant, its owner and a guest."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
 UNLOCK: Final = (2, 1)
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
-# As the README says to keep the logbook
+# Exclude duress events from the logbook, as the README recommends.
 _KEPT_OUT: Final = "logbook:\n  exclude:\n    entity_globs: [event.*_duress]\n"
-# One can talk to it and make scenes in it, and announce locks here, where the demo searches no
-# network.
+# In addition to the demo's components: conversation, scenes, and discovery of announced locks. The
+# demo does not search a network.
 SERVED: Final = COMPONENTS.replace("logbook:\n", _KEPT_OUT) + "conversation:\nscene:\nzeroconf:\n"
 PORT: Final = 8123
-"""The one to which Xiaomi sends who signed in."""
+"""The port of Home Assistant to which Xiaomi redirects after a sign-in."""
 
 OWNER: Final = "owner"
 GUEST: Final = "guest"
@@ -57,33 +57,33 @@ CODE: Final = "271828"
 WRONG: Final = "314159"
 NEARBY: Final = "127.0.0.2"
 ELSEWHERE: Final = "127.0.0.3"
-"""Where nothing is, for whoever wants to be there."""
+"""An address that nothing uses, free for attacks."""
 
 
 class House:
-    """Two locks of an account, one of the local network, and who uses them in Home Assistant.
+    """Two locks of an account, one on the local network, and their users in Home Assistant.
 
-    What the owner and the guest use changes when Home Assistant starts again.
+    The clients ``owner`` and ``guest`` are replaced when Home Assistant restarts.
     """
 
     simulator: Simulator
     account: Account
     lock: Lock
-    """May be unlocked, with CODE; its camera is linked."""
+    """May be unlocked with CODE; its camera is linked."""
     shut: Lock
-    """Of the same account; nobody allowed to unlock it."""
+    """A lock of the same account that nobody may unlock."""
     nearby: Lock
-    """At NEARBY on the local network, of an entry of its own; may be unlocked, with CODE."""
+    """At NEARBY on the local network, with its own config entry; may be unlocked with CODE."""
     owner: Client
     guest: Client
-    """A user who is no administrator."""
+    """A user who is not an administrator."""
     homes: dict[Lock, Home]
-    """The locks as the owner sees them."""
+    """The locks as the owner sees them in Home Assistant."""
     configuration: Path
-    """Home Assistant's folder."""
+    """Home Assistant's configuration folder."""
 
     def __init__(self, directory: Path, simulator: Simulator) -> None:
-        """Install the locks."""
+        """Add the locks to the simulator."""
         self.configuration = directory / "home-assistant"
         self.simulator = simulator
         self.account = simulator.add_account("Ming")
@@ -93,7 +93,8 @@ class House:
         self.locks = (self.lock, self.shut, self.nearby)
         for lock in self.locks:
             lock.accepts_remote_unlock = True
-        # Whom it trusts, under the names that Xiaomi's services have
+        # Home Assistant trusts the simulator's authority, which issues certificates for Xiaomi's
+        # names.
         self.environment = dict.fromkeys(
             ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(simulator.ca_file)
         )
@@ -101,7 +102,7 @@ class House:
         self._prepared: dict[Any, Any] = {}
 
     async def set_up(self) -> None:
-        """Start Home Assistant for the first time, and add all that it has."""
+        """Start Home Assistant for the first time, and add the locks, the options and the users."""
         await self.simulator.settle()
         write_configuration(self.configuration, INTEGRATIONS, PORT, SERVED)
         await self._run({})
@@ -122,12 +123,12 @@ class House:
         self.guest = await self._sign_in(GUEST)
 
     async def restart(self) -> None:
-        """End Home Assistant and start it again with what it wrote down."""
+        """Stop Home Assistant and start it again with its stored files."""
         await self.end()
         await self.start({})
 
     async def start(self, environment: Mapping[str, str]) -> None:
-        """Start Home Assistant, which has ended, with something besides in its environment."""
+        """Start the stopped Home Assistant with additional environment variables."""
         await self._run(environment)
         self.owner = await self._sign_in(OWNER)
         self.guest = await self._sign_in(GUEST)
@@ -138,7 +139,7 @@ class House:
         }
 
     async def end(self) -> None:
-        """End Home Assistant, so that its files can be changed."""
+        """Stop Home Assistant, so that its files can be changed."""
         await self._stack.aclose()
 
     async def _run(self, environment: Mapping[str, str]) -> None:
@@ -149,17 +150,17 @@ class House:
     async def _sign_in(self, name: str) -> Client:
         return await self._stack.enter_async_context(signed_in(address(PORT), name, PASSWORD))
 
-    # What attacks use
+    # Helpers for attacks
 
     async def unlock(self, client: Client, lock: Lock, code: object = CODE) -> str:
-        """Have a user unlock a lock; return what they are told, nothing where it was done."""
+        """Unlock a lock as a user; return the error message, "" on success."""
         data = {} if code is None else {"code": code}
         return await refusal(
             client.action("lock.unlock", self.entity_id(lock, "lock.lock"), **data)
         )
 
     async def reload(self, lock: Lock) -> dict[str, Any]:
-        """Reload the entry of a lock; return what becomes of it."""
+        """Reload the config entry of a lock; return the entry afterwards."""
         entry_id = self.homes[lock].entry_id
         await self.owner.post(f"/api/config/config_entries/entry/{entry_id}/reload", {})
         answer = await self.owner.command("config_entries/get_single", entry_id=entry_id)
@@ -167,13 +168,13 @@ class House:
         return entry
 
     def opened(self, lock: Lock) -> int:
-        """Return how often a lock was opened from afar."""
+        """Return the number of remote unlocks in the history of a lock."""
         return sum(
             past.source == (2, 1020) and past.values[1] == Method.REMOTE for past in lock.history
         )
 
     def asked(self, lock: Lock) -> int:
-        """Return how often the cloud was asked to open a lock, whatever came of it."""
+        """Return how often the cloud was asked to unlock a lock, successfully or not."""
         action = dict(zip(("did", "siid", "aiid"), (lock.did, *UNLOCK), strict=True))
         return sum(
             isinstance(body, dict)
@@ -183,39 +184,46 @@ class House:
         )
 
     def entity_id(self, lock: Lock, key: str) -> str:
-        """Return the id of one of a lock's entities by platform and key, as ``lock.lock``."""
+        """Return the entity id of a lock's entity by platform and key, such as ``lock.lock``."""
         return self.homes[lock].entity_ids[key]
 
     def state(self, lock: Lock, key: str) -> str:
-        """Return what one of a lock's entities shows to the owner."""
+        """Return the state of a lock's entity as the owner sees it."""
         return self.homes[lock].state(key).state
 
     async def issues(self) -> list[dict[str, Any]]:
-        """Return the repairs of ours that are open."""
+        """Return the integration's open repair issues."""
         answer = await self.owner.command("repairs/list_issues")
         return [issue for issue in answer["issues"] if issue["domain"] == DOMAIN]
 
     @property
     def log(self) -> str:
-        """Return all that Home Assistant logged since it started."""
+        """The log of Home Assistant since its start."""
         return (self.configuration / "output.log").read_text(encoding="utf-8", errors="replace")
 
     async def allow(self, lock: Lock, code: str = CODE) -> None:
-        """Have the owner allow to unlock a lock with a code; that lifts what wrong ones blocked."""
+        """Allow unlocking a lock with a code, as the owner.
+
+        This also lifts a block after wrong codes.
+        """
         await allow_unlocking(self.owner, self.homes[lock].entry_id, code, self._did(lock))
 
     async def forbid(self, lock: Lock) -> None:
-        """Have the owner forbid to unlock a lock."""
+        """Forbid unlocking a lock, as the owner."""
         await forbid_unlocking(self.owner, self.homes[lock].entry_id, self._did(lock))
 
     def _did(self, lock: Lock) -> str | None:
-        """Return which lock of its entry it is, None for the only one."""
+        """Return the did of a lock, None if its config entry has only this lock."""
         return None if lock is self.nearby else lock.did
 
     async def once[Outcome](self, prepare: Callable[[House], Awaitable[Outcome]]) -> Outcome:
-        """Return what a preparation led to that several attacks share, and the first makes."""
+        """Prepare something that several attacks share, at the first call; return its outcome.
+
+        Raises NotTriedError if the preparation failed in an earlier call, or if its outcome is
+        empty.
+        """
         if prepare not in self._prepared:
-            self._prepared[prepare] = None  # Who fails is not tried again.
+            self._prepared[prepare] = None  # A failed preparation is not repeated.
             self._prepared[prepare] = [await prepare(self)]
         expect(self._prepared[prepare], "what it takes could not be prepared")
         outcome: Outcome = self._prepared[prepare][0]
@@ -224,10 +232,13 @@ class House:
 
 @asynccontextmanager
 async def standing(directory: Path) -> AsyncIterator[House]:
-    """Set up a house under the names of Xiaomi's services, and end it all."""
+    """Set up a house whose simulator has the names of Xiaomi's services; stop all on exit.
+
+    Raises NotTriedError unless /etc/hosts resolves those names to this machine.
+    """
     hosts = Path("/etc/hosts").read_text(encoding="utf-8")
     expect(real_names.hosts(HOST) in hosts, "Xiaomi's names lead elsewhere: run scripts/attack")
-    os.umask(0o022)  # As usual, so that files are for their user alone only where we see to it.
+    os.umask(0o022)  # The usual umask: files are private only if the integration makes them so.
     async with Simulator(
         directory / "simulator",
         http_port=real_names.CLOUD_PORT,

@@ -1,4 +1,4 @@
-"""Servers of somebody who stands between Home Assistant and Xiaomi's services."""
+"""Servers of an attacker between Home Assistant and Xiaomi's services."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     type Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 HERE: Final = "127.0.0.1"
-"""Where Xiaomi's names lead to."""
+"""The address to which Xiaomi's names resolve."""
 PLAIN_HTTP: Final = 80
 AT_ONCE: Final = 64 * 1024  # bytes
 TLS: Final = b"\x16\x03"
-"""How the first bytes of a client begin that speaks TLS."""
+"""The first bytes of a client that speaks TLS."""
 
 
 @asynccontextmanager
 async def listening(meet: Meet, port: int, host: str = HERE) -> AsyncIterator[None]:
-    """Meet whoever connects to a port; all connections end with that."""
+    """Handle all connections to a port with ``meet``, and close them on exit."""
     server = await asyncio.start_server(meet, host, port)
     try:
         yield
@@ -37,7 +37,7 @@ async def listening(meet: Meet, port: int, host: str = HERE) -> AsyncIterator[No
 
 @asynccontextmanager
 async def in_the_place_of(service: Cloud | Gate, meet: Meet) -> AsyncIterator[None]:
-    """Meet whoever wants to go to a service, which is at another port meanwhile."""
+    """Handle all connections to a service with ``meet``; the service has another port meanwhile."""
     port = service.port
     await service.move(0)
     try:
@@ -48,21 +48,21 @@ async def in_the_place_of(service: Cloud | Gate, meet: Meet) -> AsyncIterator[No
 
 
 class Relay:
-    """Passes on what goes to a service, but nothing before it is let go."""
+    """A relay that holds connections to a service until ``let_go`` is called."""
 
     def __init__(self, service: Cloud | Gate) -> None:
-        """Hold everything back from now on."""
+        """Prepare to hold all connections."""
         self.waiting = 0
-        """How many connections came so far."""
+        """The number of connections so far."""
         self._service = service
         self._go = asyncio.Event()
 
     def let_go(self) -> None:
-        """Hold nothing back anymore."""
+        """Forward all connections, waiting and new ones."""
         self._go.set()
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Have somebody wait, then speak to the service."""
+        """Hold a connection until ``let_go`` is called, then forward it to the service."""
         self.waiting += 1
         await self._go.wait()
         there = await asyncio.open_connection(HERE, self._service.port)
@@ -78,29 +78,29 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 class Stranger:
-    """Pretends to be another server, and keeps what it is told."""
+    """A server that impersonates another, and stores what clients send."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, answer: bytes = b"") -> None:
-        """Prepare; without TLS it speaks plain text."""
+        """Prepare. Without TLS, speak plain text."""
         self.tls = tls
         self.visits = 0
         self.present = 0
-        """How many visitors are there just now."""
+        """The number of open connections."""
         self._answer = answer
         self._told: list[bytes] = []
 
     @property
     def told(self) -> list[bytes]:
-        """What was told by who did not stop at the first words of TLS."""
+        """What clients sent, except empty messages and those that begin with a TLS handshake."""
         return [told for told in self._told if told and not told.startswith(TLS)]
 
     def forget(self) -> None:
-        """Count and keep what comes from now on."""
+        """Reset the visit count and the stored messages."""
         self.visits = 0
         self._told.clear()
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Listen to what a visitor says first, answer, and end the connection."""
+        """Store the first message of a client, send the answer, and close the connection."""
         self.visits += 1
         self.present += 1
         connection = writer.transport

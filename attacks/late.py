@@ -1,4 +1,4 @@
-"""Somebody on the path to Xiaomi who holds back, repeats or delays what is said there."""
+"""An attacker on the path to Xiaomi who holds back, repeats or delays messages."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ ACT: Final = "/miotspec/action"
 READ: Final = "/miotspec/prop/get"
 LIFETIME: Final = 2  # seconds
 BUTTONS: Final = ("wake", "wake_camera", "record_video", "fetch_history", "set_clock")
-UNEXPECTED_AFTER: Final = 5  # seconds: whoever unlocks waits for three
+UNEXPECTED_AFTER: Final = 5  # seconds; an unlocking must leave within three
 A_DAY: Final = 86_400
-BETWEEN_RINGS: Final = 3  # seconds: two services report a ring, which others are not taken for
+BETWEEN_RINGS: Final = 3  # seconds; rings closer together count as one: two services report each
 EVENTS: Final = ("event.doorbell", "event.lock_event")
 ONCE: Final = [1, 1]
 BATTERY: Final = "sensor.lithium_battery"
 
 
 class Held(Protocol):
-    """Something on the way that waits until it is let go."""
+    """A held message that waits until it is let go."""
 
     waiting: int
 
     def let_go(self) -> None:
-        """Have it go on."""
+        """Let it continue."""
 
 
 # What can be held back
@@ -61,7 +61,10 @@ class Held(Protocol):
 async def _held(
     house: House, path: str, then: faults.Fault | None = None, times: int = 1000
 ) -> AsyncIterator[Held]:
-    """Hold the next requests to a path of the cloud back."""
+    """Hold back the next requests to a path of the cloud.
+
+    Once let go, they are answered as usual, or as by the fault ``then``.
+    """
     cloud = house.simulator.cloud
     held = faults.Held(then)
     cloud.disturb_next(held, path, times)
@@ -83,14 +86,14 @@ async def _reading(house: House) -> AsyncIterator[Held]:
 
 @asynccontextmanager
 async def _renewal(house: House) -> AsyncIterator[Held]:
-    """Hold the renewal of the token that is to be sent with whatever comes next."""
+    """Hold back the token renewal that precedes the next request."""
     tokens = house.simulator.cloud.tokens
     lifetime, tokens.lifetime = tokens.lifetime, LIFETIME
     try:
         tokens.expire()
         await house.reload(house.lock)
         async with _held(house, GET_TOKEN) as held:
-            await asyncio.sleep(LIFETIME)  # It is to be renewed before it ends.
+            await asyncio.sleep(LIFETIME)  # By then, the token is due for renewal.
             tokens.lifetime = lifetime
             yield held
     finally:
@@ -99,20 +102,20 @@ async def _renewal(house: House) -> AsyncIterator[Held]:
 
 @asynccontextmanager
 async def _second_token(house: House) -> AsyncIterator[Held]:
-    """Hold the renewal of a token that is refused at once, though it was fresh by its time."""
+    """Hold back the renewal of a token that the cloud refuses although it has not expired."""
     house.simulator.cloud.expire_access_tokens()
     async with _held(house, GET_TOKEN) as held:
         yield held
 
 
 def _refusal(house: House) -> AbstractAsyncContextManager[Held]:
-    """Hold back that the token is refused, after which another is tried."""
+    """Hold back the refusal of a token, after which a request is repeated with another token."""
     return _held(house, ACT, faults.status(401), times=1)
 
 
 @asynccontextmanager
 async def _connection(house: House) -> AsyncIterator[Held]:
-    """Hold back whatever is said over new connections, of which there are none."""
+    """Hold back everything on new connections, and close the existing ones."""
     relay = Relay(house.simulator.cloud)
     async with in_the_place_of(house.simulator.cloud, relay.meet):
         yield relay
@@ -120,7 +123,10 @@ async def _connection(house: House) -> AsyncIterator[Held]:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What is held back, and whether an unlocking that leaves before it is as good."""
+    """Something to hold back during an unlocking.
+
+    With ``may_open``, the lock may open before that is let go.
+    """
 
     what: str
     hold: Hold
@@ -138,7 +144,7 @@ WAYS: Final = (
 
 
 async def _unlock_late(way: Way, house: House) -> str:
-    """Hold an unlocking back until nobody expects it anymore, and let it go then."""
+    """Hold an unlocking back longer than the user waits, then let it go."""
     expect(not await house.unlock(house.guest, house.lock), "the right code does not unlock")
     opened = house.opened(house.lock)
     async with way.hold(house) as held:
@@ -155,7 +161,7 @@ async def _unlock_late(way: Way, house: House) -> str:
 
 
 async def _late(house: House, asked: int, opened: int) -> str:
-    """Return what came of an unlocking that was held back, once the next one is done."""
+    """Return what a held unlocking caused, after another unlocking has succeeded."""
     problem = await house.unlock(house.guest, house.lock)
     expect(not problem, problem)
     if house.opened(house.lock) != opened + 1:
@@ -191,7 +197,7 @@ async def _act_late(house: House) -> str:
 
 
 def _asks(house: House) -> list[Callable[[], Awaitable[object]]]:
-    """Return all that an owner can have done at once, but unlocking."""
+    """Return all requests of an owner that act at once, except unlocking."""
     lock = house.entity_id(house.lock, "lock.lock")
     guest: dict[str, object] = {"user_id": 7}
     password = guest | {"credential_type": "password", "operation_id": 9}
@@ -216,11 +222,11 @@ def _asks(house: House) -> list[Callable[[], Awaitable[object]]]:
 
 
 def _acts(house: House) -> list[Any]:
-    """Return what locks were asked to do."""
+    """Return the actions that were requested of locks."""
     return [body for path, body in house.simulator.cloud.requests if path.endswith(ACT)]
 
 
-# What may happen while an unlocking is held back
+# Changes while an unlocking is held back
 
 
 async def _forbid(house: House) -> None:
@@ -239,7 +245,7 @@ CHANGES: Final[dict[str, Change]] = {
 
 
 async def _unlock_over(change: Change, house: House) -> str:
-    """Let an unlocking go at once after something has changed."""
+    """Let a held unlocking go right after a change has unloaded the entry."""
     expect(not await house.unlock(house.guest, house.lock), "the right code does not unlock")
     try:
         async with _renewal(house) as held:
@@ -247,7 +253,7 @@ async def _unlock_over(change: Change, house: House) -> str:
             unlocking = asyncio.create_task(house.unlock(house.guest, house.lock))
             await until(lambda: held.waiting, "nothing is held back")
             changing = asyncio.create_task(change(house))
-            while await _is_loaded(house):  # noqa: ASYNC110, nothing tells of it.
+            while await _is_loaded(house):  # noqa: ASYNC110, there is no event for it
                 await asyncio.sleep(0)
             held.let_go()
             told = await unlocking
@@ -271,11 +277,11 @@ for _what, _change in CHANGES.items():
     )
 
 
-# What is sent, and never answered
+# Requests that are sent and never answered
 
 
 async def _have_it_sent_again(fault: faults.Fault, house: House) -> str:
-    """Keep the answer to an unlocking that was done from whoever asked for it."""
+    """Withhold the answer to an unlocking."""
     asked = house.asked(house.lock)
     expect(not await house.unlock(house.guest, house.lock), "the right code does not unlock")
     expect(house.asked(house.lock) == asked + 1, "it was not asked")
@@ -299,7 +305,7 @@ for _what, _fault in {
     )
 
 
-# What is said by push
+# Push messages
 
 
 @ATTACKS.try_to("repeat what push says", in_short=False)
@@ -337,7 +343,7 @@ async def _deliver_late(house: House) -> str:
 
 
 def _happen(house: House) -> None:
-    """Have somebody ring, and open."""
+    """Ring the bell, and unlock with a finger."""
     house.lock.ring()
     house.lock.fingerprint(3)
 
@@ -345,7 +351,7 @@ def _happen(house: House) -> None:
 def _say_again(
     said: list[tuple[str, dict[str, Any]]], since: int, seconds: int, house: House
 ) -> None:
-    """Have events told again, as if they had happened earlier or later."""
+    """Repeat events with shifted times."""
     for topic, payload in said:
         event = json.loads(json.dumps(payload))
         for argument in event["params"].get("arguments", ()):
@@ -355,7 +361,7 @@ def _say_again(
 
 
 async def _fired(house: House, happen: Callable[[House], None]) -> list[int]:
-    """Return how often each of EVENTS fires when something happens."""
+    """Return how often each of EVENTS fires because of something that happens at the lock."""
     since = dt_util.utcnow()
     happen(house)
     level = str(1 + int(house.state(house.lock, BATTERY)) % 99)
@@ -371,6 +377,6 @@ async def _fired(house: House, happen: Callable[[House], None]) -> list[int]:
             no_attributes=True,
         )
         *events, levels = ([row["s"] for row in answer.get(one, ())] for one in entity_ids)
-        if level in levels:  # All that came before it is written down as well.
+        if level in levels:  # Everything before it is recorded as well.
             return list(map(len, events))
         await asyncio.sleep(0.2)

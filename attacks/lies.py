@@ -1,4 +1,4 @@
-"""How Xiaomi's cloud lies, and what it lies to."""
+"""Helpers for attacks by Xiaomi's cloud: wrong answers, temporary accounts and locks, and push."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 WHO: Final = "Xiaomi's cloud, or somebody who shares a lock with the account"
 
 HALF: Final = "\ud83d"
-"""The first half of an emoji that was cut in two."""
+"""The first half of a surrogate pair: an emoji that was cut in two."""
 
-# What is asked for, by a part of its path
+# Requests, by a part of their path
 DEVICES: Final = "/device_list_page"
 READING: Final = "/miotspec/prop/get"
 ACTING: Final = "/miotspec/action"
@@ -46,13 +46,13 @@ FLOW: Final = "/api/config/config_entries/flow"
 BATTERY: Final = (13, 1)
 DRY_CELLS: Final = (6, 1003)
 NUMBERS: Final = count(1)
-"""Another one each time, so that what was is told from what is."""
+"""A new number at each use, to tell new values from old ones."""
 _ALWAYS: Final = 10**9  # times
 
 
 @contextmanager
 def lying(house: House, fault: Fault, path: str) -> Iterator[None]:
-    """Have the cloud answer otherwise at some paths."""
+    """Apply a fault to the answers at some paths."""
     house.simulator.cloud.disturb_next(fault, path, _ALWAYS)
     try:
         yield
@@ -61,12 +61,12 @@ def lying(house: House, fault: Fault, path: str) -> Iterator[None]:
 
 
 def answer_with(**result: object) -> dict[str, Any]:
-    """Return an answer of the cloud."""
+    """Return an answer of the cloud with a result."""
     return {"code": 0, "message": "ok", "result": result}
 
 
 async def reload(house: House, lock: Lock, *awaited: str) -> None:
-    """Have the entry of a lock begin anew, until it has asked for all that is awaited."""
+    """Reload the entry of a lock, and wait for requests to all awaited paths."""
     asked = len(house.simulator.cloud.requests)
     await house.owner.post(f"{ENTRIES}/{house.homes[lock].entry_id}/reload", {})
     for part in awaited:
@@ -75,16 +75,16 @@ async def reload(house: House, lock: Lock, *awaited: str) -> None:
 
 
 def paths(house: House, since: int) -> list[str]:
-    """Return what the cloud was asked for after so many other requests."""
+    """Return the paths of the cloud's requests after the first ``since``."""
     return [path for path, _ in house.simulator.cloud.requests[since:]]
 
 
-# Accounts and locks that nobody needs afterwards
+# Temporary accounts and locks
 
 
 @asynccontextmanager
 async def another_account(house: House, name: str = "Hua") -> AsyncIterator[Account]:
-    """Have another account for a while."""
+    """Add an account, and remove it and its locks on exit."""
     account = house.simulator.add_account(name)
     try:
         yield account
@@ -96,7 +96,7 @@ async def another_account(house: House, name: str = "Hua") -> AsyncIterator[Acco
 
 @asynccontextmanager
 async def added(house: House, account: Account) -> AsyncIterator[str]:
-    """Have the owner add all locks that are offered of an account, for a while."""
+    """Add all offered locks of an account as the owner; yield the entry's id, delete it on exit."""
     step = await begin_integration(house.owner, house.simulator.endpoints, account)
     [field] = step["data_schema"]
     offered = [option["value"] for option in field["selector"]["select"]["options"]]
@@ -109,7 +109,7 @@ async def added(house: House, account: Account) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def another_lock(house: House, name: str = "Garage") -> AsyncIterator[Lock]:
-    """Have a lock in an entry of its own for a while."""
+    """Add a lock with an entry of its own, and remove both on exit."""
     async with another_account(house) as account:
         lock = house.simulator.add_lock(account, name)
         lock.accepts_remote_unlock = True
@@ -123,7 +123,10 @@ async def another_lock(house: House, name: str = "Garage") -> AsyncIterator[Lock
 
 @contextmanager
 def having_seen(lock: Lock, times: int) -> Iterator[list[Sight]]:
-    """Have a camera have seen somebody some times, hours ago, and forget it again."""
+    """Give a camera a number of sights of the last hours, and restore its own on exit.
+
+    Yields them with the newest first.
+    """
     camera, now = lock.camera, lock.clock.now() - 10_000
     known, camera.sights = camera.sights, []
     try:
@@ -141,40 +144,40 @@ def having_seen(lock: Lock, times: int) -> Iterator[list[Sight]]:
 
 
 def message_of(lock: Lock, items: list[str], kind: str = "properties_changed") -> tuple[str, bytes]:
-    """Return the topic and payload of a message with parameters as they are written in JSON."""
+    """Return topic and payload of a push message. The items are written in JSON."""
     return f"device/{lock.did}/up/{kind}/1/1", f'{{"params": [{",".join(items)}]}}'.encode()
 
 
 def parameter(lock: Lock, address: Address, value: str) -> str:
-    """Return what tells of a property, with a value as it is written in JSON."""
+    """Return the push item of a property. Its value is written in JSON."""
     siid, piid = address
     return f'{{"did": "{lock.did}", "siid": {siid}, "piid": {piid}, "value": {value}}}'
 
 
 async def tell(house: House, lock: Lock, address: Address, value: str) -> None:
-    """Have the cloud push a value as it is written in JSON, after all that was said before."""
+    """Push a value, written in JSON, after everything pushed before."""
     await house.simulator.settle()
     await house.simulator.broker.publish(*message_of(lock, [parameter(lock, address, value)]))
 
 
-# What is to be seen
+# What Home Assistant shows
 
 
 async def goes_on(house: House, lock: Lock) -> bool:
-    """Say whether Home Assistant answers, and shows what the lock tells now."""
+    """Return whether Home Assistant answers, and shows the latest pushed value of a lock."""
     level = str(next(NUMBERS) % 100)
     await tell(house, lock, DRY_CELLS, level)
     return await shows(house, lock, "sensor.dry_cells", level) and await answers(house)
 
 
 async def devices_of(house: House, entry_id: str) -> list[dict[str, Any]]:
-    """Return the devices of an entry."""
+    """Return the devices of a config entry."""
     devices = await house.owner.command("config/device_registry/list")
     return [device for device in devices if entry_id in device["config_entries"]]
 
 
 async def diagnostics_of(house: House, lock: Lock) -> dict[str, Any]:
-    """Return the diagnostics of the entry of a lock."""
+    """Return the diagnostics of the config entry of a lock."""
     entry_id = house.homes[lock].entry_id
     answer = await house.owner.get(f"/api/diagnostics/config_entry/{entry_id}")
     data: dict[str, Any] = answer["data"]

@@ -1,4 +1,4 @@
-"""Xiaomi's cloud when what it says is more than text."""
+"""Attacks by Xiaomi's cloud with texts that are markup."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ OPTIONS_FLOW: Final = "/api/config/config_entries/options/flow"
 
 
 def _shown(step: dict[str, Any]) -> list[str]:
-    """Return what a step of a flow puts into its description, which is Markdown."""
+    """Return the placeholders in the description of a flow's step, which is Markdown."""
     return list((step.get("description_placeholders") or {}).values())
 
 
 @asynccontextmanager
 async def _flow(house: House, path: str, **begin: str) -> AsyncIterator[dict[str, Any]]:
-    """Have a flow begun, and given up in the end."""
+    """Start a flow, and abort it on exit."""
     step = await house.owner.post(path, begin)
     try:
         yield step
@@ -191,12 +191,12 @@ HOSTILE: Final[dict[str, list[dict[str, Any]]]] = {
         )
     ],
 }
-"""What might be published of newer firmware, beside what is there already."""
+"""Services in a hostile specification of newer firmware."""
 LONGEST_REPAIR: Final = 40_000  # characters
 
 
 def _published(services: list[dict[str, Any]]) -> faults.Fault:
-    """Publish other services of this lock, in a newer revision."""
+    """Return a fault that publishes a newer revision of the specification with other services."""
     instance = {"type": f"{instances.DEVICE}:3", "description": "x", "services": services}
     return faults.said(json.dumps(instance), "application/json")
 
@@ -229,7 +229,10 @@ async def _publish(house: House) -> str:
 
 
 async def _told_of(house: House, entry_id: str, what: str) -> str:
-    """Return what the repair of a newer specification tells, once it tells of something."""
+    """Return the items of the repair issue for a newer specification.
+
+    Return "" until they contain ``what``.
+    """
     for issue in await house.issues():
         texts = issue["translation_placeholders"] or {}
         if entry_id in issue["issue_id"] and what in texts.get("items", ""):

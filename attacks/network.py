@@ -1,4 +1,4 @@
-"""Somebody on the network at home: a device in the same Wi-Fi, without an account."""
+"""Somebody on the home network: a device in the same Wi-Fi, without an account."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 ATTACKS: Final = Attacks("Somebody on the network at home")
 
 STRANGER: Final = "700099001"
-"""The did of a lock that nobody has set up."""
+"""The did of a lock that is not set up."""
 ANOTHER_TOKEN: Final = "f" * 32
 LOCK: Final = (NEARBY, MIIO)
 BATTERY: Final = (13, 1)
 FORGED: Final = 99
-"""A level of the battery that the lock never has."""
+"""A battery level that the lock never has."""
 NAMES: Final = (views.PICTURE, views.PLAYLIST, views.VIDEO, views.CLIP, "0.ts", "0.mp4", "0.m4s")
-"""All that there is of what a camera saw."""
+"""All files of a sight, by the names in their addresses."""
 ELSEWHERE_IN_FILES: Final = tuple(
     f"{up}{file}"
     for up in ("../", "..%2f", "%2e%2e/", "..%5c", "....//", "%252e%252e%252f", "/", "x/../../")
@@ -79,17 +79,17 @@ NO_DIDS: Final = (
     b"7e4",
     b"70001 (2) (3)",
 )
-"""What is no did; a name has 63 bytes at most."""
+"""Texts that are not a did. An mDNS name has at most 63 bytes."""
 
 _LEVELS: Final = count(20)
-"""Levels of the battery, so that each reading has news."""
+"""Battery levels, a new one for each reading."""
 
 
 # Announcements
 
 
 async def _open(house: House) -> str:
-    """Unlock the lock nearby, and close its door; return what is wrong with that."""
+    """Unlock the nearby lock, and close its door; return the problem, "" on success."""
     before = house.opened(house.nearby)
     house.nearby.wake()
     said = await house.unlock(house.guest, house.nearby)
@@ -98,7 +98,7 @@ async def _open(house: House) -> str:
 
 
 async def _known_address(house: House) -> str:
-    """Return where Home Assistant looks for the lock nearby, as it says to who changes that."""
+    """Return the address of the nearby lock that Home Assistant suggests when reconfiguring."""
     entry_id = house.homes[house.nearby].entry_id
     step = await house.owner.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
     flow = f"{_FLOW}/{step['flow_id']}"
@@ -110,7 +110,7 @@ async def _known_address(house: House) -> str:
 
 
 async def _put_back(house: House) -> None:
-    """Have Home Assistant look for the lock nearby where it is, should it have been led away."""
+    """Restore the address of the nearby lock if an attack has changed it."""
     house.nearby.wake()
     entry_id = house.homes[house.nearby].entry_id
     if await _known_address(house) != NEARBY:
@@ -129,9 +129,9 @@ async def _is_loaded(house: House, entry_id: str) -> bool:
 
 
 async def _loaded_at(house: House) -> str:
-    """Return since when the entry of the lock nearby is loaded: a button changes at no other time.
+    """Return when the entry of the nearby lock was loaded: the time when a button last changed.
 
-    It must not be pressed.
+    The button must not be pressed.
     """
     state = await house.owner.get(f"/api/states/{house.entity_id(house.nearby, 'button.wake')}")
     changed: str = state["last_changed"]
@@ -139,7 +139,7 @@ async def _loaded_at(house: House) -> str:
 
 
 async def _offered(house: House) -> dict[str, dict[str, Any]]:
-    """Return the locks that are offered because they were announced, by their dids."""
+    """Return the flows of locks that are offered because of announcements, by did."""
     return {
         str(flow["context"].get("unique_id")): flow
         for flow in await house.owner.command("config_entries/flow/progress")
@@ -148,7 +148,10 @@ async def _offered(house: House) -> dict[str, dict[str, Any]]:
 
 
 async def _until_offered(house: House, did: str) -> dict[str, Any]:
-    """Return the flow that offers a lock, which shows that announcements are heard."""
+    """Wait for the flow that offers a lock.
+
+    Raises NotTriedError if it does not start, so that announcements are not received.
+    """
     for _ in range(100):
         if flow := (await _offered(house)).get(did):
             return flow
@@ -157,14 +160,14 @@ async def _until_offered(house: House, did: str) -> dict[str, Any]:
 
 
 async def _clear_away(house: House) -> None:
-    """Have nothing offered anymore; who said good-bye may have seen to that."""
+    """Abort all offers. Those whose lock is no longer announced may have ended already."""
     for flow in (await _offered(house)).values():
         with suppress(HomeAssistantError):
             await house.owner.delete(f"{_FLOW}/{flow['flow_id']}")
 
 
 async def _until_quiet(heard: Sized, seconds: float) -> None:
-    """Return once nothing more has been heard for some time."""
+    """Wait until a list does not grow for so many seconds."""
     known = -1
     while known != len(heard):
         known = len(heard)
@@ -172,16 +175,17 @@ async def _until_quiet(heard: Sized, seconds: float) -> None:
 
 
 def _method(house: House, packet: Packet) -> str:
-    """Return what the lock nearby is asked in a packet, nothing where that is no request to it."""
+    """Return the method of a request to the nearby lock, "" for any other packet."""
     if packet.receiver != LOCK or not is_request(packet.data):
         return ""
     return str(opened(packet.data, house.nearby.token)["method"])
 
 
 async def _announce(house: House, wait: float = HELLO_TIMEOUT, *, asked_at: str = ELSEWHERE) -> str:
-    """Announce the lock nearby elsewhere; return what came of it.
+    """Announce the nearby lock at another address; return what it gained.
 
-    Home Assistant is to ask at an address then, and waits for some seconds for an answer.
+    Home Assistant then sends a request to ``asked_at``, and waits up to ``wait`` seconds for an
+    answer. Raises NotTriedError if it does not.
     """
 
     def is_asked(packet: Packet) -> bool:
@@ -204,7 +208,7 @@ async def _announce(house: House, wait: float = HELLO_TIMEOUT, *, asked_at: str 
 
 
 async def _led_away(house: House, loaded_at: str) -> str:
-    """Return what came of an announcement for the entry of the lock nearby."""
+    """Return the changes to the nearby lock's entry because of an announcement."""
     if (host := await _known_address(house)) != NEARBY:
         return f"Home Assistant asks {host} from now on"
     return "the entry was loaded again" if await _loaded_at(house) != loaded_at else HELD
@@ -230,7 +234,7 @@ async def _another_token(house: House) -> str:
 
 
 def _is_of_itself(house: House, packet: bytes) -> bool:
-    """Say whether the lock nearby answers who it is."""
+    """Return whether a packet is the nearby lock's answer to ``miIO.info``."""
     return is_request(packet) and "model" in opened(packet, house.nearby.token).get("result", ())
 
 
@@ -278,7 +282,7 @@ async def _relay_when_it_wakes(house: House) -> str:
     house.nearby.sleep()
 
     async def wake() -> None:
-        """Ring the bell, which anybody can, as soon as somebody is asked here."""
+        """Wake the lock, as anybody can by ringing, once a request arrives at the address."""
         await until(lambda: asked, "nobody is asked at the announced address")
         house.nearby.wake()
 
@@ -310,7 +314,7 @@ async def _no_address(house: House) -> str:
 
 
 async def _suggested(house: House) -> str | None:
-    """Return which address is suggested for a new lock that was announced."""
+    """Return the address that is suggested for an announced new lock, None without one."""
     flow = f"{_FLOW}/{(await _until_offered(house, STRANGER))['flow_id']}"
     step = await house.owner.post(flow, {"next_step_id": "local"})
     await house.owner.delete(flow)
@@ -320,7 +324,7 @@ async def _suggested(house: House) -> str | None:
 
 
 async def _log(house: House, level: str, *loggers: str) -> None:
-    """Have Home Assistant log more, or less, of some of its parts."""
+    """Set the log level of some loggers."""
     await house.owner.command(
         "call_service",
         domain="logger",
@@ -331,7 +335,7 @@ async def _log(house: House, level: str, *loggers: str) -> None:
 
 @ATTACKS.try_to("announce locks under names that are none, with HTML")
 async def _names_that_are_none(house: House) -> str:
-    """What is found under a name shows in titles, and becomes the id of a lock."""
+    """Announce names that are no dids. A name is shown in titles and becomes a lock's did."""
     names = [b"xiaomi-lock-s1_miio" + did for did in NO_DIDS]
     markup = b"epoch=<img src=x onerror=alert(1)>"
     try:
@@ -392,9 +396,9 @@ async def _guesses(house: House) -> str:
 
 
 async def _read_amid(house: House, forge: Forge, level: int) -> str:
-    """Return the level of the battery that is read while somebody meddles.
+    """Return the battery level that is read while packets are forged, or NOTHING with the reason.
 
-    That is another one than before.
+    The lock's level is changed before, so that an old value is noticed.
     """
     house.nearby.wake()
     house.nearby.set_battery(level, push=False)
@@ -403,7 +407,7 @@ async def _read_amid(house: House, forge: Forge, level: int) -> str:
     if entry["state"] != "loaded":
         return f"{NOTHING} ({entry['reason']})"
 
-    # What the owner was told may be older.
+    # The owner's client may have an older state.
     entity_id = house.entity_id(house.nearby, "sensor.lithium_battery")
     shown: str = (await house.owner.get(f"/api/states/{entity_id}"))["state"]
     return shown
@@ -411,7 +415,7 @@ async def _read_amid(house: House, forge: Forge, level: int) -> str:
 
 @asynccontextmanager
 async def _meddling(house: House, forge: Forge) -> AsyncIterator[None]:
-    """Do something each time before the lock nearby gets a request."""
+    """Call ``forge`` each time before the nearby lock gets a request."""
     server = house.simulator.miio[house.nearby]
 
     async def meddle() -> None:
@@ -433,14 +437,14 @@ async def _meddling(house: House, forge: Forge) -> AsyncIterator[None]:
 
 
 def _answer(house: House, request: bytes, **changes: object) -> bytes:
-    """Return an answer to a request for properties: the battery is at FORGED."""
+    """Return an answer to a request for properties, with the battery at FORGED."""
     value = {"siid": BATTERY[0], "piid": BATTERY[1], "code": 0, "value": FORGED}
     number = opened(request, house.nearby.token)["id"]
     return json.dumps({"id": number, "result": [value], **changes}).encode()
 
 
 async def _expect_forgeries_to_count(house: House, wire: Wire) -> None:
-    """Show that a packet in the lock's name is taken for its answer, if it is right."""
+    """Check that a correct packet with the lock's address as sender is accepted as its answer."""
 
     def forge(request: bytes, client: Address) -> None:
         answer = _answer(house, request)
@@ -452,7 +456,10 @@ async def _expect_forgeries_to_count(house: House, wire: Wire) -> None:
 
 @ATTACKS.try_to("answer in the place of the lock")
 async def _forged_answers(house: House) -> str:
-    """Even who knows its token, and what it was asked, has to be there."""
+    """Forge answers with the right token and request, each of them wrong in one detail.
+
+    Even an attacker who knows both has to send from the lock's address.
+    """
     did, token = house.nearby.did, house.nearby.token
 
     def forge(request: bytes, client: Address) -> None:
@@ -519,7 +526,7 @@ async def _flood(house: House) -> str:
     "drown its answers in its own name, so that its token seems to be wrong", in_short=False
 )
 async def _flood_in_its_name(house: House) -> str:
-    """What is drowned is not read, but what is asked afterwards is."""
+    """Check that only the reading during the flood fails, and the next one succeeds."""
     async with Wire() as wire:
         for size in (1, 32, 1000):
 
@@ -538,7 +545,7 @@ async def _flood_in_its_name(house: House) -> str:
     return HELD
 
 
-# What somebody says who has a token, such as a device that was broken into
+# Answers of a device with a token, such as one that was hacked
 
 ODD_VALUES: Final = (
     *("NaN", "Infinity", "1e999", "-1e999", "-1", "1.5", "true", "null", "{}", "[]"),
@@ -548,7 +555,7 @@ ODD_VALUES: Final = (
     '"\\u0000\\u202e<img src=x onerror=alert(1)>"',
     f'"{"9" * 30_000}"',
 )
-"""As they are written in JSON, as many as there are properties in a request."""
+"""As they are written in JSON, for the properties of a request in turn."""
 ODD_ANSWERS: Final = (
     b"",
     b"{}",
@@ -566,7 +573,7 @@ ODD_ANSWERS: Final = (
 
 
 def _odd_readings(request: dict[str, Any]) -> bytes:
-    """Return an answer with an odd value for each property that is asked for."""
+    """Return an answer with an odd value for each requested property."""
     items = ", ".join(
         f'{{"siid": {item["siid"]}, "piid": {item["piid"]}, "code": 0, "value": {value}}}'
         for item, value in zip(request["params"], ODD_VALUES, strict=False)
@@ -575,12 +582,12 @@ def _odd_readings(request: dict[str, Any]) -> bytes:
 
 
 def _errors(house: House) -> int:
-    """Return how often something went wrong that nobody expected."""
+    """Return the number of tracebacks in the log."""
     return house.log.count("Traceback (most recent call last)")
 
 
 def _is_sane(text: object) -> bool:
-    """Say whether a text can be kept and shown on a line."""
+    """Return whether a value is a text that can be stored and shown in one line."""
     hidden = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
     shown = isinstance(text, str) and not any(unicodedata.category(char) in hidden for char in text)
     return shown and len(str(text)) <= LONGEST_STATE
@@ -641,7 +648,7 @@ async def _odd_info(house: House) -> str:
 
 
 async def _is_written(house: House, file: str, text: str) -> bool:
-    """Say whether Home Assistant writes something into one of its files, which takes it a while."""
+    """Return whether Home Assistant writes a text into a storage file within 30 seconds."""
     path = house.configuration / ".storage" / file
     for _ in range(300):
         if path.exists() and text in path.read_text(encoding="utf-8"):
@@ -651,7 +658,7 @@ async def _is_written(house: House, file: str, text: str) -> bool:
 
 
 def _spoil(wire: Wire, lock: Lock, _request: bytes, client: Address) -> None:
-    """Send what no JSON is, with the lock's token in it, in the lock's name."""
+    """Forge a packet of the lock with invalid JSON that contains its token."""
     payload = f'{{"result": {{"token": "{lock.token}"'.encode()
     wire.forge(LOCK, client, sealed(payload, lock.did, lock.token))
 
@@ -698,7 +705,7 @@ async def _talkative(house: House) -> str:
 
 
 def _actions(house: House, wire: Wire) -> int:
-    """Return how often the lock nearby was asked on the network to do something."""
+    """Return the number of actions that were requested of the nearby lock on the network."""
     return sum(_method(house, packet) == "action" for packet in wire.seen)
 
 
@@ -730,7 +737,7 @@ async def _twice(house: House) -> str:
 
 @ATTACKS.try_to("hold an unlocking back, and let it go when nobody expects it", in_short=False)
 async def _held_back(house: House) -> str:
-    """The lock seems to be asleep; four seconds later all arrives."""
+    """Make the lock seem asleep, and deliver all packets four seconds later."""
     lock, server = house.nearby, house.simulator.miio[house.nearby]
     expect(not await _open(house), "the lock does not open")
     before = house.opened(lock)
@@ -790,21 +797,21 @@ async def _behind_a_reading(house: House) -> str:
 
 @asynccontextmanager
 async def _stranger() -> AsyncIterator[aiohttp.ClientSession]:
-    """Be somebody who is not signed in, and follows nothing."""
+    """Open an HTTP session without a sign-in or cookies."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield http
 
 
 def _address(path: str) -> URL:
-    """Return a path of Home Assistant's web server, exactly as it is written."""
+    """Return the URL of a path on Home Assistant's web server, exactly as written."""
     return URL(address(PORT) + path, encoded=True)
 
 
 @asynccontextmanager
 async def _signing_in(house: House, way: str) -> AsyncIterator[tuple[str, URL]]:
-    """Have the owner sign in to another account; yield the flow, and where that ends.
+    """Sign in to another account as the owner; yield the flow and the sign-in's final address.
 
-    The account has no lock, so that all is over once the sign-in is taken.
+    The account has no lock, so the flow ends once the sign-in is accepted.
     """
     account = house.simulator.add_account("Hua")
     step = await house.owner.post(_FLOW, {"handler": DOMAIN})

@@ -1,4 +1,4 @@
-"""A guest with an account in Home Assistant who looks at what is not theirs to see."""
+"""A guest with an account in Home Assistant who looks for private information."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ ATTACKS: Final = Attacks("A guest with an account in Home Assistant")
 
 SOURCE: Final = f"media-source://{DOMAIN}"
 DURESS_FINGERPRINT: Final = 9
-"""operation-method (2.2)."""
-# What a moment has, as a browser asks for it
+"""An operation method (siid 2, piid 2)."""
+# All files of a sight, by the names in their addresses
 NAMES: Final = (PICTURE, PLAYLIST, "video.m3u8", CLIP, "0.mp4", "0.m4s")
-# Not a number of microseconds, which may be any
+# Digits of fractions of seconds do not count: they can be the code by chance.
 _CODE: Final = re.compile(rf"(?<![\d.]){CODE}(?!\d)")
 _OF_SESSION: Final = ("pass_token", "service_token", "ssecurity")
 _TEMPLATE: Final = "{{ states | map(attribute='attributes') | list }}"
@@ -53,7 +53,7 @@ _TEMPLATE: Final = "{{ states | map(attribute='attributes') | list }}"
 @ATTACKS.try_to("read a token, a key or the code anywhere, in the log too")
 async def _read_secrets(house: House) -> str:
     kept = house.configuration / ".storage/core.config_entries"
-    # Home Assistant takes its time to write down what the owner chose.
+    # Home Assistant writes config entries with a delay.
     await until(lambda: kept.read_text().count(f'"{CONF_UNLOCKING}"') == 2, "no code is kept")
     secrets = set(_secrets(house))
     expect(len(secrets) > 8, f"there are but {len(secrets)} secrets")
@@ -72,7 +72,7 @@ async def _read_secrets(house: House) -> str:
 
 
 def _secrets(house: House) -> Iterator[str]:
-    """Yield what an entry keeps that nobody is to know, and what the cloud says of locks."""
+    """Yield the secrets in the config entries, and the tokens of the locks."""
     kept = (house.configuration / ".storage/core.config_entries").read_text(encoding="utf-8")
     for entry in json.loads(kept)["data"]["entries"]:
         if entry["domain"] == DOMAIN:
@@ -164,14 +164,14 @@ async def _break_the_logbook(house: House) -> str:
 
 
 async def _see(lock: Lock) -> int:
-    """Have somebody ring before a camera whose pictures are there at once; return when."""
-    await asyncio.sleep(0.01)  # Moments are told apart by milliseconds.
+    """Let a lock's camera see a visitor, with the picture ready at once; return the time in ms."""
+    await asyncio.sleep(0.01)  # Sights are identified by their time in milliseconds.
     lock.camera.upload_seconds = 0
     return lock.camera.see("Bell").created
 
 
 async def _resolve(client: Client, lock: Lock, moment: int) -> Any:
-    """Return where a recording is that a user wants to play."""
+    """Return where a user can play a recording."""
     identifier = f"{SOURCE}/{lock.did}/{moment}"
     return await client.command("media_source/resolve_media", media_content_id=identifier)
 
@@ -218,7 +218,7 @@ async def _see_after_the_session(house: House) -> str:
         expect(len(links) > 3, f"it has no parts: {links}")
         tokens = await guest.command("auth/refresh_tokens")
         [mine] = [token["id"] for token in tokens if token["is_current"]]
-        # Home Assistant may end the connection before it answers.
+        # Home Assistant may close the connection before it answers.
         await refusal(guest.command("auth/delete_refresh_token", refresh_token_id=mine))
         got = [link for link in links if (await get(link))[0] == 200]
     return f"still there: {got}" if got else HELD

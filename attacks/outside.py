@@ -1,4 +1,4 @@
-"""What users and strangers do that the demo's client does not: odd requests, and listening."""
+"""Requests that the demo's client does not make: literal paths and event subscriptions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NO_ACCESS: Final = (401, 403)
 
 
 async def get(path: str, client: Client | None = None) -> tuple[int, bytes]:
-    """Ask for a path exactly as it is written; return the answer's status and the rest of it.
+    """Request a path exactly as written; return status and body of the answer.
 
-    Whoever makes no requests of their own has them tidied up: ``..`` never leaves a library.
+    HTTP libraries normalize paths: they never send ``..``.
     """
     token = f"Authorization: Bearer {client.tokens['access_token']}\r\n" if client else ""
     reader, writer = await asyncio.open_connection(HOST, PORT)
@@ -42,12 +42,15 @@ async def get(path: str, client: Client | None = None) -> tuple[int, bytes]:
 async def listening(
     client: Client, *subscriptions: Mapping[str, object]
 ) -> AsyncIterator[list[str]]:
-    """Subscribe to things in a user's name, as far as Home Assistant lets them; hear it all."""
+    """Subscribe as a user to what Home Assistant permits, and yield the growing list of messages.
+
+    Raises NotTriedError if not all subscriptions are answered.
+    """
     heard: list[str] = []
 
     async def hear() -> None:
         async for message in websocket:
-            heard.append(str(message.data))  # noqa: PERF401, it is read meanwhile.
+            heard.append(str(message.data))  # noqa: PERF401, the list is read while it grows
 
     async with (
         aiohttp.ClientSession(address(PORT)) as http,

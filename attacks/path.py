@@ -1,4 +1,4 @@
-"""Somebody on the path to Xiaomi: runs a router, a DNS server or a proxy."""
+"""An attacker on the path to Xiaomi: the operator of a router, a DNS server or a proxy."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ WELCOME: Final = bytes((0x20, 3, 0, 0, 0))  # a CONNACK of MQTT 5: success
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One of Xiaomi's servers, as somebody pretends to be it."""
+    """One of Xiaomi's servers, with all that an impostor of it needs."""
 
     what: str
     of: Callable[[House], Cloud | Gate]
     names: tuple[str, ...]
-    """Those that its certificate has to have."""
+    """The names that a valid certificate has."""
     told: tuple[str, ...]
-    """Those of which one is enough for it to be told."""
+    """Names of which one is enough for Home Assistant to accept the certificate."""
     others: tuple[str, ...]
-    """Those that do not count."""
+    """Names that Home Assistant must not accept."""
     secret: bytes
-    """What is told only to it."""
+    """Bytes that Home Assistant sends only to this service."""
     answer: bytes
-    """What the pretender says, to hear more."""
+    """The impostor's answer, meant to make Home Assistant send more."""
     plain_port: int
 
 
-# Anybody gets a trusted certificate for a name of their own. Each of these is one that somebody can
-# have but the last one of the cloud: that is Xiaomi's, but another's.
+# Anybody can get a trusted certificate for a name of their own. An attacker can have each of these
+# names, except the last one for the cloud: it is Xiaomi's, but of another service.
 STRANGERS: Final = (
     "push.example",
     "*.example",
@@ -134,7 +134,7 @@ def _signed_by_itself(_house: House, service: Service) -> ssl.SSLContext:
 
 
 def _trusted(names: Callable[[Service], tuple[str, ...]], **special: Any) -> Prove:
-    """Return what shows a certificate of an authority that Home Assistant trusts."""
+    """Return a function that creates a certificate of an authority that Home Assistant trusts."""
     return lambda house, service: house.simulator.authority.context(*names(service), **special)
 
 
@@ -158,11 +158,11 @@ PROOFS: Final[dict[str, Prove]] = {
 
 WRONG_NAME: Final = "push_wrong_name"
 SHORT: Final = "for names of its own"
-"""What is tried in short, too."""
+"""The only certificate that is also tried with ``--short``."""
 
 
 async def _come(house: House, stranger: Stranger) -> list[bytes]:
-    """Have Home Assistant come for all that it wants; return what it told a stranger."""
+    """Reload the entry, so that Home Assistant connects; return what it sent to the stranger."""
     stranger.forget()
     await house.reload(house.lock)
     await until(lambda: stranger.visits and not stranger.present, "nobody came")
@@ -170,7 +170,10 @@ async def _come(house: House, stranger: Stranger) -> list[bytes]:
 
 
 async def leave(house: House) -> None:
-    """Have all be as before."""
+    """Restore the connections.
+
+    Raises NotTriedError if the entry does not load, or if push does not come back.
+    """
     entry = await house.reload(house.lock)
     expect(entry["state"] == "loaded", f"the entry is {entry['state']} afterwards")
     await until(lambda: house.simulator.gate.connections, "push does not come back")
@@ -178,7 +181,10 @@ async def leave(house: House) -> None:
 
 @asynccontextmanager
 async def _pretending(house: House, service: Service) -> AsyncIterator[Stranger]:
-    """Be a service, which Home Assistant tells what it tells the service, for its certificate."""
+    """Impersonate a service with a valid certificate, and check that Home Assistant accepts it.
+
+    Raises NotTriedError if Home Assistant does not send the service's secret even then.
+    """
     tls = house.simulator.authority.context(*service.told)
     stranger = Stranger(tls, service.answer)
     try:
@@ -198,7 +204,7 @@ async def _show(service: Service, prove: Prove, house: House) -> str:
 
 
 async def _speak_plain_text(service: Service, house: House) -> str:
-    """Have Home Assistant believe that there is no TLS: here, or where its redirect leads to."""
+    """Speak plain text instead of TLS: at the service's port, and where the redirect leads."""
     trap = Stranger()
     async with (
         listening(trap.meet, service.plain_port),
@@ -240,7 +246,7 @@ async def _have_it_accepted(house: House) -> str:
 
 
 async def _fix(house: House, issue_id: str) -> None:
-    """Go through the way out of a repair, if there is one, as an owner who takes any."""
+    """Complete the fix flow of a repair issue, if there is one, with whatever it offers."""
     flow = "/api/repairs/issues/fix"
     with suppress(HomeAssistantError):
         step = await house.owner.post(flow, {"handler": DOMAIN, "issue_id": issue_id})

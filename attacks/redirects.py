@@ -1,4 +1,4 @@
-"""Somebody on the path to Xiaomi who has answers lead elsewhere, as a hostile service can too."""
+"""Redirects by an attacker on the path to Xiaomi, or by a hostile service."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ATTACKS: Final = Attacks(WHO)
 
 THERE: Final = "192.0.2.1"
-"""Another address than Xiaomi's names lead to: scripts/lib/network.sh has it."""
+"""An address to which none of Xiaomi's names resolves; scripts/lib/network.sh assigns it."""
 TLS_PORT: Final = 443
 WRITE: Final = "/miotspec/prop/set"
 DEVICES: Final = "/home/device_list_page"
@@ -51,34 +51,37 @@ PLACES: Final = {
     "Xiaomi's own host in plain text": "http://{host}",
 }
 LOOPS: Final = 50
-"""Many more hops than anybody needs."""
+"""Far more hops than a redirect needs."""
 RENEWED_IN: Final = 5  # seconds
-FOLLOWED_IN: Final = 2  # seconds, in which that is done many times
+FOLLOWED_IN: Final = 2  # seconds, in which many redirects can be followed
 
 
 class Redirect:
-    """Has all answers lead to a place, with each status there is in turn."""
+    """A fault that redirects all requests to a place, with each redirect status in turn."""
 
     def __init__(self, place: str) -> None:
-        """Lead to what the place's address is, ``{host}`` being the one that was asked."""
+        """Prepare with a place, in which ``{host}`` stands for the host of the request.
+
+        ``{hop}`` stands for the number of requests so far.
+        """
         self.asked: list[web.Request] = []
-        """What was answered so."""
+        """The redirected requests."""
         self._place = place
         self._statuses = cycle(STATUSES)
 
     async def __call__(self, request: web.Request, _handler: Handler) -> web.StreamResponse:
-        """Lead a request away."""
+        """Redirect a request."""
         self.asked.append(request)
         place = self._place.format(host=request.host, hop=len(self.asked))
         location = URL(place) if URL(place).query else URL(place).join(request.rel_url)
         return web.Response(status=next(self._statuses), headers={"Location": str(location)})
 
     def led(self, path: str) -> bool:
-        """Return whether a request to a path with this part was answered so."""
+        """Return whether a request to a path with this part was redirected."""
         return any(path in request.path for request in self.asked)
 
 
-# What has Home Assistant ask
+# Actions that make Home Assistant send requests
 
 
 async def _reload(house: House) -> None:
@@ -97,9 +100,9 @@ async def _reload_with_old_token(house: House) -> None:
 
 
 async def reload_with_old_session(house: House) -> None:
-    """Reload the entry, whose session of the app has to be renewed.
+    """Reload the entry with an expired session of the app, until the session is renewed.
 
-    One that was being renewed already is valid again, and ends once more.
+    A renewal that is already running makes the session valid again; then it is expired once more.
     """
     cloud, renewed = house.simulator.cloud, False
     before = len(cloud.requests)
@@ -126,7 +129,7 @@ async def _set(house: House) -> None:
 
 
 async def _play(house: House) -> None:
-    """Play the newest recording, as far as there is one."""
+    """Play the newest recording, if there is one."""
     folder = f"media-source://{DOMAIN}/{house.lock.did}"
     with suppress(HomeAssistantError):
         for _ in ("day", "recording"):
@@ -137,7 +140,7 @@ async def _play(house: House) -> None:
 
 
 async def _sign_in(house: House) -> None:
-    """Begin to add another account, which has no lock."""
+    """Start to add another account, which has no lock."""
     account = house.simulator.add_account("Nobody")
     with suppress(HomeAssistantError):
         await add_integration(house.owner, house.simulator.endpoints, account, ())
@@ -145,7 +148,7 @@ async def _sign_in(house: House) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that has Home Assistant ask, and the paths that it asks then."""
+    """An action that makes Home Assistant send requests, and the paths of the requests."""
 
     ask: Callable[[House], Awaitable[None]]
     paths: tuple[str, ...]
@@ -168,12 +171,12 @@ STEPS: Final = (
 )
 
 
-# Who waits there
+# Servers at the redirect's target
 
 
 @asynccontextmanager
 async def _waiting(house: House) -> AsyncIterator[Callable[[], int]]:
-    """Wait for who is led away, with a trusted certificate too; yields how many came."""
+    """Listen at the targets of redirects, with a trusted certificate too; yield the visit count."""
     plain, trusted = Stranger(), Stranger(house.simulator.authority.context(THERE))
     async with (
         listening(plain.meet, PLAIN_HTTP),
@@ -185,7 +188,7 @@ async def _waiting(house: House) -> AsyncIterator[Callable[[], int]]:
 
 @asynccontextmanager
 async def _of_newer_firmware(house: House) -> AsyncIterator[None]:
-    """Have a specification be asked for, and all be as before at the end."""
+    """Give the lock a newer specification, which is then requested; restore everything on exit."""
     urn, upload_seconds = house.lock.urn, house.lock.camera.upload_seconds
     house.lock.urn = f"{DEVICE}:3"
     try:
@@ -200,7 +203,7 @@ async def _of_newer_firmware(house: House) -> AsyncIterator[None]:
 
 
 async def _lead_away(place: str, house: House) -> str:
-    """Lead every kind of request to a place, each while the others are answered."""
+    """Redirect every kind of request to a place, while all others are answered."""
     cloud = house.simulator.cloud
     async with _of_newer_firmware(house), _waiting(house) as visits:
         await house.reload(house.lock)

@@ -1,4 +1,4 @@
-"""All that somebody sees of the locks who is signed in to Home Assistant."""
+"""Everything that a user signed in to Home Assistant can see of the locks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .house import House
 
 HIDDEN: Final = "event.duress"
-"""The entity that tells of duress, by platform and key."""
+"""The duress event entity, by platform and key."""
 
 _COMMANDS: Final = (
     "auth/current_user",
@@ -49,9 +49,9 @@ _PATHS: Final = (
 
 
 async def seen(house: House, client: Client) -> dict[str, str]:
-    """Ask for everything as a user; return the answers by what was asked, and no refusals.
+    """Request everything as a user; return the answers by name of the request, without refusals.
 
-    States are by ``get_states ENTITY_ID``. What the hidden entity was is not asked for.
+    States are named ``get_states ENTITY_ID``. The history of the hidden entity is not requested.
     """
     answers: dict[str, str] = {}
     for name, fields in _commands(house).items():
@@ -73,7 +73,7 @@ def _text(answer: object) -> str:
 
 
 def _shown(house: House) -> list[str]:
-    """Return the entities of the front door that are not hidden."""
+    """Return the ids of the front door's entities that are not hidden."""
     return [one for key, one in house.homes[house.lock].entity_ids.items() if key != HIDDEN]
 
 
@@ -116,7 +116,7 @@ def _paths(house: House) -> dict[str, str]:
 
 
 def diary(house: House) -> str:
-    """Return the path of what the front door's diary has of this hour."""
+    """Return the path of the front door's diary from an hour ago to an hour from now."""
     now, hour = datetime.now(UTC), timedelta(hours=1)
     span = urlencode({"start": (now - hour).isoformat(), "end": (now + hour).isoformat()})
     return f"/api/calendars/{house.entity_id(house.lock, 'calendar.diary')}?{span}"

@@ -1,4 +1,4 @@
-"""What somebody on the network sees and sends: packets of miIO and of mDNS."""
+"""Network packets that attackers see and send: miIO and mDNS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 type Address = tuple[str | Any, int]
 
 HEADER: Final = 32
-"""Bytes of a packet of miIO that has no payload, as a greeting and its answer."""
+"""Bytes of a miIO packet without payload, such as a greeting and its answer."""
 
 _ON_THE_LAN: Final = "192.0.2.1"
 _MDNS: Final = ("224.0.0.251", 5353)
@@ -47,7 +47,7 @@ def _record(name: bytes, kind: int, data: bytes, lasts: int, unique: int = _UNIQ
 
 
 def _announcement(name: bytes, hosts: tuple[str, ...], about: bytes, lasts: int) -> bytes:
-    """Return the packet of mDNS in which a device says where it is; it is gone with 0 seconds."""
+    """Return the mDNS packet that announces a device; a time to live of 0 withdraws it."""
     kind, full, server = _name(*_TYPE), _name(name, *_TYPE), _name(name[-20:], b"local")
     where = [ip_address(host) for host in hosts]
     records = [
@@ -60,13 +60,13 @@ def _announcement(name: bytes, hosts: tuple[str, ...], about: bytes, lasts: int)
 
 
 def lock_name(did: object) -> bytes:
-    """Return the name under which a lock announces itself."""
+    """Return the mDNS name of a lock."""
     return f"xiaomi-lock-s1_miio{did}".encode()
 
 
 @contextmanager
 def announced(*names: bytes, at: tuple[str, ...], about: bytes = b"") -> Iterator[None]:
-    """Announce devices at addresses, to all on the network; afterwards they say good-bye."""
+    """Announce devices at addresses by multicast DNS; withdraw the announcements on exit."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         interface = socket.inet_aton(_ON_THE_LAN)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
@@ -79,11 +79,11 @@ def announced(*names: bytes, at: tuple[str, ...], about: bytes = b"") -> Iterato
                 sock.sendto(_announcement(name, at, about, 0), _MDNS)
 
 
-# Packets of miIO
+# miIO packets
 
 
 def sealed(payload: bytes, did: str, token: str, stamp: int = 1) -> bytes:
-    """Return a packet as who has a token makes it, whatever is in it."""
+    """Return a miIO packet with any payload, encrypted with a token."""
     key = bytes.fromhex(token)
     encrypted = Utils.encrypt(payload, key)
     header = struct.pack(">HHIII", 0x2131, HEADER + len(encrypted), 0, int(did), stamp)
@@ -91,23 +91,23 @@ def sealed(payload: bytes, did: str, token: str, stamp: int = 1) -> bytes:
 
 
 def greeting(did: str, last: bytes = b"\xff" * 16) -> bytes:
-    """Return how a device answers a greeting: it may end with anything."""
+    """Return a device's answer to a greeting, with any 16 bytes at its end."""
     return struct.pack(">HHIII", 0x2131, HEADER, 0, int(did), 1) + last
 
 
 def opened(packet: bytes, token: str) -> dict[str, Any]:
-    """Return the request in a packet, as who has the token reads it."""
+    """Return the request in a packet, decrypted with the token."""
     request: dict[str, Any] = Message.parse(packet, token=bytes.fromhex(token)).data.value
     return request
 
 
 def is_request(packet: bytes) -> bool:
-    """Say whether a packet is more than a greeting."""
+    """Return whether a packet is more than a greeting."""
     return len(packet) > HEADER
 
 
 class Packet(NamedTuple):
-    """A packet of miIO that somebody saw."""
+    """A captured miIO packet."""
 
     sender: Address
     receiver: Address
@@ -115,14 +115,14 @@ class Packet(NamedTuple):
 
 
 class Wire:
-    """Sees all packets of miIO that pass, and sends some in the name of others."""
+    """A tap that captures all miIO packets on loopback, and sends packets with forged senders."""
 
     def __init__(self) -> None:
-        """Begin; nothing passed yet."""
+        """Start with an empty capture."""
         self.seen: list[Packet] = []
 
     async def __aenter__(self) -> Self:
-        """See what passes from now on."""
+        """Start capturing."""
         self._ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IPV4))
         self._ear.bind(("lo", _IPV4))
         self._ear.setblocking(False)
@@ -131,7 +131,7 @@ class Wire:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """See nothing more."""
+        """Stop capturing."""
         asyncio.get_running_loop().remove_reader(self._ear)
         self._ear.close()
         self._mouth.close()
@@ -147,7 +147,7 @@ class Wire:
             self.seen.append(Packet(sender, receiver, raw[_IP_HEADER + _UDP_HEADER :]))
 
     def forge(self, sender: Address, receiver: Address, data: bytes) -> None:
-        """Send a packet in the name of somebody else."""
+        """Send a packet with the address of another sender."""
         udp = struct.pack(">HHHH", sender[1], receiver[1], _UDP_HEADER + len(data), 0) + data
         addresses = socket.inet_aton(sender[0]) + socket.inet_aton(receiver[0])
         length = _IP_HEADER + len(udp)
@@ -156,35 +156,35 @@ class Wire:
 
 
 def _nothing(_packet: bytes) -> None:
-    """Do nothing with a packet."""
+    """Ignore a packet, and return no answer."""
 
 
 class Lurker(asyncio.DatagramProtocol):
-    """Is where a lock is said to be, and answers what an attack wants, or nothing."""
+    """A server at a lock's address that gives an attack's answers, or none."""
 
     def __init__(self, answer: Callable[[bytes], bytes | None] = _nothing) -> None:
-        """Prepare; what arrives is kept."""
+        """Prepare. Received packets are stored in ``asked``."""
         self.asked: list[bytes] = []
         self.asker: Address
         self._answer = answer
 
     @asynccontextmanager
     async def at(self, host: str, port: int = PORT) -> AsyncIterator[Self]:
-        """Be at an address."""
+        """Listen at an address."""
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(host, port))
         try:
             yield self
         finally:
             transport.close()
-            await asyncio.sleep(0)  # in which the address becomes free
+            await asyncio.sleep(0)  # lets the loop release the address
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what answers are sent with."""
+        """Store the transport, which sends the answers."""
         self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Take a packet."""
+        """Store a packet, and send the answer to it, if any."""
         self.asked.append(data)
         self.asker = addr
         if answer := self._answer(data):
@@ -195,9 +195,10 @@ class Lurker(asyncio.DatagramProtocol):
 async def relaying(
     host: str, lock: str, passed: Callable[[bytes], None] = _nothing
 ) -> AsyncIterator[tuple[list[bytes], list[bytes]]]:
-    """Pass on to a lock what is asked at an address, and what it answers.
+    """Forward packets from an address to a lock, and its answers back.
 
-    Yields both as they come; ``passed`` is told each answer once it has been passed on.
+    Yields the requests and the answers as growing lists. ``passed`` is called with each answer once
+    it is forwarded.
     """
 
     def pass_on(asked: bytes) -> None:

@@ -1,1 +1,1 @@
-"""How much the integration costs, measured in a real Home Assistant: ``python -m benchmarks``."""
+"""Benchmarks of the integration in a real Home Assistant: ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: print what the integration costs; 1 where a limit is broken."""
+"""``python -m benchmarks``: print the benchmarks; the exit code is 1 if a limit is exceeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures, what they may be at most, and a table of them."""
+"""Figures, their limits, and a table of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEADINGS: Final = ("", "lock", "mqtt", "unit", "ratio", "limit", "")
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Something measured; where there is the same of ``mqtt``, their ratio is what is limited."""
+    """A measured value. If there is one of ``mqtt`` too, the limit is for their ratio."""
 
     name: str
     value: float
@@ -23,7 +23,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The value as a multiple of what Home Assistant's ``mqtt`` takes."""
+        """The value as a multiple of that of Home Assistant's ``mqtt``, None if it has none."""
         return None if self.mqtt is None else self.value / self.mqtt
 
     @property
@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The figure as a line of the table."""
+        """The figure as the cells of a table line."""
         numbers = map(_number, (self.value, self.mqtt, self.ratio, self.limit))
         value, mqtt, ratio, limit = numbers
         verdict = "" if self.limit is None else "kept" if self.kept else "BROKEN"

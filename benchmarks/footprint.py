@@ -1,4 +1,4 @@
-"""What as many locks cost: set-up time, memory, and requests of the cloud."""
+"""Set-up time, memory and cloud requests for different numbers of locks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .house import House
 
 REQUESTS: Final = {1: 1, 3: 1, 10: 3, 100: 30}
-"""Requests that a refresh of all locks may take: 45 properties each, 150 a request."""
+"""The most requests for a refresh of all locks: 45 properties each, 150 a request."""
 MEMORY: Final = (1, 10, 50)
 MEBIBYTES: Final = 10
 MEBIBYTES_A_LOCK: Final = 1
 
 POLL_INTERVAL: Final = 5
 SETTLED: Final = 2.0
-"""Seconds without a change after which nothing more is expected."""
+"""Seconds without a change after which a number counts as final."""
 PATIENCE: Final = 120
 
 
@@ -37,9 +37,9 @@ async def footprints(*, recorder: bool) -> list[Figure]:
 
 
 async def footprint(locks: int, *, recorder: bool) -> list[Figure]:
-    """Measure a number of locks.
+    """Measure with a number of locks.
 
-    Memory is what is resident more than before the integration was set up, in the same process.
+    Memory is the growth of the process's resident memory since before the integration's set-up.
     """
     name = f"{locks} lock{'s' if locks > 1 else ''}: "
     async with house(locks, recorder=recorder, poll_interval=POLL_INTERVAL) as measured:
@@ -71,7 +71,7 @@ def _resident(process: int) -> float:
 
 
 async def _requests_of_a_refresh(measured: House) -> int:
-    """Return how many requests one of the regular refreshes makes, of any kind."""
+    """Return how many requests of any kind a regular refresh makes."""
     requests = measured.simulator.cloud.requests
     await _settled(lambda: len(requests))
     requests.clear()
@@ -83,7 +83,10 @@ async def _requests_of_a_refresh(measured: House) -> int:
 
 
 async def _settled[Number: float](measure: Callable[[], Number]) -> Number:
-    """Return a number once it has not changed for long enough; memory may breathe a little."""
+    """Return a number once it has not changed for SETTLED seconds, or after PATIENCE seconds.
+
+    Changes of up to 0.1 are ignored, as memory always varies a little.
+    """
     value, since = measure(), time.monotonic()
     deadline = since + PATIENCE
     while time.monotonic() - since < SETTLED and time.monotonic() < deadline:

@@ -45,7 +45,7 @@ LOCK_ENTRY: Final = f"{DOMAIN}_of_the_benchmarks"
 
 @dataclass(frozen=True)
 class House:
-    """What there is to measure; the integration is there, but not set up yet."""
+    """The installation to measure. The integration is installed, but not set up yet."""
 
     simulator: Simulator
     locks: list[Lock]
@@ -55,7 +55,7 @@ class House:
     """Home Assistant's process id."""
 
     async def set_up(self) -> float:
-        """Have the integration set up; return how long it took, in seconds."""
+        """Set up the integration; return how long it took, in seconds."""
         started = time.perf_counter()
         await self.client.command("config_entries/disable", entry_id=LOCK_ENTRY, disabled_by=None)
         return time.perf_counter() - started
@@ -73,9 +73,10 @@ class House:
 async def house(
     locks: int, *, recorder: bool, poll_interval: int | None = None, with_mqtt: bool = False
 ) -> AsyncIterator[House]:
-    """Build a house with as many locks, and an event entity of ``mqtt`` beside each if wanted.
+    """Start Home Assistant and a simulator with some locks; stop them on leaving.
 
-    The poll interval is in seconds; None is the integration's own.
+    The poll interval is in seconds; None is the integration's default. ``with_mqtt`` adds an event
+    entity and sensors of ``mqtt`` for each lock.
     """
     with TemporaryDirectory(prefix="xiaomi-smart-lock-benchmarks-") as temporary:
         directory = Path(temporary)
@@ -109,7 +110,7 @@ def _free_port() -> int:
 
 
 def _sign_in(simulator: Simulator, account: Account, uuid: str) -> dict[str, Any]:
-    """Return the tokens of a client that the account's owner let in just now."""
+    """Return the tokens of a client that the account's owner has just authorized."""
     tokens = simulator.cloud.tokens
     grant = Grant(account, f"ha.{uuid}", REDIRECT + redirect_path(uuid))
     return tokens.exchange(
@@ -125,7 +126,7 @@ def _sign_in(simulator: Simulator, account: Account, uuid: str) -> dict[str, Any
 def _lock_entry(
     simulator: Simulator, account: Account, poll_interval: int | None
 ) -> dict[str, Any]:
-    """Return the integration's config entry, as its own flow makes it, but disabled."""
+    """Return the integration's config entry, as its config flow makes it, but disabled."""
     uuid = uuid4().hex
     tokens = _sign_in(simulator, account, uuid)
     data = {
@@ -144,7 +145,7 @@ def _lock_entry(
 
 
 def _mqtt_entry(simulator: Simulator, account: Account) -> dict[str, Any]:
-    """Return a config entry of Home Assistant's ``mqtt`` that passes the same gate."""
+    """Return a config entry of Home Assistant's ``mqtt``, for a connection to the same gate."""
     uuid = uuid4().hex
     endpoints = load(simulator.endpoints)
     assert endpoints.ca_file
@@ -161,7 +162,7 @@ def _mqtt_entry(simulator: Simulator, account: Account) -> dict[str, Any]:
 
 
 def _mqtt_entities(account: Account) -> list[dict[str, Any]]:
-    """Return what stands beside each lock: an event, and what an unlocking changes too."""
+    """Return the ``mqtt`` entities of each lock: an event, and sensors that an unlock changes."""
     return [entity for did in account.locks for entity in _beside(did)]
 
 
@@ -187,7 +188,7 @@ def _beside(did: str) -> list[dict[str, Any]]:
 
 
 def _entry(domain: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return a config entry in the oldest form, which every Home Assistant brings up to date."""
+    """Return a config entry in the oldest format, which every Home Assistant migrates."""
     return {
         "entry_id": f"{domain}_of_the_benchmarks",
         "domain": domain,

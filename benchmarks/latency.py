@@ -1,9 +1,9 @@
-"""How long from a published message to the state that a WebSocket client sees.
+"""The latency from a published message to the state that a WebSocket client sees.
 
-Beside each lock stands an event entity of Home Assistant's own ``mqtt``, in the same process, at
+Each lock is compared with an event entity of Home Assistant's own ``mqtt``, in the same process, at
 the same broker behind the same gate. Both are sent the same number of bytes, in turn. A ring
-changes one state, as any event of ``mqtt`` does, so that their medians can be judged side by side;
-when somebody unlocks, the lock and the sensors of the last operation change too.
+changes one state, as any event of ``mqtt`` does: their medians are comparable. An unlock also
+changes the lock and the sensors of the last operation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 type Encoder = Callable[[str, Happening], tuple[str, bytes]]
-"""Makes topic and payload, for the lock with a did, or for what stands beside it."""
+"""Makes topic and payload for the lock with a did, or for its ``mqtt`` entity."""
 
 BURST: Final = 10
 FLOOD: Final = 5000
@@ -40,13 +40,13 @@ RATIO_OF_BURST_P99: Final = 1.0
 
 WARMING_ROUNDS: Final = 20
 STALLED: Final = 0.25
-"""Seconds after which a message of a race is no longer waited for; it counts with as many."""
+"""Time-out for a message in a race, in seconds; a lost message counts with this time."""
 PATIENCE: Final = 60
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A lock, or what stands beside it: which entity shows what, and how it is told."""
+    """A lock or its ``mqtt`` entity: the entity for a kind of event, and the encoder for it."""
 
     did: str
     entity_id: str
@@ -56,7 +56,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Course:
-    """Where messages are sent along."""
+    """The house and the observer between which messages are timed, and the entity ids."""
 
     house: House
     observer: Observer
@@ -65,7 +65,7 @@ class Course:
     mqtt_entities: dict[str, str]
 
     def lanes(self, kind: Kind, lock: int) -> tuple[Lane, Lane]:
-        """Return those of a lock and of the ``mqtt`` entity beside it."""
+        """Return the lanes of a lock and of its ``mqtt`` entity, for a kind of event."""
         did = self.house.locks[lock].did
         return (
             Lane(did, self.lock_entities[f"{did}-{kind.entity}"], kind, kind.pushed),
@@ -73,7 +73,7 @@ class Course:
         )
 
     async def send(self, lanes: Iterable[Lane], qos: int, patience: float) -> list[float]:
-        """Publish an event along each lane at once; return how long each took that was seen."""
+        """Publish an event on each lane at once; return the latencies of those seen, in seconds."""
         events = [(lane, lane.kind.happening(next(self.numbers))) for lane in lanes]
         published: dict[tuple[str, object], float] = {}
 
@@ -90,7 +90,7 @@ class Course:
     async def race(
         self, kind: Kind, qos: int, size: int, rounds: int
     ) -> tuple[list[float], list[float]]:
-        """Send bursts to the first lock and to what stands beside it in turn; return the times."""
+        """Send bursts to the first lock and its ``mqtt`` entity in turn; return their latencies."""
         lock, mqtt = self.lanes(kind, 0)
         times: dict[Lane, list[float]] = {lock: [], mqtt: []}
         for number in range(rounds):
@@ -101,7 +101,7 @@ class Course:
 
 
 async def latencies(rounds: int, *, recorder: bool) -> list[Figure]:
-    """Measure with so many single messages, and half as many bursts, of each kind and QoS."""
+    """Measure ``rounds`` single messages, and half as many bursts, of each kind and QoS."""
     async with house(LOCKS, recorder=recorder, with_mqtt=True) as measured:
         await measured.set_up()
         async with observing(measured) as observer:
@@ -114,7 +114,7 @@ async def latencies(rounds: int, *, recorder: bool) -> list[Figure]:
 
 
 async def prepare(measured: House, observer: Observer) -> Course:
-    """Return the course once both sides have subscribed, and have done some work."""
+    """Return the course once both sides have subscribed and are warmed up."""
     course = Course(
         measured,
         observer,
@@ -123,7 +123,7 @@ async def prepare(measured: House, observer: Observer) -> Course:
         await measured.event_entities("mqtt"),
     )
     for kind in (RING, UNLOCKED):
-        # What is published before a client has subscribed is lost.
+        # Messages published before a client has subscribed are lost.
         while len(await course.send(course.lanes(kind, 0), qos=2, patience=1)) < 2:
             pass
         await course.race(kind, qos=2, size=BURST, rounds=WARMING_ROUNDS)
@@ -160,7 +160,7 @@ def _p99(times: list[float]) -> float:
 
 
 async def _flood(course: Course) -> list[Figure]:
-    """Have thousands unlock at once, at all locks, and then the same for ``mqtt``."""
+    """Send FLOOD unlock events at once to all locks, and then the same to ``mqtt``."""
     lanes = [course.lanes(UNLOCKED, lock) for lock in range(LOCKS)] * (FLOOD // LOCKS)
     times = [await course.send(side, qos=1, patience=PATIENCE) for side in zip(*lanes, strict=True)]
     lost = [FLOOD - len(seen) for seen in times]

@@ -1,4 +1,4 @@
-"""Events as the cloud pushes them, and their likes for Home Assistant's own ``mqtt``."""
+"""Events as the cloud pushes them, and equivalents for Home Assistant's own ``mqtt``."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EVENT_TYPE: Final = "happened"
 
 _FIRST_RING: Final = int(time.time())
 _BETWEEN_RINGS: Final = 2
-"""Seconds; rings that are closer are taken for one that came twice."""
+"""Seconds; closer rings count as duplicates."""
 
 
 @dataclass(frozen=True)
 class Happening:
-    """An event of the lock: its arguments, and the attributes that Home Assistant shows of it."""
+    """An event of the lock: its arguments, and its attributes in Home Assistant."""
 
     arguments: Sequence[int]
     attributes: dict[str, object]
@@ -35,7 +35,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event, and the attribute by whose value its events are told apart."""
+    """A kind of event. The value of the attribute ``mark`` is different for each event."""
 
     name: str
     address: Address
@@ -43,9 +43,9 @@ class Kind:
     """The end of the unique id of the entity that shows it."""
     mark: str
     happening: Callable[[int], Happening]
-    """Makes the event with a number below 65536."""
+    """Makes the event for a number below 65536."""
     shown_too: Sequence[str] = ()
-    """Templates of what other entities show of it: as many of the lock change with the event."""
+    """Templates for more ``mqtt`` entities, as many as other entities of the lock change too."""
 
     def pushed(self, did: str, happening: Happening) -> tuple[str, bytes]:
         """Return topic and payload as the cloud pushes them."""
@@ -68,7 +68,7 @@ class Kind:
 
 
 def mqtt_topic(did: str, kind: Kind | None = None) -> str:
-    """Return where the ``mqtt`` entities beside a lock are told of a kind, or of any."""
+    """Return the topic of a lock's ``mqtt`` entities for a kind of event, or for all kinds."""
     return f"benchmarks/{did}/{kind.name if kind else '+'}"
 
 
@@ -104,6 +104,6 @@ UNLOCKED: Final = Kind(
     (
         "{{ value_json.operation_id }}",
         "{{ value_json.device_time }}",
-        "{{ value_json.method }} {{ value_json.operation_id }}",  # What the lock is changed by
+        "{{ value_json.method }} {{ value_json.operation_id }}",  # the lock's changed_by
     ),
 )

@@ -19,7 +19,7 @@ type Mark = tuple[str, object]
 
 
 class Observer:
-    """Notes when it sees what it was told to expect."""
+    """A record of when expected values are seen."""
 
     def __init__(self) -> None:
         """Expect nothing yet."""
@@ -28,13 +28,13 @@ class Observer:
         self._complete = asyncio.Event()
 
     def expect(self, marks: Iterable[Mark]) -> None:
-        """Look for these from now on, and forget what was before."""
+        """Expect these marks from now on, and forget the previous ones."""
         self._expected = set(marks)
         self._seen = {}
         self._complete.clear()
 
     async def seen(self, patience: float) -> dict[Mark, float]:
-        """Return when what is expected was seen, once all was or patience, in seconds, ended."""
+        """Return when each mark was seen, once all were seen or after ``patience`` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._complete.wait()

@@ -1,1 +1,1 @@
-"""A real Home Assistant with a simulated lock, to look at, to check and to photograph."""
+"""A demo: a real Home Assistant with a simulated lock, for trying, checks and screenshots."""

@@ -1,4 +1,4 @@
-"""``python -m demo``: a Home Assistant with a lock, and a door where something happens."""
+"""``python -m demo``: run Home Assistant with a simulated lock, and play a day at its door."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ CODE: Final = "1234"
 PAUSE: Final = 12
 SHORT_PAUSE: Final = 6
 SOAK: Final = 600
-"""How many seconds of the demo --soak plays, in as few as there can be."""
+"""Seconds of the normal demo that --soak plays, with shorter pauses."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """What the lock, and where it is, are called in the app."""
+    """The names of the lock, its home and its room in the Mi Home app."""
 
     name: str
     home: str
@@ -64,7 +64,7 @@ DOORS: Final = {
 
 @dataclass(frozen=True)
 class Demo:
-    """All that is running: the lock, what Home Assistant shows of it, and its process."""
+    """The running demo: simulator, lock, its entities, and the process of Home Assistant."""
 
     simulator: Simulator
     lock: Lock
@@ -72,17 +72,17 @@ class Demo:
     home_assistant: asyncio.subprocess.Process
     account: Account
     others: Sequence[Lock]
-    """Locks beside the one that all is about, which the bad day has."""
+    """The additional locks of the bad day."""
 
 
 def progress(what: str) -> None:
-    """Say what is happening, and when."""
+    """Print what is happening, with the time."""
     print(f"{strftime('%H:%M:%S')}  {what}", flush=True)
 
 
 @asynccontextmanager
 async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterator[Demo]:
-    """Start the simulator and Home Assistant, add the integration, and end it all."""
+    """Start the simulator and Home Assistant, and add the integration; stop all on exit."""
     door = DOORS[language]
     with TemporaryDirectory(prefix="xiaomi-smart-lock-demo-") as temporary:
         directory = Path(temporary)
@@ -91,7 +91,7 @@ async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterato
             account = simulator.add_account("Ming")
             lock = simulator.add_lock(account, door.name, home=door.home, room=door.room)
             lock.accepts_remote_unlock = True
-            # What every browser plays
+            # Every browser can play the first.
             lock.camera.codecs = ("H264", "H265")
             others = add_locks(simulator, account, lock) if day == BAD else ()
             progress("Starting Home Assistant; the first time takes longest")
@@ -120,7 +120,7 @@ async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterato
 
 
 async def play(demo: Demo, steps: Iterable[Step | Command], pause: float) -> None:
-    """Let things happen, one after the other."""
+    """Play the steps one after the other."""
     for step in steps:
         progress(step.name)
         if isinstance(step, Command):
@@ -131,7 +131,11 @@ async def play(demo: Demo, steps: Iterable[Step | Command], pause: float) -> Non
 
 
 async def ends(demo: Demo, playing: Awaitable[None]) -> None:
-    """Play, and raise HomeAssistantError if anything that has to go on ends before that."""
+    """Wait for a coroutine while Home Assistant, its connection and the simulator run.
+
+    Raises HomeAssistantError if Home Assistant or the simulator ends before, or the connection is
+    closed.
+    """
     played = asyncio.ensure_future(playing)
     needed = [demo.home.client.reading, *demo.simulator.works]
     home_assistant = asyncio.create_task(demo.home_assistant.wait())
@@ -150,7 +154,7 @@ async def ends(demo: Demo, playing: Awaitable[None]) -> None:
 
 
 async def play_on(demo: Demo, port: int) -> None:
-    """Say where to look, and play the day again and again for as long as Home Assistant runs."""
+    """Print the address, and repeat the day as long as Home Assistant runs."""
     print(
         f"\n  {address(port)}\n  User name {USER}, password {USER}."
         f" The lock can be unlocked with {CODE}. Ctrl-C ends it.\n"
@@ -159,7 +163,7 @@ async def play_on(demo: Demo, port: int) -> None:
 
 
 async def show(options: argparse.Namespace) -> bool:
-    """Do what the options ask for; return whether all was well."""
+    """Run the chosen mode; return whether its checks passed."""
     async with started(options.port, options.language, options.day) as demo:
         if options.day == BAD:
             day = BadDay(demo.simulator, demo.account, demo.home, demo.lock, demo.others)
@@ -167,7 +171,7 @@ async def show(options: argparse.Namespace) -> bool:
         if options.check:
             return await check(demo.home, demo.lock, progress)
         if options.screenshots:
-            # A day's history, and somebody who has just come home.
+            # A day's history, and a person who has just come home
             await ends(demo, play(demo, (*DAY, DAY[0]), SHORT_PAUSE))
             await take_screenshots(demo.home, address(options.port), progress)
             return True
@@ -179,7 +183,7 @@ async def show(options: argparse.Namespace) -> bool:
 
 
 async def until_signal(options: argparse.Namespace) -> bool:
-    """Do it, and end in good order when the terminal or the system wants that."""
+    """Run the chosen mode, and shut down cleanly at SIGINT, SIGTERM or SIGHUP."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -188,7 +192,7 @@ async def until_signal(options: argparse.Namespace) -> bool:
 
 
 def main() -> int:
-    """Return 0 if all was well, or the user ended it."""
+    """Return the exit code: 0 on success, or if the user ends the demo itself."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8123, help="Home Assistant's port (8123)")
     parser.add_argument("--language", choices=DOORS, default="en", help="Home Assistant's (en)")

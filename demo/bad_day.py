@@ -1,8 +1,8 @@
-"""A bad day at Xiaomi: all that its services answer, and what must be seen of it.
+"""A bad day at Xiaomi: failures of its services, and what Home Assistant must show then.
 
-It is played once, in one Home Assistant with three locks of an account: its own, another of the
-same name and the same MAC, and one that a friend shares. What was put right again must be seen to
-be right: nothing that happened at a door is lost, and whatever is wrong is said in words.
+The day is played once, in one Home Assistant with three locks of an account: its own, another with
+the same name and the same MAC, and one that a friend shares. After each failure everything must
+recover: no event of a lock is lost, and each problem is reported to the user.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from .setup import Home
 
 SEEN_WITHIN: Final = 100
-"""Seconds; a lock is missed a minute and a poll after it was last heard of."""
+"""Seconds. A lock becomes unavailable one minute and one poll after its last contact."""
 _PAUSE: Final = 0.5
 
 OWN: Final = "own"
@@ -68,13 +68,13 @@ TWIN: Final = "twin"
 FRIENDS: Final = "friend's"
 
 READ: Final = "/miotspec/prop/get"
-# Two services report a ring, each with a second of its own: rings in seconds that follow are one.
+# Two services report a ring, each with its own second: rings in consecutive seconds are one.
 BETWEEN_RINGS: Final = 2
 RINGS: Final = (31, 34)
 DEVICES: Final = "/home/device_list_page"
 HOMES: Final = "/homeroom/gethome"
 NOBODY_KNOWS: Final = 17
-"""A door state outside the specification's list."""
+"""A door state that the specification does not list."""
 HALF_A_DAY_MS: Final = 12 * 3600 * 1000
 SOON: Final = {
     CONF_POLL_INTERVAL: 10,
@@ -93,7 +93,7 @@ NONE: Final = "none"
 SAME: Final = "the same bytes"
 
 LOCK_EVENT: Final = (2, 1020)
-# Kinds of what is kept of the past, by the events of a lock
+# The kinds of history entries, by the lock's events
 KINDS: Final = {
     LOCK_EVENT: "lock_event",
     (2, 1007): "exception",
@@ -103,17 +103,17 @@ KINDS: Final = {
 }
 
 EXPECTED_WARNINGS: Final = (
-    # A lock that was refused when its entry was set up, and one that was not heard of for too long
+    # A lock that was refused during setup, and one without contact for too long
     r".*Front door is no longer in the account.*",
     r".*has not been heard from for too long.*",
-    # The door state that nobody knows
+    # The unknown door state
     r".*Front door sent 3\.1021, .* 17 is not in the value list",
 )
 
 
 @dataclass(frozen=True)
 class BadDay:
-    """Who lives through it, and with what."""
+    """The state of the bad day: simulator, account, locks and their entities."""
 
     simulator: Simulator
     account: Account
@@ -125,16 +125,16 @@ class BadDay:
 
     @property
     def client(self) -> Client:
-        """A user's browser."""
+        """The user's session."""
         return self.home.client
 
     @property
     def locks(self) -> dict[str, Lock]:
-        """The locks by whose they are."""
+        """The locks by their roles."""
         return dict(zip((OWN, TWIN, FRIENDS), (self.lock, *self.others), strict=True))
 
     async def begin(self) -> None:
-        """Have the locks looked at more often than by default, and read what texts there are."""
+        """Shorten the poll intervals, and load the entities and the English texts."""
         entry_id = self.home.entry_id
         await set_options(self.client, entry_id, "general", SOON)
         await set_options(self.client, entry_id, "app", OFTEN)
@@ -147,37 +147,37 @@ class BadDay:
             self.texts.update(answer["resources"])
 
     def state(self, key: str) -> str:
-        """Return the state of an entity by the lock and its key, as ``own lock.lock``."""
+        """Return the state of an entity by lock and key, such as ``own lock.lock``."""
         return self._of(key).state(key.rpartition(" ")[2]).state
 
     def attribute(self, key: str, name: str) -> str:
-        """Return an attribute of an entity."""
+        """Return an attribute of an entity, by lock and key."""
         return str(self._of(key).state(key.rpartition(" ")[2]).attributes.get(name))
 
     def _of(self, key: str) -> Home:
         return self.homes[key.rpartition(" ")[0]]
 
     async def reload(self) -> None:
-        """Set the entry up anew, as after a restart."""
+        """Reload the config entry, as after a restart."""
         await self.client.post(f"/api/config/config_entries/entry/{self.home.entry_id}/reload", {})
 
     def text(self, key: str, placeholders: Mapping[str, str] | None = None) -> str:
-        """Return a text of ours as a user reads it."""
+        """Return a text of the integration as the user sees it."""
         return self.texts[f"component.{DOMAIN}.{key}"].format(**(placeholders or {}))
 
 
 type Look = Callable[[BadDay], Awaitable[str]]
-"""Looks at something, and says what there is to see."""
+"""A check that returns what it finds."""
 
 
 def add_locks(simulator: Simulator, account: Account, own: Lock) -> tuple[Lock, Lock]:
-    """Install what else the account has on this day."""
+    """Add the other locks of the account."""
     twin = simulator.add_lock(account, own.name, room="Cellar")
     twin.mac = own.mac
     return twin, simulator.add_lock(account, "Friend's door", shared=True)
 
 
-# What goes wrong, is put right, or happens meanwhile
+# Failures, recoveries and events
 
 
 async def _token_service_fails(day: BadDay) -> None:
@@ -305,7 +305,7 @@ async def _door_state_known_again(day: BadDay) -> None:
 
 
 async def _nothing(day: BadDay) -> None:
-    """Let time go by."""
+    """Do nothing, and let time pass."""
 
 
 async def _ring(day: BadDay) -> None:
@@ -317,7 +317,7 @@ async def _cloud_is_back(day: BadDay) -> None:
     day.lock.set_battery(55, push=False)
 
 
-# What is looked at
+# Checks
 
 
 async def _flows(day: BadDay) -> list[dict[str, Any]]:
@@ -327,12 +327,12 @@ async def _flows(day: BadDay) -> list[dict[str, Any]]:
 
 
 async def asked(day: BadDay) -> str:
-    """Return the titles of what the user is asked to do."""
+    """Return the titles of the flows that ask the user to sign in again."""
     return listed([day.text(f"config.step.{flow['step_id']}.title") for flow in await _flows(day)])
 
 
 async def repairs(day: BadDay) -> str:
-    """Return the titles of what is said to be wrong."""
+    """Return the titles of the open repair issues."""
     answer = await day.client.command("repairs/list_issues")
     return listed(
         day.text(
@@ -344,7 +344,7 @@ async def repairs(day: BadDay) -> str:
 
 
 async def what_is_new(day: BadDay) -> str:
-    """Return the items that the repair about a newer firmware lists, as many as there are."""
+    """Return whether the repair issue for newer firmware lists its items."""
     answer = await day.client.command("repairs/list_issues")
     for issue in answer["issues"]:
         if issue["translation_key"] == "specification_newer":
@@ -354,7 +354,7 @@ async def what_is_new(day: BadDay) -> str:
 
 
 async def devices(day: BadDay) -> str:
-    """Return how many devices there are, and how often a MAC is one's."""
+    """Return the number of devices, and the number of MACs registered for them."""
     found = [
         device
         for device in await day.client.command("config/device_registry/list")
@@ -365,7 +365,7 @@ async def devices(day: BadDay) -> str:
 
 
 def _picture_of(name: str) -> Look:
-    """Return what compares the last visitor's picture with what the camera took."""
+    """Return a check that compares the last visitor's picture with the camera's."""
 
     async def compare(day: BadDay) -> str:
         got = await shown(day.homes[name], "image.last_visitor")
@@ -376,7 +376,7 @@ def _picture_of(name: str) -> Look:
 
 
 def _is_available(key: str) -> Look:
-    """Return what looks whether an entity has a state."""
+    """Return a check whether an entity is available."""
 
     async def look(day: BadDay) -> str:
         return "unavailable" if day.state(key) == "unavailable" else "available"
@@ -385,7 +385,7 @@ def _is_available(key: str) -> Look:
 
 
 async def missing(day: BadDay) -> str:
-    """Return what is not in the history exactly once of what happened."""
+    """Return the events that are not in the history exactly once."""
     wrong: list[str] = []
     for name, lock in day.locks.items():
         told = Counter(happened(lock))
@@ -396,7 +396,7 @@ async def missing(day: BadDay) -> str:
 
 
 def happened(lock: Lock) -> set[tuple[str, int, int]]:
-    """Return what happened at a lock: the kind, the time and, of an operation, its number."""
+    """Return the events of a lock: kind, time and operation number, 0 if it is no operation."""
     return {
         (KINDS[past.source], int(past.values[-1]), _operation_id(past))
         for past in lock.history
@@ -427,7 +427,7 @@ async def _history(day: BadDay, name: str) -> list[tuple[str, int, int]]:
 
 
 async def diary(day: BadDay) -> str:
-    """Return how many entries the diary lacks, or has too many, of the own lock's openings."""
+    """Compare the number of rings in the own lock's diary with the number that happened."""
     now = dt_util.utcnow()
     answer = await day.client.ask(
         "calendar.get_events",
@@ -441,7 +441,7 @@ async def diary(day: BadDay) -> str:
 
 
 async def _items(day: BadDay) -> list[dict[str, Any]]:
-    """Return what the media browser lists of the own lock's newest day, all of its pages."""
+    """Return the media browser's items for the own lock's newest day, from all pages."""
     folder = f"media-source://{DOMAIN}/{day.lock.did}"
     browsed = await _browse(day, folder)
     return await _children(day, browsed["children"][0]["media_content_id"])
@@ -465,13 +465,13 @@ async def _browse(day: BadDay, folder: str) -> dict[str, Any]:
 
 
 async def browsed(day: BadDay) -> str:
-    """Return how many of the things that the own lock's camera saw are not listed."""
+    """Return how many sights of the own lock's camera the media browser does not list."""
     listed_items = {item["media_content_id"] for item in await _items(day)}
     return f"{len(day.lock.camera.sights) - len(listed_items)} missing"
 
 
 async def played(day: BadDay) -> str:
-    """Play the own lock's newest recording, and compare it with what the camera took."""
+    """Play the own lock's newest recording, and compare it with the camera's."""
     newest = max(await _items(day), key=lambda item: item["media_content_id"])
     found = await day.client.command(
         "media_source/resolve_media", media_content_id=newest["media_content_id"]
@@ -485,7 +485,7 @@ async def played(day: BadDay) -> str:
 
 
 async def unavailable(day: BadDay) -> str:
-    """Return which entities have no state."""
+    """Return the unavailable entities."""
     return listed(
         f"{name} {key}"
         for name, home in day.homes.items()
@@ -495,19 +495,19 @@ async def unavailable(day: BadDay) -> str:
 
 
 async def troubles(day: BadDay) -> str:
-    """Return what the log complains of but for what has to be said there."""
+    """Return the complaints in the log, except the expected warnings."""
     expected = re.compile("|".join(EXPECTED_WARNINGS), re.DOTALL)
     return listed(one for one in await complaints(day.home) if not expected.fullmatch(one))
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that goes wrong, is put right, or happens meanwhile, and all that is seen then.
+    """A failure, a recovery or an event, and what Home Assistant must show afterwards.
 
-    ``answers`` are the rows that it plays of what Xiaomi's services answer. ``states`` are of
-    entities by lock and key, ``fired`` event entities that fire anew, ``wrong`` the titles of all
-    repairs that there are then, ``asked`` of what the user has to do; ``looks`` is all else, each
-    with what it has to say.
+    ``answers`` are the rows of Xiaomi's possible answers that it plays. ``states`` are expected
+    states by lock and key; ``fired`` are event entities that must fire again; ``wrong`` are the
+    titles of all open repair issues; ``asked`` are the titles of what the user is asked to do.
+    ``looks`` are the other checks, each with its expected result.
     """
 
     name: str
@@ -688,7 +688,7 @@ ANSWERS: Final = frozenset(answer for trouble in TROUBLES for answer in trouble.
 
 
 async def live_through(day: BadDay, progress: Callable[[str], None]) -> bool:
-    """Play the day and print the table; return whether all of it is right."""
+    """Play the day and print the table; return whether everything is as expected."""
     rows: list[Row] = []
     progress("Looking at the locks more often")
     await day.begin()
@@ -705,7 +705,7 @@ async def live_through(day: BadDay, progress: Callable[[str], None]) -> bool:
 
 
 async def _suffer(trouble: Trouble, day: BadDay) -> list[Row]:
-    """Let it happen and wait until all of it is seen, or until it should have been."""
+    """Let it happen, and repeat all checks until they pass or SEEN_WITHIN seconds are over."""
     before = {key: day.state(key) for key in trouble.fired}
     await trouble.act(day)
     deadline = asyncio.get_running_loop().time() + SEEN_WITHIN
@@ -713,7 +713,7 @@ async def _suffer(trouble: Trouble, day: BadDay) -> list[Row]:
         rows = [Row(trouble.name, *what) for what in _states(trouble, day, before)]
         if all(row.right for row in rows):
             rows += [Row(trouble.name, *what) for what in await _looked(trouble, day)]
-            # What is seen at last must not have undone what was seen first.
+            # The later checks must not invalidate the states.
             if all(row.right for row in rows):
                 return rows
         if asyncio.get_running_loop().time() > deadline:
@@ -724,7 +724,7 @@ async def _suffer(trouble: Trouble, day: BadDay) -> list[Row]:
 def _states(
     trouble: Trouble, day: BadDay, before: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what is looked at in states, what should be there and what is."""
+    """Yield the checked states: what is checked, what is expected and what is found."""
     for key, expected in trouble.states.items():
         yield key, expected, day.state(key)
     for key, state in before.items():
@@ -733,7 +733,7 @@ def _states(
 
 
 async def _looked(trouble: Trouble, day: BadDay) -> list[tuple[str, str, str]]:
-    """Return what else is looked at; nobody may be asked for anything that is not expected."""
+    """Return the results of the other checks. Unexpected repairs and flows are failures."""
     looks: dict[str, tuple[str, Look]] = {
         "repairs": (listed(trouble.wrong), repairs),
         "asked to do": (listed(trouble.asked), asked),
@@ -743,7 +743,7 @@ async def _looked(trouble: Trouble, day: BadDay) -> list[tuple[str, str, str]]:
 
 
 async def _what(look: Look, day: BadDay) -> str:
-    """Return what is seen, or in which words Home Assistant says why nothing is."""
+    """Return the result of a check, or Home Assistant's error message."""
     try:
         return await look(day)
     except HomeAssistantError as error:

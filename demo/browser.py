@@ -1,4 +1,4 @@
-"""A browser in which a user of the demo's Home Assistant is signed in."""
+"""A browser with a signed-in user of the demo's Home Assistant."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from playwright.async_api import BrowserContext
 
-# Chrome where there is one: Chromium can play H.264 from Debian, but not from everywhere.
+# Prefer Chrome: Chromium can play H.264 only from some sources, such as Debian.
 BROWSERS: Final = ("google-chrome", "chromium")
-# Nothing of its own that talks to the network
+# No network traffic of the browser's own
 ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,7 +33,10 @@ ARGUMENTS: Final = (
 
 @asynccontextmanager
 async def signed_in(address: str, tokens: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
-    """Start a browser whose user has tokens of ``/auth/token``, and end it."""
+    """Start a browser that is signed in with tokens of ``/auth/token``, and close it on exit.
+
+    Raises HomeAssistantError without a browser.
+    """
     if (program := next(filter(None, map(shutil.which, BROWSERS)), None)) is None:
         raise HomeAssistantError("this needs Debian's chromium")
     stored = {

@@ -1,4 +1,4 @@
-"""The day played once, and all that should be seen held against what is."""
+"""A check of the demo: play the day once, and compare what is shown with what is expected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 SEEN_WITHIN: Final = 15
 
-# The lock tells the time in seconds, and the same thing twice in one second is the same event.
+# The lock's time has a resolution of one second: equal events in one second are duplicates.
 BETWEEN_STEPS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """A row of the result table."""
 
     step: str
     what: str
@@ -37,12 +37,12 @@ class Row:
 
     @property
     def right(self) -> bool:
-        """Whether what was expected was seen."""
+        """Whether the expected result was found."""
         return self.expected == self.seen
 
 
 async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool:
-    """Play the day and print the table; return whether all of it is right."""
+    """Play the day and print the table; return whether everything is as expected."""
     rows: list[Row] = []
     unavailable: set[str] = set()
     for step in DAY:
@@ -67,7 +67,7 @@ async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool
 
 
 async def is_well(home: Home) -> bool:
-    """Print what is wrong now: entities without a state, and complaints in the log."""
+    """Print unavailable entities and complaints in the log; return whether there are none."""
     unavailable = [key for key in home.entity_ids if home.state(key).state == "unavailable"]
     rows = [
         Row("Now", "unavailable entities", "none", listed(unavailable)),
@@ -78,7 +78,7 @@ async def is_well(home: Home) -> bool:
 
 
 async def _play(step: Step, home: Home, lock: Lock) -> list[Row]:
-    """Let it happen and wait until it is seen, or until it should have been."""
+    """Play a step, and wait until everything expected is shown, for SEEN_WITHIN seconds at most."""
     before = {key: home.state(key) for key in step.events}
 
     def rows() -> list[Row]:
@@ -90,7 +90,7 @@ async def _play(step: Step, home: Home, lock: Lock) -> list[Row]:
 
 
 def _seen(step: Step, home: Home, before: dict[str, State]) -> Iterator[tuple[str, str, str]]:
-    """Yield what is looked at, what should be there and what is."""
+    """Yield the checks of a step: what is checked, what is expected and what is found."""
     for key, expected in step.states.items():
         yield key, expected, home.state(key).state
     for key, attributes in step.events.items():
@@ -102,14 +102,14 @@ def _seen(step: Step, home: Home, before: dict[str, State]) -> Iterator[tuple[st
 
 
 async def _give(command: Command, home: Home, lock: Lock) -> Row:
-    """Do what a user does and look at the lock itself."""
+    """Run a command, and check its effect on the lock itself."""
     await command.give(home)
     seen = "obeyed" if command.obeyed(lock) else "not obeyed"
     return Row(command.name, command.key, "obeyed", seen)
 
 
 async def complaints(home: Home) -> list[str]:
-    """Return what Home Assistant's log has to say of the integration, but for its being custom."""
+    """Return the log's messages about the integration, except that it is a custom one."""
     records: list[dict[str, Any]] = await home.client.command("system_log/list")
     return [
         f"{record['name']}: {record['message'][0]}"
@@ -119,12 +119,12 @@ async def complaints(home: Home) -> list[str]:
 
 
 def listed(things: Iterable[str]) -> str:
-    """Return things in one line, in the order of their letters."""
+    """Return things sorted in one line, "none" without any."""
     return ", ".join(sorted(things)) or "none"
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the rows as text in columns, the name of a step at its first row only."""
+    """Return the rows as a text table, with the name of a step in its first row only."""
     lines = [("step", "what", "expected", "seen", "")]
     last = ""
     for row in rows:

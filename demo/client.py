@@ -1,4 +1,4 @@
-"""What a signed-in user's browser does: requests, commands, and states as they change."""
+"""A client of Home Assistant like a browser: HTTP requests, WebSocket commands and states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class State:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def changed(self, difference: Mapping[str, Any]) -> Self:
-        """Return the state after a change, in the compressed form of ``subscribe_entities``."""
+        """Return the state after a difference in the compressed form of ``subscribe_entities``."""
         added = difference.get("+", {})
         removed = difference.get("-", {}).get("a", ())
         kept = {name: value for name, value in self.attributes.items() if name not in removed}
@@ -32,9 +32,10 @@ class State:
 
 
 class Client:
-    """A user's session, whose messages are read all the time: who reads none is dropped.
+    """A user's session, with a task that reads all messages.
 
-    Home Assistant asks for a sign of life every 55 seconds, and only a reader gives one.
+    Home Assistant sends a ping every 55 seconds and closes the connection of a client that does not
+    read, since only reading answers it.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Client:
         websocket: aiohttp.ClientWebSocketResponse,
         tokens: dict[str, Any],
     ) -> None:
-        """Keep the open connections and the tokens of ``/auth/token``."""
+        """Store the open connections and the tokens of ``/auth/token``."""
         self.states: dict[str, State] = {}
         self._follows = False
         self.tokens = tokens
@@ -53,30 +54,36 @@ class Client:
         self._results: dict[int, asyncio.Future[Any]] = {}
         self._news = asyncio.Condition()
         self.reading = asyncio.create_task(self._read())
-        """Ends with HomeAssistantError when Home Assistant closes the connection."""
+        """The task that reads messages.
+
+        It fails with HomeAssistantError when the connection is closed.
+        """
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Send JSON to a path of the HTTP interface and return its answer."""
+        """Send JSON to a path of the HTTP API and return the answer."""
         async with self._http.post(path, json=body) as response:
             return await _answer(response)
 
     async def get(self, path: str) -> Any:
-        """Return the JSON that a path of the HTTP interface answers with."""
+        """Return the JSON at a path of the HTTP API."""
         async with self._http.get(path) as response:
             return await _answer(response)
 
     async def delete(self, path: str) -> Any:
-        """Have what is at a path of the HTTP interface deleted."""
+        """Send a DELETE request to a path of the HTTP API and return the answer."""
         async with self._http.delete(path) as response:
             return await _answer(response)
 
     async def file(self, path: str) -> bytes:
-        """Return what a path answers with, nothing where it has none."""
+        """Return the content at a path, b"" after an error status."""
         async with self._http.get(path) as response:
             return await response.read() if response.ok else b""
 
     async def command(self, kind: str, **fields: object) -> Any:
-        """Send a command over the WebSocket and return its result."""
+        """Send a command over the WebSocket and return its result.
+
+        Raises HomeAssistantError if it fails.
+        """
         ident = next(self._ids)
         self._results[ident] = result = asyncio.get_running_loop().create_future()
         try:
@@ -92,11 +99,11 @@ class Client:
         return message["result"]
 
     async def action(self, name: str, entity_id: str, **data: object) -> None:
-        """Call an action, ``domain.name``, on an entity."""
+        """Call a service action, ``domain.name``, on an entity."""
         await self._call(name, entity_id, data)
 
     async def ask(self, name: str, entity_id: str, **data: object) -> Any:
-        """Call an action on an entity, and return what it answers."""
+        """Call a service action on an entity, and return its response."""
         answer = await self._call(name, entity_id, data, return_response=True)
         return answer["response"][entity_id]
 
@@ -114,7 +121,7 @@ class Client:
         )
 
     async def add_user(self, name: str, password: str) -> None:
-        """Have there be another user, who is no administrator."""
+        """Add a user who is not an administrator."""
         answer = await self.command("config/auth/create", name=name, group_ids=["system-users"])
         await self.command(
             "config/auth_provider/homeassistant/create",
@@ -124,19 +131,22 @@ class Client:
         )
 
     async def ready(self) -> None:
-        """Return once all is started and a browser would get what it cannot do without."""
+        """Wait until Home Assistant runs, and answers ``get_services``, which browsers need."""
         while (await self.command("get_config"))["state"] != "RUNNING":  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         await self.command("get_services")
 
     async def follow_states(self) -> None:
-        """Keep ``states`` up to date from now on."""
+        """Subscribe to states, and keep ``states`` up to date."""
         if not self._follows:
             self._follows = True
             await self.command("subscribe_entities")
 
     async def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until messages meet a condition; return whether they did within the time."""
+        """Wait for a condition; return whether it became true within so many seconds.
+
+        The condition is checked after each message.
+        """
 
         async def met() -> bool:
             async with self._news:
@@ -154,7 +164,7 @@ class Client:
             waiting.cancel()
 
     async def _read(self) -> None:
-        """Take each message as it comes."""
+        """Process messages as they arrive."""
         async for raw in self._websocket:
             message: dict[str, Any] = raw.json()
             if message["type"] == "event":
@@ -166,7 +176,7 @@ class Client:
         raise HomeAssistantError("Home Assistant closed the WebSocket connection")
 
     def _apply(self, event: Mapping[str, Any]) -> None:
-        """Take over what a message of ``subscribe_entities`` says."""
+        """Apply a message of ``subscribe_entities`` to the states."""
         for entity_id, new in event.get("a", {}).items():
             self.states[entity_id] = State(new["s"], new["a"])
         for entity_id, difference in event.get("c", {}).items():
@@ -179,7 +189,7 @@ class Client:
 async def onboard(
     address: str, name: str, password: str, language: str = "en"
 ) -> AsyncIterator[Client]:
-    """Go through a new Home Assistant's onboarding and stay signed in as its first user."""
+    """Complete a new Home Assistant's onboarding; yield the session of its first user."""
     client_id = f"{address}/"
     async with aiohttp.ClientSession(address) as http:
         user = {
@@ -203,7 +213,7 @@ async def onboard(
 
 @asynccontextmanager
 async def signed_in(address: str, name: str, password: str) -> AsyncIterator[Client]:
-    """Sign in as a user that is known, and stay so."""
+    """Sign in as an existing user, and yield the session."""
     client_id = f"{address}/"
     async with aiohttp.ClientSession(address) as http:
         flow = {
@@ -222,7 +232,7 @@ async def signed_in(address: str, name: str, password: str) -> AsyncIterator[Cli
 
 @asynccontextmanager
 async def _session(http: aiohttp.ClientSession, client_id: str, code: str) -> AsyncIterator[Client]:
-    """Have the session of a user that a code of the sign-in is for."""
+    """Open a session with the authorization code of a sign-in."""
     tokens = await _tokens(http, client_id, code)
     http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     async with http.ws_connect("/api/websocket", max_msg_size=0) as websocket:
@@ -245,7 +255,7 @@ async def _tokens(http: aiohttp.ClientSession, client_id: str, code: str) -> dic
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Any:
-    """Return an answer's JSON, or say what Home Assistant did not like."""
+    """Return an answer's JSON. Raises HomeAssistantError after an error status."""
     if not response.ok:
         message = f"{response.method} {response.url.path}: {response.status}"
         raise HomeAssistantError(f"{message} {await response.text()}")

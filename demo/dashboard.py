@@ -1,4 +1,4 @@
-"""The lock's dashboard, stored in Home Assistant as its editor would store it."""
+"""The lock's dashboard, stored like one from the editor."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 DASHBOARD: Final = Path(__file__).with_name("dashboard.yaml")
 PATH: Final = "front-door"
 READ: Final = ("heading", "name", "title")
-"""The keys of a dashboard whose values people read."""
+"""The keys of a dashboard whose values are texts for people."""
 
 
 async def save_dashboard(home: Home, language: str = "en") -> None:
-    """Make the dashboard, in a language that there are texts for, the one that opens first."""
+    """Save the dashboard as the one that opens first, translated if its texts exist."""
     config = _with_entity_ids(yaml.safe_load(DASHBOARD.read_text(encoding="utf-8")), home)
     if (texts := DASHBOARD.with_suffix(f".{language}.yaml")).exists():
         config = in_language(config, yaml.safe_load(texts.read_text(encoding="utf-8")))
@@ -30,13 +30,16 @@ async def save_dashboard(home: Home, language: str = "en") -> None:
 
 
 async def _first_dashboard(home: Home, title: str) -> str | None:
-    """Return the path of the dashboard that opens first, None for the default one."""
+    """Return the path of the dashboard that opens first, None for the default one.
+
+    It is created with that path if Home Assistant has a setting for it.
+    """
     try:
         await home.client.command(
             "frontend/set_system_data", key="core", value={"default_panel": PATH}
         )
     except HomeAssistantError:
-        # Older ones know no such setting, and open their default dashboard.
+        # Older versions have no such setting, and open their default dashboard.
         return None
     await home.client.command(
         "lovelace/dashboards/create", url_path=PATH, title=title, icon="mdi:door-closed-lock"
@@ -45,7 +48,7 @@ async def _first_dashboard(home: Home, title: str) -> str | None:
 
 
 def in_language(config: Any, texts: Mapping[str, str], key: str = "") -> Any:
-    """Replace what people read by its translation; raises KeyError where there is none."""
+    """Translate the texts for people. Raises KeyError if a translation is missing."""
     match config:
         case dict():
             return {name: in_language(value, texts, name) for name, value in config.items()}
@@ -58,7 +61,7 @@ def in_language(config: Any, texts: Mapping[str, str], key: str = "") -> Any:
 
 
 def _with_entity_ids(config: Any, home: Home) -> Any:
-    """Replace the keys of entities, which do not depend on names, by their ids."""
+    """Replace keys of entities, which do not depend on names, by entity ids."""
     match config:
         case dict():
             return {name: _with_entity_ids(value, home) for name, value in config.items()}

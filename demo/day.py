@@ -1,4 +1,4 @@
-"""A day at the door: what happens, and what must be seen in Home Assistant."""
+"""A day at the door: its events, and what Home Assistant must show after each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happens at the door.
+    """An event at the door, and what Home Assistant must show afterwards.
 
-    ``states`` are those of entities afterwards, ``events`` the attributes that an event entity
-    has once it has fired anew; both by the entity's key, the end of its unique id.
+    ``states`` are the expected states of entities. ``events`` are the expected attributes of event
+    entities after they have fired again. The keys are platform and end of the unique id, such as
+    ``lock.lock``.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that a user does in Home Assistant, and what it leaves behind in the lock."""
+    """An action of a user in Home Assistant, and its effect on the lock."""
 
     name: str
     key: str
@@ -40,7 +41,7 @@ class Command:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     async def give(self, home: Home) -> None:
-        """Do it."""
+        """Call the service action."""
         await home.client.action(self.action, home.entity_ids[self.key], **self.data)
 
 

@@ -1,4 +1,4 @@
-"""Home Assistant as a process of its own, with a configuration made for the demo."""
+"""Home Assistant as a separate process, with a configuration for the demo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST: Final = "127.0.0.1"
-# From this year on, `http:` in the configuration is only tried for five minutes.
+# From 2026 on, Home Assistant applies `http:` in the configuration for five minutes only.
 HTTP_IS_STORED: Final = MAJOR_VERSION >= 2026  # noqa: PLR2004
 
 STARTED_WITHIN: Final = 300
@@ -40,7 +40,7 @@ homeassistant:
   elevation: 44
   internal_url: {address}
 """
-# Without default_config: nothing here searches the network or talks to the internet.
+# No default_config: nothing here searches the network or connects to the internet.
 COMPONENTS: Final = """\
 frontend:
 history:
@@ -55,7 +55,7 @@ recorder:
 
 
 class HomeAssistantError(Exception):
-    """Home Assistant did not start, or is not what we expect."""
+    """Home Assistant did not start, or behaves unexpectedly."""
 
 
 def write_configuration(
@@ -65,7 +65,7 @@ def write_configuration(
     components: str = COMPONENTS,
     language: str = "en",
 ) -> None:
-    """Fill an empty directory with what Home Assistant reads at its first start."""
+    """Create a configuration folder for Home Assistant's first start."""
     directory.mkdir(parents=True)
     configuration = CORE.format(address=address(port), language=language) + components
     http = {"server_host": [HOST], "server_port": port}
@@ -73,14 +73,14 @@ def write_configuration(
         _store(directory, "http", 1, http)
     else:
         configuration += f"http: {json.dumps(http)}\n"
-    # This step of the onboarding adds integrations that talk to the internet.
+    # This onboarding step adds integrations that connect to the internet.
     _store(directory, "onboarding", 4, {"done": ["core_config"]})
     (directory / "configuration.yaml").write_text(configuration, encoding="utf-8")
     (directory / "custom_components").symlink_to(integrations, target_is_directory=True)
 
 
 def _store(directory: Path, key: str, version: int, data: dict[str, Any]) -> None:
-    """Write one of the files that Home Assistant keeps its own settings in."""
+    """Write a file of Home Assistant's storage."""
     path = directory / ".storage" / key
     path.parent.mkdir(exist_ok=True)
     content = {"key": key, "version": version, "minor_version": 1, "data": data}
@@ -88,7 +88,7 @@ def _store(directory: Path, key: str, version: int, data: dict[str, Any]) -> Non
 
 
 def address(port: int) -> str:
-    """Return the address that Home Assistant listens on."""
+    """Return Home Assistant's address."""
     return f"http://{HOST}:{port}"
 
 
@@ -96,7 +96,11 @@ def address(port: int) -> str:
 async def running(
     directory: Path, port: int, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start Home Assistant, yield its process once it answers, and end it."""
+    """Start Home Assistant, yield its process once it answers, and stop it on exit.
+
+    Raises HomeAssistantError if the port is in use, or if it does not answer within STARTED_WITHIN
+    seconds.
+    """
     expect_free(port)
     log = directory / "output.log"
     with log.open("wb") as output:
@@ -108,7 +112,8 @@ async def running(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # Ctrl-C is for us; we end Home Assistant, and whatever it started, in good order.
+            # A separate session keeps Ctrl-C from Home Assistant, so that it can be stopped in
+            # order.
             start_new_session=True,
         )
     try:
@@ -119,13 +124,16 @@ async def running(
 
 
 def _ends_with_us() -> list[str]:
-    """Return the command that ends what it starts even when we are killed, where there is one."""
+    """Return a command prefix that stops the process even if this one is killed.
+
+    Without setpriv it is empty.
+    """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 def expect_free(port: int) -> None:
-    """Raise HomeAssistantError unless nothing else listens on the port."""
+    """Raise HomeAssistantError if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -135,12 +143,12 @@ def expect_free(port: int) -> None:
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
-    """Return once Home Assistant serves its first page."""
+    """Wait until Home Assistant answers. Raises HomeAssistantError with the end of its log."""
     try:
         async with asyncio.timeout(STARTED_WITHIN), aiohttp.ClientSession() as http:
             while process.returncode is None:
                 with suppress(aiohttp.ClientError):
-                    # Who has been through the onboarding is not offered it again.
+                    # The path does not exist after the onboarding.
                     async with http.get(f"{address(port)}/api/onboarding") as response:
                         if response.ok or response.status == HTTPStatus.NOT_FOUND:
                             return
@@ -157,7 +165,7 @@ def _end_of(log: Path) -> str:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask the process to stop, and see to it that nothing of its group is left."""
+    """Terminate the process, wait ENDED_WITHIN seconds, and kill the rest of its process group."""
     try:
         with suppress(ProcessLookupError):
             process.terminate()

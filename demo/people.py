@@ -1,4 +1,4 @@
-"""Who lives here: said by hand, of what the lock told before."""
+"""The residents: people whose operations are assigned in Home Assistant by hand."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 PEOPLE: Final = {"Ming": (Method.FINGERPRINT, 3), "Li": (Method.FACE, 5)}
 AGO: Final = 3600
-"""How long ago they came home, in seconds."""
+"""Seconds since their arrival."""
 TOLD_WITHIN: Final = 15
 _FLOW: Final = "/api/config/config_entries/subentries/flow"
 
 
 async def add_people(home: Home, lock: Lock) -> None:
-    """Have each come home once, and tell Home Assistant who it was."""
+    """Let each person come home once, and assign the operation to them in Home Assistant.
+
+    Raises HomeAssistantError if Home Assistant does not show an operation, or cannot assign it.
+    """
     for name, (method, number) in PEOPLE.items():
         when = lock.time - AGO + number
         for _ in range(TOLD_WITHIN):
-            # Until push is there, nobody hears it.
+            # Repeat it: events before the push connection are not received.
             lock.emit((2, 1020), Position.OUTSIDE, method, Action.UNLOCKED, number, when)
             if await home.client.wait_until(
                 lambda: home.state("sensor.last_operation_id").state == str(number),  # noqa: B023
@@ -43,7 +46,7 @@ async def add_people(home: Home, lock: Lock) -> None:
 
 
 def _newest(step: dict[str, Any]) -> str:
-    """Return the operation that belongs to nobody yet and comes first in the form."""
+    """Return the first operation in the form that is not assigned yet."""
     field = next(field for field in step["data_schema"] if field["name"] == CONF_CREDENTIALS)
     value: str = field["selector"]["select"]["options"][0]["value"]
     return value

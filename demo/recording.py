@@ -1,4 +1,4 @@
-"""A recording, found in the media browser and played, as a user does it with a mouse."""
+"""A recording, found and played in the media browser as a user would."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CHOICE: Final = "#EXT-X-STREAM-INF"
 
 
 async def parts(get: Callable[[str], Awaitable[bytes]], address: str) -> list[bytes]:
-    """Return the parts of a recording as a player has them, each with its initialization.
+    """Return the segments of a recording as a player gets them, each with its initialization.
 
-    The player takes the first of a choice: it plays everything.
+    The player takes the first of several variants, since it supports all codecs.
     """
     lines = (await get(address)).decode().splitlines()
     if any(line.startswith(_CHOICE) for line in lines):
@@ -34,14 +34,14 @@ async def parts(get: Callable[[str], Awaitable[bytes]], address: str) -> list[by
 
 
 async def open_folder(page: Page, *names: str) -> None:
-    """Open the media browser, and folders in it one after the other."""
+    """Open the media browser, then the named folders one inside the other."""
     await page.goto("/media-browser/browser")
     for name in names:
         await named(page, name).click()
 
 
 async def play_recording(page: Page, title: str) -> Locator:
-    """Play what is in the open folder; return the player once it shows a moving picture."""
+    """Play an item of the open folder; return the player once it shows a moving picture."""
     await named(page, title).click()
     video = page.locator("ha-hls-player video")
     await video.wait_for(state="attached")
@@ -53,5 +53,5 @@ async def play_recording(page: Page, title: str) -> Locator:
 
 
 def named(page: Page, name: str) -> Locator:
-    """Return what is called so, and not its tooltip."""
+    """Return the visible element with a name. Its tooltip is hidden."""
     return page.get_by_text(name, exact=True).filter(visible=True).first

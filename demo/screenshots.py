@@ -1,4 +1,4 @@
-"""The pictures in docs/images, taken of the running demo."""
+"""The screenshots in docs/images, taken of the running demo."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: the page, what to press there in turn, what has to be there then, and its size.
+    """A screenshot: page, elements to click one after the other, element to wait for, and size.
 
-    What is pressed is said as Playwright finds it.
+    The elements are selectors of Playwright.
     """
 
     name: str
@@ -89,7 +89,7 @@ PICTURES: Final = (
 
 
 async def take_screenshots(home: Home, address: str, progress: Callable[[str], None]) -> None:
-    """Sign a browser in and save each of the pictures."""
+    """Open a signed-in browser and save each screenshot."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     async with signed_in(address, home.client.tokens) as browser:
         for picture in PICTURES:
@@ -105,7 +105,7 @@ async def take_screenshots(home: Home, address: str, progress: Callable[[str], N
                 await page.locator(f"{pressed} >> visible=true").first.click()
             await page.locator(picture.awaited).first.wait_for(state="attached")
             await page.wait_for_load_state("networkidle")
-            # Icons and graphs are drawn a little later, and nothing says when.
+            # Icons and graphs are drawn a little later, without a sign when they are done.
             await page.wait_for_timeout(1500)
             await page.screenshot(path=IMAGES / f"{picture.name}.png")
             await page.close()

@@ -1,4 +1,4 @@
-"""The integration added as a user adds it: through its config flow, with a sign-in."""
+"""The setup of the integration as a user does it: config flow, sign-in and options."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _OPTIONS_FLOW: Final = "/api/config/config_entries/options/flow"
 class Home:
     """The lock's entities in Home Assistant.
 
-    ``entity_ids`` are by platform and key, as ``sensor.door_state``: an entity's unique id says
-    the key, and does not change with names.
+    ``entity_ids`` are by platform and key, such as ``sensor.door_state``. The key is the end of the
+    unique id, which does not depend on names.
     """
 
     client: Client
@@ -50,20 +50,23 @@ class Home:
     entity_ids: Mapping[str, str]
 
     def state(self, key: str) -> State:
-        """Return the state of an entity as it was last heard of."""
+        """Return the last received state of an entity."""
         return self.client.states[self.entity_ids[key]]
 
 
 async def add_integration(
     client: Client, endpoints: Path, account: Account, locks: Iterable[Lock]
 ) -> str:
-    """Sign in to the account and choose locks; return the entry's id."""
+    """Sign in to the account and choose locks; return the config entry's id."""
     step = await begin_integration(client, endpoints, account)
     return await choose_locks(client, step, [lock.did for lock in locks])
 
 
 async def begin_integration(client: Client, endpoints: Path, account: Account) -> dict[str, Any]:
-    """Sign in to the account; return the step that asks for locks."""
+    """Sign in to the account; return the step that asks for locks.
+
+    Raises HomeAssistantError if there is none.
+    """
     step: dict[str, Any] = await client.post(
         _FLOW, {"handler": DOMAIN, "show_advanced_options": False}
     )
@@ -89,7 +92,7 @@ async def begin_integration(client: Client, endpoints: Path, account: Account) -
 
 
 async def choose_locks(client: Client, step: Mapping[str, Any], dids: list[str]) -> str:
-    """Choose locks of an account, by their dids; return the entry's id."""
+    """Choose locks of an account by did; return the config entry's id."""
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_LOCKS: dids})
     if step["type"] != "create_entry":
         raise HomeAssistantError(f"the config flow ended with {step}")
@@ -98,7 +101,7 @@ async def choose_locks(client: Client, step: Mapping[str, Any], dids: list[str])
 
 
 async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -> None:
-    """Link an entry to the Mi Home app; ``scan`` does with the code what a phone does."""
+    """Link an entry to the Mi Home app; ``scan`` gets the code, as a phone that scans it."""
     step = await client.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "link"})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {})
@@ -106,7 +109,7 @@ async def link_app(client: Client, entry_id: str, scan: Callable[[str], None]) -
 
 
 async def link_again(client: Client, entry_id: str, scan: Callable[[str], None]) -> None:
-    """Go through the flow that asks the user to link the app of an entry again."""
+    """Complete the flow that asks the user to link the app of an entry again."""
     [flow] = [
         flow
         for flow in await client.command("config_entries/flow/progress")
@@ -121,7 +124,10 @@ async def link_again(client: Client, entry_id: str, scan: Callable[[str], None])
 async def scan_code(
     client: Client, entry_id: str, step: dict[str, Any], scan: Callable[[str], None]
 ) -> None:
-    """Scan the code that a flow shows, and return once the entry is loaded again."""
+    """Scan the code of a flow, and wait until the entry is loaded again.
+
+    Raises HomeAssistantError if linking fails, and TimeoutError after LINKED_WITHIN seconds.
+    """
     async with asyncio.timeout(LINKED_WITHIN):
         scanned = False
         while step["type"] in ("progress", "form"):
@@ -139,7 +145,7 @@ async def scan_code(
 
 
 async def add_lock_nearby(client: Client, host: str, token: str) -> str:
-    """Add a lock by its address on the local network; return the entry's id."""
+    """Add a lock by its address on the local network; return the config entry's id."""
     step = await client.post(_FLOW, {"handler": DOMAIN})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "local"})
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_HOST: host, CONF_TOKEN: token})
@@ -150,16 +156,19 @@ async def add_lock_nearby(client: Client, host: str, token: str) -> str:
 
 
 async def allow_unlocking(client: Client, entry_id: str, code: str, did: str | None = None) -> None:
-    """Have an option of the entry allow to unlock its lock with a code.
+    """Allow unlocking a lock with a code, by the options of its entry.
 
-    ``did`` is which of its locks, where it has several.
+    ``did`` selects the lock if the entry has several.
     """
     new_code = {CONF_CODE: code, CONF_CODE_AGAIN: code}
     await _choose_unlocking(client, entry_id, did, {CONF_UNLOCKING: NEW_CODE}, new_code)
 
 
 async def forbid_unlocking(client: Client, entry_id: str, did: str | None = None) -> None:
-    """Have an option of the entry forbid to unlock its lock, which of several as above."""
+    """Forbid unlocking a lock, by the options of its entry.
+
+    ``did`` selects the lock if the entry has several.
+    """
     await _choose_unlocking(client, entry_id, did, {CONF_UNLOCKING: OFF})
 
 
@@ -174,7 +183,7 @@ async def _choose_unlocking(
 
 
 async def set_options(client: Client, entry_id: str, menu: str, options: Mapping[str, Any]) -> None:
-    """Set some of an entry's options; the others of their form keep their defaults."""
+    """Set some options of an entry; the others in their form get their defaults."""
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
     step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", {"next_step_id": menu})
     step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", options)
@@ -195,7 +204,10 @@ async def _is_loaded(client: Client, entry_id: str) -> bool:
 
 
 async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:
-    """Return the lock's enabled entities once Home Assistant has heard of the lock."""
+    """Return the lock's enabled entities once all of them have a state.
+
+    Raises HomeAssistantError if they do not within READY_WITHIN seconds.
+    """
     prefix = f"{lock.did}-"
     entries = [
         entry
@@ -225,7 +237,10 @@ async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:
 
 
 async def sign_in(link: str, endpoints: Path, account: Account) -> str:
-    """Press the account's button on the sign-in page; return where the browser is sent to."""
+    """Sign in on the sign-in page; return the address to which it redirects the browser.
+
+    Raises HomeAssistantError if it does not redirect.
+    """
     trust = ssl.create_default_context(cafile=load(endpoints).ca_file)
     async with (
         aiohttp.ClientSession() as browser,

@@ -1,4 +1,4 @@
-"""What the camera saw and the diary has: as Home Assistant shows it, and as it was."""
+"""Pictures, recordings and the diary: as Home Assistant shows them, and as they should be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .setup import Home
 
 type Seen = tuple[str, str, str]
-"""What was looked at, what should be there, and what is."""
+"""What is checked, what is expected and what is found."""
 
 PICTURES: Final = {"image.last_visitor": "Bell", "image.last_stay": "Stay"}
 ARRIVES_WITHIN: Final = 45  # seconds
@@ -30,7 +30,7 @@ CAME_HOME: Final = "Front door was unlocked from outside by Ming with a fingerpr
 
 
 async def look_around(home: Home, lock: Lock) -> AsyncIterator[Seen]:
-    """Yield what there is to see of the day."""
+    """Yield the checks of pictures, a recording and the diary."""
     for key, kind in PICTURES.items():
         expected = picture(lock, kind)
         yield key, SAME, await _compared(lambda: shown(home, key), expected)  # noqa: B023
@@ -42,19 +42,19 @@ async def look_around(home: Home, lock: Lock) -> AsyncIterator[Seen]:
 
 
 def picture(lock: Lock, kind: str) -> bytes:
-    """Return the newest picture of a kind that the camera took."""
+    """Return the camera's newest picture of a kind."""
     sight = [sight for sight in lock.camera.sights if kind in sight.frames][-1]
     jpeg = lock.camera.picture(sight.file_id, sight.frames[kind].store_id, lock.time_zone)
     return jpeg or b""
 
 
 async def shown(home: Home, key: str) -> bytes:
-    """Return the picture that an image entity shows."""
+    """Return the picture of an image entity."""
     return await home.client.file(f"/api/image_proxy/{home.entity_ids[key]}")
 
 
 async def played(home: Home) -> bytes:
-    """Find the first ring of the newest day in the media browser; return what its recording has."""
+    """Return the content of the recording of the newest day's first ring, by the media browser."""
     folder = f"media-source://{DOMAIN}"
     for _ in ("lock", "day"):
         folder = (await _browse(home, folder))["children"][0]["media_content_id"]
@@ -67,7 +67,7 @@ async def played(home: Home) -> bytes:
 
 
 def contents(parts: list[bytes]) -> bytes:
-    """Return the pictures and sounds of a recording's parts, whatever they are packed in."""
+    """Return the video and audio packets in segments, independent of their container."""
     return b"".join(packet for part in parts for packet in packets(part))
 
 
@@ -79,7 +79,7 @@ async def _browse(home: Home, folder: str) -> dict[str, Any]:
 
 
 async def _compared(get: Callable[[], Awaitable[bytes]], expected: bytes) -> str:
-    """Get something until it is what is expected, or should have been long since."""
+    """Request data until it is as expected, for ARRIVES_WITHIN seconds; return the result."""
     got = b""
     for _ in range(ARRIVES_WITHIN):
         if (got := await get()) == expected:
@@ -89,7 +89,7 @@ async def _compared(get: Callable[[], Awaitable[bytes]], expected: bytes) -> str
 
 
 async def _written(home: Home) -> str:
-    """Return what the diary has of somebody coming home, or else its last entry."""
+    """Return the diary's entry of a person who comes home, else its last entry."""
     now = dt_util.utcnow()
     answer = await home.client.ask(
         "calendar.get_events",

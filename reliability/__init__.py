@@ -1,1 +1,1 @@
-"""Long runs of Home Assistant with the integration, in which nothing may be lost or left."""
+"""Long runs of Home Assistant with the integration, to find lost events and leaks."""

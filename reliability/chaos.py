@@ -1,6 +1,7 @@
-"""Storms of everything that can go wrong, and a look at what is left after each.
+"""Storms of random events, writes and faults, with a check of events and values after each.
 
-``scripts/chaos``: print what was lost, fired twice or is wrong in the end; 1 where anything is.
+``scripts/chaos``: print lost events, events fired twice, and values that are wrong in the end. The
+exit code is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ WRITES_A_MINUTE: Final = 200
 FAULTS_A_MINUTE: Final = 60
 STORM: Final = 30.0  # seconds
 CALM_WITHIN: Final = 60.0  # seconds
-OPTIONS: Final = {CONF_POLL_INTERVAL: 5, CONF_APP_REQUESTS: 1_000_000}  # seconds; an hour
+OPTIONS: Final = {CONF_POLL_INTERVAL: 5, CONF_APP_REQUESTS: 1_000_000}  # seconds; requests an hour
 
 ENTITIES: Final = {entity for entity, _, _ in EVENTS.values()}
 SETTINGS: Final[dict[tuple[str, str], Property]] = {
     (platform, description.key): prop
     for platform, descriptions in (("select", SELECTS), ("switch", SWITCHES))
     for description in descriptions
-    # The away mode changes with what happens at the door.
+    # Lock actions change the away mode too.
     if (prop := description.prop(S1)) and prop.address != AWAY_MODE
 }
 EXCEPTIONS: Final = [named.value for named in SPEC.properties[2, 4].values]
@@ -74,7 +75,7 @@ DAY: Final = 86_400
 
 
 def hurry() -> None:
-    """Have the integration wait for seconds where it waits for minutes."""
+    """Shorten the integration's delays and time-outs from minutes to seconds."""
     push.FIRST_DELAY, push.LAST_DELAY = 0.05, 0.5  # type: ignore[misc]
     push.ANSWER_TIMEOUT = 1.0  # type: ignore[misc]
     http.TIMEOUT = aiohttp.ClientTimeout(total=1)  # type: ignore[misc]
@@ -82,20 +83,20 @@ def hurry() -> None:
     history.SETTLING = history.AGAIN = 1  # type: ignore[misc]
     app_link.PAUSE = app_link.LONGEST_PAUSE = 1  # type: ignore[misc]
     unread.OVERLAP = 60  # type: ignore[misc]
-    # A broker that restarts never acknowledges what it was given just before.
+    # A broker that restarts never acknowledges the messages it received just before.
     broker.PUBLISH_SECONDS = 2  # type: ignore[misc]
 
 
 class Exceptions(logging.Handler):
-    """Keeps the exceptions of ours that were logged: nobody expected them."""
+    """A log handler that keeps the integration's exceptions; none is expected."""
 
     def __init__(self) -> None:
-        """Keep none yet."""
+        """Start without exceptions."""
         super().__init__(logging.WARNING)
         self.seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep an exception."""
+        """Keep the record if it has an exception of the integration."""
         text = logging.Formatter().format(record)
         if "Traceback" in text and DOMAIN in text:
             self.seen.append(text)
@@ -103,7 +104,7 @@ class Exceptions(logging.Handler):
 
 @dataclass
 class Chaos:
-    """A home, all that goes wrong there, and what is expected of it."""
+    """A home, the faults that happen to it, and the expected events and values."""
 
     home: Home
     weather: Weather
@@ -113,19 +114,19 @@ class Chaos:
     postmen: list[UnreliableDelivery]
     exceptions: Exceptions = field(default_factory=Exceptions)
     operations: Counter[str] = field(default_factory=Counter)
-    """How many operations each lock has numbered."""
+    """The last operation id of each lock, by did."""
     faults: Counter[str] = field(default_factory=Counter)
-    """How often each fault was there."""
+    """How often each fault happened."""
     _running: bool = False
     _writing: set[asyncio.Task[None]] = field(default_factory=set)
     _shown: dict[str, tuple[str, Happening]] = field(default_factory=dict)
 
     async def start(self) -> None:
-        """Start Home Assistant, and follow what it fires."""
+        """Start Home Assistant, and follow the events that its entities fire."""
         await self.home.start(
             lambda hass: hass.bus.async_listen(EVENT_STATE_CHANGED, self._state_changed)
         )
-        logging.getLogger().addHandler(self.exceptions)  # Home Assistant takes those away that are.
+        logging.getLogger().addHandler(self.exceptions)  # Home Assistant removes earlier ones.
         self._running = True
 
     async def restart(self) -> None:
@@ -136,7 +137,7 @@ class Chaos:
 
     @callback
     def _state_changed(self, event: Event[EventStateChangedData]) -> None:
-        """Note an event that an entity fires; what it restores was fired before."""
+        """Count an event that an entity fires, but not one that it restores."""
         entity_id, new = event.data["entity_id"], event.data["new_state"]
         if not entity_id.startswith("event.") or not new:
             return
@@ -158,7 +159,7 @@ class Chaos:
     # A storm
 
     async def storm(self, seconds: float) -> None:
-        """Have everything happen at once for some time."""
+        """Run events, writes and faults at the same time, for some seconds."""
         for delivery in self.postmen:
             delivery.stormy = True
         async with asyncio.TaskGroup() as group:
@@ -171,7 +172,7 @@ class Chaos:
                 group.create_task(_paced(seconds, number, act, group))
 
     async def _something_happens(self) -> None:
-        """Have one event happen at a door, and a few things that are none."""
+        """Trigger an event at a lock, and sometimes a change that is no event."""
         lock = self.door.choice(self.home.locks)
         self._happens_to(lock)
         chance = self.door.random()
@@ -188,9 +189,9 @@ class Chaos:
                 await speak_nonsense(self.weather, lock)
 
     def _happens_to(self, lock: Lock) -> None:
-        """Have an event happen that can be told from all others: some need a second of their own.
+        """Trigger an event that differs from all others; some kinds happen once a second at most.
 
-        Nobody rings twice within two seconds, since two services of the lock stamp each ring.
+        A lock never rings twice within two seconds, since two of its services stamp each ring.
         """
         chance, now, before = self.door.random(), lock.time, len(self.expectations.happened)
         code = self.door.choice(EXCEPTIONS)
@@ -220,14 +221,14 @@ class Chaos:
         return self.operations[lock.did]
 
     def _someone_sets(self, lock: Lock) -> None:
-        """Have someone change a setting at the lock itself."""
+        """Change a setting at the lock itself."""
         prop = self.door.choice(list(SETTINGS.values()))
         value = self.door.choice([named.value for named in prop.values] or [False, True])
         self.expectations.set_by_hand(lock.did, prop.address, value)
         lock.set(prop.address, value)
 
     async def _someone_writes(self) -> None:
-        """Have a user change a setting, as soon as Home Assistant shows it."""
+        """Change a setting in Home Assistant, as soon as its entity is available."""
         lock = self.user.choice(self.home.locks)
         platform, key = self.user.choice(list(SETTINGS))
         prop = SETTINGS[platform, key]
@@ -250,7 +251,7 @@ class Chaos:
             write.refused = True
 
     async def _something_fails(self) -> None:
-        """Have one fault of any kind."""
+        """Cause one fault of any kind."""
         chance = self.weather.random.random()
         if chance < 0.02:
             self.faults["Home Assistant restarted"] += 1
@@ -271,10 +272,10 @@ class Chaos:
             self.faults[name] += 1
             await OF_CONNECTIONS[name](self.weather)
 
-    # The calm after it
+    # After a storm
 
     async def calm(self) -> list[str]:
-        """Have all be well again; return what is still wrong after a while."""
+        """End all faults, and wait CALM_WITHIN seconds at most; return the remaining problems."""
         for delivery in self.postmen:
             delivery.stormy = False
         self.weather.clear()
@@ -292,7 +293,7 @@ class Chaos:
         return list(self._wrong())
 
     def _wrong(self) -> Iterable[str]:
-        """Yield all that is not as it has to be."""
+        """Yield a description of each problem."""
         if not self.home.connected:
             yield "not connected"
             return
@@ -301,7 +302,7 @@ class Chaos:
         yield from self._wrong_events()
 
     def _look_for_late_ones(self) -> None:
-        """Note which events that were told late are remembered, as long as they are."""
+        """Note the late events that the deduplicator knows, before it forgets them."""
         for happening in self.expectations.late - self.expectations.recorded:
             coordinator = self.home.entry.runtime_data.locks[happening.did].coordinator
             told = {str(happening.time), str(happening.detail)}
@@ -316,7 +317,7 @@ class Chaos:
                 yield f"{name.replace('_', ' ')}: {happening}"
 
     def _wrong_values(self) -> Iterable[str]:
-        """Yield what Home Assistant shows that a lock does not have, or the lock that was asked."""
+        """Yield each value in which Home Assistant, a lock and the user's writes differ."""
         for lock in self.home.locks:
             coordinator = self.home.coordinator(lock)
             for address in S1.readable:
@@ -340,7 +341,7 @@ async def _paced(
     act: Callable[[], Coroutine[None, None, None]],
     group: asyncio.TaskGroup,
 ) -> None:
-    """Have something done as often, evenly over some seconds, whatever still is under way."""
+    """Start an act some times, evenly over some seconds, without waiting for earlier ones."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     for n in range(number):
@@ -349,17 +350,17 @@ async def _paced(
 
 
 async def _until(condition: Callable[[], bool], deadline: float) -> None:
-    """Wait until a condition is true, or a deadline is over."""
+    """Wait until a condition is true, or until a deadline."""
     while not condition() and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
 
 
 async def run(seed: int, minutes: float, *, linked: bool) -> int:
-    """Have as many minutes of storms, each with its calm; return 0 where nothing is wrong."""
+    """Run storms for some minutes, with a check after each; return 0 if nothing is wrong."""
     hurry()
     logging.getLogger().addHandler(
         logging.NullHandler()
-    )  # It keeps Home Assistant from the screen.
+    )  # Keeps Home Assistant's log off the screen.
     expectations = Expectations()
     wrong: list[str] = []
     with TemporaryDirectory(prefix="xiaomi-smart-lock-chaos-") as temporary:
@@ -371,7 +372,7 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
             ) as mqtt_tap,
         ):
             home = Home(directory / "ha", simulator, LOCKS, linked=linked, **OPTIONS)
-            # One chance for each, so that each does the same whatever the others do.
+            # A generator for each lock: its random choices do not depend on the other locks.
             postmen = [
                 UnreliableDelivery(lock, Random(f"{seed} {lock.did}")) for lock in home.locks
             ]
@@ -420,7 +421,7 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Return 0 if nothing was lost, nothing came twice and all values are right."""
+    """Return 0 if no event was lost or fired twice, and all values are right."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=10.0)

@@ -1,4 +1,4 @@
-"""What the locks really did, and what Home Assistant made of it."""
+"""The events and values of the locks, compared with those in Home Assistant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
 
-LATE_AFTER: Final = 300  # seconds from which on an event is history
+LATE_AFTER: Final = 300  # seconds after which an event is history
 
-# Of each event: the entity that fires it, and which arguments are its time and its detail
+# By event: the entity that fires it, and the positions of its time and its detail.
 EVENTS: Final[dict[Address, tuple[str, int, int | None]]] = {
     (2, 1020): ("lock_event", 4, 3),
     (2, 1007): ("exception", 1, 0),
@@ -21,12 +21,12 @@ EVENTS: Final[dict[Address, tuple[str, int, int | None]]] = {
     (17, 2): ("someone_at_the_door", 0, None),
 }
 
-# What the cloud remembers for the Mi Home app
+# Entities whose events the cloud keeps for the Mi Home app.
 REMEMBERED: Final = ("lock_event", "exception", "doorbell")
 
 
 class Happening(NamedTuple):
-    """One event at one door; the detail is an operation's id, or an exception's code."""
+    """An event of a lock; its detail is an operation id, an exception code, or None."""
 
     did: str
     entity: str
@@ -36,36 +36,36 @@ class Happening(NamedTuple):
 
 @dataclass(eq=False)
 class Write:
-    """A value that Home Assistant's user asked for, and whether the user was told of a failure."""
+    """A value that a user wrote in Home Assistant, and whether the write raised an error."""
 
     value: Value
     refused: bool = False
     by_hand: list[Value] = field(default_factory=list)
-    """What was set at the lock itself since."""
+    """Values that were set at the lock itself since."""
 
 
 class Expectations:
-    """Both sides of the door: what happened, what arrived, what was fired, and what was asked."""
+    """The events that happened, arrived and were fired, and the values that were written."""
 
     def __init__(self) -> None:
-        """Begin."""
+        """Start without events and writes."""
         self._by_id: dict[object, Happening] = {}
-        """What the messages of the locks tell of, by their numbers."""
+        """The event in each message of the locks, by message id."""
         self.happened: dict[Happening, bool] = {}
-        """What happened at the locks, and whether it was told too late to fire."""
+        """The events of the locks, and whether each was reported too late to fire."""
         self.sent: set[Happening] = set()
-        """Of which the broker sent a message to Home Assistant."""
+        """Events of which the broker sent a message to Home Assistant."""
         self.taken: set[Happening] = set()
-        """Of which Home Assistant acknowledged a message."""
+        """Events of which Home Assistant acknowledged a message."""
         self.fired: Counter[Happening] = Counter()
         self.recorded: set[Happening] = set()
-        """What came late and was found among what Home Assistant remembers."""
+        """Late events that were found in the integration's deduplicator."""
         self.writes: dict[tuple[str, Address], Write] = {}
-        """The newest of each property."""
+        """The newest write of each property, by did and address."""
         self.writes_in_all = 0
 
     def reported(self, now: float, payload: dict[str, Any]) -> None:
-        """Note what a lock reports, as it leaves the lock."""
+        """Note a lock's report as it leaves the lock."""
         if happening := _happening(payload):
             self._by_id[payload.get("id")] = happening
             late = now - happening.time > LATE_AFTER
@@ -80,76 +80,76 @@ class Expectations:
         self.taken.update(self._told(message))
 
     def _told(self, message: bytes) -> list[Happening]:
-        """Return what really happened of what a message tells of."""
+        """Return the event in a message as a list, which is empty if the event did not happen."""
         try:
             payload = json.loads(message)
         except ValueError:
             return []
-        # A message has its number, in whatever shape it is sent.
+        # A message has its id in every shape in which it is sent.
         number = payload.get("id") if isinstance(payload, dict) else None
         happening = self._by_id.get(number) if number else _happening(payload)
         return [happening] if happening in self.happened else []
 
     def asked(self, did: str, address: Address, value: Value) -> Write:
-        """Note that Home Assistant is to write."""
+        """Note that a user writes a value in Home Assistant."""
         self.writes_in_all += 1
         write = self.writes[did, address] = Write(value)
         return write
 
     def set_by_hand(self, did: str, address: Address, value: Value) -> None:
-        """Note that someone at the lock changes a setting."""
+        """Note that a setting changes at the lock itself."""
         if write := self.writes.get((did, address)):
             write.by_hand.append(value)
 
     @property
     def handled(self) -> set[Happening]:
-        """What was fired or recorded, whoever told it."""
+        """The events that were fired or recorded, from any source."""
         return self.fired.keys() | self.recorded
 
     @property
     def lost(self) -> list[Happening]:
-        """What arrived and was never fired, or recorded where it arrived as history."""
+        """The events that arrived, but were neither fired nor recorded as history."""
         return list(self.taken - self.handled)
 
     @property
     def missed(self) -> list[Happening]:
-        """What the cloud remembers, and neither was fired nor recorded."""
+        """The events that the cloud keeps, but that were neither fired nor recorded."""
         handled = self.handled
         return [one for one in self.happened if one.entity in REMEMBERED and one not in handled]
 
     @property
     def late(self) -> set[Happening]:
-        """What was told as history."""
+        """The events that were reported as history."""
         return {one for one, late in self.happened.items() if late}
 
     @property
     def twice(self) -> list[Happening]:
-        """What was fired more than once."""
+        """The events that were fired more than once."""
         return [one for one, times in self.fired.items() if times > 1]
 
     @property
     def wrongly_fired(self) -> list[Happening]:
-        """What was fired though it never happened, or was history already."""
+        """The events that were fired although they never happened, or were history already."""
         return [one for one in self.fired if self.happened.get(one, True)]
 
     @property
     def undeliverable(self) -> int:
-        """How many events the broker had nobody to send to."""
+        """The number of events for which the broker had no client to send to."""
         return len(self.happened.keys() - self.sent - self.handled)
 
     @property
     def cut_off(self) -> int:
-        """How many events were sent, but on a connection that ended before they were answered."""
+        """The number of events sent on a connection that ended before their acknowledgment."""
         return len(self.sent - self.taken - self.handled)
 
     def may_have(self, did: str, address: Address) -> list[Value] | None:
-        """Return what a written property may be in the end; None for anything."""
+        """Return the values that a property may have in the end; None if any value may be."""
         write = self.writes.get((did, address))
         return None if write is None or write.refused else [write.value, *write.by_hand]
 
 
 def _happening(payload: Any) -> Happening | None:
-    """Return what a lock's report tells of, None where that is no event that is followed."""
+    """Return the event in a lock's report, None if it is none of EVENTS."""
     match payload:
         case {"params": {"did": did, "siid": siid, "eiid": eiid, "arguments": arguments}} if (
             siid,

@@ -1,4 +1,4 @@
-"""Everything that goes wrong in a storm: one line a fault."""
+"""The faults of a storm, one table line each."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DEVICES: Final = "/app/v2/home/device_list_page"
 
 @dataclass
 class Weather:
-    """What faults need: the home, chance, and the way to the broker while all is well."""
+    """The context of a fault: the home, a random generator, and the regular broker port."""
 
     home: Home
     random: Random
     broker_port: int
-    """Where the gate finds the broker, or who stands before it."""
+    """The port of the broker, or of a proxy before it, for the gate."""
 
     def clear(self) -> None:
-        """Have all be well again."""
+        """End all faults."""
         simulator = self.home.simulator
         simulator.cloud.calm()
         simulator.cloud.online = True
@@ -41,7 +41,7 @@ class Weather:
         gate.upstream_port, gate.authenticate = self.broker_port, simulator.cloud.authenticate
 
     async def for_a_while(self) -> None:
-        """Let a few seconds pass."""
+        """Wait for a few seconds."""
         await asyncio.sleep(self.random.uniform(0.2, 3))
 
 
@@ -50,7 +50,7 @@ def _halved(body: bytes) -> bytes:
 
 
 def _of_result(change: Callable[[list[Any]], object]) -> Fault:
-    """Change the list that an answer's result is; leave other answers alone."""
+    """Return a fault that changes an answer's result if it is a list."""
 
     def changed(answer: Any) -> Any:
         result = answer.get("result")
@@ -67,8 +67,8 @@ def _all_text(result: list[Any]) -> list[Any]:
     return [{key: str(value) for key, value in item.items()} for item in result]
 
 
-# Those that do as they are asked before they spoil the answer are kept from the tokens: a renewed
-# one that never arrives has signed the account out.
+# Faults that carry a request out and spoil its answer do not apply to token requests: a renewed
+# token that never arrives signs the account out.
 OF_ANSWERS: Final[dict[str, tuple[Fault, str]]] = {
     "401": (faults.status(401), CALLS),
     "403": (faults.status(403), ""),
@@ -174,7 +174,7 @@ def _params(**params: object) -> bytes:
     return json.dumps({"params": params}).encode()
 
 
-# What a lock never says: the topic's end, and the payload
+# Messages that no lock sends: the end of the topic, and the payload.
 NONSENSE: Final[tuple[tuple[str, bytes], ...]] = (
     ("up/properties_changed/99/1", _params(siid=99, piid=1, value=1)),
     ("up/properties_changed/13/4242", _params(siid=13, piid=4242, value=1)),
@@ -191,6 +191,6 @@ NONSENSE: Final[tuple[tuple[str, bytes], ...]] = (
 
 
 async def speak_nonsense(weather: Weather, lock: Lock) -> None:
-    """Have the broker deliver what no lock says."""
+    """Publish a message that no lock sends."""
     topic, payload = weather.random.choice(NONSENSE)
     await weather.home.simulator.broker.publish(f"device/{lock.did}/{topic}", payload)

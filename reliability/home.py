@@ -1,4 +1,4 @@
-"""A whole Home Assistant in this process, whose account has locks in a simulated cloud."""
+"""A complete Home Assistant in this process, with an account in a simulated cloud."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ LOGGER: Final = "logger:\n  default: warning\n"
 
 
 class Home:
-    """Home Assistant, which may stop and start again with what it wrote down."""
+    """A Home Assistant that can stop, and start again with the state that it saved."""
 
     hass: HomeAssistant
 
@@ -63,9 +63,9 @@ class Home:
         linked: bool = False,
         **options: int,
     ) -> None:
-        """Install as many locks, and write down an account that was signed in just now.
+        """Create the locks, and write the config entry of an account that has just signed in.
 
-        ``linked`` is whether it is linked to the Mi Home app as well.
+        ``linked`` says whether the Mi Home app is linked too. ``options`` are those of the entry.
         """
         self.simulator = simulator
         self.linked = linked
@@ -88,7 +88,7 @@ class Home:
         _write_entry(directory, data, options)
 
     async def start(self, follow: Callable[[HomeAssistant], object] = lambda _hass: None) -> None:
-        """Start Home Assistant; ``follow`` gets it before there is anything in it."""
+        """Start Home Assistant. ``follow`` is called with it before anything is set up."""
         set_up = bootstrap.async_from_config_dict
 
         async def follow_from_the_beginning(
@@ -99,8 +99,8 @@ class Home:
             return await set_up(configuration, hass)
 
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
-        # What ends us belongs on the screen, not into Home Assistant's log. Blocking calls can be
-        # looked for only once in a process, and here they would be those of the simulator.
+        # Fatal exceptions belong on the screen, not in Home Assistant's log. The detection of
+        # blocking calls can be enabled only once in a process, and would find the simulator's.
         with (
             patch.object(block_async_io, "enable"),
             patch.object(sys, "excepthook", sys.excepthook),
@@ -111,7 +111,7 @@ class Home:
         await self.hass.async_start()
 
     async def stop(self) -> None:
-        """Stop Home Assistant, which writes down what it knows."""
+        """Stop Home Assistant, which saves its state."""
         await self.hass.async_stop()
 
     @property
@@ -128,37 +128,37 @@ class Home:
         return bool(connection and connection.push and connection.push.connected)
 
     def coordinator(self, lock: Lock) -> LockCoordinator:
-        """Return the integration's side of a lock."""
+        """Return the coordinator of a lock."""
         return self.entry.runtime_data.locks[lock.did].coordinator
 
     async def reload(self) -> None:
-        """Set the account up anew."""
+        """Reload the account's config entry."""
         await self.hass.config_entries.async_reload(ENTRY)
 
     async def sign_in_again(self) -> None:
-        """Do what the user is asked for where the account was signed out."""
+        """Sign in again, as the user is asked to do after the account was signed out."""
         data = {**self.entry.data, CONF_TOKENS: self._sign_in(self.entry.data[CONF_UUID])}
         self.hass.config_entries.async_update_entry(self.entry, data=data)
         await self.reload()
 
     def entity_id(self, lock: Lock, platform: str, key: str) -> str | None:
-        """Return the id of one of a lock's entities."""
+        """Return the id of one of a lock's entities, None if it does not exist."""
         registry = er.async_get(self.hass)
         return registry.async_get_entity_id(platform, DOMAIN, f"{lock.did}-{key}")
 
     def state(self, lock: Lock, platform: str, key: str) -> str | None:
-        """Return the state of one of a lock's entities, None where it has none."""
+        """Return the state of one of a lock's entities, None if it has none."""
         entity_id = self.entity_id(lock, platform, key)
         state = self.hass.states.get(entity_id) if entity_id else None
         return state.state if state else None
 
     async def call(self, lock: Lock, platform: str, service: str, key: str, **data: object) -> None:
-        """Use one of a lock's entities; raises what its user is told."""
+        """Call a service action on one of a lock's entities. Raises the error that a user gets."""
         target = {ATTR_ENTITY_ID: self.entity_id(lock, platform, key)}
         await self.hass.services.async_call(platform, service, target | data, blocking=True)
 
     def _sign_in(self, uuid: str) -> dict[str, Any]:
-        """Return the tokens of a client that the account's owner let in."""
+        """Return the tokens of a client that the account's owner authorized."""
         tokens = self.simulator.cloud.tokens
         grant = Grant(self.account, f"ha.{uuid}", REDIRECT + redirect_path(uuid))
         answer = tokens.exchange(
@@ -177,7 +177,7 @@ class Home:
 
 
 def _loopback_only(**_: object) -> HaZeroconf:
-    """Return what searches the network, without a network."""
+    """Return a Zeroconf instance that only uses loopback."""
     return HaZeroconf(interfaces=[HOST])
 
 
@@ -189,7 +189,7 @@ def _free_port() -> int:
 
 
 def _write_entry(directory: Path, data: dict[str, Any], options: dict[str, int]) -> None:
-    """Write the config entry in the oldest form, which every Home Assistant brings up to date."""
+    """Write the config entry in the oldest format, which every Home Assistant migrates."""
     entry = {
         "entry_id": ENTRY,
         "domain": DOMAIN,

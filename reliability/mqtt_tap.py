@@ -1,6 +1,6 @@
-"""A tap between gate and broker: sees which messages reached Home Assistant.
+"""A tap between gate and broker that sees which messages reached Home Assistant.
 
-A client acknowledges a message after it was handed over: what was acknowledged did arrive.
+A client acknowledges a message after it was handed over: acknowledged messages did arrive.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _CHUNK: Final = 65536
 
 
 class MqttTap:
-    """Passes everything on, and tells the payload of each message that was sent or acknowledged."""
+    """A proxy that passes on the payload of each message sent or acknowledged to callbacks."""
 
     def __init__(
         self, broker_port: int, *, sent: Callable[[bytes], None], taken: Callable[[bytes], None]
     ) -> None:
-        """Prepare; QoS 1 is what the simulator publishes with."""
+        """Prepare. Only messages of QoS 1 are handled: the simulator publishes with QoS 1."""
         self.port = 0
         self._broker_port = broker_port
         self._sent = sent
@@ -37,7 +37,7 @@ class MqttTap:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Listen no longer."""
+        """Stop listening, and close the connections of clients."""
         self._server.close()
         self._server.close_clients()
 
@@ -85,7 +85,7 @@ class MqttTap:
 
 
 async def _packets(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, int]]:
-    """Yield each packet, and where its body starts."""
+    """Yield each packet, and the position of its body."""
     received = bytearray()
     while data := await reader.read(_CHUNK):
         received += data

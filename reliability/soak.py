@@ -1,10 +1,11 @@
-"""A month at the door within minutes, and what it leaves in memory and in the system.
+"""A month of use within minutes, to find leaks of memory, tasks, sockets and threads.
 
-``scripts/soak``: print how memory, tasks, sockets and threads develop; 1 where they grow.
+``scripts/soak``: print memory, tasks, sockets and threads after each day. The exit code is 1 if
+they grow.
 
-What is left out is the waiting: whenever nothing is under way, the clocks leap to the next poll,
-Home Assistant's and its event loop's as well as that of the simulator. All that happens, happens:
-every poll of the month, every timer, every renewal of a token, on real connections.
+Only the waiting is left out: whenever nothing is in progress, the clocks of Home Assistant, its
+event loop and the simulator leap to the next poll. Every poll of the month, every timer and every
+renewal of a token is real, on real connections.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ DAY: Final = 86_400
 POLLS_A_DAY: Final = DAY // POLL_INTERVAL_CLOUD
 MEBIBYTES: Final = 2
 PATIENCE: Final = 30
-IDLE: Final = 60  # seconds after which no connection is kept for another request
+IDLE: Final = 60  # seconds after which idle connections are closed
 M_ARENA_MAX: Final = -8  # of glibc's mallopt()
 
 
@@ -60,10 +61,10 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 
 
 class Time:
-    """The time of Home Assistant, its event loop and the simulator, which leap together."""
+    """The clocks of Home Assistant, its event loop and the simulator, which leap together."""
 
     def __init__(self, simulator: Simulator) -> None:
-        """Start now."""
+        """Start at the real time."""
         self._clock = simulator.clock
         loop = asyncio.get_running_loop()
         assert isinstance(loop, LeapingLoop)
@@ -75,18 +76,18 @@ class Time:
         return self._real() + self._loop.leapt
 
     def utcnow(self) -> datetime:
-        """Return the time as Home Assistant wants it."""
+        """Return the time as a datetime in UTC, as Home Assistant does."""
         return datetime.fromtimestamp(self.now(), UTC)
 
     def leap(self, seconds: float) -> None:
-        """Have it be later."""
+        """Advance all clocks."""
         self._loop.leapt += seconds
         self._clock.advance(seconds)
 
 
 @dataclass(frozen=True)
 class Left:
-    """What there is in this process, the simulator included."""
+    """The resources that this process uses, the simulator included."""
 
     mebibytes: float
     tasks: int
@@ -95,7 +96,7 @@ class Left:
 
     @classmethod
     def now(cls) -> Left:
-        """Look, once all that was given up is given back."""
+        """Measure, after garbage is collected and free memory is returned to the system."""
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
         process = psutil.Process()
@@ -107,24 +108,24 @@ class Left:
         )
 
     def grew(self, since: Left) -> list[str]:
-        """Return what has grown too much."""
+        """Return the names of the resources that have grown too much."""
         counted = ("tasks", "sockets", "threads")
         grown = [name for name in counted if getattr(self, name) > getattr(since, name)]
         return grown if self.mebibytes - since.mebibytes < MEBIBYTES else ["memory", *grown]
 
 
 class Month:
-    """Days at the doors of a home."""
+    """Days of use of the locks of a home."""
 
     def __init__(self, home: Home, leaping: Time, chance: Random) -> None:
-        """Begin."""
+        """Prepare."""
         self.home = home
         self.events = self.writes = self.requests = 0
         self._time = leaping
         self._chance = chance
 
     async def day(self) -> Left:
-        """Let a day pass: what happens at the doors, at what hour of the day is left to chance."""
+        """Run a day of acts and troubles at random times; return the resources used after it."""
         plan = [*TROUBLES, *(act for act, times in ACTS.items() for _ in range(times * LOCKS))]
         at: dict[int, list[Callable[[Month], object]]] = {}
         for act in plan:
@@ -140,16 +141,19 @@ class Month:
         return Left.now()
 
     async def _settle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until nothing is in progress."""
         await self.home.simulator.settle()
         for _ in range(3):
             await asyncio.sleep(0.001)
             await self.home.hass.async_block_till_done()
         if self.home.simulator.gate.open and not self.home.connected:
-            await asyncio.sleep(0.05)  # A leap would end an attempt to connect.
+            await asyncio.sleep(0.05)  # A leap would time out an attempt to connect.
 
     async def _quiet(self) -> None:
-        """Wait until push is there, and no connection is kept for another request."""
+        """Wait until push is connected and idle connections are closed.
+
+        Then count the requests, and clear the simulator's requests, history and camera events.
+        """
         deadline = time.monotonic() + PATIENCE
         while not self.home.connected:
             assert time.monotonic() < deadline, "push does not come back"
@@ -189,12 +193,12 @@ class Month:
         self.events += 1
 
     def fail(self) -> None:
-        """Have something be wrong."""
+        """Report an exception."""
         self._lock.exception(self._chance.choice((3, 5, 24)))
         self.events += 1
 
     def run_low(self) -> None:
-        """Use the battery."""
+        """Change the level of the battery."""
         self._lock.set_battery(self._chance.randint(5, 100), push=self._chance.random() < 0.5)
 
     async def change_a_setting(self) -> None:
@@ -205,7 +209,7 @@ class Month:
         )
         self.writes += 1
 
-    # What goes wrong
+    # Troubles
 
     def lose_push(self) -> None:
         """End the connection to the broker."""
@@ -216,7 +220,7 @@ class Month:
         await self.home.simulator.broker.restart()
 
     async def lose_the_cloud(self) -> None:
-        """Have the cloud be out of reach for half an hour."""
+        """Make the cloud unreachable for half an hour."""
         cloud, gate = self.home.simulator.cloud, self.home.simulator.gate
         cloud.online = gate.open = False
         gate.cut()
@@ -226,15 +230,15 @@ class Month:
         cloud.online = gate.open = True
 
     def expire_tokens(self) -> None:
-        """End the access tokens before their time."""
+        """Expire the access tokens early."""
         self.home.simulator.cloud.expire_access_tokens()
 
     async def reload(self) -> None:
-        """Set the account up anew."""
+        """Reload the account's config entry."""
         await self.home.reload()
 
 
-# What happens in a day, how often at each lock
+# The acts of a day, and how often each happens per lock.
 ACTS: Final[dict[Callable[[Month], object], int]] = {
     Month.come_home: 6,
     Month.ring: 3,
@@ -243,7 +247,7 @@ ACTS: Final[dict[Callable[[Month], object], int]] = {
     Month.run_low: 1,
     Month.change_a_setting: 2,
 }
-# What goes wrong in a day, once each
+# The troubles of a day, once each.
 TROUBLES: Final[tuple[Callable[[Month], object], ...]] = (
     Month.lose_push,
     Month.restart_broker,
@@ -254,8 +258,8 @@ TROUBLES: Final[tuple[Callable[[Month], object], ...]] = (
 
 
 async def run(days: int, seed: int) -> int:
-    """Let days pass; return 0 if the last left no more than the first."""
-    logging.getLogger().addHandler(logging.NullHandler())  # It keeps Home Assistant off the screen.
+    """Run some days; return 0 if the last uses no more resources than the first."""
+    logging.getLogger().addHandler(logging.NullHandler())  # Keeps its log off the screen.
     started = time.monotonic()
     with TemporaryDirectory(prefix="xiaomi-smart-lock-soak-") as temporary:
         directory = Path(temporary)
@@ -294,7 +298,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    # Each worker thread has a heap of its own otherwise, and takes weeks to fill it once.
+    # Otherwise each worker thread has a heap of its own, which takes weeks to fill once.
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         return runner.run(run(options.days, options.seed))

@@ -1,4 +1,4 @@
-"""Who carries what a lock reports to the broker, late, again, out of order, in other shapes."""
+"""Delivery of a lock's reports to the broker: late, repeated, reordered, in other shapes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
 
 KEPT: Final = 50
-"""How many messages may come again."""
+"""How many of the latest messages may be repeated."""
 
 
 class UnreliableDelivery:
-    """Carries the messages of one lock, in order and once while there is no storm."""
+    """Delivery of the messages of one lock; in order and once while there is no storm."""
 
     def __init__(self, lock: Lock, random: Random) -> None:
-        """Take the place of who carried them so far."""
+        """Replace the lock's only listener, and pass the messages on to it."""
         (self._send,) = lock.listeners
         lock.listeners[:] = [self._take]
         self._lock = lock
@@ -41,7 +41,7 @@ class UnreliableDelivery:
         self._later(topic, payload)
 
     def _carry(self, topic: str, payload: dict[str, Any]) -> None:
-        """Send a message in one of the shapes that were seen; again it may be another one."""
+        """Send a message; in a storm, in a random observed shape, also when it is repeated."""
         self._lock.dialect = self._random.choice(list(DIALECTS.values())) if self.stormy else PLAIN
         self._send(topic, payload)
 

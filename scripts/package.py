@@ -1,7 +1,8 @@
-"""Make the zip that a release has: ``python3 -m scripts.package VERSION DIRECTORY``.
+"""Make the zip of a release: ``python3 -m scripts.package VERSION DIRECTORY``.
 
-It is the same, byte by byte, from any clone of a commit: what git has, in the order of its names,
-at one time, and not packed, since not everybody's zlib packs alike. Its checksum is put beside it.
+It is the same, byte by byte, from any clone of a commit: the committed files sorted by name, all
+with the same time, and not compressed, since zlib does not compress alike everywhere. Its checksum
+is written beside it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ PROJECT: Final = Path(__file__).parent.parent
 INTEGRATION: Final = "custom_components/xiaomi_smart_lock"
 NAME: Final = "xiaomi_smart_lock.zip"
 TIME: Final = (1980, 1, 1, 0, 0, 0)
-"""The first that a zip can have."""
+"""The earliest time that a zip can have."""
 UNIX: Final = 3
 MODE: Final = 0o100644
 
 
 def package(version: str, directory: Path, project: Path = PROJECT) -> Path:
-    """Write the zip of what is committed, and its checksum, into a directory; return the zip."""
-    # What a clone makes of the ends of lines is not to be seen.
+    """Write the zip of the committed files, and its checksum, to a directory; return its path."""
+    # The line endings in the zip must not depend on the settings of the clone.
     plain = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
     archive = subprocess.run(
         ["git", *plain, "archive", "--format=tar", f"HEAD:{INTEGRATION}"],
@@ -53,7 +54,7 @@ def package(version: str, directory: Path, project: Path = PROJECT) -> Path:
 
 
 def of_version(manifest: bytes, version: str) -> bytes:
-    """Return the manifest of a version."""
+    """Return the manifest with another version."""
     changed = json.loads(manifest) | {"version": version}
     return (json.dumps(changed, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -1,13 +1,13 @@
-"""Pin what the tests and the demo need, for each Python: ``requirements/NAME.txt``.
+"""Pin the requirements of the tests and the demo, for each Python: ``requirements/NAME.txt``.
 
-The clients that judge the simulator are pinned each by itself: ``requirements/peers/NAME.txt``.
-What builds the packages that are published as source only is in ``requirements/build.txt``. All
-pins have the hashes of all files of their version, and no address. With ``--keep``, versions that
-are pinned already stay.
+Each client that the simulator is verified with has its own pins: ``requirements/peers/NAME.txt``.
+The build tools of packages that are published as source only are in ``requirements/build.txt``. All
+pins have the hashes of all files of their version, and no index address. With ``--keep``, versions
+that are pinned already stay.
 
-Home Assistant does not declare what its components need: each names it in its manifest, and Home
-Assistant installs it when the component is first set up. Here nothing is installed at run time, so
-the requirements of all components that are used are collected and pinned along with the rest.
+Home Assistant does not declare the requirements of its components: each lists them in its manifest,
+and Home Assistant installs them when the component is first set up. Here nothing is installed at
+run time: the requirements of all components in use are collected, and pinned with the rest.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ REQUIREMENTS: Final = PROJECT / "requirements"
 INTEGRATION: Final = PROJECT / "custom_components/xiaomi_smart_lock"
 
 PYTHONS: Final = {"3.13": "3.13.0", "3.14": "3.14.2", "3.14-newest": "3.14.2"}
-"""By the names of the pins, the oldest release of Python that their Home Assistant runs on."""
+"""The oldest Python release that a Home Assistant runs on, by the name of its pins."""
 
 COMPONENTS: Final = (
-    # Always set up by Home Assistant, in one of the versions at least, and in need of something.
+    # Always set up by Home Assistant, in at least one of the versions, and with requirements.
     *("assist_satellite", "backup", "camera", "conversation", "frontend", "hardware", "hassio"),
     *("infrared", "network", "radio_frequency", "tts"),
     # Used by the tests, the demo or the benchmarks.
@@ -41,7 +41,7 @@ COMPONENTS: Final = (
 
 OLDEST: Final = next(iter(PYTHONS.values()))
 BUILD: Final = REQUIREMENTS / "build.in"
-"""What builds may run code too, so that these are pinned first, and used by all that follows."""
+"""The build tools. They may run code too: they are pinned first, for use in all other pins."""
 
 _PLAIN: Final = (
     *("compile", "--quiet", "--generate-hashes"),
@@ -51,7 +51,7 @@ _VERIFIED: Final = ("--build-constraints", str(BUILD.with_suffix(".txt")), "--re
 
 
 def main(arguments: list[str]) -> None:
-    """Compile the requirements of every Home Assistant that we try, and of every peer."""
+    """Compile the pins of every tested Home Assistant, and of every peer."""
     plain = (*_PLAIN, *(() if "--keep" in arguments else ("--upgrade",)))
     compile_plain(BUILD, *plain)
     for name, oldest in PYTHONS.items():
@@ -62,15 +62,16 @@ def main(arguments: list[str]) -> None:
 
 
 def compile_plain(source: Path, *options: str) -> None:
-    """Write the pins of a source for the oldest Python, beside it."""
+    """Write the pins of a source file beside it, for the oldest Python."""
     pins = str(source.with_suffix(".txt"))
     uv(*options, "--python-version", OLDEST, "--output-file", pins, str(source))
 
 
 def compile_pins(source: Path, version: str, directory: Path, *options: str) -> None:
-    """Write the pins of a source for a version of Python, beside it.
+    """Write the pins of a source file beside it, for a version of Python.
 
-    The directory is for the Home Assistant that it names: its manifests and constraints count.
+    The Home Assistant that the file names is installed to the directory, since its manifests and
+    constraints apply.
     """
     python = ("--python-version", version)
     home_assistant = next(
@@ -113,7 +114,7 @@ def read_manifest(component: Path) -> dict[str, Any]:
 
 
 def uv(*arguments: str, stdin: str = "") -> None:
-    """Run ``uv pip`` with the arguments; what it complains about is shown as it is."""
+    """Run ``uv pip`` with the arguments. Its messages are shown unchanged."""
     subprocess.run(["uv", "pip", *arguments], input=stdin, text=True, check=True)
 
 

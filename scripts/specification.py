@@ -1,7 +1,7 @@
-"""Where a user meets each item of the specification: collected, and written as a document.
+"""Generator of a document that says where a user finds each item of the specification.
 
-``python -m scripts.specification`` writes docs/specification.md, ``--check`` only says whether it
-is up to date.
+``python -m scripts.specification`` writes docs/specification.md; with ``--check``, it only checks
+whether the document is up to date.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.TIME: TIMES,
 }
 
-# Event entities that pick from the events of another one, which is their place.
+# Event entities that show some events of another entity, which counts as their place.
 VIEWS: Final = frozenset({"duress"})
 
 INTRODUCTION: Final = f"""\
@@ -75,15 +75,15 @@ type Placed = Iterator[tuple[Item, str]]
 
 
 def items(service: Service) -> tuple[Item, ...]:
-    """Return all that is in a service."""
+    """Return the properties, actions and events of a service."""
     return (*service.properties, *service.actions, *service.events)
 
 
 def places() -> dict[Item, list[str]]:
-    """Return where each item is shown; none where it is nowhere.
+    """Return the places where each item is shown; an empty list if there is none.
 
-    Sources are asked in order. Who gives an item a place first is the one whose places count, as
-    an argument of an event that a sensor shows is at home in that sensor.
+    The sources are used in order, and only the first with places for an item counts: an event
+    argument that a sensor shows has the sensor as its only place.
     """
     found: dict[Item, list[str]] = {
         item: [] for service in SPEC.services for item in items(service)
@@ -115,7 +115,7 @@ def _entity(platform: Platform, description: LockEntityDescription) -> str:
 
 
 def _kinds(description: LockEventDescription) -> list[Event]:
-    """Return the events that an entity shows, with those that are the same ones again."""
+    """Return the events that an entity shows, including their duplicates in other services."""
     return [
         event
         for address, event in SPEC.events.items()
@@ -159,7 +159,7 @@ def _buttons() -> Iterator[tuple[Action, str]]:
 
 
 def _arguments() -> Placed:
-    """Yield each argument once: one that several events have is at home in all of them."""
+    """Yield each argument once per role, with all event entities that show it in that role."""
     shown: dict[tuple[Property, str], dict[str, None]] = {}
     for description in EVENTS:
         for event in _kinds(description):
@@ -172,7 +172,7 @@ def _arguments() -> Placed:
 
 
 def _role(description: LockEventDescription, argument: Property) -> str | None:
-    """Return what an argument is of an event entity, None where it is not shown."""
+    """Return the role of an argument in an event entity, None if it is not shown."""
     if argument.name in ATTRIBUTES:
         return f"`{ATTRIBUTES[argument.name]}`"
     types = description.event_types_of(S1)
@@ -197,7 +197,7 @@ def _rest() -> Placed:
 
 
 def _inputs(name: str) -> set[str]:
-    """Return what an action of the services for users takes in either."""
+    """Return the input names of an action in any of the services for users."""
     return {argument.name for command in S1.commands(name) for argument in command.inputs}
 
 
@@ -216,7 +216,7 @@ def _named(value: NamedValue) -> str:
 
 
 def _says(item: Item) -> str:
-    """Return briefly what an item is made of."""
+    """Return a short description of an item's values, or of its inputs, outputs or arguments."""
     match item:
         case Property(values=(_, *_)):
             return f"{item.format}: {', '.join(map(_named, item.values))}"

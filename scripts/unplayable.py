@@ -1,7 +1,7 @@
-"""Draw what browsers show in place of a recording that they cannot play: ``static/unplayable.*``.
+"""Make the video that replaces a recording a browser cannot play: ``static/unplayable.*``.
 
 It is H.264, since every browser that Home Assistant runs in plays that, and in both languages,
-since it is the same for everybody. Needs Debian's fonts-noto-cjk.
+since it is the same for all users. Needs Debian's fonts-noto-cjk.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from custom_components.xiaomi_smart_lock.media.remuxing import fragment
 STATIC: Final = Path(__file__).parent.parent / "custom_components/xiaomi_smart_lock/static"
 FONT: Final = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 SIMPLIFIED_CHINESE: Final = 2
-"""The font's number in its file."""
+"""The index of the font in its file."""
 
 SECONDS: Final = 10
 SIZE: Final = (640, 360)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def picture() -> Image.Image:
-    """Draw the words."""
+    """Draw the text."""
     image = Image.new("RGB", SIZE, "#101010")
     pen = ImageDraw.Draw(image)
     top = 48
@@ -68,7 +68,7 @@ def picture() -> Image.Image:
 
 
 def encoded(image: Image.Image) -> bytes:
-    """Return a video of a picture that stays."""
+    """Return a video that shows one picture throughout."""
     file = BytesIO()
     with av.open(file, "w", format="mp4") as target:
         options = {"preset": "veryslow", "profile": "baseline", "tune": "stillimage"}

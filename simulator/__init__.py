@@ -1,1 +1,1 @@
-"""A lock that behaves, behind the doors of the real one: HTTP and MQTT, and miIO over UDP."""
+"""A simulated lock with the interfaces of the real one: HTTP, MQTT, and miIO over UDP."""

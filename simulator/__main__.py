@@ -1,4 +1,4 @@
-"""Run a simulator with one account and one lock, to play with: ``python -m simulator``."""
+"""Run a simulator with one account and one lock, for experiments: ``python -m simulator``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _ACTS = (
 
 
 def arguments() -> argparse.Namespace:
-    """Return what the command line says."""
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--port", type=int, help="of the cloud's HTTP interface")
     parser.add_argument("--broker-port", type=int, help="of the cloud's MQTT broker")
@@ -65,7 +65,7 @@ def arguments() -> argparse.Namespace:
 
 
 def hints(ca_file: Path, account: Account, address: str) -> str:
-    """Return what clients need that know Xiaomi's host names only."""
+    """Return the settings for clients that only know Xiaomi's host names."""
     return "\n".join(
         (
             f"Account {account.user_id}, password {account.password!r}",
@@ -79,7 +79,10 @@ def hints(ca_file: Path, account: Account, address: str) -> str:
 
 
 def play(lock: Lock, line: str) -> str:
-    """Do what a line says, such as ``fingerprint 3`` or ``set_battery 15 dry_cells=True``."""
+    """Execute a line such as ``fingerprint 3`` or ``set_battery 15 dry_cells=True``.
+
+    Returns the text to print.
+    """
     name, *words = line.split()
     if name not in _ACTS:
         return f"One of: {', '.join(_ACTS)}"
@@ -100,7 +103,7 @@ async def main(options: argparse.Namespace, directory: Path) -> None:
     loop = asyncio.get_running_loop()
 
     def listen() -> None:
-        # Without a buffer, whose lock the interpreter would wait for when it ends.
+        # Unbuffered: at its end, the interpreter would wait for the lock of a buffer.
         for typed in open(sys.stdin.fileno(), "rb", buffering=0, closefd=False):  # noqa: SIM115
             line = typed.decode(errors="replace")
             loop.call_soon_threadsafe(lines.put_nowait, line)
@@ -129,7 +132,7 @@ async def main(options: argparse.Namespace, directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    # A shell that starts us in the background may have it ignored.
+    # A shell may make programs in the background ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory(prefix="lock-simulator-") as folder:
         try:

@@ -1,4 +1,4 @@
-"""Xiaomi accounts: who they are, and which locks stand where in their homes."""
+"""Xiaomi accounts, and the homes and rooms of their locks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a lock stands, as an account sees it.
+    """The home and room of a lock, as an account sees them.
 
-    ``home`` is None for a lock that was shared singly, ``room`` for one in no room. ``owner`` is
-    None for the account's own lock.
+    ``home`` is None for a lock that is shared alone and not with its home, ``room`` for a lock in
+    no room. ``owner`` is None for the account's own lock.
     """
 
     lock: Lock
@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Account:
-    """An account; it has a home of its own even before there is a lock in it, or none at all."""
+    """An account. Its own ``home`` exists even without a lock in it; None if it has no home."""
 
     user_id: str
     name: str
@@ -49,7 +49,7 @@ class Account:
 
     @property
     def homes(self) -> dict[tuple[str, str], Owner | None]:
-        """Whose each home is, by the owner's user id and the home's name, own homes first."""
+        """The owner of each home by user id and home name, own homes first; None for those."""
         own = {(self.user_id, self.home): None} if self.home is not None else {}
         others = {
             (place.owner.user_id if place.owner else self.user_id, place.home): place.owner
@@ -60,5 +60,5 @@ class Account:
 
 
 def identifier(*names: str) -> str:
-    """Return a number for a home or room, as text, the same at each run."""
+    """Return a number as text that identifies a home or room, the same in each run."""
     return str(crc32("/".join(names).encode(errors="surrogatepass")))

@@ -1,6 +1,6 @@
-"""The account as the Mi Home app signs in to it: a QR code, and a session that is renewed.
+"""The Mi Home app's sign-in to an account: a QR code, and a session that is renewed.
 
-Protocol as Do1e/mijia-api and al-one/hass-xiaomi-miot know it.
+Source of the protocol: Do1e/mijia-api and al-one/hass-xiaomi-miot.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ EXPIRED: Final = 702
 REFUSED: Final = 70016
 _PREFIX: Final = "&&&START&&&"
 _SIDS: Final = ("xiaomiio", "mijia")
-"""The names by which clients ask for a session of the app's interface."""
+"""The service names with which clients request a session of the app's interface."""
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A code that waits to be scanned, and what became of it."""
+    """A QR code for a sign-in, and its state."""
 
     device_id: str
     expires: float
@@ -57,7 +57,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class AppGrant:
-    """What a service token allows: to act for an account, with requests under a secret."""
+    """A service token's permission to act for an account, with requests under a secret."""
 
     account: Account
     ssecurity: str
@@ -65,18 +65,18 @@ class AppGrant:
 
 
 class AppAccounts:
-    """Codes, pass tokens and service tokens, and the pages that give them."""
+    """The QR codes, pass tokens and service tokens, and the pages that issue them."""
 
     def __init__(self, accounts: Mapping[str, Account]) -> None:
-        """Serve the accounts, by user id; new ones as they come."""
+        """Serve the accounts, by user id. Accounts can be added later."""
         self.code_seconds = 300
-        """How long a code can be scanned."""
+        """How long a code can be scanned, in seconds."""
         self.hold_seconds = 25.0
-        """How long a question whether it was scanned is held without an answer."""
+        """How long a poll for the result of a scan is held without an answer, in seconds."""
         self.service_token_seconds = 24 * 3600
-        """How long a service token works; for those given from now on."""
+        """The lifetime of new service tokens, in seconds."""
         self.unconfirmed: set[Account] = set()
-        """Accounts whose session is not renewed before their user confirmed a sign-in."""
+        """Accounts whose session is not renewed until their user confirms a sign-in."""
         self.tickets: dict[str, Ticket] = {}
         self._accounts = accounts
         self._signs: dict[str, str] = {}
@@ -94,10 +94,10 @@ class AppAccounts:
             web.get(CONFIRM, self._confirm),
         ]
 
-    # What a person does with a phone
+    # Actions of a user with a phone
 
     def scan(self, login_url: str) -> None:
-        """Scan a code, and think about it."""
+        """Scan a code without confirming or refusing it."""
         self._change(login_url, SCANNED)
 
     def confirm(self, login_url: str, account: Account) -> None:
@@ -109,7 +109,7 @@ class AppAccounts:
         self._change(login_url, REFUSED)
 
     def expire(self, login_url: str) -> None:
-        """Let a code become too old."""
+        """Expire a code."""
         self._change(login_url, EXPIRED)
 
     def _change(self, login_url: str, state: int, account: Account | None = None) -> None:
@@ -118,10 +118,10 @@ class AppAccounts:
         ticket.changed.set()
         ticket.changed = asyncio.Event()
 
-    # What the service does by itself
+    # Actions of the service
 
     def expire_service_tokens(self) -> None:
-        """End all service tokens before their time; they can be renewed."""
+        """Expire all service tokens early; they can be renewed."""
         self._grants.clear()
 
     def revoke(self, account: Account) -> None:
@@ -134,12 +134,12 @@ class AppAccounts:
         }
 
     def grant(self, service_token: str) -> AppGrant | None:
-        """Return what a service token allows, None where it does not work."""
+        """Return the grant of a service token, None if it is unknown or expired."""
         known = self._grants.get(service_token)
         return known if known and known.expires > time.monotonic() else None
 
     def sign_in(self, account: Account, device_id: str) -> dict[str, str]:
-        """Return what a client of that id has after it signed in, for who needs no phone."""
+        """Sign a client in without a phone; return the client's session."""
         given = self._given(account, device_id)
         token = secrets.token_urlsafe(48)
         self._grants[token] = self._exchanges.pop(given["ticket"])
@@ -172,7 +172,7 @@ class AppAccounts:
 
     async def _password_login(self, request: web.Request) -> web.Response:
         given = {name: str(it) for name, it in {**request.query, **await request.post()}.items()}
-        # hass-xiaomi-miot leaves what the first step would have given empty.
+        # hass-xiaomi-miot leaves the values of the first step empty.
         sign, callback = given.get("_sign"), given.get("callback")
         checks = (
             given.get("sid") in _SIDS,
@@ -271,7 +271,7 @@ class AppAccounts:
         return {**given, "location": str(location)}
 
     def _given(self, account: Account, device_id: str) -> dict[str, Any]:
-        """Return new secrets of an account, and the ticket for the last of them."""
+        """Return new secrets of an account, and the ticket to exchange for a service token."""
         ssecurity = base64.b64encode(secrets.token_bytes(16)).decode()
         ticket = secrets.token_urlsafe(24)
         expires = time.monotonic() + self.service_token_seconds
@@ -298,7 +298,7 @@ def _hash(password: str) -> str:
 
 
 def _cookies(account: Account, device_id: str) -> dict[str, str]:
-    """Return by which cookies, besides the pass token, a client is known."""
+    """Return the cookies that identify a client, besides the pass token."""
     return {"userId": account.user_id, "cUserId": _cuser_id(account), "deviceId": device_id}
 
 

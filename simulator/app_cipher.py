@@ -1,4 +1,4 @@
-"""The other side of the Mi Home app's cipher: opens requests, checks them, and seals answers."""
+"""The server side of the Mi Home app's cipher: checked requests and encrypted answers."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ CLOCKS_APART: Final = 15
 
 
 class SignatureError(Exception):
-    """A request was not signed by who it says it is from, or not now."""
+    """A request has a wrong signature, or a nonce that is malformed, reused or too old."""
 
 
 @dataclass(slots=True)
 class Opener:
-    """Opens requests; none twice."""
+    """A decoder of requests; accepts each nonce only once."""
 
     seen: set[str] = field(default_factory=set)
 
     def open(self, method: str, path: str, given: Mapping[str, str], ssecurity: str) -> Opened:
-        """Return what was asked for, of fields in the order in which they came."""
+        """Decrypt and check a request, whose fields are in the order in which they were sent.
+
+        Raises SignatureError if its signature or nonce is invalid.
+        """
         fields = dict(given)
         signature, secret = fields.pop("signature", ""), fields.pop("ssecurity", "")
         nonce = fields.pop("_nonce", "")
@@ -64,19 +67,19 @@ class Opener:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request that was opened, and what seals its answer."""
+    """A decrypted request, and the key that encrypts its answer."""
 
     payload: dict[str, Any]
     key: bytes
 
     def seal(self, answer: object, *, packed: bool = False) -> bytes:
-        """Return an answer that only who asked can read."""
+        """Return an answer encrypted for the sender of the request; ``packed`` adds gzip."""
         plain = json.dumps(answer, separators=(",", ":")).encode()
         return base64.b64encode(_rc4(self.key, gzip.compress(plain) if packed else plain))
 
 
 def encrypt(plain: bytes, key: bytes, iv: bytes) -> bytes:
-    """Return a picture, or a part of a recording, under a key."""
+    """Return a picture, or a part of a recording, encrypted with AES-CBC."""
     return AES.new(key, AES.MODE_CBC, iv).encrypt(pad(plain, AES.block_size))
 
 

@@ -1,6 +1,6 @@
-"""The cloud as the Mi Home app sees it: devices, history, and what the camera keeps.
+"""The cloud interface of the Mi Home app: devices, history, and the camera's media.
 
-All requests are signed and encrypted; who refuses says so in the clear, as there may be no key.
+All requests are signed and encrypted. Refusals are not encrypted, as there may be no key.
 """
 
 from __future__ import annotations
@@ -48,26 +48,29 @@ _NOT_SIGNED: Final = 2
 _INVALID: Final = -8
 _NOTHING_THERE: Final = -6
 _NO_SUCH_PATH: Final = -1
-"""Not seen of the real service, which only is known to answer sealed, with a code."""
+"""Not observed: the real service is only known to answer encrypted, with a code."""
 
 
 class AppCloud:
-    """The interface, for accounts that signed in with the app's code."""
+    """The interface for accounts that are signed in as the app."""
 
     def __init__(self, accounts: AppAccounts, calls: Mapping[str, Call]) -> None:
-        """Serve those who have a session; ``calls`` give the results of further paths."""
+        """Serve the accounts that have a session.
+
+        ``calls`` has the functions that return the results of further paths.
+        """
         self.packed = False
-        """Whether answers are packed with gzip."""
+        """Whether answers are compressed with gzip."""
         self.bare_values = False
         """Whether the history's values come without their piid."""
         self.nothing_is_null = False
-        """Whether a list with nothing in it is null."""
+        """Whether an empty list is sent as null."""
         self.longest_page = LONGEST_PAGE
-        """How many events a page of the history has at most, whatever was asked for."""
+        """The most events on a page of the history, even if more are requested."""
         self.expired_status = 200
-        """With which HTTP status it says that a session has ended."""
+        """The HTTP status of answers to an expired session."""
         self.answer: Handler = self._serve(self._call)
-        """Answers a request to any path below ``/app``."""
+        """The handler of requests to any path below ``/app``."""
         self._accounts = accounts
         self._calls = calls
         self._opener = Opener()
@@ -86,7 +89,7 @@ class AppCloud:
     def _serve(
         self, answer: Callable[[web.Request, AppGrant, dict[str, Any]], Any]
     ) -> Callable[[web.Request], Any]:
-        """Return a handler that opens requests, and seals answers that are JSON."""
+        """Return a handler that decrypts requests, and encrypts answers that are JSON."""
 
         async def serve(request: web.Request) -> web.Response:
             fields = {
@@ -115,7 +118,7 @@ class AppCloud:
     def _of_lock(
         self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
     ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
-        """Return what answers about a lock of the account, and about no other."""
+        """Return a handler for requests about a lock; refuses locks of other accounts."""
 
         def answer_of(request: web.Request, grant: AppGrant, asked: dict[str, Any]) -> Any:
             if lock := _lock(grant.account, asked["did"]):
@@ -127,7 +130,10 @@ class AppCloud:
     def _of_camera(
         self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
     ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
-        """Return what answers about a lock's camera; maybe not where the lock is only shared."""
+        """Return a handler for requests about a lock's camera.
+
+        It refuses a lock that is only shared with the account if ``shared_status`` is set.
+        """
 
         def answer_of(
             request: web.Request, grant: AppGrant, lock: Lock, asked: dict[str, Any]
@@ -143,7 +149,7 @@ class AppCloud:
         return web.Response(body=opened.seal(said, packed=self.packed), content_type="text/plain")
 
     def _grant(self, request: web.Request, fields: dict[str, str]) -> AppGrant | web.Response:
-        """Return who asks, or how they are refused."""
+        """Return the grant of a request's session, or the answer that refuses the request."""
         given = request.cookies
         token = given.get("serviceToken", "")
         in_query = fields.pop("yetAnotherServiceToken", token)
@@ -295,7 +301,7 @@ class AppCloud:
 
 
 def is_sealed(request: web.Request) -> bool:
-    """Tell whether a request is the app's: some paths are the OAuth interface's as well."""
+    """Return whether a request is the app's. The OAuth interface has some of the same paths."""
     return all(request.headers.get(name) == value for name, value in _HEADERS.items())
 
 
@@ -304,7 +310,7 @@ def _lock(account: Account, did: object) -> Lock | None:
 
 
 def _signature(path: str) -> str:
-    """Return the query without which an address is refused, as on servers of files."""
+    """Return the query that has to follow a path; without it, it is refused as on file servers."""
     return f"sign={sha256(path.encode()).hexdigest()[:16]}"
 
 

@@ -1,4 +1,4 @@
-"""What the Mi Home app's interface has of homes, and of the devices in them."""
+"""The Mi Home app's interface for homes and their devices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from .account import Account
 
 type Call = Callable[[Account, dict[str, Any]], Any]
-"""Takes who asks and what for; returns the result."""
+"""Takes the account and the request; returns the result."""
 
 READ: Final = "/app/miotspec/prop/get"
 WRITE: Final = "/app/miotspec/prop/set"
 ACT: Final = "/app/miotspec/action"
 
-# To what a moment is set back, for the beginning of what one count is of.
+# The fields of a time to reset for the start of the period of one count.
 _BEGINNINGS: Final[dict[str, dict[str, Any]]] = {
     "stat_hour_v3": {"minute": 0},
     "stat_day_v3": {"minute": 0, "hour": 0},
@@ -51,9 +51,9 @@ def _device_page(account: Account, _asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statistics(account: Account, asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return how often something was reported, newest first.
+    """Return how often a property or an event was reported per period, newest first.
 
-    What the real service counts of this lock, if anything, is not known.
+    Not observed: it is not known what the real service counts for this lock, if anything.
     """
     lock = account.locks[asked["did"]]
     siid, iid = map(int, asked["key"].split("."))
@@ -69,9 +69,9 @@ def _statistics(account: Account, asked: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def act(call: Call, account: Account, asked: dict[str, Any]) -> Any:
-    """Return the result of an action, whose arguments the app's clients name in two ways.
+    """Return the result of an action.
 
-    They leave them out where there are none.
+    The app's clients name the arguments ``in`` or ``value``, or omit them if there are none.
     """
     params = dict(asked["params"])
     arguments = params.pop("value", [])
@@ -84,7 +84,7 @@ CALLS: Final[dict[str, Call]] = {
     "/app/v2/home/home_device_list": _home_devices,
     "/app/v2/home/device_list_page": _device_page,
     "/app/v2/user/statistics": _statistics,
-    # Nothing new, nothing to replace, no scenes.
+    # No new messages, no consumables, no scenes.
     "/app/v2/message/v2/check_new_msg": lambda *_: {},
     "/app/v2/home/standard_consumable_items": lambda *_: {"items": []},
     "/app/appgateway/miot/appsceneservice/AppSceneService/GetSimpleSceneList": lambda *_: {

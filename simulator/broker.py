@@ -26,7 +26,7 @@ START_SECONDS: Final = 20
 PUBLISH_SECONDS: Final = 60
 """How long a message may take to be acknowledged, in a burst of thousands."""
 
-# Limits are generous: what is tested is how clients cope, not how a broker protects itself.
+# Generous limits: the tests are about clients, not about how a broker protects itself.
 _RUMQTTD: Final = """\
 id = 0
 
@@ -49,7 +49,7 @@ max_inflight_count = 100
 dynamic_filters = true
 """
 
-# It stays the user that it was started as: one that changes is no longer ended with us.
+# Mosquitto keeps its user: a process that changes it no longer ends with the simulator.
 _MOSQUITTO: Final = """\
 user root
 listener {port} 127.0.0.1
@@ -64,17 +64,17 @@ log_type warning
 
 
 class _Server(NamedTuple):
-    """A broker: its configuration, the file for it, and the command to be followed by the file."""
+    """A broker: its configuration, the file name for it, and the command without the file."""
 
     configuration: str
     file: str
     command: tuple[str, ...]
 
 
-# Debian keeps Mosquitto where only the superuser's PATH leads.
+# Debian installs Mosquitto in a directory that is only in the superuser's PATH.
 _SYSTEM_PATH: Final = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 
-# Has the kernel end a broker whose simulator was killed.
+# The kernel ends the broker if the simulator is killed.
 _END_WITH_US: Final = ("setpriv", "--pdeathsig", "TERM")
 
 _SERVERS: Final[dict[Kind, _Server]] = {
@@ -94,7 +94,8 @@ _SERVERS: Final[dict[Kind, _Server]] = {
 def _free_port() -> int:
     """Return a port that nothing listens on.
 
-    It is below those of outgoing connections: none of them can take it while the broker restarts.
+    It is below the ports of outgoing connections: none can take it while the broker restarts.
+    Raises RuntimeError if no port is free.
     """
     for port in random.sample(range(20000, 32000), 100):
         with socket.socket() as probe:
@@ -107,17 +108,17 @@ def _free_port() -> int:
 
 
 class Broker:
-    """A broker that lets everybody in, and a client that publishes at it."""
+    """A broker without authentication, and a client that publishes to it."""
 
     def __init__(self, kind: Kind, directory: Path) -> None:
-        """Write the configuration into a directory; nothing runs yet."""
+        """Write the configuration to a directory. Nothing is started yet."""
         server = _SERVERS[kind]
         self.port = _free_port()
         self._log = directory / f"{kind}.log"
         configuration = directory / server.file
         configuration.write_text(server.configuration.format(port=self.port), encoding="utf-8")
         self._command = (*_END_WITH_US, *server.command, str(configuration))
-        # The publisher goes through a gate too, because that acknowledges at once.
+        # The publisher connects through a gate too, because a gate acknowledges TCP data at once.
         self._gate = Gate(self.port, None, lambda *_: True)
         self._connecting = asyncio.Lock()
 
@@ -137,7 +138,8 @@ class Broker:
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Publish, and wait until the broker has the message; calls keep their order.
 
-        The broker drops who is silent for long, as on a machine that has too much to do.
+        Reconnects once if needed: the broker drops clients that are silent for long, as on a busy
+        machine.
         """
         publisher = self._publisher
         try:
@@ -183,7 +185,7 @@ class Broker:
         await self._publisher.__aenter__()
 
     async def _disconnect(self) -> None:
-        with suppress(aiomqtt.MqttError):  # the broker may have gone by itself
+        with suppress(aiomqtt.MqttError):  # the broker may have ended already
             await self._publisher.__aexit__(None, None, None)
 
     async def _listening(self) -> None:

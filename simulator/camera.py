@@ -1,4 +1,4 @@
-"""What the camera at the door sees and keeps: events, and their frames. No I/O."""
+"""The camera at the door: its events, and their frames. No I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 MERGED_SECONDS: Final = 20
-"""For how long something that is seen belongs to what was seen before it."""
+"""Seconds after the start of an event in which events of other kinds are merged into it."""
 
 _SIZE: Final = (480, 640)
 _WALL, _DOOR_MAT, _COAT, _SKIN, _INK = "#c9c2b8", "#7a6a58", "#35506b", "#e3b793", "#202020"
@@ -25,10 +25,10 @@ _WALL, _DOOR_MAT, _COAT, _SKIN, _INK = "#c9c2b8", "#7a6a58", "#35506b", "#e3b793
 
 @dataclass(eq=False, slots=True)
 class Sight:
-    """What the camera saw: what it is stored as, and when each reason to look came up."""
+    """An event of the camera: its storage ids, and a frame for each kind of thing seen."""
 
     created: int
-    """In milliseconds."""
+    """The start of the event, in milliseconds since 1970."""
     file_id: str
     video_id: str
     frames: dict[str, Frame] = field(default_factory=dict)
@@ -36,7 +36,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture: what it is stored as, when it was taken, and from when on it can be fetched."""
+    """A picture: its storage id, when it was taken, and from when on it can be fetched.
+
+    Both times are in seconds since 1970.
+    """
 
     store_id: str
     taken: float
@@ -47,29 +50,30 @@ class Camera:
     """The camera of a lock."""
 
     def __init__(self, clock: Clock) -> None:
-        """Start with nothing seen."""
+        """Start without events."""
         self.upload_seconds = 8.0
         """How long it takes until a frame can be fetched, by the simulator's clock."""
         self.keeps_pictures = True
-        """False where what is seen is listed, but its frames never arrive."""
+        """Whether frames can ever be fetched. If False, events are listed all the same."""
         self.longest_page = 200
-        """How many things an answer lists at most, whatever was asked for."""
+        """The most events in an answer, even if more are requested."""
         self.searched_ms: int | None = None
-        """How much time an answer looks through; None where all that was asked for.
+        """The period that one answer covers, in milliseconds; None for all that is requested.
 
-        Then the list always goes on, at the end too, where it repeats from where.
+        If it is set, each answer says that the list continues. At the end of the list, the answer
+        repeats the requested begin as the time to continue from.
         """
         self.shared_status: int | None = None
-        """With which HTTP status its hosts refuse accounts that the lock is only shared with."""
+        """The HTTP status for accounts that the lock is only shared with; None to serve them."""
         self.codecs: tuple[str, ...] = ("H265",)
-        """What its recordings can be had in; nobody saw another for this model."""
+        """The codecs of its recordings. No other was observed for this model."""
         self.container = "mp4"
-        """What a part of a recording is: ``ts`` was never seen of this model."""
+        """The format of a recording's parts. ``ts`` was never observed for this model."""
         self.sights: list[Sight] = []
         self._clock = clock
 
     def see(self, kind: str) -> Sight:
-        """See something: ``Bell``, ``Stay``, ``FaceUnlock`` or another of the service's words."""
+        """Record an event: ``Bell``, ``Stay``, ``FaceUnlock`` or another of the service's types."""
         now = self._clock.now()
         last = self.sights[-1] if self.sights else None
         if last is None or now - last.created / 1000 > MERGED_SECONDS or kind in last.frames:
@@ -84,7 +88,7 @@ class Camera:
         return last
 
     def listed(self, begin: int, end: int, limit: int) -> dict[str, Any]:
-        """Return what was seen between two times in milliseconds, the newest first."""
+        """Return the events between two times in milliseconds, the newest first."""
         since = begin if self.searched_ms is None else max(begin, end - self.searched_ms)
         seen = [sight for sight in reversed(self.sights) if since <= sight.created <= end]
         listed = seen[: min(limit, self.longest_page)]
@@ -109,7 +113,7 @@ class Camera:
         }
 
     def sight(self, file_id: str) -> Sight | None:
-        """Return what is stored under an id."""
+        """Return the event with a file id, None if there is none."""
         return next((sight for sight in self.sights if sight.file_id == file_id), None)
 
     def picture(self, file_id: str, store_id: str, zone: float = 8.0) -> bytes | None:
@@ -121,7 +125,7 @@ class Camera:
         return None
 
     def label(self, sight: Sight, zone: float = 8.0) -> str:
-        """Return what is written into a recording."""
+        """Return the text in a recording: the event's time at an offset from UTC in hours."""
         return _local(sight.created / 1000, zone)
 
     def recording(self, sight: Sight, codec: str, zone: float = 8.0) -> list[bytes]:
@@ -135,7 +139,7 @@ def _local(moment: float, zone: float) -> str:
 
 @cache
 def draw(time: str, kind: str) -> bytes:
-    """Draw who stands at the door, as a JPEG."""
+    """Return a JPEG of a person at the door, with a time and a kind of event in it."""
     width, height = _SIZE
     image = Image.new("RGB", _SIZE, _WALL)
     pen = ImageDraw.Draw(image)

@@ -1,6 +1,6 @@
-"""The certificates with which Home Assistant may come to a home's central gateway.
+"""The certificates for connections from Home Assistant to a home's central gateway.
 
-The official client wants one wherever its region has such gateways, before there is any.
+The official client requests one in each region with such gateways, even before there is a gateway.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _FIXED: Final = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: "Mijia D
 
 
 class CentralAuthority:
-    """Signs what clients ask for, under its own name alone."""
+    """An authority that signs certificate requests of clients, in its own name only."""
 
     def __init__(self) -> None:
-        """Begin with a key of its own."""
+        """Generate the key of the authority."""
         self._key = Ed25519PrivateKey.generate()
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Simulated gateways")])
 
     def sign(self, user_id: str, encoded: str) -> str:
-        """Return a certificate for a request, PEM in base64, of an account.
+        """Return a certificate in PEM for an account's certificate request, PEM in base64.
 
-        Raises ValueError where the request is not the account's own.
+        Raises ValueError if the request is not the account's own.
         """
         request = x509.load_pem_x509_csr(base64.b64decode(encoded, validate=True))
         given = {attribute.oid: str(attribute.value) for attribute in request.subject}

@@ -1,4 +1,4 @@
-"""The time that the simulated lock and cloud live in."""
+"""The clock of the simulated lock and cloud."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Seconds since 1970 that start at the real time and run ``speed`` times as fast."""
+    """A clock that starts at the real time and runs ``speed`` times as fast."""
 
     def __init__(self, speed: float = 1.0) -> None:
         """Start at the real time."""
@@ -19,5 +19,5 @@ class Clock:
         return self._epoch + (time.monotonic() - self._started) * self.speed
 
     def advance(self, seconds: float) -> None:
-        """Skip some time."""
+        """Advance the clock by some seconds."""
         self._epoch += seconds

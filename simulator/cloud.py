@@ -34,9 +34,9 @@ GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
 PROFILE: Final = "/user/profile"
 
 LIST_LIMIT: Final = 150
-"""How many properties may be read, or devices be asked for, in one request."""
+"""The most properties to read or write, or devices to request, in one request."""
 
-# Not seen of the real service, which only is known to refuse: any code but 0 does.
+# Not observed: the real service is only known to refuse, which any code but 0 does.
 INVALID_REQUEST: Final = -6
 
 _HEADERS: Final = {
@@ -49,7 +49,7 @@ _BEARER: Final = "Bearer"
 
 
 class InvalidRequestError(ValueError):
-    """A request has a shape that the interface does not know."""
+    """A request has a shape that the interface does not accept."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _Disturbance:
 
 
 class Cloud:
-    """The interface and what it knows: accounts, tokens and every lock that ever was in it."""
+    """The HTTP interface, with all accounts and tokens, and every lock that was ever added."""
 
     def __init__(
         self,
@@ -73,11 +73,11 @@ class Cloud:
         self.port = port
         self._address = address
         self.ahead = 0.0
-        """By how many seconds its own clock is ahead of the locks'."""
+        """How many seconds the cloud's clock is ahead of the locks' clocks."""
         self.online = True
-        """False while there is an outage: every connection ends without an answer."""
+        """False during an outage: every connection ends without an answer."""
         self.requests: list[tuple[str, Any]] = []
-        """Path and body (of a GET: query) of every request, in order."""
+        """Path and body (query for a GET) of every request, in order."""
         self.accounts: dict[str, Account] = {}
         self.locks: dict[str, Lock] = {}
         self.tokens = Tokens()
@@ -103,7 +103,7 @@ class Cloud:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
-        """Listen."""
+        """Start listening."""
         await self._runner.setup()
         await web.TCPSite(self._runner, self._address, self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
@@ -114,19 +114,19 @@ class Cloud:
         await self._runner.cleanup()
 
     async def move(self, port: int) -> None:
-        """Go to another port, 0 for a free one; whoever takes the old one is met there."""
+        """Move to another port, 0 for a free one. The old port is free for another server."""
         await self.__aexit__()
         self.port = port
         await self.__aenter__()
 
     @property
     def url(self) -> str:
-        """Where the interface is."""
+        """The base URL of the interface."""
         return f"https://{self._address}:{self.port}"
 
     @property
     def token_lifetime(self) -> int:
-        """How long an access token works, in seconds; for tokens given from now on."""
+        """The lifetime of new access tokens, in seconds."""
         return self.tokens.lifetime
 
     @token_lifetime.setter
@@ -134,29 +134,33 @@ class Cloud:
         self.tokens.lifetime = seconds
 
     def expire_access_tokens(self) -> None:
-        """End all access tokens before their time; they can be renewed."""
+        """Expire all access tokens early; they can be renewed."""
         self.tokens.expire()
 
     def revoke(self, account: Account) -> None:
-        """End all tokens of an account; it has to sign in again."""
+        """Revoke all tokens of an account; it has to sign in again."""
         self.tokens.revoke(account)
 
     def refuse_next(self, status: int, path_part: str = "", times: int = 1) -> None:
-        """Answer the next requests, to paths with this part, with an HTTP status."""
+        """Answer the next ``times`` requests to paths with ``path_part`` with an HTTP status."""
         self.disturb_next(faults.status(status), path_part, times)
 
     def disturb_next(self, fault: Fault, path_part: str = "", times: int = 1) -> None:
-        """Have a fault in the answers to the next requests, to paths with this part."""
+        """Apply a fault to the next ``times`` requests to paths with ``path_part``."""
         self._disturbances.append(_Disturbance(fault, path_part, times))
 
     def calm(self) -> int:
-        """Forget the faults that are still to come; return how many there were."""
+        """Cancel the pending faults; return how many there were."""
         left = sum(disturbance.times for disturbance in self._disturbances)
         self._disturbances.clear()
         return left
 
     def authenticate(self, client_id: str, username: str, password: str) -> bool:
-        """Tell whether the broker lets a client in: its id, the client's and an access token."""
+        """Return whether the broker accepts a client.
+
+        The user name has to be the OAuth client id, and the password an access token that was
+        issued for this MQTT client id.
+        """
         grant = self.tokens.grant(password)
         return username == str(CLIENT_ID) and grant is not None and grant.device_id == client_id
 
@@ -259,7 +263,7 @@ class Cloud:
         return {"cert": self._central.sign(account.user_id, body["csr"])}
 
     def _lock(self, account: Account, did: str) -> Lock | Code:
-        """Return an account's lock, or the code for one that is another's, or nobody's."""
+        """Return an account's lock, or the code for another account's or an unknown lock."""
         missing = Code.NOT_AUTHORISED if did in self.locks else Code.NO_SUCH_DEVICE
         return account.locks.get(did, missing)
 

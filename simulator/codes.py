@@ -1,4 +1,4 @@
-"""The result codes that the simulated lock and cloud give, as the real ones do."""
+"""The result codes of the simulated lock and cloud, equal to those of the real ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """A result of reading, writing or acting."""
+    """The result code of a read, a write or an action."""
 
     DONE = 0
     NOT_AUTHORISED = -704010000
@@ -24,7 +24,7 @@ class Code(IntEnum):
 
 
 class RefusedError(Exception):
-    """The lock does not do what it was asked to."""
+    """The lock refuses a request."""
 
     def __init__(self, code: Code) -> None:
         """Keep the code to answer with."""

@@ -1,4 +1,4 @@
-"""What a lock holds and reports, and how it sleeps. No I/O."""
+"""The properties, reports and sleep of a lock. No I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .clock import Clock
 
 QUIET_SECONDS: Final = 120
-"""How long the lock stays awake after it was last used."""
+"""How long the lock stays awake after its last use."""
 
 WIFI: Final = (18, 12)
 DO_NOT_DISTURB: Final = (20, 1)
@@ -29,7 +29,7 @@ DO_NOT_DISTURB_ACTIVE: Final = (20, 3)
 WIFI_ONLINE: Final = 1
 WIFI_SLEEP: Final = 2
 
-# The pushed string (5.11 to 5.18) in which the history of an event, or of the door, is reported.
+# The pushed string (5.11 to 5.18) that reports the history of an event, or of the door state.
 HISTORY: Final[dict[Address, Address]] = {
     (7, 1006): (5, 11),
     (2, 1007): (5, 12),
@@ -47,7 +47,10 @@ HISTORY: Final[dict[Address, Address]] = {
 
 
 class Past(NamedTuple):
-    """What happened: by the device's time and the cloud's, its event or property, its values."""
+    """A past event or property: its time by the device's clock, its address and its values.
+
+    ``told`` is the time by the cloud's clock. Both times are in seconds since 1970.
+    """
 
     time: int
     source: Address
@@ -56,22 +59,22 @@ class Past(NamedTuple):
 
 
 type Listener = Callable[[str, dict[str, Any]], None]
-"""Takes the topic and the payload of what the lock reports."""
+"""Takes the topic and the payload of a report."""
 
 
 def within(period: str, moment: time) -> bool:
-    """Tell whether a time of day is in a period ``HH:MM:SS-HH:MM:SS``, midnight included."""
+    """Return whether a time of day is in a period ``HH:MM:SS-HH:MM:SS``, also over midnight."""
     start, end = map(time.fromisoformat, period.split("-"))
     return start <= moment < end if start <= end else moment >= start or moment < end
 
 
 class Device:
-    """A lock's properties, its clock and its sleep, and what it tells its listeners."""
+    """A lock's properties, its clock and sleep, and its reports to listeners."""
 
     def __init__(self, clock: Clock, *, did: str, name: str, uid: str) -> None:
-        """Install a lock; it is awake, as someone just installed it.
+        """Create a lock; it is awake, as after its installation.
 
-        ``uid`` is the account that owns it.
+        ``uid`` is the user id of the account that owns it.
         """
         self.clock = clock
         self.did = did
@@ -83,17 +86,17 @@ class Device:
         self.token = factory.token(did)
         self.mac = factory.mac(did)
         self.host: str | None = None
-        """Its address on the local network, where it is reached there."""
+        """The address on the local network; None if it is not reachable there."""
         self.values: dict[Address, Value] = factory.values()
         self.updated: dict[Address, int] = dict.fromkeys(self.values, int(clock.now()))
         self.listeners: list[Listener] = []
         self.dialect = PLAIN
-        """In which shapes it and its cloud say what they say."""
+        """The shapes in which the lock and its cloud send values and messages."""
         self.awake = True
         self.clock_offset = 0
         self.time_zone = 8.0
         self.history: list[Past] = []
-        """All events, and what became of the door."""
+        """All events, and all values of the door state."""
         self.installed = self._used = clock.now()
         self._message_ids = count(secrets.randbelow(10**9))
         self._event_ids = count(1)
@@ -107,11 +110,11 @@ class Device:
 
     @property
     def falls_asleep_at(self) -> float:
-        """When the lock falls asleep if nothing happens, in seconds since 1970."""
+        """When the lock falls asleep if it is not used, in seconds since 1970."""
         return self._used + QUIET_SECONDS
 
     def wake(self) -> None:
-        """Use the lock: it wakes, or stays awake for longer."""
+        """Wake the lock, or keep it awake for longer."""
         self._used = self.clock.now()
         if not self.awake:
             self.awake = True
@@ -126,7 +129,7 @@ class Device:
             self._publish_state("offline")
 
     def tick(self) -> None:
-        """Fall asleep if it has been quiet for long enough."""
+        """Fall asleep if the lock has not been used for QUIET_SECONDS."""
         if self.clock.now() >= self.falls_asleep_at:
             self.sleep()
 

@@ -1,6 +1,6 @@
-"""In which shapes a lock and its cloud say what they say. No I/O.
+"""The shapes in which a lock and its cloud send values and messages. No I/O.
 
-Locks were seen to report numbers as texts and as floats, and an event's arguments in several ways.
+Observed: locks report numbers as strings and as floats, and an event's arguments in several shapes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _same(said: Any) -> Any:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How values are written, how arguments are put together, and whether params are a list."""
+    """The form of values, the arrangement of arguments, and whether params are a list."""
 
     spell: Callable[[Value], object] = _same
     arrange: Callable[[Items], object] = _same

@@ -1,4 +1,4 @@
-"""What can happen to a door, and what it leaves behind, in the specification's numbers."""
+"""Lock actions, and the properties that they change, in the specification's numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Action(IntEnum):
 
 
 class Method(IntEnum):
-    """operation-method (2.2), as far as the acts below use it."""
+    """operation-method (2.2): the values that the simulator uses."""
 
     FINGERPRINT = 2
     PASSWORD = 3
@@ -58,7 +58,8 @@ DEADBOLT: Final = (2, 7)
 CHILD_LOCK: Final = (2, 8)
 AWAY_MODE: Final = (18, 10)
 
-# What each lock action leaves behind; a deadbolt or a child lock that ends leaves a locked door.
+# The properties that each lock action changes. The door is locked after the deadbolt or the child
+# lock is turned off.
 CONSEQUENCES: Final[dict[int, dict[Address, Value]]] = {
     Action.DOOR_CLOSED: {DOOR_STATE: Door.LOCKED},
     Action.UNLOCKED: {DOOR_STATE: Door.UNLOCKED},

@@ -1,4 +1,4 @@
-"""What a lock says of itself on the day that it was installed."""
+"""The property values, token and MAC address of a newly installed lock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .model import SPEC
 if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Value
 
-# Where the first value that the specification allows is not what one expects at a door.
+# Properties for which the first value that the specification allows would be unrealistic.
 _SET: Final[dict[Address, Value]] = {
     (6, 1003): 92,
     (13, 1): 87,
@@ -44,7 +44,7 @@ _SET: Final[dict[Address, Value]] = {
     (21, 7): True,
 }
 
-# What it only ever pushes.
+# Properties that are only pushed.
 SETTINGS: Final[dict[Address, Value]] = {
     (2, 9): 0,
     (2, 12): True,
@@ -77,7 +77,7 @@ def _first(prop: Property) -> Value:
 
 
 def values() -> dict[Address, Value]:
-    """Return a value for each property that can be read, and for what is only pushed."""
+    """Return a value for each property that can be read or is only pushed."""
     readable = {
         address: _SET.get(address, _first(SPEC.properties[address]))
         for address in SPEC.having(Access.READ)
@@ -86,11 +86,11 @@ def values() -> dict[Address, Value]:
 
 
 def token(did: str) -> str:
-    """Return the 32 hexadecimal digits that miIO encrypts with, the same at each run."""
+    """Return a miIO encryption token of 32 hexadecimal digits, the same in each run."""
     return hashlib.sha256(f"token {did}".encode()).hexdigest()[:32]
 
 
 def mac(did: str) -> str:
-    """Return a MAC address of the vendor's, the same at each run."""
+    """Return a MAC address of the vendor, the same in each run."""
     tail = hashlib.sha256(f"mac {did}".encode()).digest()[:3]
     return ":".join(["54", "48", "E6", *(f"{byte:02X}" for byte in tail)])

@@ -1,7 +1,7 @@
-"""What can go wrong with an answer of the cloud's HTTP interface.
+"""Faults in the answers of the cloud's HTTP interface.
 
-A fault gets the request, its body already read, and how it would be answered. Those that answer
-with a status or not at all have nothing carried out; the others only spoil the answer.
+A fault gets a request, with its body already read, and the request's handler. Some faults do not
+call the handler: the request is not carried out. The others only change or drop the answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ type Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def status(code: int, **headers: str) -> Fault:
-    """Answer with an HTTP status alone; a header's underscores are dashes."""
+    """Answer with an HTTP status only. Underscores in a header's name become dashes."""
 
     async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -29,7 +29,7 @@ def status(code: int, **headers: str) -> Fault:
 
 
 def said(body: str, content_type: str = "text/plain", code: int = 200) -> Fault:
-    """Do nothing, and answer with a text of the service's own, by default with HTTP 200."""
+    """Answer with a text of the service, by default with HTTP 200, and do nothing else."""
 
     async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
         return web.Response(text=body, content_type=content_type, status=code)
@@ -37,34 +37,34 @@ def said(body: str, content_type: str = "text/plain", code: int = 200) -> Fault:
     return fault
 
 
-# How the token service was seen to fail for moments (XiaoMi/ha_xiaomi_home 1144 and 780)
+# Observed: temporary failures of the token service (XiaoMi/ha_xiaomi_home 1144 and 780).
 BUSY: Final = said('{"code": -6, "message": "UpdateAccessToken failed", "result": null}')
 PLAIN_TEXT: Final = said("upstream request timeout")
 
 
 async def silence(request: web.Request, _handler: Handler) -> web.StreamResponse:
-    """Say nothing until the client goes."""
+    """Send no answer until the client disconnects."""
     while (transport := request.transport) and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return web.Response()
 
 
 class Held:
-    """Keep requests waiting until they are let go; then do as asked, or as another fault does."""
+    """A fault that holds requests until their release, and then handles them or applies a fault."""
 
     def __init__(self, then: Fault | None = None) -> None:
-        """Keep waiting from now on."""
+        """Hold requests from now on; ``then`` is the fault to apply after their release."""
         self.waiting = 0
-        """How many requests came so far."""
+        """How many requests arrived so far."""
         self._then = then
         self._go = Event()
 
     def let_go(self) -> None:
-        """Keep none waiting anymore."""
+        """Release all requests, and hold no more."""
         self._go.set()
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Keep a request waiting."""
+        """Hold a request until its release, then answer it."""
         self.waiting += 1
         while not self._go.is_set():  # noqa: ASYNC110, it is set in another thread.
             await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ class Held:
 
 
 async def page(_request: web.Request, _handler: Handler) -> web.StreamResponse:
-    """Answer with a page of HTML, as for a browser."""
+    """Answer with an HTML page, as for a browser."""
     return web.Response(text="<!DOCTYPE html><title>Xiaomi</title>", content_type="text/html")
 
 
@@ -83,13 +83,13 @@ async def cut(request: web.Request, _handler: Handler) -> web.StreamResponse:
 
 
 async def cut_after(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Do as asked, and end the connection instead of answering."""
+    """Carry the request out, and end the connection instead of answering."""
     await handler(request)
     return await cut(request, handler)
 
 
 async def cut_within(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Do as asked, and end the connection in the middle of the answer's body."""
+    """Carry the request out, and end the connection in the middle of the answer's body."""
     body = await _body(request, handler)
     response = web.StreamResponse(headers={"Content-Length": str(len(body))})
     await response.prepare(request)
@@ -99,7 +99,7 @@ async def cut_within(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def spoilt(change: Callable[[bytes], bytes]) -> Fault:
-    """Do as asked, and answer with other bytes."""
+    """Carry the request out, and change the bytes of the answer."""
 
     async def fault(request: web.Request, handler: Handler) -> web.StreamResponse:
         body = change(await _body(request, handler))
@@ -109,7 +109,7 @@ def spoilt(change: Callable[[bytes], bytes]) -> Fault:
 
 
 def changed(change: Callable[[Any], Any]) -> Fault:
-    """Do as asked, and answer with other JSON."""
+    """Carry the request out, and change the JSON of the answer."""
     return spoilt(lambda body: json.dumps(change(json.loads(body))).encode())
 
 

@@ -1,6 +1,6 @@
-"""The gate before the MQTT broker: ends TLS, checks who comes, and can disturb the connection.
+"""The gate before the MQTT broker: ends TLS, checks credentials, and can disturb connections.
 
-It is there because rumqttd drops who gives wrong credentials without a word.
+Reason: rumqttd drops clients with wrong credentials without an answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class _Side(asyncio.Protocol):
-    """One of the two connections of a client: to us, and from us to the broker.
+    """One of the two connections of a client: to the gate, and from the gate to the broker.
 
     asyncio sets TCP_NODELAY on both.
     """
@@ -47,7 +47,7 @@ class _Side(asyncio.Protocol):
 
 
 class _Broker(_Side):
-    """The side of the broker."""
+    """The connection from the gate to the broker."""
 
     def __init__(self, client: _Client) -> None:
         self.other: _Client = client
@@ -57,14 +57,14 @@ class _Broker(_Side):
         self.other.gone.set()
 
     def data_received(self, data: bytes) -> None:
-        # rumqttd leaves Nagle's algorithm on: it sends no more until this has been acknowledged.
-        # The kernel keeps no such setting, it only stops delaying now.
+        # rumqttd leaves Nagle's algorithm on: it sends no more until this data is acknowledged.
+        # The kernel does not keep the option: it only stops delaying the current acknowledgment.
         self.transport.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_QUICKACK, 1)
         self.other.deliver(data)
 
 
 class _Client(_Side):
-    """The side of the client."""
+    """The connection from a client to the gate."""
 
     def __init__(self, gate: Gate) -> None:
         self.id = ""
@@ -118,8 +118,8 @@ class _Client(_Side):
         self.end(reason.connack)
 
     async def _open(self) -> None:
-        # rumqttd drops the older without a word, and the newer too where it came before the older's
-        # connection had ended.
+        # rumqttd drops the older of two clients with the same id without a packet, and the newer
+        # too if it connects before the older's connection has ended.
         while (older := self._gate.latest.get(self.id)) and not older.gone.is_set():
             older.end(SESSION_TAKEN_OVER)
             await older.gone.wait()
@@ -146,7 +146,7 @@ class _Client(_Side):
         self._leave()
 
     def _leave(self) -> None:
-        """Tell the broker that nothing more comes; it ends its connection, and ``gone`` is set."""
+        """End the data to the broker; it then closes its connection, and ``gone`` is set."""
         if not self.other:
             self.gone.set()
             return
@@ -154,10 +154,10 @@ class _Client(_Side):
         self.other.transport.write_eof()
 
     def deliver(self, data: bytes) -> None:
-        """Send what the broker says, with its copies, and after its delay.
+        """Send data of the broker to the client, with the gate's copies and delay.
 
         Each packet is a TLS record, as from a broker that ends TLS itself: a client may take only
-        one packet of each record that comes, as Home Assistant's ``mqtt`` does.
+        one packet of each record, as Home Assistant's ``mqtt`` does.
         """
         if self.transport.is_closing():
             return
@@ -180,7 +180,7 @@ class _Client(_Side):
 
 
 class Gate:
-    """Where clients connect instead of at the broker."""
+    """The server to which clients connect instead of the broker."""
 
     def __init__(
         self,
@@ -190,22 +190,22 @@ class Gate:
         port: int = 0,
         address: str = "127.0.0.1",
     ) -> None:
-        """Prepare; ``authenticate`` is asked with client id, user name and password."""
+        """Prepare. ``authenticate`` gets client id, user name and password."""
         self._address = address
         self.upstream_port = upstream_port
         self.authenticate = authenticate
         self.port = port
         self.open = True
-        """Whether new connections are let in, or closed at once."""
+        """Whether new connections are accepted; if not, they are closed at once."""
         self.silent = False
-        """Whether those who want to connect get no answer."""
+        """Whether a CONNECT gets no answer."""
         self.delay = 0.0
-        """How long what the broker sends is held back, in seconds."""
+        """How long data of the broker is held back, in seconds."""
         self.repeat = 0
-        """How many more times each message that the broker delivers arrives, with QoS 0."""
+        """How many copies, with QoS 0, follow each message of the broker."""
         self.clients: set[_Client] = set()
         self.latest: dict[str, _Client] = {}
-        """Who connected last with each client id; its connection to the broker may have ended."""
+        """The last client with each client id; its connection to the broker may have ended."""
         self._ssl_context = ssl_context
 
     async def __aenter__(self) -> Self:
@@ -227,7 +227,7 @@ class Gate:
         await self._server.wait_closed()
 
     async def move(self, port: int) -> None:
-        """Go to another port, 0 for a free one; whoever takes the old one is met there."""
+        """Move to another port, 0 for a free one. The old port is free for another server."""
         await self.__aexit__()
         self.port = port
         await self.__aenter__()

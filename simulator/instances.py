@@ -1,8 +1,8 @@
-"""What miot-spec.org publishes of this lock: its specification's revisions, and their texts.
+"""The simulated miot-spec.org: the revisions of this lock's specification, and their texts.
 
-Made of the integration's own data, in the form of published instances: types with their numbers and
-the vendor's model, device information as service 1, kinds that a service has none of left out, and
-texts in other languages elsewhere.
+Made from the integration's own data, in the form of published instances: types have their numbers
+and the vendor's model, service 1 is the device information, empty lists of items are left out, and
+texts in other languages are separate.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ PRODUCT: Final = DEVICE.rpartition(":")[2]
 VENDOR: Final = PRODUCT.partition("-")[0]
 REVISIONS: Final = (1, 2, 3)
 RELEASED: Final = 1_700_000_000
-"""When the first revision was released, made up; the others followed a day each later."""
+"""A made-up time, in seconds since 1970; revision N was released N days later."""
 
 KINDS: Final = {"properties": "property", "actions": "action", "events": "event"}
 
-# MIoT's numbers of types, as published instances of other models have them
+# MIoT's type numbers, as in published instances of other models.
 _NUMBERS: Final[dict[str, int]] = {
     "service:device-information": 0x7801,
     "service:battery": 0x7805,
@@ -68,8 +68,8 @@ _NUMBERS: Final[dict[str, int]] = {
     "event:someone-at-the-door": 0x502D,
     "event:lock-event": 0x5033,
 }
-# Where the numbers of a vendor's own types begin. Which ones this lock's have is not known here:
-# these are made up, in the order of the specification.
+# The first numbers of a vendor's own types. The numbers of this lock's types are not known: they
+# are made up here, in the order of the specification.
 _FIRST_OWN: Final = {"service": 0x7801, "property": 0x01, "action": 0x2801, "event": 0x5001}
 
 _DEVICE_INFORMATION: Final[dict[str, Any]] = {
@@ -93,8 +93,8 @@ _DEVICE_INFORMATION: Final[dict[str, Any]] = {
     ],
 }
 
-# What a revision added: to which service, which kind of item, and the item. All that is known is
-# the event of revision 3; the others are made up, one of each kind that a revision can add.
+# Items that a revision added: siid, kind of item, and the item. Only the event of revision 3 is
+# known; the others are made up, one of each kind that a revision can add.
 _NEW_ITEMS: Final[dict[int, list[tuple[int, str, dict[str, Any]]]]] = {
     2: [
         (
@@ -137,7 +137,7 @@ _NEW_ITEMS: Final[dict[int, list[tuple[int, str, dict[str, Any]]]]] = {
         ),
     ],
 }
-# What a revision added to properties, made up: values of an enumeration, and access
+# Made-up details that a revision added to properties: values of an enumeration, and access.
 _NEW_DETAILS: Final[dict[int, dict[tuple[int, int], dict[str, list[Any]]]]] = {
     2: {(2, 3): {"value-list": [{"value": 9, "description": "Left open"}]}},
     3: {(13, 4): {"access": ["read", "notify"]}},
@@ -145,7 +145,7 @@ _NEW_DETAILS: Final[dict[int, dict[tuple[int, int], dict[str, list[Any]]]]] = {
 
 
 def instance(urn: str) -> dict[str, Any]:
-    """Return a revision as it is published; raises LookupError where there is none."""
+    """Return a revision as it is published. Raises LookupError if there is none."""
     revision = _revision(urn)
     services = [_DEVICE_INFORMATION, *_services(revision)]
     return {
@@ -156,7 +156,7 @@ def instance(urn: str) -> dict[str, Any]:
 
 
 def texts(urn: str) -> dict[str, dict[str, str]]:
-    """Return the texts of a revision, by language and item; raises LookupError as well."""
+    """Return a revision's texts by language and item. Raises LookupError if there is none."""
     services = _services(_revision(urn))
     return {
         language: {
@@ -198,7 +198,7 @@ def _published_service(service: dict[str, Any], revision: int) -> dict[str, Any]
 
 
 def _published(item: dict[str, Any], revision: int) -> dict[str, Any]:
-    """Return a service, an item or a value without what is ours, and with its full type."""
+    """Return a service, an item or a value as published: with its full type, in English only."""
     published = {key: item[key] for key in item if key not in (*KINDS, "description_zh")}
     if "type" in item:
         published["type"] = _full_type(item["type"], revision)
@@ -219,7 +219,7 @@ def _full_type(short: str, revision: int) -> str:
 def _own_types() -> dict[str, list[str]]:
     """Return the names of the vendor's own types of all revisions, each once, by kind."""
     names: dict[str, dict[str, None]] = {kind: {} for kind in _FIRST_OWN}
-    for revision in REVISIONS:  # one that was added later keeps its number
+    for revision in REVISIONS:  # in order, so that added types change no numbers
         for service in _services(revision):
             for item in (service, *(item for kind in KINDS for item in service[kind])):
                 _, _, kind, name = item["type"].split(":")
@@ -232,7 +232,7 @@ _OWN_TYPES: Final = _own_types()
 
 
 def _tagged(service: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all that has texts, by the tag that translations have."""
+    """Yield each service, item and value, with its tag in the translations."""
     tag = f"service:{service['iid']:03}"
     yield tag, service
     for plural, kind in KINDS.items():
@@ -252,7 +252,7 @@ async def _serve_instance(request: web.Request) -> web.Response:
 
 
 async def _serve_instances(request: web.Request) -> web.Response:
-    """Answer with what instances there are; their status is said where all are asked for."""
+    """Answer with the list of instances, with their status if all are requested."""
     status = request.query.get("status", "released")
     instances: list[dict[str, Any]] = [
         {

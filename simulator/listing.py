@@ -1,4 +1,4 @@
-"""How the cloud lists an account's homes and devices, page by page."""
+"""The cloud's paged lists of an account's homes and devices."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from .account import Account, Place
 
 PID_WIFI: Final = 0
-"""The kind of a device that reaches the cloud by itself."""
+"""The kind of a device that connects to the cloud by itself."""
 
 
 def homes(account: Account, start: int, limit: int) -> dict[str, Any]:
-    """Return homes with those of the account's locks from ``start`` on, at most ``limit``.
+    """Return all homes with a page of the account's locks: from ``start`` on, at most ``limit``.
 
     Both lists have all homes, also those whose locks are on another page.
     """
@@ -31,7 +31,7 @@ def homes(account: Account, start: int, limit: int) -> dict[str, Any]:
 
 
 def rooms(account: Account, start: int, limit: int) -> dict[str, Any]:
-    """Return a further page of what ``homes`` began, without names of homes."""
+    """Return a further page of ``homes``, without the names of homes."""
     listed = homes(account, start, limit)
     info = [
         {key: home[key] for key in ("id", "dids", "roomlist")}
@@ -42,7 +42,10 @@ def rooms(account: Account, start: int, limit: int) -> dict[str, Any]:
 
 
 def devices(account: Account, dids: Sequence[str], start_did: str, limit: int) -> dict[str, Any]:
-    """Return the account's devices from a did on; those asked for, or all where none is."""
+    """Return a page of the account's devices, from ``start_did`` on.
+
+    ``dids`` selects the devices; all if it is empty.
+    """
     places = [place for place in account.places if not dids or place.lock.did in dids]
     order = [place.lock.did for place in places]
     start = order.index(start_did) if start_did in order else 0
@@ -62,7 +65,7 @@ def app_devices(account: Account) -> dict[str, Any]:
 def app_home_devices(
     account: Account, home_id: str, uid: str, start_did: str, limit: int
 ) -> dict[str, Any]:
-    """Return a page of the devices of one home, from after a did, as the app's interface does."""
+    """Return a page of one home's devices after a did, as the app's interface lists them."""
     inside = [
         place
         for place in _placed(account)
@@ -88,7 +91,7 @@ def _uid(account: Account, place: Place) -> str:
 
 
 def _rooms(uid: str, inside: Sequence[Place]) -> dict[str, Any]:
-    """Return the locks of a home that are in no room, and its rooms with theirs."""
+    """Return a home's locks that are in no room, and its rooms with their locks, as dids."""
     names = dict.fromkeys(place.room for place in inside if place.room is not None)
     return {
         "dids": [place.lock.did for place in inside if place.room is None],

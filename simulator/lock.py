@@ -1,4 +1,4 @@
-"""The lock: what happens at its door, and how it answers from afar. No I/O."""
+"""The simulated lock: operations at its door, remote properties and actions. No I/O."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SERVICES: Final = frozenset(service.address[0] for service in SPEC.services)
 _MANAGEMENT: Final = 4
-"""Lock user management, which some firmwares do not know."""
+"""The service for lock user management; some firmwares do not have it."""
 
 AJAR_EXCEPTION: Final = 24
 """abnormal-condition (2.4): the door was left ajar."""
@@ -36,7 +36,10 @@ _PERIOD: Final = re.compile(r"([01]\d|2[0-3])(:[0-5]\d){2}-([01]\d|2[0-3])(:[0-5
 
 
 def validate(prop: Property, raw: object) -> Value:
-    """Return a valid value, as strictly as a device: also by the range's step."""
+    """Return a value if it is valid; as strict as a device, which also checks the range's step.
+
+    Raises InvalidValueError if it is not.
+    """
     if isinstance(raw, str) != (prop.format == "string"):
         raise InvalidValueError(f"{prop}: a {type(raw).__name__} is no {prop.format}")
     if isinstance(raw, float) and prop.format != "float":
@@ -60,10 +63,10 @@ def _property(address: Address) -> Property:
 
 
 class Lock(Device):
-    """A Xiaomi Smart Door Lock 4 Pro, as its cloud and the people at its door see it."""
+    """A Xiaomi Smart Door Lock 4 Pro, operated at its door and through its cloud."""
 
     def __init__(self, clock: Clock, *, did: str, name: str, uid: str) -> None:
-        """Install a lock; ``uid`` is the account that owns it."""
+        """Create a lock. ``uid`` is the user id of the account that owns it."""
         super().__init__(clock, did=did, name=name, uid=uid)
         self.users = Users(self)
         self.accepts_remote_unlock = False
@@ -73,26 +76,26 @@ class Lock(Device):
 
     @override
     def sleep(self) -> None:
-        """Fall asleep; an enrolment that runs is over."""
+        """Fall asleep, and cancel a running enrollment."""
         self.users.enrolment = None
         super().sleep()
 
     @override
     def tick(self) -> None:
-        """Give up an enrolment for which nothing was shown for long, and fall asleep if quiet."""
+        """Fail an enrollment that timed out, and fall asleep if the lock has not been used."""
         self.users.tick()
         super().tick()
 
     # At the door
 
     def operate(self, action: int, *, method: int, position: int, operation_id: int = 0) -> None:
-        """Report a lock event (2.1020) and what it left behind, if it is one that we know."""
+        """Report a lock event (2.1020), and the properties that a known lock action changes."""
         self.emit((2, 1020), position, method, action, operation_id, self.time)
         for address, value in CONSEQUENCES.get(action, {}).items():
             self.set(address, value)
 
     def fingerprint(self, operation_id: int, position: int = Position.OUTSIDE) -> None:
-        """Unlock with a finger."""
+        """Unlock with a fingerprint."""
         self.operate(
             Action.UNLOCKED,
             method=Method.FINGERPRINT,
@@ -101,7 +104,7 @@ class Lock(Device):
         )
 
     def face(self, operation_id: int) -> None:
-        """Unlock by being recognized."""
+        """Unlock by face recognition."""
         self.camera.see("FaceUnlock")
         self.operate(
             Action.UNLOCKED,
@@ -120,7 +123,7 @@ class Lock(Device):
         )
 
     def one_time_password(self, operation_id: int) -> None:
-        """Unlock with a guest's password."""
+        """Unlock with a guest's one-time password."""
         self.operate(
             Action.UNLOCKED,
             method=Method.ONE_TIME_PASSWORD,
@@ -137,7 +140,7 @@ class Lock(Device):
         self.operate(Action.DOOR_CLOSED, method=Method.AUTOMATIC, position=Position.UNKNOWN)
 
     def leave_ajar(self) -> None:
-        """Close the door not quite, until the lock complains."""
+        """Leave the door ajar until the lock reports an exception."""
         self.set(DOOR_STATE, Door.AJAR)
         self.exception(AJAR_EXCEPTION)
 
@@ -157,19 +160,19 @@ class Lock(Device):
         self.operate(action, method=Method.MANUAL, position=Position.INSIDE)
 
     def ring(self) -> None:
-        """Ring the bell: both of its services report it."""
+        """Ring the bell. Both services with a doorbell event (7 and 21) report it."""
         now = self.time
         self.camera.see("Bell")
         self.emit((7, 1006), now)
         self.emit((21, 1), now)
 
     def stay(self) -> None:
-        """Stay in front of the door for longer than the camera likes."""
+        """Stay in front of the door until the camera reports it (17.2)."""
         self.camera.see("Stay")
         self.emit((17, 2), self.time)
 
     def wechat_unauthorised(self) -> None:
-        """Report that WeChat is not authorised for calls."""
+        """Report that WeChat is not authorized for calls (17.3)."""
         self.emit((17, 3), self.time)
 
     def exception(self, code: int) -> None:
@@ -177,7 +180,10 @@ class Lock(Device):
         self.emit((2, 1007), code, self.time)
 
     def set_battery(self, level: int, *, dry_cells: bool = False, push: bool = True) -> None:
-        """Change a battery's level; the real lock does not push each change."""
+        """Change the level of the lithium battery or the dry cells.
+
+        ``push`` says whether the change is pushed. The real lock does not push each change.
+        """
         address = (6, 1003) if dry_cells else (13, 1)
         if push:
             self.set(address, level)
@@ -185,7 +191,10 @@ class Lock(Device):
             self._store(address, level)
 
     def enrol(self, state: int = 0) -> None:
-        """Show a finger, a face or a hand once for a running enrolment; 0 is well done."""
+        """Show a finger, a face or a hand once for a running enrollment.
+
+        ``state`` is the credential-state (4.8, 22.8) to report; 0 is success.
+        """
         self.users.show(state)
 
     def set_charging(self, state: int) -> None:
@@ -205,17 +214,23 @@ class Lock(Device):
             self.set(address, self.values[address])
 
     def report_history(self, since: int = 0) -> None:
-        """Push what happened from a device time on: a list of [time, values…] as JSON each."""
+        """Push the history since a device time: a JSON list of [time, values…] for each property.
+
+        Event 5.1 follows, with the time of the newest item.
+        """
         recent = [past for past in self.history if past.time >= since and past.source in HISTORY]
         for kind in sorted(set(HISTORY.values())):
             rows = [[past.time, *past.values] for past in recent if HISTORY[past.source] == kind]
             self.set(kind, json.dumps(rows))
         self.emit((5, 1), max((past.time for past in recent), default=since))
 
-    # From afar
+    # Remote access
 
     def read(self, address: Address) -> tuple[Code, object]:
-        """Return the cloud's copy of a property; the lock need not be awake."""
+        """Return the result code and the cloud's copy of a property, even while the lock sleeps.
+
+        The value is None unless the code is DONE.
+        """
         try:
             if Access.READ not in _property(address).access:
                 return Code.EVENT_ONLY, None
@@ -224,7 +239,7 @@ class Lock(Device):
         return Code.DONE, self.dialect.spell(self.values[address])
 
     def write(self, address: Address, raw: object) -> Code:
-        """Change a property."""
+        """Change a property; return the result code."""
         try:
             self._write(address, raw)
         except RefusedError as refused:
@@ -232,7 +247,10 @@ class Lock(Device):
         return Code.DONE
 
     def act(self, address: Address, raw: Sequence[object]) -> tuple[Code, list[Value]]:
-        """Do an action with inputs in the specification's order; return what it answers with."""
+        """Do an action; return the result code and the outputs.
+
+        Inputs and outputs are in the specification's order.
+        """
         try:
             return Code.DONE, self._act(address, raw)
         except RefusedError as refused:
@@ -279,14 +297,14 @@ class Lock(Device):
     def _correct_time(self, zone: float, now: int) -> None:
         self.time_zone = zone
         drift = now - int(self.clock.now())
-        # Whole seconds travel, so that a right time may be one off when it arrives.
+        # The time is sent in whole seconds: a correct one may be one second off on arrival.
         self.clock_offset = 0 if abs(drift) <= 1 else drift
 
     def _record(self) -> None:
         self.recordings.append(self.time)
 
 
-# What each action does once the lock is awake; those of services 4 and 22 are the users' own.
+# The effect of each action on a lock that is awake. Users does those of services 4 and 22.
 _ACTIONS: Final[dict[Address, Callable[..., None]]] = {
     (2, 1): Lock._unlock,  # noqa: SLF001
     (2, 2): Lock.wake,

@@ -1,4 +1,4 @@
-"""A device on the local network: miIO over UDP, with python-miio's own packets."""
+"""A device on the local network: miIO over UDP, with packets made by python-miio."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 PORT: Final = 54321
 
-# A request is for the time since the device started. How far it may seem to be ahead, in seconds
+# How far the stamp of a request may be ahead of the device's uptime, in seconds.
 _AHEAD: Final = 5
 _UPTIME: Final = 3600
-"""How long a device has been running when the simulation starts, in seconds."""
+"""The uptime of a device when the simulation starts, in seconds."""
 
-# A packet without payload, of which only magic and length count; the rest is ones.
+# A packet without payload. Only magic and length matter; all other bits are ones.
 _HELLO: Final = struct.pack(">HH", 0x2131, 32) + b"\xff" * 28
 
 
@@ -29,14 +29,14 @@ class MiioError(Exception):
     """The device answers a request with an error."""
 
     def __init__(self, code: int, message: str) -> None:
-        """Keep what the answer says."""
+        """Keep the error code and message of the answer."""
         super().__init__(message)
         self.code = code
         self.message = message
 
 
 class MiioServer(asyncio.DatagramProtocol):
-    """One device at one address; it says nothing to who does not know its token."""
+    """A device at an address. It does not answer requests made without its token."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class MiioServer(asyncio.DatagramProtocol):
         handle: Callable[[str, object], object],
         awake: Callable[[], bool],
     ) -> None:
-        """Prepare; ``handle`` returns the result of a method with its parameters.
+        """Prepare. ``handle`` gets a method and its parameters, and returns the result.
 
-        It may raise MiioError. While ``awake`` says no, nothing is answered.
+        It may raise MiioError. Nothing is answered while ``awake`` returns False.
         """
         self._host = host
         self._did = did.to_bytes(4)
@@ -56,11 +56,11 @@ class MiioServer(asyncio.DatagramProtocol):
         self._handle = handle
         self._awake = awake
         self.loss = 0.0
-        """Which share of the packets is lost, of requests as of answers."""
+        """The share of packets that is lost, from 0 to 1; applies to requests and to answers."""
         self.stray: Callable[[bytes], bytes | None] = lambda _request: None
-        """What else arrives just before the answer to a packet, where something does."""
+        """Returns a packet to send just before the answer to a request, None for no such packet."""
         self.held: list[tuple[bytes, tuple[str | Any, int]]] | None = None
-        """The packets that wait, where the way to the device is slow."""
+        """The packets held back by a slow network, with their senders; None if it is not slow."""
         self._random = random.Random(did)  # noqa: S311
         self._started = time.monotonic() - _UPTIME
         self._closed = asyncio.Event()
@@ -73,20 +73,20 @@ class MiioServer(asyncio.DatagramProtocol):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Give the address back."""
+        """Close the socket, and wait until the address is free."""
         self._transport.close()
         await self._closed.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what answers are sent with."""
+        """Keep the transport for answers."""
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Tell that the address is free again."""
+        """Signal that the address is free again."""
         self._closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Answer a packet, or stay silent as the device does."""
+        """Answer a packet, hold it back, or ignore it as the device does."""
         if self.held is not None:
             self.held.append((data, addr))
             return
@@ -99,13 +99,13 @@ class MiioServer(asyncio.DatagramProtocol):
             self._transport.sendto(answer, addr)
 
     def let_go(self) -> None:
-        """Have the packets that wait arrive."""
+        """Deliver the packets that were held back, and hold back no more."""
         held, self.held = self.held or [], None
         for data, addr in held:
             self.datagram_received(data, addr)
 
     def restart(self) -> None:
-        """Start again: the stamp counts from zero."""
+        """Restart the device: the stamp counts from zero."""
         self._started = time.monotonic()
 
     def _is_lost(self) -> bool:
@@ -113,17 +113,17 @@ class MiioServer(asyncio.DatagramProtocol):
 
     @property
     def _stamp(self) -> int:
-        """The seconds since the device started."""
+        """The uptime of the device, in seconds."""
         return int(time.monotonic() - self._started)
 
     def _greeting(self) -> bytes:
-        """Return the answer to a hello: who we are and our stamp, but not our token."""
+        """Return the answer to a hello: the device's did and stamp, but not its token."""
         return struct.pack(">HHI4sI16s", 0x2131, 32, 0, self._did, self._stamp, b"\xff" * 16)
 
     def _answer(self, data: bytes) -> bytes | None:
         try:
             packet = Message.parse(data, token=self._token)
-        except Exception:  # noqa: BLE001, whatever a packet leads to in python-miio
+        except Exception:  # noqa: BLE001, python-miio raises many errors for bad packets
             return None
         if packet.header.value.ts.replace(tzinfo=UTC).timestamp() > self._stamp + _AHEAD:
             return None

@@ -1,6 +1,6 @@
-"""The methods that a lock answers to on the local network.
+"""The miIO methods of a lock on the local network.
 
-A request's did is the asker's own label: it comes back as it is.
+The did in a request is a label of the client's choice: it is returned unchanged.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from .lock import Lock
 
 READ_LIMIT: Final = 15
-"""How many properties may be read in one request."""
+"""The most properties to read in one request."""
 
 
 def handle(lock: Lock, method: str, params: Any) -> object:
-    """Return the result of a method; raises MiioError where there is none."""
+    """Return the result of a method.
+
+    Raises MiioError if the method is unknown, or if it or its parameters are refused.
+    """
     if method not in _METHODS:
         raise MiioError(-32601, "Method not found.")
     try:
@@ -68,7 +71,7 @@ def _write(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _act(lock: Lock, params: dict[str, Any]) -> dict[str, Any]:
-    """Do an action whose inputs come, and whose outputs go, as items of piid and value."""
+    """Do an action; inputs and outputs are items of piid and value."""
     siid, aiid = params["siid"], params["aiid"]
     given = {item["piid"]: item["value"] for item in params.get("in", [])}
     action = SPEC.actions.get((siid, aiid))

@@ -1,4 +1,4 @@
-"""The model of the locks that are simulated."""
+"""The model of the simulated locks."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ button[value=""] {{ background: none; color: inherit; border-color: #8888 }}
 
 
 def fault(query: Mapping[str, str]) -> str | None:
-    """Return what is wrong with a request for authorisation, None where it is right."""
+    """Return the first wrong parameter of an authorization request, None if all are right."""
     redirect = query.get("redirect_uri", "")
     checks = {
         "client_id": query.get("client_id") == str(CLIENT_ID),
@@ -54,12 +54,12 @@ def fault(query: Mapping[str, str]) -> str | None:
 
 
 def _shown(name: str) -> str:
-    """Return a name as a page can have it: UTF-8 has no half of a character."""
+    """Return a name escaped for HTML, with lone surrogates replaced: UTF-8 has none."""
     return escape(name.encode(errors="replace").decode())
 
 
 def page(accounts: Iterable[Account]) -> str:
-    """Return the page for the accounts that the browser can sign in to."""
+    """Return the sign-in page with a button for each account."""
     buttons = "\n".join(
         f'<button name="user" value="{escape(account.user_id)}">'
         f"Sign in as {_shown(account.name)}</button>"
@@ -69,10 +69,10 @@ def page(accounts: Iterable[Account]) -> str:
 
 
 class SignIn:
-    """Shows the page and sends the browser back with a code."""
+    """The handlers that show the page, and send the browser back with a code."""
 
     def __init__(self, accounts: Mapping[str, Account], tokens: Tokens) -> None:
-        """Serve the accounts, by user id; new ones as they come."""
+        """Serve the accounts, by user id. Accounts can be added later."""
         self._accounts = accounts
         self._tokens = tokens
         self.routes = [web.get(PATH, self._show), web.post(PATH, self._answer)]

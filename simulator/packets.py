@@ -1,6 +1,6 @@
-"""What the gate reads and writes of MQTT's packets.
+"""The MQTT packets that the gate reads and writes.
 
-They are those of the OASIS standard "MQTT Version 5.0", whose sections are named.
+Numbers in parentheses are sections of the OASIS standard "MQTT Version 5.0".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _QOS_2: Final = 0x04
 
 
 class Reason(IntEnum):
-    """Why a connection is refused (3.2.2.2)."""
+    """The reason for refusing a connection (3.2.2.2)."""
 
     MALFORMED_PACKET = 0x81
     PROTOCOL_ERROR = 0x82
@@ -34,16 +34,16 @@ class Reason(IntEnum):
 
     @property
     def connack(self) -> bytes:
-        """The CONNACK that says so: no session, no properties."""
+        """The CONNACK with this reason, without session and properties."""
         return bytes((0x20, 3, 0, self, 0))
 
 
-# A DISCONNECT whose reason (3.14.2.1) is that the same client id connected again.
+# A DISCONNECT with the reason (3.14.2.1) that the same client id connected again.
 SESSION_TAKEN_OVER: Final = bytes((0xE0, 2, 0x8E, 0))
 
 
 class RefusedError(Exception):
-    """A client does not come in."""
+    """The connection of a client is refused."""
 
     def __init__(self, reason: Reason) -> None:
         """Keep the reason."""
@@ -52,14 +52,17 @@ class RefusedError(Exception):
 
 
 class Reader:
-    """Reads the data types of MQTT (1.5); refuses a packet that ends too early."""
+    """A reader of MQTT's data types (1.5).
+
+    Raises RefusedError if the packet ends too early or is malformed.
+    """
 
     def __init__(self, data: bytes | bytearray, position: int = 0) -> None:
         self.data = data
         self.position = position
 
     def take(self, count: int) -> bytes:
-        """Return as many bytes."""
+        """Return the next ``count`` bytes."""
         taken = bytes(self.data[self.position : self.position + count])
         if len(taken) < count:
             raise RefusedError(Reason.MALFORMED_PACKET)
@@ -67,7 +70,7 @@ class Reader:
         return taken
 
     def integer(self, size: int) -> int:
-        """Return an integer of as many bytes (1.5.2, 1.5.3)."""
+        """Return an integer of ``size`` bytes (1.5.2, 1.5.3)."""
         return int.from_bytes(self.take(size))
 
     def variable(self) -> int:
@@ -92,7 +95,7 @@ class Reader:
             raise RefusedError(Reason.MALFORMED_PACKET) from None
 
     def properties(self) -> None:
-        """Pass over them."""
+        """Skip the properties."""
         self.take(self.variable())
 
 
@@ -108,7 +111,7 @@ def _variable(value: int) -> bytes:
 def body(data: bytes | bytearray) -> tuple[int, int] | None:
     """Return where the first packet's body starts and ends, None while its header is incomplete.
 
-    Raises RefusedError where the length is none (2.1.4).
+    Raises RefusedError if the length is invalid (2.1.4).
     """
     if len(data) < 2 or (len(data) < 5 and all(byte > 0x7F for byte in data[1:])):
         return None
@@ -119,7 +122,7 @@ def body(data: bytes | bytearray) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who a client says it is; a user name or password that it does not give is empty."""
+    """The credentials of a client; a user name or password that it does not send is empty."""
 
     client_id: str
     user: str
@@ -127,7 +130,10 @@ class Credentials:
 
 
 def credentials(packet: bytes | bytearray) -> Credentials:
-    """Return what a CONNECT says (3.1). Raises RefusedError where it is none of MQTT 5."""
+    """Return the credentials of a CONNECT (3.1).
+
+    Raises RefusedError if it is not a CONNECT of MQTT 5.
+    """
     if packet[0] != CONNECT << 4:
         raise RefusedError(Reason.PROTOCOL_ERROR)
     reader = Reader(packet, 1)
@@ -148,7 +154,10 @@ def credentials(packet: bytes | bytearray) -> Credentials:
 
 
 def _copy(packet: bytes, start: int) -> tuple[bytes, bytes]:
-    """Return a PUBLISH (3.3) as one of QoS 0, which needs no answer, and the identifier it had."""
+    """Return a PUBLISH (3.3) changed to QoS 0, which needs no answer, and its packet identifier.
+
+    The identifier is empty if it had QoS 0 already.
+    """
     reader = Reader(packet, start)
     reader.binary()  # topic
     topic = packet[start : reader.position]
@@ -159,9 +168,9 @@ def _copy(packet: bytes, start: int) -> tuple[bytes, bytes]:
 
 
 class Repeater:
-    """Follows the packets of a stream, so that copies can be put in between at any time.
+    """A parser of a packet stream that can insert copies of messages between packets at any time.
 
-    A copy follows what delivers the message: PUBLISH, or with QoS 2 PUBREL.
+    A copy follows the packet that delivers the message: PUBLISH, or PUBREL with QoS 2.
     """
 
     def __init__(self) -> None:
@@ -169,7 +178,7 @@ class Repeater:
         self._unreleased: dict[bytes, bytes] = {}
 
     def feed(self, data: bytes, times: int) -> list[bytes]:
-        """Return the bytes, cut where packets end, with every message repeated as many times."""
+        """Return the bytes, split at the ends of packets, with ``times`` copies of each message."""
         passed = len(self._packet)
         self._packet += data
         out = []

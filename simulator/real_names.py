@@ -1,4 +1,4 @@
-"""The host names of Xiaomi's services, for clients that know no other addresses."""
+"""The host names of Xiaomi's services, for clients that cannot use other addresses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORLDWIDE: Final = (
     "open.account.xiaomi.com",
     "sts.api.io.mi.com",
     "miot-spec.org",
-    "api.mijia.tech",  # The app's interface once more, as mijia-api knows it.
+    "api.mijia.tech",  # The app's interface too; mijia-api uses this name.
 )
 _IN_EACH_REGION: Final = (
     "ha.api.io.mi.com",
@@ -29,5 +29,5 @@ BROKER_PORT: Final = 8883
 
 
 def hosts(address: str) -> str:
-    """Return what /etc/hosts has to say for the names to lead to an address."""
+    """Return the lines for /etc/hosts that resolve the names to an address."""
     return "\n".join(f"{address} {name}" for name in (*CLOUD, *BROKER))

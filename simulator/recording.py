@@ -1,4 +1,4 @@
-"""A recording of the camera: a few parts, each a file of its own that plays by itself."""
+"""A recording of the camera: a few parts, each a complete media file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PART_SECONDS: Final = 2
 FRAMES_A_SECOND: Final = 5
 
 FORMATS: Final = {"mp4": "mp4", "ts": "mpegts"}
-"""What a part may be, by how its name ends, in the words of FFmpeg."""
+"""FFmpeg's name for the format of a part, by file extension."""
 ENCODERS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "H264": ("libx264", {"tune": "zerolatency"}),
-    # By itself it tells all it does, and starts threads.
+    # Without these options, x265 logs all it does, and starts threads.
     "H265": ("libx265", {"x265-params": "log-level=none:pools=none:frame-threads=1:bframes=0"}),
 }
-"""How to draw it, by what the service calls it."""
+"""FFmpeg's encoder and its options, by the service's name for the codec."""
 
 _VIDEO_FRAME: Final[Any] = av.VideoFrame  # not typed in full
 _SIZE: Final = (270, 480)
@@ -35,12 +35,12 @@ _WALL, _INK, _BAR = "#c8c8c8", "#141414", "#3c8c3c"
 
 @cache
 def parts(label: str, codec: str = "H265", container: str = "mp4") -> list[bytes]:
-    """Return the parts of a recording, which shows a label and how far it is."""
+    """Return the parts of a recording that shows a label and its progress."""
     return [_part(label, number, codec, container) for number in range(PARTS)]
 
 
 def packets(media: bytes) -> list[bytes]:
-    """Return the pictures that something that plays consists of, then its sounds."""
+    """Return the packets of a media file: first video, then audio."""
     with av.open(BytesIO(media), "r") as source:
         found = [(packet.stream.type, bytes(packet)) for packet in source.demux() if packet.size]
     return [packet for _, packet in sorted(found, key=lambda one: one[0], reverse=True)]

@@ -1,4 +1,4 @@
-"""A simulator in a thread and an event loop of its own, for those who are busy in theirs."""
+"""A simulator in a thread and event loop of its own, for callers that block theirs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SimulatorThread:
-    """Runs a simulator from entering to leaving; takes what the simulator takes."""
+    """A context manager that runs a simulator in a thread; takes Simulator's arguments."""
 
     simulator: Simulator
 
@@ -27,7 +27,7 @@ class SimulatorThread:
         self._thread = Thread(target=lambda: asyncio.run(self._run()), name="simulator")
 
     def __enter__(self) -> Self:
-        """Start; raises what the simulator's start raises."""
+        """Start the simulator. Raises its error if it does not start."""
         self._thread.start()
         try:
             self.simulator, self._loop = self._started.result()
@@ -37,7 +37,7 @@ class SimulatorThread:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End, and wait until all of it is gone."""
+        """Stop the simulator, and wait until its thread has ended."""
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Everything together: accounts with locks, behind a cloud, a broker and local doors."""
+"""The complete simulator: accounts with locks, a cloud, a broker and local miIO servers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FRIEND: Final = Owner("2000000001", "Hua")
-"""Who shares the locks that are shared."""
+"""The owner of all shared locks."""
 
 
 class Simulator:
-    """The whole, on ports of loopback that are free unless they are given.
+    """The complete simulator, on given or free ports of loopback.
 
     Everything but the constructor belongs to one event loop; see ``runner`` for use from others.
     """
@@ -49,10 +49,10 @@ class Simulator:
         address: str = "127.0.0.1",
         clock: Clock | None = None,
     ) -> None:
-        """Prepare; the directory takes the certificate, the endpoints and the broker's files.
+        """Prepare. The directory gets the CA certificate, the endpoints and the broker's files.
 
-        Whoever resolves Xiaomi's host names to the address meets servers with the names' own
-        certificates, of an authority that is trusted by nobody else.
+        The servers' certificates are also valid for Xiaomi's host names, for clients that resolve
+        these to the address. The certificate authority is private: no system trusts it by default.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.clock = clock or Clock()
@@ -72,16 +72,16 @@ class Simulator:
         self._dids = count(700_000_001)
         self._stack = AsyncExitStack()
         self.works: list[asyncio.Task[None]] = []
-        """What goes on by itself; one that ends while the simulator runs has failed."""
+        """The background tasks. One that ends while the simulator runs has failed."""
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.miio: dict[Lock, MiioServer] = {}
-        """Where locks are reached on the local network."""
+        """The miIO servers of the locks that are reachable on the local network."""
         self._doors: dict[Lock, AsyncExitStack] = {}
         self._moving = asyncio.Lock()
         self._moves: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Open all doors and write down where they are."""
+        """Start all servers, and write their addresses to the endpoints file."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.cloud)
             await stack.enter_async_context(self.broker)
@@ -103,7 +103,7 @@ class Simulator:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close all doors."""
+        """Stop all servers."""
         async with self._stack:
             for lock in list(self._doors):
                 self._move(self._close, lock)
@@ -126,9 +126,10 @@ class Simulator:
         shared: bool = False,
         host: str | None = None,
     ) -> Lock:
-        """Install a lock, or share a friend's; without a home it is shared singly.
+        """Add a lock to an account: its own one, or a friend's that is shared with it.
 
-        With a host, a loopback address such as 127.0.0.2, it is reached there by miIO as well.
+        Without ``home``, the lock is shared alone and not with its home. With ``host``, a loopback
+        address such as 127.0.0.2, it is also reachable there by miIO.
         """
         owner = _FRIEND if shared else None
         uid = owner.user_id if owner else account.user_id
@@ -142,7 +143,7 @@ class Simulator:
         return lock
 
     def remove_lock(self, lock: Lock) -> None:
-        """Take a lock out of its account; nothing is heard of it any more."""
+        """Remove a lock from all accounts, and stop publishing its reports."""
         lock.listeners.remove(self._queue)
         for account in self.cloud.accounts.values():
             account.places = [place for place in account.places if place.lock is not lock]
@@ -150,11 +151,11 @@ class Simulator:
             self._move(self._close, lock)
 
     def name_broker(self, *names: str) -> None:
-        """Have the broker show a certificate for other names; without names, the right ones."""
+        """Give the broker a certificate for other names; without names, for the right ones."""
         self.authority.certify(self._gate_tls, *(names or self._broker_names))
 
     async def settle(self) -> None:
-        """Wait until all that happened is published, and local doors are open or closed."""
+        """Wait until all reports are published, and all miIO servers are started or stopped."""
         await asyncio.gather(*self._moves)
         await self._reports.join()
 
@@ -182,7 +183,7 @@ class Simulator:
         while True:
             topic, payload = await self._reports.get()
             try:
-                # What is reported while the broker is down is lost, as it is with the real one.
+                # Reports are lost while the broker is down, as with the real one.
                 with suppress(aiomqtt.MqttError):
                     await self.broker.publish(topic, payload)
             finally:
@@ -192,7 +193,7 @@ class Simulator:
         while True:
             for lock in self.cloud.locks.values():
                 lock.tick()
-            # A lock that is used meanwhile falls asleep later than any that is awake now.
+            # A lock used in the meantime falls asleep later than those awake now.
             awake = [lock.falls_asleep_at for lock in self.cloud.locks.values() if lock.awake]
             quiet = min(awake, default=self.clock.now() + QUIET_SECONDS) - self.clock.now()
             await asyncio.sleep(max(quiet, 0) / self.clock.speed)
@@ -215,7 +216,7 @@ class Simulator:
             await door.aclose()
 
     def _move(self, move: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Open or close a local door, one after the other: two locks may share an address."""
+        """Start or stop a miIO server, one at a time: two locks may share an address."""
 
         async def in_turn() -> None:
             async with self._moving:

@@ -1,4 +1,4 @@
-"""OAuth 2 as the cloud does it: codes, access tokens and refresh tokens."""
+"""The cloud's OAuth 2: codes, access tokens and refresh tokens."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 CLIENT_ID: Final = 2882303761520251711
 REDIRECT: Final = "http://homeassistant.local:8123"
 CODE_SECONDS: Final = 300
-"""How long a code can be exchanged."""
+"""The lifetime of a code, in seconds."""
 
 
 class GrantRefusedError(Exception):
-    """A code or a refresh token is not one that can be exchanged."""
+    """A code or a refresh token cannot be exchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an account's owner agreed to: a client, named by its device id, may act for them."""
+    """An owner's permission for a client, named by its device id, to act for the account."""
 
     account: Account
     device_id: str
@@ -38,12 +38,12 @@ class _Expiring:
 
 
 class Tokens:
-    """Who may come in, and until when."""
+    """The codes and tokens of all accounts, with their expiry."""
 
     def __init__(self) -> None:
-        """Start with nobody signed in."""
+        """Start without any grants."""
         self.lifetime = 3 * 24 * 3600
-        """How long an access token works, in seconds."""
+        """The lifetime of new access tokens, in seconds."""
         self._codes: dict[str, _Expiring] = {}
         self._access: dict[str, _Expiring] = {}
         self._refresh: dict[str, Grant] = {}
@@ -57,7 +57,8 @@ class Tokens:
     def exchange(self, request: Mapping[str, object]) -> dict[str, Any]:
         """Return tokens for a code or for a refresh token; each works once.
 
-        Raises GrantRefusedError.
+        Raises GrantRefusedError if the request is incomplete, or if its code or refresh token is
+        unknown, used, expired or another client's.
         """
         match request:
             case {"client_id": int(client), "redirect_uri": str(redirect), **rest}:
@@ -95,16 +96,16 @@ class Tokens:
         }
 
     def grant(self, access_token: str) -> Grant | None:
-        """Return what an access token allows, None where it does not work."""
+        """Return the grant of an access token, None if it is unknown or expired."""
         known = self._access.get(access_token)
         return known.grant if known and known.expires > time.monotonic() else None
 
     def expire(self) -> None:
-        """End all access tokens before their time."""
+        """Expire all access tokens early."""
         self._access.clear()
 
     def revoke(self, account: Account) -> None:
-        """End all that an account's owner ever agreed to."""
+        """Revoke all codes and tokens of an account."""
         self._codes = {key: it for key, it in self._codes.items() if it.grant.account != account}
         self._access = {key: it for key, it in self._access.items() if it.grant.account != account}
         self._refresh = {key: it for key, it in self._refresh.items() if it.account != account}

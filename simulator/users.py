@@ -1,8 +1,8 @@
 """The lock's users and their credentials: its services 4 and 22. No I/O.
 
-Both services have the same actions and events; they differ in what these carry, which is taken
-from the specification by name. Service 4 answers with an error code, service 22 reports it
-by its event 22.2. Where an action of service 22 has no inputs, the lock chooses.
+Both services have the same actions and events, with different arguments, which are looked up in the
+specification by name. Service 4 answers with an error code, service 22 reports it with its
+event 22.2. If an action of service 22 has no inputs, the lock chooses the values.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ PATIENCE_SECONDS: Final = 60
 """How long the lock waits for a finger, a face or a hand."""
 
 type Facts = dict[str, Value]
-"""What an action was told and an event tells, by the names of the specification."""
+"""Inputs of an action and arguments of an event, by their names in the specification."""
 
 
 class UserType(IntEnum):
-    """user-type (4.2); the last two only say whom to delete."""
+    """user-type (4.2); the last two only select users to delete."""
 
     OWNER = 0
     ADMINISTRATOR = 1
@@ -58,17 +58,17 @@ class Error(IntEnum):
 
 
 CREDENTIAL_FAILED: Final = 1
-"""credential-state (4.8, 22.8) that ends an enrolment."""
+"""credential-state (4.8, 22.8) that ends an enrollment."""
 
-# How often a finger, a face or a hand is asked for, by operation-method (4.3); anything else is
-# known at once. Service 22 knows Bluetooth keys only, which are shown once.
+# How many times a finger, a face or a hand is asked for, by operation-method (4.3); other methods
+# need no enrollment. Service 22 has Bluetooth keys only, which are shown once.
 _STEPS: Final = {2: 5, 5: 3, 9: 5, 13: 3}
 _STEPS_OF_KEY: Final = 1
 
 
 @dataclass(slots=True)
 class Credential:
-    """What opens the door: whose, by which operation-method, and its text where it has one."""
+    """A credential: its user id, its operation-method, and its text, empty if it has none."""
 
     user: int
     method: int
@@ -77,26 +77,26 @@ class Credential:
 
 @dataclass(slots=True)
 class Enrolment:
-    """A credential that is being shown to the lock, and for which service."""
+    """A running enrollment: a credential that is being shown to the lock, and the service."""
 
     siid: int
     operation_id: int
     credential: Credential
     steps: int
     shown: int
-    """When something was shown last, by the lock's clock."""
+    """When something was last shown, by the lock's clock in seconds since 1970."""
     step: int = 0
 
 
 class Users:
-    """Who may open the door, and by what."""
+    """The users of the lock, and their credentials."""
 
     def __init__(self, lock: Device) -> None:
-        """Start with the owner alone."""
+        """Start with the owner as the only user."""
         self.types: dict[int, int] = {0: UserType.OWNER}
         """The user type of each user id."""
         self.credentials: dict[int, Credential] = {}
-        """By operation id."""
+        """The credentials by operation id."""
         self.enrolment: Enrolment | None = None
         self._lock = lock
 
@@ -113,7 +113,10 @@ class Users:
         return [facts[prop.name] for prop in action.outputs]
 
     def show(self, state: int = 0) -> None:
-        """Show a finger, a face or a hand once for the running enrolment; 0 is well done."""
+        """Show a finger, a face or a hand once for the running enrollment, if there is one.
+
+        ``state`` is the credential-state to report; 0 is success.
+        """
         enrolment = self.enrolment
         if enrolment is None:
             return
@@ -126,12 +129,12 @@ class Users:
             self._finish(enrolment)
 
     def tick(self) -> None:
-        """Give up an enrolment for which nothing was shown for long."""
+        """Fail the running enrollment if nothing was shown for PATIENCE_SECONDS."""
         if self.enrolment and self._lock.time >= self.enrolment.shown + PATIENCE_SECONDS:
             self.show(CREDENTIAL_FAILED)
 
     def add_user(self, siid: int, facts: Facts) -> Error:
-        """Add a user, or change one, but not the owner."""
+        """Add a user, or change a user's type; the owner cannot be added or changed."""
         user = int(facts.setdefault("user-ids", max(self.types) + 1))
         kind = int(facts.setdefault("user-type", int(UserType.NORMAL)))
         owner = self.types.get(user) == UserType.OWNER
@@ -142,7 +145,7 @@ class Users:
         return Error.SUCCESS
 
     def delete_user(self, siid: int, facts: Facts) -> Error:
-        """Delete a user, or all of a kind, with all credentials; the owner stays."""
+        """Delete a user, or all users of a type, with their credentials, but never the owner."""
         user = int(facts.setdefault("user-ids", max(self.types)))
         kind = int(facts.setdefault("user-type", self.types[max(self.types)]))
         doomed = {
@@ -166,7 +169,7 @@ class Users:
         return Error.SUCCESS if doomed else Error.NOT_FOUND
 
     def add_credential(self, siid: int, facts: Facts) -> Error:
-        """Begin an enrolment, or keep a credential that needs none."""
+        """Start an enrollment, or store a credential that needs none."""
         user, operation_id = int(facts["user-ids"]), int(facts["operation-id"])
         method, text = int(facts["operation-method"]), str(facts["credential"])
         faults = {
@@ -192,7 +195,7 @@ class Users:
         return Error.IN_PROGRESS
 
     def cancel_enrolment(self, siid: int, facts: Facts) -> Error:  # noqa: ARG002
-        """Give up the running enrolment."""
+        """Cancel the running enrollment."""
         if self.enrolment is None:
             return Error.NOT_FOUND
         self.enrolment = None
@@ -210,14 +213,14 @@ class Users:
         return Error.SUCCESS
 
     def sync_users(self, siid: int, facts: Facts) -> Error:
-        """Compare the users with the app's: tell of all, then that this is all."""
+        """Report each user and then the end of the list, for a comparison with the app's."""
         for user, kind in self.types.items():
             self._report_update(siid, 1, {"user-ids": user, "user-type": kind})
         self._report(siid, 9, facts)
         return Error.SUCCESS
 
     def sync_credentials(self, siid: int, facts: Facts) -> Error:
-        """Compare the credentials with the app's: tell of all, then that this is all."""
+        """Report each credential and then the end of the list, to compare with the app's."""
         for operation_id, credential in self.credentials.items():
             about: Facts = {
                 "user-ids": credential.user,
@@ -229,7 +232,7 @@ class Users:
         return Error.SUCCESS
 
     def allocate(self, siid: int, facts: Facts) -> Error:
-        """Give a credential that was added at the lock to a user."""
+        """Assign a credential that was added at the lock to a user."""
         if "operation-id" not in facts:
             self._report(siid, 1, facts)
             return Error.SUCCESS
@@ -261,7 +264,7 @@ class Users:
         self._report(enrolment.siid, 3, facts)
 
     def _report_update(self, siid: int, eiid: int, facts: Facts) -> None:
-        """Report what there is, but by service 22 only the credentials that it knows."""
+        """Report a user or a credential; service 22 reports Bluetooth credentials only."""
         if siid == SERVICES[0] or facts.get("operation-method") in (None, BLUETOOTH):
             self._report(siid, eiid, {**facts, "error-code": int(Error.SUCCESS)})
 
@@ -271,7 +274,7 @@ class Users:
         self._lock.emit((siid, eiid), *(known[argument.name] for argument in arguments))
 
 
-# What the actions of both services do, by name: their numbers differ.
+# The effects of both services' actions, by name since their numbers differ.
 _OPERATIONS: Final[dict[str, Callable[[Users, int, Facts], Error]]] = {
     "add-lock-user": Users.add_user,
     "delete-lock-user": Users.delete_user,

@@ -1,1 +1,1 @@
-"""Tests of the integration and of the simulator that they run against."""
+"""Tests of the integration and of the simulator."""

@@ -1,4 +1,4 @@
-"""Time that passes without a word of the lock."""
+"""Helpers for time without contact to the lock."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 
-FIVE_MINUTES = 301  # seconds, a little more
+FIVE_MINUTES = 301  # seconds, with a margin
 
 
 async def later(hass: HomeAssistant, frozen: FrozenDateTimeFactory, seconds: float) -> None:
-    """Let time pass, and wait for what was to happen then."""
+    """Let time pass, and wait for everything that is due then."""
     frozen.tick(seconds)
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await hass.async_block_till_done()
@@ -31,7 +31,10 @@ async def later(hass: HomeAssistant, frozen: FrozenDateTimeFactory, seconds: flo
 def unavailable(
     hass: HomeAssistant, entry: MockConfigEntry, *, but: str | None = None
 ) -> set[bool]:
-    """Return whether the entities are unavailable: they should agree, but for those of a domain."""
+    """Return whether entities are unavailable: a set of one value if they agree.
+
+    Entities of the domain ``but`` are ignored.
+    """
     entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     states = [
         hass.states.get(entity.entity_id)

@@ -1,4 +1,4 @@
-"""Home Assistant with the integration, and the simulator that it talks to."""
+"""Fixtures: the simulator, config entries, and rules for all tests."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 HOUR = 3600  # seconds
-TEN_YEARS = 10 * 365 * 24 * 60  # minutes; what happened at a fixed time is no late event
+TEN_YEARS = 10 * 365 * 24 * 60  # minutes; an event at a fixed time is not late
 
 
 def allow_loopback() -> None:
-    """Let the simulator and those who talk to it open sockets; all else stays forbidden."""
+    """Allow sockets to loopback addresses only, for the simulator and its clients."""
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(list(LOOPBACK), allow_unix_socket=True)
 
 
 @pytest.fixture
 async def _closed_connections() -> AsyncIterator[None]:
-    """Give the simulator time to close its end of the connections that a test closes last."""
+    """Wait after a test until the simulator has closed its end of closed connections."""
     yield
     closing = "SSLProtocol._check_shutdown_timeout"
     timers = get_scheduled_timer_handles(asyncio.get_running_loop())
@@ -61,7 +61,7 @@ async def _closed_connections() -> AsyncIterator[None]:
     )
 
 
-# Where tests take long, for --fast
+# Slow tests, skipped by --fast
 SLOW: Final = (
     "tests/demo/",
     "tests/faults/",
@@ -73,14 +73,14 @@ SLOW: Final = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer to run but a part of the tests."""
+    """Add the option --fast."""
     parser.addoption(
         "--fast", action="store_true", help="one case of each test, and none that takes long"
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what --fast does not run."""
+    """Deselect slow tests, and all cases of a test but its first, with --fast."""
     if not config.getoption("--fast"):
         return
     cases: dict[str, pytest.Item] = {}
@@ -94,40 +94,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _environment(_closed_connections: None, enable_custom_integrations: None) -> None:
-    """Have Home Assistant find the integration, and the integration the simulator."""
+    """Let Home Assistant find the integration, and allow sockets to the simulator."""
     allow_loopback()
 
 
 def deprecations(records: Iterable[logging.LogRecord]) -> list[str]:
-    """Return what was logged of us that a later Home Assistant will no longer do."""
+    """Return the logged warnings that the integration uses something deprecated."""
     messages = (record.getMessage() for record in records)
     return [text for text in messages if "will stop working" in text and DOMAIN in text]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_will_stop_working(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail where Home Assistant says that something of ours is no longer to be done."""
+    """Fail if Home Assistant logs that the integration uses something deprecated."""
     yield
     assert not deprecations([*caplog.get_records("setup"), *caplog.get_records("call")])
 
 
 @pytest.fixture(autouse=True)
 def enable_event_loop_debug() -> None:
-    """Leave debugging of event loops to Python's own PYTHONASYNCIODEBUG: it takes half the time.
+    """Override a fixture of the test helpers that turns on debugging of event loops.
 
-    It is the fixture of the test helpers that has this name, and turns it on for each test.
+    It would take half of the time. Use PYTHONASYNCIODEBUG for it.
     """
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _a_busy_machine() -> None:
-    """Give threads that have nothing to do the time that they need to see that it is the end."""
+    """Give idle threads more time to end at shutdown, for busy machines."""
     executor.EXECUTOR_SHUTDOWN_TIMEOUT = 120
 
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have those who ask locks on the local network wait less for answers that do not come."""
+    """Shorten the time-outs for locks on the local network."""
     monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
     monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
 
@@ -136,13 +136,13 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 def frozen(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FrozenDateTimeFactory]:
-    """Hold the time, now or when the test says; the simulator and event loops go on.
+    """Freeze the time, at present or as the test says; simulator and event loops continue.
 
-    So does paho's: a client that is left in the future asks for no sign of life, and is dropped.
+    The clock of paho continues as well: a client in the future sends no ping and is disconnected.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
     moving = ["simulator", "tests.lock_driver", loops]
-    monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # which nobody replaces
+    monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # not frozen
     with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
         yield held
@@ -150,13 +150,13 @@ def frozen(
 
 @pytest.fixture
 def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the user enable all entities from the beginning."""
+    """Enable all entities by default."""
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 @pytest.fixture(scope="session")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorThread]:
-    """One simulator for all tests; each test brings its own account and lock."""
+    """Return a simulator for all tests; each test adds its own account and lock."""
     allow_loopback()
     with SimulatorThread(tmp_path_factory.mktemp("simulator")) as running:
         yield running
@@ -164,13 +164,13 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorTh
 
 @pytest.fixture
 def driver(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[LockDriver]:
-    """Return who does things at the door of a new lock, in a new account."""
+    """Return the driver of a new lock in a new account."""
     simulator = simulation.simulator
     monkeypatch.setenv(ENDPOINTS_VARIABLE, str(simulator.endpoints))
     account = simulation.call(simulator.add_account, "Ming")
     lock = simulation.call(simulator.add_lock, account)
     yield LockDriver(simulation, account, lock)
-    simulation.call(simulator.cloud.calm)  # What did not come to pass is not the next test's.
+    simulation.call(simulator.cloud.calm)  # drops faults that did not occur
     for one in account.locks.values():
         simulation.call(simulator.remove_lock, one)
     simulation.call(simulator.settle)
@@ -178,7 +178,7 @@ def driver(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @pytest.fixture
 async def entry(hass: HomeAssistant, driver: LockDriver) -> MockConfigEntry:
-    """Return the entry of an account that was signed in, added but not set up."""
+    """Return the entry of a signed-in account, added but not set up."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         title=driver.account.name,
@@ -194,9 +194,9 @@ async def entry(hass: HomeAssistant, driver: LockDriver) -> MockConfigEntry:
 async def linked(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[MockConfigEntry]:
-    """Return the entry of an account that is linked to the Mi Home app, set up, its pictures seen.
+    """Return the entry of an account linked to the Mi Home app, set up, its pictures read.
 
-    The past is not read by itself: it would be after ten seconds, within a test on a busy machine.
+    The history is not read automatically: it would be after ten seconds, within a slow test.
     """
     monkeypatch.setattr(history, "SETTLING", HOUR)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
@@ -218,7 +218,7 @@ async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[M
 
 @pytest.fixture
 def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Have every logger say all that it can."""
+    """Set all loggers to level DEBUG."""
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
         caplog.set_level(logging.DEBUG, name)
@@ -226,7 +226,7 @@ def everything_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows by every code and token that the cloud gives out."""
+    """Return a growing list of all codes and tokens that the cloud issues."""
     given: list[str] = []
 
     def give(size: int) -> str:
@@ -242,5 +242,5 @@ def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def leak_detector(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> LeakDetector:
-    """Return who notes everything."""
+    """Return a leak detector."""
     return LeakDetector(hass, caplog)

@@ -1,4 +1,4 @@
-"""The pages for readers, as tests read them."""
+"""The documentation pages, for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _read(*paths: Path) -> dict[str, str]:
 
 
 README: Final = "README.md"
-# What users and developers read: the README and what it leads to, by path in the project
+# The README and the pages in docs, by path in the project
 PAGES: Final = _read(PROJECT / README, *sorted((PROJECT / "docs").rglob("*.md")))
 # The pages that GitHub looks for beside the README
 ROOT_PAGES: Final = _read(
@@ -25,6 +25,6 @@ ROOT_PAGES: Final = _read(
 
 
 def yaml_blocks(start: str = "") -> list[str]:
-    """Return the blocks of YAML on all pages that begin with a text."""
+    """Return the YAML blocks of all pages that begin with a text."""
     text = "\n".join(PAGES.values())
     return re.findall(rf"```yaml\n({re.escape(start)}.+?)```", text, re.DOTALL)

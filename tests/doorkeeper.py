@@ -1,4 +1,4 @@
-"""Unlocking as a user of Home Assistant does."""
+"""Unlocking as a user of Home Assistant."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ UNLOCK: Final = (2, 1)
 
 
 class Doorkeeper:
-    """Unlocks one lock, and notes what comes of it."""
+    """A helper that unlocks one lock, and records requests, states and logbook events."""
 
     def __init__(self, harness: LockHarness) -> None:
-        """Begin to watch; the lock agrees to be unlocked."""
+        """Start to record, and let the lock accept remote unlocking."""
         self.harness = harness
         self.hass = harness.hass
         self.entity_id = harness.driver.entity_id(self.hass, "lock", "lock")
         self.asked = 0
-        """How often the lock was asked to unlock."""
+        """The number of unlock requests to the lock."""
         self.changes: list[Event[Any]] = []
         self.lock = harness.driver.lock
         self.lock.accepts_remote_unlock = True
@@ -50,27 +50,27 @@ class Doorkeeper:
 
     @property
     def states(self) -> list[str]:
-        """The states that the lock entity had since."""
+        """The states of the lock entity since the start."""
         return [event.data["new_state"].state for event in self.changes]
 
     @property
     def logged(self) -> list[str]:
-        """What was told to the logbook, but for what happens at the door."""
+        """The types of the logbook events about unlocking."""
         return [event.data["type"] for event in self.told]
 
     @property
     def told(self) -> list[Event[Any]]:
-        """What was told to the logbook of attempts to unlock."""
+        """The logbook events about unlocking."""
         return [event for event in self._told if event.data["type"].startswith("unlocking")]
 
     async def unlock(self, code: str | None = None, user: str | None = None) -> None:
-        """Unlock as a user."""
+        """Unlock the lock as a user."""
         data = {ATTR_ENTITY_ID: self.entity_id} | ({"code": code} if code else {})
         context = Context(user_id=user)
         await self.hass.services.async_call("lock", "unlock", data, blocking=True, context=context)
 
     async def refused(self, code: str | None = None, user: str | None = None) -> HomeAssistantError:
-        """Return why one does not get in."""
+        """Unlock the lock as a user, and return the error. Fails if there is none."""
         with pytest.raises(HomeAssistantError) as raised:
             await self.unlock(code, user)
         return raised.value

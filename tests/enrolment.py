@@ -1,4 +1,4 @@
-"""Enrolling a credential, as a user and somebody at the lock do."""
+"""Enrollment of a credential, by a user and a person at the lock."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ FINGER: Final[dict[str, Any]] = {"user_id": GUEST, "credential_type": "fingerpri
 
 
 def inside(harness: LockHarness) -> Users:
-    """Return the users and credentials that the lock itself has."""
+    """Return the users and credentials in the lock itself."""
     return harness.driver.lock.users
 
 
 async def begin(harness: LockHarness, **data: Any) -> asyncio.Task[Any]:
-    """Begin to enrol a finger, and see that the lock waits for it."""
+    """Start the enrollment of a finger, and wait until the lock expects it or it has failed."""
     task = asyncio.create_task(harness.manage("set_credential", **(FINGER | data)))
     await until(lambda: inside(harness).enrolment or task.done())
     return task
 
 
 def show(harness: LockHarness, *states: int) -> None:
-    """Show a finger to the lock, well or badly."""
+    """Show a finger to the lock, once for each given state."""
     for state in states:
         harness.driver.do("enrol", state)

@@ -1,4 +1,4 @@
-"""The examples that users copy."""
+"""The YAML examples of the documentation, by alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goes through the config flow as a user with a browser and a lock does."""
+"""The config flow, as a user with a browser and a lock completes it."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 
 def add_lock(driver: LockDriver, name: str, **kwargs: Any) -> Lock:
-    """Install one more lock of the account."""
+    """Add another lock to the account."""
     lock: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, name, **kwargs)
     driver.simulation.call(driver.simulator.settle)
     return lock
 
 
 def local_entry(hass: HomeAssistant, lock: Lock, **changes: str) -> MockConfigEntry:
-    """Add the entry of a lock on the local network, not set up."""
+    """Add the entry of a lock on the local network, without setting it up."""
     data = {CONF_HOST: NEARBY, CONF_TOKEN: lock.token, CONF_DID: lock.did, **changes}
     entry = MockConfigEntry(domain=DOMAIN, unique_id=lock.did, data=data, title="Back door")
     entry.add_to_hass(hass)
@@ -56,7 +56,7 @@ def local_entry(hass: HomeAssistant, lock: Lock, **changes: str) -> MockConfigEn
 
 
 async def begin(hass: HomeAssistant, way: str) -> ConfigFlowResult:
-    """Begin a flow of the user's, and choose how to reach the lock."""
+    """Start a flow as a user, and choose how to reach the lock."""
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     assert result["type"] is FlowResultType.MENU
     assert result["menu_options"] == ["account", "local"]
@@ -64,7 +64,7 @@ async def begin(hass: HomeAssistant, way: str) -> ConfigFlowResult:
 
 
 async def choose(hass: HomeAssistant, result: ConfigFlowResult, option: str) -> ConfigFlowResult:
-    """Choose from a menu."""
+    """Choose an option of a menu."""
     assert result["type"] is FlowResultType.MENU
     return await submit(hass, result, {"next_step_id": option})
 
@@ -72,20 +72,20 @@ async def choose(hass: HomeAssistant, result: ConfigFlowResult, option: str) -> 
 async def submit(
     hass: HomeAssistant, result: ConfigFlowResult, data: dict[str, Any] | None = None
 ) -> ConfigFlowResult:
-    """Submit a form, and let what follows from it happen."""
+    """Submit a form, and wait for its effects."""
     result = await hass.config_entries.flow.async_configure(result["flow_id"], data)
     await hass.async_block_till_done()
     return result
 
 
 async def begin_account(hass: HomeAssistant, way: str, region: str = "cn") -> ConfigFlowResult:
-    """Begin a sign-in to an account that comes back in some way."""
+    """Start a sign-in to an account, and choose how it returns."""
     result = await submit(hass, await begin(hass, "account"), {CONF_REGION: region})
     return await choose(hass, result, way)
 
 
 def authorize_url(result: ConfigFlowResult) -> URL:
-    """Return where the user's browser is sent."""
+    """Return the URL of the sign-in page."""
     url = result.get("url")
     if url is None:
         placeholders = result["description_placeholders"]
@@ -95,7 +95,7 @@ def authorize_url(result: ConfigFlowResult) -> URL:
 
 
 async def sign_in(driver: LockDriver, url: URL, user: str | None = None) -> URL:
-    """Press a button of the sign-in page; return where the browser is sent back to."""
+    """Press a button of the sign-in page; return where it redirects the browser."""
     ca_file = json.loads(driver.simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
     tls = ssl.create_default_context(cafile=ca_file)
     button = {"user": driver.account.user_id if user is None else user}
@@ -114,9 +114,9 @@ async def come_back(
     location: URL,
     said: str = "Signed in. You may close this window.",
 ) -> ConfigFlowResult:
-    """Let the browser follow the redirect to Home Assistant; return what the flow shows then."""
+    """Follow the redirect to Home Assistant as a browser; return the next step of the flow."""
     assert str(location.origin()) == "http://homeassistant.local:8123"
-    # Unlike Home Assistant's, the web server of tests takes no more views once it runs.
+    # Unlike Home Assistant's web server, that of tests accepts no more views once it runs.
     assert await async_setup_component(hass, DOMAIN, {})
     browser = await hass_client_no_auth()
     page = await browser.get(location.path_qs)
@@ -126,18 +126,18 @@ async def come_back(
 
 
 async def paste(hass: HomeAssistant, result: ConfigFlowResult, address: object) -> ConfigFlowResult:
-    """Paste the address that the browser ended on."""
+    """Paste the address at which the browser ended."""
     return await submit(hass, result, {"address": str(address)})
 
 
 async def signed_in(hass: HomeAssistant, driver: LockDriver) -> ConfigFlowResult:
-    """Return what the flow shows after the sign-in to the account."""
+    """Return the step after the sign-in to the account."""
     result = await begin_account(hass, "paste")
     return await paste(hass, result, await sign_in(driver, authorize_url(result)))
 
 
 def default(result: ConfigFlowResult, key: str) -> Any:
-    """Return what a field of a form is filled with."""
+    """Return the default of a field in a form."""
     schema = result["data_schema"]
     assert schema
     field = next(field for field in schema.schema if field == key)
@@ -145,7 +145,7 @@ def default(result: ConfigFlowResult, key: str) -> Any:
 
 
 def suggested(result: ConfigFlowResult, key: str) -> Any:
-    """Return what a form suggests for a field."""
+    """Return the suggested value of a field in a form."""
     schema = result["data_schema"]
     assert schema
     field = next(field for field in schema.schema if field == key)
@@ -153,7 +153,7 @@ def suggested(result: ConfigFlowResult, key: str) -> Any:
 
 
 def labels(result: ConfigFlowResult) -> dict[str, str]:
-    """Return what the locks to choose from are called, by their dids."""
+    """Return the names of the locks to choose from, by did."""
     schema = result["data_schema"]
     assert schema
     options = schema.schema[CONF_LOCKS].config["options"]
@@ -166,7 +166,7 @@ def offered(result: ConfigFlowResult) -> list[str]:
 
 
 def assert_account_entry(result: ConfigFlowResult, driver: LockDriver, *locks: Lock) -> None:
-    """Look whether the account is set up with these locks, and works."""
+    """Check that the account is set up with these locks, and loaded."""
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.title == "Ming"
@@ -180,7 +180,7 @@ def assert_account_entry(result: ConfigFlowResult, driver: LockDriver, *locks: L
 async def discover(
     hass: HomeAssistant, did: str, *hosts: str, name: str | None = None
 ) -> ConfigFlowResult:
-    """Announce a lock on the network, where it is nearby or at some addresses."""
+    """Announce a lock on the network, at the usual or at other addresses; return the step."""
     name = name or f"xiaomi-lock-s1_miio{did}"
     addresses = [ip_address(host) for host in hosts or (NEARBY,)]
     result = await hass.config_entries.flow.async_init(
@@ -201,7 +201,7 @@ async def discover(
 
 
 def cards(hass: HomeAssistant) -> list[dict[str, Any]]:
-    """Return the discoveries that are shown to the user."""
+    """Return the flows of discoveries that are shown to the user."""
     return [
         dict(flow["context"])
         for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN)
@@ -212,7 +212,7 @@ def cards(hass: HomeAssistant) -> list[dict[str, Any]]:
 async def sign_in_again(
     hass: HomeAssistant, driver: LockDriver, result: ConfigFlowResult, user: str | None = None
 ) -> ConfigFlowResult:
-    """Go through the sign-in of a flow that has a region already."""
+    """Complete the sign-in of a flow that has a region already."""
     result = await choose(hass, result, "paste")
     return await paste(hass, result, await sign_in(driver, authorize_url(result), user))
 
@@ -220,7 +220,7 @@ async def sign_in_again(
 async def start_again(
     hass: HomeAssistant, entry: MockConfigEntry, *offered: Lock
 ) -> list[ConfigFlowResult]:
-    """Have the list of devices read again, and these locks offered; return the forms of all."""
+    """Reload the entry, wait until these locks are offered, and return all open steps."""
     await hass.config_entries.async_reload(entry.entry_id)
     await until(
         lambda: {lock.did for lock in offered} <= {card["unique_id"] for card in cards(hass)}

@@ -1,6 +1,6 @@
-"""Where locks are on the local network: addresses of loopback that belong to this process alone.
+"""Addresses of locks on the local network: loopback addresses used by this process only.
 
-The port of miIO is always the same, and tests may run in several processes at once.
+The port of miIO is fixed, and tests may run in several processes at once.
 """
 
 from __future__ import annotations
@@ -14,4 +14,4 @@ NEARBY: Final = f"{_NET}.1"
 ELSEWHERE: Final = f"{_NET}.2"
 
 LOOPBACK: Final = ("127.0.0.1", *(f"{_NET}.{number}" for number in range(1, 64)))
-"""All that tests may connect to."""
+"""All addresses to which tests may connect."""

@@ -1,4 +1,4 @@
-"""Notes all that Home Assistant says in places where others look."""
+"""A detector of secrets in everything that Home Assistant discloses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import ConfigEntry
 
-# Who stands in for the disk and logs what is written, which Home Assistant itself does not; and
-# the access log of the web server, which Home Assistant silences whatever the level of others.
+# The mock of the disk logs what is written, which Home Assistant does not. The access log of the
+# web server is silenced in Home Assistant, regardless of other levels.
 NOT_HEARD: Final = {"pytest_homeassistant_custom_component.common", "aiohttp.access"}
 
 
 class LeakDetector:
-    """Notes all that Home Assistant says in places where others look."""
+    """A recorder of everything that Home Assistant discloses: events, errors, states and logs."""
 
     def __init__(self, hass: HomeAssistant, log: pytest.LogCaptureFixture) -> None:
-        """Begin to listen."""
+        """Start to record events."""
         self._hass = hass
         self._log = log
         self.noted: list[str] = []
@@ -38,12 +38,12 @@ class LeakDetector:
 
     @callback
     def _note_event(self, event: Event[Any]) -> None:
-        # What somebody asks of Home Assistant it tells everybody by itself.
+        # Home Assistant itself publishes what service actions are called with.
         if event.event_type != EVENT_CALL_SERVICE:
             self.noted.append(f"event {event.as_dict()}")
 
     async def fails(self, work: Awaitable[object]) -> None:
-        """Note how something fails."""
+        """Record the error of a coroutine. Fails if there is none."""
         with pytest.raises(HomeAssistantError) as raised:
             await work
         error: BaseException | None = raised.value
@@ -53,7 +53,7 @@ class LeakDetector:
             error = error.__cause__ or error.__context__
 
     async def look_around(self, entry: ConfigEntry[Any]) -> None:
-        """Note what there is to see now."""
+        """Record diagnostics, states, issues, registries and the entry as they are now."""
         hass = self._hass
         found = await async_get_config_entry_diagnostics(hass, entry)
         self.noted += [f"diagnostics {json.dumps(found)}"]
@@ -66,7 +66,7 @@ class LeakDetector:
         self.noted += [f"connection {entry.runtime_data!r}"]
 
     def assert_never_heard(self, those: Iterable[str]) -> None:
-        """Look whether none of those secrets is in anything that was noted or logged."""
+        """Check that no recorded or logged text contains one of the secrets."""
         logged = [
             f"log {self._log.handler.format(record)} {record.args}"
             for record in self._log.records

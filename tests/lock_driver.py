@@ -1,4 +1,4 @@
-"""Does things at the simulated door, and waits until Home Assistant noticed."""
+"""A driver for the simulated lock, and helpers that wait for Home Assistant."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
 
-PATIENCE = 120  # seconds until something counts as never happening, also on a busy machine
+PATIENCE = 120  # seconds until something counts as never happening, even on a busy machine
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition is true."""
+    """Wait until a condition holds. Fails after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
@@ -46,14 +46,14 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def caught_up(hass: HomeAssistant, runtime: Runtime) -> None:
-    """Wait until push is connected, and what was missed before has been read."""
+    """Wait until push is connected and everything missed before has been read."""
     connection = runtime.connection
     await until(lambda: connection.push and connection.push.connected and not connection._missed)
     await hass.async_block_till_done()
 
 
 async def idle() -> None:
-    """Wait until no picture is asked for, or waited for, any more."""
+    """Wait until no picture is requested or expected anymore."""
     await until(
         lambda: (
             not [task for task in asyncio.all_tasks() if "LatestPictures" in repr(task.get_coro())]
@@ -62,37 +62,37 @@ async def idle() -> None:
 
 
 class LockDriver:
-    """Drives one lock of the simulator as who stands at its door, and owns its account."""
+    """A driver for one lock of the simulator, as a person at its door and as its owner."""
 
     def __init__(self, simulation: SimulatorThread, account: Account, lock: Lock) -> None:
-        """Drive a lock."""
+        """Prepare to drive a lock."""
         self.simulation = simulation
         self.simulator = simulation.simulator
         self.account = account
         self.lock = lock
 
     def do(self, act: str, *args: Any, **kwargs: Any) -> Any:
-        """Do something that the lock has a method for, and see it published."""
+        """Call a method of the lock, and wait until the result is published."""
         result = self.simulation.call(getattr(self.lock, act), *args, **kwargs)
         self.simulation.call(self.simulator.settle)
         return result
 
     def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
-        """Have the broker deliver a message of our own."""
+        """Publish any message at the broker."""
         self.simulation.call(self.simulator.broker.publish, topic, payload, qos)
 
     def push_property(self, address: Address, value: object) -> None:
-        """Have the broker deliver a property, whether the specification has the value or not."""
+        """Push a property with any value, even outside the specification."""
         siid, piid = address
         params = {"did": self.lock.did, "siid": siid, "piid": piid, "value": value}
         self._push(f"properties_changed/{siid}/{piid}", params)
 
     def push_event(self, address: Address, *arguments: object, tid: object = None) -> None:
-        """Have the broker deliver an event with its arguments as they are, and with its number."""
+        """Push an event with its arguments and its number."""
         self.push_arguments(address, arguments, tid)
 
     def push_arguments(self, address: Address, arguments: object, tid: object = None) -> None:
-        """Have the broker deliver an event with whatever stands for its arguments."""
+        """Push an event with anything in the place of its arguments."""
         siid, eiid = address
         params = {"did": self.lock.did, "siid": siid, "eiid": eiid, "arguments": arguments}
         if tid is not None:
@@ -104,7 +104,7 @@ class LockDriver:
         self.publish(f"device/{self.lock.did}/up/{topic}", payload)
 
     def account_data(self, *locks: Lock) -> dict[str, Any]:
-        """Return the data of an entry whose account was signed in just now."""
+        """Return the data of an entry whose account has just signed in."""
         uuid = uuid4().hex
         redirect = REDIRECT + redirect_path(uuid)
         tokens = self.simulator.cloud.tokens
@@ -130,7 +130,7 @@ class LockDriver:
         }
 
     def local_data(self, host: str) -> dict[str, Any]:
-        """Return the data of an entry of the lock on the local network."""
+        """Return the data of the lock's entry on the local network."""
         return {
             CONF_HOST: host,
             CONF_TOKEN: self.lock.token,
@@ -140,21 +140,21 @@ class LockDriver:
         }
 
     def app_data(self) -> dict[str, Any]:
-        """Return what an entry keeps of a session of the Mi Home app that began just now."""
+        """Return the data of a new Mi Home app session in an entry."""
         given = self.simulation.call(
             self.simulator.cloud.app_accounts.sign_in, self.account, uuid4().hex
         )
         return {CONF_REGION: "cn", **given}
 
     def entity_id(self, hass: HomeAssistant, platform: str, key: str) -> str:
-        """Return the id of one of the lock's entities."""
+        """Return the id of an entity of the lock. Fails if there is none."""
         registry = er.async_get(hass)
         found = registry.async_get_entity_id(platform, DOMAIN, f"{self.lock.did}-{key}")
         assert found, f"there is no {platform} {key}"
         return found
 
     def state(self, hass: HomeAssistant, platform: str, key: str) -> State:
-        """Return the state of one of the lock's entities."""
+        """Return the state of an entity of the lock. Fails if there is none."""
         state = hass.states.get(self.entity_id(hass, platform, key))
         assert state, f"{platform} {key} has no state"
         return state

@@ -1,4 +1,4 @@
-"""A lock with a Home Assistant that runs, whichever way leads to the lock."""
+"""A running Home Assistant with a lock, in an account or on the local network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ type Storage = dict[str, Any]
 
 
 def nearby(driver: LockDriver) -> LockDriver:
-    """Return who stands at the door of one more lock of the account, on the local network."""
+    """Return the driver of another lock of the account, on the local network."""
     simulation = driver.simulation
     lock = simulation.call(simulation.simulator.add_lock, driver.account, host=NEARBY)
     simulation.call(simulation.simulator.settle)
@@ -58,31 +58,31 @@ def nearby(driver: LockDriver) -> LockDriver:
 
 
 def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> MockConfigEntry:
-    """Add an entry, not set up."""
+    """Add an entry without setting it up."""
     entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=data, options=options)
     entry.add_to_hass(hass)
     return entry
 
 
 def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Have the integration believe that it is later; its timers do not know."""
+    """Shift the integration's clock; its timers are not affected."""
     clock = SimpleNamespace(time=lambda: time.time() + seconds)
     for module in (coordinator, occurrences, runtime, session, settings):
         monkeypatch.setattr(module, "time", clock)
 
 
 class LockHarness:
-    """Looks at a lock's entities, changes its settings and restarts Home Assistant."""
+    """A helper that reads a lock's entities, changes its settings and restarts Home Assistant."""
 
     def __init__(self, hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> None:
-        """Watch the lock; nothing is set up yet."""
+        """Start to record changes of the lock. Nothing is set up yet."""
         self.hass = hass
         self.driver = driver
         self.entry = entry
         self.taken: list[tuple[Address, Value]] = []
-        """What the lock took or changed by itself, in order."""
+        """The property values that the lock accepted or changed itself, in order."""
         self.acts: list[Address] = []
-        """The actions that the lock did."""
+        """The actions that the lock executed."""
         driver.lock.listeners.append(self._note)
         self._act = driver.lock.act
         driver.lock.act = self._note_act  # type: ignore[method-assign]
@@ -100,18 +100,18 @@ class LockHarness:
 
     @property
     def pushes(self) -> bool:
-        """Whether the lock is reached through an account, which tells by itself."""
+        """Whether the lock is reached through an account, so that it pushes."""
         return CONF_HOST not in self.entry.data
 
     @property
     def lock(self) -> LockRuntime:
-        """The integration's side of the lock."""
+        """The integration's runtime data of the lock."""
         found: LockRuntime = self.entry.runtime_data.locks[self.driver.lock.did]
         return found
 
     @property
     def known(self) -> LockData:
-        """What the integration knows of the lock."""
+        """The integration's state of the lock."""
         return self.lock.coordinator.data
 
     def state(self, platform: str, key: str) -> str:
@@ -123,14 +123,14 @@ class LockHarness:
         return dict(self.driver.state(self.hass, platform, key).attributes)
 
     async def call(self, platform: str, service: str, key: str, **data: object) -> None:
-        """Use an entity."""
+        """Call a service action on an entity."""
         target = {ATTR_ENTITY_ID: self.driver.entity_id(self.hass, platform, key)}
         await self.hass.services.async_call(platform, service, target | data, blocking=True)
 
     async def manage(self, action: str, *, user: str | None = None, **data: Any) -> Any:
-        """Have the lock's users and credentials managed; return the response where there is one.
+        """Call an action for users and credentials; return its response, None without one.
 
-        Who asks for the users does so once the lock has told of all that was done before.
+        Before ``get_users``, wait until Home Assistant has received everything that was pushed.
         """
         told = self.pushes and self.entry.state is ConfigEntryState.LOADED
         if action == "get_users" and told:
@@ -148,10 +148,10 @@ class LockHarness:
         return response[entity_id] if response else None
 
     def events(self, key: str) -> list[dict[str, Any]]:
-        """Return a list that grows by the attributes of each event that an entity fires.
+        """Return a growing list of the attributes of each event that an entity fires.
 
-        The state of two events is the same where they come within a millisecond; Home Assistant
-        sees to that since it was noticed.
+        Events within one millisecond have the same state; Home Assistant has ensured different ones
+        since that was noticed.
         """
         fired: list[dict[str, Any]] = []
         entity_id = self.driver.entity_id(self.hass, Platform.EVENT, key)
@@ -169,62 +169,62 @@ class LockHarness:
         return fired
 
     def issue(self, issue: str, *, of_lock: bool = True) -> ir.IssueEntry | None:
-        """Return a repair issue, None where there is none."""
+        """Return a repair issue, None if it does not exist."""
         did = self.driver.lock.did if of_lock else ""
         issue_id = f"{issue}_{self.entry.entry_id}_{did}"
         return ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id)
 
-    # Home Assistant comes and goes
+    # Start and stop of Home Assistant
 
     async def start(self) -> None:
-        """Set the entry up, and be connected to push where there is one."""
+        """Set the entry up, and wait for the push connection, if any."""
         assert await self.hass.config_entries.async_setup(self.entry.entry_id)
         await self.hass.async_block_till_done()
         if self.pushes and self.driver.simulator.gate.open:
             await caught_up(self.hass, self.entry.runtime_data)
 
     async def stop(self) -> None:
-        """Take the entry down, if it is not down already."""
+        """Unload the entry if it is loaded."""
         if self.entry.state is ConfigEntryState.LOADED:
             assert await self.hass.config_entries.async_unload(self.entry.entry_id)
 
     async def later(self, seconds: float) -> None:
-        """Let the time come for what is due in some seconds, and have it end."""
+        """Fire everything that is due within so many seconds, and wait for it."""
         async_fire_time_changed(self.hass, dt_util.utcnow() + timedelta(seconds=seconds))
         await self.hass.async_block_till_done()
 
     async def poll(self) -> None:
-        """Let the time come for the next poll, and have it end."""
+        """Fire the next poll, and wait for it."""
         await self.later(POLL_INTERVAL_CLOUD + 1)
 
     async def reached(self) -> None:
-        """Wait until all that was pushed before has been taken: a message after it was.
+        """Wait until everything pushed before has been processed, by a later message.
 
-        The lock has what the message says: a reading that ends just then would replace it.
+        The lock gets the value of the message as well: a reading at the same time would replace it.
         """
         marker = 1 + int(self.known.values.get((13, 4), 0))
         self.driver.lock.values[13, 4] = marker
         self.driver.push_property((13, 4), marker)
         await until(lambda: self.known.values.get((13, 4)) == marker)
 
-    # The lock sleeps and wakes
+    # Sleep and wake-up of the lock
 
     async def put_to_sleep(self) -> None:
-        """Have the lock fall asleep, and Home Assistant notice."""
+        """Let the lock fall asleep, and wait until Home Assistant shows it."""
         self.driver.do("sleep")
         if not self.pushes:
             await self.poll()
         await until(lambda: self.state("binary_sensor", "awake") == "off")
 
     async def wake(self) -> None:
-        """Have the lock wake up, and Home Assistant notice."""
+        """Wake the lock, and wait until Home Assistant shows it."""
         self.driver.do("wake")
         if not self.pushes:
             await self.poll()
         await until(lambda: self.state("binary_sensor", "awake") == "on")
 
     async def all_delivered(self) -> None:
-        """Wait until no setting waits, and that is written down."""
+        """Wait until the setting queue is empty, and save that."""
         await until(lambda: not self.known.pending)
         await self.lock.coordinator.async_save()
 
@@ -233,9 +233,9 @@ class LockHarness:
 async def running_lock(
     hass: HomeAssistant, driver: LockDriver, *, local: bool = False, **options: object
 ) -> AsyncIterator[LockHarness]:
-    """Have Home Assistant run with a lock, until it is taken down.
+    """Run Home Assistant with a lock; unload the entry on exit.
 
-    With the option of unlocking, None or the hash of a code, it is this lock that is meant.
+    The option of unlocking is given for this lock: None or the hash of a code.
     """
     if local:
         driver = nearby(driver)
@@ -249,30 +249,30 @@ async def running_lock(
 
 
 def stored_key(driver: LockDriver) -> str:
-    """Return by what name the storage keeps the lock."""
+    """Return the storage key of the lock."""
     return f"{DOMAIN}.{driver.lock.did}"
 
 
 def stored(storage: Storage, driver: LockDriver) -> dict[str, Any]:
-    """Return a copy of what is kept of the lock."""
+    """Return a copy of the stored data of the lock."""
     return copy.deepcopy(storage[stored_key(driver)]["data"]["data"])
 
 
 def waiting(storage: Storage, driver: LockDriver) -> list[tuple[Address, Value]]:
-    """Return the settings that are kept as waiting, in order."""
+    """Return the stored queue of settings, in order."""
     pending = stored(storage, driver)["pending"]
     return [((siid, piid), value) for siid, piid, value, *_ in pending]
 
 
 def name_of(address: Address) -> str:
-    """Return what the specification calls a property."""
+    """Return the name of a property in the specification."""
     return SPEC.properties[address].description
 
 
 async def fix(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, issue: ir.IssueEntry | None
 ) -> Any:
-    """Go through the fix of a repair issue as its user; return what the browser is told last."""
+    """Complete the fix flow of a repair issue as a user; return its last step."""
     assert issue
     assert await async_setup_component(hass, "repairs", {})
     client = await hass_client()

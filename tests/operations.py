@@ -1,9 +1,9 @@
-"""Operations of the lock, and what is said of them."""
+"""Operations of the lock, and their descriptions."""
 
 from __future__ import annotations
 
-# Position, method, action and operation id, and what is said of them. Ming has fingerprint 7 and
-# duress fingerprint 8.
+# Position, method, action and operation id, and the descriptions in English and Chinese. Ming has
+# fingerprint 7 and duress fingerprint 8.
 SAID: tuple[tuple[tuple[int, int, int, int], str, str], ...] = (
     (
         (2, 2, 2, 7),

@@ -25,7 +25,7 @@ async def begin(hass: HomeAssistant, entry: ConfigEntry[Any], part: str) -> Conf
 
 
 async def submit(hass: HomeAssistant, result: ConfigFlowResult, **data: object) -> ConfigFlowResult:
-    """Submit a form, and let what follows from it happen."""
+    """Submit a form, and wait for its effects."""
     result = await hass.config_entries.options.async_configure(result["flow_id"], data)
     await hass.async_block_till_done()
     return result

@@ -1,4 +1,4 @@
-"""What happened while nobody listened, and when it has been read."""
+"""Events that were not pushed, and the reading of the history."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HISTORY: Final = "/app/user/get_user_device_data"
 LOCK_EVENT: Final = (2, 1020)
 EXCEPTION: Final = (2, 1007)
 KINDS: Final = 4
-"""Lock events, exceptions, and the bell of both services: each is asked for by itself."""
+"""Lock events, exceptions, and the bells of both services: each is requested separately."""
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -48,9 +48,10 @@ OUTSIDE, FINGERPRINT, DURESS, UNLOCKED = 2, 2, 9, 2
 def happened(
     driver: LockDriver, address: Address, *values: int, told: float, ahead: int | None = 0
 ) -> int:
-    """Have the cloud remember an event, with the lock's time last; return that.
+    """Add an event to the cloud's history, with the lock's time last; return the lock's time.
 
-    The lock's clock may be ahead of the time at which it was told; None where it stands at zero.
+    ``told`` is the time at which the cloud received it. The lock's clock is ``ahead`` of it by so
+    many seconds; with None, the clock is at zero.
     """
     device_time = 0 if ahead is None else int(told) + ahead
     driver.lock.history.append(Past(device_time, address, [*values, device_time], int(told)))
@@ -64,13 +65,13 @@ def unlocked(
     ahead: int | None = 0,
     method: int = FINGERPRINT,
 ) -> int:
-    """Have the cloud remember that the door was unlocked from outside; return when."""
+    """Add an unlocking from outside to the history, so many seconds ago; return its time."""
     values = (OUTSIDE, method, UNLOCKED, operation_id)
     return happened(driver, LOCK_EVENT, *values, told=time.time() - ago, ahead=ahead)
 
 
 def rang(driver: LockDriver, ago: float) -> int:
-    """Have the cloud remember that the bell rang, of which both services told; return when."""
+    """Add a ring to the history, reported by both services; return its time."""
     told = time.time() - ago
     happened(driver, (7, 1006), told=told)
     return happened(driver, (21, 1), told=told)
@@ -80,9 +81,9 @@ class LinkedHarness(LockHarness):
     """A lock whose Home Assistant is linked to the Mi Home app."""
 
     def fired(self, key: str) -> list[dict[str, Any]]:
-        """Return a list that grows by the attributes of each event that an entity fires.
+        """Return a growing list of the attributes of each event that an entity fires.
 
-        What it shows again after it was unavailable was fired before.
+        An event that is shown again after the entity was unavailable is not repeated.
         """
         fired: list[dict[str, Any]] = []
         seen: list[tuple[str, dict[str, Any]]] = []
@@ -101,53 +102,53 @@ class LinkedHarness(LockHarness):
         return fired
 
     def asked(self) -> int:
-        """Return how often the history was asked for."""
+        """Return the number of history requests."""
         return sum(path == HISTORY for path, _ in self.driver.simulator.cloud.requests)
 
     async def all_read(self, pages: int = KINDS) -> None:
-        """Wait until at least so many pages have been asked for, and what they said was taken."""
+        """Wait until at least so many pages have been requested, and all are processed."""
         await until(lambda: self.asked() >= pages and not reads())
         await self.hass.async_block_till_done()
 
     async def restart(self) -> None:
-        """Restart Home Assistant, and have the history read."""
+        """Restart Home Assistant, and wait until the history is read."""
         await self.stop()
         await self.start_and_read()
 
     async def start_and_read(self) -> None:
-        """Start Home Assistant, and have the history read."""
+        """Start Home Assistant, and wait until the history is read."""
         before = self.asked()
         await self.start()
         await self.settle()
         await self.all_read(before + 1)
 
     async def settle(self) -> None:
-        """Let the time come to read what was missed just now."""
+        """Advance the timers to the first reading of the history."""
         await self.later(history.SETTLING + 1)
 
     async def read_again(self) -> None:
-        """Let the time come to read the history again."""
+        """Advance the timers to the next reading of the history, and wait for it."""
         before = self.asked()
         await self.later(history.EVERY + 1)
         await self.all_read(before + 1)
 
     def disturb(self, fault: Fault, times: int = 1) -> None:
-        """Have a fault in the next answers of the history."""
+        """Apply a fault to the next answers of the history."""
         self.driver.simulator.cloud.disturb_next(fault, HISTORY, times)
 
     def last(self) -> dict[str, str]:
-        """Return what is shown of the last operation and the last exception."""
+        """Return the states of the last operation and the last exception."""
         keys = ("last_operation_id", "last_action", "last_operation_time", "last_exception")
         return {key: self.state("sensor", key) for key in keys}
 
 
 def linked_data(driver: LockDriver, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data of an entry that is linked."""
+    """Return the data of a linked entry."""
     return {**data, CONF_APP: driver.app_data()}
 
 
 def reads() -> bool:
-    """Say whether the history is being read, or is about to be."""
+    """Return whether the history is being read, or will be within a minute."""
     loop = asyncio.get_running_loop()
     return any("read the history" in task.get_name() for task in asyncio.all_tasks()) or any(
         "read the history" in repr(timer._args) and timer.when() - loop.time() < MINUTE
@@ -157,7 +158,7 @@ def reads() -> bool:
 
 
 def state_writes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Return how often entities write their states, by their ids, from now on."""
+    """Return a growing count of state writes by entity id."""
     written: Counter[str] = Counter()
     write = Entity._async_write_ha_state
 

@@ -1,4 +1,4 @@
-"""People who open the door, and the form in which they are named."""
+"""People who open the door, and the form that names them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DURESS = 9
 def give(
     hass: HomeAssistant, entry: MockConfigEntry, name: str, *credentials: tuple[int, int]
 ) -> ConfigSubentry:
-    """Add a person who has had credentials of the first lock for long."""
+    """Add a person who has had credentials of the first lock for 90 days."""
     did = next(iter(entry.runtime_data.locks))
     held = [
         {"did": did, "method": method, "operation_id": operation_id, "since": NOON - 90 * DAY}
@@ -61,25 +61,25 @@ def person_entity(hass: HomeAssistant, name: str) -> er.RegistryEntry:
 
 
 def person(entry: MockConfigEntry, name: str) -> ConfigSubentry:
-    """Return a person."""
+    """Return a person by name."""
     [found] = [one for one in entry.subentries.values() if one.title == name]
     assert isinstance(found, ConfigSubentry)
     return found
 
 
 def names(hass: HomeAssistant, driver: LockDriver) -> tuple[str | None, str]:
-    """Return who is said to have opened the door: by the lock, and by the sensor."""
+    """Return the person who opened the door, according to the lock and to the sensor."""
     changed_by = driver.state(hass, "lock", "lock").attributes.get("changed_by")
     return changed_by, driver.state(hass, "sensor", "last_person").state
 
 
 async def named(hass: HomeAssistant, driver: LockDriver, *expected: str | None) -> None:
-    """See that somebody is said to have opened the door."""
+    """Wait until the person who opened the door is as expected."""
     await until(lambda: names(hass, driver) == expected)
 
 
 def the_lock(entry: MockConfigEntry, driver: LockDriver) -> LockCoordinator:
-    """Return what is known of the lock."""
+    """Return the coordinator of the lock."""
     lock: LockCoordinator = entry.runtime_data.locks[driver.lock.did].coordinator
     return lock
 
@@ -92,7 +92,7 @@ async def use(
     method: int = FINGERPRINT,
     position: int = 2,
 ) -> None:
-    """Open the door."""
+    """Open the door with a credential, and wait until the use is stored."""
     driver.push_event((2, 1020), position, method, 2, operation_id, when)
     uses = the_lock(entry, driver).data.users.uses
     credential = Credential(method, operation_id)
@@ -102,7 +102,7 @@ async def use(
 async def begin(
     hass: HomeAssistant, entry: MockConfigEntry, person: ConfigSubentry | None = None
 ) -> SubentryFlowResult:
-    """Begin to add a person, or to change one."""
+    """Start to add a person, or to change one."""
     context = SubentryFlowContext(source=SOURCE_USER)
     if person:
         context = SubentryFlowContext(source=SOURCE_RECONFIGURE, subentry_id=person.subentry_id)
@@ -114,7 +114,7 @@ async def begin(
 async def submit(
     hass: HomeAssistant, result: SubentryFlowResult, *said: str, **fields: str
 ) -> SubentryFlowResult:
-    """Fill in the form, with the operations that are said so."""
+    """Submit the form with the operations of these labels."""
     offered = offers(result)
     chosen = {"credentials": [offered[label] for label in said]} if offered else {}
     return await hass.config_entries.subentries.async_configure(
@@ -123,7 +123,7 @@ async def submit(
 
 
 def field(result: SubentryFlowResult, name: str) -> Any:
-    """Return a field of the form and what it is filled in with."""
+    """Return a field of the form, and its selector."""
     assert result["type"] is FlowResultType.FORM
     schema = result["data_schema"]
     assert schema
@@ -131,7 +131,7 @@ def field(result: SubentryFlowResult, name: str) -> Any:
 
 
 def offers(result: SubentryFlowResult) -> dict[str, str]:
-    """Return the operations that the form offers, newest first, by what is said of them."""
+    """Return the operations that the form offers, newest first, by label."""
     schema = result["data_schema"]
     assert schema
     if "credentials" not in schema.schema:
@@ -141,7 +141,7 @@ def offers(result: SubentryFlowResult) -> dict[str, str]:
 
 
 def filled_in(result: SubentryFlowResult) -> dict[str, Any]:
-    """Return what the form is filled in with."""
+    """Return the suggested values of the form."""
     schema = result["data_schema"]
     assert schema
     return {

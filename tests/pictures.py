@@ -1,4 +1,4 @@
-"""What the camera sees, and what is shown of it."""
+"""The camera's sights, and the images that show them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RING: Address = (21, 1)
 
 
 def see(driver: LockDriver, kind: str, ago: float = 0) -> Sight:
-    """Have the camera see something, now or some seconds ago, that the lock tells nobody of."""
+    """Let the camera see something, now or some seconds ago, without an event of the lock."""
     camera = driver.lock.camera
     sight: Sight = driver.simulation.call(camera.see, kind)
     sight.created -= int(ago * 1000)
@@ -42,35 +42,35 @@ def see(driver: LockDriver, kind: str, ago: float = 0) -> Sight:
 
 
 def happen(driver: LockDriver, kind: Address, ago: float = 0) -> None:
-    """Have the lock tell of something that happened some seconds ago."""
+    """Push an event of the lock that happened some seconds ago."""
     driver.push_event(kind, int(driver.simulator.clock.now() - ago))
 
 
 def rang(driver: LockDriver, ago: float = 0) -> Sight:
-    """Have somebody ring some seconds ago, of which is told now."""
+    """Push a ring of some seconds ago, which the camera saw."""
     sight = see(driver, "Bell", ago)
     happen(driver, RING, ago)
     return sight
 
 
 def upload(sight: Sight) -> None:
-    """Have the pictures arrive in the cloud."""
+    """Make the pictures available in the cloud."""
     for kind, frame in sight.frames.items():
         sight.frames[kind] = replace(frame, ready=0)
 
 
 def when(sight: Sight) -> str:
-    """Return the state of an image of what the camera saw."""
+    """Return the state of an image that shows a sight."""
     return dt_util.utc_from_timestamp(sight.created / 1000).isoformat()
 
 
 def state(hass: HomeAssistant, driver: LockDriver, key: str) -> str:
-    """Return when the picture was taken that is shown."""
+    """Return the state of an image: the time of its picture."""
     return driver.state(hass, Platform.IMAGE, key).state
 
 
 def follow(hass: HomeAssistant, driver: LockDriver, key: str) -> list[str]:
-    """Return a list that grows by each state of an image that is another one."""
+    """Return a growing list of an image's states, one for each change."""
     states: list[str] = []
 
     @callback
@@ -90,7 +90,7 @@ async def assert_shown(
     key: str,
     of: tuple[Sight, str],
 ) -> None:
-    """See that a browser gets the very picture."""
+    """Check that a browser gets exactly this picture."""
     sight, kind = of
     browser = await client()
     answer = await browser.get(f"/api/image_proxy/{driver.entity_id(hass, Platform.IMAGE, key)}")
@@ -101,13 +101,13 @@ async def assert_shown(
 
 
 def asked(driver: LockDriver, path: str) -> int:
-    """Return how often something was asked for."""
+    """Return the number of requests to a path."""
     did = driver.lock.did
     return sum(path == one for one, _ in driver.simulator.cloud.requests if did)
 
 
 async def set_up(hass: HomeAssistant, driver: LockDriver, **options: object) -> MockConfigEntry:
-    """Set up an entry of an account that is linked."""
+    """Set up the entry of a linked account."""
     data = {**driver.account_data(), CONF_APP: driver.app_data()}
     entry = entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS} | options)
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -117,5 +117,5 @@ async def set_up(hass: HomeAssistant, driver: LockDriver, **options: object) -> 
 
 
 def awaited(entry: MockConfigEntry, driver: LockDriver) -> list[PendingPicture]:
-    """Return the events that wait for their pictures."""
+    """Return the events whose pictures are expected."""
     return list(entry.runtime_data.locks[driver.lock.did].pictures._awaited)

@@ -1,4 +1,4 @@
-"""Who sits before Home Assistant's media browser, and what there is to see."""
+"""A user of Home Assistant's media browser, and the camera's recordings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PICTURE: Final = "/miot/camera/app/v1/img"
 
 
 def saw(driver: LockDriver, when: datetime, *kinds: str, recorded: bool = True) -> Sight:
-    """Have the camera have seen something, in the order of time."""
+    """Add a sight to the camera, in order of time."""
 
     def add() -> Sight:
         moment = when.timestamp()
@@ -54,7 +54,7 @@ def saw(driver: LockDriver, when: datetime, *kinds: str, recorded: bool = True) 
 
 
 class Viewer:
-    """Browses and plays as a signed-in user's browser does."""
+    """A client that browses and plays media as a signed-in user's browser does."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class Viewer:
         signed_in: TestClient[Any, Any],
         anybody: TestClient[Any, Any],
     ) -> None:
-        """Sit down."""
+        """Prepare with a WebSocket and HTTP clients, with and without a sign-in."""
         self._websocket = websocket
         self.http = signed_in
         self.anybody = anybody
 
     async def leave(self) -> None:
-        """Close the frontend."""
+        """Close the WebSocket."""
         await self._websocket.close()
 
     async def _ask(self, what: str, media_content_id: str) -> dict[str, Any]:
@@ -79,51 +79,51 @@ class Viewer:
         return answer
 
     async def browse(self, media_content_id: str = SOURCE) -> dict[str, Any]:
-        """Open a folder."""
+        """Return the content of a folder."""
         answer = await self._ask("browse_media", media_content_id)
         assert answer["success"], answer
         result: dict[str, Any] = answer["result"]
         return result
 
     async def titles(self, media_content_id: str = SOURCE) -> list[str]:
-        """Return what is in a folder, but for the folder of its files."""
+        """Return the titles in a folder, except the folder of downloads."""
         titles = [child["title"] for child in (await self.browse(media_content_id))["children"]]
         return [title for title in titles if title not in DOWNLOAD]
 
     async def resolve(self, media_content_id: str) -> dict[str, Any]:
-        """Have something played."""
+        """Resolve a media item for playback."""
         answer = await self._ask("resolve_media", media_content_id)
         assert answer["success"], answer
         result: dict[str, Any] = answer["result"]
         return result
 
     async def refused(self, what: str, media_content_id: str) -> str:
-        """Return in which words something is refused."""
+        """Return the error message of a refused request."""
         answer = await self._ask(what, media_content_id)
         assert not answer["success"], answer
         message: str = answer["error"]["message"]
         return message
 
     async def shown(self, title: str, media_content_id: str) -> dict[str, Any]:
-        """Return what is called so in a folder."""
+        """Return the item with a title in a folder."""
         children = (await self.browse(media_content_id))["children"]
         found: dict[str, Any] = next(child for child in children if child["title"] == title)
         return found
 
     async def text(self, path: str) -> str:
-        """Return what is had at a path, as who carries no token gets it."""
+        """Return the text at a path, requested without a token."""
         response = await self.anybody.get(path)
         assert response.status == 200, await response.text()
         return await response.text()
 
     async def segments(self, playlist: str) -> list[str]:
-        """Return the paths of a playlist's segments, of the first there is to choose from."""
+        """Return the paths of a playlist's segments, of its first variant if there are several."""
         text = await self.text(playlist)
         paths = [line for line in text.splitlines() if line and not line.startswith("#")]
         return await self.segments(paths[0]) if "#EXT-X-STREAM-INF" in text else paths
 
     async def contents(self, playlist: str) -> list[list[bytes]]:
-        """Return the pictures and sounds of each part of a recording, as a player has them."""
+        """Return the video and audio packets of each segment, as a player gets them."""
 
         async def get(path: str) -> bytes:
             response = await self.anybody.get(path)
@@ -134,7 +134,7 @@ class Viewer:
 
 
 def contents(driver: LockDriver, sight: Sight, codec: str = "H265") -> list[list[bytes]]:
-    """Return the pictures and sounds of each part of a recording, as the camera has them."""
+    """Return the video and audio packets of each segment, as the camera has them."""
     return [packets(part) for part in driver.lock.camera.recording(sight, codec)]
 
 
@@ -144,7 +144,7 @@ async def sit_down(
     hass_client: ClientSessionGenerator,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> Viewer:
-    """Return who sits before the media browser."""
+    """Return a viewer at the media browser."""
     assert await async_setup_component(hass, MEDIA_SOURCE, {})
     await hass.async_block_till_done()
     return Viewer(await hass_ws_client(hass), await hass_client(), await hass_client_no_auth())

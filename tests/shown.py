@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def shown(hass: HomeAssistant, driver: LockDriver, key: str) -> dict[str, Any]:
-    """Return the type and the attributes of the last event, without Home Assistant's own."""
+    """Return type and attributes of the last event, except those of Home Assistant."""
     attributes = driver.state(hass, "event", key).attributes
     not_ours = ("event_types", "friendly_name", "device_class")
     return {name: value for name, value in attributes.items() if name not in not_ours}

@@ -1,4 +1,4 @@
-"""The integration's texts, and the entities that have some."""
+"""The integration's texts, and the entities that have names."""
 
 from __future__ import annotations
 

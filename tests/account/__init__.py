@@ -1,1 +1,1 @@
-"""What an entry keeps of its account, and the session of the Mi Home app."""
+"""Tests of the account: entry data and the Mi Home app session."""

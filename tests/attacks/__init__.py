@@ -1,1 +1,1 @@
-"""The tool that attacks a running Home Assistant."""
+"""Tests of the attack tool."""

@@ -1,1 +1,1 @@
-"""Settings that wait, and unlocking."""
+"""Tests of queued settings and of unlocking."""

@@ -1,1 +1,1 @@
-"""Credentials that are enrolled, and that end."""
+"""Tests of enrollment and expiry of credentials."""

@@ -1,1 +1,1 @@
-"""Tests of the demo's own parts."""
+"""Tests of the demo."""

@@ -1,1 +1,1 @@
-"""Events as they happen, and the past."""
+"""Tests of events and history."""

@@ -1,1 +1,1 @@
-"""Faults of the cloud, its broker, the network and the lock, and what stays true in each."""
+"""Tests with faults of the cloud, its broker, the network and the lock."""

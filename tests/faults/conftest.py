@@ -1,4 +1,4 @@
-"""A home whose lock can be followed through every fault, and a look at what is left behind."""
+"""A home whose lock is observed during faults, and checks for leftover tasks and sockets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_STATE: Final = (STATE_UNAVAILABLE, STATE_UNKNOWN)
 
 
 def _sockets(kind: str, *ports: int) -> list[str]:
-    """Return the sockets of this process that lead to some ports, or are no door of a lock."""
+    """Return the TCP connections to some ports, or the UDP sockets that are not a lock's."""
     found = psutil.Process().net_connections(kind)
     if kind == "udp":
         return [str(one) for one in found if one.laddr and one.laddr.port != PORT]
@@ -47,7 +47,7 @@ def _sockets(kind: str, *ports: int) -> list[str]:
 
 
 def tasks() -> list[str]:
-    """Return the tasks of ours, and of the client of the broker."""
+    """Return the tasks of the integration and of the MQTT client."""
     ours = ("xiaomi_smart_lock", "aiomqtt")
     described = map(repr, asyncio.all_tasks() - {asyncio.current_task()})
     return [task for task in described if any(name in task for name in ours)]
@@ -55,7 +55,7 @@ def tasks() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _environment(_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait long to connect again."""
+    """Shorten the pauses before push connects again."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     monkeypatch.setattr(push, "LAST_DELAY", 0.1)
 
@@ -64,7 +64,7 @@ def _environment(_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
 async def _nothing_left(
     hass: HomeAssistant, hass_storage: Storage, simulation: SimulatorThread, _environment: None
 ) -> AsyncIterator[None]:
-    """See that no task and no socket outlives an entry, and that each fault was really met."""
+    """Check that no task and no socket outlives an entry, and that each fault occurred."""
     cloud, gate = simulation.simulator.cloud, simulation.simulator.gate
     cloud.requests.clear()
     there = _sockets("udp")
@@ -73,7 +73,7 @@ async def _nothing_left(
     await hass.async_block_till_done()
     await until(lambda: not tasks())
     await until(lambda: not _sockets("tcp", gate.port))
-    # Idle connections to the cloud are Home Assistant's own.
+    # Idle connections to the cloud belong to Home Assistant.
     if connector := async_get_clientsession(hass).connector:
         await connector.close()
     await until(lambda: not _sockets("tcp", cloud.port))
@@ -85,7 +85,7 @@ class Home(LockHarness):
     """Home Assistant with the lock of an account, set up and connected to push."""
 
     def __init__(self, hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> None:
-        """Look at what there is."""
+        """Prepare."""
         super().__init__(hass, driver, entry)
         self.cloud: Cloud = driver.simulator.cloud
 
@@ -100,7 +100,7 @@ class Home(LockHarness):
         return [path for path, _ in self.cloud.requests]
 
     def shown(self) -> dict[str, str]:
-        """Return the states of all enabled entities but those that are about freshness."""
+        """Return the states of all enabled entities except those about the last contact."""
         registry = er.async_get(self.hass)
         states = {
             (entity.domain, entity.unique_id.partition("-")[2]): self.hass.states.get(
@@ -115,15 +115,15 @@ class Home(LockHarness):
         }
 
     def assert_available(self) -> None:
-        """See that no entity is unavailable, and that there are entities."""
+        """Check that there are entities, and that none is unavailable."""
         shown = self.shown()
         assert len(shown) > 50
         assert not [key for key, state in shown.items() if state == STATE_UNAVAILABLE]
 
     def follow(self, key: str) -> list[dict[str, object]]:
-        """Return a list that grows by the attributes of each event that an entity fires.
+        """Return a growing list of the attributes of each event that an entity fires.
 
-        What it shows again after it was unavailable was fired before.
+        An event that is shown again after the entity was unavailable is not repeated.
         """
         fired: list[dict[str, object]] = []
         entity_id = self.driver.entity_id(self.hass, Platform.EVENT, key)
@@ -142,26 +142,26 @@ class Home(LockHarness):
         return fired
 
     async def reload(self) -> None:
-        """Set the account up anew."""
+        """Reload the entry of the account."""
         assert await self.hass.config_entries.async_reload(self.entry.entry_id)
 
 
 @pytest.fixture
 def entry(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
-    """Take what happened long ago for late, as where no option says otherwise."""
+    """Reset the options, so that old events count as late."""
     hass.config_entries.async_update_entry(entry, options={})
     return entry
 
 
 @pytest.fixture
 async def home(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> Home:
-    """Return a home that is connected to push and has read all."""
+    """Return a home that is connected to push and has read everything."""
     return Home(hass, driver, loaded)
 
 
 @pytest.fixture
 def gate(home: Home) -> Iterator[Gate]:
-    """Return who delivers the messages, each once again in the end."""
+    """Return the gate to the broker, which may repeat messages; reset its repetition afterwards."""
     gate: Gate = home.driver.simulator.gate
     yield gate
     gate.repeat = 0

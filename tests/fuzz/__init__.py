@@ -1,1 +1,1 @@
-"""Whatever comes from outside, nothing but our own errors comes of what is invalid."""
+"""Fuzz tests: invalid data from outside causes no other errors than the integration's own."""

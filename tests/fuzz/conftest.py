@@ -1,4 +1,4 @@
-"""How much is tried: a little among the other tests, a lot in ``scripts/fuzz``."""
+"""The number of examples: few with the other tests, many in ``scripts/fuzz``."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ settings.load_profile("short")
 
 @pytest.fixture(autouse=True)
 def _environment() -> None:
-    """Do without Home Assistant, unless a test asks for it."""
+    """Run without Home Assistant, unless a test needs it."""
     allow_loopback()
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """Return who answers whatever it is told to."""
+    """Return a server with configurable answers."""
     with Server() as running:
         yield running

@@ -1,4 +1,4 @@
-"""A server on loopback that answers every request with the bytes that it is told."""
+"""A server on loopback that answers every request with given bytes."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """The server, a client session, and the event loop that both run in."""
+    """The server, a client session, and the event loop of both."""
 
     session: aiohttp.ClientSession
     endpoints: Endpoints
 
     def __init__(self) -> None:
-        """Prepare."""
+        """Prepare. The first answer is empty."""
         self.tls = ssl.create_default_context()
         self._runner = asyncio.Runner()
         self._answer = b""
         self._last = True
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Start the server."""
         self._runner.run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop listening."""
+        """Stop the server."""
         with self._runner:
             self._runner.run(self._stop())
 
     def answer(self, answer: bytes) -> None:
-        """Answer all requests so from now on, and end their connections."""
+        """Answer all further requests with these bytes, and close their connections."""
         self._answer, self._last = answer, True
 
     def answer_json(self, data: object) -> None:
-        """Answer all requests with JSON from now on."""
+        """Answer all further requests with JSON."""
         body = json.dumps(data).encode()
         self._answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         self._last = False
 
     def run[Result](self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do something in the event loop; it ends within seconds, or never would."""
+        """Run a coroutine in the event loop. Raises TimeoutError after 10 seconds."""
         return self._runner.run(asyncio.wait_for(work, 10))
 
     async def _start(self) -> None:

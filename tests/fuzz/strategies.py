@@ -1,4 +1,4 @@
-"""What may come from outside: noise, and valid data with something wrong in it."""
+"""Strategies for data from outside: noise, and valid data with errors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Event, Property
 
 HUGE = 10**400
-"""An integer that no float can hold; JSON may have it."""
+"""An integer too large for a float; JSON may contain it."""
 
 UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
 def spoilt(text: str) -> list[str]:
-    """Return what a text has that could not be saved, or would not be shown as it is."""
-    seen = text.replace("\u200c", "").replace("\u200d", "")  # which join what can be seen
+    """Return the characters of a text that cannot be stored or displayed."""
+    seen = text.replace("\u200c", "").replace("\u200d", "")  # They join visible characters.
     return [char for char in seen if unicodedata.category(char) in UNSEEN]
 
 
@@ -52,7 +52,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 
 def _places(data: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield all places in JSON data: what holds it, and its key or index."""
+    """Yield all places in JSON data: container, and key or index."""
     if isinstance(data, dict | list):
         for key in list(data) if isinstance(data, dict) else range(len(data)):
             yield data, key
@@ -61,7 +61,7 @@ def _places(data: Any) -> Iterator[tuple[Any, Any]]:
 
 @st.composite
 def damaged(draw: st.DrawFn, valid: Any) -> Any:
-    """Return valid JSON data in which up to three values are others, missing or doubled."""
+    """Return valid JSON data in which up to three values are replaced, missing or duplicated."""
     data = [deepcopy(valid)]
     for _ in range(draw(st.integers(0, 3))):
         holder, key = draw(st.sampled_from(list(_places(data))))
@@ -76,7 +76,7 @@ def damaged(draw: st.DrawFn, valid: Any) -> Any:
 
 
 def values_of(prop: Property) -> st.SearchStrategy[Any]:
-    """Return values that the specification allows a property, or almost."""
+    """Return values that the specification allows for a property, or nearly."""
     likely: list[st.SearchStrategy[Any]] = [st.text(max_size=20), st.booleans()]
     if prop.values:
         likely.append(st.sampled_from([named.value for named in prop.values]))
@@ -87,7 +87,7 @@ def values_of(prop: Property) -> st.SearchStrategy[Any]:
 
 
 def spelt(value: Any) -> list[Any]:
-    """Return the ways in which a value may be written."""
+    """Return the ways to write a value."""
     if isinstance(value, bool):
         return [value, int(value), str(int(value)), json.dumps(value)]
     if isinstance(value, int) and abs(value) < 2**53:
@@ -98,7 +98,7 @@ def spelt(value: Any) -> list[Any]:
 
 
 def _likely[Likely](likely: st.SearchStrategy[Likely]) -> st.SearchStrategy[Any]:
-    """Return what should be there, or nothing, or anything."""
+    """Return the likely value, None, or any scalar."""
     return st.one_of(likely, likely, likely, st.none(), scalars)
 
 
@@ -113,7 +113,7 @@ _descriptions = _likely(st.sampled_from(["Mode", "NA", "", " a\r\n# b", "门锁"
 
 
 def _items(kind: str, **keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return a list of items as published instances have them, or almost."""
+    """Return a list of items as in published specifications, or nearly."""
     required = {"iid": _iids, "type": _types(kind)}
     optional = {"description": _descriptions, **keys}
     item = st.fixed_dictionaries(required, optional=optional)
@@ -145,7 +145,7 @@ instances: st.SearchStrategy[Any] = st.fixed_dictionaries(
         ),
     }
 )
-"""Specifications as MIoT publishes them, or almost."""
+"""Specifications as MIoT publishes them, or nearly."""
 
 properties = st.sampled_from(list(SPEC.properties.values()))
 events = st.sampled_from(list(SPEC.events.values()))
@@ -153,7 +153,7 @@ events = st.sampled_from(list(SPEC.events.values()))
 
 @st.composite
 def reported(draw: st.DrawFn) -> tuple[Event, Any]:
-    """Return an event and its arguments in one of their shapes, or almost."""
+    """Return an event and its arguments in one of their shapes, possibly damaged."""
     event = draw(events)
     values = [draw(values_of(argument)) for argument in event.arguments]
     items = [

@@ -1,1 +1,1 @@
-"""Pictures and recordings."""
+"""Tests of pictures and recordings."""

@@ -1,4 +1,4 @@
-"""Who has a session of the Mi Home app, and a phone to get one."""
+"""A client with a Mi Home app session, and a phone that confirms sign-ins."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class App:
-    """A client of the app's interface, and the account's owner."""
+    """A client of the app's API, and the account's owner."""
 
     def __init__(self, driver: LockDriver, session: aiohttp.ClientSession) -> None:
-        """Sign in, without a phone."""
+        """Sign in without a phone."""
         self.driver = driver
         self.did = driver.lock.did
         self.cloud = driver.simulator.cloud
@@ -40,16 +40,16 @@ class App:
         self._seen = len(self.cloud.requests)
 
     def as_client(self, data: SessionData) -> AppClient:
-        """Return a client with a session; renewed ones are noted."""
+        """Return a client for a session. Renewed sessions are recorded in ``renewed``."""
         return AppClient(self.session, self.tls, self.endpoints, "cn", data, self.renewed.append)
 
     def phone(self, act: str, code: QrCode, *args: object) -> None:
-        """Do something with the code that is shown."""
+        """Do something with a QR code on the phone."""
         accounts = self.cloud.app_accounts
         self.driver.simulation.call(getattr(accounts, act), code.login_url, *args)
 
     async def waiting(self, code: QrCode) -> asyncio.Task[SessionData]:
-        """Return the wait for a code, once the service was asked."""
+        """Start to wait for the confirmation of a code; return the task after its first request."""
         asked = len(self.cloud.requests)
         task = asyncio.create_task(self.login.wait(code))
         while len(self.cloud.requests) == asked:
@@ -62,13 +62,13 @@ class App:
         return [path.rpartition("/")[2] for path, _ in self.cloud.requests[seen:]]
 
     def camera(self, **settings: Any) -> None:
-        """Set something of the lock's camera."""
+        """Set attributes of the lock's camera."""
         for name, value in settings.items():
             setattr(self.driver.lock.camera, name, value)
 
 
 def of_liar(session: aiohttp.ClientSession, liar: Liar) -> AppClient:
-    """Return a client of a service that lies."""
+    """Return a client of a lying service."""
     endpoints = Endpoints(
         account=liar.url, app_api=f"{liar.url}/app", camera=liar.url, pictures=liar.url
     )

@@ -1,4 +1,4 @@
-"""The protocols' own surroundings: a session, a trust anchor, tokens, and services that lie."""
+"""Fixtures for the protocols: sessions, a trust anchor, tokens, and a service that lies."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Signed:
-    """A client that signed in to the account just now."""
+    """A client that has just signed in to the account."""
 
     def __init__(self, driver: LockDriver, session: aiohttp.ClientSession) -> None:
-        """Take the tokens."""
+        """Sign in, and store the tokens."""
         data = driver.account_data()
         self.driver = driver
         self.session = session
@@ -48,7 +48,7 @@ class Signed:
         self._seen = len(driver.simulator.cloud.requests)
 
     def keep(self, tokens: Tokens) -> TokenKeeper:
-        """Return a keeper of tokens; renewed ones are noted."""
+        """Return a keeper of tokens. Renewed tokens are recorded in ``renewed``."""
         return TokenKeeper(self.sign_in, self.path, tokens, self.renewed.append)
 
     def requests(self) -> list[tuple[str, Any]]:
@@ -73,7 +73,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def signed(driver: LockDriver, session: aiohttp.ClientSession) -> AsyncIterator[Signed]:
-    """Return a client that is signed in; a renewal that nobody waits for ends by itself."""
+    """Return a signed-in client; wait for a pending renewal of its tokens afterwards."""
     signed = Signed(driver, session)
     yield signed
     await signed.keeper.settled()
@@ -81,33 +81,33 @@ async def signed(driver: LockDriver, session: aiohttp.ClientSession) -> AsyncIte
 
 @pytest.fixture
 async def app(driver: LockDriver) -> AsyncIterator[App]:
-    """Return a client of the Mi Home app's interface that is signed in."""
+    """Return a signed-in client of the Mi Home app's API."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield App(driver, session)
 
 
 class Liar:
-    """A service with a certificate to trust, that answers what it was told to, in turn."""
+    """A service with a trusted certificate that gives configured answers in turn."""
 
     def __init__(self, url: str, tls: ssl.SSLContext) -> None:
-        """Know where it is and how to trust it."""
+        """Prepare with an address and a TLS context that trusts it."""
         self.url = url
         self.tls = tls
         self.answers: list[object] = []
         self.headers: list[Mapping[str, str]] = []
-        """Of each request."""
+        """The headers of each request."""
 
     @property
     def endpoints(self) -> Endpoints:
-        """Its addresses, for whatever is asked of it over HTTP."""
+        """The endpoints for HTTP requests to it."""
         return Endpoints(api=self.url, profile=self.url, instance=self.url)
 
     def client(self, signed: Signed) -> CloudClient:
-        """Return a client of this service, signed in."""
+        """Return a signed-in client of this service."""
         return CloudClient(signed.session, self.tls, self.endpoints, "cn", signed.keeper)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Give the next answer: JSON, a ready response, or for seconds none."""
+        """Give the next answer: JSON, a ready response, or {} after so many seconds."""
         self.headers.append(request.headers)
         match self.answers.pop(0):
             case web.Response() as ready:
@@ -121,7 +121,7 @@ class Liar:
 
 @pytest.fixture
 async def liar(tmp_path: Path) -> AsyncIterator[Liar]:
-    """Return a service that answers what it is told to."""
+    """Return a service that gives configured answers."""
     ca_file = tmp_path / "ca.pem"
     context = Authority(ca_file).context()
     app = web.Application()

@@ -1,1 +1,1 @@
-"""What a lock means, by tables alone."""
+"""Tests of the tables of lock models."""

@@ -1,4 +1,4 @@
-"""A lock without a camera, a bell and users, of other numbers and another order of arguments."""
+"""A lock without camera, bell and users, with other ids and another order of arguments."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clients that were not written here, each in an environment of its own: see ``scripts/peers``."""
+"""Tests of the simulator with clients of others, each in its own environment; see scripts/peers."""

@@ -1,4 +1,4 @@
-"""A simulator under the names of Xiaomi's services, and clients that know nothing else."""
+"""A simulator with the names of Xiaomi's services, and clients of others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 HOST: Final = "127.0.0.2"
-"""Where the lock is on the local network."""
+"""The address of the lock on the local network."""
 ENDS_WITHIN: Final = 120
 
 FETCHED: Final = Path(os.environ.get("INTEGRATIONS", "/nowhere")) / "custom_components"
@@ -34,12 +34,12 @@ collect_ignore = [
 
 @pytest.fixture
 def enable_custom_integrations() -> None:
-    """Do without Home Assistant."""
+    """Run without Home Assistant."""
 
 
 @pytest.fixture(scope="session")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorThread]:
-    """Return the simulator, where nothing but it can be reached by these names."""
+    """Return the simulator with Xiaomi's names. Fails unless /etc/hosts resolves them to it."""
     hosts = Path("/etc/hosts").read_text(encoding="utf-8")
     assert real_names.hosts("127.0.0.1") in hosts, "Please run scripts/peers"
     allow_loopback()
@@ -60,7 +60,7 @@ def account(simulation: SimulatorThread) -> Account:
 
 @pytest.fixture
 def lock(simulation: SimulatorThread, account: Account) -> Iterator[Lock]:
-    """Return the account's lock, which is reached on the local network too."""
+    """Return the account's lock, which is also on the local network."""
     simulator = simulation.simulator
     lock: Lock = simulation.call(simulator.add_lock, account, host=HOST)
     simulation.call(simulator.settle)
@@ -71,13 +71,16 @@ def lock(simulation: SimulatorThread, account: Account) -> Iterator[Lock]:
 
 @dataclass(frozen=True)
 class Peer:
-    """Runs programs in the environment of a client, and as its user with a home of their own."""
+    """A runner of programs in a client's environment, with a home folder of their own."""
 
     home: Path
     ca_file: Path
 
     async def run(self, name: str, program: str, **given: object) -> dict[str, Any]:
-        """Run a program with facts as JSON; return what it prints last."""
+        """Run a program with arguments as JSON; return the JSON in its last line.
+
+        Raises TimeoutError after ENDS_WITHIN seconds.
+        """
         process = await asyncio.create_subprocess_exec(
             Path(os.environ["PEERS"]) / name / "bin/python",
             *(PROGRAMS / f"{program}.py", json.dumps(given)),
@@ -103,5 +106,5 @@ class Peer:
 
 @pytest.fixture
 def peer(simulation: SimulatorThread, tmp_path: Path) -> Peer:
-    """Return who runs clients."""
+    """Return a runner of clients."""
     return Peer(tmp_path, simulation.simulator.ca_file)

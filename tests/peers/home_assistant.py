@@ -1,4 +1,4 @@
-"""A Home Assistant with other integrations for Xiaomi devices, and how they are set up in it."""
+"""Home Assistant with other integrations for Xiaomi devices, and their setup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.runner import SimulatorThread
 
 PORT: Final = 8123
-"""The one to which Xiaomi sends who signed in."""
+"""The port of Home Assistant to which Xiaomi redirects after a sign-in."""
 WITHIN: Final = 60
 FLOW: Final = "/api/config/config_entries/flow"
 COMPONENTS: Final = """\
@@ -33,7 +33,7 @@ logger:
 
 @asynccontextmanager
 async def home_assistant(simulation: SimulatorThread, directory: Path) -> AsyncIterator[Client]:
-    """Start a Home Assistant that has these integrations, and sign in to it."""
+    """Start Home Assistant with these integrations, and sign in."""
     write_configuration(directory, FETCHED, PORT, COMPONENTS)
     ca_file = str(simulation.simulator.ca_file)
     trust = {"SSL_CERT_FILE": ca_file, "REQUESTS_CA_BUNDLE": ca_file}
@@ -45,7 +45,10 @@ async def home_assistant(simulation: SimulatorThread, directory: Path) -> AsyncI
 
 
 async def add(client: Client, handler: str, answers: Mapping[str, Any]) -> None:
-    """Go through a config flow; each step has its answer, or a function that gives none."""
+    """Complete a config flow with an answer for each step, or a function that returns one.
+
+    For steps that wait, the function acts instead.
+    """
     step = await client.post(FLOW, {"handler": handler, "show_advanced_options": False})
     while step["type"] != "create_entry":
         assert step["type"] in {"form", "progress"}, step
@@ -60,7 +63,7 @@ async def add(client: Client, handler: str, answers: Mapping[str, Any]) -> None:
 
 
 async def after(client: Client, step: dict[str, Any]) -> dict[str, Any]:
-    """Return the step that follows one in which the user waits."""
+    """Return the step after one that waits. Raises TimeoutError after WITHIN seconds."""
     async with asyncio.timeout(WITHIN):
         while (now := await client.get(f"{FLOW}/{step['flow_id']}"))["type"] == "progress":
             await asyncio.sleep(0.2)
@@ -69,7 +72,7 @@ async def after(client: Client, step: dict[str, Any]) -> dict[str, Any]:
 
 
 async def shown(client: Client, entity: str, state: str) -> None:
-    """Wait until an entity is in a state; both are patterns."""
+    """Wait until an entity has a state; both are patterns. Fails after WITHIN seconds."""
     await client.follow_states()
 
     def found() -> bool:

@@ -1,1 +1,1 @@
-"""Home Assistant's actions of the integration."""
+"""Tests of the service actions."""

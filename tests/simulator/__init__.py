@@ -1,1 +1,1 @@
-"""Tests of the simulator, by clients that it did not make itself."""
+"""Tests of the simulator, by independent clients."""

@@ -1,4 +1,4 @@
-"""A simulated lock alone, with a clock that stands."""
+"""A simulated lock with a clock that does not move."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ASLEEP = -704042011
 
 
 class Standing(Clock):
-    """A clock that stands, but where the test moves it."""
+    """A clock that moves only when a test advances it."""
 
     def __init__(self) -> None:
-        """Start at a time that is easy to recognise."""
+        """Start at a time that is easy to recognize."""
         super().__init__()
         self.time = 1_800_000_000.0
 
@@ -25,15 +25,15 @@ class Standing(Clock):
         return self.time
 
     def advance(self, seconds: float) -> None:
-        """Move."""
+        """Advance the clock."""
         self.time += seconds
 
 
 class Heard(list[tuple[str, dict[str, Any]]]):
-    """What a listener heard: topics without ``device/DID/``, and payloads."""
+    """A list of a listener's messages: topics without ``device/DID/``, and payloads."""
 
     def __call__(self, topic: str, payload: dict[str, Any]) -> None:
-        """Listen; what cannot be JSON cannot be reported."""
+        """Store a message. The payload must be valid JSON data."""
         self.append((topic.removeprefix("device/42/"), json.loads(json.dumps(payload))))
 
     @property

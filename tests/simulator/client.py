@@ -1,4 +1,4 @@
-"""A client of the cloud that knows the protocol from its description alone."""
+"""A client of the cloud, written from the description of the protocol."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"
 
 @dataclass
 class Client:
-    """One client, by its device id, of the cloud that an endpoints file names."""
+    """A client with a device id, of the cloud in an endpoints file."""
 
     session: ClientSession
     endpoints: Path
@@ -32,13 +32,13 @@ class Client:
     addresses: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read where everything is, and trust its authority only."""
+        """Read the addresses, and trust only their authority."""
         self.addresses = json.loads(self.endpoints.read_text(encoding="utf-8"))
         self.tls = ssl.create_default_context(cafile=self.addresses["ca_file"])
 
     @property
     def query(self) -> dict[str, str]:
-        """What the sign-in page has to be asked with."""
+        """The query of the sign-in page."""
         return {
             "client_id": str(CLIENT_ID),
             "response_type": "code",
@@ -55,7 +55,7 @@ class Client:
         )
 
     async def press(self, label: str) -> ClientResponse:
-        """Press a button of the sign-in page; the redirect is not followed."""
+        """Press a button of the sign-in page, without following the redirect."""
         html = await (await self.authorize()).text()
         found = re.search(rf'<button name="user" value="([^"]*)">{re.escape(label)}<', html)
         assert found, html
@@ -70,7 +70,7 @@ class Client:
     async def get_token(
         self, data: Mapping[str, object], headers: dict[str, str] | None = None
     ) -> ClientResponse:
-        """Ask for tokens."""
+        """Request tokens."""
         given = {"client_id": CLIENT_ID, "redirect_uri": REDIRECT, **data}
         return await self.session.get(
             self.addresses["api"] + GET_TOKEN,
@@ -80,25 +80,25 @@ class Client:
         )
 
     async def exchange(self, code: str, /, **changes: object) -> ClientResponse:
-        """Ask for tokens for a code."""
+        """Request tokens for a code."""
         return await self.get_token({"code": code, "device_id": self.device_id, **changes})
 
     async def renew(self, refresh_token: str) -> ClientResponse:
-        """Ask for tokens for a refresh token."""
+        """Request tokens for a refresh token."""
         return await self.get_token({"refresh_token": refresh_token})
 
     async def code(self, name: str = "Ming") -> str:
-        """Sign in; return the code that the browser is sent back with."""
+        """Sign in; return the code in the redirect."""
         response = await self.press(f"Sign in as {name}")
         assert response.status == 302
         return re.search(r"[?&]code=([^&]+)", response.headers["Location"])[1]  # type: ignore[index]
 
     async def sign_in(self, name: str = "Ming") -> None:
-        """Sign in, and keep the tokens."""
+        """Sign in, and store the tokens."""
         await self.keep(await self.exchange(await self.code(name)))
 
     async def keep(self, response: ClientResponse) -> dict[str, Any]:
-        """Keep the tokens of an answer; return its result."""
+        """Store the tokens of an answer; return its result."""
         assert response.status == 200, await response.text()
         answer = await response.json()
         assert answer["code"] == 0
@@ -109,7 +109,7 @@ class Client:
     async def post(
         self, path: str, body: object, headers: dict[str, str | None] | None = None
     ) -> ClientResponse:
-        """Call the interface; a header of None is left out."""
+        """Send a request to the API. Headers of None are left out."""
         all_headers = {
             "X-Client-BizId": "haapi",
             "X-Client-AppId": str(CLIENT_ID),
@@ -125,14 +125,14 @@ class Client:
         )
 
     async def answer(self, path: str, body: object) -> dict[str, Any]:
-        """Call the interface; return its whole answer."""
+        """Send a request to the API; return the whole answer."""
         response = await self.post(path, body)
         assert response.status == 200, await response.text()
         answer: dict[str, Any] = await response.json()
         return answer
 
     async def call(self, path: str, body: object) -> Any:
-        """Call the interface; return the result of its answer."""
+        """Send a request to the API; return the result of the answer."""
         answer = await self.answer(path, body)
         assert answer["code"] == 0, answer
         return answer["result"]

@@ -1,4 +1,4 @@
-"""The simulator is tested without Home Assistant."""
+"""Fixtures for tests of the simulator without Home Assistant."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def enable_custom_integrations() -> None:
-    """Do without Home Assistant, which is what would look for the integration."""
+    """Run without Home Assistant, which would look for the integration."""
 
 
 @pytest.fixture
 async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
-    """Return a simulator with one account, of which the cloud alone is open."""
+    """Return a simulator with one account, of which only the cloud runs."""
     simulator = Simulator(tmp_path)
     simulator.add_account("Ming")
     async with simulator.cloud as cloud:
@@ -50,7 +50,7 @@ async def client(simulator: Simulator) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def clock() -> Standing:
-    """Return a clock that stands."""
+    """Return a clock that does not move."""
     return Standing()
 
 
@@ -62,7 +62,7 @@ def lock(clock: Standing) -> Lock:
 
 @pytest.fixture
 def heard(lock: Lock) -> Heard:
-    """Return what the lock reports from now on."""
+    """Return the growing list of the lock's messages."""
     heard = Heard()
     lock.listeners.append(heard)
     return heard

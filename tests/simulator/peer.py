@@ -1,4 +1,4 @@
-"""Clients of others, led to the simulator."""
+"""Clients of others, redirected to the simulator."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class ToSimulator(HTTPAdapter):  # type: ignore[misc]
-    """Sends what is meant for Xiaomi's hosts to the simulator."""
+    """An adapter that sends requests for Xiaomi's hosts to the simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
-        """Trust the simulator alone."""
+        """Trust only the simulator."""
         super().__init__()
         self._url = simulator.cloud.url
         self._ca_file = json.loads(simulator.endpoints.read_text(encoding="utf-8"))["ca_file"]
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send, with the same path."""
+        """Send a request with the same path."""
         assert request.url
         request.url = self._url + "/" + request.url.split("/", 3)[3]
         kwargs |= {"verify": self._ca_file, "proxies": None}

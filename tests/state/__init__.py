@@ -1,1 +1,1 @@
-"""What is known of one lock."""
+"""Tests of the state of a lock."""

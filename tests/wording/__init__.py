@@ -1,1 +1,1 @@
-"""What is said, in both languages."""
+"""Tests of the texts in both languages."""
