@@ -43,7 +43,6 @@ DURESS_FINGERPRINT: Final = 9
 NAMES: Final = (PICTURE, PLAYLIST, "video.m3u8", CLIP, "0.mp4", "0.m4s")
 # Digits of fractions of seconds do not count: they can be the code by chance.
 _CODE: Final = re.compile(rf"(?<![\d.]){CODE}(?!\d)")
-_OF_SESSION: Final = ("pass_token", "service_token", "ssecurity")
 _TEMPLATE: Final = "{{ states | map(attribute='attributes') | list }}"
 
 

@@ -118,7 +118,6 @@ class Chaos:
     faults: Counter[str] = field(default_factory=Counter)
     """How often each fault happened."""
     _running: bool = False
-    _writing: set[asyncio.Task[None]] = field(default_factory=set)
     _shown: dict[str, tuple[str, Happening]] = field(default_factory=dict)
 
     async def start(self) -> None:

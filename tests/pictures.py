@@ -102,8 +102,7 @@ async def assert_shown(
 
 def asked(driver: LockDriver, path: str) -> int:
     """Return the number of requests to a path."""
-    did = driver.lock.did
-    return sum(path == one for one, _ in driver.simulator.cloud.requests if did)
+    return sum(path == one for one, _ in driver.simulator.cloud.requests)
 
 
 async def set_up(hass: HomeAssistant, driver: LockDriver, **options: object) -> MockConfigEntry:
