@@ -127,7 +127,8 @@ async def _mark_up_notifications(house: House) -> str:
         lock.enrol()
         told: list[dict[str, Any]] = []
         while not told:
-            told = await house.owner.command("persistent_notification/get")
+            shown = await house.owner.command("persistent_notification/get")
+            told = [one for one in shown if one["notification_id"].startswith(DOMAIN)]
             await asyncio.sleep(0.1)
         for _ in range(4):
             lock.enrol()

@@ -154,8 +154,9 @@ async def _break_the_logbook(house: House) -> str:
     async with listening(house.guest, stream) as heard:
         await until(lambda: any("the last of them" in one for one in heard), "nothing is told")
     said = await refusal(house.guest.command("logbook/get_events", start_time=stream["start_time"]))
-    if said or "Traceback" in house.log[written:]:
-        return said or "the log has a traceback"
+    _, *tracebacks = house.log[written:].split("Traceback")
+    if said or any("logbook" in one for one in tracebacks):
+        return said or "the log has a traceback of the logbook"
     return HELD
 
 
