@@ -34,6 +34,7 @@ from simulator.runner import SimulatorThread
 from .hosts import LOOPBACK
 from .leak_detector import LeakDetector
 from .lock_driver import LockDriver, caught_up, idle, until
+from .lock_harness import LockHarness, Storage, running_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -244,3 +245,21 @@ def issued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def leak_detector(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> LeakDetector:
     """Return a leak detector."""
     return LeakDetector(hass, caplog)
+
+
+@pytest.fixture
+async def harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LockHarness]:
+    """Return a lock of an account with a Home Assistant that runs."""
+    async with running_lock(hass, driver) as harness:
+        yield harness
+
+
+@pytest.fixture
+async def neighbour(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, short_timeouts: None
+) -> AsyncIterator[LockHarness]:
+    """Return a lock on the local network with a Home Assistant that runs."""
+    async with running_lock(hass, driver, local=True) as harness:
+        yield harness

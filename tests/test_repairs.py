@@ -24,7 +24,7 @@ from .lock_driver import until
 from .lock_harness import LockHarness, Storage, entry_of, fix, running_lock, stored_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -42,15 +42,6 @@ def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long to connect to push again."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     monkeypatch.setattr(push, "LAST_DELAY", 0.1)
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
 
 
 def cut(harness: LockHarness) -> None:

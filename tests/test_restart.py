@@ -59,24 +59,6 @@ def internet(driver: LockDriver) -> Iterator[Callable[[bool], None]]:
     switch(True)
 
 
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
-
-
-@pytest.fixture
-async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, short_timeouts: None
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock on the local network."""
-    async with running_lock(hass, driver, local=True) as harness:
-        yield harness
-
-
 @pytest.fixture(params=[False, True], ids=["account", "nearby"])
 async def anyone(
     request: pytest.FixtureRequest,

@@ -54,15 +54,6 @@ DISK: Final = {
 
 
 @pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
-
-
-@pytest.fixture
 def disk(hass: HomeAssistant, hass_storage: Storage, tmp_path: Path) -> Iterator[Path]:
     """Have Home Assistant's storage in real files, and return where."""
     with patch.multiple(storage.Store, **DISK):

@@ -36,8 +36,6 @@ from .lock_driver import until
 from .lock_harness import LockHarness, Storage, running_lock, stored_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.storage import Store
 
@@ -60,15 +58,6 @@ NAMES: Final = [
     ("\u200d\u200d", "xiaomi.lock.s1"),
 ]
 """What a lock may be called, and what it is called here."""
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
 
 
 async def written(hass: HomeAssistant, storage: Storage, key: str) -> Any:

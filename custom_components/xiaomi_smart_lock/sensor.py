@@ -43,6 +43,16 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockBatteryDescription(LockSensorDescription):
+    """Description of the level of a battery."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.BATTERY
+    state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
+    native_unit_of_measurement: str | None = PERCENTAGE
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+
+
+@dataclass(frozen=True, kw_only=True)
 class LockDetailDescription(LockSensorDescription):
     """Description of a sensor that few people need: it is disabled by default."""
 
@@ -107,22 +117,8 @@ SENSORS: Final = (
         key="last_person", event=Role.LOCK_EVENT, sources=(Topic.PEOPLE,), read=_last_person
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
-    LockSensorDescription(
-        key="lithium_battery",
-        item=Role.LITHIUM_BATTERY_LEVEL,
-        device_class=SensorDeviceClass.BATTERY,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=PERCENTAGE,
-        entity_category=EntityCategory.DIAGNOSTIC,
-    ),
-    LockSensorDescription(
-        key="dry_cells",
-        item=Role.DRY_CELLS_LEVEL,
-        device_class=SensorDeviceClass.BATTERY,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=PERCENTAGE,
-        entity_category=EntityCategory.DIAGNOSTIC,
-    ),
+    LockBatteryDescription(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
+    LockBatteryDescription(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
     LockSensorDescription(
         key="charging_state",
         item=Role.CHARGING_STATE,

@@ -64,16 +64,6 @@ async def anyone(
 
 
 @pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account, and has a guest."""
-    async with running_lock(hass, driver) as harness:
-        await harness.manage("set_user", user_id=GUEST)
-        yield harness
-
-
-@pytest.fixture
 def said(hass: HomeAssistant) -> list[Event[Any]]:
     """Return a list that grows by what is said in the logbook of endings."""
     ended: list[Event[Any]] = []

@@ -30,7 +30,7 @@ from tests.lock_harness import LockHarness, Storage, running_lock, stored
 from tests.people import give
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from homeassistant.core import HomeAssistant
 
@@ -48,26 +48,6 @@ CODE: Final[dict[str, Any]] = {
     "credential_type": "password",
     "credential_data": "246810",
 }
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind a door, and has a guest."""
-    async with running_lock(hass, driver) as harness:
-        await harness.manage("set_user", user_id=GUEST)
-        yield harness
-
-
-@pytest.fixture
-async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock on the local network, and has a guest."""
-    async with running_lock(hass, driver, local=True) as harness:
-        await harness.manage("set_user", user_id=GUEST)
-        yield harness
 
 
 @pytest.fixture

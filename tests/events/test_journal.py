@@ -18,21 +18,10 @@ from tests.lock_harness import LockHarness, Storage, running_lock
 from tests.past import DURESS, HOUR, LOCK_EVENT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
 
 NOON: Final = 1790000000
 EVER: Final = (0.0, 2.0**40)
-
-
-@pytest.fixture
-async def home(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account that is not linked."""
-    async with running_lock(hass, driver) as home:
-        yield home
 
 
 def key(driver: LockDriver) -> str:
@@ -40,68 +29,72 @@ def key(driver: LockDriver) -> str:
     return f"{DOMAIN}.{driver.lock.did}.journal"
 
 
-def numbers(home: LockHarness) -> list[object]:
+def numbers(harness: LockHarness) -> list[object]:
     """Return the operations that the journal has, in order."""
-    return [one.get("operation-id") for one in home.lock.journal.between(*EVER)]
+    return [one.get("operation-id") for one in harness.lock.journal.between(*EVER)]
 
 
-async def test_kept_over_a_restart(home: LockHarness) -> None:
+async def test_kept_over_a_restart(harness: LockHarness) -> None:
     """All that push tells, each once, in the order in which it happened."""
-    home.driver.do("fingerprint", 1)
-    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 2, home.driver.lock.time - 2 * HOUR)
-    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 2, home.driver.lock.time - 2 * HOUR)
-    home.driver.push_event((4, 6), 3, 7, 2, home.driver.lock.time - HOUR)
-    await home.reached()
+    harness.driver.do("fingerprint", 1)
+    harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 2, harness.driver.lock.time - 2 * HOUR)
+    harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 2, harness.driver.lock.time - 2 * HOUR)
+    harness.driver.push_event((4, 6), 3, 7, 2, harness.driver.lock.time - HOUR)
+    await harness.reached()
     expected = [2, 7, 1]
-    assert numbers(home) == expected
-    before = home.lock.journal.between(*EVER)
-    await home.stop()
-    await home.start()
-    assert list(home.lock.journal.between(*EVER)) == list(before)
+    assert numbers(harness) == expected
+    before = harness.lock.journal.between(*EVER)
+    await harness.stop()
+    await harness.start()
+    assert list(harness.lock.journal.between(*EVER)) == list(before)
 
 
 async def test_written_soon(
-    home: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A power cut takes little; what comes all the time does not put that off."""
     monkeypatch.setattr(journal, "SAVE_DELAY", 0.2)
     deadline = time.monotonic() + PATIENCE
     number = 0
-    while key(home.driver) not in hass_storage:
+    while key(harness.driver) not in hass_storage:
         assert time.monotonic() < deadline
-        home.driver.do("fingerprint", number := number + 1)
-        await home.reached()
-    assert hass_storage[key(home.driver)]["data"]
+        harness.driver.do("fingerprint", number := number + 1)
+        await harness.reached()
+    assert hass_storage[key(harness.driver)]["data"]
 
 
-async def test_not_written_for_nothing(home: LockHarness, hass_storage: Storage) -> None:
+async def test_not_written_for_nothing(harness: LockHarness, hass_storage: Storage) -> None:
     """Where nothing happened there is no journal."""
-    await home.stop()
-    assert key(home.driver) not in hass_storage
+    await harness.stop()
+    assert key(harness.driver) not in hass_storage
 
 
-async def test_not_too_many(hass: HomeAssistant, home: LockHarness, hass_storage: Storage) -> None:
+async def test_not_too_many(
+    hass: HomeAssistant, harness: LockHarness, hass_storage: Storage
+) -> None:
     """The oldest go first, whenever they come; an option says how many stay."""
     for number in range(110):
-        home.driver.push_event(LOCK_EVENT, 2, 2, 2, number, home.driver.lock.time - 1000 + number)
-    await home.reached()
-    assert numbers(home) == list(range(110))
-    hass.config_entries.async_update_entry(home.entry, options={CONF_JOURNAL_ENTRIES: 100})
+        harness.driver.push_event(
+            LOCK_EVENT, 2, 2, 2, number, harness.driver.lock.time - 1000 + number
+        )
+    await harness.reached()
+    assert numbers(harness) == list(range(110))
+    hass.config_entries.async_update_entry(harness.entry, options={CONF_JOURNAL_ENTRIES: 100})
     await hass.async_block_till_done()
-    await until(lambda: home.entry.runtime_data.push.connected)
-    assert numbers(home) == list(range(10, 110))
-    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 500, home.driver.lock.time - 2000)
-    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 501, home.driver.lock.time)
-    await home.reached()
-    assert numbers(home) == [*range(11, 110), 501]
-    await home.stop()
-    assert len(hass_storage[key(home.driver)]["data"]) == 100
+    await until(lambda: harness.entry.runtime_data.push.connected)
+    assert numbers(harness) == list(range(10, 110))
+    harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 500, harness.driver.lock.time - 2000)
+    harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 501, harness.driver.lock.time)
+    await harness.reached()
+    assert numbers(harness) == [*range(11, 110), 501]
+    await harness.stop()
+    assert len(hass_storage[key(harness.driver)]["data"]) == 100
 
 
-async def test_a_flood_of_events(home: LockHarness) -> None:
+async def test_a_flood_of_events(harness: LockHarness) -> None:
     """Before it is looked at or written down, it is no more than what stays of it."""
-    kept_of = home.lock.journal
-    when = home.driver.lock.time
+    kept_of = harness.lock.journal
+    when = harness.driver.lock.time
     for number in range(5000):
         kept_of.add(LockEvent(S1, SPEC.events[LOCK_EVENT], {5: number}, when - number % 7))
     assert len(kept_of._added) + len(kept_of._sorted) <= 2001
@@ -112,22 +105,22 @@ async def test_a_flood_of_events(home: LockHarness) -> None:
 
 
 async def test_the_truth_without_secrets(
-    home: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It keeps that a finger was one of duress, but nothing that opens a door."""
-    home.driver.push_event(LOCK_EVENT, 2, DURESS, 2, 8, NOON)
-    await home.reached()
-    [kept] = home.lock.journal.between(*EVER)
+    harness.driver.push_event(LOCK_EVENT, 2, DURESS, 2, 8, NOON)
+    await harness.reached()
+    [kept] = harness.lock.journal.between(*EVER)
     assert kept.get("operation-method") == DURESS
     assert kept.get("operation-id") == 8
-    monkeypatch.setitem(vars(home.lock.model), "secret", frozenset({(2, 5)}))
-    home.driver.push_event(LOCK_EVENT, 2, 2, 2, 9, NOON + 1)
-    await home.reached()
-    _, kept = home.lock.journal.between(*EVER)
+    monkeypatch.setitem(vars(harness.lock.model), "secret", frozenset({(2, 5)}))
+    harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 9, NOON + 1)
+    await harness.reached()
+    _, kept = harness.lock.journal.between(*EVER)
     assert kept.get("operation-id") is None
-    await home.stop()
-    said = json.dumps(hass_storage[key(home.driver)])
-    for secret in (home.driver.lock.token, *home.entry.data["tokens"].values()):
+    await harness.stop()
+    said = json.dumps(hass_storage[key(harness.driver)])
+    for secret in (harness.driver.lock.token, *harness.entry.data["tokens"].values()):
         assert str(secret) not in said
 
 
@@ -135,29 +128,29 @@ async def test_removed_with_the_entry(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
     """Nothing is left of it."""
-    async with running_lock(hass, driver) as home:
+    async with running_lock(hass, driver) as harness:
         driver.do("fingerprint", 1)
-        await home.reached()
-        await home.stop()
+        await harness.reached()
+        await harness.stop()
         assert key(driver) in hass_storage
-        await hass.config_entries.async_remove(home.entry.entry_id)
+        await hass.config_entries.async_remove(harness.entry.entry_id)
         assert key(driver) not in hass_storage
 
 
 async def test_removed_with_the_lock(
-    hass: HomeAssistant, home: LockHarness, hass_storage: Storage
+    hass: HomeAssistant, harness: LockHarness, hass_storage: Storage
 ) -> None:
     """Where it is no longer chosen."""
-    home.driver.do("fingerprint", 1)
-    await home.reached()
-    await home.stop()
-    assert key(home.driver) in hass_storage
-    simulator = home.driver.simulator
-    other = home.driver.simulation.call(simulator.add_lock, home.driver.account)
-    data = {**home.entry.data, CONF_LOCKS: [other.did]}
-    hass.config_entries.async_update_entry(home.entry, data=data)
-    await home.start()
-    assert key(home.driver) not in hass_storage
+    harness.driver.do("fingerprint", 1)
+    await harness.reached()
+    await harness.stop()
+    assert key(harness.driver) in hass_storage
+    simulator = harness.driver.simulator
+    other = harness.driver.simulation.call(simulator.add_lock, harness.driver.account)
+    data = {**harness.entry.data, CONF_LOCKS: [other.did]}
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.start()
+    assert key(harness.driver) not in hass_storage
 
 
 GOOD: Final = [NOON, *LOCK_EVENT, 2, 2, 2, 7, NOON]
@@ -178,34 +171,36 @@ BROKEN: Final[dict[str, object]] = {
 
 
 @pytest.mark.parametrize("stored", BROKEN.values(), ids=BROKEN)
-async def test_broken(home: LockHarness, hass_storage: Storage, stored: object) -> None:
+async def test_broken(harness: LockHarness, hass_storage: Storage, stored: object) -> None:
     """What makes no sense is left out, and takes nothing with it."""
-    await home.stop()
+    await harness.stop()
     entries = [GOOD, *stored] if isinstance(stored, list) else stored
-    hass_storage[key(home.driver)] = {"version": 1, "minor_version": 1, "data": entries}
-    await home.start()
-    assert numbers(home) == ([7] if isinstance(stored, list) else [])
+    hass_storage[key(harness.driver)] = {"version": 1, "minor_version": 1, "data": entries}
+    await harness.start()
+    assert numbers(harness) == ([7] if isinstance(stored, list) else [])
 
 
 async def test_arguments_that_are_not_in_the_specification(
-    home: LockHarness, hass_storage: Storage
+    harness: LockHarness, hass_storage: Storage
 ) -> None:
     """Numbers are kept as they are, as of a specification that has changed; others are left out."""
-    await home.stop()
+    await harness.stop()
     order = [argument.address[1] for argument in SPEC.events[LOCK_EVENT].arguments]
     given = {1: 2, 2: 99, 3: "unlocked", 5: 2147876869}
     stored = [[NOON, *LOCK_EVENT, *(given.get(piid) for piid in order), "more"]]
-    hass_storage[key(home.driver)] = {"version": 1, "minor_version": 1, "data": stored}
-    await home.start()
-    [kept] = home.lock.journal.between(*EVER)
+    hass_storage[key(harness.driver)] = {"version": 1, "minor_version": 1, "data": stored}
+    await harness.start()
+    [kept] = harness.lock.journal.between(*EVER)
     assert kept.arguments == {1: 2, 2: 99, 5: 2147876869}
 
 
 @pytest.mark.parametrize("version", [0, 2, 99])
-async def test_of_another_version(home: LockHarness, hass_storage: Storage, version: int) -> None:
+async def test_of_another_version(
+    harness: LockHarness, hass_storage: Storage, version: int
+) -> None:
     """It is not understood, and nothing else suffers."""
-    await home.stop()
-    hass_storage[key(home.driver)] = {"version": version, "minor_version": 1, "data": [GOOD]}
-    await home.start()
-    assert home.entry.state is ConfigEntryState.LOADED
-    assert numbers(home) == []
+    await harness.stop()
+    hass_storage[key(harness.driver)] = {"version": version, "minor_version": 1, "data": [GOOD]}
+    await harness.start()
+    assert harness.entry.state is ConfigEntryState.LOADED
+    assert numbers(harness) == []

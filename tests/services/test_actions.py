@@ -26,13 +26,11 @@ from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator.model import SPEC
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import LockHarness, Storage, entry_of, running_lock
+from tests.lock_harness import LockHarness, Storage, entry_of
 from tests.people import give
 from tests.translations import HERE, ICONS_OF_ACTIONS, SELECTORS, SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
@@ -84,24 +82,6 @@ ONE_OF_EACH_REASON: Final = sorted(
 )
 
 every_action = pytest.mark.parametrize("action", EXPECTED)
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
-
-
-@pytest.fixture
-async def neighbour(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock on the local network."""
-    async with running_lock(hass, driver, local=True) as harness:
-        yield harness
 
 
 def inside(harness: LockHarness) -> Users:

@@ -11,16 +11,12 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.state.device_clock import LockClock
 from tests.lock_driver import until
-from tests.lock_harness import LockHarness, fix, let_time_pass, running_lock
+from tests.lock_harness import LockHarness, fix, let_time_pass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from tests.lock_driver import LockDriver
-    from tests.lock_harness import Storage
 
 NOON: Final = 1_790_000_000.0
 TEN_MINUTES: Final = 600
@@ -89,15 +85,6 @@ def test_setting(told: list[Told]) -> None:
     assert not clock.is_off
     assert clock.when(NOON + 1000, NOON + 1000) == NOON + 1000
     assert not clock.is_off
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind a door whose lock is awake."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
 
 
 def _last_operation(harness: LockHarness) -> float:

@@ -9,14 +9,9 @@ import pytest
 
 from custom_components.xiaomi_smart_lock.state import user_registry as users
 from custom_components.xiaomi_smart_lock.state.credential import Credential
-from tests.lock_harness import LockHarness, Storage, running_lock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from homeassistant.core import HomeAssistant
-
-    from tests.lock_driver import LockDriver
+    from tests.lock_harness import LockHarness
 
 UPDATED: Final = (4, 1)
 METHOD_UPDATED: Final = (4, 2)
@@ -32,15 +27,6 @@ SUCCESS, NOT_FOUND = 0, 3
 INSIDE, OUTSIDE = 1, 2
 UNLOCKED: Final = 2
 FINGER: Final = Credential(FINGERPRINT, 7)
-
-
-@pytest.fixture
-async def harness(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LockHarness]:
-    """Return who lives behind the door of a lock in an account."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
 
 
 @pytest.fixture

@@ -19,12 +19,10 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from simulator import faults
 from tests.documents import PROJECT
 from tests.lock_driver import until
-from tests.lock_harness import LockHarness, fix, running_lock
+from tests.lock_harness import LockHarness, fix
 from tests.recordings import RECORDING, SOURCE, saw, sit_down
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -46,13 +44,6 @@ async def _chinese(hass: HomeAssistant) -> None:
     translation.async_setup(hass)
     await hass.config.async_update(language="zh-Hans")
     await hass.async_block_till_done()
-
-
-@pytest.fixture
-async def harness(hass: HomeAssistant, driver: LockDriver) -> AsyncIterator[LockHarness]:
-    """Return who lives where all works."""
-    async with running_lock(hass, driver) as harness:
-        yield harness
 
 
 def as_shown(key: str | None, placeholders: Any) -> str:
