@@ -21,7 +21,8 @@ type Fault = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 def status(code: int, **headers: str) -> Fault:
     """Answer with an HTTP status only. Underscores in a header's name become dashes."""
 
-    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+    async def fault(request: web.Request, _handler: Handler) -> web.StreamResponse:
+        await _read(request)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return web.Response(status=code, headers=named)
 
@@ -31,7 +32,8 @@ def status(code: int, **headers: str) -> Fault:
 def said(body: str, content_type: str = "text/plain", code: int = 200) -> Fault:
     """Answer with a text of the service, by default with HTTP 200, and do nothing else."""
 
-    async def fault(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+    async def fault(request: web.Request, _handler: Handler) -> web.StreamResponse:
+        await _read(request)
         return web.Response(text=body, content_type=content_type, status=code)
 
     return fault
@@ -71,8 +73,9 @@ class Held:
         return await (self._then(request, handler) if self._then else handler(request))
 
 
-async def page(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+async def page(request: web.Request, _handler: Handler) -> web.StreamResponse:
     """Answer with an HTML page, as for a browser."""
+    await _read(request)
     return web.Response(text="<!DOCTYPE html><title>Xiaomi</title>", content_type="text/html")
 
 
@@ -118,6 +121,15 @@ async def _body(request: web.Request, handler: Handler) -> bytes:
     assert isinstance(response, web.Response)
     assert isinstance(response.body, bytes)
     return response.body
+
+
+async def _read(request: web.Request) -> None:
+    """Read the body of a request.
+
+    If it is left unread, the server closes the connection after its answer, and a request that the
+    client sends on it meanwhile fails.
+    """
+    await request.read()
 
 
 def _abort(request: web.Request) -> None:

@@ -172,6 +172,7 @@ def driver(simulation: SimulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iter
     lock = simulation.call(simulator.add_lock, account)
     yield LockDriver(simulation, account, lock)
     simulation.call(simulator.cloud.calm)  # drops faults that did not occur
+    simulator.gate.open = True  # a test that fails may leave it closed
     for one in account.locks.values():
         simulation.call(simulator.remove_lock, one)
     simulation.call(simulator.settle)

@@ -156,5 +156,5 @@ class LockDriver:
     def state(self, hass: HomeAssistant, platform: str, key: str) -> State:
         """Return the state of an entity of the lock. Fails if there is none."""
         state = hass.states.get(self.entity_id(hass, platform, key))
-        assert state, f"{platform} {key} has no state"
+        assert state, f"{platform} {key} has no state: is it disabled? Then use all_enabled"
         return state

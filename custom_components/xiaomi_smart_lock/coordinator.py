@@ -359,7 +359,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         return None if version is None else text(version)
 
     def reject(self, address: Address, reason: object) -> None:
-        """Count a value that the specification does not allow; warn of the first per address."""
+        """Count what the specification does not allow; warn of the first per address."""
         rejected, name = self.data.rejected, "{}.{}".format(*address)
         if name not in rejected and len(rejected) >= MOST_REJECTED:
             name = OTHERS

@@ -7,8 +7,11 @@ import gc
 import json
 import logging
 import socket
+import ssl
 import struct
+from contextlib import suppress
 from dataclasses import replace
+from threading import Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -472,6 +475,54 @@ async def test_broker_drops_who_just_came(
     assert loud(caplog) == []
     assert listening.problems == [None] * 3
     await until(lambda: len(connections(listening.driver.simulator.gate.port)) == 1)
+
+
+def established(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
+    """Return the client's end of a TLS connection as asyncio has it: without a socket."""
+    ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(ours, theirs, server_hostname="localhost"),
+        server.wrap_bio(theirs, ours, server_side=True),
+    )
+    for end in ends * 3:
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    return ends[0]
+
+
+async def test_a_broken_connection_ends_no_other(socket_enabled: None) -> None:
+    """OpenSSL keeps a system error for the thread; ssl would raise it for any other connection."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    other = established(server, trusting)
+    with pytest.raises(ssl.SSLWantReadError):
+        other.read(1)
+
+    def reset_who_comes() -> None:
+        with server.wrap_socket(listener.accept()[0], server_side=True) as broker:
+            linger = struct.pack("ii", 1, 0)
+            broker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = Thread(target=reset_who_comes)
+        serving.start()
+        connection = socket.create_connection(listener.getsockname())
+        sock = trusting.wrap_socket(connection, server_hostname="localhost")
+        serving.join()
+    client: Any = Client("127.0.0.1", 1, lambda _topic, _payload: None)
+    client._client._sock = sock
+    broken: list[type[OSError]] = []
+    while broken.count(BrokenPipeError) < 2:
+        try:
+            client._client._sock_send(b"x")
+        except OSError as error:
+            broken.append(type(error))
+    with pytest.raises(ssl.SSLWantReadError):
+        other.read(1)
+    sock.close()
 
 
 async def test_socket_that_was_closed_before_it_is_watched() -> None:

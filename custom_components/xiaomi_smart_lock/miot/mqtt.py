@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from contextlib import asynccontextmanager, suppress
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, override
 
 import aiomqtt
@@ -33,6 +34,33 @@ def _passing(record: logging.LogRecord) -> bool:
 
 
 _LOGGER.addFilter(_passing)
+
+
+def _clear_tls_errors() -> None:
+    """Clear OpenSSL's error queue of this thread.
+
+    Observed with Python 3.14 and OpenSSL 3.6: a system error of one socket, such as EPIPE, stays in
+    the queue. ssl then raises it for other connections of the thread, which ends them. CPython
+    clears the queue when it refuses a cipher.
+    """
+    with suppress(ssl.SSLError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers("none")
+
+
+def _clearing[**P, T](transfer: Callable[P, T]) -> Callable[P, T]:
+    """Wrap a function that reads or writes a socket: it clears the queue after a system error."""
+
+    @wraps(transfer)
+    def clearing(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return transfer(*args, **kwargs)
+        except (BlockingIOError, ssl.SSLError):  # Nothing to read yet, or the queue is cleared.
+            raise
+        except OSError:
+            _clear_tls_errors()
+            raise
+
+    return clearing
 
 
 class WrongNameError(ssl.SSLCertVerificationError):
@@ -87,7 +115,7 @@ class Client(aiomqtt.Client):
 
         The limit is MOST_UNHANDLED; paho would keep any amount in memory.
         """
-        receive, unhandled = client._sock_recv, 0  # noqa: SLF001
+        receive, unhandled = _clearing(client._sock_recv), 0  # noqa: SLF001
 
         def bounded(size: int) -> bytes:
             nonlocal unhandled
@@ -100,6 +128,7 @@ class Client(aiomqtt.Client):
             return data
 
         client._sock_recv = bounded  # noqa: SLF001
+        client._sock_send = _clearing(client._sock_send)  # noqa: SLF001
 
     @override
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:

@@ -77,7 +77,7 @@ class LockData:
     contact: float = 0.0
     """When the lock itself was last heard from, in Unix seconds."""
     rejected: Counter[str] = field(default_factory=Counter)
-    """How often something arrived that the specification does not allow, by its address."""
+    """How often something arrived that the specification does not allow, by address; not saved."""
     unknown: dict[Address, float | None] = field(default_factory=dict)
     """Properties whose last value was not understood, with the number that came, if any."""
     spoilt: bool = field(default=False, compare=False)
