@@ -295,6 +295,7 @@ async def test_assign_credential(harness: LockHarness) -> None:
     await harness.manage("set_user", user_id=6)
     password = {"credential_type": "password", "credential_data": "246810"}
     await harness.manage("set_credential", user_id=5, operation_id=20, **password)
+    await harness.reached()  # What the lock tells of it later would be taken for news.
     await harness.manage(
         "assign_credential", user_id=6, credential_type="password", operation_id=20
     )
