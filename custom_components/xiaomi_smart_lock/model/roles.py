@@ -26,7 +26,6 @@ class Role(StrEnum):
     USER_TYPE = "lock-manage:user-type"
     OPERATION_ID = "lock-manage:operation-id"
     ERROR_CODE = "lock-manage:error-code"
-    CREDENTIAL_STATE = "lock-manage:credential-state"
     HARDWARE_VERSION = "lock-version:hardware-version"
     DO_NOT_DISTURB_PERIOD = "no-disturb:enable-time-period"
     DRY_CELLS_LEVEL = "battery:battery-level"
