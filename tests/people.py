@@ -102,13 +102,15 @@ async def use(
 async def begin(
     hass: HomeAssistant, entry: MockConfigEntry, person: ConfigSubentry | None = None
 ) -> SubentryFlowResult:
-    """Start to add a person, or to change one."""
+    """Start to add a person, or to change the details of one."""
+    flows = hass.config_entries.subentries
     context = SubentryFlowContext(source=SOURCE_USER)
     if person:
         context = SubentryFlowContext(source=SOURCE_RECONFIGURE, subentry_id=person.subentry_id)
-    return await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "person"), context=context
-    )
+    result = await flows.async_init((entry.entry_id, "person"), context=context)
+    if result["type"] is FlowResultType.MENU:
+        return await flows.async_configure(result["flow_id"], {"next_step_id": "details"})
+    return result
 
 
 async def submit(

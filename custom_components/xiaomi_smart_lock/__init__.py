@@ -134,6 +134,7 @@ def _async_follow_changes(hass: HomeAssistant, entry: LockConfigEntry) -> None:
             hass.config_entries.async_schedule_reload(entry.entry_id)
             return
         for lock in entry.runtime_data.locks.values():
+            lock.guests.async_look()
             lock.coordinator.async_show_people()
 
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, changed))

@@ -38,13 +38,17 @@ from .const import (
     CONF_USER_ID,
     CONF_UUID,
     DOMAIN,
+    SUBENTRY_GUEST,
     SUBENTRY_PERSON,
+    SUBENTRY_WHO_MAY_OPEN,
 )
+from .flows.guest import GuestFlow
 from .flows.link_app import LinkFlow, region_schema
 from .flows.local import LocalFlow
 from .flows.options import LockOptionsFlow
 from .flows.person import PersonFlow
 from .flows.sign_in import SignInFlow
+from .flows.who_may_open import WhoMayOpenFlow
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
 from .model.lock_model import MODELS
@@ -79,9 +83,14 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: LockConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the person subentry type, if the entry learns who opens the door."""
+        """Return the subentry types; people need an entry that learns who opens the door."""
         told = CONF_HOST not in config_entry.data or CONF_APP in config_entry.data
-        return {SUBENTRY_PERSON: PersonFlow} if told else {}
+        of_people = {SUBENTRY_PERSON: PersonFlow} if told else {}
+        return {
+            **of_people,
+            SUBENTRY_GUEST: GuestFlow,
+            SUBENTRY_WHO_MAY_OPEN: WhoMayOpenFlow,
+        }
 
     @staticmethod
     @callback

@@ -9,7 +9,10 @@ NAME: Final = "Xiaomi Smart Lock"
 MANUFACTURER: Final = "Xiaomi"
 ENDPOINTS_VARIABLE: Final = "XIAOMI_SMART_LOCK_ENDPOINTS"
 
+SUBENTRY_GUEST: Final = "guest"
 SUBENTRY_PERSON: Final = "person"
+SUBENTRY_WHO_MAY_OPEN: Final = "who_may_open"
+"""No subentry is ever of this type; its flow shows who may open the door."""
 
 CONF_APP: Final = "app"
 CONF_APP_ENDED: Final = "app_ended"

@@ -1,12 +1,13 @@
-"""People who open the door, and the credentials that are theirs."""
+"""People and guests who open the door, and the credentials that are theirs."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
@@ -15,6 +16,7 @@ from .const import (
     CONF_CREDENTIALS,
     CONF_DID,
     CONF_PERSON_ENTITY,
+    SUBENTRY_GUEST,
     SUBENTRY_PERSON,
 )
 from .state.credential import Credential
@@ -33,18 +35,36 @@ type Key = tuple[str, Credential]
 """The did of a lock and a credential: the locks of an account use the same numbers."""
 
 
+TYPES: Final = (SUBENTRY_PERSON, SUBENTRY_GUEST)
+"""The types of subentries that hold credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A credential as somebody's: since when, in Unix seconds, and its name, "" without one."""
+
+    since: float
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person, stored as a subentry of the config entry."""
+    """A person or a guest, stored as a subentry of the config entry."""
 
     subentry: ConfigSubentry
-    holds: Mapping[Key, float]
-    """Their credentials, and when each was given to them, in Unix seconds."""
+    holds: Mapping[Key, Held]
+    """Their credentials."""
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether this is a guest, whose credentials end."""
+        return self.subentry.subentry_type == SUBENTRY_GUEST
 
     @property
     def name(self) -> str:
-        """The name of the person."""
-        return self.subentry.title
+        """The name; a guest's title also says what is left."""
+        name: str = self.subentry.data.get(CONF_NAME, self.subentry.title)
+        return name
 
     def entity_id(self, hass: HomeAssistant) -> str | None:
         """Return the current entity id of the person entity, None without one."""
@@ -57,18 +77,28 @@ class Person:
 
         After a credential is deleted, the same number means another credential.
         """
-        since = self.holds.get((lock.device.did, credential))
+        held = self.holds.get((lock.device.did, credential))
         deleted = lock.data.users.deleted(credential)
-        return since is not None and (since < deleted) == (when < deleted)
+        return held is not None and (held.since < deleted) == (when < deleted)
+
+    def has_now(self, lock: LockCoordinator) -> list[Credential]:
+        """Return their credentials that a lock still has, as far as is known."""
+        did = lock.device.did
+        return [one for of, one in self.holds if of == did and self.has(lock, one)]
 
 
 def people(entry: ConfigEntry) -> list[Person]:
-    """Return the people of an entry."""
+    """Return the people and guests of an entry."""
     return [
-        Person(subentry, dict(map(_read, subentry.data[CONF_CREDENTIALS])))
+        person_in(subentry)
         for subentry in entry.subentries.values()
-        if subentry.subentry_type == SUBENTRY_PERSON
+        if subentry.subentry_type in TYPES
     ]
+
+
+def person_in(subentry: ConfigSubentry) -> Person:
+    """Return the person or guest whom a subentry stores."""
+    return Person(subentry, dict(map(_read, subentry.data[CONF_CREDENTIALS])))
 
 
 def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
@@ -91,16 +121,17 @@ def async_follow_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
             hass.config_entries.async_update_subentry(entry, person.subentry, data=followed)
 
 
-def _read(stored: Mapping[str, Any]) -> tuple[Key, float]:
+def _read(stored: Mapping[str, Any]) -> tuple[Key, Held]:
     credential = Credential(stored["method"], stored["operation_id"])
-    return (stored[CONF_DID], credential), stored["since"]
+    return (stored[CONF_DID], credential), Held(stored["since"], stored.get(CONF_NAME, ""))
 
 
-def as_stored(holds: Mapping[Key, float]) -> list[dict[str, Any]]:
-    """Return credentials as a subentry stores them."""
+def as_stored(holds: Mapping[Key, Held]) -> list[dict[str, Any]]:
+    """Return credentials as a subentry stores them, with a name only if there is one."""
     return [
-        {CONF_DID: did, **credential._asdict(), "since": since}
-        for (did, credential), since in holds.items()
+        {CONF_DID: did, **credential._asdict(), "since": held.since}
+        | ({CONF_NAME: held.name} if held.name else {})
+        for (did, credential), held in holds.items()
     ]
 
 
@@ -155,15 +186,37 @@ def named(lock: LockCoordinator, name: str) -> Person:
 def async_assign(lock: LockCoordinator, credential: Credential, name: str) -> None:
     """Give a credential to a person, and take it from its holder; ``name`` as in ``named``."""
     theirs = named(lock, name)
-    key = (lock.device.did, credential)
-    if former := holder(lock, credential):
-        others = {of: since for of, since in former.holds.items() if of != key}
-        _async_hold(lock, former, others)
-    _async_hold(lock, theirs, {**theirs.holds, key: time.time()})
+    held = async_take_away(lock, credential)
+    _async_hold(lock, theirs, credential, Held(time.time(), held.name if held else ""))
 
 
 @callback
-def _async_hold(lock: LockCoordinator, person: Person, holds: Mapping[Key, float]) -> None:
+def async_take_away(lock: LockCoordinator, credential: Credential) -> Held | None:
+    """Take a credential from its holder; return how it was held, None if nobody had it."""
+    former = holder(lock, credential)
+    if former is None:
+        return None
+    _async_hold(lock, former, credential, None)
+    return former.holds[lock.device.did, credential]
+
+
+@callback
+def async_rename_credential(lock: LockCoordinator, credential: Credential, name: str) -> None:
+    """Change the name of a credential that somebody has; "" removes it."""
+    if theirs := holder(lock, credential):
+        held = theirs.holds[lock.device.did, credential]
+        _async_hold(lock, theirs, credential, replace(held, name=name))
+
+
+@callback
+def _async_hold(
+    lock: LockCoordinator, person: Person, credential: Credential, held: Held | None
+) -> None:
+    """Change how a person holds a credential; None if no longer."""
+    key = (lock.device.did, credential)
+    holds = {of: known for of, known in person.holds.items() if of != key}
+    if held:
+        holds[key] = held
     lock.hass.config_entries.async_update_subentry(
         lock.config_entry,
         person.subentry,

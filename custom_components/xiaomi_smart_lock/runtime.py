@@ -33,6 +33,7 @@ from .coordinator import LockCoordinator, async_stored_device
 from .credentials.commands import CredentialCommands
 from .credentials.enrolment import Enrolment
 from .credentials.expiry_worker import ExpiryWorker
+from .credentials.guests import Guests
 from .events.history_sync import HistorySync
 from .events.journal import Journal
 from .events.operation import async_log_operation
@@ -87,6 +88,7 @@ class LockRuntime:
         self.commands = CredentialCommands(self.session, self.coordinator, self.events)
         self.expiry = ExpiryWorker(self.session, self.coordinator, self.commands, self.reporter)
         self.enrolment = Enrolment(self.session, self.coordinator, self.commands, self.expiry)
+        self.guests = Guests(self.coordinator, self.expiry)
         days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES))
         self.archive = PictureArchive(self.coordinator, days if CONF_APP in entry.data else 0)
         self.pictures: LatestPictures | None = None
@@ -132,7 +134,7 @@ class LockRuntime:
         if self.pictures:
             self.pictures.async_start()
         log = partial(async_log_operation, self.coordinator, self.reporter)
-        stops = [self.expiry.async_start()]
+        stops = [self.guests.async_start(), self.expiry.async_start()]
         if event := self.model.lock_event:
             stops.append(self.events.async_listen(event, log))
 

@@ -134,18 +134,27 @@ async def test_for_whom_is_renamed_or_removed_meanwhile(harness: LockHarness) ->
         (
             "en",
             [
-                "Enrollment at Front door | Fingerprint 30: Success (0 of 5)",
-                "Enrollment at Front door | Fingerprint 30: Finger wet (0 of 5)",
-                "Enrollment at Front door | Fingerprint 30: Success (1 of 5)",
+                (
+                    "Fingerprint 30: enrollment at Front door"
+                    " | Put the finger on the fingerprint sensor of the lock now."
+                ),
+                (
+                    "Fingerprint 30: enrollment at Front door"
+                    " | The finger is wet. Dry it, and try again."
+                ),
+                (
+                    "Fingerprint 30: enrollment at Front door"
+                    " | Lift the finger, and put it down again. (1 of 5)"
+                ),
                 "gone",
             ],
         ),
         (
             "zh-Hans",
             [
-                "Front door 录入 | 指纹 30：成功（0/5）",
-                "Front door 录入 | 指纹 30：指纹湿（0/5）",
-                "Front door 录入 | 指纹 30：成功（1/5）",
+                "Front door 正在录入：指纹 30 | 请将手指放在门锁的指纹识别区上。",
+                "Front door 正在录入：指纹 30 | 手指潮湿。请擦干后重试。",
+                "Front door 正在录入：指纹 30 | 请抬起手指，然后再次按下。（1/5）",
                 "gone",
             ],
         ),
@@ -460,7 +469,7 @@ async def test_a_step_without_a_name(harness: LockHarness, notified: dict[str, l
     harness.driver.push_event((4, 3), 4711, 0, 5)
     await harness.reached()
     assert texts[1:] == [
-        "Enrollment at Front door | Fingerprint 1: Credential state (4711) (0 of 5)"
+        "Fingerprint 1: enrollment at Front door | Credential state (4711). Try again."
     ]
     show(harness, *5 * [0])
     await task

@@ -8,7 +8,6 @@ import pytest
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import translation
-from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
@@ -32,12 +31,10 @@ from tests.people import (
     submit,
     use,
 )
-from tests.translations import ENGLISH
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
-    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 
 @pytest.mark.parametrize("frozen", ["2026-09-21T14:13:20"], indirect=True)
@@ -116,7 +113,7 @@ async def test_a_person_comes_changes_and_goes(
     await named(hass, driver, "Ming", "Ming")
 
     result = await begin(hass, loaded, person(loaded, "Ming"))
-    assert result["step_id"] == "reconfigure"
+    assert result["step_id"] == "details"
     assert list(offers(result)) == [fourth]
     assert filled_in(result) == {
         "name": "Ming",
@@ -141,31 +138,6 @@ async def test_a_person_comes_changes_and_goes(
     assert loaded.runtime_data is connection
 
 
-async def test_all_that_is_asked_has_words(
-    hass: HomeAssistant,
-    driver: LockDriver,
-    loaded: MockConfigEntry,
-    hass_client: ClientSessionGenerator,
-) -> None:
-    """Each field of each form that a browser gets is named and explained."""
-    assert await async_setup_component(hass, "config", {})
-    client = await hass_client()
-    shown = set()
-    for context in ({}, {"subentry_id": give(hass, loaded, "Ming").subentry_id}):
-        for _ in range(2):
-            answer = await client.post(
-                "/api/config/config_entries/subentries/flow",
-                json={"handler": [loaded.entry_id, "person"], **context},
-            )
-            form = await answer.json()
-            words = ENGLISH["config_subentries"]["person"]["step"][form["step_id"]]
-            fields = {field["name"] for field in form["data_schema"]}
-            assert words["data"].keys() == words["data_description"].keys() == fields
-            shown.add(form["step_id"])
-            await use(loaded, driver, driver.lock.time, 3)
-    assert shown == ENGLISH["config_subentries"]["person"]["step"].keys()
-
-
 async def test_nothing_to_choose_from(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
@@ -175,7 +147,7 @@ async def test_nothing_to_choose_from(
     assert not offers(result)
     result = await submit(hass, result, name="Ming")
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert (await begin(hass, loaded, person(loaded, "Ming")))["step_id"] == "nothing_known"
+    assert (await begin(hass, loaded, person(loaded, "Ming")))["step_id"] == "details_only"
     await use(loaded, driver, driver.lock.time, 3)
     assert len(offers(await begin(hass, loaded, person(loaded, "Ming")))) == 1
 
@@ -231,7 +203,7 @@ async def test_on_the_local_network(hass: HomeAssistant, driver: LockDriver) -> 
     entry = MockConfigEntry(domain=DOMAIN, data=driver.local_data(NEARBY))
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)  # So that its flow is loaded
-    assert entry.supported_subentry_types == {}
+    assert "person" not in entry.supported_subentry_types
 
 
 # Two locks

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components import persistent_notification
@@ -21,15 +22,19 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..model.roles import Role
+from ..people import async_assign, named
 from ..state.credential import Credential
 from ..state.expiry import Expiry
-from ..wording.phrases import common_text, credential_in_words, value_in_words
+from ..wording.enrolment_hint import hint_for_step, shown_method
+from ..wording.phrases import common_text, credential_in_words
 from ..wording.reasons import translatable
 from .commands import free_numbers
+from .lock_user import async_user_of
 from .pending_command import DUPLICATE, CommandRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from ..coordinator import LockCoordinator
     from ..session import LockSession
@@ -52,7 +57,10 @@ GUESSES: Final = 12
 class Wanted:
     """A request to enroll a credential."""
 
-    user_id: int
+    user_id: int | None = None
+    """The user of the lock; None for the one of the person, made if there is none or no person."""
+    person: str | None = None
+    """Whom the credential is for: the id of the person's subentry."""
     method: str
     """The method of opening the door: a key of operation-method."""
     content: str = field(repr=False)
@@ -64,6 +72,8 @@ class Wanted:
     name: str | None = None
     """The credential's name; a repeated request only changes its expiry, and enrolls nothing."""
     time_limit: float = TIME_LIMIT
+    on_step: Callable[[str], None] | None = field(default=None, repr=False)
+    """Receives what to do at the lock, in words, whenever that changes; None for a notification."""
 
 
 # Translation keys of the reasons why an enrollment ended
@@ -107,7 +117,8 @@ class Enrolment:
     async def async_enrol(self, wanted: Wanted) -> Credential:
         """Enroll a credential; if one with the wanted name exists, only change its expiry.
 
-        Raises HomeAssistantError, and then leaves no credential behind.
+        It belongs to the wanted person from then on. Raises HomeAssistantError, and then leaves no
+        credential behind, and no user that was made for it.
 
         The expiry of the unconfirmed credential is saved before the request is sent to the lock. So
         it expires whatever happens meanwhile, and a temporary credential never becomes a permanent
@@ -117,18 +128,34 @@ class Enrolment:
         data = self._lock.data
         if wanted.name is not None and (known := _named(data, wanted.name)):
             await self._async_change_end(wanted, known)
-            return known
-        self._check(wanted)
-        method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
-        async with self._turn:
-            *others, last = _candidates(data, wanted, method)
-            for credential in others:
-                try:
-                    return await self._async_enrol(wanted, credential)
-                except CommandRejectedError as error:
-                    if error.key != DUPLICATE:
-                        raise
-            return await self._async_enrol(wanted, last)
+            credential = known
+        else:
+            self._check(wanted)
+            method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
+            async with self._turn, self._user_of(wanted) as user_id:
+                credential = await self._async_try(wanted, user_id, method)
+        if wanted.person is not None:
+            with suppress(ServiceValidationError):  # They were removed; the credential exists.
+                async_assign(self._lock, credential, wanted.person)
+        return credential
+
+    def _user_of(self, wanted: Wanted) -> AbstractAsyncContextManager[int]:
+        """Provide the user of the lock that a credential is for."""
+        if wanted.user_id is not None:
+            return nullcontext(wanted.user_id)
+        person = None if wanted.person is None else named(self._lock, wanted.person)
+        return async_user_of(self._lock, self._commands, person)
+
+    async def _async_try(self, wanted: Wanted, user_id: int, method: int) -> Credential:
+        """Enroll a credential, with another id where the lock has a credential of that one."""
+        *others, last = _candidates(self._lock.data, wanted, method)
+        for credential in others:
+            try:
+                return await self._async_enrol(wanted, user_id, credential)
+            except CommandRejectedError as error:
+                if error.key != DUPLICATE:
+                    raise
+        return await self._async_enrol(wanted, user_id, last)
 
     async def async_cancel(self) -> None:
         """Cancel the enrollment that runs at the lock, no matter who started it."""
@@ -149,16 +176,18 @@ class Enrolment:
         if self._command:
             self._command.end(translatable(HomeAssistantError, key, lock=self._session.name))
 
-    async def _async_enrol(self, wanted: Wanted, credential: Credential) -> Credential:
+    async def _async_enrol(
+        self, wanted: Wanted, user_id: int, credential: Credential
+    ) -> Credential:
         expiries = self._lock.data.expiries.known
         now = time.time()
         self.stage = Stage.KEEPING
         self._expiry.enrolling = credential
-        expiries[credential] = Expiry(wanted.user_id, since=now, due=now, enrolled=False)
+        expiries[credential] = Expiry(user_id, since=now, due=now, enrolled=False)
         try:
             await self._lock.async_save_expiry(credential)
             self.stage = Stage.ENROLLING
-            await self._async_ask(wanted, credential)
+            await self._async_ask(wanted, user_id, credential)
         except BaseException as error:
             if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
                 expiries.pop(credential, None)
@@ -171,7 +200,7 @@ class Enrolment:
                 expiries.pop(credential, None)
             else:
                 expiries[credential] = Expiry(
-                    wanted.user_id,
+                    user_id,
                     since=now,
                     due=wanted.valid_until,
                     uses=wanted.uses,
@@ -184,32 +213,26 @@ class Enrolment:
             await self._lock.async_save()
             self._expiry.async_look()
 
-    async def _async_ask(self, wanted: Wanted, credential: Credential) -> None:
+    async def _async_ask(self, wanted: Wanted, user_id: int, credential: Credential) -> None:
         """Ask the lock to enroll a credential, and show the steps."""
-        with _progress(self._lock, credential) as on_step:
-            self._command = self._commands.pending("add-unlock-method", on_step)
+        with _notification(self._lock, credential) as notify:
+            show = partial(_show, self._lock, credential, wanted.on_step or notify)
+            self._command = self._commands.pending("add-unlock-method", show)
             if self._stopping:
                 self._end(STOPPED)
             try:
                 await self._commands.async_add_credential(
-                    self._command, wanted.user_id, credential, wanted.content, wanted.time_limit
+                    self._command, user_id, credential, wanted.content, wanted.time_limit
                 )
             finally:
                 self._command = None
 
     async def _async_change_end(self, wanted: Wanted, credential: Credential) -> None:
         """Change when a credential expires; the count of its uses stays."""
-        expiries = self._lock.data.expiries.known
-        before = expiries[credential]
+        before = self._lock.data.expiries.known[credential]
         if wanted.valid_until in (None, before.due):
             return
-        expiries[credential] = replace(before, due=wanted.valid_until)
-        try:
-            await self._lock.async_save_expiry(credential)
-        except HomeAssistantError:
-            expiries[credential] = before
-            raise
-        self._expiry.async_look()
+        await self._expiry.async_change(credential, replace(before, due=wanted.valid_until))
 
     def _check(self, wanted: Wanted) -> None:
         """Raise ServiceValidationError for a request that need not be sent to the lock."""
@@ -278,27 +301,32 @@ def _candidates(data: LockData, wanted: Wanted, method: int) -> list[Credential]
     return [Credential(method, free[2**guess - 1]) for guess in range(GUESSES)]
 
 
+@callback
+def _show(
+    lock: LockCoordinator,
+    credential: Credential,
+    on_step: Callable[[str], None],
+    lock_event: LockEvent,
+) -> None:
+    """Tell what to do after a step of an enrollment."""
+    if lock_event.get("credential-state") is not None:
+        method = shown_method(lock.model, credential.method)
+        on_step(hint_for_step(lock.hass, lock.model, lock_event, method))
+
+
 @contextmanager
-def _progress(
-    lock: LockCoordinator, credential: Credential
-) -> Iterator[Callable[[LockEvent], None]]:
-    """Show the steps of an enrollment as a notification, removed when it ends."""
+def _notification(lock: LockCoordinator, credential: Credential) -> Iterator[Callable[[str], None]]:
+    """Return a function that shows a notification; it is removed in the end."""
     hass, notification_id = lock.hass, f"{DOMAIN}_enrolment_{lock.device.did}"
+    title = common_text(hass, "enrolment_title").format(
+        lock=lock.name, credential=credential_in_words(hass, lock.model, credential)
+    )
 
     @callback
-    def show(lock_event: LockEvent) -> None:
-        if (state := lock_event.get("credential-state")) is None:
-            return
-        message = common_text(hass, "enrolment_step").format(
-            credential=credential_in_words(hass, lock.model, credential),
-            state=value_in_words(hass, lock_event.argument("credential-state"), state),
-            step=lock_event.get("credential-step-current"),
-            total=lock_event.get("credential-step-all"),
-        )
-        title = common_text(hass, "enrolment_title").format(lock=lock.name)
+    def notify(message: str) -> None:
         persistent_notification.async_create(hass, message, title, notification_id)
 
     try:
-        yield show
+        yield notify
     finally:
         persistent_notification.async_dismiss(hass, notification_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
@@ -11,6 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from ..reporting.issues import Issue
+from ..state.expiry import Expiry
 from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, listed
 from .pending_command import NOT_FOUND, CommandRejectedError
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from ..reporting.reporter import LockReporter
     from ..session import LockSession
     from ..state.credential import Credential
-    from ..state.expiry import Expiry
     from .commands import CredentialCommands
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,6 +95,39 @@ class ExpiryWorker:
         job = HassJob(self.async_look, "end credentials", cancel_on_shutdown=True)
         self._cancel_look = async_call_later(lock.hass, self._until_next(), job)
 
+    async def async_expire(self, credential: Credential, user_id: int) -> None:
+        """Delete a credential as soon as the lock can be reached, over a restart too.
+
+        Raises HomeAssistantError if that could not be written to the disk.
+        """
+        now = time.time()
+        expiry = self._lock.data.expiries.known.get(credential, Expiry(user_id, since=now))
+        await self.async_change(credential, expiry.by(now))
+
+    async def async_change(self, credential: Credential, expiry: Expiry) -> None:
+        """Change when a credential ends, or have it end.
+
+        Raises HomeAssistantError, and then nothing has changed, if it could not be written to the
+        disk.
+        """
+        known = self._lock.data.expiries.known
+        before = known.get(credential)
+        known[credential] = expiry
+        try:
+            await self._lock.async_save_expiry(credential)
+        except HomeAssistantError:
+            known.pop(credential)
+            if before:
+                known[credential] = before
+            raise
+        self._tell_of_change()
+        self.async_look()
+
+    @callback
+    def _tell_of_change(self) -> None:
+        self._lock.data.news.add(Topic.ENDINGS)
+        self._lock.async_show_news()
+
     def _due(self) -> list[Credential]:
         """Return the expired credentials, except the one that is being enrolled."""
         due = self._lock.data.expiries.due(time.time())
@@ -137,7 +171,11 @@ class ExpiryWorker:
                 return False
         known.pop(credential, None)
         self._say_what_ended()
+        self._tell_of_change()
         await lock.async_save()
+        if expiry.guest and not lock.data.users.credentials_of(user_id):
+            with suppress(HomeAssistantError):  # The user opens nothing any more.
+                await self._commands.async_delete_user(user_id, None)
         return True
 
     def _user_of(self, credential: Credential, expiry: Expiry) -> int:

@@ -1,15 +1,16 @@
-"""Subentry flow for a person: their name, and which recently used credentials are theirs."""
+"""Subentry flow for a person: name, credentials, and which recent uses were theirs."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
-    ConfigSubentryFlow,
+    ConfigSubentry,
 )
 from homeassistant.const import CONF_NAME
 from homeassistant.helpers.selector import (
@@ -21,66 +22,62 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
     TextSelector,
 )
-from homeassistant.util import dt as dt_util
 
-from ..account.entry_data import async_lock_names
-from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY
-from ..model.roles import Role
+from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY, SUBENTRY_PERSON
+from ..credentials.enrolment import PASSWORD, Wanted
 from ..people import (
+    Held,
     as_stored,
+    async_rename_credential,
     entity_as_stored,
-    holder,
-    people,
-    person_of,
+    person_in,
 )
-from ..wording.phrases import (
-    common_text,
-    credential_in_words,
-    in_a_sentence,
-    listed,
-    value_in_words,
+from ..wording.phrases import escaped
+from .choices import (
+    DAYS,
+    by_value,
+    credential_label,
+    names_taken,
+    of_person,
+    to_give,
+    who_was_it_label,
 )
+from .enrolment import CONF_PASSWORD
+from .management import CONF_CREDENTIAL, LONGEST_NAME, ManagementFlow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from homeassistant.config_entries import SubentryFlowResult
     from homeassistant.core import HomeAssistant
 
-    from ..coordinator import LockCoordinator
-    from ..people import Key, Person
-    from ..runtime import LockConfigEntry
+    from ..people import Person
+    from ..runtime import LockRuntime
     from ..state.credential import Credential
-    from ..state.user_registry import Use
+    from .choices import Choice
 
-DAYS: Final = 30
-"""Days within which somebody may remember who used a credential; older uses are not offered."""
+CONF_CREDENTIAL_TYPE: Final = "credential_type"
+CONF_CREDENTIAL_NAME: Final = "credential_name"
+
+KINDS: Final = ("fingerprint", "face", "palm_vein", "nfc", "password", "duress_fingerprint")
+"""The credentials that a person can be given in a dialog, the most usual first."""
 
 
-class Choice(NamedTuple):
-    """A credential that can be given to a person."""
+class PersonFlow(ManagementFlow):
+    """Subentry flow that adds or changes a person, and manages their credentials."""
 
-    lock: LockCoordinator
-    credential: Credential
-
-    @property
-    def key(self) -> Key:
-        """The credential with the did of its lock."""
-        return self.lock.device.did, self.credential
-
-    @property
-    def use(self) -> Use | None:
-        """The last use of the credential, None if none is known."""
-        return self.lock.data.users.uses.get(self.credential)
+    _new: ConfigSubentry | None = None
+    """The subentry of a person who was added in this flow."""
+    _kind: str
+    _lock: LockRuntime
+    _credential_name: str
 
     @property
-    def used(self) -> float:
-        """The time of the last use in Unix seconds, 0 if none is known."""
-        return self.use.when if self.use else 0.0
-
-
-class PersonFlow(ConfigSubentryFlow):
-    """Subentry flow that adds or changes a person."""
+    def _person(self) -> Person | None:
+        """The person to change, None as long as one is being added."""
+        if self.source == SOURCE_RECONFIGURE:
+            return person_in(self._get_reconfigure_subentry())
+        return person_in(self._entry.subentries[self._new.subentry_id]) if self._new else None
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for name, person entity and credentials of a new person."""
@@ -89,7 +86,29 @@ class PersonFlow(ConfigSubentryFlow):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask for changes to a person."""
+        """Show the person's credentials, and ask what to do."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        person = self._person
+        assert person  # noqa: S101
+        theirs, names = of_person(self._entry, person), self._lock_names
+        lines = [f"- {escaped(credential_label(one, names))}" for one in theirs]
+        can_add = ["add"] if self._kinds() else []
+        return self.async_show_menu(
+            step_id="reconfigure" if theirs else "without_credential",
+            menu_options=[*can_add, *(["choose"] if theirs else []), "details"],
+            description_placeholders={
+                "name": escaped(person.name),
+                "credentials": "\n".join(lines),
+            },
+        )
+
+    async_step_without_credential = async_step_reconfigure
+
+    async def async_step_details(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for changes to name, person entity and credentials."""
         return await self._async_ask(user_input)
 
     async def async_step_nothing_known(
@@ -99,18 +118,18 @@ class PersonFlow(ConfigSubentryFlow):
         return await self._async_ask(user_input)
 
     async def _async_ask(self, user_input: dict[str, Any] | None) -> SubentryFlowResult:
-        entry: LockConfigEntry = self._get_entry()
+        entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_not_loaded")
-        person = self._person(entry)
-        choices = _choices(entry, person)
+        person = self._person
+        choices = to_give(entry, person)
         if user_input is None:
             return await self._async_show(choices, _as_input(self.hass, person, choices))
         name = user_input[CONF_NAME].strip()
         errors = {}
         if not name:
             errors[CONF_NAME] = "no_name"
-        if name in (other.name for other in people(entry) if other != person):
+        if name in names_taken(entry, but=person):
             errors[CONF_NAME] = "name_taken"
         if not choices.keys() >= set(user_input.get(CONF_CREDENTIALS, ())):
             errors[CONF_CREDENTIALS] = "credential_taken"
@@ -119,14 +138,16 @@ class PersonFlow(ConfigSubentryFlow):
         data = _as_data(self.hass, person, choices, user_input)
         if person:
             return self.async_update_and_abort(entry, person.subentry, title=name, data=data)
+        if kind := user_input.get(CONF_CREDENTIAL_TYPE):
+            self._new = ConfigSubentry(
+                data=MappingProxyType(data),
+                subentry_type=SUBENTRY_PERSON,
+                title=name,
+                unique_id=None,
+            )
+            self.hass.config_entries.async_add_subentry(entry, self._new)
+            return await self.async_step_add({CONF_CREDENTIAL_TYPE: kind})
         return self.async_create_entry(title=name, data=data)
-
-    def _person(self, entry: LockConfigEntry) -> Person | None:
-        """Return the person to change, None if one is added."""
-        if self.source != SOURCE_RECONFIGURE:
-            return None
-        subentry = self._get_reconfigure_subentry()
-        return next(person for person in people(entry) if person.subentry is subentry)
 
     async def _async_show(
         self,
@@ -139,52 +160,134 @@ class PersonFlow(ConfigSubentryFlow):
             vol.Optional(CONF_PERSON_ENTITY): EntitySelector(EntitySelectorConfig(domain="person")),
         }
         if choices:
-            entry = self._get_entry()
-            names = async_lock_names(self.hass, ((entry, did) for did in entry.runtime_data.locks))
+            names = self._lock_names
             options = [
-                SelectOptionDict(value=value, label=listed(self.hass, _said(choice, names)))
+                SelectOptionDict(value=value, label=who_was_it_label(choice, names))
                 for value, choice in choices.items()
             ]
             fields[vol.Optional(CONF_CREDENTIALS)] = SelectSelector(
                 SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
             )
+        changes = self.source == SOURCE_RECONFIGURE
+        if not changes and self._kinds():
+            fields[vol.Optional(CONF_CREDENTIAL_TYPE)] = self._kind_field()
+        steps = ("details", "details_only") if changes else ("user", "nothing_known")
         return self.async_show_form(
-            step_id=self.source if choices else "nothing_known",
+            step_id=steps[0 if choices else 1],
             data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), suggested),
             description_placeholders={"days": str(DAYS)},
             errors=errors,
         )
 
+    async_step_details_only = async_step_details
 
-def _choices(entry: LockConfigEntry, person: Person | None) -> dict[str, Choice]:
-    """Return the credentials to choose from by option value, last used ones first."""
-    choices = [
-        Choice(lock.coordinator, credential)
-        for lock in entry.runtime_data.locks.values()
-        for credential in _credentials(lock.coordinator, person)
-    ]
-    choices.sort(key=lambda choice: choice.used, reverse=True)
-    return {
-        " ".join(map(str, (choice.lock.device.did, *choice.credential))): choice
-        for choice in choices
-    }
+    # Credentials
 
+    def _kinds(self) -> list[str]:
+        """Return the kinds of credentials that can be enrolled in a dialog."""
+        pushes = any(lock.session.pushes for lock in self._locks.values())
+        methods = [
+            lock.model.methods.numbers
+            for lock in self._locks.values()
+            if lock.model.methods and lock.model.commands("add-unlock-method")
+        ]
+        return [
+            kind
+            for kind in KINDS
+            if any(kind in of_lock for of_lock in methods) and (pushes or kind == PASSWORD)
+        ]
 
-def _credentials(lock: LockCoordinator, person: Person | None) -> Iterator[Credential]:
-    """Yield the person's credentials, and recently used ones that nobody was given yet.
+    def _kind_field(self) -> SelectSelector:
+        return SelectSelector(
+            SelectSelectorConfig(
+                options=self._kinds(),
+                translation_key=CONF_CREDENTIAL_TYPE,
+                mode=SelectSelectorMode.DROPDOWN,
+            )
+        )
 
-    A credential that only seems to be another person's, since it is of the same user of the lock,
-    is offered too. One that seems to be this person's in that way is not.
-    """
-    if person:
-        yield from (credential for _, credential in person.holds if person.has(lock, credential))
-    users, since = lock.data.users, time.time() - DAYS * 86_400
-    for credential, use in users.uses.items():
-        there = use.when > max(since, users.deleted(credential))
-        if there and not holder(lock, credential):
-            seems = person_of(lock, credential)
-            if seems is None or seems != person:
-                yield credential
+    async def async_step_add(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask what to enroll, and begin."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="add",
+                data_schema=vol.Schema(
+                    {
+                        vol.Required(
+                            CONF_CREDENTIAL_TYPE, default=self._kinds()[0]
+                        ): self._kind_field(),
+                        vol.Optional(CONF_CREDENTIAL_NAME): TextSelector(),
+                        **self._lock_field(),
+                    }
+                ),
+            )
+        self._kind = user_input[CONF_CREDENTIAL_TYPE]
+        self._lock = self._chosen_lock(user_input)
+        self._credential_name = user_input.get(CONF_CREDENTIAL_NAME, "").strip()[:LONGEST_NAME]
+        if self._kind == PASSWORD:
+            return await self.async_step_password()
+        return await self._async_begin("")
+
+    async def async_step_password(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for a password, with one that was made up."""
+        errors = {}
+        if user_input is not None:
+            if not (error := self._password_error(user_input[CONF_PASSWORD])):
+                return await self._async_begin(user_input[CONF_PASSWORD])
+            errors = {CONF_PASSWORD: error}
+        return self.async_show_form(
+            step_id="password",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(self._password_field()), user_input
+            ),
+            description_placeholders=self._rules,
+            errors=errors,
+        )
+
+    async def _async_begin(self, content: str) -> SubentryFlowResult:
+        person, lock, name = self._person, self._lock.coordinator, self._credential_name
+        assert person  # noqa: S101
+        subentry_id = person.subentry.subentry_id
+
+        def keep(credential: Credential) -> None:
+            async_rename_credential(lock, credential, name)
+
+        wanted = Wanted(person=subentry_id, method=self._kind, content=content)
+        return await self._async_enrol(self._lock, wanted, keep)
+
+    async def async_step_choose(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask which credential to rename or to delete."""
+        person = self._person
+        assert person  # noqa: S101
+        choices, names = by_value(of_person(self._entry, person)), self._lock_names
+        errors = {}
+        if user_input is not None:
+            if chosen := choices.get(user_input[CONF_CREDENTIAL]):
+                self._chosen = chosen
+                return await self.async_step_manage()
+            errors = {CONF_CREDENTIAL: "credential_taken"}
+        labels = [credential_label(one, names) for one in choices.values()]
+        return self.async_show_form(
+            step_id="choose",
+            data_schema=vol.Schema(
+                {vol.Required(CONF_CREDENTIAL): self._choice_field(choices, labels)}
+            ),
+            errors=errors,
+        )
+
+    async def async_step_manage(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask what to do with a credential."""
+        return self.async_show_menu(
+            step_id="manage",
+            menu_options=["rename", "delete"],
+            description_placeholders=self._about,
+        )
 
 
 def _as_input(
@@ -215,37 +318,12 @@ def _as_data(
     """
     offered = {choice.key for choice in choices.values()}
     held = person.holds if person else {}
-    not_asked = {key: since for key, since in held.items() if key not in offered}
-    chosen = {choices[value].key: time.time() for value in user_input.get(CONF_CREDENTIALS, ())}
+    not_asked = {key: kept for key, kept in held.items() if key not in offered}
+    chosen = {
+        choice.key: held[choice.key] if person and person.has(*choice) else Held(time.time())
+        for choice in (choices[value] for value in user_input.get(CONF_CREDENTIALS, ()))
+    }
     data: dict[str, Any] = {CONF_CREDENTIALS: as_stored(not_asked | chosen)}
     if person_entity := user_input.get(CONF_PERSON_ENTITY):
         data[CONF_PERSON_ENTITY] = entity_as_stored(hass, person_entity)
     return data
-
-
-def _said(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
-    """Yield the parts of a credential's label, with the lock if there are several."""
-    lock, credential = choice
-    hass, users = lock.hass, lock.data.users
-    if choice.use:
-        yield _moment(hass, choice.use.when)
-    yield in_a_sentence(credential_in_words(hass, lock.model, credential))
-    if choice.use and choice.use.position is not None:
-        position = lock.model.property(Role.OPERATION_POSITION)
-        yield in_a_sentence(value_in_words(hass, position, choice.use.position))
-    if (user_id := users.user_of(credential)) is not None:
-        seems = None if holder(lock, credential) else person_of(lock, credential)
-        if seems:
-            yield common_text(hass, "user_of").format(user_id=user_id, name=seems.name)
-        else:
-            yield common_text(hass, "user").format(user_id=user_id)
-    if len(names) > 1:
-        yield names[lock.device.did]
-
-
-def _moment(hass: HomeAssistant, when: float) -> str:
-    moment = dt_util.as_local(dt_util.utc_from_timestamp(when))
-    day = {0: "today", 1: "yesterday"}.get((dt_util.now().date() - moment.date()).days)
-    if day is None:
-        return f"{moment:%Y-%m-%d %H:%M}"
-    return common_text(hass, day).format(time=f"{moment:%H:%M}")

@@ -33,6 +33,8 @@ class Expiry:
     """False until the lock has confirmed the credential; unconfirmed, it expires at once."""
     name: str | None = None
     """The name given by the caller, to find the credential again."""
+    guest: str | None = None
+    """The id of the subentry of the guest whose credential it is, None for nobody's."""
 
     def by(self, when: float) -> Expiry:
         """Return a copy that expires at a time in Unix seconds, if not earlier."""
@@ -103,11 +105,8 @@ class ExpiryRegistry:
                 self.known[credential] = expiry.by(lock_event.when)
 
     def as_list(self) -> list[list[Any]]:
-        """Return the registry as JSON data, with the name last and only if there is one."""
-        return [
-            [*of, *asdict(expiry).values()][: None if expiry.name else -1]
-            for of, expiry in self.known.items()
-        ]
+        """Return the registry as JSON data, with name and guest last and only if there are any."""
+        return [_row(of, expiry) for of, expiry in self.known.items()]
 
     @classmethod
     def from_list(cls, model: LockModel, stored: object) -> ExpiryRegistry:
@@ -115,10 +114,18 @@ class ExpiryRegistry:
         return cls(dict(_read(model, stored if isinstance(stored, list) else [])))
 
 
+def _row(credential: Credential, expiry: Expiry) -> list[Any]:
+    row = [*credential, *asdict(expiry).values()]
+    if expiry.guest:
+        return row
+    return row[:-1] if expiry.name else row[:-2]
+
+
 def _read(model: LockModel, stored: list[object]) -> Iterator[tuple[Credential, Expiry]]:
     for item in stored:
         match item:
-            case [method, operation_id, user_id, since, due, uses, bool(enrolled), *name]:
+            case [method, operation_id, user_id, since, due, uses, bool(enrolled), *said]:
+                name, guest, *_ = (*map(_text, said), None, None)
                 try:
                     yield (
                         Credential(
@@ -131,11 +138,16 @@ def _read(model: LockModel, stored: list[object]) -> Iterator[tuple[Credential, 
                             None if due is None else number(due),
                             None if uses is None else int(number(uses)),
                             enrolled,
-                            next((one for one in name if isinstance(one, str)), None),
+                            name,
+                            guest,
                         ),
                     )
                 except (InvalidValueError, OverflowError, ValueError):
                     continue
+
+
+def _text(stored: object) -> str | None:
+    return stored if isinstance(stored, str) else None
 
 
 def _valid(prop: Property | None, raw: object) -> int:

@@ -79,6 +79,12 @@ class Users:
         """The users that were not deleted."""
         return {user_id: user for user_id, user in self.known.items() if not user.deleted}
 
+    @property
+    def numbers(self) -> set[int]:
+        """All user ids that the lock has reported, of deleted users and of credentials too."""
+        owners = {grant.user_id for grant in self.grants.values() if grant.user_id is not None}
+        return {*self.known, *owners}
+
     def user_of(self, credential: Credential) -> int | None:
         """Return the user id that a credential belongs to, None if it is not known."""
         return self.grants.get(credential, UNTOLD).user_id
@@ -153,15 +159,18 @@ class Users:
         known = self.grants.get(credential, UNTOLD)
         if deleted:
             self._delete((credential,), lock_event.when)
-        elif not _is_later(known.since, lock_event.when):
+        elif _is_news(known.since, lock_event.when):
             user_id = lock_event.get("user-ids")
             owner = None if user_id is None else int(user_id)
             _remember(self.grants, credential, Grant(owner, lock_event.when, known.deleted))
 
     def _delete(self, credentials: Iterable[Credential], when: float) -> None:
         for credential in credentials:
-            if not _is_later(self.grants.get(credential, UNTOLD).since, when):
-                _remember(self.grants, credential, Grant(None, when, deleted=when))
+            known = self.grants.get(credential, UNTOLD)
+            if not _is_later(known.since, when):
+                # What repeats an answer to our own action does not make it older.
+                gone = max(when, known.deleted)
+                _remember(self.grants, credential, Grant(None, gone, deleted=gone))
 
     def as_dict(self, model: LockModel) -> dict[str, Any]:
         """Return the users as JSON data.
@@ -229,6 +238,15 @@ def _are_listed(properties: Iterable[Property | None], row: Iterable[object]) ->
 def _is_later(known: float, told: float) -> bool:
     """Return whether ``known`` is at least one second later; the lock's times are in seconds."""
     return known - told >= 1
+
+
+def _is_news(known: float, told: float) -> bool:
+    """Return whether what is told of a credential's user is no older than what is known.
+
+    The lock's times are whole seconds, those of answers to our actions are exact: a whole second
+    before an exact time within it is what the lock tells late of an earlier action.
+    """
+    return not _is_later(known, told) if told % 1 else known <= told
 
 
 def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:

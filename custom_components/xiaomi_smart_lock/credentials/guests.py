@@ -1,0 +1,135 @@
+"""Guests of one lock: their credentials end when they are to, or with the guest's subentry."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.util import dt as dt_util
+
+from ..people import people
+from ..state.expiry import Expiry
+from ..state.lock_state import Topic
+from ..wording.phrases import common_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeassistant.core import HomeAssistant
+
+    from ..coordinator import LockCoordinator
+    from ..people import Person
+    from .expiry_worker import ExpiryWorker
+
+VALID_UNTIL: Final = "valid_until"
+USES: Final = "uses"
+ENDED: Final = "ended"
+
+
+class Guests:
+    """The guests of one lock, whose subentries and expiries are kept in step.
+
+    The expiry decides when a credential ends. The subentry repeats it, so that a guest's credential
+    ends even if the stored data of the lock was lost.
+    """
+
+    def __init__(self, coordinator: LockCoordinator, expiry: ExpiryWorker) -> None:
+        """Prepare for a lock."""
+        self._lock = coordinator
+        self._expiry = expiry
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Start to follow the expiries; return a function that stops this."""
+        self.async_look()
+        return self._lock.async_watch(Topic.ENDINGS, self.async_look)
+
+    @callback
+    def async_look(self) -> None:
+        """Follow what has changed of guests and expiries. Call it when a subentry has changed."""
+        guests = [one for one in people(self._lock.config_entry) if one.is_guest]
+        changed = self._async_end_those_of_removed({one.subentry.subentry_id for one in guests})
+        for guest in guests:
+            if any(did == self._lock.device.did for did, _ in guest.holds):
+                changed |= self._async_restore(guest)
+                self._async_show(guest)
+        if changed:
+            self._lock.in_background(self._lock.async_save())
+            self._expiry.async_look()
+
+    def _async_end_those_of_removed(self, present: set[str]) -> bool:
+        """Have the credentials of removed guests end at once; return whether there are any."""
+        known, now = self._lock.data.expiries.known, time.time()
+        of_removed = {
+            credential: expiry.by(now)
+            for credential, expiry in known.items()
+            if expiry.guest and expiry.guest not in present
+        }
+        changed = any(known[one] != expiry for one, expiry in of_removed.items())
+        known.update(of_removed)
+        return changed
+
+    def _async_restore(self, guest: Person) -> bool:
+        """Note whose the expiries of a guest are, and add what is missing; return if any was."""
+        known, data = self._lock.data.expiries.known, guest.subentry.data
+        if ENDED in data:
+            return False
+        changed = False
+        for credential in guest.has_now(self._lock):
+            expiry = known.get(credential)
+            if expiry is None:
+                user_id = self._lock.data.users.user_of(credential)
+                since = guest.holds[self._lock.device.did, credential].since
+                expiry = Expiry(
+                    data["user_id"] if user_id is None else user_id,
+                    since=since,
+                    due=data[VALID_UNTIL],
+                    uses=data[USES],
+                )
+            wanted = replace(expiry, name=guest.name, guest=guest.subentry.subentry_id)
+            changed |= known.get(credential) != wanted
+            known[credential] = wanted
+        return changed
+
+    @callback
+    def _async_show(self, guest: Person) -> None:
+        """Write into the subentry of a guest what is left, also in its title."""
+        lock = self._lock
+        known = lock.data.expiries.known
+        left = [known[one] for of, one in guest.holds if of == lock.device.did and one in known]
+        data = dict(guest.subentry.data)
+        if left:
+            data |= {VALID_UNTIL: left[0].due, USES: left[0].uses}
+        else:
+            data.setdefault(ENDED, time.time())
+        title = guest_title(lock.hass, data)
+        lock.hass.config_entries.async_update_subentry(
+            lock.config_entry, guest.subentry, data=data, title=title
+        )
+
+
+def guest_title(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
+    """Return the title of a guest's subentry: the name, and what is left."""
+    pattern = common_text(hass, "guest_title", "{name} ({left})")
+    return pattern.format(name=data["name"], left=left_in_words(hass, data))
+
+
+def left_in_words(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
+    """Return what is left of a guest's access, by the data of the subentry."""
+    due, uses = data[VALID_UNTIL], data[USES]
+    if ENDED in data:
+        return common_text(hass, "guest_ended")
+    if due is not None and due <= time.time():
+        return common_text(hass, "guest_ending")
+    words = []
+    if due is not None:
+        when = dt_util.as_local(dt_util.utc_from_timestamp(due))
+        words.append(common_text(hass, "guest_until").format(when=f"{when:%Y-%m-%d %H:%M}"))
+    if uses is not None:
+        words.append(
+            common_text(hass, "guest_uses" if uses != 1 else "guest_use").format(uses=uses)
+        )
+    pattern = common_text(hass, "list", "{first}, {second}")
+    return words[0] if len(words) == 1 else pattern.format(first=words[0], second=words[-1])

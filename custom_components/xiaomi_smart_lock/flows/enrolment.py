@@ -1,0 +1,191 @@
+"""Steps of subentry flows that enroll a credential, live in the dialog."""
+
+from __future__ import annotations
+
+import secrets
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, override
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigSubentryFlow
+from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+
+from ..account.entry_data import async_lock_names
+from ..const import CONF_LEAST_DIGITS, CONF_MOST_DIGITS, LEAST_DIGITS, MOST_DIGITS
+from ..credentials.enrolment import PASSWORD
+from ..wording.phrases import escaped
+from ..wording.reasons import error_in_words
+from .live_enrolment import LiveEnrolment
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from homeassistant.config_entries import SubentryFlowResult
+
+    from ..credentials.enrolment import Wanted
+    from ..runtime import LockConfigEntry, LockRuntime
+    from .live_enrolment import Keep
+
+CONF_LOCK: Final = "lock"
+CONF_PASSWORD: Final = "password"  # noqa: S105
+MADE_UP_DIGITS: Final = 8
+
+
+class EnrolmentFlow(ConfigSubentryFlow):
+    """A subentry flow that can enroll a credential.
+
+    A subclass begins one with ``_async_enrol``.
+    """
+
+    _live: LiveEnrolment
+    _news: asyncio.Task[None] | None = None
+
+    @property
+    def _entry(self) -> LockConfigEntry:
+        return self._get_entry()
+
+    @property
+    def _locks(self) -> dict[str, LockRuntime]:
+        """The locks of the entry by did."""
+        return self._entry.runtime_data.locks
+
+    def _lock_field(self) -> dict[vol.Marker, Any]:
+        """Return a field to choose a lock; nothing if there is only one."""
+        if len(self._locks) == 1:
+            return {}
+        names = async_lock_names(self.hass, ((self._entry, did) for did in self._locks))
+        options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
+        selector = SelectSelector(
+            SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+        )
+        return {vol.Required(CONF_LOCK, default=next(iter(names))): selector}
+
+    def _chosen_lock(self, user_input: dict[str, Any]) -> LockRuntime:
+        """Return the lock that a form says, or the only one."""
+        return self._locks[user_input.get(CONF_LOCK, next(iter(self._locks)))]
+
+    def _password_field(self) -> dict[vol.Marker, Any]:
+        """Return a field for a password, with one that was made up."""
+        options = self._entry.options
+        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
+        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        made_up = made_up_password(min(max(MADE_UP_DIGITS, least), most))
+        return {vol.Required(CONF_PASSWORD, default=made_up): TextSelector()}
+
+    def _password_error(self, password: str) -> str | None:
+        """Return the key of what is wrong with a password, None if nothing is."""
+        options = self._entry.options
+        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
+        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        digits = password.isascii() and password.isdigit()
+        return None if digits and least <= len(password) <= most else "password_rules"
+
+    @property
+    def _rules(self) -> dict[str, str]:
+        """The rules for passwords, as placeholders of a form."""
+        options = self._entry.options
+        return {
+            "least": str(int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))),
+            "most": str(int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))),
+        }
+
+    async def _async_enrol(
+        self, lock: LockRuntime, wanted: Wanted, keep: Keep
+    ) -> SubentryFlowResult:
+        """Begin an enrollment, and follow it; see ``LiveEnrolment``."""
+        self._live = LiveEnrolment(lock, wanted, keep)
+        return await self.async_step_enrol()
+
+    async def async_step_enrol(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show what to do at the lock, until the enrollment has ended."""
+        live = self._live
+        if live.task.done():
+            return self.async_show_progress_done(next_step_id="enrolled")
+        if self._news is None or self._news.done():
+            self._news = self.hass.async_create_task(live.async_news(), "follow an enrollment")
+        return self.async_show_progress(
+            step_id="enrol",
+            progress_action="enrol",
+            description_placeholders={"hint": live.hint, "lock": escaped(live.lock.session.name)},
+            progress_task=self._news,
+        )
+
+    async def async_step_enrolled(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Go on with the credential, or say why there is none."""
+        if self._live.task.cancelled():
+            return self.async_abort(reason="entry_not_loaded")
+        if isinstance(error := self._live.task.exception(), HomeAssistantError):
+            return self.async_show_menu(
+                step_id="enrolled",
+                menu_options=["enrol_again", "give_up"],
+                description_placeholders={"error": escaped(error_in_words(self.hass, error))},
+            )
+        await self._live.task
+        if is_password(self._live.wanted):
+            return await self.async_step_password_made()
+        return self.async_abort(reason="enrolled")
+
+    async def async_step_password_made(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show a password, this once."""
+        if user_input is not None:
+            return self.async_abort(reason="enrolled")
+        password = self._live.wanted.content
+        return self.async_show_form(
+            step_id="password_made",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Optional(CONF_PASSWORD): TextSelector()}), {CONF_PASSWORD: password}
+            ),
+            description_placeholders={
+                "password": password,
+                "lock": escaped(self._live.lock.session.name),
+            },
+            last_step=True,
+        )
+
+    async def async_step_enrol_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Try the same once more."""
+        self._live = self._live.again()
+        return await self.async_step_enrol()
+
+    async def async_step_give_up(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """End without a credential."""
+        return self.async_abort(reason="not_enrolled")
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Cancel an enrollment whose dialog was closed."""
+        if live := getattr(self, "_live", None):
+            live.async_cancel()
+
+
+def made_up_password(digits: int) -> str:
+    """Return a random password that is not one digit over and over, nor counts up or down."""
+    while True:
+        password = "".join(secrets.choice("0123456789") for _ in range(digits))
+        steps = {(int(b) - int(a)) % 10 for a, b in pairwise(password)}
+        if not steps <= {0} and not steps <= {1} and not steps <= {9}:
+            return password
+
+
+def is_password(wanted: Wanted) -> bool:
+    """Return whether a credential is a password."""
+    return wanted.method == PASSWORD

@@ -1,0 +1,223 @@
+"""Subentry flow for a guest: a password that ends."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
+from homeassistant.const import CONF_NAME
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.selector import (
+    DateTimeSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+)
+from homeassistant.util import dt as dt_util
+
+from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
+from ..credentials.enrolment import PASSWORD, Wanted
+from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
+from ..people import Held, as_stored, person_in
+from ..wording.phrases import escaped
+from ..wording.reasons import error_in_words
+from .choices import Choice, names_taken
+from .enrolment import CONF_PASSWORD
+from .management import ManagementFlow
+
+if TYPE_CHECKING:
+    from homeassistant.config_entries import SubentryFlowResult
+
+    from ..people import Person
+    from ..runtime import LockRuntime
+    from ..state.credential import Credential
+
+CONF_USER: Final = "user_id"
+MOST_USES: Final = 1000
+
+
+class GuestFlow(ManagementFlow):
+    """Subentry flow that adds a guest, and changes or ends what they may."""
+
+    @property
+    def _guest(self) -> Person:
+        return person_in(self._get_reconfigure_subentry())
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask for name, password and end, and have the lock take the password."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        errors = {}
+        if user_input is not None:
+            errors = self._errors(user_input)
+            if error := self._password_error(user_input[CONF_PASSWORD]):
+                errors[CONF_PASSWORD] = error
+            if not errors:
+                return await self._async_begin(user_input)
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_NAME): TextSelector(),
+                **self._password_field(),
+                **_end_fields(),
+                **self._lock_field(),
+            }
+        )
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            description_placeholders=self._rules,
+            errors=errors,
+        )
+
+    def _errors(self, user_input: dict[str, Any], guest: Person | None = None) -> dict[str, str]:
+        """Return what is wrong with name and end."""
+        errors: dict[str, str] = {}
+        name, valid_until = user_input[CONF_NAME].strip(), _valid_until(user_input)
+        if not name:
+            errors[CONF_NAME] = "no_name"
+        elif name in names_taken(self._entry, but=guest):
+            errors[CONF_NAME] = "name_taken"
+        if valid_until is None and user_input.get(USES) is None:
+            errors["base"] = "no_end"
+        elif valid_until is not None and valid_until <= time.time():
+            errors[VALID_UNTIL] = "valid_until_past"
+        return errors
+
+    async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
+        lock, name = self._chosen_lock(user_input), user_input[CONF_NAME].strip()
+        valid_until, uses = _valid_until(user_input), _uses(user_input)
+
+        def keep(credential: Credential) -> None:
+            self._add(lock, name, credential, valid_until, uses)
+
+        wanted = Wanted(
+            method=PASSWORD,
+            content=user_input[CONF_PASSWORD],
+            valid_until=valid_until,
+            uses=uses,
+        )
+        return await self._async_enrol(lock, wanted, keep)
+
+    def _add(
+        self,
+        lock: LockRuntime,
+        name: str,
+        credential: Credential,
+        valid_until: float | None,
+        uses: int | None,
+    ) -> None:
+        """Add the guest's subentry; how long it lasts is kept with the lock already."""
+        did, expiry = lock.session.did, lock.coordinator.data.expiries.known[credential]
+        data = {
+            CONF_NAME: name,
+            CONF_CREDENTIALS: as_stored({(did, credential): Held(time.time())}),
+            CONF_USER: expiry.user_id,
+            VALID_UNTIL: valid_until,
+            USES: uses,
+        }
+        subentry = ConfigSubentry(
+            data=MappingProxyType(data),
+            subentry_type=SUBENTRY_GUEST,
+            title=guest_title(self.hass, data),
+            unique_id=None,
+        )
+        self.hass.config_entries.async_add_subentry(self._entry, subentry)
+
+    # A guest who is there
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Say what is left, and ask what to do."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        data = self._guest.subentry.data
+        about = {"name": escaped(self._guest.name), "left": left_in_words(self.hass, data)}
+        choice = self._choice()
+        if choice is None or ENDED in data:
+            return self.async_abort(reason="guest_ended", description_placeholders=about)
+        self._chosen = choice
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=["change", "delete"],
+            description_placeholders=about,
+        )
+
+    def _choice(self) -> Choice | None:
+        """Return the guest's credential, None if its lock is not there."""
+        for did, credential in self._guest.holds:
+            if did in self._locks:
+                return Choice(self._locks[did].coordinator, credential)
+        return None
+
+    async def async_step_change(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for another name or end."""
+        lock, credential = self._chosen
+        expiry = lock.data.expiries.known.get(credential)
+        if expiry is None:
+            return self.async_abort(reason="guest_ended", description_placeholders={})
+        errors: dict[str, str] = {}
+        placeholders = {"error": ""}
+        if user_input is not None and not (errors := self._errors(user_input, self._guest)):
+            name = user_input[CONF_NAME].strip()
+            changed = replace(
+                expiry, name=name, due=_valid_until(user_input), uses=_uses(user_input)
+            )
+            try:
+                await self._locks[lock.device.did].expiry.async_change(credential, changed)
+            except HomeAssistantError as error:
+                errors = {"base": "not_changed"}
+                placeholders = {"error": escaped(error_in_words(self.hass, error))}
+            else:
+                left = {VALID_UNTIL: changed.due, USES: changed.uses}
+                data = {**self._guest.subentry.data, CONF_NAME: name, **left}
+                return self.async_update_and_abort(
+                    self._entry,
+                    self._get_reconfigure_subentry(),
+                    title=guest_title(self.hass, data),
+                    data=data,
+                )
+        shown = user_input or {
+            CONF_NAME: self._guest.name,
+            VALID_UNTIL: expiry.due and f"{_local(expiry.due):%Y-%m-%d %H:%M:%S}",
+            USES: expiry.uses,
+        }
+        schema = vol.Schema({vol.Required(CONF_NAME): TextSelector(), **_end_fields()})
+        return self.async_show_form(
+            step_id="change",
+            data_schema=self.add_suggested_values_to_schema(
+                schema, {key: value for key, value in shown.items() if value is not None}
+            ),
+            description_placeholders=placeholders,
+            errors=errors,
+        )
+
+
+def _end_fields() -> dict[vol.Marker, Any]:
+    """Return the fields for when a guest's password ends."""
+    uses = NumberSelectorConfig(min=1, max=MOST_USES, step=1, mode=NumberSelectorMode.BOX)
+    return {vol.Optional(VALID_UNTIL): DateTimeSelector(), vol.Optional(USES): NumberSelector(uses)}
+
+
+def _valid_until(user_input: dict[str, Any]) -> float | None:
+    """Return a time that was entered, in Unix seconds; None if none was."""
+    if not (entered := user_input.get(VALID_UNTIL)):
+        return None
+    moment = dt_util.parse_datetime(entered, raise_on_error=True)
+    return dt_util.as_utc(moment).timestamp()
+
+
+def _uses(user_input: dict[str, Any]) -> int | None:
+    uses = user_input.get(USES)
+    return None if uses is None else int(uses)
+
+
+def _local(when: float) -> Any:
+    return dt_util.as_local(dt_util.utc_from_timestamp(when))

@@ -1,0 +1,162 @@
+"""Flow that shows who may open the door; it never adds a subentry."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+
+from ..credentials.guests import left_in_words
+from ..people import async_assign, people
+from ..wording.phrases import common_text, escaped
+from .choices import by_value, credential_label, of_nobody, of_person
+from .management import CONF_CREDENTIAL, ManagementFlow
+from .progress import long_enough
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from homeassistant.config_entries import SubentryFlowResult
+
+    from ..people import Person
+    from .choices import Choice
+
+_LOGGER = logging.getLogger(__name__)
+
+CONF_PERSON: Final = "person"
+
+
+class WhoMayOpenFlow(ManagementFlow):
+    """Subentry flow that lists people, guests and credentials, and changes one credential."""
+
+    _asking: asyncio.Task[None] | None = None
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Have locks that are awake tell what they have, then show it."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        if self._asking is None:
+            self._asking = self.hass.async_create_task(self._async_ask(), "ask who may open")
+        if not self._asking.done():
+            return self.async_show_progress(
+                step_id="user", progress_action="asking", progress_task=self._asking
+            )
+        return self.async_show_progress_done(next_step_id="look")
+
+    async def _async_ask(self) -> None:
+        """Have the locks that are awake tell their users and credentials."""
+        awake = [lock for lock in self._locks.values() if lock.coordinator.data.awake]
+        async with long_enough():
+            for lock in awake:
+                try:
+                    for name in ("sync-lock-user", "sync-unlock-method"):
+                        await lock.commands.async_synchronise(name)
+                except HomeAssistantError as error:
+                    _LOGGER.debug("%s does not tell who may open: %s", lock.session.name, error)
+
+    async def async_step_look(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show who may open the door, and ask which credential to change."""
+        choices = self._choices()
+        errors = {}
+        if user_input is not None:
+            if (value := user_input.get(CONF_CREDENTIAL)) is None:
+                return self.async_abort(reason="looked")
+            if chosen := choices.get(value):
+                self._chosen = chosen
+                return await self.async_step_manage()
+            errors = {CONF_CREDENTIAL: "credential_taken"}
+        schema = {}
+        if choices:
+            field = self._choice_field(choices, [self._label(one) for one in choices.values()])
+            schema = {vol.Optional(CONF_CREDENTIAL): field}
+        return self.async_show_form(
+            step_id="look" if choices else "look_only",
+            data_schema=vol.Schema(schema),
+            description_placeholders={"who": "\n".join(self._lines())},
+            errors=errors,
+        )
+
+    async_step_look_only = async_step_look
+
+    def _choices(self) -> dict[str, Choice]:
+        """Return all credentials: those of nobody first, then people's, then guests'."""
+        entry = self._entry
+        held = [by_value(of_person(entry, one)) for one in _people_first(people(entry))]
+        found = by_value(of_nobody(entry))
+        for of_one in held:
+            found |= of_one
+        return found
+
+    def _label(self, choice: Choice) -> str:
+        holder = choice.holder
+        who = holder.name if holder else common_text(self.hass, "nobody")
+        return f"{who}: {credential_label(choice, self._lock_names)}"
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the lines of the look, in Markdown."""
+        entry, names = self._entry, self._lock_names
+        for one in _people_first(people(entry)):
+            theirs = [
+                credential_label(of, names) for of in by_value(of_person(entry, one)).values()
+            ]
+            if one.is_guest:
+                theirs.insert(0, left_in_words(self.hass, one.subentry.data))
+            said = " — ".join(map(escaped, theirs)) or common_text(self.hass, "no_credential")
+            yield f"- **{escaped(one.name)}**: {said}"
+        for choice in by_value(of_nobody(entry)).values():
+            nobody = common_text(self.hass, "nobody")
+            yield f"- **{nobody}**: {escaped(credential_label(choice, names))}"
+        for lock in self._locks.values():
+            if not lock.coordinator.data.awake:
+                said = common_text(self.hass, "maybe_more").format(lock=lock.session.name)
+                yield f"\n{escaped(said)}"
+
+    async def async_step_manage(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask what to do with a credential."""
+        holder = self._chosen.holder
+        if holder is None:
+            options = ["who_is_it", "delete"]
+        elif holder.is_guest:
+            options = ["delete"]
+        else:
+            options = ["rename", "who_is_it", "delete"]
+        return self.async_show_menu(
+            step_id="manage", menu_options=options, description_placeholders=self._about
+        )
+
+    async def async_step_who_is_it(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask whose a credential is."""
+        choices = [one for one in people(self._entry) if not one.is_guest]
+        if not choices:
+            return self.async_abort(reason="no_person")
+        if user_input is not None:
+            async_assign(*self._chosen, user_input[CONF_PERSON])
+            return self.async_abort(reason="given")
+        options = [
+            SelectOptionDict(value=one.subentry.subentry_id, label=one.name) for one in choices
+        ]
+        field = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST))
+        return self.async_show_form(
+            step_id="who_is_it",
+            data_schema=vol.Schema({vol.Required(CONF_PERSON): field}),
+            description_placeholders=self._about,
+        )
+
+
+def _people_first(everyone: list[Person]) -> list[Person]:
+    """Return people before guests, each by name."""
+    return sorted(everyone, key=lambda one: (one.is_guest, one.name))

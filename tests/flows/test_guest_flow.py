@@ -1,0 +1,192 @@
+"""Guests: a password that ends, made, changed and ended by clicking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.util import dt as dt_util
+
+from custom_components.xiaomi_smart_lock.flows import progress
+from tests.enrolment import inside
+from tests.flows.dialog import Dialog
+from tests.lock_driver import until
+from tests.lock_harness import stored_key
+from tests.people import give
+
+if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
+    from homeassistant.core import HomeAssistant
+
+    from tests.lock_harness import LockHarness, Storage
+
+PASSWORD = 3
+VISITOR = 3
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have progress end at once: no browser has to begin to listen."""
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
+
+
+def in_hours(hours: float) -> str:
+    """Return a local time, as a date and time field gives it."""
+    return f"{dt_util.now() + timedelta(hours=hours):%Y-%m-%d %H:%M:%S}"
+
+
+def guest(harness: LockHarness) -> ConfigSubentry:
+    """Return the only guest."""
+    [found] = [one for one in harness.entry.subentries.values() if one.subentry_type == "guest"]
+    assert isinstance(found, ConfigSubentry)
+    return found
+
+
+def passwords(harness: LockHarness) -> list[str]:
+    """Return the passwords in the lock itself."""
+    return [one.text for one in inside(harness).credentials.values()]
+
+
+async def add(hass: HomeAssistant, harness: LockHarness, **fields: Any) -> Dialog:
+    """Add a guest named Wei, up to what is shown in the end."""
+    dialog = await Dialog.open(hass, harness.entry, "guest")
+    assert dialog.step == "user"
+    end = {} if "uses" in fields else {"valid_until": in_hours(48)}
+    await dialog.submit(**{"name": "Wei", "password": "246810", **end} | fields)
+    await dialog.done()
+    return dialog
+
+
+async def test_a_weekend(hass: HomeAssistant, harness: LockHarness) -> None:
+    """One form and a look at the password; the guest is in the list with what is left."""
+    until_when = in_hours(48)
+    dialog = await add(hass, harness, valid_until=until_when)
+    assert dialog.step == "password_made"
+    assert dialog.default("password") == "246810"
+    await dialog.submit()
+    assert dialog.step == "enrolled"
+    assert passwords(harness) == ["246810"]
+    assert guest(harness).title == f"Wei (until {until_when[:16]})"
+    assert "246810" not in str(guest(harness).data)
+
+
+async def test_the_form_asks_for_an_end(hass: HomeAssistant, harness: LockHarness) -> None:
+    """What is wrong is said where it is, and what was entered is not lost."""
+    give(hass, harness.entry, "Ming")
+    dialog = await Dialog.open(hass, harness.entry, "guest")
+    made_up = dialog.default("password")
+    assert made_up.isdigit()
+    await dialog.submit(name="Wei", password=made_up)
+    assert dialog.now["errors"] == {"base": "no_end"}
+    assert (dialog.default("name"), dialog.default("password")) == ("Wei", made_up)
+    wrong = {"name": "Ming", "password": "12345", "valid_until": in_hours(-1)}
+    await dialog.submit(**wrong)
+    assert dialog.now["errors"] == {
+        "name": "name_taken",
+        "password": "password_rules",
+        "valid_until": "valid_until_past",
+    }
+    await dialog.submit(name=" ", password=made_up, uses=1)
+    assert dialog.now["errors"] == {"name": "no_name"}
+    assert passwords(harness) == []
+
+
+async def test_who_came(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A guest is called by name, and each use is counted in the list."""
+    await add(hass, harness, uses=2)
+    assert guest(harness).title == "Wei (2 uses left)"
+    harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time)
+    await until(lambda: harness.state("sensor", "last_person") == "Wei")
+    await until(lambda: guest(harness).title == "Wei (one use left)")
+    harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+
+
+async def test_the_time_has_come(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """The password and its user go, and the list says so."""
+    await add(hass, harness, valid_until=in_hours(1))
+    frozen.tick(3601)
+    await harness.later(61)
+    await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    assert dialog.step == "guest_ended"
+
+
+async def test_change(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Name and end can be changed, and what is left is filled in."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    assert dialog.options == ["change", "delete"]
+    await dialog.choose("change")
+    assert dialog.default("name") == "Wei"
+    await dialog.submit(name="Wei Li", uses=3)
+    assert dialog.step == "reconfigure_successful"
+    assert guest(harness).title == "Wei Li (3 uses left)"
+    await harness.stop()
+    await harness.start()
+    assert guest(harness).title == "Wei Li (3 uses left)"
+    assert passwords(harness) == ["246810"]
+
+
+async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
+    """One click and a confirmation end it."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    assert passwords(harness) == []
+    assert guest(harness).title == "Wei (ended)"
+
+
+@pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])
+async def test_removed(hass: HomeAssistant, harness: LockHarness, loaded: bool) -> None:
+    """With the guest goes the password, whenever the lock can be reached."""
+    await add(hass, harness)
+    await harness.put_to_sleep()
+    if not loaded:
+        await harness.stop()
+    hass.config_entries.async_remove_subentry(harness.entry, guest(harness).subentry_id)
+    await harness.stop()
+    await harness.start()
+    assert passwords(harness) == ["246810"]
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    assert "is deleted as soon as the lock wakes up" in dialog.says["who"]
+    harness.driver.do("wake")
+    await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+
+
+async def test_stored_data_is_lost(
+    hass: HomeAssistant, harness: LockHarness, hass_storage: Storage
+) -> None:
+    """A guest's password ends even if what was kept of the lock is gone."""
+    await add(hass, harness, uses=1)
+    await harness.stop()
+    hass_storage.pop(stored_key(harness.driver))
+    await harness.start()
+    assert guest(harness).title == "Wei (one use left)"
+    harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
+    await until(lambda: passwords(harness) == [])
+
+
+async def test_a_refusal(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A password that the lock does not take leaves no guest, and no user."""
+    await harness.manage("set_user", user_id=9)
+    await harness.manage(
+        "set_credential", user_id=9, credential_type="password", credential_data="246810"
+    )
+    dialog = await add(hass, harness)
+    assert dialog.step == "enrolled"
+    assert dialog.options == ["enrol_again", "give_up"]
+    assert "has that credential already" in dialog.says["error"]
+    await dialog.choose("give_up")
+    assert list(harness.entry.subentries.values()) == []
+    assert set(inside(harness).types) == {0, 9}

@@ -1,0 +1,106 @@
+"""One look at who may open the door, and what can be done about each credential."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from custom_components.xiaomi_smart_lock.flows import progress
+from simulator.users import Credential
+from tests.enrolment import inside
+from tests.flows.dialog import Dialog
+from tests.lock_driver import until
+from tests.people import give
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from tests.lock_harness import LockHarness
+
+FINGERPRINT = 2
+DURESS = 9
+PASSWORD = 3
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have progress end at once: no browser has to begin to listen."""
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
+
+
+async def look(hass: HomeAssistant, harness: LockHarness) -> Dialog:
+    """Open the dialog, and wait for what it shows."""
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    return dialog
+
+
+async def test_nothing_known(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A lock that has told nothing, and is asleep, is to be touched."""
+    await harness.put_to_sleep()
+    dialog = await look(hass, harness)
+    assert dialog.step == "look_only"
+    assert dialog.says["who"].strip() == (
+        "Front door is asleep, and may have more than it has told."
+    )
+
+
+async def test_a_fresh_entry_asks_the_lock(hass: HomeAssistant, harness: LockHarness) -> None:
+    """What the lock has is there without having been used, and a person can be given it."""
+    give(hass, harness.entry, "Ming")
+    users = inside(harness)
+    users.types[5] = 2
+    users.credentials[20] = Credential(5, FINGERPRINT)
+    users.credentials[21] = Credential(5, DURESS)
+    dialog = await look(hass, harness)
+    assert dialog.step == "look"
+    assert dialog.says["who"].splitlines() == [
+        "- **Ming**: nothing known",
+        "- **Nobody’s**: Fingerprint 20",
+        "- **Nobody’s**: Fingerprint 21",
+    ]
+    labels = dialog.labels("credential")
+    await dialog.submit(credential=labels["Nobody’s: Fingerprint 21"])
+    assert dialog.options == ["who_is_it", "delete"]
+    await dialog.choose("who_is_it")
+    await dialog.submit(person=dialog.labels("person")["Ming"])
+    assert dialog.step == "given"
+    dialog = await look(hass, harness)
+    assert "- **Ming**: Fingerprint 21" in dialog.says["who"].splitlines()
+    harness.driver.push_event((2, 1020), 2, DURESS, 2, 21, harness.driver.lock.time)
+    await until(lambda: harness.state("sensor", "last_person") == "Ming")
+
+
+async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness) -> None:
+    """An old password of somebody is deleted at the lock from here."""
+    users = inside(harness)
+    users.types[5] = 2
+    users.credentials[20] = Credential(5, PASSWORD, "135790")
+    dialog = await look(hass, harness)
+    await dialog.submit(credential=dialog.labels("credential")["Nobody’s: Password 20"])
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    assert users.credentials == {}
+    assert (await look(hass, harness)).step == "look_only"
+
+
+async def test_just_looking(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Who chooses nothing changes nothing."""
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    dialog = await look(hass, harness)
+    await dialog.submit()
+    assert dialog.step == "looked"
+
+
+async def test_nobody_to_give_it_to(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Without people the dialog says to add one."""
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    dialog = await look(hass, harness)
+    await dialog.submit(credential=dialog.labels("credential")["Nobody’s: NFC 1"])
+    await dialog.choose("who_is_it")
+    assert dialog.step == "no_person"
