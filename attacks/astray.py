@@ -107,9 +107,8 @@ NAMES_OF_FILES: Final = (
 @ATTACKS.try_to("have a picture written where a lock's name leads", in_short=False)
 async def _lead_pictures(house: House) -> str:
     lock, home, name = house.lock, house.homes[house.lock], house.lock.name
-    options = {"app_requests": 60, "keep_pictures": 30}
     async with _media(house):
-        await set_options(house.owner, home.entry_id, "app", options)
+        await set_options(house.owner, home.entry_id, {"keep_pictures": 30})
         try:
             with having_seen(lock, 1):
                 for hostile in NAMES_OF_FILES:
@@ -123,7 +122,7 @@ async def _lead_pictures(house: House) -> str:
                         (house.configuration.parent / picture).unlink()
         finally:
             lock.name = name
-            await set_options(house.owner, home.entry_id, "app", options | {"keep_pictures": 0})
+            await set_options(house.owner, home.entry_id, {"keep_pictures": 0})
     return HELD
 
 

@@ -19,9 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.const import (
-    APP_REQUESTS,
     CONF_APP,
-    CONF_APP_REQUESTS,
     CONF_DID,
     CONF_KEEP_PICTURES,
     CONF_TOKENS,
@@ -56,7 +54,6 @@ OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 ANOTHER_MACHINE: Final = "192.0.2.1"
 """An address of this machine in the network of scripts/attack that is not loopback."""
 LONG_AGO: Final = "2020-01-01 12.00.00 bell.jpg"
-OF_THE_APP: Final = {CONF_APP_REQUESTS: APP_REQUESTS, CONF_KEEP_PICTURES: 0}
 BAIT: Final = json.dumps({"version": 1, "minor_version": 1, "key": "bait", "data": {}})
 
 
@@ -384,7 +381,7 @@ async def _kept_picture(house: House) -> AsyncIterator[Path]:
     entry_id = house.homes[house.lock].entry_id
     camera, before = house.lock.camera, house.lock.camera.upload_seconds
     camera.upload_seconds = 0
-    await set_options(house.owner, entry_id, "app", OF_THE_APP | {CONF_KEEP_PICTURES: 2})
+    await set_options(house.owner, entry_id, {CONF_KEEP_PICTURES: 2})
     try:
         house.lock.ring()
         await house.simulator.settle()
@@ -392,7 +389,7 @@ async def _kept_picture(house: House) -> AsyncIterator[Path]:
         yield next(_media(house).rglob("*.jpg"))
     finally:
         camera.upload_seconds = before
-        await set_options(house.owner, entry_id, "app", OF_THE_APP)
+        await set_options(house.owner, entry_id, {CONF_KEEP_PICTURES: 0})
         gone = await _soon(lambda: not list(_media(house).rglob("*.jpg")))
         expect(gone, "pictures stay though none are to be kept")
 

@@ -23,12 +23,6 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock.const import (
     APP_REQUESTS,
     CONF_APP_REQUESTS,
-    CONF_JOURNAL_ENTRIES,
-    CONF_KEEP_PICTURES,
-    CONF_LATE_AFTER,
-    CONF_LEAST_DIGITS,
-    CONF_MOST_DIGITS,
-    CONF_PENDING_FOR,
     CONF_POLL_INTERVAL,
     CONF_POLL_INTERVAL_WITHOUT_PUSH,
     CONF_UNAVAILABLE_AFTER,
@@ -80,13 +74,8 @@ SOON: Final = {
     CONF_POLL_INTERVAL: 10,
     CONF_POLL_INTERVAL_WITHOUT_PUSH: 10,
     CONF_UNAVAILABLE_AFTER: 1,
-    CONF_LATE_AFTER: 5,
-    CONF_JOURNAL_ENTRIES: 1000,
-    CONF_PENDING_FOR: 24,
-    CONF_LEAST_DIGITS: 6,
-    CONF_MOST_DIGITS: 10,
+    CONF_APP_REQUESTS: 10 * APP_REQUESTS,
 }
-OFTEN: Final = {CONF_APP_REQUESTS: 10 * APP_REQUESTS, CONF_KEEP_PICTURES: 0}
 
 PLAYLIST: Final = "application/x-mpegURL"
 NONE: Final = "none"
@@ -136,8 +125,7 @@ class BadDay:
     async def begin(self) -> None:
         """Shorten the poll intervals, and load the entities and the English texts."""
         entry_id = self.home.entry_id
-        await set_options(self.client, entry_id, "general", SOON)
-        await set_options(self.client, entry_id, "app", OFTEN)
+        await set_options(self.client, entry_id, SOON)
         for name, lock in self.locks.items():
             self.homes[name] = await at_home(self.client, entry_id, lock)
         for category in ("config", "issues"):

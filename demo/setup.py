@@ -176,18 +176,35 @@ async def _choose_unlocking(
     client: Client, entry_id: str, did: str | None, *answers: Mapping[str, str]
 ) -> None:
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
-    which = ({CONF_LOCK: did},) if did else ()
-    for answer in ({"next_step_id": "unlocking"}, *which, *answers):
+    if did is None:
+        [field] = _fields(step)[CONF_UNLOCKING]
+        [lock] = field["selector"]["select"]["options"]
+        did = lock["value"]
+    for answer in (_filled(step, {CONF_LOCK: did}), *answers):
         step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
     await _options_are_set(client, entry_id, step)
 
 
-async def set_options(client: Client, entry_id: str, menu: str, options: Mapping[str, Any]) -> None:
-    """Set some options of an entry; the others in their form get their defaults."""
+async def set_options(client: Client, entry_id: str, options: Mapping[str, Any]) -> None:
+    """Set some options of an entry; the others stay."""
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
-    step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", {"next_step_id": menu})
-    step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", options)
+    step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", _filled(step, options))
     await _options_are_set(client, entry_id, step)
+
+
+def _fields(step: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the fields of a form by section."""
+    return {section["name"]: section["schema"] for section in step["data_schema"]}
+
+
+def _filled(step: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return some values by section; all sections of the form have to be there."""
+    return {
+        section: {
+            field["name"]: values[field["name"]] for field in fields if field["name"] in values
+        }
+        for section, fields in _fields(step).items()
+    }
 
 
 async def _options_are_set(client: Client, entry_id: str, step: Mapping[str, Any]) -> None:

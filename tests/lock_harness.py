@@ -280,7 +280,15 @@ async def fix(
     begun = await client.post(url, json={"handler": DOMAIN, "issue_id": issue.issue_id})
     explained = await begun.json()
     assert explained["type"] == "form", explained
-    submitted = await client.post(f"{url}/{explained['flow_id']}", json={})
+    return await submit_fix(hass, hass_client, explained)
+
+
+async def submit_fix(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, shown: dict[str, Any]
+) -> Any:
+    """Submit a step of a fix flow as a user; return the next one."""
+    client = await hass_client()
+    submitted = await client.post(f"/api/repairs/issues/fix/{shown['flow_id']}", json={})
     result = await submitted.json()
     await hass.async_block_till_done()
     return result

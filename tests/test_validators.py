@@ -146,6 +146,7 @@ def test_manifest() -> None:
     assert keys == ["domain", "name", *sorted(set(keys) - {"domain", "name"})]
     wanted = {"codeowners", "documentation", "iot_class", "issue_tracker", "requirements"}
     assert manifest.keys() >= wanted | {"config_flow", "integration_type", "version"}
+    assert manifest["integration_type"] == "device", "for a hub, Home Assistant says so to users"
     assert manifest["domain"] == HERE.name == DOMAIN
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
     for key in ("documentation", "issue_tracker"):

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 from homeassistant.components.repairs import RepairsFlow
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 
-from .account.entry_data import async_forget_lock
+from .account.entry_data import async_forget_lock, async_lock_name
 from .control.clock import async_set_clock
 from .reporting.issues import Issue
 from .wording.phrases import escaped
-from .wording.reasons import error_in_words
+from .wording.reasons import error_in_words, translatable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 
 async def _set_clock(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    lock = entry.runtime_data.locks[did]
+    """Set the clock of a lock, which has to be set up and awake."""
+    locks = entry.runtime_data.locks if entry.state is ConfigEntryState.LOADED else {}
+    if (lock := locks.get(did)) is None:
+        name = async_lock_name(hass, entry, did)
+        raise translatable(HomeAssistantError, "not_loaded", lock=name)
     await async_set_clock(lock.session, lock.coordinator, lock.reporter)
 
 
@@ -60,22 +65,24 @@ class LockRepairFlow(RepairsFlow):
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: object = None) -> FlowResult[Any, str]:
-        """Apply the fix; on failure, abort with the reason, so that it can be tried again."""
+        """Apply the fix; on failure, show the form again with the reason."""
         data = self._data
+        texts = {name: escaped(str(value)) for name, value in data.items()}
+        errors: dict[str, str] = {}
         if user_input is not None:
             entry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
             try:
                 await FIXES[Issue(data["issue"])](self.hass, entry, data["did"])
             except HomeAssistantError as error:
-                said = error_in_words(self.hass, error)
-                return self.async_abort(
-                    reason="not_fixed", description_placeholders={"error": escaped(said)}
-                )
-            return self.async_create_entry(data={})
+                errors["base"] = "not_fixed"
+                texts["error"] = escaped(error_in_words(self.hass, error))
+            else:
+                return self.async_create_entry(data={})
         return self.async_show_form(
             step_id="confirm",
             data_schema=vol.Schema({}),
-            description_placeholders={name: escaped(str(value)) for name, value in data.items()},
+            description_placeholders=texts,
+            errors=errors,
         )
 
 

@@ -25,9 +25,9 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_UNLOCKING,
 )
 from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
-from tests.flow import add_lock, default, local_entry, suggested
+from tests.flow import add_lock, default, local_entry
 from tests.hosts import NEARBY
-from tests.options import begin, submit
+from tests.options import begin, filled, locks, submit, values
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -52,6 +52,23 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {ANOTHER: None}})
     await hass.async_block_till_done()
     before = loaded.runtime_data
+    result = await begin(hass, loaded)
+    assert values(result) == {
+        "everyday": {CONF_PENDING_FOR: 24},
+        "events": {CONF_LATE_AFTER: 5, CONF_JOURNAL_ENTRIES: 1000},
+        "unlocking": {},
+        "advanced": {
+            CONF_POLL_INTERVAL: 300,
+            CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
+            CONF_UNAVAILABLE_AFTER: 10,
+            CONF_LEAST_DIGITS: 6,
+            CONF_MOST_DIGITS: 10,
+        },
+    }
+    assert result["data_schema"]
+    sections = result["data_schema"].schema.items()
+    collapsed = {str(part): section.options["collapsed"] for part, section in sections}
+    assert collapsed == {"everyday": False, "events": True, "unlocking": False, "advanced": True}
     options = {
         CONF_POLL_INTERVAL: 600,
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
@@ -62,74 +79,76 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_LEAST_DIGITS: 4,
         CONF_MOST_DIGITS: 12,
     }
-    result = await begin(hass, loaded, "general")
-    assert {key: default(result, key) for key in options} == {
-        CONF_POLL_INTERVAL: 300,
-        CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
-        CONF_UNAVAILABLE_AFTER: 10,
-        CONF_LATE_AFTER: 5,
-        CONF_JOURNAL_ENTRIES: 1000,
-        CONF_PENDING_FOR: 24,
-        CONF_LEAST_DIGITS: 6,
-        CONF_MOST_DIGITS: 10,
-    }
-    result = await submit(hass, result, **options)
+    chosen = filled(result, **options)
+    result = await submit(hass, result, **chosen)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options == options | {CONF_UNLOCKING: {ANOTHER: None}}
     assert loaded.runtime_data is not before
-    result = await begin(hass, loaded, "general")
-    assert {key: suggested(result, key) for key in options} == options
+    result = await begin(hass, loaded)
+    assert values(result) == chosen
     hass.config_entries.options.async_abort(result["flow_id"])
 
 
 async def test_of_a_local_lock(hass: HomeAssistant, driver: LockDriver) -> None:
-    """There is no push."""
+    """There is no push, and there are no events."""
     entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
-    result = await begin(hass, entry, "general")
-    assert result["data_schema"]
-    defaults = {
-        CONF_POLL_INTERVAL: 30,
-        CONF_UNAVAILABLE_AFTER: 24 * 60,
-        CONF_PENDING_FOR: 24,
-        CONF_LEAST_DIGITS: 6,
-        CONF_MOST_DIGITS: 10,
+    result = await begin(hass, entry)
+    assert values(result) == {
+        "everyday": {CONF_PENDING_FOR: 24},
+        "unlocking": {},
+        "advanced": {
+            CONF_POLL_INTERVAL: 30,
+            CONF_UNAVAILABLE_AFTER: 24 * 60,
+            CONF_LEAST_DIGITS: 6,
+            CONF_MOST_DIGITS: 10,
+        },
     }
-    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
-    wrong = defaults | {CONF_LEAST_DIGITS: 8, CONF_MOST_DIGITS: 7}
+    wrong = filled(result, **{CONF_LEAST_DIGITS: 8, CONF_MOST_DIGITS: 7, CONF_PENDING_FOR: 9})
     result = await submit(hass, result, **wrong)
-    assert result["errors"] == {CONF_MOST_DIGITS: "digits_contradict"}
-    assert {key: suggested(result, key) for key in wrong} == wrong
-    await submit(hass, result, **defaults | {CONF_LEAST_DIGITS: 7, CONF_MOST_DIGITS: 7})
-    assert (entry.options[CONF_LEAST_DIGITS], entry.options[CONF_MOST_DIGITS]) == (7, 7)
+    assert result["errors"] == {"base": "digits_contradict"}
+    assert values(result) == wrong
+    right = filled(result, **{CONF_LEAST_DIGITS: 7})
+    await submit(hass, result, **right)
+    stored = {key: value for part in right.values() for key, value in part.items()}
+    assert entry.options == stored
 
 
 async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) -> None:
     """They are there where the entry is linked, and taken at once."""
     hass.config_entries.async_update_entry(linked, options={CONF_LATE_AFTER: 1})
     await hass.async_block_till_done()
-    result = await begin(hass, linked, "app")
-    defaults = {CONF_APP_REQUESTS: 60, CONF_KEEP_PICTURES: 0}
-    assert result["data_schema"]
-    assert {str(key): default(result, key) for key in result["data_schema"].schema} == defaults
+    result = await begin(hass, linked)
+    shown = values(result)
+    assert shown["everyday"][CONF_KEEP_PICTURES] == 0
+    assert shown["advanced"][CONF_APP_REQUESTS] == 60
     for wrong in ({CONF_APP_REQUESTS: 9}, {CONF_APP_REQUESTS: 601}, {CONF_KEEP_PICTURES: -1}):
         with pytest.raises(InvalidData):
-            await submit(hass, result, **defaults | wrong)
+            await submit(hass, result, **filled(result, **wrong))
     chosen = {CONF_APP_REQUESTS: 10, CONF_KEEP_PICTURES: 7}
-    await submit(hass, result, **chosen)
-    assert linked.options == {CONF_LATE_AFTER: 1} | chosen
+    await submit(hass, result, **filled(result, **chosen))
+    assert linked.options.items() >= ({CONF_LATE_AFTER: 1} | chosen).items()
     assert linked.runtime_data.link.as_dict()["budget"] == 10
-    result = await begin(hass, linked, "app")
-    assert {key: suggested(result, key) for key in chosen} == chosen
-    hass.config_entries.options.async_abort(result["flow_id"])
 
 
 async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, driver: LockDriver) -> None:
     """It knows what happened, if only afterwards."""
     entry = local_entry(hass, add_lock(driver, "Back door", host=NEARBY))
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
-    result = await begin(hass, entry, "general")
-    assert default(result, CONF_LATE_AFTER) == 5
-    assert default(result, CONF_JOURNAL_ENTRIES) == 1000
+    result = await begin(hass, entry)
+    assert values(result)["events"] == {CONF_LATE_AFTER: 5, CONF_JOURNAL_ENTRIES: 1000}
+
+
+async def test_all_at_once(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """Who changes a number and allows unlocking has both."""
+    result = await begin(hass, loaded)
+    chosen = filled(result, lock=driver.lock.did, **{CONF_PENDING_FOR: 48})
+    result = await submit(hass, result, **chosen)
+    assert CONF_PENDING_FOR not in loaded.options
+    await submit(hass, result, unlocking="without_code")
+    assert loaded.options[CONF_PENDING_FOR] == 48
+    assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
 
 
 async def test_unlocking_is_off_until_it_is_allowed(
@@ -209,12 +228,9 @@ async def test_each_lock_has_its_own(
         entry, data=data, options={CONF_UNLOCKING: {driver.lock.did: None, ANOTHER: None}}
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await begin(hass, entry, "unlocking")
-    assert offered(result, "lock") == [
-        {"value": driver.lock.did, "label": "Front door"},
-        {"value": back.did, "label": "Back door"},
-    ]
-    result = await submit(hass, result, lock=back.did)
+    result = await begin(hass, entry)
+    assert locks(result) == {driver.lock.did: "Front door", back.did: "Back door"}
+    result = await submit(hass, result, **filled(result, lock=back.did))
     assert result["description_placeholders"] == {"lock": "Back door"}
     assert default(result, CONF_UNLOCKING) == "off"
     await submit(hass, result, unlocking="without_code")
@@ -231,16 +247,14 @@ async def test_locks_of_one_name(
     data = {**entry.data, CONF_LOCKS: dids, CONF_ROOMS: {dids[1]: "Attic", dids[0]: "Hall"}}
     hass.config_entries.async_update_entry(entry, data=data)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await begin(hass, entry, "unlocking")
-    labels = ["Front door (Hall)", "Front door (Attic)", "Front door"]
-    assert [one["label"] for one in offered(result, "lock")] == labels
-    result = await submit(hass, result, lock=dids[1])
+    result = await begin(hass, entry)
+    assert [*locks(result).values()] == ["Front door (Hall)", "Front door (Attic)", "Front door"]
+    result = await submit(hass, result, **filled(result, lock=dids[1]))
     assert result["description_placeholders"] == {"lock": "Front door (Attic)"}
     hass.config_entries.options.async_abort(result["flow_id"])
     hass.config_entries.async_update_entry(entry, data={**data, CONF_ROOMS: {}})
-    result = await begin(hass, entry, "unlocking")
-    labels = [f"Front door (…{did[-4:]})" for did in dids]
-    assert [one["label"] for one in offered(result, "lock")] == labels
+    result = await begin(hass, entry)
+    assert [*locks(result).values()] == [f"Front door (…{did[-4:]})" for did in dids]
     hass.config_entries.options.async_abort(result["flow_id"])
     await hass.config_entries.async_unload(entry.entry_id)
 

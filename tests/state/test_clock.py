@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from homeassistant.util import dt as dt_util
 
+from custom_components.xiaomi_smart_lock.reporting.issues import Issue
 from custom_components.xiaomi_smart_lock.state.device_clock import LockClock
 from tests.lock_driver import until
-from tests.lock_harness import LockHarness, fix, let_time_pass
+from tests.lock_harness import LockHarness, fix, let_time_pass, submit_fix
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -186,19 +187,58 @@ async def test_the_fix(
 async def test_the_fix_of_a_lock_that_sleeps(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
 ) -> None:
-    """It is not set later without a word: the repair says why it failed, and stays."""
+    """It is not set later without a word: the form says why, and is submitted again."""
     harness.driver.lock.clock_offset = TEN_MINUTES
     harness.driver.do("fingerprint", 3)
     await until(lambda: harness.issue("clock_off"))
     await harness.put_to_sleep()
     result = await fix(hass, hass_client, harness.issue("clock_off"))
-    assert result["type"] == "abort"
-    assert result["reason"] == "not_fixed"
-    assert "asleep" in result["description_placeholders"]["error"]
-    assert harness.issue("clock_off")
+    for _ in range(2):
+        assert result["type"] == "form"
+        assert result["errors"] == {"base": "not_fixed"}
+        assert "asleep. Touch it" in result["description_placeholders"]["error"]
+        assert harness.issue("clock_off")
+        result = await submit_fix(hass, hass_client, result)
     await harness.wake()
     await harness.reached()
     assert harness.driver.lock.clock_offset == TEN_MINUTES
+    result = await submit_fix(hass, hass_client, result)
+    assert result["type"] == "create_entry"
+    assert harness.driver.lock.clock_offset == 0
+    assert harness.issue("clock_off") is None
+
+
+async def test_the_fix_of_a_lock_nearby_that_sleeps(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, neighbour: LockHarness
+) -> None:
+    """Where nothing says that it is asleep, the form says that it did not answer."""
+    lock = neighbour.lock
+    lock.reporter.raise_issue(Issue.CLOCK)
+    await neighbour.put_to_sleep()
+    neighbour.driver.lock.clock_offset = TEN_MINUTES
+    result = await fix(hass, hass_client, neighbour.issue("clock_off"))
+    assert result["errors"] == {"base": "not_fixed"}
+    neighbour.driver.do("wake")
+    result = await submit_fix(hass, hass_client, result)
+    assert result["type"] == "create_entry"
+    assert neighbour.driver.lock.clock_offset == 0
+
+
+async def test_the_fix_of_a_lock_that_is_not_set_up_any_more(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
+) -> None:
+    """A form that was left open meanwhile says so, and works once the lock is there again."""
+    harness.driver.lock.clock_offset = TEN_MINUTES
+    harness.driver.do("fingerprint", 3)
+    await until(lambda: harness.issue("clock_off"))
+    await harness.put_to_sleep()
     result = await fix(hass, hass_client, harness.issue("clock_off"))
+    await harness.stop()
+    result = await submit_fix(hass, hass_client, result)
+    assert result["errors"] == {"base": "not_fixed"}
+    assert "is not set up" in result["description_placeholders"]["error"]
+    await harness.start()
+    await harness.wake()
+    result = await submit_fix(hass, hass_client, result)
     assert result["type"] == "create_entry"
     assert harness.driver.lock.clock_offset == 0

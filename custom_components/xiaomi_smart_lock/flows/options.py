@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 from homeassistant.config_entries import OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_HOST
+from homeassistant.data_entry_flow import SectionConfig, section
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -52,67 +54,72 @@ from ..state.unlock_code import CODE, hash_code
 from ..wording.phrases import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from homeassistant.config_entries import ConfigFlowResult
 
 
-def _numbers(
-    unit: str | None, smallest: int, largest: int, **defaults: int
-) -> dict[vol.Marker, Any]:
-    """Return number fields with a unit, None for no unit; ``defaults`` has their keys."""
-    config = NumberSelectorConfig(min=smallest, max=largest, step=1, mode=NumberSelectorMode.BOX)
-    if unit:
-        config["unit_of_measurement"] = unit
-    selector = NumberSelector(config)
-    return {vol.Required(key, default=default): selector for key, default in defaults.items()}
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A number that is stored as an option; ``unit`` is None for none."""
+
+    key: str
+    default: int
+    smallest: int
+    largest: int
+    unit: str | None = None
+
+    def field(self, values: Mapping[str, Any]) -> dict[vol.Marker, NumberSelector]:
+        """Return a form's field with the value of this option."""
+        config = NumberSelectorConfig(
+            min=self.smallest, max=self.largest, step=1, mode=NumberSelectorMode.BOX
+        )
+        if self.unit:
+            config["unit_of_measurement"] = self.unit
+        present = values.get(self.key, self.default)
+        return {vol.Required(self.key, default=present): NumberSelector(config)}
 
 
-PASSWORD_OPTIONS: Final = _numbers(
-    None, 4, 16, **{CONF_LEAST_DIGITS: LEAST_DIGITS, CONF_MOST_DIGITS: MOST_DIGITS}
-)
-# For entries that receive events, from an account or from the Mi Home app
-EVENT_OPTIONS: Final = {
-    **_numbers("min", 1, 1440, **{CONF_LATE_AFTER: LATE_AFTER}),
-    **_numbers(None, 100, 10_000, **{CONF_JOURNAL_ENTRIES: JOURNAL_ENTRIES}),
+# Options by section. Some are only for an entry of an account, of the local network, that is linked
+# to the Mi Home app, or that receives events: from an account or from the Mi Home app.
+ALWAYS: Final = "always"
+ACCOUNT: Final = "account"
+LOCAL: Final = "local"
+LINKED: Final = "linked"
+TOLD: Final = "told"
+
+EVERYDAY: Final = "everyday"
+EVENTS: Final = "events"
+ADVANCED: Final = "advanced"
+
+OPTIONS: Final[Mapping[str, Mapping[str, Iterable[Option]]]] = {
+    EVERYDAY: {
+        ALWAYS: [Option(CONF_PENDING_FOR, PENDING_FOR, 1, 168, "h")],
+        LINKED: [Option(CONF_KEEP_PICTURES, KEEP_PICTURES, 0, 3650, "d")],
+    },
+    EVENTS: {
+        TOLD: [
+            Option(CONF_LATE_AFTER, LATE_AFTER, 1, 1440, "min"),
+            Option(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES, 100, 10_000),
+        ],
+    },
+    ADVANCED: {
+        ACCOUNT: [
+            Option(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD, 10, 3600, "s"),
+            Option(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH, 10, 3600, "s"),
+            Option(CONF_UNAVAILABLE_AFTER, UNAVAILABLE_AFTER_CLOUD, 1, 10080, "min"),
+        ],
+        LOCAL: [
+            Option(CONF_POLL_INTERVAL, POLL_INTERVAL_LOCAL, 10, 3600, "s"),
+            Option(CONF_UNAVAILABLE_AFTER, UNAVAILABLE_AFTER_LOCAL, 1, 10080, "min"),
+        ],
+        LINKED: [Option(CONF_APP_REQUESTS, APP_REQUESTS, 10, 600)],
+        ALWAYS: [
+            Option(CONF_LEAST_DIGITS, LEAST_DIGITS, 4, 16),
+            Option(CONF_MOST_DIGITS, MOST_DIGITS, 4, 16),
+        ],
+    },
 }
-
-
-LOCAL_OPTIONS: Final = vol.Schema(
-    {
-        **_numbers("s", 10, 3600, **{CONF_POLL_INTERVAL: POLL_INTERVAL_LOCAL}),
-        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_LOCAL}),
-        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
-        **PASSWORD_OPTIONS,
-    }
-)
-ACCOUNT_OPTIONS: Final = vol.Schema(
-    {
-        **_numbers(
-            "s",
-            10,
-            3600,
-            **{
-                CONF_POLL_INTERVAL: POLL_INTERVAL_CLOUD,
-                CONF_POLL_INTERVAL_WITHOUT_PUSH: POLL_INTERVAL_WITHOUT_PUSH,
-            },
-        ),
-        **_numbers("min", 1, 10080, **{CONF_UNAVAILABLE_AFTER: UNAVAILABLE_AFTER_CLOUD}),
-        **EVENT_OPTIONS,
-        **_numbers("h", 1, 168, **{CONF_PENDING_FOR: PENDING_FOR}),
-        **PASSWORD_OPTIONS,
-    }
-)
-
-
-APP_OPTIONS: Final = vol.Schema(
-    {
-        **_numbers(None, 10, 600, **{CONF_APP_REQUESTS: APP_REQUESTS}),
-        **_numbers("d", 0, 3650, **{CONF_KEEP_PICTURES: KEEP_PICTURES}),
-    }
-)
-
-
 CONF_CODE_AGAIN: Final = "code_again"
 CONF_LOCK: Final = "lock"
 
@@ -128,58 +135,65 @@ CODE_SCHEMA: Final = vol.Schema(
 
 
 class LockOptionsFlow(OptionsFlow):
-    """Options flow for polling and waiting, unlocking, and the Mi Home app."""
+    """Options flow: numbers in sections, and who may unlock which lock."""
 
     _did: str
+    _numbers: Mapping[str, Any]
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask which options to change."""
-        linked = ["app"] if CONF_APP in self.config_entry.data else []
-        return self.async_show_menu(step_id="init", menu_options=["general", "unlocking", *linked])
-
-    async def async_step_general(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for the polling and waiting times, and the rules for passwords."""
+        """Ask for all options; continue with unlocking if a lock was chosen there."""
         errors: dict[str, str] = {}
+        values: Mapping[str, Any] = self.config_entry.options
         if user_input is not None:
-            if user_input[CONF_LEAST_DIGITS] <= user_input[CONF_MOST_DIGITS]:
-                return self._finish(user_input)
-            errors[CONF_MOST_DIGITS] = "digits_contradict"
-        data = self.config_entry.data
-        schema = LOCAL_OPTIONS if CONF_HOST in data else ACCOUNT_OPTIONS
-        if CONF_APP in data:
-            schema = schema.extend(EVENT_OPTIONS)
-        suggested = user_input or self.config_entry.options
+            given = {key: it for part in user_input.values() for key, it in part.items()}
+            did = given.pop(CONF_LOCK, None)
+            if given[CONF_LEAST_DIGITS] > given[CONF_MOST_DIGITS]:
+                errors["base"] = "digits_contradict"
+            elif did is None:
+                return self._finish(given)
+            else:
+                self._did, self._numbers = did, given
+                return await self.async_step_unlocking_of()
+            values = given
+        sections = {
+            part: vol.Schema(
+                {
+                    marker: selector
+                    for kind, options in kinds.items()
+                    if kind in self._kinds
+                    for option in options
+                    for marker, selector in option.field(values).items()
+                }
+            )
+            for part, kinds in OPTIONS.items()
+        }
+        locks = [SelectOptionDict(value=did, label=name) for did, name in self._names.items()]
+        selector = SelectSelector(
+            SelectSelectorConfig(options=locks, mode=SelectSelectorMode.DROPDOWN)
+        )
+        sections[CONF_UNLOCKING] = vol.Schema({vol.Optional(CONF_LOCK): selector})
         return self.async_show_form(
-            step_id="general",
-            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            step_id="init",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(part): section(
+                        sections[part], SectionConfig(collapsed=part in (EVENTS, ADVANCED))
+                    )
+                    for part in (EVERYDAY, EVENTS, CONF_UNLOCKING, ADVANCED)
+                    if sections[part].schema
+                }
+            ),
             errors=errors,
         )
 
-    async def async_step_app(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the request budget, and how many days to keep pictures."""
-        if user_input is not None:
-            return self._finish(user_input)
-        return self.async_show_form(
-            step_id="app",
-            data_schema=self.add_suggested_values_to_schema(APP_OPTIONS, self.config_entry.options),
-        )
-
-    async def async_step_unlocking(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask which lock, if there are several."""
-        dids = lock_ids(self.config_entry)
-        if user_input is not None or len(dids) == 1:
-            self._did = user_input[CONF_LOCK] if user_input else dids[0]
-            return await self.async_step_unlocking_of()
-        options = [SelectOptionDict(value=did, label=name) for did, name in self._names.items()]
-        selector = SelectSelector(SelectSelectorConfig(options=options))
-        return self.async_show_form(
-            step_id="unlocking",
-            data_schema=vol.Schema({vol.Required(CONF_LOCK): selector}),
-        )
+    @property
+    def _kinds(self) -> set[str]:
+        """The kinds of options that the entry has."""
+        data = self.config_entry.data
+        kinds = {ALWAYS, LOCAL if CONF_HOST in data else ACCOUNT}
+        if CONF_APP in data:
+            kinds.add(LINKED)
+        return kinds if kinds == {ALWAYS, LOCAL} else kinds | {TOLD}
 
     async def async_step_unlocking_of(
         self, user_input: dict[str, Any] | None = None
@@ -233,7 +247,7 @@ class LockOptionsFlow(OptionsFlow):
         before = self.config_entry.options.get(CONF_UNLOCKING, {})
         others = {did for did in lock_ids(self.config_entry) if did != self._did}
         kept = {did: hashed for did, hashed in before.items() if did in others}
-        return self._finish({CONF_UNLOCKING: kept | dict(allowed)})
+        return self._finish({**self._numbers, CONF_UNLOCKING: kept | dict(allowed)})
 
     def _finish(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
         return self.async_create_entry(data={**self.config_entry.options, **changed})
