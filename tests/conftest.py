@@ -26,6 +26,7 @@ from custom_components.xiaomi_smart_lock.const import (
     DOMAIN,
     ENDPOINTS_VARIABLE,
 )
+from custom_components.xiaomi_smart_lock.credentials import first_sync
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cloud, tokens
@@ -131,6 +132,12 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the time-outs for locks on the local network."""
     monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
     monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
+
+
+@pytest.fixture
+def has_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have locks asked for nothing when they wake for the first time: they have told it before."""
+    monkeypatch.setattr(first_sync, "MOST_ATTEMPTS", 0)
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ def values(result: ConfigFlowResult) -> dict[str, Any]:
     for key, (part, marker, selector) in fields(result).items():
         shown.setdefault(part, {})
         if isinstance(marker, vol.Required):
-            shown[part][key] = min(marker.default(), selector.config["max"])
+            default = marker.default()
+            shown[part][key] = min(default, selector.config.get("max", default))
     return shown
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from simulator.faults import Fault
     from simulator.lock import Lock
 
+pytestmark = pytest.mark.usefixtures("has_told")
+
 READ: Final = "/app/v2/miotspec/prop/get"
 DEVICES: Final = "/app/v2/home/device_list_page"
 NEVER: Final = 24 * 3600

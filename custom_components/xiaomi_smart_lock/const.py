@@ -28,6 +28,7 @@ CONF_USER_ID: Final = "user_id"
 CONF_UUID: Final = "uuid"
 
 CONF_APP_REQUESTS: Final = "app_requests"
+CONF_ASK_WHO: Final = "ask_who"
 CONF_JOURNAL_ENTRIES: Final = "journal_entries"
 CONF_KEEP_PICTURES: Final = "keep_pictures"
 CONF_LATE_AFTER: Final = "late_after"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
@@ -25,7 +27,7 @@ from .wording.reasons import translatable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from .coordinator import LockCoordinator
@@ -180,6 +182,25 @@ def named(lock: LockCoordinator, name: str) -> Person:
         if name in (person.subentry.subentry_id, person.name, person.entity_id(lock.hass)):
             return person
     raise translatable(ServiceValidationError, "no_such_person", person=name)
+
+
+@callback
+def async_add(
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    subentry_type: str,
+    title: str,
+    data: Mapping[str, Any],
+) -> str:
+    """Add a person or a guest; return the id of the subentry."""
+    subentry = ConfigSubentry(
+        data=MappingProxyType({**data}),
+        subentry_type=subentry_type,
+        title=title,
+        unique_id=None,
+    )
+    hass.config_entries.async_add_subentry(entry, subentry)
+    return subentry.subentry_id
 
 
 @callback

@@ -33,7 +33,9 @@ from .coordinator import LockCoordinator, async_stored_device
 from .credentials.commands import CredentialCommands
 from .credentials.enrolment import Enrolment
 from .credentials.expiry_worker import ExpiryWorker
+from .credentials.first_sync import FirstSync
 from .credentials.guests import Guests
+from .credentials.unknown import UnknownCredentials
 from .events.history_sync import HistorySync
 from .events.journal import Journal
 from .events.operation import async_log_operation
@@ -88,7 +90,9 @@ class LockRuntime:
         self.commands = CredentialCommands(self.session, self.coordinator, self.events)
         self.expiry = ExpiryWorker(self.session, self.coordinator, self.commands, self.reporter)
         self.enrolment = Enrolment(self.session, self.coordinator, self.commands, self.expiry)
+        self.first_sync = FirstSync(self.session, self.coordinator, self.commands)
         self.guests = Guests(self.coordinator, self.expiry)
+        self.unknown = UnknownCredentials(self.coordinator, self.events, self.reporter)
         days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES))
         self.archive = PictureArchive(self.coordinator, days if CONF_APP in entry.data else 0)
         self.pictures: LatestPictures | None = None
@@ -134,7 +138,12 @@ class LockRuntime:
         if self.pictures:
             self.pictures.async_start()
         log = partial(async_log_operation, self.coordinator, self.reporter)
-        stops = [self.guests.async_start(), self.expiry.async_start()]
+        stops = [
+            self.guests.async_start(),
+            self.expiry.async_start(),
+            self.unknown.async_start(),
+            self.first_sync.async_start(),
+        ]
         if event := self.model.lock_event:
             stops.append(self.events.async_listen(event, log))
 

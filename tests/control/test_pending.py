@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from simulator.faults import Fault, Handler
     from tests.lock_driver import LockDriver
 
-pytestmark = pytest.mark.usefixtures("short_timeouts")
+pytestmark = pytest.mark.usefixtures("short_timeouts", "has_told")
 
 DO_NOT_DISTURB: Final = (20, 1)
 PERIOD: Final = (20, 2)

@@ -54,7 +54,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     before = loaded.runtime_data
     result = await begin(hass, loaded)
     assert values(result) == {
-        "everyday": {CONF_PENDING_FOR: 24},
+        "everyday": {CONF_PENDING_FOR: 24, "ask_who": True},
         "events": {CONF_LATE_AFTER: 5, CONF_JOURNAL_ENTRIES: 1000},
         "unlocking": {},
         "advanced": {
@@ -78,6 +78,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         CONF_PENDING_FOR: 48,
         CONF_LEAST_DIGITS: 4,
         CONF_MOST_DIGITS: 12,
+        "ask_who": False,
     }
     chosen = filled(result, **options)
     result = await submit(hass, result, **chosen)

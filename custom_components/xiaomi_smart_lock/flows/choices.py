@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from homeassistant.util import dt as dt_util
-
 from ..model.roles import Role
 from ..people import holder, people, person_of
 from ..wording.phrases import (
@@ -14,13 +12,12 @@ from ..wording.phrases import (
     credential_in_words,
     in_a_sentence,
     listed,
+    moment_in_words,
     value_in_words,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from homeassistant.core import HomeAssistant
 
     from ..coordinator import LockCoordinator
     from ..people import Key, Person
@@ -176,15 +173,6 @@ def is_ending(choice: Choice) -> bool:
     """Return whether a credential is to be deleted, and the lock could not be reached yet."""
     expiry = choice.lock.data.expiries.known.get(choice.credential)
     return expiry is not None and expiry.due is not None and expiry.due <= time.time()
-
-
-def moment_in_words(hass: HomeAssistant, when: float) -> str:
-    """Return a time in words, in the local time zone: ``today 22:12``."""
-    moment = dt_util.as_local(dt_util.utc_from_timestamp(when))
-    day = {0: "today", 1: "yesterday"}.get((dt_util.now().date() - moment.date()).days)
-    if day is None:
-        return f"{moment:%Y-%m-%d %H:%M}"
-    return common_text(hass, day).format(time=f"{moment:%H:%M}")
 
 
 def names_taken(entry: LockConfigEntry, but: Person | None = None) -> set[str]:

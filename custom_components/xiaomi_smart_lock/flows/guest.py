@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_NAME
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
@@ -23,7 +22,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
-from ..people import Held, as_stored, person_in
+from ..people import Held, as_stored, async_add, person_in
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
@@ -120,13 +119,7 @@ class GuestFlow(ManagementFlow):
             VALID_UNTIL: valid_until,
             USES: uses,
         }
-        subentry = ConfigSubentry(
-            data=MappingProxyType(data),
-            subentry_type=SUBENTRY_GUEST,
-            title=guest_title(self.hass, data),
-            unique_id=None,
-        )
-        self.hass.config_entries.async_add_subentry(self._entry, subentry)
+        async_add(self.hass, self._entry, SUBENTRY_GUEST, guest_title(self.hass, data), data)
 
     # A guest who is there
 

@@ -10,6 +10,7 @@ from homeassistant.config_entries import OptionsFlow
 from homeassistant.const import CONF_CODE, CONF_HOST
 from homeassistant.data_entry_flow import SectionConfig, section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -27,6 +28,7 @@ from ..const import (
     APP_REQUESTS,
     CONF_APP,
     CONF_APP_REQUESTS,
+    CONF_ASK_WHO,
     CONF_JOURNAL_ENTRIES,
     CONF_KEEP_PICTURES,
     CONF_LATE_AFTER,
@@ -80,6 +82,19 @@ class Option:
         return {vol.Required(self.key, default=present): NumberSelector(config)}
 
 
+@dataclass(frozen=True, slots=True)
+class Toggle:
+    """An option that is on or off."""
+
+    key: str
+    default: bool
+
+    def field(self, values: Mapping[str, Any]) -> dict[vol.Marker, BooleanSelector]:
+        """Return a form's field with the value of this option."""
+        present = values.get(self.key, self.default)
+        return {vol.Required(self.key, default=present): BooleanSelector()}
+
+
 # Options by section. Some are only for an entry of an account, of the local network, that is linked
 # to the Mi Home app, or that receives events: from an account or from the Mi Home app.
 ALWAYS: Final = "always"
@@ -92,10 +107,11 @@ EVERYDAY: Final = "everyday"
 EVENTS: Final = "events"
 ADVANCED: Final = "advanced"
 
-OPTIONS: Final[Mapping[str, Mapping[str, Iterable[Option]]]] = {
+OPTIONS: Final[Mapping[str, Mapping[str, Iterable[Option | Toggle]]]] = {
     EVERYDAY: {
         ALWAYS: [Option(CONF_PENDING_FOR, PENDING_FOR, 1, 168, "h")],
         LINKED: [Option(CONF_KEEP_PICTURES, KEEP_PICTURES, 0, 3650, "d")],
+        TOLD: [Toggle(CONF_ASK_WHO, default=True)],
     },
     EVENTS: {
         TOLD: [

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
-    ConfigSubentry,
 )
 from homeassistant.const import CONF_NAME
 from homeassistant.helpers.selector import (
@@ -28,6 +26,7 @@ from ..credentials.enrolment import PASSWORD, Wanted
 from ..people import (
     Held,
     as_stored,
+    async_add,
     async_rename_credential,
     entity_as_stored,
     person_in,
@@ -66,8 +65,8 @@ KINDS: Final = ("fingerprint", "face", "palm_vein", "nfc", "password", "duress_f
 class PersonFlow(ManagementFlow):
     """Subentry flow that adds or changes a person, and manages their credentials."""
 
-    _new: ConfigSubentry | None = None
-    """The subentry of a person who was added in this flow."""
+    _new: str | None = None
+    """The id of the subentry of a person who was added in this flow."""
     _kind: str
     _lock: LockRuntime
     _credential_name: str
@@ -77,7 +76,7 @@ class PersonFlow(ManagementFlow):
         """The person to change, None as long as one is being added."""
         if self.source == SOURCE_RECONFIGURE:
             return person_in(self._get_reconfigure_subentry())
-        return person_in(self._entry.subentries[self._new.subentry_id]) if self._new else None
+        return person_in(self._entry.subentries[self._new]) if self._new else None
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for name, person entity and credentials of a new person."""
@@ -139,13 +138,7 @@ class PersonFlow(ManagementFlow):
         if person:
             return self.async_update_and_abort(entry, person.subentry, title=name, data=data)
         if kind := user_input.get(CONF_CREDENTIAL_TYPE):
-            self._new = ConfigSubentry(
-                data=MappingProxyType(data),
-                subentry_type=SUBENTRY_PERSON,
-                title=name,
-                unique_id=None,
-            )
-            self.hass.config_entries.async_add_subentry(entry, self._new)
+            self._new = async_add(self.hass, entry, SUBENTRY_PERSON, name, data)
             return await self.async_step_add({CONF_CREDENTIAL_TYPE: kind})
         return self.async_create_entry(title=name, data=data)
 

@@ -15,6 +15,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
+from ..credentials.first_sync import SYNCHRONISE
 from ..credentials.guests import left_in_words
 from ..people import async_assign, people
 from ..wording.phrases import common_text, escaped
@@ -59,7 +60,7 @@ class WhoMayOpenFlow(ManagementFlow):
         async with long_enough():
             for lock in awake:
                 try:
-                    for name in ("sync-lock-user", "sync-unlock-method"):
+                    for name in SYNCHRONISE:
                         await lock.commands.async_synchronise(name)
                 except HomeAssistantError as error:
                     _LOGGER.debug("%s does not tell who may open: %s", lock.session.name, error)

@@ -34,6 +34,7 @@ class Issue(StrEnum):
     STILL_OPENS = "still_opens"
     STORAGE = "storage_unreadable"
     UNDELIVERED = "undelivered"
+    WHO_WAS_IT = "who_was_it"
 
 
 # Cleared on unload: they can only be seen or fixed while connected, and are raised again if needed
@@ -52,6 +53,7 @@ FIXABLE: Final = (
     Issue.JOURNAL,
     Issue.PUSH_TAKEN_OVER,
     Issue.STORAGE,
+    Issue.WHO_WAS_IT,
 )
 # Kept over a restart: they hold without a connection too
 PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDELIVERED)
@@ -59,16 +61,22 @@ PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDE
 
 @callback
 def async_raise_issue(
-    hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "", **texts: str
+    hass: HomeAssistant,
+    entry: ConfigEntry,
+    issue: Issue,
+    did: str = "",
+    key: str = "",
+    **texts: str,
 ) -> None:
     """Raise an issue of a config entry, or of one of its locks.
 
+    ``key`` tells several issues of a kind apart, "" where there is only one.
     The description is Markdown; the texts are escaped, so that they are shown as they are.
     """
     ir.async_create_issue(
         hass,
         DOMAIN,
-        _issue_id(entry, issue, did),
+        _issue_id(entry, issue, did, key),
         data={"entry_id": entry.entry_id, "issue": issue, "did": did, **texts},
         is_fixable=issue in FIXABLE,
         is_persistent=issue in PERSISTENT,
@@ -79,9 +87,11 @@ def async_raise_issue(
 
 
 @callback
-def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "") -> None:
+def async_clear_issue(
+    hass: HomeAssistant, entry: ConfigEntry, issue: Issue, did: str = "", key: str = ""
+) -> None:
     """Clear an issue."""
-    ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did))
+    ir.async_delete_issue(hass, DOMAIN, _issue_id(entry, issue, did, key))
 
 
 @callback
@@ -115,5 +125,5 @@ def async_clear_issues_of_entry(hass: HomeAssistant, entry: ConfigEntry) -> None
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _issue_id(entry: ConfigEntry, issue: Issue, did: str) -> str:
-    return f"{issue}_{entry.entry_id}_{did}"
+def _issue_id(entry: ConfigEntry, issue: Issue, did: str, key: str = "") -> str:
+    return "_".join((issue, entry.entry_id, did, *filter(None, (key,))))

@@ -26,15 +26,15 @@ class LockReporter:
         self._session = session
 
     @callback
-    def raise_issue(self, issue: Issue, **texts: str) -> None:
+    def raise_issue(self, issue: Issue, key: str = "", **texts: str) -> None:
         """Raise an issue; the lock's name is added to its texts."""
-        session = self._session
-        async_raise_issue(self._hass, self._entry, issue, session.did, lock=session.name, **texts)
+        session, texts = self._session, texts | {"lock": self._session.name}
+        async_raise_issue(self._hass, self._entry, issue, session.did, key, **texts)
 
     @callback
-    def clear_issue(self, issue: Issue) -> None:
+    def clear_issue(self, issue: Issue, key: str = "") -> None:
         """Clear an issue."""
-        async_clear_issue(self._hass, self._entry, issue, self._session.did)
+        async_clear_issue(self._hass, self._entry, issue, self._session.did, key)
 
     @callback
     def log(self, kind: str, context: Context | None = None, **facts: str) -> None:

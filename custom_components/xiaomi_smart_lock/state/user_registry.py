@@ -73,6 +73,8 @@ class Users:
     grants: dict[Credential, Grant] = field(default_factory=dict)
     uses: dict[Credential, Use] = field(default_factory=dict)
     """Ordered by time, oldest first."""
+    synchronised: bool = False
+    """Whether the lock has told all its users and credentials once."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -187,7 +189,8 @@ class Users:
             numbers = [model.property(role) for role in roles]
             kept[OTHER + name] = [row for row in kept[name] if not _are_listed(numbers, row)]
             kept[name] = [row for row in kept[name] if _are_listed(numbers, row)]
-        return {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
+        shown = {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
+        return shown | ({"synchronised": True} if self.synchronised else {})
 
     @classmethod
     def from_dict(cls, model: LockModel, stored: Mapping[str, Any]) -> Users:
@@ -219,6 +222,7 @@ class Users:
             use = Use(number(when), optional(Role.OPERATION_POSITION, position))
             users.uses[credential(method, operation_id)] = use
         users._sort_uses()
+        users.synchronised = stored.get("synchronised") is True
         return users
 
 

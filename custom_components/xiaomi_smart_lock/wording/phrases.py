@@ -8,6 +8,7 @@ from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.helpers.translation import async_get_cached_translations
+from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..state.credential import masked
@@ -66,6 +67,15 @@ def listed(hass: HomeAssistant, words: Iterable[str]) -> str:
     """Return words joined to a list, as in a sentence."""
     pattern = common_text(hass, "list", "{first}, {second}")
     return reduce(lambda first, second: pattern.format(first=first, second=second), words)
+
+
+def moment_in_words(hass: HomeAssistant, when: float) -> str:
+    """Return a time in words, in the local time zone: ``today 22:12``."""
+    moment = dt_util.as_local(dt_util.utc_from_timestamp(when))
+    day = {0: "today", 1: "yesterday"}.get((dt_util.now().date() - moment.date()).days)
+    if day is None:
+        return f"{moment:%Y-%m-%d %H:%M}"
+    return common_text(hass, day).format(time=f"{moment:%H:%M}")
 
 
 def in_a_sentence(words: str) -> str:

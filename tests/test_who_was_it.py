@@ -1,0 +1,156 @@
+"""A repair asks whose a credential is that opened the door, once for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.components.repairs import repairs_flow_manager
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from tests.lock_driver import LockDriver, until
+from tests.lock_harness import running_lock
+from tests.people import give
+from tests.translations import CHINESE, ENGLISH
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from tests.lock_harness import LockHarness, Storage
+
+FINGERPRINT = 2
+ONE_TIME = 7
+DURESS = 9
+INSIDE_BUTTON = 14
+
+
+def issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
+    """Return the issues that ask who it was, and are to be seen."""
+    return [
+        issue
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN
+        and issue.translation_key == "who_was_it"
+        and issue.dismissed_version is None
+    ]
+
+
+async def unlock(harness: LockHarness, method: int, operation_id: int, action: int = 2) -> None:
+    """Operate the lock with a credential, and wait until Home Assistant has heard of it."""
+    time = harness.driver.lock.time
+    harness.driver.push_event((2, 1020), 2, method, action, operation_id, time)
+    await harness.reached()
+
+
+async def fix(hass: HomeAssistant, issue: ir.IssueEntry, **answers: Any) -> Any:
+    """Submit a repair; return what the browser gets."""
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    assert form["step_id"] == "confirm"
+    assert form["data_schema"]
+    fields = {str(key) for key in form["data_schema"].schema}
+    for translation in (ENGLISH, CHINESE):
+        words = translation["issues"]["who_was_it"]["fix_flow"]
+        assert words["step"]["confirm"]["data"].keys() >= fields
+    result = await manager.async_configure(form["flow_id"], answers)
+    errors = set((result.get("errors") or {}).values())
+    assert errors <= ENGLISH["issues"]["who_was_it"]["fix_flow"]["error"].keys()
+    return result
+
+
+async def test_one_of_the_people(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A choice gives them the credential, and the question is gone."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    [issue] = issues(hass)
+    assert issue.translation_placeholders
+    assert issue.translation_placeholders["credential"] == "Fingerprint 3"
+    result = await fix(hass, issue, person=ming.subentry_id)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert harness.state("sensor", "last_person") == "Ming"
+    assert issues(hass) == []
+    await unlock(harness, FINGERPRINT, 3)
+    assert issues(hass) == []
+
+
+async def test_somebody_new(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A name is enough to add a person."""
+    give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    [issue] = issues(hass)
+    assert (await fix(hass, issue))["errors"] == {"base": "nobody_chosen"}
+    assert (await fix(hass, issue, name="Ming"))["errors"] == {"name": "name_taken"}
+    result = await fix(hass, issue, name=" Hua ")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await until(lambda: harness.state("sensor", "last_person") == "Hua")
+    assert issues(hass) == []
+
+
+async def test_not_asked_again(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Who does not want to say it is asked of others only, after a restart too."""
+    await unlock(harness, FINGERPRINT, 3)
+    [issue] = issues(hass)
+    result = await fix(hass, issue, nobody=True)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_asked_again")
+    assert issues(hass) == []
+    await unlock(harness, FINGERPRINT, 3)
+    assert issues(hass) == []
+    await unlock(harness, FINGERPRINT, 4)
+    assert len(issues(hass)) == 1
+
+
+async def test_duress_is_asked_of_as_any(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Nothing of the issue tells it from another, and it can be given to somebody."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, DURESS, 5)
+    [issue] = issues(hass)
+    said = f"{issue.issue_id} {issue.data} {issue.translation_placeholders}".lower()
+    assert "duress" not in said
+    assert issue.issue_id.endswith("_2_5")
+    await fix(hass, issue, person=ming.subentry_id)
+    await unlock(harness, DURESS, 5)
+    assert harness.state("sensor", "last_person") == "Ming"
+
+
+@pytest.mark.parametrize(
+    ("method", "action"), [(ONE_TIME, 2), (INSIDE_BUTTON, 2), (FINGERPRINT, 3)]
+)
+async def test_not_asked(
+    hass: HomeAssistant, harness: LockHarness, method: int, action: int
+) -> None:
+    """Passwords for once, buttons, and what opens nothing, are nobody's."""
+    await unlock(harness, method, 3, action)
+    assert issues(hass) == []
+
+
+async def test_gone_with_the_credential(hass: HomeAssistant, harness: LockHarness) -> None:
+    """What is deleted, or given to somebody elsewhere, is asked of no more."""
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    harness.driver.push_event((2, 1020), 2, 4, 2, 1, harness.driver.lock.time)
+    await until(lambda: issues(hass))
+    await harness.manage("delete_credential", user_id=5, operation_id=1)
+    await until(lambda: not issues(hass))
+
+
+async def test_off_by_option(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> None:
+    """Who wants no questions gets none."""
+    async with running_lock(hass, driver, ask_who=False) as harness:
+        await unlock(harness, FINGERPRINT, 3)
+        assert issues(hass) == []
+
+
+async def test_unloaded(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A question that could not be answered is not asked."""
+    await unlock(harness, FINGERPRINT, 3)
+    assert issues(hass)
+    await harness.stop()
+    assert issues(hass) == []
