@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -26,10 +24,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock import coordinator, runtime, session
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
-from custom_components.xiaomi_smart_lock.control import setting_queue as settings
-from custom_components.xiaomi_smart_lock.events import processor as occurrences
 from simulator.model import SPEC
 
 from .hosts import NEARBY
@@ -38,7 +33,6 @@ from .lock_driver import LockDriver, caught_up, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import pytest
     from homeassistant.core import HomeAssistant, State
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -62,13 +56,6 @@ def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> Mo
     entry = MockConfigEntry(domain=DOMAIN, title="Front door", data=data, options=options)
     entry.add_to_hass(hass)
     return entry
-
-
-def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Shift the integration's clock; its timers are not affected."""
-    clock = SimpleNamespace(time=lambda: time.time() + seconds)
-    for module in (coordinator, occurrences, runtime, session, settings):
-        monkeypatch.setattr(module, "time", clock)
 
 
 class LockHarness:
