@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from functools import partial
@@ -15,6 +16,7 @@ import pytest_socket
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
+from homeassistant.util import dt as dt_util
 from homeassistant.util import executor
 from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
@@ -28,7 +30,7 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import local
-from simulator import app_account, app_cloud, tokens
+from simulator import app_account, app_cipher, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
 from .hosts import LOOPBACK
@@ -135,16 +137,22 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def frozen(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, simulation: SimulatorThread
 ) -> Iterator[FrozenDateTimeFactory]:
-    """Freeze the time, at present or as the test says; simulator and event loops continue.
+    """Freeze the time, at this second or as the test says; simulator and event loops continue.
 
+    ``tick`` and ``move_to`` move wall clock and monotonic clock of Home Assistant, the integration
+    and the tests. Request it before what notes the monotonic time: that jumps when it is frozen.
     The clock of paho continues as well: a client in the future sends no ping and is disconnected.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
     moving = ["simulator", "tests.lock_driver", loops]
     monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # not frozen
-    with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
+    # Requests to the app's services contain the time.
+    monkeypatch.setattr(app_cipher, "CLOCKS_APART", math.inf)
+    # Fractions of a second would not add up.
+    begins = getattr(request, "param", None) or dt_util.utcnow().replace(microsecond=0)
+    with freeze_time(begins, real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
         yield held
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from aiohttp import web
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
 
     from simulator.app_cipher import Opened
@@ -164,7 +164,10 @@ FAILURES: Final[dict[str, Fault]] = {
 
 @pytest.mark.parametrize("fault", FAILURES.values(), ids=FAILURES)
 async def test_failures_between_two_pages(
-    home: LinkedHarness, monkeypatch: pytest.MonkeyPatch, fault: Fault
+    home: LinkedHarness,
+    frozen: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
 ) -> None:
     """What was read is taken; the rest is read later from where it stopped, without gaps."""
     monkeypatch.setattr(app_link, "PAUSE", 0)
@@ -181,9 +184,7 @@ async def test_failures_between_two_pages(
     assert home.last()["last_operation_id"] == "0"
     assert len(home.known.deduplicator.known) == 50
     assert home.known.history_gaps.gaps
-    if home.entry.runtime_data.link.as_dict()["failed"]:
-        later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
-        monkeypatch.setattr(app_link, "time", later)
+    frozen.tick(HOUR)  # the pause after an error
     await home.restart()
     assert len(home.known.deduplicator.known) == 120
     assert not home.known.history_gaps.gaps
