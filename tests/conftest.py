@@ -35,8 +35,8 @@ from simulator.runner import SimulatorThread
 
 from .hosts import LOOPBACK
 from .leak_detector import LeakDetector
-from .lock_driver import LockDriver, caught_up, idle, until
-from .lock_harness import LockHarness, Storage, running_lock
+from .lock_driver import LockDriver, idle, until
+from .lock_harness import LockHarness, Storage, caught_up, running_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -211,7 +211,7 @@ async def linked(
     monkeypatch.setattr(history, "SETTLING", HOUR)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     await idle()
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
@@ -221,7 +221,7 @@ async def linked(
 async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[MockConfigEntry]:
     """Return the entry of an account, set up and connected to push."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
 

@@ -16,7 +16,7 @@ from simulator import faults
 
 from .hosts import NEARBY
 from .lock_driver import LockDriver, until
-from .lock_harness import entry_of
+from .lock_harness import entry_of, lock_of
 from .past import EXCEPTION, HOUR, KINDS, LinkedHarness, happened, linked_data
 from .people import give, person_entity
 
@@ -77,7 +77,7 @@ async def test_of_an_account(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Values, last events and what was rejected are there; secrets are not."""
-    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data
+    known = lock_of(loaded, driver).coordinator.data
     for address, text in SECRETS.items():
         driver.push_property(address, text)
     driver.push_property((13, 2), 4)

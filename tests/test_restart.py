@@ -20,6 +20,7 @@ from .lock_driver import until
 from .lock_harness import (
     LockHarness,
     Storage,
+    connected,
     entry_of,
     running_lock,
     stored,
@@ -173,7 +174,7 @@ async def test_restart_while_the_cloud_is_down(
     internet(True)
     await harness.poll()
     await until(lambda: harness.state("sensor", "lithium_battery") == "41")
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await connected(harness.entry)
     assert harness.state("binary_sensor", "awake") == "on"
 
 

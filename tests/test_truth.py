@@ -20,7 +20,17 @@ from simulator.faults import changed, status
 from tests.availability import FIVE_MINUTES, later, unavailable
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, entry_of, running_lock, stored, stored_key
+from .lock_harness import (
+    LockHarness,
+    connected,
+    disconnected,
+    entry_of,
+    push_of,
+    running_lock,
+    runtime_of,
+    stored,
+    stored_key,
+)
 from .past import HOUR, MINUTE, LinkedHarness, linked_data, rang, unlocked
 from .people import give
 
@@ -230,16 +240,16 @@ async def test_heard_before_push_counts_as_connected(
     driver.simulator.cloud.online = False
     for _ in range(2):
         await later(hass, frozen, FIVE_MINUTES)
-    connection = loaded.runtime_data.connection
-    connection.push.connected = False
-    connection.async_push_changed()
+    pushed = push_of(loaded)
+    pushed.connected = False
+    runtime_of(loaded).connection.async_push_changed()
     assert unavailable(hass, loaded) == {True}
     driver.push_event((21, 1), int(time.time()))
     await until(lambda: doorbell.told == ["ring"])
     old, new, _ = doorbell.seen[-2]
     assert old == STATE_UNAVAILABLE
     assert new != STATE_UNAVAILABLE
-    connection.push.connected = True
+    pushed.connected = True
 
 
 @pytest.mark.usefixtures("outage")
@@ -255,7 +265,7 @@ async def test_an_event_that_only_the_history_tells(
     gate = driver.simulator.gate
     gate.open = False
     driver.simulation.call(gate.cut)
-    await until(lambda: not away.entry.runtime_data.push.connected)
+    await disconnected(away.entry)
     for path in (READ, DEVICES):
         cloud.disturb_next(status(500), path, 100)
     away.known.last_response -= HOUR
@@ -273,7 +283,7 @@ async def test_an_event_that_only_the_history_tells(
         await away.poll()
     driver.simulation.call(cloud.calm)
     gate.open = True
-    await until(lambda: away.entry.runtime_data.push.connected)
+    await connected(away.entry)
     await away.poll()
     await until(lambda: away.state("lock", "lock") != STATE_UNAVAILABLE)
     assert (doorbell.told, operations.told) == (["ring"] * 2, ["unlocked"] * 2)
@@ -454,7 +464,8 @@ async def test_answers_with_codes_as_text(home: LockHarness, spell: type) -> Non
     assert home.state("switch", "do_not_disturb") == "on"
     assert not home.known.pending
     await home.call("button", "press", "set_clock")
-    client = home.entry.runtime_data.connection.cloud
+    client = runtime_of(home.entry).connection.cloud
+    assert client
     assert home.driver.lock.did in {device.did for device in await client.devices()}
     token = await client._tokens.access_token()
     assert await client._tokens.access_token(refused=token) != token

@@ -35,7 +35,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from tests.hosts import NEARBY
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import app_session, entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 def link(frozen: FrozenDateTimeFactory, linked: MockConfigEntry) -> AppSession:
     """Return the link, an hour after anything was asked."""
     frozen.tick(HOUR)
-    link: AppSession = linked.runtime_data.link
+    link: AppSession = app_session(linked)
     return link
 
 
@@ -115,7 +115,7 @@ async def test_another_budget(
     hass.config_entries.async_update_entry(linked, options={CONF_APP_REQUESTS: 10})
     await hass.async_block_till_done()
     frozen.tick(HOUR)
-    assert await spend(linked.runtime_data.link) == 10
+    assert await spend(app_session(linked)) == 10
 
 
 async def test_pauses_grow_with_errors(
@@ -180,13 +180,13 @@ async def test_left_alone(
 async def test_renewed_by_itself(driver: LockDriver, linked: MockConfigEntry) -> None:
     """The session goes on with new secrets, which the entry keeps without being set up anew."""
     accounts = driver.simulator.cloud.app_accounts
-    before, link = linked.data[CONF_APP], linked.runtime_data.link
+    before, link = linked.data[CONF_APP], app_session(linked)
     driver.simulation.call(accounts.expire_service_tokens)
     assert await ask(link) == {driver.lock.did}
     after = linked.data[CONF_APP]
     assert after["service_token"] != before["service_token"]
     assert after["device_id"] == before["device_id"]
-    assert linked.runtime_data.link is link
+    assert app_session(linked) is link
 
 
 # Sessions that are not renewed

@@ -19,7 +19,7 @@ from simulator.app_cloud import LONGEST_PAGE
 from simulator.device import Past
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import app_session, connected, disconnected, entry_of, nearby
 from tests.past import (
     DAY,
     EXCEPTION,
@@ -223,10 +223,10 @@ async def test_when_push_is_back(away: LinkedHarness) -> None:
     gate = away.driver.simulator.gate
     gate.open = False
     away.driver.simulation.call(gate.cut)
-    await until(lambda: not away.entry.runtime_data.push.connected)
+    await disconnected(away.entry)
     unlocked(away.driver, 5, HOUR)
     gate.open = True
-    await until(lambda: away.entry.runtime_data.push.connected)
+    await connected(away.entry)
     await away.settle()
     await away.all_read(before + KINDS)
     assert away.last()["last_operation_id"] == "5"
@@ -291,7 +291,7 @@ async def test_null_is_nothing(away: LinkedHarness) -> None:
     """It is no error, after which nothing would be asked for a while."""
     away.driver.simulator.cloud.app.nothing_is_null = True
     await away.start_and_read()
-    assert away.entry.runtime_data.link.failed == 0
+    assert app_session(away.entry).failed == 0
     unlocked(away.driver, 1, HOUR)
     await away.read_again()
     assert away.last()["last_operation_id"] == "1"

@@ -16,7 +16,7 @@ from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
 from tests.lock_driver import until
-from tests.lock_harness import entry_of
+from tests.lock_harness import connected, disconnected, entry_of
 from tests.past import (
     DAY,
     HOUR,
@@ -260,15 +260,15 @@ async def test_push_is_back_while_it_is_read(home: LinkedHarness) -> None:
     """What was missed just now is not put off by what is left of the past."""
     held = [True]
     unlocked(home.driver, 5, HOUR)
-    before, gate, connection = home.asked(), home.driver.simulator.gate, home.entry.runtime_data
+    before, gate = home.asked(), home.driver.simulator.gate
     home.disturb(passing, KINDS - 1)
     home.disturb(holding(held))
     with answers(lambda _: {"code": -704040004, "message": "no such event"}):
         await home.later(4 * HOUR + 1)
         await until(lambda: home.asked() == before + KINDS)
         home.driver.simulation.call(gate.cut)
-        await until(lambda: not connection.push.connected)
-        await until(lambda: connection.push.connected)
+        await disconnected(home.entry)
+        await connected(home.entry)
         held.clear()
         await home.settle()
         await home.all_read(before + 2 * KINDS)

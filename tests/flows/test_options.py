@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
 from custom_components.xiaomi_smart_lock.const import (
@@ -27,6 +28,7 @@ from custom_components.xiaomi_smart_lock.const import (
 from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
 from tests.flow import add_lock, default, local_entry, suggested
 from tests.hosts import NEARBY
+from tests.lock_harness import diagnostics, setups
 from tests.options import begin, submit
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     """They are taken at once, and shown the next time; who may unlock stays as it is."""
     hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {ANOTHER: None}})
     await hass.async_block_till_done()
-    before = loaded.runtime_data
+    again = setups(loaded)
     options = {
         CONF_POLL_INTERVAL: 600,
         CONF_POLL_INTERVAL_WITHOUT_PUSH: 20,
@@ -76,7 +78,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     result = await submit(hass, result, **options)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options == options | {CONF_UNLOCKING: {ANOTHER: None}}
-    assert loaded.runtime_data is not before
+    assert again[-1] is ConfigEntryState.LOADED
     result = await begin(hass, loaded, "general")
     assert {key: suggested(result, key) for key in options} == options
     hass.config_entries.options.async_abort(result["flow_id"])
@@ -117,7 +119,7 @@ async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) 
     chosen = {CONF_APP_REQUESTS: 10, CONF_KEEP_PICTURES: 7}
     await submit(hass, result, **chosen)
     assert linked.options == {CONF_LATE_AFTER: 1} | chosen
-    assert linked.runtime_data.link.as_dict()["budget"] == 10
+    assert (await diagnostics(hass, linked))["link"]["budget"] == 10
     result = await begin(hass, linked, "app")
     assert {key: suggested(result, key) for key in chosen} == chosen
     hass.config_entries.options.async_abort(result["flow_id"])

@@ -18,6 +18,7 @@ from homeassistant.requirements import RequirementsNotFound
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.xiaomi_smart_lock.account.app_session import Service
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.media import (
     recordings,
@@ -27,7 +28,7 @@ from custom_components.xiaomi_smart_lock.media import (
 from simulator import camera, faults, recording
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import nearby
+from tests.lock_harness import app_session, nearby, runtime_of
 from tests.recordings import DOWNLOAD, EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
@@ -322,7 +323,8 @@ async def test_not_much_is_kept(
 ) -> None:
     """The pictures that were looked at last take a bounded room, and so few recordings."""
     things = [saw(driver, local(*DAY, hour), "Bell").created for hour in range(8)]
-    here = linked.runtime_data.recordings
+    here = runtime_of(linked).recordings
+    assert here
     room = 3.5 * len(camera.draw("2026-11-23 08:12:00", "Bell"))
     monkeypatch.setattr(here._pictures, "_most", room)
     for moment in things:
@@ -640,9 +642,9 @@ async def test_of_the_budget_are_lists_alone(
     """Who may list nothing more can still play what is listed."""
     sight = bell(driver)
     await viewer.browse(of(driver, "2026-11-23"))
-    link = linked.runtime_data.link
+    link = app_session(linked)
     budget = link.as_dict()["within_an_hour"]["camera"]
-    link._allowances["camera"]._budget = budget
+    link._allowances[Service.CAMERA]._budget = budget
     picture = await viewer.http.get(views.path(driver.lock.did, sight.created, views.PICTURE))
     assert picture.status == 200
     played = await viewer.resolve(of(driver, sight.created))

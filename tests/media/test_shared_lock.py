@@ -12,7 +12,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from simulator.app_account import SERVICE_LOGIN
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import entry_of
+from tests.lock_harness import diagnostics, entry_of
 from tests.past import HOUR, LinkedHarness, unlocked
 from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
@@ -95,7 +95,7 @@ async def test_the_past_goes_on(hass: HomeAssistant, home: LinkedHarness) -> Non
     assert issue.translation_placeholders == {"lock": "Friend's door"}
     assert asked(home, SERVICE_LOGIN) == 0
     assert not hass.config_entries.flow.async_progress()
-    assert not home.entry.runtime_data.link.as_dict()["ended"]
+    assert not (await diagnostics(hass, home.entry))["link"]["ended"]
 
 
 async def test_who_rings_is_not_asked_for_again(
