@@ -37,6 +37,7 @@ from .hosts import LOOPBACK
 from .leak_detector import LeakDetector
 from .lock_driver import LockDriver, idle, until
 from .lock_harness import LockHarness, Storage, caught_up, running_lock
+from .past import LinkedHarness, linked_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -271,4 +272,13 @@ async def neighbour(
 ) -> AsyncIterator[LockHarness]:
     """Return a lock on the local network with a Home Assistant that runs."""
     async with running_lock(hass, driver, local=True) as harness:
+        yield harness
+
+
+@pytest.fixture
+async def linked_harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LinkedHarness]:
+    """Return a lock of an account that is linked to the app, with nothing set up yet."""
+    async with linked_lock(hass, driver) as harness:
         yield harness

@@ -16,7 +16,7 @@ from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
 from tests.lock_driver import until
-from tests.lock_harness import connected, disconnected, entry_of
+from tests.lock_harness import connected, disconnected
 from tests.past import (
     DAY,
     HOUR,
@@ -25,13 +25,12 @@ from tests.past import (
     MINUTE,
     LinkedHarness,
     happened,
-    linked_data,
     reads,
     unlocked,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from aiohttp import web
@@ -41,22 +40,15 @@ if TYPE_CHECKING:
     from simulator.app_cipher import Opened
     from simulator.app_cloud import AppCloud
     from simulator.faults import Fault, Handler
-    from tests.lock_driver import LockDriver
-    from tests.lock_harness import Storage
 
 type Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
-async def home(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LinkedHarness]:
-    """Return a home that has read its past, in which nothing happened."""
-    data = linked_data(driver, driver.account_data())
-    home = LinkedHarness(hass, driver, entry_of(hass, data))
-    await home.start_and_read()
-    yield home
-    await home.stop()
+async def home(linked_harness: LinkedHarness) -> LinkedHarness:
+    """Return a lock that is set up and whose history, which is empty, was read."""
+    await linked_harness.start_and_read()
+    return linked_harness
 
 
 @contextmanager
