@@ -27,7 +27,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import app_session, entry_of, nearby
+from tests.lock_harness import app_session, diagnostics, entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -345,7 +345,7 @@ async def test_unlinking(
         del before[CONF_APP]
         assert linked.data == before
         await hass.async_block_till_done()
-        assert app_session(linked) is None
+        assert (await diagnostics(hass, linked))["link"] is None
         registry = er.async_get(hass)
         left = er.async_entries_for_config_entry(registry, linked.entry_id)
         assert len(left) > 50
