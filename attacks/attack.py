@@ -86,14 +86,14 @@ def expect(condition: object, otherwise: str) -> None:
 
 
 async def until(
-    condition: Callable[[], object], otherwise: str, within: float = COMES_WITHIN
+    condition: Callable[[], object], otherwise: str, within: float | None = None
 ) -> None:
     """Wait for a precondition of an attack.
 
-    Raises NotTriedError if it does not hold within ``within`` seconds.
+    Raises NotTriedError if it does not hold within ``within`` seconds, None for COMES_WITHIN.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + within
+    deadline = loop.time() + (COMES_WITHIN if within is None else within)
     while not condition():
         expect(loop.time() < deadline, otherwise)
         await asyncio.sleep(_PAUSE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from functools import partial
@@ -15,6 +16,7 @@ import pytest_socket
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.entity import Entity
+from homeassistant.util import dt as dt_util
 from homeassistant.util import executor
 from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
@@ -29,13 +31,14 @@ from custom_components.xiaomi_smart_lock.const import (
 from custom_components.xiaomi_smart_lock.credentials import first_sync
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import local
-from simulator import app_account, app_cloud, tokens
+from simulator import app_account, app_cipher, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
 from .hosts import LOOPBACK
 from .leak_detector import LeakDetector
-from .lock_driver import LockDriver, caught_up, idle, until
-from .lock_harness import LockHarness, Storage, running_lock
+from .lock_driver import LockDriver, idle, until
+from .lock_harness import LockHarness, Storage, caught_up, running_lock
+from .past import LinkedHarness, linked_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -142,16 +145,22 @@ def has_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def frozen(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, simulation: SimulatorThread
 ) -> Iterator[FrozenDateTimeFactory]:
-    """Freeze the time, at present or as the test says; simulator and event loops continue.
+    """Freeze the time, at this second or as the test says; simulator and event loops continue.
 
+    ``tick`` and ``move_to`` move wall clock and monotonic clock of Home Assistant, the integration
+    and the tests. Request it before what notes the monotonic time: that jumps when it is frozen.
     The clock of paho continues as well: a client in the future sends no ping and is disconnected.
     """
     loops = "pytest_homeassistant_custom_component.patch_time"
     moving = ["simulator", "tests.lock_driver", loops]
     monkeypatch.setattr(paho, "time_func", partial(time.monotonic))  # not frozen
-    with freeze_time(getattr(request, "param", None), real_asyncio=True, ignore=moving) as held:
+    # Requests to the app's services contain the time.
+    monkeypatch.setattr(app_cipher, "CLOCKS_APART", math.inf)
+    # Fractions of a second would not add up.
+    begins = getattr(request, "param", None) or dt_util.utcnow().replace(microsecond=0)
+    with freeze_time(begins, real_asyncio=True, ignore=moving) as held:
         assert isinstance(held, FrozenDateTimeFactory)
         yield held
 
@@ -210,7 +219,7 @@ async def linked(
     monkeypatch.setattr(history, "SETTLING", HOUR)
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     await idle()
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
@@ -220,7 +229,7 @@ async def linked(
 async def loaded(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[MockConfigEntry]:
     """Return the entry of an account, set up and connected to push."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     yield entry
     await hass.config_entries.async_unload(entry.entry_id)
 
@@ -270,4 +279,13 @@ async def neighbour(
 ) -> AsyncIterator[LockHarness]:
     """Return a lock on the local network with a Home Assistant that runs."""
     async with running_lock(hass, driver, local=True) as harness:
+        yield harness
+
+
+@pytest.fixture
+async def linked_harness(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
+) -> AsyncIterator[LinkedHarness]:
+    """Return a lock of an account that is linked to the app, with nothing set up yet."""
+    async with linked_lock(hass, driver) as harness:
         yield harness

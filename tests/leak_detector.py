@@ -16,6 +16,8 @@ from homeassistant.helpers import issue_registry as ir
 
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 
+from .lock_harness import runtime_of
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
@@ -63,7 +65,7 @@ class LeakDetector:
         entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
         self.noted += [f"registered {one}" for one in devices + entities]
         self.noted += [f"entry {entry!r} {entry.title} {entry.unique_id} {entry.options}"]
-        self.noted += [f"connection {entry.runtime_data!r}"]
+        self.noted += [f"connection {runtime_of(entry)!r}"]
 
     def assert_never_heard(self, those: Iterable[str]) -> None:
         """Check that no recorded or logged text contains one of the secrets."""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
-    from custom_components.xiaomi_smart_lock.runtime import Runtime
     from simulator.account import Account
     from simulator.lock import Lock
     from simulator.runner import SimulatorThread
@@ -43,13 +42,6 @@ async def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         await asyncio.sleep(0.005)
-
-
-async def caught_up(hass: HomeAssistant, runtime: Runtime) -> None:
-    """Wait until push is connected and everything missed before has been read."""
-    connection = runtime.connection
-    await until(lambda: connection.push and connection.push.connected and not connection._missed)
-    await hass.async_block_till_done()
 
 
 async def idle() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
-import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, EVENT_STATE_CHANGED, Platform
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    ATTR_RESTORED,
+    CONF_HOST,
+    EVENT_STATE_CHANGED,
+    Platform,
+)
 from homeassistant.core import (
     Context,
     Event,
@@ -18,6 +22,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -26,24 +31,23 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock import coordinator, runtime, session
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
-from custom_components.xiaomi_smart_lock.control import setting_queue as settings
-from custom_components.xiaomi_smart_lock.events import processor as occurrences
+from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from simulator.model import SPEC
 
 from .hosts import NEARBY
-from .lock_driver import LockDriver, caught_up, until
+from .lock_driver import LockDriver, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import pytest
     from homeassistant.core import HomeAssistant, State
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+    from custom_components.xiaomi_smart_lock.account.app_session import AppSession
+    from custom_components.xiaomi_smart_lock.miot.push import Push
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
-    from custom_components.xiaomi_smart_lock.runtime import LockRuntime
+    from custom_components.xiaomi_smart_lock.runtime import LockRuntime, Runtime
     from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 type Storage = dict[str, Any]
@@ -64,11 +68,82 @@ def entry_of(hass: HomeAssistant, data: dict[str, Any], **options: object) -> Mo
     return entry
 
 
-def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Shift the integration's clock; its timers are not affected."""
-    clock = SimpleNamespace(time=lambda: time.time() + seconds)
-    for module in (coordinator, occurrences, runtime, session, settings):
-        monkeypatch.setattr(module, "time", clock)
+# What runs for an entry
+
+
+def running_locks(hass: HomeAssistant, entry: MockConfigEntry) -> list[str]:
+    """Return the dids of the locks whose entities are set up."""
+    registered = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    return [
+        one.unique_id.removesuffix("-lock")
+        for one in registered
+        if one.domain == Platform.LOCK
+        and (state := hass.states.get(one.entity_id))
+        and not state.attributes.get(ATTR_RESTORED)
+    ]
+
+
+def setups(entry: MockConfigEntry) -> list[ConfigEntryState]:
+    """Return a growing list of the states of an entry; empty while it just runs on."""
+    states: list[ConfigEntryState] = []
+    entry.async_on_state_change(lambda: states.append(entry.state))
+    return states
+
+
+async def diagnostics(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """Return the diagnostics of an entry."""
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def is_connected(entry: MockConfigEntry) -> bool:
+    """Return whether push is connected, which diagnostics tell as ``push_connected``."""
+    return push_of(entry).connected
+
+
+async def connected(entry: MockConfigEntry) -> None:
+    """Wait until push is connected."""
+    await until(lambda: is_connected(entry))
+
+
+async def disconnected(entry: MockConfigEntry) -> None:
+    """Wait until push is not connected."""
+    await until(lambda: not is_connected(entry))
+
+
+async def caught_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait until push is connected and everything missed before has been read."""
+    connection = runtime_of(entry).connection
+    await until(lambda: is_connected(entry) and not connection._missed)
+    await hass.async_block_till_done()
+
+
+# Inside: parts that a test is about, and what cannot be seen from outside. Nothing else may look at
+# the runtime of an entry.
+
+
+def runtime_of(entry: MockConfigEntry) -> Runtime:
+    """Return the connection, the locks and the Mi Home app session of an entry."""
+    runtime: Runtime = entry.runtime_data
+    return runtime
+
+
+def lock_of(entry: MockConfigEntry, driver: LockDriver) -> LockRuntime:
+    """Return the parts of a lock."""
+    return runtime_of(entry).locks[driver.lock.did]
+
+
+def push_of(entry: MockConfigEntry) -> Push:
+    """Return the push connection of an account."""
+    push = runtime_of(entry).push
+    assert push, "a lock on the local network has no push"
+    return push
+
+
+def app_session(entry: MockConfigEntry) -> AppSession:
+    """Return the Mi Home app session of a linked entry."""
+    session = runtime_of(entry).link
+    assert session, "the entry is not linked"
+    return session
 
 
 class LockHarness:
@@ -106,8 +181,7 @@ class LockHarness:
     @property
     def lock(self) -> LockRuntime:
         """The integration's runtime data of the lock."""
-        found: LockRuntime = self.entry.runtime_data.locks[self.driver.lock.did]
-        return found
+        return lock_of(self.entry, self.driver)
 
     @property
     def known(self) -> LockData:
@@ -181,7 +255,7 @@ class LockHarness:
         assert await self.hass.config_entries.async_setup(self.entry.entry_id)
         await self.hass.async_block_till_done()
         if self.pushes and self.driver.simulator.gate.open:
-            await caught_up(self.hass, self.entry.runtime_data)
+            await caught_up(self.hass, self.entry)
 
     async def stop(self) -> None:
         """Unload the entry if it is loaded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.const import (
@@ -21,12 +22,15 @@ from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from simulator.device import Past
 
+from .hosts import NEARBY
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness
+from .lock_harness import LockHarness, entry_of, nearby
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import pytest
-    from homeassistant.core import Event, EventStateChangedData
+    from homeassistant.core import Event, EventStateChangedData, HomeAssistant
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.faults import Fault
@@ -142,9 +146,18 @@ class LinkedHarness(LockHarness):
         return {key: self.state("sensor", key) for key in keys}
 
 
-def linked_data(driver: LockDriver, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data of a linked entry."""
-    return {**data, CONF_APP: driver.app_data()}
+@asynccontextmanager
+async def linked_lock(
+    hass: HomeAssistant, driver: LockDriver, *, local: bool = False, **options: object
+) -> AsyncIterator[LinkedHarness]:
+    """Add the linked entry of a lock without setting it up; unload it on exit."""
+    if local:
+        driver = nearby(driver)
+    data = driver.local_data(NEARBY) if local else driver.account_data()
+    entry = entry_of(hass, {**data, CONF_APP: driver.app_data()}, **options)
+    harness = LinkedHarness(hass, driver, entry)
+    yield harness
+    await harness.stop()
 
 
 def reads() -> bool:

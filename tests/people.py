@@ -17,6 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 
 from .lock_driver import LockDriver, until
+from .lock_harness import lock_of, running_locks
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import SubentryFlowResult
@@ -39,7 +40,7 @@ def give(
     hass: HomeAssistant, entry: MockConfigEntry, name: str, *credentials: tuple[int, int]
 ) -> ConfigSubentry:
     """Add a person who has had credentials of the first lock for 90 days."""
-    did = next(iter(entry.runtime_data.locks))
+    did = running_locks(hass, entry)[0]
     held = [
         {"did": did, "method": method, "operation_id": operation_id, "since": NOON - 90 * DAY}
         for method, operation_id in credentials
@@ -80,8 +81,7 @@ async def named(hass: HomeAssistant, driver: LockDriver, *expected: str | None) 
 
 def the_lock(entry: MockConfigEntry, driver: LockDriver) -> LockCoordinator:
     """Return the coordinator of the lock."""
-    lock: LockCoordinator = entry.runtime_data.locks[driver.lock.did].coordinator
-    return lock
+    return lock_of(entry, driver).coordinator
 
 
 async def use(

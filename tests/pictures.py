@@ -13,8 +13,10 @@ from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LATE_AFTER
 from tests.conftest import TEN_YEARS
-from tests.lock_driver import LockDriver, caught_up, idle
+from tests.lock_driver import LockDriver, idle
 from tests.lock_harness import entry_of
+
+from .lock_harness import caught_up, lock_of
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -110,11 +112,13 @@ async def set_up(hass: HomeAssistant, driver: LockDriver, **options: object) -> 
     data = {**driver.account_data(), CONF_APP: driver.app_data()}
     entry = entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS} | options)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     await idle()
     return entry
 
 
 def awaited(entry: MockConfigEntry, driver: LockDriver) -> list[PendingPicture]:
     """Return the events whose pictures are expected."""
-    return list(entry.runtime_data.locks[driver.lock.did].pictures._awaited)
+    pictures = lock_of(entry, driver).pictures
+    assert pictures
+    return list(pictures._awaited)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.data_entry_flow import FlowResultType
 
+from custom_components.xiaomi_smart_lock.account.app_session import Service
 from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.flows import link_app as link_flow
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
@@ -15,6 +16,7 @@ from custom_components.xiaomi_smart_lock.media import views
 from simulator import app_cloud, faults, recording
 
 from .lock_driver import LockDriver, until
+from .lock_harness import app_session, lock_of
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ async def test_recordings_and_the_journal(
     viewer = await sit_down(hass, hass_ws_client, hass_client, hass_client_no_auth)
     item = f"{SOURCE}/{driver.lock.did}/{sight.created}"
     cloud = driver.simulator.cloud
-    link = linked.runtime_data.link
+    link = app_session(linked)
     seen: list[str] = []
     for path in (EVENTS, RECORDING, PICTURE):
         for fault in (faults.status(502), faults.spoilt(lambda _: b"{}"), faults.cut):
@@ -138,7 +140,7 @@ async def test_recordings_and_the_journal(
                 seen += [str(await (await viewer.http.get(thumbnail)).read())]
             else:
                 seen += [str(await viewer._ask("resolve_media", item))]
-            link._allowances["camera"].pause._until = 0.0
+            link._allowances[Service.CAMERA].pause._until = 0.0
     assert any("502" in said for said in seen)
     cloud.calm()
     found = await viewer.resolve(item)
@@ -150,7 +152,7 @@ async def test_recordings_and_the_journal(
     those = session(linked) | set(issued) | {sight.file_id, sight.video_id}
     those |= {frame.store_id for frame in sight.frames.values()}
     assert issued
-    await until(lambda: linked.runtime_data.locks[driver.lock.did].journal.changes)
+    await until(lambda: lock_of(linked, driver).journal.changes)
     await leak_detector.look_around(linked)
     leak_detector.noted += seen
     leak_detector.assert_never_heard(those)

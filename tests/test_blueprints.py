@@ -41,7 +41,8 @@ from simulator.users import UserType
 from tests.pictures import rang, upload, when
 
 from .documents import PAGES
-from .lock_driver import LockDriver, caught_up, until
+from .lock_driver import LockDriver, until
+from .lock_harness import caught_up, connected, lock_of
 from .people import DURESS, FINGERPRINT, NOON, give
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ async def test_doorbell_rang_with_its_picture(
         loaded, data={**loaded.data, CONF_APP: driver.app_data()}
     )
     assert await hass.config_entries.async_reload(loaded.entry_id)
-    await caught_up(hass, loaded.runtime_data)
+    await caught_up(hass, loaded)
     device_id, notified = phone
     visitor = driver.entity_id(hass, "image", "last_visitor")
     calls = await install(
@@ -430,7 +431,7 @@ async def test_failed_attempts(
     options = {**entry.options, CONF_UNLOCKING: {driver.lock.did: hash_code("1234")}}
     hass.config_entries.async_update_entry(entry, options=options)
     await hass.async_block_till_done()
-    await until(lambda: entry.runtime_data.push.connected)
+    await connected(entry)
     await hass.async_block_till_done()
     exception = driver.entity_id(hass, "event", "exception")
     calls = await install("failed_attempts", "means", exception=exception)
@@ -608,7 +609,7 @@ async def guests(
 ) -> AsyncIterator[Guests]:
     """Return guests whose passwords the blueprint sets, with some inputs."""
     await hass.config.async_set_time_zone("Europe/Berlin")
-    guests = Guests(hass, driver, loaded.runtime_data.locks[driver.lock.did], frozen)
+    guests = Guests(hass, driver, lock_of(loaded, driver), frozen)
     assert await async_setup_component(hass, "calendar", {})
     await hass.data["calendar"].async_add_entities([guests.calendar])
     tell = {"failed": "{{ guest }}", "reason": "{{ reason }}"}
@@ -645,7 +646,7 @@ async def test_guest_password(guests: Guests, entry: MockConfigEntry) -> None:
     await guests.wake()
     await guests.tick(CHECK_IN + timedelta(hours=1))
     assert await guests.hass.config_entries.async_reload(entry.entry_id)
-    await caught_up(guests.hass, entry.runtime_data)
+    await caught_up(guests.hass, entry)
     await guests.tick(CHECK_IN + timedelta(hours=2))
     assert len(guests.passwords) == 1
     assert (guests.taken, guests.told) == (["Stay of Wei"], [])

@@ -12,7 +12,7 @@ from homeassistant.exceptions import HomeAssistantError
 from simulator.device import Past
 
 from .lock_driver import LockDriver, until
-from .lock_harness import running_lock
+from .lock_harness import lock_of, running_lock
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
@@ -66,7 +66,7 @@ async def test_fetch_all_history(
     assert (await press(hass, driver, "fetch_history"))["in"] == [0]
     reported = "2026-09-21T14:13:20+00:00"
     await until(lambda: driver.state(hass, "sensor", "history_reported").state == reported)
-    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data.values
+    known = lock_of(loaded, driver).coordinator.data.values
     await until(lambda: known.get((5, 18)) == f"[[{NOON}, 2, 2, 2, 7, {NOON}]]")
 
 

@@ -58,6 +58,7 @@ from .flow import (
 )
 from .hosts import ELSEWHERE, NEARBY
 from .lock_driver import until
+from .lock_harness import running_locks, setups
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -209,7 +210,7 @@ async def test_account_is_added_again(
     assert result["reason"] == "reconfigure_successful"
     assert hass.config_entries.async_entries(DOMAIN) == [loaded]
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.locks) == [driver.lock.did, another.did]
+    assert running_locks(hass, loaded) == [driver.lock.did, another.did]
     driver.simulator.cloud.expire_access_tokens()
     await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.LOADED
@@ -531,14 +532,14 @@ async def test_an_entry_that_works_is_left_alone(
     hass: HomeAssistant, nearby: Lock, home: MockConfigEntry
 ) -> None:
     """Even where the announced address answers as the lock does, as who passes packets on can."""
-    running = home.runtime_data
+    again = setups(home)
     asked: list[str] = []
     async with pretender(nearby, asked):
         result = await discover(hass, nearby.did, ELSEWHERE)
     assert result["reason"] == "already_configured"
     assert asked == []
     assert home.data[CONF_HOST] == NEARBY
-    assert home.runtime_data is running
+    assert not again
 
 
 @pytest.mark.parametrize(("before", "then"), [("wake", "sleep"), ("sleep", "wake")])
@@ -551,7 +552,7 @@ async def test_packets_are_passed_on_at_the_right_moment(
     then: str,
 ) -> None:
     """A lock that falls asleep, or wakes up, just then has not moved either."""
-    running = home.runtime_data
+    again = setups(home)
     driver.simulation.call(getattr(nearby, before))
     async with pretender(nearby, []) as relay:
         relay.stray = lambda sent: (
@@ -560,21 +561,20 @@ async def test_packets_are_passed_on_at_the_right_moment(
         result = await discover(hass, nearby.did, ELSEWHERE)
     assert result["reason"] == "already_configured"
     assert home.data[CONF_HOST] == NEARBY
-    assert home.runtime_data is running
+    assert not again
 
 
 async def test_a_lock_that_moved(
     hass: HomeAssistant, driver: LockDriver, nearby: Lock, home: MockConfigEntry
 ) -> None:
     """It answers at its new address, and no longer at the old one."""
-    running = home.runtime_data
+    again = setups(home)
     asked: list[str] = []
     driver.simulation.call(nearby.sleep)
     async with pretender(nearby, asked):
         await discover(hass, nearby.did, ELSEWHERE)
         assert home.data[CONF_HOST] == ELSEWHERE
-        await until(lambda: home.state is ConfigEntryState.LOADED)
-        assert home.runtime_data is not running
+        await until(lambda: again[-1:] == [ConfigEntryState.LOADED])
 
 
 @pytest.mark.parametrize("wrong", [{"token": ANOTHER_TOKEN}, {"did": "700012345"}])
@@ -586,7 +586,7 @@ async def test_a_flood_of_announcements(
     wrong: dict[str, str],
 ) -> None:
     """A hundred at once, of somebody who is not the lock, while it sleeps: nothing changes."""
-    running = home.runtime_data
+    again = setups(home)
     asked: list[str] = []
     driver.simulation.call(nearby.sleep)
     async with pretender(nearby, asked, **wrong):
@@ -597,7 +597,7 @@ async def test_a_flood_of_announcements(
         )
     assert {result["reason"] for result in results} <= {"already_configured", "already_in_progress"}
     assert home.data[CONF_HOST] == NEARBY
-    assert home.runtime_data is running
+    assert not again
     assert not cards(hass)
 
 
@@ -934,7 +934,7 @@ async def test_reconfiguring_an_account(
     assert result["reason"] == "reconfigure_successful"
     assert loaded.data[CONF_LOCKS] == [another.did]
     assert loaded.data[CONF_UUID] != uuid
-    assert list(loaded.runtime_data.locks) == [another.did]
+    assert running_locks(hass, loaded) == [another.did]
 
 
 # A lock that has come into an account
@@ -955,7 +955,7 @@ async def test_new_lock_is_offered(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "lock_added"
     assert loaded.state is ConfigEntryState.LOADED
-    assert list(loaded.runtime_data.locks) == [driver.lock.did, new.did]
+    assert running_locks(hass, loaded) == [driver.lock.did, new.did]
     assert not cards(hass)
 
 

@@ -10,14 +10,14 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account import app_session as app_link
-from custom_components.xiaomi_smart_lock.const import DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from simulator import faults
 
 from .hosts import NEARBY
 from .lock_driver import LockDriver, until
-from .lock_harness import entry_of
-from .past import EXCEPTION, HOUR, KINDS, LinkedHarness, happened, linked_data
+from .lock_harness import lock_of
+from .past import EXCEPTION, HOUR, KINDS, LinkedHarness, happened
 from .people import give, person_entity
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
     from syrupy.assertion import SnapshotAssertion
 
-    from .lock_harness import Storage
 
 NOON = 1790000000
 
@@ -77,7 +76,7 @@ async def test_of_an_account(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Values, last events and what was rejected are there; secrets are not."""
-    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data
+    known = lock_of(loaded, driver).coordinator.data
     for address, text in SECRETS.items():
         driver.push_property(address, text)
     driver.push_property((13, 2), 4)
@@ -141,31 +140,27 @@ async def test_on_the_local_network(
 
 async def test_of_the_past(
     hass: HomeAssistant,
-    hass_storage: Storage,
     hass_client: ClientSessionGenerator,
-    driver: LockDriver,
+    linked_harness: LinkedHarness,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What could not be read is there, then what was read last; a session's secrets never are."""
     monkeypatch.setattr(app_link, "PAUSE", 0)
     told = time.time() - HOUR
-    happened(driver, EXCEPTION, 24, told=told)
-    session = linked_data(driver, driver.account_data())
-    away = LinkedHarness(hass, driver, entry_of(hass, session))
-    away.disturb(faults.status(500))
-    await away.start_and_read()
-    data = await download(hass, hass_client, away.entry)
+    happened(linked_harness.driver, EXCEPTION, 24, told=told)
+    linked_harness.disturb(faults.status(500))
+    await linked_harness.start_and_read()
+    data = await download(hass, hass_client, linked_harness.entry)
     [lock] = data["locks"]
     assert lock["unread"]["known"] == []
     assert len(lock["unread"]["spans"]) == KINDS
     assert lock["journal_entries"] == 0
     assert data["link"]["failed"] == 1
-    await away.read_again()
-    data = await download(hass, hass_client, away.entry)
+    await linked_harness.read_again()
+    data = await download(hass, hass_client, linked_harness.entry)
     [lock] = data["locks"]
     assert lock["unread"] == {"known": [[*EXCEPTION, int(told)]], "spans": []}
     assert lock["journal_entries"] == 1
     text = json.dumps(data)
     for name in ("user_id", "cuser_id", "pass_token", "ssecurity", "service_token", "device_id"):
-        assert session["app"][name] not in text
-    await away.stop()
+        assert linked_harness.entry.data[CONF_APP][name] not in text

@@ -26,7 +26,7 @@ from tests.translations import HERE, SELECTORS
 from .conftest import TEN_YEARS
 from .documents import yaml_blocks
 from .lock_driver import LockDriver, until
-from .lock_harness import Storage, entry_of, running_lock
+from .lock_harness import Storage, running_lock
 from .past import (
     DAY,
     DURESS,
@@ -34,7 +34,7 @@ from .past import (
     LOCK_EVENT,
     MINUTE,
     LinkedHarness,
-    linked_data,
+    linked_lock,
     state_writes,
 )
 from .people import give, person_entity
@@ -59,14 +59,12 @@ async def home(
     """Return a linked home, in Beijing, whose family is Ming with two fingers and Mei with one."""
     await hass.config.async_set_time_zone("Asia/Shanghai")
     translation.async_setup(hass)
-    data = linked_data(driver, driver.account_data())
-    home = LinkedHarness(hass, driver, entry_of(hass, data, **{CONF_LATE_AFTER: TEN_YEARS}))
-    await home.start_and_read()
-    give(hass, home.entry, "Ming", (2, 7), (DURESS, 8))
-    give(hass, home.entry, "Mei", (2, 3))
-    await hass.async_block_till_done()
-    yield home
-    await home.stop()
+    async with linked_lock(hass, driver, local=False, **{CONF_LATE_AFTER: TEN_YEARS}) as home:
+        await home.start_and_read()
+        give(hass, home.entry, "Ming", (2, 7), (DURESS, 8))
+        give(hass, home.entry, "Mei", (2, 3))
+        await hass.async_block_till_done()
+        yield home
 
 
 async def tell(home: LinkedHarness) -> None:

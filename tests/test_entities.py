@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .hosts import NEARBY
 from .lock_driver import LockDriver, until
+from .lock_harness import lock_of
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant, State
@@ -76,7 +77,7 @@ async def test_in_an_account(
 ) -> None:
     """All is shown of a lock that an account tells of, once everything was pushed."""
     _tell_everything(driver)
-    told = loaded.runtime_data.locks[driver.lock.did].coordinator.data
+    told = lock_of(loaded, driver).coordinator.data
     await until(lambda: len(told.events) == 8 and {(2, 19), (11, 8), (22, 13)} <= set(told.values))
     assert _all_shown(hass, loaded) == snapshot
 

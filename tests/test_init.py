@@ -52,10 +52,12 @@ from simulator.faults import BUSY, PLAIN_TEXT, changed, status
 
 from .hosts import NEARBY
 from .lock_driver import until
+from .lock_harness import connected, disconnected, is_connected, running_locks, setups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.device_registry import DeviceEntry
 
@@ -168,10 +170,10 @@ async def settle(hass: HomeAssistant, driver: LockDriver) -> Requests:
 
 async def lose_push(hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry) -> Requests:
     """Cut the connection to the broker; return the requests that follow."""
-    await until(lambda: entry.runtime_data.push.connected)
+    await connected(entry)
     await settle(hass, driver)
     driver.simulation.call(driver.simulator.gate.cut)
-    await until(lambda: not entry.runtime_data.push.connected)
+    await disconnected(entry)
     return Requests(driver)
 
 
@@ -312,6 +314,7 @@ async def test_a_lock_is_renamed_in_the_app(
     hass: HomeAssistant,
     driver: LockDriver,
     loaded: MockConfigEntry,
+    frozen: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
     own: str | None,
     shown: str,
@@ -324,7 +327,7 @@ async def test_a_lock_is_renamed_in_the_app(
     monkeypatch.setattr(driver.lock, "name", "Garden gate")
     await later(hass, 301)
     assert "Garden gate" not in devices_of(hass, loaded)
-    loaded.runtime_data.connection.listed -= LIST_AGAIN_AFTER
+    frozen.tick(LIST_AGAIN_AFTER + 1)
     requests = Requests(driver)
     await later(hass, 301)
     assert requests.paths == [DEVICES, READ]
@@ -345,7 +348,7 @@ async def test_lock_that_left_the_account(hass: HomeAssistant, driver: LockDrive
     driver.simulation.call(driver.simulator.remove_lock, another)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.LOADED
-    assert list(entry.runtime_data.locks) == [driver.lock.did]
+    assert running_locks(hass, entry) == [driver.lock.did]
     assert [issue.translation_key for issue in ir.async_get(hass).issues.values()] == ["lock_gone"]
 
 
@@ -409,7 +412,7 @@ async def test_answers_with_little_in_them(
     cloud.disturb_next(changed(numbered), READ, times=9)
     driver.do("set_battery", 33, push=False)
     await set_up(hass, loaded)
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     assert driver.state(hass, "sensor", "lithium_battery").state == "33"
     [device] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
     assert (device.name, device.sw_version) == (before.name, before.sw_version)
@@ -478,7 +481,7 @@ async def test_expired_token(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """It is renewed, the call is repeated once, and the new token is kept without a reload."""
-    before, running = loaded.data[CONF_TOKENS], loaded.runtime_data
+    before, again = loaded.data[CONF_TOKENS], setups(loaded)
     requests = await settle(hass, driver)
     driver.simulator.cloud.expire_access_tokens()
     await press(hass, driver, "record_video")
@@ -488,7 +491,7 @@ async def test_expired_token(
     assert loaded.data[CONF_TOKENS]["access"] != before["access"]
     assert loaded.data[CONF_TOKENS]["refresh"] != before["refresh"]
     assert driver.simulator.cloud.tokens.grant(loaded.data[CONF_TOKENS]["access"])
-    assert loaded.runtime_data is running
+    assert not again
     await hass.config_entries.async_reload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.LOADED
 
@@ -574,9 +577,9 @@ async def test_what_push_missed_is_read(
     """As soon as it is connected again."""
     await settle(hass, driver)
     driver.simulation.call(driver.simulator.gate.cut)
-    await until(lambda: not loaded.runtime_data.push.connected)
+    await disconnected(loaded)
     driver.do("set_battery", 44)
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "44")
 
 
@@ -599,7 +602,7 @@ async def test_poll_interval_is_an_option(
     """It holds at once."""
     hass.config_entries.async_update_entry(loaded, options={CONF_POLL_INTERVAL: 20})
     await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     requests = await settle(hass, driver)
     await later(hass, 15)
     assert requests.paths == []
@@ -633,7 +636,7 @@ async def test_unlocking_is_an_option(
         loaded, options={CONF_UNLOCKING: {driver.lock.did: None}}
     )
     await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     await unlock(hass, driver)
     await until(lambda: driver.state(hass, "lock", "lock").state == LockState.UNLOCKED)
 
@@ -676,7 +679,7 @@ async def test_a_good_day(
     entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data())
     entry.add_to_hass(hass)
     await set_up(hass, entry)
-    await until(lambda: entry.runtime_data.push.connected)
+    await connected(entry)
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "lock", "lock").state == LockState.UNLOCKED)
     driver.do("close_door")
@@ -744,7 +747,7 @@ async def test_heard_only_while_somebody_shows_it(
         new = event.data["new_state"]
         goes = new is None or new.state == STATE_UNAVAILABLE
         if event.data["entity_id"].startswith("event.") and goes:
-            connected.append(loaded.runtime_data.push.connected)
+            connected.append(is_connected(loaded))
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, changed)
     await hass.config_entries.async_unload(loaded.entry_id)
@@ -759,7 +762,7 @@ async def test_home_assistant_stops(
     """From then on nothing is heard, and nobody is asked."""
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
-    assert not loaded.runtime_data.push.connected
+    assert not is_connected(loaded)
     driver.simulator.cloud.requests.clear()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=1))
     await hass.async_block_till_done()

@@ -17,6 +17,7 @@ from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.operations import SAID
 
 from .lock_driver import LockDriver, until
+from .lock_harness import connected
 from .people import give
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ async def test_what_came_late(
     """Who came home yesterday is not said to have come now."""
     hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
     await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     told = async_capture_events(hass, EVENT)
     driver.push_event((2, 1020), 2, 2, 2, 7, driver.lock.time - 3600)
     driver.do("fingerprint", 9)

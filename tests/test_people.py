@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.state.credential import Credential
 from tests.shown import shown
 
 from .lock_driver import LockDriver, until
+from .lock_harness import connected
 from .people import (
     DURESS,
     FINGERPRINT,
@@ -284,7 +285,7 @@ async def test_after_a_restart(
     await use(loaded, driver, NOON, 4)
     await hass.config_entries.async_reload(loaded.entry_id)
     assert names(hass, driver) == ("Ming", "Ming")
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     driver.push_event((2, 1020), 3, 12, 1, 0, NOON + 1)
     await named(hass, driver, "Automatic", "Ming")
 
@@ -299,7 +300,7 @@ async def test_a_person_entity_is_renamed_and_removed(
     data = {**ming.data, "person_entity": "person.ming"}
     hass.config_entries.async_update_subentry(loaded, ming, data=data)
     assert await hass.config_entries.async_reload(loaded.entry_id)
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     await use(loaded, driver, NOON, 3)
     assert shown(hass, driver, "lock_event")["person_entity"] == "person.ming"
 

@@ -21,7 +21,19 @@ from simulator import instances
 from tests.flow import sign_in_again
 
 from .lock_driver import until
-from .lock_harness import LockHarness, Storage, entry_of, fix, running_lock, stored_key
+from .lock_harness import (
+    LockHarness,
+    Storage,
+    connected,
+    disconnected,
+    entry_of,
+    fix,
+    is_connected,
+    push_of,
+    running_lock,
+    running_locks,
+    stored_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +94,7 @@ async def test_push_refused(harness: LockHarness, monkeypatch: pytest.MonkeyPatc
         issue = await told(harness, "push_refused")
         assert not issue.is_fixable
     await settled(harness, "push_refused")
-    assert harness.entry.runtime_data.push.connected
+    assert is_connected(harness.entry)
 
 
 async def test_an_expired_token_is_no_refusal(harness: LockHarness) -> None:
@@ -93,8 +105,8 @@ async def test_an_expired_token_is_no_refusal(harness: LockHarness) -> None:
     )
     harness.driver.simulator.cloud.expire_access_tokens()
     cut(harness)
-    await until(lambda: not harness.entry.runtime_data.push.connected)
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await disconnected(harness.entry)
+    await connected(harness.entry)
     assert not [data for data in seen if data["action"] == "create"]  # type: ignore[index]
 
 
@@ -104,7 +116,7 @@ async def test_push_down(harness: LockHarness) -> None:
     gate.open = False
     try:
         cut(harness)
-        await until(lambda: not harness.entry.runtime_data.push.connected)
+        await disconnected(harness.entry)
         await harness.later(HOUR - 60)
         assert harness.issue("push_down", of_lock=False) is None
         await harness.later(HOUR + 1)
@@ -127,7 +139,7 @@ async def test_a_backup_beside_the_old_system(
     harness = LockHarness(hass, driver, loaded)
     uuid = loaded.data[CONF_UUID]
     endpoints, tls = await async_endpoints(hass)
-    tokens = loaded.runtime_data.push._tokens
+    tokens = push_of(loaded)._tokens
     heard: list[object] = []
     other = push.Push(tls, endpoints, "cn", uuid, tokens)
     other.subscribe(driver.lock.did, heard.append)
@@ -145,7 +157,7 @@ async def test_a_backup_beside_the_old_system(
         assert loaded.data[CONF_UUID] != uuid
         gate = driver.simulator.gate
         await until(lambda: {f"ha.{loaded.data[CONF_UUID]}", f"ha.{uuid}"} <= {*gate.connections})
-        await until(lambda: other.connected and loaded.runtime_data.push.connected)
+        await until(lambda: other.connected and is_connected(loaded))
         rung = harness.events("doorbell")
         heard.clear()
         driver.do("ring")
@@ -156,7 +168,7 @@ async def test_a_backup_beside_the_old_system(
         before = loaded.data["tokens"]
         cut(harness)
         await until(lambda: loaded.data["tokens"] != before)
-        await until(lambda: loaded.runtime_data.push.connected)
+        await connected(loaded)
     finally:
         running.cancel()
         await asyncio.wait([running])
@@ -220,7 +232,7 @@ async def test_the_right_name_again(
     await told(harness, "push_wrong_name")
     driver.simulation.call(driver.simulator.name_broker)
     await settled(harness, "push_wrong_name")
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await connected(harness.entry)
     await harness.stop()
 
 
@@ -251,11 +263,11 @@ async def test_push_of_a_stranger(
         await harness.later(HOUR + 1)
         for other in ("push_wrong_name", "push_down"):
             assert harness.issue(other, of_lock=False) is None
-        assert not harness.entry.runtime_data.push.connected
+        assert not is_connected(harness.entry)
     finally:
         driver.simulation.call(simulator.name_broker)
     await settled(harness, "push_untrusted")
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await connected(harness.entry)
     await harness.stop()
 
 
@@ -304,12 +316,12 @@ async def test_one_of_two_comes_back(hass: HomeAssistant, driver: LockDriver) ->
     places = driver.account.places
     leave(driver, driver.lock)
     await harness.start()
-    assert list(harness.entry.runtime_data.locks) == [other.did]
+    assert running_locks(hass, harness.entry) == [other.did]
     await harness.poll()
     assert harness.issue("lock_gone")
     driver.account.places = places
     await harness.poll()
-    await until(lambda: driver.lock.did in harness.entry.runtime_data.locks)
+    await until(lambda: driver.lock.did in running_locks(hass, harness.entry))
     await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
     assert harness.issue("lock_gone") is None
     await harness.stop()

@@ -20,7 +20,8 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator.faults import changed, status
 
-from .lock_driver import LockDriver, caught_up, until
+from .lock_driver import LockDriver, until
+from .lock_harness import caught_up, disconnected, push_of, running_locks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -76,7 +77,7 @@ class House:
     async def start(self) -> None:
         """Set the entry up, and wait until all that follows from it is over."""
         await self.set_up()
-        await caught_up(self.hass, self.entry.runtime_data)
+        await caught_up(self.hass, self.entry)
         await self.later(2)
 
     async def later(self, seconds: float) -> None:
@@ -138,7 +139,7 @@ async def test_push_refuses(house: House, gate: Any, monkeypatch: pytest.MonkeyP
     assert house.asked() == [DEVICES, READ]
     house.doors[0].do("set_battery", 33, push=False)
     gate.open = True
-    await caught_up(house.hass, house.entry.runtime_data)
+    await caught_up(house.hass, house.entry)
     await until(lambda: house.states(*BATTERY) == ["33"])
     assert house.asked() == [DEVICES, READ]
 
@@ -151,7 +152,7 @@ async def test_push_is_silent(house: House, gate: Any, monkeypatch: pytest.Monke
     gate.silent = True
     await house.set_up()
     assert house.entry.state is ConfigEntryState.LOADED
-    assert not house.entry.runtime_data.push.attempted.is_set()
+    assert not push_of(house.entry).attempted.is_set()
     assert house.asked() == [DEVICES, READ]
 
 
@@ -272,9 +273,9 @@ async def test_a_lock_that_was_never_read(house: House) -> None:
     await house.set_up()
     assert house.entry.state is ConfigEntryState.LOADED
     assert known.state(hass, *BATTERY).state == "87"
-    assert list(house.entry.runtime_data.locks) == [known.lock.did]
+    assert running_locks(house.hass, house.entry) == [known.lock.did]
     await house.later(61)
-    await until(lambda: new.lock.did in house.entry.runtime_data.locks)
+    await until(lambda: new.lock.did in running_locks(house.hass, house.entry))
     await until(lambda: house.entry.state is ConfigEntryState.LOADED)
     assert house.states(*BATTERY) == ["87", "87"]
 
@@ -335,7 +336,7 @@ async def test_woken_are_read_once(house: House, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(push, "FIRST_DELAY", NEVER)
     await all_asleep(house)
     house.doors[0].simulation.call(house.simulator.gate.cut)
-    await until(lambda: not house.entry.runtime_data.push.connected)
+    await disconnected(house.entry)
     for door in house.doors:
         door.do("wake")
     await house.later(61)
@@ -357,7 +358,7 @@ async def test_what_comes_before_there_are_entities(
 
     async def forward_later(*args: Any) -> None:
         door.do("ring")
-        await until(lambda: house.entry.runtime_data.push._held)
+        await until(lambda: push_of(house.entry)._held)
         await forward(*args)
 
     monkeypatch.setattr(hass.config_entries, "async_forward_entry_setups", forward_later)

@@ -20,8 +20,8 @@ from .lock_driver import until
 from .lock_harness import (
     LockHarness,
     Storage,
+    connected,
     entry_of,
-    let_time_pass,
     running_lock,
     stored,
     stored_key,
@@ -30,6 +30,7 @@ from .lock_harness import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
 
     from .lock_driver import LockDriver
@@ -99,7 +100,7 @@ def last_contact(harness: LockHarness) -> float:
 # Asleep is not unavailable
 
 
-async def test_sleep(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sleep(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """All is shown as before; freshness is told apart, and polling the cloud is no contact."""
     harness.driver.do("open_door")
     await until(lambda: harness.state("binary_sensor", "door") == "on")
@@ -109,7 +110,7 @@ async def test_sleep(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> N
     assert shown(harness) == before | {"sensor wifi_status": "sleep"}
     heard = last_contact(harness)
     assert abs(heard - time.time()) < 2 * MINUTE
-    let_time_pass(monkeypatch, 20 * HOUR)
+    frozen.tick(20 * HOUR)
     await harness.poll()
     assert last_contact(harness) == heard
     assert available(harness) == {True}
@@ -173,7 +174,7 @@ async def test_restart_while_the_cloud_is_down(
     internet(True)
     await harness.poll()
     await until(lambda: harness.state("sensor", "lithium_battery") == "41")
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await connected(harness.entry)
     assert harness.state("binary_sensor", "awake") == "on"
 
 
@@ -189,7 +190,7 @@ async def test_restart_while_the_cloud_is_down(
 async def test_restart_after_long(
     harness: LockHarness,
     internet: Callable[[bool], None],
-    monkeypatch: pytest.MonkeyPatch,
+    frozen: FrozenDateTimeFactory,
     options: dict[str, int],
     minutes: int,
     expected: ConfigEntryState,
@@ -198,7 +199,7 @@ async def test_restart_after_long(
     await harness.stop()
     harness.hass.config_entries.async_update_entry(harness.entry, options=options)
     internet(False)
-    let_time_pass(monkeypatch, minutes * MINUTE)
+    frozen.tick(minutes * MINUTE)
     await harness.hass.config_entries.async_setup(harness.entry.entry_id)
     assert harness.entry.state is expected
     await harness.hass.config_entries.async_unload(harness.entry.entry_id)
@@ -220,13 +221,16 @@ async def test_the_first_start_needs_the_cloud(
     ("hours", "expected"), [(23, ConfigEntryState.LOADED), (25, ConfigEntryState.SETUP_RETRY)]
 )
 async def test_restart_nearby_while_asleep(
-    neighbour: LockHarness, monkeypatch: pytest.MonkeyPatch, hours: int, expected: ConfigEntryState
+    neighbour: LockHarness,
+    frozen: FrozenDateTimeFactory,
+    hours: int,
+    expected: ConfigEntryState,
 ) -> None:
     """A lock that sleeps is there after a restart, with what it said in the last 24 hours."""
     await neighbour.put_to_sleep()
     before = shown(neighbour)
     await neighbour.stop()
-    let_time_pass(monkeypatch, hours * HOUR)
+    frozen.tick(hours * HOUR)
     await neighbour.hass.config_entries.async_setup(neighbour.entry.entry_id)
     assert neighbour.entry.state is expected
     if expected is ConfigEntryState.LOADED:
@@ -242,7 +246,7 @@ async def test_restart_nearby_while_asleep(
 async def test_unavailable_and_back(
     anyone: LockHarness,
     internet: Callable[[bool], None],
-    monkeypatch: pytest.MonkeyPatch,
+    frozen: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Only after too long without an answer; both are logged once each."""
@@ -252,8 +256,8 @@ async def test_unavailable_and_back(
     internet(False)
     harness.driver.do("sleep")
     caplog.clear()
-    for waited, expected in ((0, True), (patience - 30, True), (patience + 30, False)):
-        let_time_pass(monkeypatch, waited)
+    for waited, expected in ((0, True), (patience - 30, True), (60, False)):
+        frozen.tick(waited)
         await harness.poll()
         await harness.poll()
         assert available(harness) == {expected}

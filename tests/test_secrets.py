@@ -38,6 +38,7 @@ from .flow import (
 )
 from .hosts import NEARBY
 from .lock_driver import LockDriver, until
+from .lock_harness import connected, disconnected, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -199,8 +200,8 @@ async def live_through_outages(
     await lock.coordinator.async_refresh()
     assert lock.coordinator.last_update_success
     driver.simulation.call(driver.simulator.gate.cut)
-    await until(lambda: not entry.runtime_data.push.connected)
-    await until(lambda: entry.runtime_data.push.connected)
+    await disconnected(entry)
+    await connected(entry)
 
 
 async def sign_in_again(hass: HomeAssistant, driver: LockDriver) -> None:
@@ -226,8 +227,8 @@ async def test_in_an_account(
 ) -> None:
     """From the sign-in through a day, every failure and the way out."""
     entry = await set_up_account(hass, driver, hass_client_no_auth)
-    lock: LockRuntime = entry.runtime_data.locks[driver.lock.did]
-    await until(lambda: entry.runtime_data.push.connected)
+    lock: LockRuntime = lock_of(entry, driver)
+    await connected(entry)
 
     push_secrets(driver, lock)
     driver.do("fingerprint", 3)
@@ -256,8 +257,8 @@ async def test_in_an_account(
     await leak_detector.look_around(entry)
     await sign_in_again(hass, driver)
     assert entry.state is ConfigEntryState.LOADED
-    lock = entry.runtime_data.locks[driver.lock.did]
-    await until(lambda: entry.runtime_data.push.connected)
+    lock = lock_of(entry, driver)
+    await connected(entry)
 
     driver.simulation.call(driver.simulator.remove_lock, driver.lock)
     await lock.coordinator.async_refresh()
@@ -288,8 +289,8 @@ async def test_on_the_local_network(
     assert result["errors"] == {CONF_TOKEN: "wrong_token"}
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     entry = result["result"]
-    lock: LockRuntime = entry.runtime_data.locks[nearby.did]
     door = LockDriver(driver.simulation, driver.account, nearby)
+    lock = lock_of(entry, door)
 
     await lock.settings.async_write(WECHAT, mark(WECHAT))
     await lock.coordinator.async_refresh()
@@ -330,7 +331,7 @@ async def test_the_code_to_unlock(
         assert result["type"] is kind
         leak_detector.noted.append(f"form {result}")
     await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
 
     def unlock(code: str) -> Awaitable[object]:
         target = {ATTR_ENTITY_ID: driver.entity_id(hass, "lock", "lock"), "code": code}

@@ -24,7 +24,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .hosts import NEARBY
-from .lock_driver import LockDriver, caught_up, until
+from .lock_driver import LockDriver, until
+from .lock_harness import caught_up, lock_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -370,7 +371,7 @@ async def test_for_administrators(
             await call(guest.id)
         with pytest.raises(UnknownUser):
             await call("nobody")
-        assert not entry.runtime_data.locks[driver.lock.did].coordinator.data.pending
+        assert not lock_of(entry, driver).coordinator.data.pending
         assert writes() == before
         await call(admin.id)
         await call(None)
@@ -402,6 +403,6 @@ async def test_voice_is_offered_no_settings(
 async def running(hass: HomeAssistant, entry: MockConfigEntry) -> AsyncIterator[None]:
     """Have an entry set up for a while."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     yield
     await hass.config_entries.async_unload(entry.entry_id)

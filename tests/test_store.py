@@ -33,8 +33,18 @@ from custom_components.xiaomi_smart_lock.store import (
 )
 from simulator.model import S1
 
-from .lock_driver import caught_up, until
-from .lock_harness import LockHarness, Storage, entry_of, fix, running_lock, stored, stored_key
+from .lock_driver import until
+from .lock_harness import (
+    LockHarness,
+    Storage,
+    caught_up,
+    entry_of,
+    fix,
+    running_lock,
+    runtime_of,
+    stored,
+    stored_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -109,7 +119,7 @@ async def test_a_retry_knows_more_than_the_attempt_before(
     harness = LockHarness(hass, driver, entry_of(hass, driver.account_data()))
     assert not await hass.config_entries.async_setup(harness.entry.entry_id)
     assert await hass.config_entries.async_reload(harness.entry.entry_id)
-    await caught_up(hass, harness.entry.runtime_data)
+    await caught_up(hass, harness.entry)
     await harness.manage("set_user", user_id=GUEST)
     await invite(harness)
     await harness.later(coordinator.SAVE_DELAY + 1)
@@ -157,8 +167,9 @@ async def test_what_was_deleted_while_it_could_not_be_unloaded(
     await harness.later(coordinator.SAVE_DELAY + 1)
     assert not kept(hass_storage, harness.driver)
     # What nobody unloaded ends with Home Assistant.
-    await harness.entry.runtime_data.async_stop_listening()
-    harness.entry.runtime_data.connection.async_stop()
+    runtime = runtime_of(harness.entry)
+    await runtime.async_stop_listening()
+    runtime.connection.async_stop()
 
 
 async def test_a_lock_that_is_no_longer_chosen(harness: LockHarness, hass_storage: Storage) -> None:

@@ -12,6 +12,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import slugify
 from pytest_homeassistant_custom_component.common import flush_store
 
+from custom_components.xiaomi_smart_lock.connection import LIST_AGAIN_AFTER
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_ROOMS, DOMAIN
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_TEXT
@@ -36,6 +37,7 @@ from .lock_driver import until
 from .lock_harness import LockHarness, Storage, running_lock, stored_key
 
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.storage import Store
 
@@ -146,11 +148,13 @@ async def test_all_that_an_account_is_called(
     assert not list(filter(spoilt, texts_in(hass_storage[stored_key(driver)])))
 
 
-async def test_a_lock_that_is_renamed(harness: LockHarness, hass_storage: Storage) -> None:
+async def test_a_lock_that_is_renamed(
+    harness: LockHarness, hass_storage: Storage, frozen: FrozenDateTimeFactory
+) -> None:
     """The new name is cleaned as well."""
     harness.driver.lock.name = f"Back {HALF} door"
-    connection = harness.entry.runtime_data.connection
-    await connection._async_look_at_devices(connection.cloud)
+    frozen.tick(LIST_AGAIN_AFTER + 1)
+    await harness.poll()
     device = async_device_of(harness.hass, harness.entry, harness.driver.lock.did)
     assert device
     assert device.name == "Back door"

@@ -20,8 +20,17 @@ from simulator.faults import changed, status
 from tests.availability import FIVE_MINUTES, later, unavailable
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, entry_of, running_lock, stored, stored_key
-from .past import HOUR, MINUTE, LinkedHarness, linked_data, rang, unlocked
+from .lock_harness import (
+    LockHarness,
+    connected,
+    disconnected,
+    push_of,
+    running_lock,
+    runtime_of,
+    stored,
+    stored_key,
+)
+from .past import HOUR, MINUTE, LinkedHarness, rang, unlocked
 from .people import give
 
 if TYPE_CHECKING:
@@ -130,26 +139,17 @@ async def test_what_an_automation_reads(
 TIMES = iter(range(1790000000, 1790001000))
 
 
-@pytest.fixture
-async def away(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LinkedHarness]:
-    """Return who is linked to the Mi Home app, and whose Home Assistant does not run yet."""
-    data = linked_data(driver, driver.account_data())
-    harness = LinkedHarness(hass, driver, entry_of(hass, data))
-    yield harness
-    await harness.stop()
-
-
-async def test_what_is_caught_up(away: LinkedHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_caught_up(
+    linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same holds for what the history tells of a moment ago."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
-    away.driver.simulator.cloud.requests.clear()
-    await away.start_and_read()
-    give(away.hass, away.entry, "Ming", (FINGERPRINT, 7))
-    leak_detector = LeakDetector(away.hass, away.driver)
-    unlocked(away.driver, 7, MINUTE)
-    await away.read_again()
+    linked_harness.driver.simulator.cloud.requests.clear()
+    await linked_harness.start_and_read()
+    give(linked_harness.hass, linked_harness.entry, "Ming", (FINGERPRINT, 7))
+    leak_detector = LeakDetector(linked_harness.hass, linked_harness.driver)
+    unlocked(linked_harness.driver, 7, MINUTE)
+    await linked_harness.read_again()
     await until(lambda: len(leak_detector.saw) == 2)
     for _, shown in leak_detector.saw:
         assert shown.items() >= UNLOCKED_BY_MING.items()
@@ -215,7 +215,7 @@ async def test_an_event_without_http(
         assert duress.told == ["duress"] * times
         assert unavailable(hass, loaded) == {False}
         assert driver.state(hass, "lock", "lock").state == "unlocked"
-        # The next poll fails as well, and takes nothing of this away.
+        # The next poll fails as well, and takes nothing of this linked_harness.
         await later(hass, frozen, FIVE_MINUTES)
         assert unavailable(hass, loaded) == {False}
         assert doorbell.told == ["ring"] * times
@@ -230,52 +230,56 @@ async def test_heard_before_push_counts_as_connected(
     driver.simulator.cloud.online = False
     for _ in range(2):
         await later(hass, frozen, FIVE_MINUTES)
-    connection = loaded.runtime_data.connection
-    connection.push.connected = False
-    connection.async_push_changed()
+    pushed = push_of(loaded)
+    pushed.connected = False
+    runtime_of(loaded).connection.async_push_changed()
     assert unavailable(hass, loaded) == {True}
     driver.push_event((21, 1), int(time.time()))
     await until(lambda: doorbell.told == ["ring"])
     old, new, _ = doorbell.seen[-2]
     assert old == STATE_UNAVAILABLE
     assert new != STATE_UNAVAILABLE
-    connection.push.connected = True
+    pushed.connected = True
 
 
 @pytest.mark.usefixtures("outage")
 async def test_an_event_that_only_the_history_tells(
-    away: LinkedHarness, monkeypatch: pytest.MonkeyPatch
+    linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told like any other while nothing is pushed or read; of all else nothing is known."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
-    await away.start_and_read()
-    hass, driver, cloud = away.hass, away.driver, away.driver.simulator.cloud
+    await linked_harness.start_and_read()
+    hass, driver, cloud = (
+        linked_harness.hass,
+        linked_harness.driver,
+        linked_harness.driver.simulator.cloud,
+    )
     doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
     operations = Transitions(hass, driver.entity_id(hass, "event", "lock_event"))
     gate = driver.simulator.gate
     gate.open = False
     driver.simulation.call(gate.cut)
-    await until(lambda: not away.entry.runtime_data.push.connected)
+    await disconnected(linked_harness.entry)
     for path in (READ, DEVICES):
         cloud.disturb_next(status(500), path, 100)
-    away.known.last_response -= HOUR
-    await away.poll()
+    linked_harness.known.last_response -= HOUR
+    await linked_harness.poll()
     for times, ago in ((1, 40), (2, 20)):
         rang(driver, ago)
         unlocked(driver, times, ago)
-        await away.read_again()
+        await linked_harness.read_again()
         assert doorbell.told == ["ring"] * times
         assert operations.told == ["unlocked"] * times
-        assert away.state("sensor", "last_operation_id") == str(times)
-        assert away.state("lock", "lock") == STATE_UNAVAILABLE
-        assert away.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
-        # The next poll fails as well, and takes nothing of this away.
-        await away.poll()
+        assert linked_harness.state("sensor", "last_operation_id") == str(times)
+        assert linked_harness.state("lock", "lock") == STATE_UNAVAILABLE
+        assert linked_harness.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
+        # The next poll fails as well, and takes nothing of this linked_harness.
+        await linked_harness.poll()
     driver.simulation.call(cloud.calm)
     gate.open = True
-    await until(lambda: away.entry.runtime_data.push.connected)
-    await away.poll()
-    await until(lambda: away.state("lock", "lock") != STATE_UNAVAILABLE)
+    await connected(linked_harness.entry)
+    await linked_harness.poll()
+    await until(lambda: linked_harness.state("lock", "lock") != STATE_UNAVAILABLE)
     assert (doorbell.told, operations.told) == (["ring"] * 2, ["unlocked"] * 2)
 
 
@@ -454,7 +458,8 @@ async def test_answers_with_codes_as_text(home: LockHarness, spell: type) -> Non
     assert home.state("switch", "do_not_disturb") == "on"
     assert not home.known.pending
     await home.call("button", "press", "set_clock")
-    client = home.entry.runtime_data.connection.cloud
+    client = runtime_of(home.entry).connection.cloud
+    assert client
     assert home.driver.lock.did in {device.did for device in await client.devices()}
     token = await client._tokens.access_token()
     assert await client._tokens.access_token(refused=token) != token

@@ -20,7 +20,7 @@ from tests.doorkeeper import Doorkeeper
 from tests.examples import ASKED_TO_LOCK, EXAMPLES
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness
+from .lock_harness import LockHarness, connected
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -156,7 +156,7 @@ async def test_unlock_it(
     allowed = {CONF_UNLOCKING: {driver.lock.did: options[CONF_UNLOCKING]}} if options else {}
     hass.config_entries.async_update_entry(loaded, options={**loaded.options, **allowed})
     await hass.async_block_till_done()
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     await hass.async_block_till_done()
     keeper = Doorkeeper(LockHarness(hass, driver, loaded))
     response = await assist.say(unlock)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigFlowContext
 
-from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.account.app_session import (
     HOUR,
     LONGEST_PAUSE,
@@ -38,11 +35,12 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from tests.hosts import NEARBY
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import app_session, entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -51,30 +49,11 @@ if TYPE_CHECKING:
     from tests.lock_driver import LockDriver
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Go from now on, only when told to, by whole seconds: fractions would not add up."""
-        self.now: float = math.ceil(time.monotonic())
-        monkeypatch.setattr(app_link, "time", SimpleNamespace(monotonic=lambda: self.now))
-
-    def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return the clock by which the budget is counted."""
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def link(linked: MockConfigEntry, clock: Clock) -> AppSession:
+def link(frozen: FrozenDateTimeFactory, linked: MockConfigEntry) -> AppSession:
     """Return the link, an hour after anything was asked."""
-    clock.pass_by(HOUR)
-    link: AppSession = linked.runtime_data.link
+    frozen.tick(HOUR)
+    link: AppSession = app_session(linked)
     return link
 
 
@@ -99,18 +78,20 @@ async def spend(link: AppSession, service: Service = Service.HISTORY) -> int:
     return link.asked - before
 
 
-async def test_the_budget_of_an_hour(driver: LockDriver, link: AppSession, clock: Clock) -> None:
+async def test_the_budget_of_an_hour(
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
+) -> None:
     """No more is asked than it allows, but for what is beside it; an hour later it is back."""
     assert await spend(link) == 60
     assert await ask(link, of_budget=False) == {driver.lock.did}
-    clock.pass_by(HOUR - 1)
+    frozen.tick(HOUR - 1)
     assert await spend(link) == 0
-    clock.pass_by(1)
+    frozen.tick(1)
     assert await spend(link) == 60
 
 
 async def test_budgets_and_pauses_of_their_own(
-    driver: LockDriver, link: AppSession, clock: Clock
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
 ) -> None:
     """What the camera saw, or an error of one service, leaves the others as they are."""
     assert await spend(link, Service.CAMERA) == 60
@@ -127,34 +108,38 @@ async def test_budgets_and_pauses_of_their_own(
     assert await spend(link) == 60
 
 
-async def test_another_budget(hass: HomeAssistant, linked: MockConfigEntry, clock: Clock) -> None:
+async def test_another_budget(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, linked: MockConfigEntry
+) -> None:
     """An option says how much it is."""
     hass.config_entries.async_update_entry(linked, options={CONF_APP_REQUESTS: 10})
     await hass.async_block_till_done()
-    clock.pass_by(HOUR)
-    assert await spend(linked.runtime_data.link) == 10
+    frozen.tick(HOUR)
+    assert await spend(app_session(linked)) == 10
 
 
-async def test_pauses_grow_with_errors(driver: LockDriver, link: AppSession, clock: Clock) -> None:
+async def test_pauses_grow_with_errors(
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
+) -> None:
     """After each error in a row it takes longer until it is asked again; one success ends that."""
     for pause in (PAUSE, 2 * PAUSE, 4 * PAUSE):
         driver.simulator.cloud.refuse_next(500, "device_list")
         with pytest.raises(CannotConnectError):
             await ask(link)
-        clock.pass_by(pause - 1)
+        frozen.tick(pause - 1)
         with pytest.raises(RequestDeferredError, match="paused for 1 s after an error"):
             await ask(link)
-        clock.pass_by(1)
+        frozen.tick(1)
     await ask(link)
     driver.simulator.cloud.refuse_next(500, "device_list")
     with pytest.raises(CannotConnectError):
         await ask(link)
-    clock.pass_by(PAUSE)
+    frozen.tick(PAUSE)
     assert await ask(link) == {driver.lock.did}
 
 
 async def test_a_screen_of_pictures_that_fail(
-    driver: LockDriver, link: AppSession, clock: Clock
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
 ) -> None:
     """What fails together is one failure: the next pause is the first one."""
     driver.simulator.cloud.refuse_next(500, "device_list", times=20)
@@ -162,42 +147,46 @@ async def test_a_screen_of_pictures_that_fail(
         *(ask(link, of_budget=False) for _ in range(20)), return_exceptions=True
     )
     assert {type(answer) for answer in answers} == {StatusError}
-    clock.pass_by(PAUSE)
+    frozen.tick(PAUSE)
     assert await ask(link) == {driver.lock.did}
 
 
-async def test_pauses_end(driver: LockDriver, link: AppSession, clock: Clock) -> None:
+async def test_pauses_end(
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
+) -> None:
     """However many errors there are in a row, an hour later it is asked again."""
     for _ in range(10):
         driver.simulator.cloud.refuse_next(500, "device_list")
         with pytest.raises(CannotConnectError):
             await ask(link)
-        clock.pass_by(LONGEST_PAUSE)
+        frozen.tick(LONGEST_PAUSE)
     assert await ask(link) == {driver.lock.did}
 
 
-async def test_left_alone(driver: LockDriver, link: AppSession, clock: Clock) -> None:
+async def test_left_alone(
+    driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
+) -> None:
     """A service that had enough is not asked at all, not even beside the budget."""
     driver.simulator.cloud.refuse_next(429, "device_list")
     with pytest.raises(TooManyRequestsError) as raised:
         await ask(link)
-    clock.pass_by(raised.value.wait - 1)
+    frozen.tick(raised.value.wait - 1)
     with pytest.raises(RequestDeferredError, match="left alone for 1 s"):
         await ask(link, of_budget=False)
-    clock.pass_by(1)
+    frozen.tick(1)
     assert await ask(link) == {driver.lock.did}
 
 
 async def test_renewed_by_itself(driver: LockDriver, linked: MockConfigEntry) -> None:
     """The session goes on with new secrets, which the entry keeps without being set up anew."""
     accounts = driver.simulator.cloud.app_accounts
-    before, link = linked.data[CONF_APP], linked.runtime_data.link
+    before, link = linked.data[CONF_APP], app_session(linked)
     driver.simulation.call(accounts.expire_service_tokens)
     assert await ask(link) == {driver.lock.did}
     after = linked.data[CONF_APP]
     assert after["service_token"] != before["service_token"]
     assert after["device_id"] == before["device_id"]
-    assert linked.runtime_data.link is link
+    assert app_session(linked) is link
 
 
 # Sessions that are not renewed
@@ -252,7 +241,11 @@ async def test_whatever_status_it_ends_with(
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403), faults.status(502)])
 async def test_one_answer_that_is_no_session(
-    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock, fault: Fault
+    hass: HomeAssistant,
+    driver: LockDriver,
+    link: AppSession,
+    frozen: FrozenDateTimeFactory,
+    fault: Fault,
 ) -> None:
     """It ends no link: nothing is asked for a while, and then all goes on."""
     cloud = driver.simulator.cloud
@@ -265,7 +258,7 @@ async def test_one_answer_that_is_no_session(
         with pytest.raises(RequestDeferredError, match="could not be renewed"):
             await ask(link, service, of_budget=False)
     assert not cloud.requests
-    clock.pass_by(RENEWAL_PAUSE)
+    frozen.tick(RENEWAL_PAUSE)
     assert await ask(link) == {driver.lock.did}
     await hass.async_block_till_done()
     assert not sign_ins(hass)
@@ -273,20 +266,24 @@ async def test_one_answer_that_is_no_session(
 
 @pytest.mark.parametrize("fault", [faults.page, faults.status(403)])
 async def test_no_session_again_and_again(
-    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock, fault: Fault
+    hass: HomeAssistant,
+    driver: LockDriver,
+    link: AppSession,
+    frozen: FrozenDateTimeFactory,
+    fault: Fault,
 ) -> None:
     """After some answers in a row, and half an hour, the user is asked to confirm the sign-in."""
     cloud = driver.simulator.cloud
     cloud.disturb_next(fault, SERVICE_LOGIN, times=9)
-    began = clock.now
+    began = time.time()
     expire(driver)
     for pause in (RENEWAL_PAUSE, 2 * RENEWAL_PAUSE, 0):
         await hass.async_block_till_done()
         assert not sign_ins(hass)
         with pytest.raises(NotRenewedError):
             await ask(link)
-        clock.pass_by(pause)
-    assert clock.now - began == HOUR / 2
+        frozen.tick(pause)
+    assert time.time() - began == HOUR / 2
     with pytest.raises(NotSignedInError):
         await ask(link)
     await hass.async_block_till_done()
@@ -296,7 +293,7 @@ async def test_no_session_again_and_again(
 
 
 async def test_services_that_are_down_again_and_again(
-    hass: HomeAssistant, driver: LockDriver, link: AppSession, clock: Clock
+    hass: HomeAssistant, driver: LockDriver, link: AppSession, frozen: FrozenDateTimeFactory
 ) -> None:
     """An outage ends no link, however long it takes, and what others answered does not count."""
     cloud = driver.simulator.cloud
@@ -305,7 +302,7 @@ async def test_services_that_are_down_again_and_again(
         cloud.disturb_next(fault, SERVICE_LOGIN)
         with pytest.raises(NotRenewedError):
             await ask(link)
-        clock.pass_by(LONGEST_PAUSE)
+        frozen.tick(LONGEST_PAUSE)
     assert await ask(link) == {driver.lock.did}
     assert not sign_ins(hass)
 

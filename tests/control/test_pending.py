@@ -20,7 +20,6 @@ from tests.lock_driver import PATIENCE, until
 from tests.lock_harness import (
     LockHarness,
     Storage,
-    let_time_pass,
     name_of,
     running_lock,
     stored_key,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiohttp.web import Request, StreamResponse
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -284,14 +284,14 @@ async def test_delivered_at_once(harness: LockHarness, hass_storage: Storage) ->
 async def test_expiry(
     harness: LockHarness,
     hass_storage: Storage,
-    monkeypatch: pytest.MonkeyPatch,
+    frozen: FrozenDateTimeFactory,
     minutes: int,
     waits: bool,
 ) -> None:
     """After the time that an option says, here an hour, it is given up and named."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
-    let_time_pass(monkeypatch, 60 * minutes)
+    frozen.tick(60 * minutes)
     await harness.poll()
     assert harness.state("switch", "do_not_disturb") == ("on" if waits else "off")
     assert harness.state("sensor", "pending_changes") == str(int(waits))
@@ -311,16 +311,16 @@ async def test_a_day_where_no_option_says_otherwise(
     hass: HomeAssistant,
     driver: LockDriver,
     loaded: MockConfigEntry,
-    monkeypatch: pytest.MonkeyPatch,
+    frozen: FrozenDateTimeFactory,
 ) -> None:
     """A setting waits for 24 hours."""
     harness = LockHarness(hass, driver, loaded)
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
-    let_time_pass(monkeypatch, 3600 * 24 - 60)
+    frozen.tick(3600 * 24 - 60)
     await harness.poll()
     assert harness.state("switch", "do_not_disturb") == "on"
-    let_time_pass(monkeypatch, 3600 * 24 + 60)
+    frozen.tick(120)
     await harness.poll()
     assert harness.state("switch", "do_not_disturb") == "off"
     _assert_undelivered(harness, DO_NOT_DISTURB)
@@ -459,12 +459,12 @@ SET_BY_HAND: Final = 5
 WAITS: Final = 60  # seconds for which the setting has waited when it is delivered
 
 
-async def choose_and_wait(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def choose_and_wait(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """Choose a ringtone while the lock sleeps, a minute ago."""
     await harness.put_to_sleep()
-    let_time_pass(monkeypatch, -WAITS)
+    frozen.tick(-WAITS)
     await choose_ringtone(harness, CHOSEN)
-    let_time_pass(monkeypatch, 0)
+    frozen.tick(WAITS)
 
 
 def set_by_hand(harness: LockHarness, value: Value, ago: float = 0) -> None:
@@ -478,12 +478,12 @@ async def test_set_at_the_lock_meanwhile(
     hass: HomeAssistant,
     hass_storage: Storage,
     harness: LockHarness,
-    monkeypatch: pytest.MonkeyPatch,
+    frozen: FrozenDateTimeFactory,
     heard: bool,
 ) -> None:
     """The newer value stays, which only the cloud can tell; the logbook says so."""
     told = async_capture_events(hass, EVENT)
-    await choose_and_wait(harness, monkeypatch)
+    await choose_and_wait(harness, frozen)
     if heard:
         harness.driver.do("set", RINGTONE, SET_BY_HAND)
     else:
@@ -501,10 +501,10 @@ async def test_set_at_the_lock_meanwhile(
 
 
 async def test_only_what_is_newer_makes_way(
-    harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+    harness: LockHarness, frozen: FrozenDateTimeFactory
 ) -> None:
     """Other settings that wait are delivered."""
-    await choose_and_wait(harness, monkeypatch)
+    await choose_and_wait(harness, frozen)
     await ask_not_to_be_disturbed(harness)
     set_by_hand(harness, SET_BY_HAND)
     await harness.wake()
@@ -513,14 +513,18 @@ async def test_only_what_is_newer_makes_way(
 
 
 async def test_set_at_the_lock_before_it_is_tried_again(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    driver: LockDriver,
+    frozen: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The lock was too slow for it, and is still awake at the next reading of everything."""
     async with running_lock(hass, driver) as harness:
         with monkeypatch.context() as patch:
             refuse(patch, harness, TIMED_OUT[0])
-            let_time_pass(patch, -WAITS)
             await choose_ringtone(harness, CHOSEN)
+        frozen.tick(WAITS)
         set_by_hand(harness, SET_BY_HAND)
         driver.simulator.cloud.requests.clear()
         await harness.poll()
@@ -552,6 +556,7 @@ async def test_what_was_asked_for_is_not_lost(
     hass: HomeAssistant,
     hass_storage: Storage,
     driver: LockDriver,
+    frozen: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
     value: Value | None,
     ago: float,
@@ -560,7 +565,7 @@ async def test_what_was_asked_for_is_not_lost(
     """Where it is not certain that something newer was set, it is delivered all the same."""
     monkeypatch.setattr(settings, "READING_TAKES", 0.1)
     async with running_lock(hass, driver) as harness:
-        await choose_and_wait(harness, monkeypatch)
+        await choose_and_wait(harness, frozen)
         set_by_hand(harness, driver.lock.values[RINGTONE] if value is None else value, ago)
         if fault:
             driver.simulator.cloud.disturb_next(fault, "prop/get")
@@ -571,11 +576,11 @@ async def test_what_was_asked_for_is_not_lost(
 
 
 async def test_what_a_version_before_kept(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, frozen: FrozenDateTimeFactory
 ) -> None:
     """It did not note what the lock had, so nothing shows that somebody changed it."""
     async with running_lock(hass, driver) as harness:
-        await choose_and_wait(harness, monkeypatch)
+        await choose_and_wait(harness, frozen)
         await harness.stop()
         [waits] = hass_storage[stored_key(driver)]["data"]["data"]["pending"]
         del waits[4:]

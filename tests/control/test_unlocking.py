@@ -23,7 +23,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.control import remote_unlock as unlocking
 from custom_components.xiaomi_smart_lock.control import unlock_attempts as guesses
 from custom_components.xiaomi_smart_lock.flows.options import CONF_CODE_AGAIN, NEW_CODE
-from custom_components.xiaomi_smart_lock.miot import attempt, oauth
+from custom_components.xiaomi_smart_lock.miot import attempt
 from custom_components.xiaomi_smart_lock.miot import local as local_network
 from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code, is_code
@@ -36,6 +36,7 @@ from tests.options import begin
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.auth.models import User
     from homeassistant.components.recorder import Recorder
     from homeassistant.core import HomeAssistant
@@ -50,6 +51,7 @@ pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 CODE: Final = "135790"
 WRONG: Final = "135791"
+MINUTE: Final = 60
 
 
 @pytest.fixture(params=[False, True], ids=["account", "nearby"])
@@ -75,12 +77,6 @@ async def guarded(
     options = {CONF_UNLOCKING: hash_code(CODE)}
     async with running_lock(hass, driver, local=local, **options) as harness:
         yield Doorkeeper(harness)
-
-
-def let_minutes_pass(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
-    """Have who guards the code believe that it is later."""
-    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 60 * minutes)
-    monkeypatch.setattr(unlocking, "time", clock)
 
 
 async def restart(keeper: Doorkeeper) -> None:
@@ -262,7 +258,12 @@ async def test_two_at_once(
 class Slow:
     """Keeps what is asked of a lock waiting: the token service's answer, or packets to the lock."""
 
-    def __init__(self, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        frozen: FrozenDateTimeFactory,
+        keeper: Doorkeeper,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         """Keep it waiting from now on, in the local network also what is read."""
         driver = keeper.harness.driver
         self._simulation = driver.simulation
@@ -273,8 +274,7 @@ class Slow:
             self._door.held = []
         else:
             lifetime = driver.simulator.cloud.token_lifetime
-            due = SimpleNamespace(time=lambda: time.time() + lifetime)
-            monkeypatch.setattr(oauth, "time", due)
+            frozen.tick(lifetime)
             driver.simulator.cloud.disturb_next(self._renewal, "get_token")
 
     async def waits(self) -> None:
@@ -289,9 +289,11 @@ class Slow:
 
 
 @pytest.fixture
-def slow(keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+def slow(
+    frozen: FrozenDateTimeFactory, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Slow]:
     """Return what keeps waiting whatever is asked of a lock."""
-    slow = Slow(keeper, monkeypatch)
+    slow = Slow(frozen, keeper, monkeypatch)
     yield slow
     slow.let_go()
 
@@ -317,14 +319,12 @@ async def test_a_slow_way(
 
 
 async def test_a_slow_way_of_its_own(
-    hass: HomeAssistant, keeper: Doorkeeper, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, keeper: Doorkeeper, slow: Slow
 ) -> None:
     """How long it may take is looked at right before sending."""
-    later = SimpleNamespace(monotonic=time.monotonic)
-    monkeypatch.setattr(attempt, "time", later)
     unlock = hass.async_create_task(keeper.refused())
     await slow.waits()
-    later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
+    frozen.tick(attempt.LEAVES_WITHIN)
     slow.let_go()
     assert (await unlock).translation_key == "not_sent_in_time"
     await keeper.harness.lock.coordinator.async_refresh()
@@ -393,17 +393,15 @@ async def test_unloaded_while_it_is_answered(
 
 @pytest.mark.parametrize("local", [False])
 async def test_a_late_401(
-    hass: HomeAssistant, keeper: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, keeper: Doorkeeper
 ) -> None:
     """It is not asked again with another token when that would be late."""
-    later = SimpleNamespace(monotonic=time.monotonic)
-    monkeypatch.setattr(attempt, "time", later)
     cloud = keeper.harness.driver.simulator.cloud
     held = faults.Held(faults.status(401))
     cloud.disturb_next(held, "action")
     unlock = hass.async_create_task(keeper.refused())
     await until(lambda: held.waiting)
-    later.monotonic = lambda: time.monotonic() + attempt.LEAVES_WITHIN
+    frozen.tick(attempt.LEAVES_WITHIN)
     held.let_go()
     assert (await unlock).translation_key == "not_sent_in_time"
     assert keeper.asked == 0
@@ -513,7 +511,7 @@ async def test_locking_asks_for_no_code(guarded: Doorkeeper) -> None:
     assert raised.value.translation_key == "cannot_be_locked_remotely"
 
 
-async def test_guessing(guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_guessing(frozen: FrozenDateTimeFactory, guarded: Doorkeeper) -> None:
     """Five wrong codes block the right one too, for five minutes, and after a restart."""
     for _ in range(5):
         assert (await guarded.refused(WRONG)).translation_key == "unlocking_wrong_code"
@@ -522,12 +520,12 @@ async def test_guessing(guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch) ->
     assert error.translation_key == "unlocking_while_blocked"
     assert error.translation_placeholders == {"lock": "Front door", "minutes": "5"}
     await restart(guarded)
-    let_minutes_pass(monkeypatch, 4.9)
+    frozen.tick(4.9 * MINUTE)
     error = await guarded.refused(CODE)
     assert error.translation_placeholders == {"lock": "Front door", "minutes": "1"}
     assert guarded.asked == 0
     assert guarded.logged[6:] == ["unlocking_while_blocked"] * 2
-    let_minutes_pass(monkeypatch, 5)
+    frozen.tick(0.1 * MINUTE)
     assert (await guarded.refused(WRONG)).translation_key == "unlocking_wrong_code"
     await guarded.unlock(CODE)
     assert guarded.asked == 1
@@ -591,19 +589,24 @@ async def test_guesses_are_counted_though_the_rest_is_lost(
 @pytest.mark.parametrize("local", [False])
 @pytest.mark.parametrize("days", [-400, -1, 1])
 async def test_a_clock_that_is_set(
-    guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch, days: int
+    frozen: FrozenDateTimeFactory,
+    guarded: Doorkeeper,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
 ) -> None:
     """Nobody is blocked for longer than five minutes, nor for less while Home Assistant runs."""
     for _ in range(5):
         await guarded.refused(WRONG)
+    # Only the wall clock is set: the fixture would move the monotonic clock as well.
     set_clock = SimpleNamespace(time=lambda: time.time() + 86_400 * days, monotonic=time.monotonic)
     monkeypatch.setattr(guesses, "time", set_clock)
-    let_minutes_pass(monkeypatch, 4.9)
+    frozen.tick(4.9 * MINUTE)
     assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
     if days < 0:
         await restart(guarded)
         assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
-    let_minutes_pass(monkeypatch, 5)
+    # After a restart the block is by the clock that was set, and at most five minutes.
+    frozen.tick(5 * MINUTE if days < 0 else 0.1 * MINUTE)
     await guarded.unlock(CODE)
     assert guarded.asked == 1
 
@@ -624,14 +627,14 @@ async def test_a_new_code(hass: HomeAssistant, guarded: Doorkeeper) -> None:
 
 @pytest.mark.parametrize("local", [False])
 async def test_a_count_that_makes_no_sense(
-    hass_storage: Storage, guarded: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+    hass_storage: Storage, frozen: FrozenDateTimeFactory, guarded: Doorkeeper
 ) -> None:
     """It may have been any: it blocks, for five minutes."""
     await guarded.refused(WRONG)
     hass_storage[f"{DOMAIN}.{guarded.lock.did}.guesses"]["data"] = [-1000, 0]
     await restart(guarded)
     assert (await guarded.refused(CODE)).translation_key == "unlocking_while_blocked"
-    let_minutes_pass(monkeypatch, 5)
+    frozen.tick(5 * MINUTE)
     await guarded.unlock(CODE)
     assert guarded.asked == 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -627,27 +626,26 @@ def test_limits() -> None:
 # Gone or given away, and the lock has not told
 
 
-async def come_due(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the time of the guest's password come, for those who look after it only."""
-    later = SimpleNamespace(time=lambda: time.time() + 10 * MINUTE)
-    monkeypatch.setattr(ender, "time", later)
-    async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(minutes=2))
+async def come_due(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
+    """Let the time of the guest's password come."""
+    frozen.tick(10 * MINUTE)
+    async_fire_time_changed(harness.hass)
     await gone(harness)
 
 
-async def test_anothers_by_now(harness: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_anothers_by_now(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """What its user does not have may be another's: the lock is asked for all that it has."""
     await invite(harness, minutes=5)
     harness.driver.lock.users.types[HOST] = 2
     harness.driver.lock.users.credentials[CODE.operation_id].user = HOST
-    await come_due(harness, monkeypatch)
+    await come_due(harness, frozen)
 
 
-async def test_nobodys_by_now(anyone: LockHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobodys_by_now(anyone: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """What nobody has any more is not looked for for ever."""
     await invite(anyone, minutes=5)
     del anyone.driver.lock.users.credentials[CODE.operation_id]
-    await come_due(anyone, monkeypatch)
+    await come_due(anyone, frozen)
 
 
 # Known again by a name

@@ -26,7 +26,7 @@ from simulator.model import SPEC
 from simulator.users import Credential as Held
 from tests.enrolment import FINGER, GUEST, begin, inside, show
 from tests.lock_driver import until
-from tests.lock_harness import LockHarness, Storage, running_lock, stored
+from tests.lock_harness import LockHarness, Storage, disconnected, running_lock, stored
 from tests.people import give
 
 if TYPE_CHECKING:
@@ -396,7 +396,7 @@ async def finish_unheard(harness: LockHarness, _task: asyncio.Task[Any]) -> None
         harness.driver.simulation.call(harness.driver.simulator.gate.cut)
         for _ in range(5):
             harness.driver.simulation.call(harness.driver.lock.enrol)
-        await until(lambda: not harness.entry.runtime_data.push.connected)
+        await disconnected(harness.entry)
     finally:
         harness.driver.simulator.gate.open = True
 

@@ -12,6 +12,7 @@ import pytest
 
 from simulator.dialect import DIALECTS
 from tests.lock_driver import LockDriver, until
+from tests.lock_harness import connected, is_connected, lock_of
 from tests.shown import shown
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Listener:
         """Listen to the doorbell and to lock events."""
         self.heard: list[LockEvent] = []
         self._actor = driver
-        self._lock = entry.runtime_data.locks[driver.lock.did]
+        self._lock = lock_of(entry, driver)
         for kind in ((2, 1020), (21, 1)):
             self._lock.events.async_listen(kind, self.heard.append)
 
@@ -227,7 +228,7 @@ async def test_a_step_is_told_once(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Both services may report the same step, and neither says when it was."""
-    lock = loaded.runtime_data.locks[driver.lock.did]
+    lock = lock_of(loaded, driver)
     heard: list[object] = []
     lock.events.async_listen((4, 3), lambda step: heard.append(step.get("credential-step-current")))
     for step in (1, 2):
@@ -309,7 +310,7 @@ async def test_the_same_message_again(
     assert len(await listener.all()) == 3
 
     assert await hass.config_entries.async_reload(loaded.entry_id)
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     again = Listener(loaded, driver)
     driver.push_event((2, 1020), *opened)
     driver.push_event((2, 1020), *opened[:-1], NOON + 1)
@@ -342,10 +343,7 @@ async def test_same_event_in_other_words(
 
 
 def _rejected(entry: MockConfigEntry, driver: LockDriver) -> Mapping[str, int]:
-    rejected: Mapping[str, int] = entry.runtime_data.locks[
-        driver.lock.did
-    ].coordinator.data.rejected
-    return rejected
+    return lock_of(entry, driver).coordinator.data.rejected
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -383,7 +381,7 @@ async def test_invalid_properties(
     await listener.all()
     names = {"{}.{}".format(*address) for address, _ in (*INVALID, *NO_PROPERTIES)}
     assert _rejected(loaded, driver) == dict.fromkeys(names, 2)
-    known = loaded.runtime_data.locks[driver.lock.did].coordinator.data
+    known = lock_of(loaded, driver).coordinator.data
     assert not known.values.keys() & dict(INVALID).keys()
     assert driver.state(hass, "sensor", "lithium_battery").state == "unknown"
     assert known.unknown == {
@@ -600,7 +598,7 @@ async def test_dialects(
     assert not _warnings(caplog)
 
     driver.do("set_battery", 40, push=False)
-    await loaded.runtime_data.locks[driver.lock.did].coordinator.async_refresh()
+    await lock_of(loaded, driver).coordinator.async_refresh()
     assert driver.state(hass, "sensor", "lithium_battery").state == "40"
     assert not _rejected(loaded, driver)
 
@@ -635,4 +633,4 @@ async def test_messages_that_mean_nothing(
     for payload in (b"", b"{", b"[]", b'{"params": 1}', b'{"params": {}}', b"\xff"):
         driver.publish(f"device/{driver.lock.did}/up/event_occured/2/1020", payload)
     assert await listener.all() == []
-    assert loaded.runtime_data.push.connected
+    assert is_connected(loaded)

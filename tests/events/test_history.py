@@ -17,9 +17,8 @@ from custom_components.xiaomi_smart_lock.miot import push
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.app_cloud import LONGEST_PAGE
 from simulator.device import Past
-from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import app_session, connected, disconnected, entry_of
 from tests.past import (
     DAY,
     EXCEPTION,
@@ -29,7 +28,7 @@ from tests.past import (
     MINUTE,
     LinkedHarness,
     happened,
-    linked_data,
+    linked_lock,
     rang,
     state_writes,
     unlocked,
@@ -53,26 +52,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
 
 
 @pytest.fixture
-async def away(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LinkedHarness]:
-    """Return who is linked to the Mi Home app, and whose Home Assistant does not run yet."""
-    data = linked_data(driver, driver.account_data())
-    harness = LinkedHarness(hass, driver, entry_of(hass, data))
-    yield harness
-    await harness.stop()
-
-
-@pytest.fixture
 async def neighbour(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, short_timeouts: None
 ) -> AsyncIterator[LinkedHarness]:
-    """Return the same of a lock on the local network."""
-    driver = nearby(driver)
-    data = linked_data(driver, driver.local_data(NEARBY))
-    harness = LinkedHarness(hass, driver, entry_of(hass, data))
-    yield harness
-    await harness.stop()
+    """Return a lock on the local network that is linked to the app, with nothing set up yet."""
+    async with linked_lock(hass, driver, local=True) as harness:
+        yield harness
 
 
 def iso(when: float) -> str:
@@ -80,180 +65,189 @@ def iso(when: float) -> str:
     return dt_util.utc_from_timestamp(int(when)).isoformat()
 
 
-async def test_at_the_start(away: LinkedHarness) -> None:
+async def test_at_the_start(linked_harness: LinkedHarness) -> None:
     """The last operation is the newest of those that were missed; nothing of it fires."""
-    unlocked(away.driver, 1, 3 * HOUR)
-    newest = unlocked(away.driver, 3, 1 * HOUR)
-    unlocked(away.driver, 2, 2 * HOUR)
-    happened(away.driver, EXCEPTION, AJAR, told=time.time() - HOUR)
-    rang(away.driver, HOUR)
-    told = async_capture_events(away.hass, EVENT)
-    await away.start_and_read()
-    assert away.last() == {
+    unlocked(linked_harness.driver, 1, 3 * HOUR)
+    newest = unlocked(linked_harness.driver, 3, 1 * HOUR)
+    unlocked(linked_harness.driver, 2, 2 * HOUR)
+    happened(linked_harness.driver, EXCEPTION, AJAR, told=time.time() - HOUR)
+    rang(linked_harness.driver, HOUR)
+    told = async_capture_events(linked_harness.hass, EVENT)
+    await linked_harness.start_and_read()
+    assert linked_harness.last() == {
         "last_operation_id": "3",
         "last_action": "unlocked",
         "last_operation_time": iso(newest),
         "last_exception": "door_ajar",
     }
     for key in ("lock_event", "doorbell", "exception"):
-        assert away.state("event", key) == STATE_UNKNOWN
+        assert linked_harness.state("event", key) == STATE_UNKNOWN
     assert not told
 
 
-async def test_what_was_missed_a_moment_ago_fires(away: LinkedHarness) -> None:
+async def test_what_was_missed_a_moment_ago_fires(linked_harness: LinkedHarness) -> None:
     """Each once and in its order; also where both services remember a ring."""
-    await away.start_and_read()
-    operations, rings = away.fired("lock_event"), away.fired("doorbell")
-    unlocked(away.driver, 9, 10 * MINUTE)
-    unlocked(away.driver, 1, 2 * MINUTE)
-    unlocked(away.driver, 2, 1 * MINUTE)
-    rang(away.driver, MINUTE)
-    await away.read_again()
-    await away.read_again()
+    await linked_harness.start_and_read()
+    operations, rings = linked_harness.fired("lock_event"), linked_harness.fired("doorbell")
+    unlocked(linked_harness.driver, 9, 10 * MINUTE)
+    unlocked(linked_harness.driver, 1, 2 * MINUTE)
+    unlocked(linked_harness.driver, 2, 1 * MINUTE)
+    rang(linked_harness.driver, MINUTE)
+    await linked_harness.read_again()
+    await linked_harness.read_again()
     assert [event["operation_id"] for event in operations] == [1, 2]
     assert len(rings) == 1
-    assert away.last()["last_operation_id"] == "2"
+    assert linked_harness.last()["last_operation_id"] == "2"
 
 
-async def test_within_a_second(away: LinkedHarness) -> None:
+async def test_within_a_second(linked_harness: LinkedHarness) -> None:
     """The order is that in which the cloud was told."""
     told = time.time() - MINUTE
     for number in (3, 1, 2):
-        happened(away.driver, LOCK_EVENT, 2, 2, 2, number, told=told)
-    await away.start_and_read()
-    assert away.last()["last_operation_id"] == "2"
+        happened(linked_harness.driver, LOCK_EVENT, 2, 2, 2, number, told=told)
+    await linked_harness.start_and_read()
+    assert linked_harness.last()["last_operation_id"] == "2"
 
 
-async def test_what_push_told_is_no_news(away: LinkedHarness) -> None:
+async def test_what_push_told_is_no_news(linked_harness: LinkedHarness) -> None:
     """Nor is it after a restart, whether it is told again or read."""
-    await away.start_and_read()
-    operations, rings = away.fired("lock_event"), away.fired("doorbell")
-    away.driver.do("fingerprint", 7)
-    away.driver.do("ring")
+    await linked_harness.start_and_read()
+    operations, rings = linked_harness.fired("lock_event"), linked_harness.fired("doorbell")
+    linked_harness.driver.do("fingerprint", 7)
+    linked_harness.driver.do("ring")
     await until(lambda: operations and rings)
-    await away.read_again()
-    await away.restart()
+    await linked_harness.read_again()
+    await linked_harness.restart()
     assert (len(operations), len(rings)) == (1, 1)
-    assert len(away.known.deduplicator.known) == 2
+    assert len(linked_harness.known.deduplicator.known) == 2
 
 
 @pytest.mark.parametrize("lag", [0, 3, 20])
-async def test_what_push_told_in_part(hass: HomeAssistant, away: LinkedHarness, lag: int) -> None:
+async def test_what_push_told_in_part(
+    hass: HomeAssistant, linked_harness: LinkedHarness, lag: int
+) -> None:
     """What it lacked is known from then on, and nothing fires or is kept a second time."""
-    await away.start_and_read()
-    give(hass, away.entry, "Ming", (2, 7))
+    await linked_harness.start_and_read()
+    give(hass, linked_harness.entry, "Ming", (2, 7))
     kinds = ("doorbell", "lock_event", "exception")
-    fired = [away.fired(kind) for kind in kinds]
-    rang(away.driver, lag)
-    unlocked(away.driver, 7, lag)
-    happened(away.driver, EXCEPTION, AJAR, told=time.time() - lag)
+    fired = [linked_harness.fired(kind) for kind in kinds]
+    rang(linked_harness.driver, lag)
+    unlocked(linked_harness.driver, 7, lag)
+    happened(linked_harness.driver, EXCEPTION, AJAR, told=time.time() - lag)
     for address, arguments in (
         ((7, 1006), None),
         ((21, 1), {}),
         (LOCK_EVENT, [2, 2, 2]),
         (EXCEPTION, None),
     ):
-        away.driver.push_arguments(address, arguments)
+        linked_harness.driver.push_arguments(address, arguments)
     await until(lambda: all(fired))
-    assert away.last()["last_operation_id"] == STATE_UNKNOWN
-    for read in (away.read_again, away.read_again, away.restart, away.read_again):
+    assert linked_harness.last()["last_operation_id"] == STATE_UNKNOWN
+    for read in (
+        linked_harness.read_again,
+        linked_harness.read_again,
+        linked_harness.restart,
+        linked_harness.read_again,
+    ):
         await read()
         assert [len(events) for events in fired] == [1, 1, 1]
-        assert len(away.lock.journal) == 3
-        assert away.last()["last_operation_id"] == "7"
-        assert away.last()["last_exception"] == "door_ajar"
-        assert away.state("sensor", "last_person") == "Ming"
+        assert len(linked_harness.lock.journal) == 3
+        assert linked_harness.last()["last_operation_id"] == "7"
+        assert linked_harness.last()["last_exception"] == "door_ajar"
+        assert linked_harness.state("sensor", "last_person") == "Ming"
 
 
 @pytest.mark.parametrize("timed", [True, False])
 @pytest.mark.parametrize("told_less", ["push", "history"])
 async def test_what_was_told_with_less(
-    away: LinkedHarness, monkeypatch: pytest.MonkeyPatch, told_less: str, timed: bool
+    linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch, told_less: str, timed: bool
 ) -> None:
     """Whichever of both knows less, it is the same event, and all is known of it."""
-    await away.start_and_read()
-    operations = away.fired("lock_event")
+    await linked_harness.start_and_read()
+    operations = linked_harness.fired("lock_event")
     now = int(time.time())
     some: list[Any] = [{"piid": 3, "value": 2}, *([{"piid": 6, "value": now}] if timed else [])]
     pushed = some if told_less == "push" else [2, 2, 2, 7, now]
     remembered = some if told_less == "history" else [2, 2, 2, 7, now]
-    monkeypatch.setattr(away.driver.simulator.cloud.app, "bare_values", True)
-    away.driver.lock.history.append(Past(now, LOCK_EVENT, remembered, now))
-    away.driver.push_arguments(LOCK_EVENT, pushed)
+    monkeypatch.setattr(linked_harness.driver.simulator.cloud.app, "bare_values", True)
+    linked_harness.driver.lock.history.append(Past(now, LOCK_EVENT, remembered, now))
+    linked_harness.driver.push_arguments(LOCK_EVENT, pushed)
     await until(lambda: operations)
-    for read in (away.read_again, away.restart):
+    for read in (linked_harness.read_again, linked_harness.restart):
         await read()
-        assert away.asked() > 0
-        assert len(operations) == len(away.lock.journal) == 1
-        assert away.last()["last_operation_id"] == "7"
+        assert linked_harness.asked() > 0
+        assert len(operations) == len(linked_harness.lock.journal) == 1
+        assert linked_harness.last()["last_operation_id"] == "7"
 
 
-async def test_what_push_told_in_part_and_not_at_all(away: LinkedHarness) -> None:
+async def test_what_push_told_in_part_and_not_at_all(linked_harness: LinkedHarness) -> None:
     """Of two rings of which one was heard, the other one is told, once."""
-    await away.start_and_read()
-    rings = away.fired("doorbell")
-    rang(away.driver, 20)
-    rang(away.driver, 1)
-    away.driver.push_arguments((7, 1006), None)
+    await linked_harness.start_and_read()
+    rings = linked_harness.fired("doorbell")
+    rang(linked_harness.driver, 20)
+    rang(linked_harness.driver, 1)
+    linked_harness.driver.push_arguments((7, 1006), None)
     await until(lambda: rings)
     for _ in range(2):
-        await away.read_again()
+        await linked_harness.read_again()
         assert len(rings) == 2
-        assert len(away.lock.journal) == 2
+        assert len(linked_harness.lock.journal) == 2
 
 
-async def test_an_old_operation_moves_no_state(away: LinkedHarness) -> None:
+async def test_an_old_operation_moves_no_state(linked_harness: LinkedHarness) -> None:
     """Nor does one of a moment ago: what was read since says more."""
-    await away.start_and_read()
-    away.driver.do("set", (3, 1021), 6)
-    await until(lambda: away.state("sensor", "door_state") == "deadbolt_on")
-    operations = away.fired("lock_event")
-    unlocked(away.driver, 1, HOUR)
-    unlocked(away.driver, 2, MINUTE)
-    await away.read_again()
+    await linked_harness.start_and_read()
+    linked_harness.driver.do("set", (3, 1021), 6)
+    await until(lambda: linked_harness.state("sensor", "door_state") == "deadbolt_on")
+    operations = linked_harness.fired("lock_event")
+    unlocked(linked_harness.driver, 1, HOUR)
+    unlocked(linked_harness.driver, 2, MINUTE)
+    await linked_harness.read_again()
     assert [event["operation_id"] for event in operations] == [2]
-    assert away.state("sensor", "door_state") == "deadbolt_on"
-    assert away.state("binary_sensor", "deadbolt") == "on"
+    assert linked_harness.state("sensor", "door_state") == "deadbolt_on"
+    assert linked_harness.state("binary_sensor", "deadbolt") == "on"
 
 
-async def test_when_push_is_back(away: LinkedHarness) -> None:
+async def test_when_push_is_back(linked_harness: LinkedHarness) -> None:
     """What was missed meanwhile is read."""
-    await away.start_and_read()
-    before = away.asked()
-    gate = away.driver.simulator.gate
+    await linked_harness.start_and_read()
+    before = linked_harness.asked()
+    gate = linked_harness.driver.simulator.gate
     gate.open = False
-    away.driver.simulation.call(gate.cut)
-    await until(lambda: not away.entry.runtime_data.push.connected)
-    unlocked(away.driver, 5, HOUR)
+    linked_harness.driver.simulation.call(gate.cut)
+    await disconnected(linked_harness.entry)
+    unlocked(linked_harness.driver, 5, HOUR)
     gate.open = True
-    await until(lambda: away.entry.runtime_data.push.connected)
-    await away.settle()
-    await away.all_read(before + KINDS)
-    assert away.last()["last_operation_id"] == "5"
+    await connected(linked_harness.entry)
+    await linked_harness.settle()
+    await linked_harness.all_read(before + KINDS)
+    assert linked_harness.last()["last_operation_id"] == "5"
 
 
-async def test_every_few_hours(away: LinkedHarness) -> None:
+async def test_every_few_hours(linked_harness: LinkedHarness) -> None:
     """Not more often: an idle lock costs little."""
-    await away.start_and_read()
-    before = away.asked()
-    await away.later(history.EVERY - HOUR)
-    assert away.asked() == before
-    await away.read_again()
-    assert away.asked() == before + KINDS
+    await linked_harness.start_and_read()
+    before = linked_harness.asked()
+    await linked_harness.later(history.EVERY - HOUR)
+    assert linked_harness.asked() == before
+    await linked_harness.read_again()
+    assert linked_harness.asked() == before + KINDS
 
 
-async def test_only_what_is_newer_is_read_again(away: LinkedHarness) -> None:
+async def test_only_what_is_newer_is_read_again(linked_harness: LinkedHarness) -> None:
     """What the lock told late is looked for too."""
     for number in range(120):
-        unlocked(away.driver, number, 2 * DAY + number * MINUTE)
-    unlocked(away.driver, 200, MINUTE)
-    await away.start_and_read()
-    assert away.asked() == KINDS + 4  # pages of 50, and two that show that there is no more
-    unlocked(away.driver, 201, HOUR)
-    await away.restart()
-    assert away.asked() == 2 * KINDS + 4
-    assert away.last()["last_operation_id"] == "200"
-    assert len(away.known.deduplicator.known) == 122
+        unlocked(linked_harness.driver, number, 2 * DAY + number * MINUTE)
+    unlocked(linked_harness.driver, 200, MINUTE)
+    await linked_harness.start_and_read()
+    assert (
+        linked_harness.asked() == KINDS + 4
+    )  # pages of 50, and two that show that there is no more
+    unlocked(linked_harness.driver, 201, HOUR)
+    await linked_harness.restart()
+    assert linked_harness.asked() == 2 * KINDS + 4
+    assert linked_harness.last()["last_operation_id"] == "200"
+    assert len(linked_harness.known.deduplicator.known) == 122
 
 
 @pytest.fixture
@@ -266,75 +260,77 @@ def _whole_pages(driver: LockDriver) -> Iterator[None]:
 @pytest.mark.usefixtures("_whole_pages")
 @pytest.mark.parametrize("longest", [1, 7])
 async def test_pages_that_are_cut_short(
-    hass: HomeAssistant, away: LinkedHarness, longest: int
+    hass: HomeAssistant, linked_harness: LinkedHarness, longest: int
 ) -> None:
     """However little comes at once, all that was missed is read; an idle lock costs little."""
-    app = away.driver.simulator.cloud.app
+    app = linked_harness.driver.simulator.cloud.app
     app.longest_page, app.nothing_is_null = longest, True
-    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: 200})
+    hass.config_entries.async_update_entry(linked_harness.entry, options={CONF_APP_REQUESTS: 200})
     for number in range(20):
-        unlocked(away.driver, number, 2 * DAY + number * MINUTE)
-    await away.start_and_read()
-    assert len(away.known.deduplicator.known) == 20
-    assert not away.known.history_gaps.gaps
-    before = away.asked()
-    await away.read_again()
-    assert away.asked() == before + KINDS
+        unlocked(linked_harness.driver, number, 2 * DAY + number * MINUTE)
+    await linked_harness.start_and_read()
+    assert len(linked_harness.known.deduplicator.known) == 20
+    assert not linked_harness.known.history_gaps.gaps
+    before = linked_harness.asked()
+    await linked_harness.read_again()
+    assert linked_harness.asked() == before + KINDS
     for number in range(20, 40):
-        unlocked(away.driver, number, DAY + number * MINUTE)
-    await away.read_again()
-    assert len(away.known.deduplicator.known) == 40
+        unlocked(linked_harness.driver, number, DAY + number * MINUTE)
+    await linked_harness.read_again()
+    assert len(linked_harness.known.deduplicator.known) == 40
 
 
 @pytest.mark.usefixtures("_whole_pages")
-async def test_null_is_nothing(away: LinkedHarness) -> None:
+async def test_null_is_nothing(linked_harness: LinkedHarness) -> None:
     """It is no error, after which nothing would be asked for a while."""
-    away.driver.simulator.cloud.app.nothing_is_null = True
-    await away.start_and_read()
-    assert away.entry.runtime_data.link.failed == 0
-    unlocked(away.driver, 1, HOUR)
-    await away.read_again()
-    assert away.last()["last_operation_id"] == "1"
+    linked_harness.driver.simulator.cloud.app.nothing_is_null = True
+    await linked_harness.start_and_read()
+    assert app_session(linked_harness.entry).failed == 0
+    unlocked(linked_harness.driver, 1, HOUR)
+    await linked_harness.read_again()
+    assert linked_harness.last()["last_operation_id"] == "1"
 
 
 async def test_shown_once(
-    hass: HomeAssistant, away: LinkedHarness, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much was missed, each entity writes what comes of it once."""
-    await away.start_and_read()
+    await linked_harness.start_and_read()
     for one in range(500):
-        unlocked(away.driver, one, HOUR + one * MINUTE)
+        unlocked(linked_harness.driver, one, HOUR + one * MINUTE)
     written = state_writes(monkeypatch)
-    await away.read_again()
-    assert len(away.known.deduplicator.known) == 500
+    await linked_harness.read_again()
+    assert len(linked_harness.known.deduplicator.known) == 500
     for platform, key in (("sensor", "last_operation_time"), ("calendar", "diary")):
-        assert written[away.driver.entity_id(hass, platform, key)] == 1
+        assert written[linked_harness.driver.entity_id(hass, platform, key)] == 1
     assert set(written.values()) == {1}
 
 
-async def test_whose_it_was(hass: HomeAssistant, away: LinkedHarness) -> None:
+async def test_whose_it_was(hass: HomeAssistant, linked_harness: LinkedHarness) -> None:
     """Names are known of what was missed too."""
-    unlocked(away.driver, 7, HOUR)
-    await away.start_and_read()
-    give(hass, away.entry, "Ming", (2, 7))
-    await until(lambda: away.state("sensor", "last_person") == "Ming")
+    unlocked(linked_harness.driver, 7, HOUR)
+    await linked_harness.start_and_read()
+    give(hass, linked_harness.entry, "Ming", (2, 7))
+    await until(lambda: linked_harness.state("sensor", "last_person") == "Ming")
 
 
-async def test_a_spent_budget(hass: HomeAssistant, away: LinkedHarness) -> None:
+async def test_a_spent_budget(hass: HomeAssistant, linked_harness: LinkedHarness) -> None:
     """The newest come first; the rest comes later, without gaps. Pictures have their own budget."""
-    hass.config_entries.async_update_entry(away.entry, options={CONF_APP_REQUESTS: KINDS + 1})
+    hass.config_entries.async_update_entry(
+        linked_harness.entry, options={CONF_APP_REQUESTS: KINDS + 1}
+    )
     for number in range(170):
-        unlocked(away.driver, number, DAY + number * MINUTE)
-    await away.start_and_read()
-    assert away.last()["last_operation_id"] == "0"
-    assert len(away.known.deduplicator.known) == 99  # two pages that meet in a second
-    unlocked(away.driver, 999, MINUTE)
-    await away.restart()  # which begins another hour's budget
-    assert away.last()["last_operation_id"] == "999"
+        unlocked(linked_harness.driver, number, DAY + number * MINUTE)
+    await linked_harness.start_and_read()
+    assert linked_harness.last()["last_operation_id"] == "0"
+    assert len(linked_harness.known.deduplicator.known) == 99  # two pages that meet in a second
+    unlocked(linked_harness.driver, 999, MINUTE)
+    await linked_harness.restart()  # which begins another hour's budget
+    assert linked_harness.last()["last_operation_id"] == "999"
     for _ in range(5):
-        await away.restart()
-    assert len(away.known.deduplicator.known) == 171
-    assert not away.known.history_gaps.gaps
+        await linked_harness.restart()
+    assert len(linked_harness.known.deduplicator.known) == 171
+    assert not linked_harness.known.history_gaps.gaps
 
 
 async def test_not_linked(hass: HomeAssistant, driver: LockDriver, hass_storage: Storage) -> None:

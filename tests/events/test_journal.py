@@ -13,8 +13,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_JOURNAL_ENTRIES, CONF
 from custom_components.xiaomi_smart_lock.events import journal
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 from simulator.model import S1, SPEC
-from tests.lock_driver import PATIENCE, LockDriver, until
-from tests.lock_harness import LockHarness, Storage, running_lock
+from tests.lock_driver import PATIENCE, LockDriver
+from tests.lock_harness import LockHarness, Storage, connected, running_lock
 from tests.past import DURESS, HOUR, LOCK_EVENT
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def test_not_too_many(
     assert numbers(harness) == list(range(110))
     hass.config_entries.async_update_entry(harness.entry, options={CONF_JOURNAL_ENTRIES: 100})
     await hass.async_block_till_done()
-    await until(lambda: harness.entry.runtime_data.push.connected)
+    await connected(harness.entry)
     assert numbers(harness) == list(range(10, 110))
     harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 500, harness.driver.lock.time - 2000)
     harness.driver.push_event(LOCK_EVENT, 2, 2, 2, 501, harness.driver.lock.time)

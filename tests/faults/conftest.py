@@ -16,7 +16,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator.miio import PORT
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import LockHarness
+from tests.lock_harness import LockHarness, runtime_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -92,8 +92,7 @@ class Home(LockHarness):
     @property
     def connection(self) -> Connection:
         """The integration's connection."""
-        connection: Connection = self.entry.runtime_data.connection
-        return connection
+        return runtime_of(self.entry).connection
 
     def asked(self) -> list[str]:
         """Return the paths of the requests so far, in order."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 from homeassistant.util import dt as dt_util
 
-from tests.lock_harness import let_time_pass
-
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
+
     from simulator.gate import Gate
 
     from .conftest import Home
@@ -117,7 +117,7 @@ def _is_a_time(told: Told) -> bool:
 
 @pytest.mark.parametrize("events", CASES.values(), ids=CASES)
 async def test_a_clock_that_is_wrong(
-    home: Home, gate: Gate, events: list[Told], monkeypatch: pytest.MonkeyPatch
+    home: Home, gate: Gate, frozen: FrozenDateTimeFactory, events: list[Told]
 ) -> None:
     """An event of now is fired, an old one is history, and nothing counts twice."""
     fired = home.follow("lock_event")
@@ -126,7 +126,7 @@ async def test_a_clock_that_is_wrong(
     expected: list[int] = []
     last = 0
     for number, told in enumerate(events, start=1):
-        let_time_pass(monkeypatch, told.arrives)
+        frozen.move_to(dt_util.utc_from_timestamp(start + told.arrives))
         _push(home, told, number, start)
         await home.reached()
         expected += [number] * told.fires
@@ -134,7 +134,7 @@ async def test_a_clock_that_is_wrong(
         assert [event["operation_id"] for event in fired] == expected
         shown, when = _last_operation(home)
         assert shown == last
-        assert when <= time.time() + told.arrives
+        assert when <= start + told.arrives
         assert not told.fires or when >= start + told.arrives - 2
         assert bool(home.issue("clock_off")) is told.clock_off
     gate.repeat = 0
@@ -156,13 +156,13 @@ async def test_a_clock_that_is_wrong(
 
 
 async def test_two_rings_by_a_clock_that_stands_still(
-    home: Home, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    home: Home, gate: Gate, frozen: FrozenDateTimeFactory
 ) -> None:
     """When they arrive tells them apart, though two services report each and all come twice."""
     rings = home.follow("doorbell")
     gate.repeat = 1
     for seconds in (0, 4):
-        let_time_pass(monkeypatch, seconds)
+        frozen.tick(seconds)
         home.driver.push_event((7, 1006), 0)
         home.driver.push_event((21, 1), 0)
         await home.reached()

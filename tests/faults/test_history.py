@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,7 +16,7 @@ from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from simulator import app_cloud
 from simulator.faults import cut, cut_within, silence, spoilt, status
 from tests.lock_driver import until
-from tests.lock_harness import entry_of
+from tests.lock_harness import connected, disconnected
 from tests.past import (
     DAY,
     HOUR,
@@ -26,37 +25,30 @@ from tests.past import (
     MINUTE,
     LinkedHarness,
     happened,
-    linked_data,
     reads,
     unlocked,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from aiohttp import web
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
 
     from simulator.app_cipher import Opened
     from simulator.app_cloud import AppCloud
     from simulator.faults import Fault, Handler
-    from tests.lock_driver import LockDriver
-    from tests.lock_harness import Storage
 
 type Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
-async def home(
-    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
-) -> AsyncIterator[LinkedHarness]:
-    """Return a home that has read its past, in which nothing happened."""
-    data = linked_data(driver, driver.account_data())
-    home = LinkedHarness(hass, driver, entry_of(hass, data))
-    await home.start_and_read()
-    yield home
-    await home.stop()
+async def home(linked_harness: LinkedHarness) -> LinkedHarness:
+    """Return a lock that is set up and whose history, which is empty, was read."""
+    await linked_harness.start_and_read()
+    return linked_harness
 
 
 @contextmanager
@@ -164,7 +156,10 @@ FAILURES: Final[dict[str, Fault]] = {
 
 @pytest.mark.parametrize("fault", FAILURES.values(), ids=FAILURES)
 async def test_failures_between_two_pages(
-    home: LinkedHarness, monkeypatch: pytest.MonkeyPatch, fault: Fault
+    home: LinkedHarness,
+    frozen: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
 ) -> None:
     """What was read is taken; the rest is read later from where it stopped, without gaps."""
     monkeypatch.setattr(app_link, "PAUSE", 0)
@@ -181,9 +176,7 @@ async def test_failures_between_two_pages(
     assert home.last()["last_operation_id"] == "0"
     assert len(home.known.deduplicator.known) == 50
     assert home.known.history_gaps.gaps
-    if home.entry.runtime_data.link.as_dict()["failed"]:
-        later = SimpleNamespace(monotonic=lambda: time.monotonic() + HOUR)
-        monkeypatch.setattr(app_link, "time", later)
+    frozen.tick(HOUR)  # the pause after an error
     await home.restart()
     assert len(home.known.deduplicator.known) == 120
     assert not home.known.history_gaps.gaps
@@ -259,15 +252,15 @@ async def test_push_is_back_while_it_is_read(home: LinkedHarness) -> None:
     """What was missed just now is not put off by what is left of the past."""
     held = [True]
     unlocked(home.driver, 5, HOUR)
-    before, gate, connection = home.asked(), home.driver.simulator.gate, home.entry.runtime_data
+    before, gate = home.asked(), home.driver.simulator.gate
     home.disturb(passing, KINDS - 1)
     home.disturb(holding(held))
     with answers(lambda _: {"code": -704040004, "message": "no such event"}):
         await home.later(4 * HOUR + 1)
         await until(lambda: home.asked() == before + KINDS)
         home.driver.simulation.call(gate.cut)
-        await until(lambda: not connection.push.connected)
-        await until(lambda: connection.push.connected)
+        await disconnected(home.entry)
+        await connected(home.entry)
         held.clear()
         await home.settle()
         await home.all_read(before + 2 * KINDS)

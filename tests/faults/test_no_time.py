@@ -9,9 +9,11 @@ import pytest
 
 from simulator.model import S1
 from tests.lock_driver import PATIENCE
-from tests.lock_harness import let_time_pass, stored_key
+from tests.lock_harness import stored_key
 
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
+
     from simulator.gate import Gate
     from tests.lock_harness import Storage
 
@@ -65,14 +67,14 @@ def _push(home: Home, report: Report, tid: int | None) -> None:
 @at_any_report
 @pytest.mark.parametrize("later", [3, 10 * MINUTE, 23 * HOUR])
 async def test_delivered_again(
-    home: Home, gate: Gate, monkeypatch: pytest.MonkeyPatch, report: Report, later: int
+    home: Home, gate: Gate, frozen: FrozenDateTimeFactory, report: Report, later: int
 ) -> None:
     """It is the same event by the same number, however much later, after a restart too."""
     gate.repeat = 1
     heard = Heard(home, report)
     _push(home, report, 79)
     assert await heard.times() == 1
-    let_time_pass(monkeypatch, later)
+    frozen.tick(later)
     _push(home, report, 79)
     assert await heard.times() == 1
     await home.stop()
@@ -95,7 +97,7 @@ async def test_two_in_a_moment(home: Home, gate: Gate, report: Report) -> None:
 @pytest.mark.parametrize("order", ["aAbB", "abAB", "AaBb", "aABb", "abBA", "aAB"])
 @by_both
 async def test_two_by_two_services(
-    home: Home, monkeypatch: pytest.MonkeyPatch, services: tuple[Report, Report], order: str
+    home: Home, frozen: FrozenDateTimeFactory, services: tuple[Report, Report], order: str
 ) -> None:
     """Two events are two, though each is reported by two services; none of them comes again.
 
@@ -103,7 +105,7 @@ async def test_two_by_two_services(
     """
     heard = Heard(home, *services)
     for later in (0, 10 * MINUTE):
-        let_time_pass(monkeypatch, later)
+        frozen.tick(later)
         for number in map(ord, order):
             _push(home, services[chr(number).isupper()], number)
         assert await heard.times() == 2
@@ -111,11 +113,11 @@ async def test_two_by_two_services(
 
 @by_both
 async def test_told_by_one_with_a_number_only(
-    home: Home, monkeypatch: pytest.MonkeyPatch, services: tuple[Report, Report]
+    home: Home, frozen: FrozenDateTimeFactory, services: tuple[Report, Report]
 ) -> None:
     """They arrive together: it is one event, whichever of them does without."""
     for later, tids in ((0, (79, None)), (10, (None, 80))):
-        let_time_pass(monkeypatch, later)
+        frozen.tick(later)
         heard = Heard(home, *services)
         for service, tid in zip(services, tids, strict=True):
             _push(home, service, tid)
@@ -134,25 +136,25 @@ async def test_again_without_its_number(home: Home, report: Report) -> None:
 @at_any_report
 @pytest.mark.parametrize("tid", [None, 0, "none"], ids=["none", "zero", "text"])
 async def test_without_a_number(
-    home: Home, monkeypatch: pytest.MonkeyPatch, report: Report, tid: int | None
+    home: Home, frozen: FrozenDateTimeFactory, report: Report, tid: int | None
 ) -> None:
     """When they arrive tells them apart."""
     heard = Heard(home, report)
-    for seconds, expected in ((0, 1), (0, 1), (3, 2), (3, 2)):
-        let_time_pass(monkeypatch, seconds)
+    for seconds, expected in ((0, 1), (0, 1), (3, 2), (0, 2)):
+        frozen.tick(seconds)
         _push(home, report, tid)
         assert await heard.times() == expected
 
 
 @at_any_report
 async def test_a_number_that_comes_round(
-    home: Home, monkeypatch: pytest.MonkeyPatch, report: Report
+    home: Home, frozen: FrozenDateTimeFactory, report: Report
 ) -> None:
     """The lock may count from the beginning again: days later the same number is another event."""
     heard = Heard(home, report)
     _push(home, report, 79)
     assert await heard.times() == 1
-    let_time_pass(monkeypatch, 2 * DAY)
+    frozen.tick(2 * DAY)
     _push(home, report, 79)
     assert await heard.times() == 2
 
@@ -167,14 +169,14 @@ async def test_another_finger_by_the_same_number(home: Home) -> None:
 
 @pytest.mark.parametrize("tid", [79, None])
 async def test_a_time_that_says_nothing_yet(
-    home: Home, monkeypatch: pytest.MonkeyPatch, tid: int | None
+    home: Home, frozen: FrozenDateTimeFactory, tid: int | None
 ) -> None:
     """A clock 25 hours ahead is one of the future; two hours later its time could be one of now."""
     heard = Heard(home, ((2, 1020), ()))
     ahead = int(home.lock.coordinator.data.last_response) + 25 * HOUR
     home.driver.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=79)
     assert await heard.times() == 1
-    let_time_pass(monkeypatch, 2 * HOUR)
+    frozen.tick(2 * HOUR)
     home.driver.push_event((2, 1020), 2, 2, 2, 7, ahead, tid=tid)
     assert await heard.times() == 1
 

@@ -17,8 +17,8 @@ from custom_components.xiaomi_smart_lock.media import latest_pictures as picture
 from simulator import faults
 from simulator.app_account import SERVICE_LOGIN
 from simulator.app_cloud import EVENTS, PICTURE
-from tests.lock_driver import caught_up, idle, until
-from tests.lock_harness import entry_of
+from tests.lock_driver import idle, until
+from tests.lock_harness import caught_up, entry_of
 from tests.pictures import (
     NEVER,
     STAY,
@@ -363,7 +363,7 @@ async def test_somebody_rings_at_the_start(hass: HomeAssistant, driver: LockDriv
     entry = entry_of(hass, {**driver.account_data(), CONF_APP: driver.app_data()})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await until(lambda: asked(driver, PICTURE))
-    await caught_up(hass, entry.runtime_data)
+    await caught_up(hass, entry)
     sight = rang(driver, ago=10)
     await until(lambda: state(hass, driver, VISITOR) == when(sight))
     released.append(True)

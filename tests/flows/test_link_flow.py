@@ -27,7 +27,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import app_session, diagnostics, entry_of, nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -148,7 +148,7 @@ async def test_linking_an_account(person: Person, driver: LockDriver) -> None:
     assert person.entry.data[CONF_APP][CONF_REGION] == "cn"
     assert person.entry.data[CONF_APP]["user_id"] == driver.account.user_id
     await person.hass.async_block_till_done()
-    with person.entry.runtime_data.link.request() as client:
+    with app_session(person.entry).request() as client:
         assert await client.dids() == {driver.lock.did}
 
 
@@ -345,7 +345,7 @@ async def test_unlinking(
         del before[CONF_APP]
         assert linked.data == before
         await hass.async_block_till_done()
-        assert linked.runtime_data.link is None
+        assert (await diagnostics(hass, linked))["link"] is None
         registry = er.async_get(hass)
         left = er.async_entries_for_config_entry(registry, linked.entry_id)
         assert len(left) > 50
@@ -361,7 +361,7 @@ async def test_session_that_ended(
     """Who has to sign in again is asked to scan a code again; nothing else stops."""
     accounts = driver.simulator.cloud.app_accounts
     driver.simulation.call(accounts.revoke, driver.account)
-    link = linked.runtime_data.link
+    link = app_session(linked)
     for _ in range(2):
         with pytest.raises(NotSignedInError), link.request() as client:
             await client.dids()
@@ -377,7 +377,7 @@ async def test_session_that_ended(
         await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
-        with linked.runtime_data.link.request() as client:
+        with app_session(linked).request() as client:
             assert await client.dids() == {driver.lock.did}
 
 
@@ -393,7 +393,7 @@ async def test_sign_in_that_is_to_be_confirmed(
     accounts = driver.simulator.cloud.app_accounts
     driver.simulation.call(accounts.unconfirmed.add, driver.account)
     driver.simulation.call(accounts.expire_service_tokens)
-    with pytest.raises(NotSignedInError), linked.runtime_data.link.request() as client:
+    with pytest.raises(NotSignedInError), app_session(linked).request() as client:
         await client.dids()
     await hass.async_block_till_done()
     (flow,) = hass.config_entries.flow.async_progress()
@@ -407,7 +407,7 @@ async def test_sign_in_that_is_to_be_confirmed(
         await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
         await hass.async_block_till_done()
-        with linked.runtime_data.link.request() as client:
+        with app_session(linked).request() as client:
             assert await client.dids() == {driver.lock.did}
     assert url not in caplog.text
     assert url not in str(linked.as_dict())

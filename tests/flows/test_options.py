@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
 from custom_components.xiaomi_smart_lock.const import (
@@ -27,6 +28,7 @@ from custom_components.xiaomi_smart_lock.const import (
 from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
 from tests.flow import add_lock, default, local_entry
 from tests.hosts import NEARBY
+from tests.lock_harness import diagnostics, setups
 from tests.options import begin, filled, locks, submit, values
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     """They are taken at once, and shown the next time; who may unlock stays as it is."""
     hass.config_entries.async_update_entry(loaded, options={CONF_UNLOCKING: {ANOTHER: None}})
     await hass.async_block_till_done()
-    before = loaded.runtime_data
+    again = setups(loaded)
     result = await begin(hass, loaded)
     assert values(result) == {
         "everyday": {CONF_PENDING_FOR: 24, "ask_who": True},
@@ -84,7 +86,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
     result = await submit(hass, result, **chosen)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options == options | {CONF_UNLOCKING: {ANOTHER: None}}
-    assert loaded.runtime_data is not before
+    assert again[-1] is ConfigEntryState.LOADED
     result = await begin(hass, loaded)
     assert values(result) == chosen
     hass.config_entries.options.async_abort(result["flow_id"])
@@ -128,7 +130,7 @@ async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) 
     chosen = {CONF_APP_REQUESTS: 10, CONF_KEEP_PICTURES: 7}
     await submit(hass, result, **filled(result, **chosen))
     assert linked.options.items() >= ({CONF_LATE_AFTER: 1} | chosen).items()
-    assert linked.runtime_data.link.as_dict()["budget"] == 10
+    assert (await diagnostics(hass, linked))["link"]["budget"] == 10
 
 
 async def test_of_a_local_lock_that_is_linked(hass: HomeAssistant, driver: LockDriver) -> None:

@@ -14,7 +14,8 @@ from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 from tests.conftest import TEN_YEARS
 from tests.flow import add_lock
 from tests.hosts import NEARBY
-from tests.lock_driver import LockDriver, until
+from tests.lock_driver import LockDriver
+from tests.lock_harness import connected, running_locks, setups
 from tests.people import (
     DAY,
     DURESS,
@@ -93,7 +94,7 @@ async def test_a_person_comes_changes_and_goes(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """Names are shown at once, and no connection is lost for it."""
-    connection, now = loaded.runtime_data, driver.lock.time
+    again, now = setups(loaded), driver.lock.time
     await use(loaded, driver, now - 1, 3)
     await use(loaded, driver, now, 4)
     await named(hass, driver, "Fingerprint 4", "unknown")
@@ -135,7 +136,7 @@ async def test_a_person_comes_changes_and_goes(
     hass.config_entries.async_remove_subentry(loaded, person(loaded, "Hua").subentry_id)
     await named(hass, driver, "Fingerprint 4", "unknown")
     assert list(offers(await begin(hass, loaded))) == [fourth, third]
-    assert loaded.runtime_data is connection
+    assert not again
 
 
 async def test_nothing_to_choose_from(
@@ -220,7 +221,7 @@ async def two(hass: HomeAssistant, driver: LockDriver) -> tuple[MockConfigEntry,
     )
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await until(lambda: entry.runtime_data.push.connected)
+    await connected(entry)
     await hass.async_block_till_done()
     return entry, back
 
@@ -260,7 +261,7 @@ async def test_two_locks(
 
     driver.simulation.call(driver.simulator.remove_lock, back.lock)
     await hass.config_entries.async_reload(entry.entry_id)
-    assert list(entry.runtime_data.locks) == [driver.lock.did]
+    assert running_locks(hass, entry) == [driver.lock.did]
     result = await begin(hass, entry, person(entry, "Ming"))
     [front_door] = offers(result)
     await submit(hass, result, front_door, name="Ming")

@@ -14,6 +14,7 @@ from custom_components.xiaomi_smart_lock.miot.client import EventOccurred, Prope
 from custom_components.xiaomi_smart_lock.model.period import format_period, parse_period
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 from simulator.model import S1, SPEC
+from tests.lock_harness import lock_of
 
 from .strategies import HUGE, damaged, events, json_values, properties, reported, values_of
 
@@ -143,7 +144,7 @@ async def test_messages(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whatever the lock reports, all entities can show it; what is invalid changes nothing."""
-    lock: LockRuntime = loaded.runtime_data.locks[driver.lock.did]
+    lock: LockRuntime = lock_of(loaded, driver)
 
     @given(message=messages)
     def handle(message: PropertyChanged | EventOccurred) -> None:

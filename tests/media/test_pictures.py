@@ -18,7 +18,7 @@ from custom_components.xiaomi_smart_lock.miot.app.client import Seen
 from simulator.app_cloud import EVENTS, PICTURE
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, idle, until
-from tests.lock_harness import entry_of, nearby
+from tests.lock_harness import diagnostics, entry_of, nearby
 from tests.pictures import (
     NEVER,
     STAY,
@@ -129,7 +129,7 @@ async def test_what_there_is_at_the_start(
     assert state(hass, driver, VISITOR) == when(bell) > when(older)
     assert state(hass, driver, STAY) == when(stay)
     assert (asked(driver, EVENTS), asked(driver, PICTURE)) == (1, 2)
-    spent = entry.runtime_data.link.as_dict()["within_an_hour"]
+    spent = (await diagnostics(hass, entry))["link"]["within_an_hour"]
     assert (spent["camera"], spent["pictures"]) == (1, 2)
     await assert_shown(hass, driver, hass_client, VISITOR, (bell, "Bell"))
     await assert_shown(hass, driver, hass_client, STAY, (stay, "Stay"))

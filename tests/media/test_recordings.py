@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from datetime import datetime, timedelta
 from io import BytesIO
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import AsyncMock
 
@@ -20,23 +18,21 @@ from homeassistant.requirements import RequirementsNotFound
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.xiaomi_smart_lock import media_source
+from custom_components.xiaomi_smart_lock.account.app_session import Service
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.media import (
     recordings,
     remuxing,
     views,
 )
-from custom_components.xiaomi_smart_lock.media import (
-    ttl_cache as kept,
-)
 from simulator import camera, faults, recording
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import nearby
+from tests.lock_harness import app_session, nearby, runtime_of
 from tests.recordings import DOWNLOAD, EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -267,50 +263,45 @@ async def test_a_long_day_is_listed_page_by_page(driver: LockDriver, viewer: Vie
 
 
 async def test_going_back_and_forth_asks_once(
-    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, driver: LockDriver, viewer: Viewer
 ) -> None:
     """What was just listed is not asked for again; what came since is found a minute later."""
     bell(driver)
-    now = time.time() // 60 * 60
-    monkeypatch.setattr(media_source, "time", SimpleNamespace(time=lambda: now))
+    frozen.move_to(dt_util.utcnow().replace(second=0))
     for _ in range(3):
-        now += 15
+        frozen.tick(15)
         assert await viewer.titles(of(driver)) == ["2026-11-23"]
         assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 bell"]
     assert asked(driver) == 2
     saw(driver, local(2026, 11, 24, 9), "Stay")
     assert await viewer.titles(of(driver)) == ["2026-11-23"]
-    now += 60
+    frozen.tick(60)
     assert await viewer.titles(of(driver)) == ["2026-11-24", "2026-11-23"]
 
 
 async def test_nothing_is_kept_for_long(
-    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, driver: LockDriver, viewer: Viewer
 ) -> None:
     """After ten minutes all is asked for again."""
     thing = of(driver, bell(driver).created)
-    now = time.monotonic()
-    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
     for _ in range(2):
         await viewer.resolve(thing)
     # H.264 was refused, and is not asked for again.
     assert (asked(driver), asked(driver, RECORDING)) == (1, 2)
-    now += 600
+    frozen.tick(600)
     await viewer.resolve(thing)
     assert (asked(driver), asked(driver, RECORDING)) == (2, 3)
 
 
 async def test_what_plays_needs_no_list(
-    driver: LockDriver, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, driver: LockDriver, viewer: Viewer
 ) -> None:
     """Playing goes on when the list that it was chosen from is forgotten."""
     sight = bell(driver)
-    now = time.monotonic()
-    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now))
     await viewer.browse(of(driver, "2026-11-23"))
-    now += 590
+    frozen.tick(590)
     played = await viewer.resolve(of(driver, sight.created))
-    now += 20
+    frozen.tick(20)
     for path in await viewer.segments(played["url"]):
         assert (await viewer.anybody.get(path)).status == 200
     assert asked(driver) == 1
@@ -332,7 +323,8 @@ async def test_not_much_is_kept(
 ) -> None:
     """The pictures that were looked at last take a bounded room, and so few recordings."""
     things = [saw(driver, local(*DAY, hour), "Bell").created for hour in range(8)]
-    here = linked.runtime_data.recordings
+    here = runtime_of(linked).recordings
+    assert here
     room = 3.5 * len(camera.draw("2026-11-23 08:12:00", "Bell"))
     monkeypatch.setattr(here._pictures, "_most", room)
     for moment in things:
@@ -650,9 +642,9 @@ async def test_of_the_budget_are_lists_alone(
     """Who may list nothing more can still play what is listed."""
     sight = bell(driver)
     await viewer.browse(of(driver, "2026-11-23"))
-    link = linked.runtime_data.link
+    link = app_session(linked)
     budget = link.as_dict()["within_an_hour"]["camera"]
-    link._allowances["camera"]._budget = budget
+    link._allowances[Service.CAMERA]._budget = budget
     picture = await viewer.http.get(views.path(driver.lock.did, sight.created, views.PICTURE))
     assert picture.status == 200
     played = await viewer.resolve(of(driver, sight.created))

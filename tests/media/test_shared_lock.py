@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from homeassistant.const import STATE_UNKNOWN, Platform
 
-from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.account.app_session import REFUSAL_PAUSE
 from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from simulator.app_account import SERVICE_LOGIN
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import entry_of
+from tests.lock_harness import diagnostics, entry_of
 from tests.past import HOUR, LinkedHarness, unlocked
 from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -97,7 +95,7 @@ async def test_the_past_goes_on(hass: HomeAssistant, home: LinkedHarness) -> Non
     assert issue.translation_placeholders == {"lock": "Friend's door"}
     assert asked(home, SERVICE_LOGIN) == 0
     assert not hass.config_entries.flow.async_progress()
-    assert not home.entry.runtime_data.link.as_dict()["ended"]
+    assert not (await diagnostics(hass, home.entry))["link"]["ended"]
 
 
 async def test_who_rings_is_not_asked_for_again(
@@ -130,19 +128,17 @@ async def test_words(driver: LockDriver, home: LinkedHarness, viewer: Viewer) ->
 
 
 async def test_who_may_see_it_after_all(
-    home: LinkedHarness, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, home: LinkedHarness, viewer: Viewer
 ) -> None:
     """It is looked again later, when somebody wants to see it, and the repair is over."""
-    now = time.monotonic()
-    clock = SimpleNamespace(monotonic=lambda: now + REFUSAL_PAUSE + 60)
-    monkeypatch.setattr(app_link, "time", clock)
+    frozen.tick(REFUSAL_PAUSE + 60)
     folder = f"{SOURCE}/{home.driver.lock.did}"
     before = asked(home, EVENTS)
     assert await viewer.refused("browse_media", folder) == NOT_ALLOWED
     assert asked(home, EVENTS) == before + 1
     assert home.issue("camera_not_allowed")
     home.driver.lock.camera.shared_status = None
-    clock.monotonic = lambda: now + 2 * REFUSAL_PAUSE + 120
+    frozen.tick(REFUSAL_PAUSE + 60)
     assert await viewer.titles(folder) == []
     assert home.issue("camera_not_allowed") is None
     assert asked(home, SERVICE_LOGIN) == 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
-from custom_components.xiaomi_smart_lock.miot import cloud
 from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.cloud import Account, Device
 from custom_components.xiaomi_smart_lock.miot.errors import (
@@ -30,6 +29,8 @@ from tests.lock_driver import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from freezegun.api import FrozenDateTimeFactory
 
     from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
@@ -220,6 +221,7 @@ async def test_reading_a_part(signed: Signed, liar: Liar) -> None:
 NOW = 1_800_000_000
 
 
+@pytest.mark.parametrize("frozen", [datetime.fromtimestamp(NOW, UTC)], indirect=True)
 @pytest.mark.parametrize(
     ("told", "updated"),
     [
@@ -238,16 +240,15 @@ NOW = 1_800_000_000
     ],
 )
 async def test_when_a_value_was_reported(
+    frozen: FrozenDateTimeFactory,
     signed: Signed,
     liar: Liar,
-    monkeypatch: pytest.MonkeyPatch,
     told: object,
     updated: int | None,
 ) -> None:
     """Never in the future: the service's clock may be ahead of ours by up to an hour."""
     liar.answers = [{"code": 0, "result": [GOOD | {"updateTime": told}]}]
     client = liar.client(signed)
-    monkeypatch.setattr(cloud, "time", SimpleNamespace(time=lambda: NOW, monotonic=time.monotonic))
     assert await client.read("1", [BATTERY]) == {BATTERY: Reading(0, 5, updated)}
 
 
@@ -475,7 +476,7 @@ async def test_failed_call_is_not_repeated(
 
 
 async def test_service_that_wants_to_be_left_alone(
-    signed: Signed, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, signed: Signed
 ) -> None:
     """Until its time is over it is asked nothing at all, whatever is wanted of it."""
     did = signed.driver.lock.did
@@ -493,8 +494,7 @@ async def test_service_that_wants_to_be_left_alone(
             await attempt
         assert 0 < raised.value.wait <= 1800
     assert signed.paths() == ["get"]
-    later = SimpleNamespace(time=time.time, monotonic=lambda: time.monotonic() + 1800)
-    monkeypatch.setattr(cloud, "time", later)
+    frozen.tick(1800)
     assert await signed.cloud.read(did, [BATTERY])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,8 @@ from simulator.faults import BUSY, PLAIN_TEXT, said, status
 from simulator.tokens import Grant
 
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
+
     from simulator.faults import Fault
 
     from .conftest import Signed
@@ -110,7 +111,7 @@ GOOD = {"access_token": "a", "refresh_token": "r", "expires_in": 100}
 
 
 async def test_a_token_works_until_it_is_refused(
-    signed: Signed, monkeypatch: pytest.MonkeyPatch
+    frozen: FrozenDateTimeFactory, signed: Signed
 ) -> None:
     """It is due to be renewed long before its end, and a token service may be down meanwhile."""
     keeper = signed.keep(replace(signed.tokens, renew_at=time.time()))
@@ -118,8 +119,7 @@ async def test_a_token_works_until_it_is_refused(
     assert await keeper.access_token() == signed.tokens.access
     assert await keeper.access_token() == signed.tokens.access
     assert signed.paths() == ["get_token"]
-    later = SimpleNamespace(time=lambda: time.time() + oauth.RENEW_AGAIN_AFTER)
-    monkeypatch.setattr(oauth, "time", later)
+    frozen.tick(oauth.RENEW_AGAIN_AFTER)
     assert await keeper.access_token() != signed.tokens.access
     assert signed.paths() == ["get_token"]
 

@@ -11,6 +11,7 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.xiaomi_smart_lock.model import lock_model
 from simulator.codes import Code
 from tests.lock_driver import until
+from tests.lock_harness import connected
 from tests.model.two import TWO
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ async def two(
     monkeypatch.setattr(driver.lock, "read", read)
     monkeypatch.setattr(driver.lock, "updated", dict.fromkeys(VALUES, int(time.time())))
     assert await hass.config_entries.async_setup(entry.entry_id)
-    await until(lambda: entry.runtime_data.push.connected)
+    await connected(entry)
     return entry
 
 

@@ -25,6 +25,7 @@ from custom_components.xiaomi_smart_lock.state.deduplicator import (
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 from simulator.model import S1, SPEC
 from tests.lock_driver import LockDriver, until
+from tests.lock_harness import connected, lock_of
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -140,7 +141,7 @@ async def test_what_is_not_pushed_is_polled(
 ) -> None:
     """The lock does not tell of each change of its battery."""
     driver.do("set_battery", 40, push=False)
-    await loaded.runtime_data.locks[driver.lock.did].coordinator.async_refresh()
+    await lock_of(loaded, driver).coordinator.async_refresh()
     assert shown(hass, driver, "sensor", "lithium_battery") == "40"
 
 
@@ -181,7 +182,7 @@ async def test_a_restart(
     driver.simulation.call(driver.lock.values.__setitem__, (3, 1021), 3)
 
     assert await hass.config_entries.async_setup(loaded.entry_id)
-    await until(lambda: loaded.runtime_data.push.connected)
+    await connected(loaded)
     assert lasting() == expected
     assert shown(hass, driver, "sensor", "door_state") == "not_closed"
     assert shown(hass, driver, "event", "lock_event") != "unavailable"
@@ -192,7 +193,7 @@ async def test_what_comes_after_the_end_is_not_kept(
 ) -> None:
     """Nothing is written any more of an entry that was unloaded, or even removed."""
     assert await hass.config_entries.async_setup(entry.entry_id)
-    lock = entry.runtime_data.locks[driver.lock.did]
+    lock = lock_of(entry, driver)
     assert await hass.config_entries.async_unload(entry.entry_id)
     await hass.config_entries.async_remove(entry.entry_id)
     lock.async_handle(PropertyChanged((13, 1), 5))

@@ -171,14 +171,14 @@ class CredentialCommands:
         asked: Arguments,
         offered: Arguments | None = None,
         *,
-        within: float = TOLD_WITHIN,
+        within: float | None = None,
         attempt: Attempt | None = None,
     ) -> Arguments:
         """Run an action; return the arguments that were sent and reported.
 
         The action is called off when the entry unloads, unless an ``attempt`` is given. The
         arguments in ``asked`` must be sent; those in ``offered`` are sent if the action takes them.
-        ``within`` is the time-out for the outcome, in seconds.
+        ``within`` is the time-out for the outcome in seconds, None for TOLD_WITHIN.
 
         Raises HomeAssistantError; CommandRejectedError if the lock has certainly not done it.
         """
@@ -191,7 +191,7 @@ class CredentialCommands:
             if code is not None and command.is_failure(code):
                 raise command.error(code)
             if COMPLETION_EVENTS[name] and (not command.is_success(code) or name in SYNCHRONISING):
-                answer = await command.told(within)
+                answer = await command.told(TOLD_WITHIN if within is None else within)
         facts = {**command.sent, **answer}
         self._apply(name, facts)
         return facts
