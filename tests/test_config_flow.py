@@ -980,6 +980,22 @@ async def test_new_lock_is_offered(
     assert not cards(hass)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_new_lock_has_a_room(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, fails: bool
+) -> None:
+    """It suggests the area; where it cannot be read, the lock is added without one."""
+    new = add_lock(driver, "Back door", room="Cellar")
+    [form] = await start_again(hass, loaded, new)
+    if fails:
+        driver.simulator.cloud.refuse_next(500, "gethome")
+    result = await submit(hass, form, {})
+    assert result["reason"] == "lock_added"
+    assert loaded.data[CONF_ROOMS] == ({} if fails else {new.did: "Cellar"})
+    areas = {area.name for area in ar.async_get(hass).areas.values()}
+    assert ("Cellar" in areas) is not fails
+
+
 async def test_more_new_locks_than_anybody_has(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:

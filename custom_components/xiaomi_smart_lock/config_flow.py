@@ -9,6 +9,7 @@ import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
+    ConfigEntryState,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION
 from homeassistant.core import callback
@@ -272,8 +273,11 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                     "account": escaped(entry.title),
                 },
             )
+        rooms = entry.data.get(CONF_ROOMS, {}) | await _async_room(entry, did)
         return self.async_update_reload_and_abort(
-            entry, data_updates={CONF_LOCKS: [*lock_ids(entry), did]}, reason="lock_added"
+            entry,
+            data_updates={CONF_LOCKS: [*lock_ids(entry), did], CONF_ROOMS: rooms},
+            reason="lock_added",
         )
 
     # Reauthentication and reconfiguration
@@ -314,6 +318,20 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask where the new address and token come from."""
         return self._show_sources("reconfigure_local")
+
+
+async def _async_room(entry: LockConfigEntry, did: str) -> dict[str, str]:
+    """Return the room of a lock by its did, empty if none is known now."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return {}
+    cloud = entry.runtime_data.connection.cloud
+    try:
+        account = await cloud.account() if cloud else None
+    except MiotError as error:
+        _LOGGER.debug("No rooms: %s", error)
+        return {}
+    _, room = account.rooms.get(did, ("", None)) if account else ("", None)
+    return {did: room} if room else {}
 
 
 def _known_user_id(entry: LockConfigEntry) -> str | None:
