@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, SUBENTRY_PERSON
-from custom_components.xiaomi_smart_lock.flows.options import CONF_LOCK, OFF, WITHOUT_CODE
+from custom_components.xiaomi_smart_lock.flows.options import OFF, WITHOUT_CODE
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from demo.setup import with_lock
 from simulator.door import AWAY_MODE
 from simulator.faults import Held
 
@@ -345,7 +346,7 @@ async def _held_back(house: House, lock: Lock) -> AsyncIterator[None]:
 async def _permit(house: House, lock: Lock, choice: str) -> None:
     """Choose as the owner whether a lock of the account may be unlocked."""
     step = await house.owner.post(OPTIONS_FLOW, {"handler": house.homes[lock].entry_id})
-    for answer in ({"next_step_id": "unlocking"}, {CONF_LOCK: lock.did}, {CONF_UNLOCKING: choice}):
+    for answer in (with_lock(step, lock.did), {CONF_UNLOCKING: choice}):
         step = await house.owner.post(f"{OPTIONS_FLOW}/{step['flow_id']}", answer)
     expect(step["type"] == "create_entry", f"it cannot be chosen: {step}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from demo.home_assistant import HomeAssistantError
-from demo.setup import allow_unlocking
+from demo.setup import allow_unlocking, with_lock
 from simulator import faults, instances
 
 from .attack import HELD, Attacks, expect
@@ -83,8 +83,9 @@ async def _mark_up_repairs(house: House) -> str:
             shown = _shown(step)
         lock.sleep()
         await house.simulator.settle()
-        step = await house.owner.post("/api/repairs/issues/fix", fix)
-        shown += _shown(await house.owner.post(f"/api/repairs/issues/fix/{step['flow_id']}", {}))
+        path = "/api/repairs/issues/fix"
+        async with _flow(house, path, **fix) as step:
+            shown += _shown(await house.owner.post(f"{path}/{step['flow_id']}", {}))
     told = [text for issue in issues for text in (issue["translation_placeholders"] or {}).values()]
     expect("evil" in "".join(told) and "evil" in "".join(shown), "the name is not there")
     found = list(filter(active, told + shown))
@@ -105,7 +106,7 @@ async def _mark_up_forms(house: House) -> str:
                     await house.owner.delete(f"{FLOW}/{flow['flow_id']}")
             async with _flow(house, OPTIONS_FLOW, handler=entry_id) as begun:
                 path = f"{OPTIONS_FLOW}/{begun['flow_id']}"
-                for answer in ({"next_step_id": "unlocking"}, {"unlocking": "new_code"}):
+                for answer in (with_lock(begun), {"unlocking": "new_code"}):
                     shown += _shown(await house.owner.post(path, answer))
     expect(sum("evil" in text for text in shown) >= 4, "the names are not there")
     found = list(filter(active, shown))

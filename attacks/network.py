@@ -102,7 +102,8 @@ async def _known_address(house: House) -> str:
     entry_id = house.homes[house.nearby].entry_id
     step = await house.owner.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
     flow = f"{_FLOW}/{step['flow_id']}"
-    step = await house.owner.post(flow, {"next_step_id": "reconfigure_local"})
+    for option in ("reconfigure_local", "by_hand"):
+        step = await house.owner.post(flow, {"next_step_id": option})
     await house.owner.delete(flow)
     [host] = [field for field in step["data_schema"] if field["name"] == CONF_HOST]
     known: str = host["description"]["suggested_value"]
@@ -116,7 +117,8 @@ async def _put_back(house: House) -> None:
     if await _known_address(house) != NEARBY:
         step = await house.owner.post(_FLOW, {"handler": DOMAIN, "entry_id": entry_id})
         flow = f"{_FLOW}/{step['flow_id']}"
-        await house.owner.post(flow, {"next_step_id": "reconfigure_local"})
+        for option in ("reconfigure_local", "by_hand"):
+            await house.owner.post(flow, {"next_step_id": option})
         await house.owner.post(flow, {CONF_HOST: NEARBY, CONF_TOKEN: house.nearby.token})
     while not await _is_loaded(house, entry_id):  # noqa: ASYNC110
         await asyncio.sleep(0.2)
@@ -316,7 +318,8 @@ async def _no_address(house: House) -> str:
 async def _suggested(house: House) -> str | None:
     """Return the address that is suggested for an announced new lock, None without one."""
     flow = f"{_FLOW}/{(await _until_offered(house, STRANGER))['flow_id']}"
-    step = await house.owner.post(flow, {"next_step_id": "local"})
+    for option in ("local", "by_hand"):
+        step = await house.owner.post(flow, {"next_step_id": option})
     await house.owner.delete(flow)
     [host] = [field for field in step["data_schema"] if field["name"] == CONF_HOST]
     suggested: str | None = (host.get("description") or {}).get("suggested_value")

@@ -94,6 +94,13 @@ async def begin_integration(client: Client, endpoints: Path, account: Account) -
 async def choose_locks(client: Client, step: Mapping[str, Any], dids: list[str]) -> str:
     """Choose locks of an account by did; return the config entry's id."""
     step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_LOCKS: dids})
+    return await _create(client, step)
+
+
+async def _create(client: Client, step: Mapping[str, Any]) -> str:
+    """Leave linking for later, the last step of setting up; return the config entry's id."""
+    if step.get("step_id") == "offer_link":
+        step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "later"})
     if step["type"] != "create_entry":
         raise HomeAssistantError(f"the config flow ended with {step}")
     entry_id: str = step["result"]["entry_id"]
@@ -147,12 +154,10 @@ async def scan_code(
 async def add_lock_nearby(client: Client, host: str, token: str) -> str:
     """Add a lock by its address on the local network; return the config entry's id."""
     step = await client.post(_FLOW, {"handler": DOMAIN})
-    step = await client.post(f"{_FLOW}/{step['flow_id']}", {"next_step_id": "local"})
-    step = await client.post(f"{_FLOW}/{step['flow_id']}", {CONF_HOST: host, CONF_TOKEN: token})
-    if step["type"] != "create_entry":
-        raise HomeAssistantError(f"the config flow ended with {step}")
-    entry_id: str = step["result"]["entry_id"]
-    return entry_id
+    given = {CONF_HOST: host, CONF_TOKEN: token}
+    for answer in ({"next_step_id": "local"}, {"next_step_id": "by_hand"}, given):
+        step = await client.post(f"{_FLOW}/{step['flow_id']}", answer)
+    return await _create(client, step)
 
 
 async def allow_unlocking(client: Client, entry_id: str, code: str, did: str | None = None) -> None:
@@ -176,13 +181,21 @@ async def _choose_unlocking(
     client: Client, entry_id: str, did: str | None, *answers: Mapping[str, str]
 ) -> None:
     step = await client.post(_OPTIONS_FLOW, {"handler": entry_id})
+    for answer in (with_lock(step, did), *answers):
+        step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
+    await _options_are_set(client, entry_id, step)
+
+
+def with_lock(step: Mapping[str, Any], did: str | None = None) -> dict[str, Any]:
+    """Return the answer to the options' form that leads to the unlocking of a lock.
+
+    Without a did it is the only lock.
+    """
     if did is None:
         [field] = _fields(step)[CONF_UNLOCKING]
         [lock] = field["selector"]["select"]["options"]
         did = lock["value"]
-    for answer in (_filled(step, {CONF_LOCK: did}), *answers):
-        step = await client.post(f"{_OPTIONS_FLOW}/{step['flow_id']}", answer)
-    await _options_are_set(client, entry_id, step)
+    return _filled(step, {CONF_LOCK: did})
 
 
 async def set_options(client: Client, entry_id: str, options: Mapping[str, Any]) -> None:

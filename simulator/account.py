@@ -40,6 +40,8 @@ class Account:
     name: str
     password: str = "made-up password"  # noqa: S105
     home: str | None = "Home"
+    region: str | None = None
+    """The only region whose services have the account's devices; None for any."""
     places: list[Place] = field(default_factory=list)
 
     @property

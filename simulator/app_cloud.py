@@ -17,6 +17,7 @@ from . import listing, recording
 from .app_cipher import Opener, SignatureError, encrypt
 from .codes import Code
 from .model import SPEC
+from .real_names import region_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,11 +176,14 @@ class AppCloud:
         return {"code": _NO_SUCH_PATH, "message": "invalid request"}
 
     def _devices(
-        self, _request: web.Request, grant: AppGrant, asked: dict[str, Any]
+        self, request: web.Request, grant: AppGrant, asked: dict[str, Any]
     ) -> dict[str, Any]:
         if not _has(asked, {"getVirtualModel": True, "getHuamiDevices": 1}):
             raise ValueError
-        return {"code": 0, "message": "ok", "result": listing.app_devices(grant.account)}
+        listed = listing.app_devices(grant.account)
+        if grant.account.region not in (None, region_of(request.url.host)):
+            listed["list"] = []
+        return {"code": 0, "message": "ok", "result": listed}
 
     def _history(
         self, _request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]

@@ -120,6 +120,8 @@ def _app_device(account: Account, place: Place) -> dict[str, Any]:
         "uid": int(_uid(account, place)),
         "pid": str(device["pid"]),
         "parent_model": "",
+        "adminFlag": 0 if place.owner else 1,
+        "shareFlag": 1 if place.owner else 0,
         "desc": "Online" if place.lock.awake else "Offline",
     }
 

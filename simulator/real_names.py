@@ -31,3 +31,9 @@ BROKER_PORT: Final = 8883
 def hosts(address: str) -> str:
     """Return the lines for /etc/hosts that resolve the names to an address."""
     return "\n".join(f"{address} {name}" for name in (*CLOUD, *BROKER))
+
+
+def region_of(host: str | None) -> str:
+    """Return the region that a host name is for; names of mainland China have no prefix."""
+    prefix, _, _ = (host or "").partition(".")
+    return prefix if prefix in REGIONS else "cn"

@@ -63,6 +63,21 @@ async def begin(hass: HomeAssistant, way: str) -> ConfigFlowResult:
     return await choose(hass, result, way)
 
 
+async def by_hand(hass: HomeAssistant, result: ConfigFlowResult | None = None) -> ConfigFlowResult:
+    """Choose the local network, or start there, and to enter address and token."""
+    if result is None:
+        result = await begin(hass, "local")
+    assert result["menu_options"] == ["from_app", "by_hand"]
+    return await choose(hass, result, "by_hand")
+
+
+async def later(hass: HomeAssistant, result: ConfigFlowResult) -> ConfigFlowResult:
+    """Answer that the Mi Home app is to be linked later, as setting up ends."""
+    assert result["step_id"] == "offer_link", result
+    assert result["menu_options"] == ["link_now", "later"]
+    return await choose(hass, result, "later")
+
+
 async def choose(hass: HomeAssistant, result: ConfigFlowResult, option: str) -> ConfigFlowResult:
     """Choose an option of a menu."""
     assert result["type"] is FlowResultType.MENU

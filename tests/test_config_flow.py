@@ -44,10 +44,12 @@ from .flow import (
     authorize_url,
     begin,
     begin_account,
+    by_hand,
     choose,
     default,
     discover,
     labels,
+    later,
     local_entry,
     offered,
     paste,
@@ -92,6 +94,7 @@ async def test_account_by_paste(hass: HomeAssistant, driver: LockDriver) -> None
     location = await sign_in(driver, authorize_url(result))
     result = await paste(hass, result, f" {location} ")
     result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    result = await later(hass, result)
     assert_account_entry(result, driver, driver.lock)
 
 
@@ -129,6 +132,7 @@ async def test_several_locks(hass: HomeAssistant, driver: LockDriver) -> None:
     result = await submit(hass, result, {CONF_LOCKS: []})
     assert result["errors"] == {CONF_LOCKS: "no_lock_chosen"}
     result = await submit(hass, result, {CONF_LOCKS: [shared.did]})
+    result = await later(hass, result)
     assert_account_entry(result, driver, shared)
 
 
@@ -146,6 +150,7 @@ async def test_rooms_suggest_areas(hass: HomeAssistant, driver: LockDriver) -> N
     result = await submit(
         hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did, yard.did]}
     )
+    result = await later(hass, result)
     entry = result["result"]
     assert entry.data[CONF_ROOMS] == {driver.lock.did: "Hall"}
     areas = ar.async_get(hass).areas
@@ -191,6 +196,7 @@ async def test_tokens_that_end_during_the_flow(hass: HomeAssistant, driver: Lock
     driver.simulator.cloud.refuse_next(401, "gethome")
     result = await signed_in(hass, driver)
     result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    result = await later(hass, result)
     assert_account_entry(result, driver, driver.lock)
     driver.simulator.cloud.expire_access_tokens()
     await hass.config_entries.async_reload(result["result"].entry_id)
@@ -278,8 +284,9 @@ async def test_locks_that_are_set_up_elsewhere(
 
 async def test_local(hass: HomeAssistant, nearby: Lock) -> None:
     """Address and token are enough."""
-    result = await begin(hass, "local")
+    result = await by_hand(hass)
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.unique_id == nearby.did
@@ -307,10 +314,11 @@ async def test_local_goes_wrong(
 ) -> None:
     """The form says what is wrong and keeps what was entered."""
     right = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), right | wrong)
+    result = await submit(hass, await by_hand(hass), right | wrong)
     assert result["errors"] == errors
     assert {key: suggested(result, key) for key in right} == right | wrong
     result = await submit(hass, result, right)
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -318,10 +326,11 @@ async def test_local_lock_is_asleep(hass: HomeAssistant, driver: LockDriver, nea
     """After a touch the same form goes through."""
     driver.simulation.call(nearby.sleep)
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
     assert result["errors"] == {"base": "no_answer"}
     driver.simulation.call(nearby.wake)
     result = await submit(hass, result, given)
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -329,7 +338,7 @@ async def test_local_device_of_another_model(hass: HomeAssistant, nearby: Lock) 
     """It is not for us."""
     nearby.model = "xiaomi.lock.other"
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
     assert result["errors"] == {CONF_HOST: "another_model"}
 
 
@@ -337,7 +346,7 @@ async def test_local_lock_is_set_up_already(hass: HomeAssistant, nearby: Lock) -
     """It is not set up twice, but its new address is taken."""
     entry = local_entry(hass, nearby, **{CONF_HOST: ELSEWHERE})
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
     assert entry.data[CONF_HOST] == NEARBY
@@ -349,7 +358,7 @@ async def test_local_lock_of_an_account_that_is_set_up(
     """It would be there twice."""
     MockConfigEntry(domain=DOMAIN, data=driver.account_data(nearby)).add_to_hass(hass)
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "already_configured"
 
@@ -361,9 +370,10 @@ async def test_discovered(hass: HomeAssistant, nearby: Lock) -> None:
     """Its address is known, the token has to be entered; an account is offered before."""
     result = await discover(hass, nearby.did)
     assert result["menu_options"] == ["account", "local"]
-    result = await choose(hass, result, "local")
+    result = await by_hand(hass, await choose(hass, result, "local"))
     assert suggested(result, CONF_HOST) == NEARBY
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].unique_id == nearby.did
 
@@ -388,6 +398,7 @@ async def test_discovered_and_set_up_by_account(hass: HomeAssistant, driver: Loc
     result = await choose(hass, await submit(hass, result, {CONF_REGION: "cn"}), "paste")
     result = await paste(hass, result, await sign_in(driver, authorize_url(result)))
     result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    result = await later(hass, result)
     assert_account_entry(result, driver, driver.lock)
 
 
@@ -410,7 +421,9 @@ async def test_card_goes_once_the_lock_is_set_up(hass: HomeAssistant, driver: Lo
     await discover(hass, driver.lock.did)
     await discover(hass, "700012345")
     result = await signed_in(hass, driver)
-    await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert len(cards(hass)) == 3
+    await later(hass, result)
     assert [card["unique_id"] for card in cards(hass)] == ["700012345"]
 
 
@@ -418,7 +431,8 @@ async def test_set_up_by_hand_while_there_is_a_card(hass: HomeAssistant, nearby:
     """The card keeps nobody from it, and goes."""
     await discover(hass, nearby.did)
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert not cards(hass)
 
@@ -440,7 +454,8 @@ async def test_ignored_lock(hass: HomeAssistant, driver: LockDriver, nearby: Loc
     result = await signed_in(hass, driver)
     assert offered(result) == [driver.lock.did, nearby.did]
     given = {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token}
-    result = await submit(hass, await begin(hass, "local"), given)
+    result = await submit(hass, await by_hand(hass), given)
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -455,6 +470,7 @@ async def test_name_that_was_taken(hass: HomeAssistant, suffix: str) -> None:
 async def test_discovered_is_not_the_one_at_the_address(hass: HomeAssistant, nearby: Lock) -> None:
     """A discovered lock is not set up as another."""
     result = await choose(hass, await discover(hass, "1"), "local")
+    result = await by_hand(hass, result)
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
     assert result["errors"] == {CONF_HOST: "another_device"}
 
@@ -478,6 +494,7 @@ async def test_address_where_nobody_can_be_asked(
 ) -> None:
     """It neither replaces one that works nor is suggested."""
     result = await choose(hass, await discover(hass, nearby.did, announced), "local")
+    result = await by_hand(hass, result)
     assert suggested(result, CONF_HOST) is None
     hass.config_entries.flow.async_abort(result["flow_id"])
     entry = local_entry(hass, nearby)
@@ -722,12 +739,14 @@ async def test_signing_in_again_without_an_own_home(
 
 async def begin_again(hass: HomeAssistant, entry: MockConfigEntry, source: str) -> ConfigFlowResult:
     """Begin to sign in again because of the reason, or to change what was set up."""
-    if source == SOURCE_REAUTH:
-        again: ConfigFlowResult = await entry.start_reauth_flow(hass)
-        return again
-    result = await entry.start_reconfigure_flow(hass)
     nearby = CONF_HOST in entry.data
-    return await choose(hass, result, "reconfigure_local" if nearby else "reconfigure_account")
+    result: ConfigFlowResult
+    if source == SOURCE_REAUTH:
+        result = await entry.start_reauth_flow(hass)
+    else:
+        result = await entry.start_reconfigure_flow(hass)
+        result = await choose(hass, result, f"reconfigure_{'local' if nearby else 'account'}")
+    return await by_hand(hass, result) if nearby else result
 
 
 @pytest.mark.parametrize("source", [SOURCE_REAUTH, SOURCE_RECONFIGURE])
@@ -787,6 +806,7 @@ async def test_account_that_has_no_home_yet(hass: HomeAssistant, driver: LockDri
     """It is set up, though nobody can say whose it is."""
     lose_home(driver)
     result = await submit(hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did]})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     data = result["data"]
     assert data[CONF_USER_ID] == data[CONF_UUID] == result["result"].unique_id
@@ -861,6 +881,7 @@ async def test_friend_has_an_account_of_her_own(hass: HomeAssistant, driver: Loc
     result = await paste(hass, result, await sign_in(driver, authorize_url(result), mei.user_id))
     assert offered(result) == [hers.did]
     result = await submit(hass, result, {CONF_LOCKS: [hers.did]})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -957,6 +978,22 @@ async def test_new_lock_is_offered(
     assert loaded.state is ConfigEntryState.LOADED
     assert running_locks(hass, loaded) == [driver.lock.did, new.did]
     assert not cards(hass)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_new_lock_has_a_room(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, fails: bool
+) -> None:
+    """It suggests the area; where it cannot be read, the lock is added without one."""
+    new = add_lock(driver, "Back door", room="Cellar")
+    [form] = await start_again(hass, loaded, new)
+    if fails:
+        driver.simulator.cloud.refuse_next(500, "gethome")
+    result = await submit(hass, form, {})
+    assert result["reason"] == "lock_added"
+    assert loaded.data[CONF_ROOMS] == ({} if fails else {new.did: "Cellar"})
+    areas = {area.name for area in ar.async_get(hass).areas.values()}
+    assert ("Cellar" in areas) is not fails
 
 
 async def test_more_new_locks_than_anybody_has(

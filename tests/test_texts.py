@@ -24,9 +24,10 @@ from custom_components.xiaomi_smart_lock.reporting.devices import (
 
 from .flow import (
     authorize_url,
-    begin,
     begin_account,
+    by_hand,
     labels,
+    later,
     paste,
     sign_in,
     submit,
@@ -136,6 +137,7 @@ async def test_all_that_an_account_is_called(
     result = await paste(hass, begun, location)
     assert labels(result)[lock.did] == "All doors (All doors, All doors)"
     result = await submit(hass, result, {CONF_LOCKS: [lock.did, other.did]})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.title == "All doors"
@@ -222,8 +224,9 @@ async def test_texts_of_the_local_network(
     """What a device nearby says of itself is kept with its entry."""
     lock = driver.simulation.call(driver.simulator.add_lock, driver.account, host=NEARBY)
     lock.firmware = lock.mac = f"2.1{HALF}\x00\u202e"
-    result = await begin(hass, "local")
+    result = await by_hand(hass)
     result = await submit(hass, result, {"host": NEARBY, "token": lock.token})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"]["firmware"] == result["data"]["mac"] == "2.1"
     assert await written(hass, hass_storage, "core.config_entries")

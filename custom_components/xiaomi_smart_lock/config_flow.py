@@ -9,6 +9,7 @@ import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
+    ConfigEntryState,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION
 from homeassistant.core import callback
@@ -42,13 +43,14 @@ from .const import (
     SUBENTRY_PERSON,
     SUBENTRY_WHO_MAY_OPEN,
 )
+from .flows.app_code import likely_region
 from .flows.guest import GuestFlow
-from .flows.link_app import LinkFlow, region_schema
 from .flows.local import LocalFlow
 from .flows.options import LockOptionsFlow
 from .flows.person import PersonFlow
 from .flows.sign_in import SignInFlow
 from .flows.who_may_open import WhoMayOpenFlow
+from .miot.endpoints import REGIONS
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
 from .model.lock_model import MODELS
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
-class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
+class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
     """Config flow that sets up an entry, signs in again, or reconfigures."""
 
     MINOR_VERSION = 2
@@ -112,9 +114,13 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         """Ask for the region."""
         if user_input is not None:
             return await self._async_begin_sign_in(user_input[CONF_REGION])
+        selector = SelectSelector(
+            SelectSelectorConfig(options=list(REGIONS), translation_key="region")
+        )
+        likely = likely_region(self.hass.config)
         return self.async_show_form(
             step_id="account",
-            data_schema=region_schema(self.hass.config),
+            data_schema=vol.Schema({vol.Required(CONF_REGION, default=likely): selector}),
         )
 
     @override
@@ -180,7 +186,7 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             if user_input[CONF_LOCKS]:
-                return self._finish(user_input[CONF_LOCKS], [lock.did for lock in free])
+                return await self._async_finish(user_input[CONF_LOCKS], [lock.did for lock in free])
             errors[CONF_LOCKS] = "no_lock_chosen"
         chosen = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
         places = {did: ", ".join(filter(None, of)) for did, of in self._account.rooms.items()}
@@ -199,19 +205,19 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
             errors=errors,
         )
 
-    @callback
-    def _finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:
+    async def _async_finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:
+        """Store the chosen locks in the entry, or offer to link a new one."""
         data: dict[str, Any] = {
             CONF_LOCKS: chosen,
             CONF_DECLINED: [did for did in offered if did not in chosen],
             CONF_ROOMS: self._rooms_of(chosen),
         }
-        async_end_discoveries(self.hass, chosen, but=self.flow_id)
         if self._entry:
+            async_end_discoveries(self.hass, chosen, but=self.flow_id)
             return self._update(self._entry, reason="reconfigure_successful", **data)
-        return self.async_create_entry(
-            title=self._nickname or "Xiaomi",
-            data={
+        return await self._async_offer_link(
+            self._nickname or "Xiaomi",
+            {
                 CONF_REGION: self._region,
                 CONF_UUID: self._uuid,
                 CONF_USER_ID: self._account.user_id or self._uuid,
@@ -276,8 +282,11 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
                     "account": escaped(entry.title),
                 },
             )
+        rooms = entry.data.get(CONF_ROOMS, {}) | await _async_room(entry, did)
         return self.async_update_reload_and_abort(
-            entry, data_updates={CONF_LOCKS: [*lock_ids(entry), did]}, reason="lock_added"
+            entry,
+            data_updates={CONF_LOCKS: [*lock_ids(entry), did], CONF_ROOMS: rooms},
+            reason="lock_added",
         )
 
     # Reauthentication and reconfiguration
@@ -291,10 +300,10 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in again, or ask for the lock's new token."""
+        """Sign in again, or ask where the lock's new token comes from."""
         entry = self._get_reauth_entry()
         if CONF_HOST in entry.data:
-            return await self._async_change_local("reauth_confirm", entry, user_input)
+            return self._show_sources("reauth_confirm")
         return await self._async_begin_sign_in(entry.data[CONF_REGION])
 
     async def async_step_reconfigure(
@@ -316,9 +325,22 @@ class LockConfigFlow(SignInFlow, LinkFlow, LocalFlow, domain=DOMAIN):
     async def async_step_reconfigure_local(
         self, user_input: dict[str, str] | None = None
     ) -> ConfigFlowResult:
-        """Ask for a new address and token."""
-        entry = self._get_reconfigure_entry()
-        return await self._async_change_local("reconfigure_local", entry, user_input)
+        """Ask where the new address and token come from."""
+        return self._show_sources("reconfigure_local")
+
+
+async def _async_room(entry: LockConfigEntry, did: str) -> dict[str, str]:
+    """Return the room of a lock by its did, empty if none is known now."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return {}
+    cloud = entry.runtime_data.connection.cloud
+    try:
+        account = await cloud.account() if cloud else None
+    except MiotError as error:
+        _LOGGER.debug("No rooms: %s", error)
+        return {}
+    _, room = account.rooms.get(did, ("", None)) if account else ("", None)
+    return {did: room} if room else {}
 
 
 def _known_user_id(entry: LockConfigEntry) -> str | None:

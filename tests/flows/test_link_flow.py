@@ -6,14 +6,12 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, override
 
 import pytest
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_REGION
-from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import (
-    EVENT_DATA_ENTRY_FLOW_PROGRESSED,
     UnknownFlow,
 )
 from homeassistant.helpers import entity_registry as er
@@ -21,10 +19,11 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock.const import CONF_APP, DOMAIN
-from custom_components.xiaomi_smart_lock.flows import link_app as link_flow
+from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.flows import app_code
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
+from tests.at_browser import FLOW, Person
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
 from tests.lock_harness import app_session, diagnostics, entry_of, nearby
@@ -33,18 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiohttp.test_utils import TestClient
+    from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from simulator.account import Account
 
 pytestmark = pytest.mark.usefixtures("quick_browser")
 
-FLOW: Final = "/api/config/config_entries/flow"
 
-
-class Person:
-    """Goes through the flow in a browser, with a phone beside it."""
+class Owner(Person):
+    """Changes an entry."""
 
     def __init__(
         self,
@@ -54,54 +51,14 @@ class Person:
         entry: MockConfigEntry,
     ) -> None:
         """Sit down before the browser."""
-        self.hass = hass
-        self.driver = driver
+        super().__init__(hass, driver, client)
         self.entry = entry
-        self.client = client
-        self.told = 0
-        """How often the browser was told that the flow went on by itself."""
-        self.shown: dict[str, Any] = {}
-        hass.bus.async_listen(EVENT_DATA_ENTRY_FLOW_PROGRESSED, self._note)
 
-    @callback
-    def _note(self, event: Event) -> None:
-        self.told += event.data["flow_id"] == self.shown.get("flow_id")
-
-    async def choose(self, option: str) -> None:
+    @override
+    async def choose(self, *options: str) -> None:
         """Choose what is to be changed of the entry."""
-        answer = await self.client.post(
-            FLOW, json={"handler": DOMAIN, "entry_id": self.entry.entry_id}
-        )
-        self.shown = await answer.json()
-        await self.submit(next_step_id=option)
-
-    async def submit(self, **data: Any) -> None:
-        """Submit what is shown."""
-        answer = await self.client.post(f"{FLOW}/{self.shown['flow_id']}", json=data)
-        self.shown = await answer.json()
-
-    async def look(self) -> None:
-        """See what the flow shows now."""
-        self.shown = await (await self.client.get(f"{FLOW}/{self.shown['flow_id']}")).json()
-
-    async def see_code(self) -> str:
-        """Wait until the code is shown, as a browser does; return what it says."""
-        assert self.shown["type"] == "progress", self.shown
-        told = self.told
-        await until(lambda: self.told > told)
-        await self.look()
-        assert self.shown["step_id"] == "scan", self.shown
-        (field,) = self.shown["data_schema"]
-        data: str = field["selector"]["qr_code"]["data"]
-        return data
-
-    async def phone(self, act: str, code: str, *account: Account) -> None:
-        """Do something with the code, and see what the browser shows by itself then."""
-        told = self.told
-        accounts = self.driver.simulator.cloud.app_accounts
-        self.driver.simulation.call(getattr(accounts, act), code, *account)
-        await until(lambda: self.told > told)
-        await self.look()
+        await self.begin(entry_id=self.entry.entry_id)
+        await super().choose(*options)
 
 
 @asynccontextmanager
@@ -110,12 +67,12 @@ async def at_browser(
     driver: LockDriver,
     hass_client: ClientSessionGenerator,
     entry: MockConfigEntry,
-) -> AsyncIterator[Person]:
+) -> AsyncIterator[Owner]:
     """Have somebody look at the entry, which is set up."""
     assert await async_setup_component(hass, "config", {})
     if entry.state is not ConfigEntryState.LOADED:
         assert await hass.config_entries.async_setup(entry.entry_id)
-    yield Person(hass, driver, await hass_client(), entry)
+    yield Owner(hass, driver, await hass_client(), entry)
     await hass.async_block_till_done()
     assert not hass.config_entries.flow.async_progress()
     await hass.config_entries.async_unload(entry.entry_id)
@@ -124,7 +81,7 @@ async def at_browser(
 @pytest.fixture
 def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the browser listen at once."""
-    monkeypatch.setattr(link_flow, "LISTENS_WITHIN", 0)
+    monkeypatch.setattr(app_code, "LISTENS_WITHIN", 0)
 
 
 @pytest.fixture
@@ -133,13 +90,13 @@ async def person(
     driver: LockDriver,
     hass_client: ClientSessionGenerator,
     entry: MockConfigEntry,
-) -> AsyncIterator[Person]:
+) -> AsyncIterator[Owner]:
     """Return who looks at the entry of an account."""
     async with at_browser(hass, driver, hass_client, entry) as person:
         yield person
 
 
-async def test_linking_an_account(person: Person, driver: LockDriver) -> None:
+async def test_linking_an_account(person: Owner, driver: LockDriver) -> None:
     """Who scans the code with the app of the account is linked, without touching the browser."""
     await person.choose("link")
     await person.submit()
@@ -158,21 +115,21 @@ async def test_linking_a_lock_nearby(
     hass_client: ClientSessionGenerator,
     short_timeouts: None,
 ) -> None:
-    """It is asked in which region its account is."""
+    """It is looked for in the likely region first."""
+    hass.config.country = "CN"
     there = nearby(driver)
     entry = entry_of(hass, there.local_data(NEARBY))
     async with at_browser(hass, there, hass_client, entry) as person:
         await person.choose("link")
-        (field,) = person.shown["data_schema"]
-        assert field["name"] == CONF_REGION
-        await person.submit(region="de")
+        assert not person.shown["data_schema"]
+        await person.submit()
         await person.phone("confirm", await person.see_code(), driver.account)
         assert person.shown["reason"] == "linked"
-        assert entry.data[CONF_APP][CONF_REGION] == "de"
+        assert entry.data[CONF_APP][CONF_REGION] == "cn"
         await hass.async_block_till_done()
 
 
-async def test_submitting_too_early(person: Person, driver: LockDriver) -> None:
+async def test_submitting_too_early(person: Owner, driver: LockDriver) -> None:
     """The code stays, and it is said that nobody has confirmed it yet."""
     await person.choose("link")
     await person.submit()
@@ -186,7 +143,7 @@ async def test_submitting_too_early(person: Person, driver: LockDriver) -> None:
 
 
 @pytest.mark.parametrize(("act", "error"), [("refuse", "link_refused"), ("expire", "code_expired")])
-async def test_not_confirmed(person: Person, driver: LockDriver, act: str, error: str) -> None:
+async def test_not_confirmed(person: Owner, driver: LockDriver, act: str, error: str) -> None:
     """It is said why, and there is another code."""
     await person.choose("link")
     await person.submit()
@@ -201,7 +158,7 @@ async def test_not_confirmed(person: Person, driver: LockDriver, act: str, error
     assert person.shown["reason"] == "linked"
 
 
-async def test_another_account(person: Person, driver: LockDriver) -> None:
+async def test_another_account(person: Owner, driver: LockDriver) -> None:
     """The entry's account is meant; nothing is kept of another."""
     another = driver.simulation.call(driver.simulator.add_account, "Mei")
     await person.choose("link")
@@ -224,7 +181,7 @@ async def test_account_without_the_lock(
     entry = entry_of(hass, there.local_data(NEARBY))
     async with at_browser(hass, there, hass_client, entry) as person:
         await person.choose("link")
-        await person.submit(region="cn")
+        await person.submit()
         await person.phone("confirm", await person.see_code(), another)
         assert person.shown["errors"] == {"base": "lock_not_in_account"}
         assert CONF_APP not in entry.data
@@ -232,7 +189,7 @@ async def test_account_without_the_lock(
 
 
 @pytest.mark.parametrize("path", ["serviceLogin", "loginUrl"])
-async def test_no_code(person: Person, driver: LockDriver, path: str) -> None:
+async def test_no_code(person: Owner, driver: LockDriver, path: str) -> None:
     """A service that is down gives no code; the next try may get one."""
     driver.simulator.cloud.refuse_next(500, path)
     await person.choose("link")
@@ -247,7 +204,7 @@ async def test_no_code(person: Person, driver: LockDriver, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sts", "/home/device_list"])
-async def test_no_session(person: Person, driver: LockDriver, path: str) -> None:
+async def test_no_session(person: Owner, driver: LockDriver, path: str) -> None:
     """What goes wrong after the confirmation is said too."""
     await person.choose("link")
     await person.submit()
@@ -259,7 +216,7 @@ async def test_no_session(person: Person, driver: LockDriver, path: str) -> None
     person.hass.config_entries.flow.async_abort(person.shown["flow_id"])
 
 
-async def test_closing_the_browser(person: Person, driver: LockDriver) -> None:
+async def test_closing_the_browser(person: Owner, driver: LockDriver) -> None:
     """Nobody waits for the phone any more."""
     await person.choose("link")
     await person.submit()
@@ -273,7 +230,7 @@ async def test_closing_the_browser(person: Person, driver: LockDriver) -> None:
     assert CONF_APP not in person.entry.data
 
 
-async def test_a_code_that_nobody_scans(person: Person, driver: LockDriver) -> None:
+async def test_a_code_that_nobody_scans(person: Owner, driver: LockDriver) -> None:
     """A minute after it has expired the flow ends: nobody could be asked to sign in meanwhile."""
     await person.choose("link")
     await person.submit()
@@ -308,7 +265,7 @@ async def test_steps_that_nobody_submits(
         assert linked.data == before
 
 
-async def test_each_code_has_its_time(person: Person, driver: LockDriver) -> None:
+async def test_each_code_has_its_time(person: Owner, driver: LockDriver) -> None:
     """Who asks for another one is not interrupted by what the first one left."""
     accounts = driver.simulator.cloud.app_accounts
     await person.choose("link")
@@ -324,7 +281,7 @@ async def test_each_code_has_its_time(person: Person, driver: LockDriver) -> Non
     assert person.shown.get("reason") == "linked", person.shown
 
 
-def look_ahead(person: Person, seconds: float) -> None:
+def look_ahead(person: Owner, seconds: float) -> None:
     """Let the time come for what Home Assistant has to do within some seconds."""
     async_fire_time_changed(person.hass, dt_util.utcnow() + timedelta(seconds=seconds))
 
@@ -413,7 +370,7 @@ async def test_sign_in_that_is_to_be_confirmed(
     assert url not in str(linked.as_dict())
 
 
-async def test_sign_in_that_is_confirmed_nowhere(person: Person, driver: LockDriver) -> None:
+async def test_sign_in_that_is_confirmed_nowhere(person: Owner, driver: LockDriver) -> None:
     """Who scans a code and gets no session is told what Xiaomi wants."""
 
     def unconfirmed(body: bytes) -> bytes:

@@ -29,6 +29,7 @@ from tests.flow import (
     begin_account,
     choose,
     come_back,
+    later,
     paste,
     sign_in,
     submit,
@@ -75,7 +76,7 @@ async def test_account_by_browser(
     result = await come_back(hass, hass_client_no_auth, result, location, "window.close()")
     assert result["step_id"] == "locks"
     result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
-    assert_account_entry(result, driver, driver.lock)
+    assert_account_entry(await later(hass, result), driver, driver.lock)
     assert not hass.data[webhook.DOMAIN]
 
 

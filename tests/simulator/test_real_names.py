@@ -14,50 +14,17 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.miot.endpoints import REGIONS, Endpoints, in_region
 from simulator import real_names
 from simulator.simulator import Simulator
-from tests.hosts import NEARBY
+from tests.hosts import NEARBY, Hosts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PROJECT = Path(__file__).parents[2]
-
-
-class Hosts(AbstractResolver):
-    """Resolves as a hosts file says; what is not in it is nowhere."""
-
-    def __init__(self, hosts: str, port: int) -> None:
-        """Lead every name to the port, which really is another."""
-        self._addresses = {name: address for address, name in map(str.split, hosts.splitlines())}
-        self._port = port
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,  # noqa: ARG002
-        family: socket.AddressFamily = socket.AF_INET,
-    ) -> list[ResolveResult]:
-        """Return where a name leads."""
-        if host not in self._addresses:
-            raise OSError(host)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=self._addresses[host],
-                port=self._port,
-                family=family,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-        ]
-
-    async def close(self) -> None:
-        """Keep nothing."""
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import (
     SOURCE_IGNORE,
@@ -42,7 +42,12 @@ DEVICES_ARE_OF_ONE_ENTRY: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 8)
 
 def lock_ids(entry: ConfigEntry) -> list[str]:
     """Return the dids of an entry's locks."""
-    return [entry.data[CONF_DID]] if CONF_DID in entry.data else list(entry.data[CONF_LOCKS])
+    return dids_in(entry.data)
+
+
+def dids_in(data: Mapping[str, Any]) -> list[str]:
+    """Return the dids of the locks in the data of an entry."""
+    return [data[CONF_DID]] if CONF_DID in data else list(data[CONF_LOCKS])
 
 
 def configured_locks(

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import logging
 import re
+from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import SOURCE_ZEROCONF, ConfigEntryState, ConfigFlow
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    SOURCE_ZEROCONF,
+    ConfigEntryState,
+)
 from homeassistant.const import CONF_HOST, CONF_TOKEN
-from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
 from homeassistant.helpers.translation import async_get_translations
 
-from ..account.entry_data import MOST_DISCOVERED, configured_locks, last_digits
-from ..const import CONF_DID, DOMAIN
+from ..account.entry_data import MOST_DISCOVERED, configured_locks, last_digits, unambiguous
+from ..const import CONF_DID, CONF_ROOMS, DOMAIN
 from ..miot.errors import MiotError, NotSignedInError
 from ..miot.local import LocalClient
 from ..model.lock_model import MODELS
+from ..wording.phrases import escaped
+from .link_app import LinkFlow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +41,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
     from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 
+    from ..miot.cloud import Device
     from ..miot.local import Info
     from ..runtime import LockConfigEntry
 
@@ -36,16 +54,22 @@ TOKEN: Final = re.compile(r"[0-9a-fA-F]{32}")
 ANNOUNCED: Final = re.compile(r".*_miio([0-9]{1,20})(?: ?\([0-9]+\)|-[0-9]+)?")
 
 _SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
-LOCAL_SCHEMA: Final = vol.Schema(
-    {vol.Required(CONF_HOST): TextSelector(), vol.Required(CONF_TOKEN): _SECRET}
-)
+FOUND_SCHEMA: Final = vol.Schema({vol.Required(CONF_HOST): TextSelector()})
+LOCAL_SCHEMA: Final = FOUND_SCHEMA.extend({vol.Required(CONF_TOKEN): _SECRET})
+CONF_LOCK: Final = "lock"
 
 
-class LocalFlow(ConfigFlow):
+class LocalFlow(LinkFlow):
     """Steps for a lock on the local network, also for one discovered there."""
 
     _host: str | None = None
     _discovered_did: str | None = None
+    _found: Mapping[str, Device]
+    """The locks of the Mi Home app to choose from, by did."""
+    _device: Device | None = None
+    """The lock as the Mi Home app has it; None if address and token are entered."""
+    _rooms: Mapping[str, str] = MappingProxyType({})
+    """The rooms of locks in the Mi Home app, by did."""
 
     @override
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
@@ -87,30 +111,97 @@ class LocalFlow(ConfigFlow):
         )
 
     async def async_step_local(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
+        """Ask where address and token come from."""
+        return self._show_sources("local")
+
+    def _show_sources(self, step_id: str) -> ConfigFlowResult:
+        return self.async_show_menu(step_id=step_id, menu_options=["from_app", "by_hand"])
+
+    async def async_step_by_hand(
+        self, user_input: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
         """Ask for address and token, and check them with the lock."""
+        return await self._async_ask("by_hand", LOCAL_SCHEMA, user_input)
+
+    # Address and token from the Mi Home app
+
+    async def async_step_from_app(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Have a QR code scanned with the app, and read address and token of its locks."""
+        self._end_within()
+        self._look, self._then = self._async_read_locks, self.async_step_which
+        return await self.async_step_code()
+
+    async def _async_read_locks(self) -> None:
+        """Read the locks of the account that can be chosen, and their rooms. Raises CodeError."""
+        meant = self._meant
+        elsewhere = configured_locks(self.hass, but=self._changed_entry)
+
+        def wanted(device: Device) -> bool:
+            return (
+                device.model in MODELS
+                and TOKEN.fullmatch(device.token or "") is not None
+                and device.did not in elsewhere
+                and meant in (None, device.did)
+            )
+
+        missing = "lock_not_in_account" if meant else "no_lock_to_set_up"
+        self._found = {device.did: device for device in await self._async_find(wanted, missing)}
+        self._rooms = {}
+        try:
+            rooms = await self._app_client(self._app_region).rooms()
+        except MiotError as error:
+            _LOGGER.debug("No rooms: %s", error)
+        else:
+            self._rooms = {did: room for did, (_, room) in rooms.items() if room}
+
+    async def async_step_which(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
+        """Ask which lock, if there are several."""
+        if user_input is not None or len(self._found) == 1:
+            did = user_input[CONF_LOCK] if user_input else next(iter(self._found))
+            self._device = self._found[did]
+            return await self.async_step_found()
+        self._end_within()
+        names = unambiguous({did: one.name for did, one in self._found.items()}, self._rooms)
+        options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
+        selector = SelectSelector(
+            SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+        )
+        return self.async_show_form(
+            step_id="which", data_schema=vol.Schema({vol.Required(CONF_LOCK): selector})
+        )
+
+    async def async_step_found(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
+        """Ask to wake the lock, and check address and token with it. The token is not shown."""
+        return await self._async_ask("found", FOUND_SCHEMA, user_input)
+
+    # Both
+
+    async def _async_ask(
+        self, step_id: str, schema: vol.Schema, user_input: dict[str, str] | None
+    ) -> ConfigFlowResult:
+        """Ask for what the schema has, until the lock answers; then finish."""
         errors: dict[str, str] = {}
+        device, entry = self._device, self._changed_entry
         if user_input is not None:
-            info = await self._async_look(user_input, errors)
-            if info and self._discovered_did not in (None, info.did):
+            token = {CONF_TOKEN: device.token} if device and device.token else {}
+            given = {**user_input, **token}
+            info = await self._async_look(given, errors)
+            meant = self._meant or (device.did if device else None)
+            if info and meant not in (None, info.did):
                 errors[CONF_HOST] = "another_device"
             elif info:
-                await self.async_set_unique_id(info.did, raise_on_progress=False)
-                self._abort_if_unique_id_configured(updates=user_input)
-                if info.did in configured_locks(self.hass):
-                    return self.async_abort(reason="already_configured")
-                return self.async_create_entry(
-                    title=PRODUCT,
-                    data=_local_data(user_input, info),
-                )
-        suggested = user_input or ({CONF_HOST: self._host} if self._host else {})
-        return self._show_local("local", suggested, errors)
-
-    def _show_local(
-        self, step_id: str, suggested: Mapping[str, Any], errors: dict[str, str]
-    ) -> ConfigFlowResult:
+                return await self._async_finish_local(given, info)
+            if device and CONF_TOKEN in errors:
+                errors["base"] = errors.pop(CONF_TOKEN)
+        self._end_within()
+        known = self._host or _address(device) or (entry and entry.data[CONF_HOST])
+        suggested = user_input or ({CONF_HOST: known} if known else {})
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(LOCAL_SCHEMA, suggested),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            description_placeholders={"lock": escaped(device.name)} if device else None,
             errors=errors,
         )
 
@@ -131,18 +222,46 @@ class LocalFlow(ConfigFlow):
             errors[CONF_HOST] = "another_model"
         return None
 
-    async def _async_change_local(
-        self, step_id: str, entry: LockConfigEntry, user_input: dict[str, str] | None
-    ) -> ConfigFlowResult:
-        errors: dict[str, str] = {}
-        if user_input is not None and (info := await self._async_look(user_input, errors)):
-            if info.did == entry.data[CONF_DID]:
-                return self.async_update_reload_and_abort(
-                    entry, data_updates=_local_data(user_input, info)
-                )
-            errors[CONF_HOST] = "another_device"
-        suggested = user_input or {CONF_HOST: entry.data[CONF_HOST]}
-        return self._show_local(step_id, suggested, errors)
+    async def _async_finish_local(self, given: dict[str, str], info: Info) -> ConfigFlowResult:
+        """Store address and token in the entry, or offer to link a new one."""
+        data: dict[str, Any] = {
+            **given,
+            CONF_DID: info.did,
+            "firmware": info.firmware,
+            "mac": info.mac,
+        }
+        if self._changed_entry:
+            return self.async_update_reload_and_abort(self._changed_entry, data_updates=data)
+        await self.async_set_unique_id(info.did, raise_on_progress=False)
+        self._abort_if_unique_id_configured(updates=given)
+        if info.did in configured_locks(self.hass):
+            return self.async_abort(reason="already_configured")
+        if room := self._rooms.get(info.did):
+            data[CONF_ROOMS] = {info.did: room}
+        return await self._async_offer_link(self._device.name if self._device else PRODUCT, data)
+
+    @property
+    def _meant(self) -> str | None:
+        """The did of the lock that is changed or was discovered, None for any."""
+        did: str | None = self._discovered_did
+        if entry := self._changed_entry:
+            did = entry.data[CONF_DID]
+        return did
+
+    @property
+    def _changed_entry(self) -> LockConfigEntry | None:
+        """The entry whose address and token are changed, None for a new one."""
+        if self.source in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
+            return self._linked_entry
+        return None
+
+
+def _address(device: Device | None) -> str | None:
+    """Return the address that the app has of a lock, None if it has none that can be asked."""
+    try:
+        return str(IPv4Address(device.address)) if device and device.address else None
+    except ValueError:
+        return None
 
 
 def _did(name: str) -> str | None:
@@ -189,12 +308,3 @@ async def _is_at(entry: LockConfigEntry, host: str) -> bool:
         _LOGGER.debug("The lock is not at %s: %s", host, error)
         return False
     return bool(info.did == entry.data[CONF_DID])
-
-
-def _local_data(user_input: Mapping[str, str], info: Info) -> dict[str, Any]:
-    return {
-        **user_input,
-        CONF_DID: info.did,
-        "firmware": info.firmware,
-        "mac": info.mac,
-    }

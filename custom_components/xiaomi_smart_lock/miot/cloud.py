@@ -70,7 +70,10 @@ class Device:
 
     @classmethod
     def from_list(cls, item: Mapping[str, Any]) -> Device | None:
-        """Return the device of an item of the device list, None if the item has no valid did."""
+        """Return the device of an item of the device list, None if the item has no valid did.
+
+        The Mi Home app's list has another name for the address.
+        """
         if (did := identifier(item.get("did"))) is None:
             return None
         model, extra = _text(item, "model") or "", item.get("extra")
@@ -82,7 +85,7 @@ class Device:
             online=item.get("isOnline") is True,
             firmware=_text(extra, "fw_version") if isinstance(extra, dict) else None,
             mac=_text(item, "mac"),
-            address=_text(item, "local_ip"),
+            address=_text(item, "local_ip") or _text(item, "localip"),
             token=_text(item, "token"),
         )
 
@@ -153,7 +156,7 @@ class CloudClient(Client):
             app_ver=9,
         )
         own, shared = (_list(result, key) for key in ("homelist", "share_home_list"))
-        rooms = dict(_rooms(own + shared))
+        rooms = dict(rooms_in(own + shared))
         names = {_text(home, "id"): _text(home, "name") for home in own + shared}
         start, before = result.get("max_id"), None
         for _ in range(PAGES_LIMIT):
@@ -166,7 +169,7 @@ class CloudClient(Client):
             pages = (
                 {"name": names.get(_text(page, "id"))} | page for page in _list(result, "info")
             )
-            rooms |= dict(_rooms(pages))
+            rooms |= dict(rooms_in(pages))
         user_id = next(filter(None, (identifier(home.get("uid")) for home in own)), None)
         friends = frozenset(filter(None, (identifier(home.get("uid")) for home in shared)))
         return Account(user_id, rooms, friends)
@@ -380,7 +383,7 @@ def _list(result: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return objects(result.get(key))
 
 
-def _rooms(
+def rooms_in(
     homes: Iterable[dict[str, Any]],
 ) -> Iterator[tuple[str, tuple[str, str | None]]]:
     """Yield the did of each device with the names of its home and its room, None for no room."""

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from ..cloud import Device, rooms_in
 from ..endpoints import in_region
 from ..errors import (
     CannotConnectError,
@@ -28,7 +29,6 @@ from ..errors import (
 )
 from ..http import exchange, fetch
 from ..values import (
-    identifier,
     objects,
     opaque,
     text,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from ..spec import Event, Value
     from .recording import Part
 
+HOMES_LIMIT: Final = 300  # homes per request
 HISTORY_LIMIT: Final = 50  # history entries per request
 CAMERA_LIMIT: Final = 20  # camera events per request
 DETAILS_LIMIT: Final = 20  # kinds of one camera event; there are about ten
@@ -160,6 +161,10 @@ class AppClient:
 
     async def dids(self) -> set[str]:
         """Return the dids of the account's devices, including those shared with it."""
+        return {device.did for device in await self.devices()}
+
+    async def devices(self) -> list[Device]:
+        """Return the account's devices in this region, including those shared with it."""
         answer = await self._post(
             "/home/device_list",
             getVirtualModel=True,
@@ -167,9 +172,20 @@ class AppClient:
             get_split_device=False,
             support_smart_home=True,
         )
-        result = answer.get("result")
-        items = _list(_of(result, "list"))
-        return {did for item in objects(items) if (did := identifier(item.get("did")))}
+        items = _list(_of(answer.get("result"), "list"))
+        return [device for item in objects(items) if (device := Device.from_list(item))]
+
+    async def rooms(self) -> dict[str, tuple[str, str | None]]:
+        """Return the home and the room of the account's devices, by did; the room may be None."""
+        answer = await self._post(
+            "/v2/homeroom/gethome_merged",
+            fg=True,
+            fetch_share=True,
+            fetch_share_dev=True,
+            limit=HOMES_LIMIT,
+            app_ver=7,
+        )
+        return dict(rooms_in(objects(_list(_of(answer.get("result"), "homelist")))))
 
     async def history(
         self, did: str, event: Event, start: int, end: int, limit: int = HISTORY_LIMIT
