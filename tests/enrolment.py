@@ -23,7 +23,8 @@ def inside(harness: LockHarness) -> Users:
 
 async def begin(harness: LockHarness, **data: Any) -> asyncio.Task[Any]:
     """Start the enrollment of a finger, and wait until the lock expects it or it has failed."""
-    task = asyncio.create_task(harness.manage("set_credential", **(FINGER | data)))
+    wanted = {name: value for name, value in (FINGER | data).items() if value is not None}
+    task = asyncio.create_task(harness.manage("set_credential", **wanted))
     await until(lambda: inside(harness).enrolment or task.done())
     return task
 

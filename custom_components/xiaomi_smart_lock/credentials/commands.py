@@ -72,7 +72,7 @@ class CredentialCommands:
 
     async def async_set_user(self, user_id: int | None, user_type: int | None) -> int:
         """Add or change a user; return the user id, chosen if None is given."""
-        free = free_numbers(set(self._lock.data.users.known))
+        free = free_numbers(self._lock.data.users.numbers)
         asked = {"user-ids": user_id, "user-type": user_type}
         facts = await self._async_act(
             "add-lock-user",
@@ -100,6 +100,12 @@ class CredentialCommands:
                 user_id=str(user_id),
             )
         await self._async_act("delete-lock-user", {"user-ids": user_id, "user-type": user_type})
+
+    async def async_take_back_user(self, user_id: int) -> None:
+        """Try to delete a user just made, also while the entry unloads; ignore errors."""
+        asked = {"user-ids": user_id, **self._normal_user()}
+        with suppress(HomeAssistantError):
+            await self._async_run(self.pending("delete-lock-user"), asked, attempt=Attempt())
 
     async def async_add_credential(
         self,

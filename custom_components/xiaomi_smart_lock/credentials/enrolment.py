@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -21,15 +21,18 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..model.roles import Role
+from ..people import async_assign, named
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.phrases import common_text, credential_in_words, value_in_words
 from ..wording.reasons import translatable
 from .commands import free_numbers
+from .lock_user import async_user_of
 from .pending_command import DUPLICATE, CommandRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from ..coordinator import LockCoordinator
     from ..session import LockSession
@@ -52,7 +55,10 @@ GUESSES: Final = 12
 class Wanted:
     """A request to enroll a credential."""
 
-    user_id: int
+    user_id: int | None = None
+    """The user of the lock; None for the one of the person, made if there is none."""
+    person: str | None = None
+    """Whom the credential is for: the id of the person's subentry."""
     method: str
     """The method of opening the door: a key of operation-method."""
     content: str = field(repr=False)
@@ -107,7 +113,8 @@ class Enrolment:
     async def async_enrol(self, wanted: Wanted) -> Credential:
         """Enroll a credential; if one with the wanted name exists, only change its expiry.
 
-        Raises HomeAssistantError, and then leaves no credential behind.
+        It belongs to the wanted person from then on. Raises HomeAssistantError, and then leaves no
+        credential behind, and no user that was made for it.
 
         The expiry of the unconfirmed credential is saved before the request is sent to the lock. So
         it expires whatever happens meanwhile, and a temporary credential never becomes a permanent
@@ -117,18 +124,33 @@ class Enrolment:
         data = self._lock.data
         if wanted.name is not None and (known := _named(data, wanted.name)):
             await self._async_change_end(wanted, known)
-            return known
-        self._check(wanted)
-        method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
-        async with self._turn:
-            *others, last = _candidates(data, wanted, method)
-            for credential in others:
-                try:
-                    return await self._async_enrol(wanted, credential)
-                except CommandRejectedError as error:
-                    if error.key != DUPLICATE:
-                        raise
-            return await self._async_enrol(wanted, last)
+            credential = known
+        else:
+            self._check(wanted)
+            method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
+            async with self._turn, self._user_of(wanted) as user_id:
+                credential = await self._async_try(wanted, user_id, method)
+        if wanted.person is not None:
+            with suppress(ServiceValidationError):  # They were removed; the credential exists.
+                async_assign(self._lock, credential, wanted.person)
+        return credential
+
+    def _user_of(self, wanted: Wanted) -> AbstractAsyncContextManager[int]:
+        """Provide the user of the lock that a credential is for."""
+        if wanted.user_id is not None:
+            return nullcontext(wanted.user_id)
+        return async_user_of(self._lock, self._commands, named(self._lock, wanted.person or ""))
+
+    async def _async_try(self, wanted: Wanted, user_id: int, method: int) -> Credential:
+        """Enroll a credential, with another id where the lock has a credential of that one."""
+        *others, last = _candidates(self._lock.data, wanted, method)
+        for credential in others:
+            try:
+                return await self._async_enrol(wanted, user_id, credential)
+            except CommandRejectedError as error:
+                if error.key != DUPLICATE:
+                    raise
+        return await self._async_enrol(wanted, user_id, last)
 
     async def async_cancel(self) -> None:
         """Cancel the enrollment that runs at the lock, no matter who started it."""
@@ -149,16 +171,18 @@ class Enrolment:
         if self._command:
             self._command.end(translatable(HomeAssistantError, key, lock=self._session.name))
 
-    async def _async_enrol(self, wanted: Wanted, credential: Credential) -> Credential:
+    async def _async_enrol(
+        self, wanted: Wanted, user_id: int, credential: Credential
+    ) -> Credential:
         expiries = self._lock.data.expiries.known
         now = time.time()
         self.stage = Stage.KEEPING
         self._expiry.enrolling = credential
-        expiries[credential] = Expiry(wanted.user_id, since=now, due=now, enrolled=False)
+        expiries[credential] = Expiry(user_id, since=now, due=now, enrolled=False)
         try:
             await self._lock.async_save_expiry(credential)
             self.stage = Stage.ENROLLING
-            await self._async_ask(wanted, credential)
+            await self._async_ask(wanted, user_id, credential)
         except BaseException as error:
             if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
                 expiries.pop(credential, None)
@@ -171,7 +195,7 @@ class Enrolment:
                 expiries.pop(credential, None)
             else:
                 expiries[credential] = Expiry(
-                    wanted.user_id,
+                    user_id,
                     since=now,
                     due=wanted.valid_until,
                     uses=wanted.uses,
@@ -184,7 +208,7 @@ class Enrolment:
             await self._lock.async_save()
             self._expiry.async_look()
 
-    async def _async_ask(self, wanted: Wanted, credential: Credential) -> None:
+    async def _async_ask(self, wanted: Wanted, user_id: int, credential: Credential) -> None:
         """Ask the lock to enroll a credential, and show the steps."""
         with _progress(self._lock, credential) as on_step:
             self._command = self._commands.pending("add-unlock-method", on_step)
@@ -192,7 +216,7 @@ class Enrolment:
                 self._end(STOPPED)
             try:
                 await self._commands.async_add_credential(
-                    self._command, wanted.user_id, credential, wanted.content, wanted.time_limit
+                    self._command, user_id, credential, wanted.content, wanted.time_limit
                 )
             finally:
                 self._command = None

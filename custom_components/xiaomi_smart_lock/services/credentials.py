@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
@@ -18,8 +17,9 @@ from ..credentials.enrolment import (
     number_of,
 )
 from ..model.roles import Role
-from ..people import async_assign, named, person_of
+from ..people import named, person_of
 from ..state.credential import Credential, masked
+from ..wording.reasons import translatable
 from .history import ATTR_PERSON
 from .lock_action import LockAction
 
@@ -62,9 +62,6 @@ SETTABLE_CREDENTIALS: Final = (
     "palm_vein",
     "phone",
 )
-# The owner's user id. It gets no access remotely: there is an owner already, and nobody is to be
-# given a credential of theirs.
-OWNER: Final = 0
 MOST_USES: Final = 1000
 LONGEST_NAME: Final = 200
 
@@ -87,22 +84,26 @@ async def _set_credential(lock: LockRuntime, data: Data) -> Response:
     if (person := data.get(ATTR_PERSON)) is not None:
         # Fails for an unknown person before anything is sent to the lock.
         person = named(lock.coordinator, person).subentry.subentry_id
+    elif ATTR_USER_ID not in data:
+        raise translatable(ServiceValidationError, "nobody_given")
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
-        user_id=data[ATTR_USER_ID],
+        user_id=data.get(ATTR_USER_ID),
         method=data[ATTR_CREDENTIAL_TYPE],
         content=data[ATTR_CREDENTIAL_DATA],
         operation_id=data.get(ATTR_OPERATION_ID),
         valid_until=valid_until and dt_util.as_utc(valid_until).timestamp(),
         uses=data.get(ATTR_USES),
+        person=person,
         name=data.get(ATTR_NAME),
         time_limit=data[ATTR_TIME_LIMIT],
     )
     credential = await lock.enrolment.async_enrol(wanted)
-    if person is not None:
-        with suppress(ServiceValidationError):  # Person removed meanwhile; the credential exists.
-            async_assign(lock.coordinator, credential, person)
-    return {ATTR_USER_ID: wanted.user_id, **_named(lock.coordinator, credential)}
+    user_id = lock.coordinator.data.users.user_of(credential)
+    return {
+        ATTR_USER_ID: user_id if wanted.user_id is None else wanted.user_id,
+        **_named(lock.coordinator, credential),
+    }
 
 
 async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> Response:
@@ -211,8 +212,8 @@ CREDENTIAL_ACTIONS: Final = {
     ),
     "set_credential": LockAction(
         do=_set_credential,
-        fields=_USER
-        | {
+        fields={
+            vol.Optional(ATTR_USER_ID): _ID,
             vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
             vol.Optional(ATTR_CREDENTIAL_DATA, default=""): cv.string,
             vol.Optional(ATTR_OPERATION_ID): _ID,

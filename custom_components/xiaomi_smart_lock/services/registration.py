@@ -13,9 +13,10 @@ from homeassistant.helpers import service
 
 from ..const import DOMAIN
 from ..control.admins import async_require_admin
+from ..credentials.lock_user import OWNER
 from ..wording.reasons import translatable
 from . import history
-from .credentials import ATTR_USER_ID, CREDENTIAL_ACTIONS, OWNER
+from .credentials import ATTR_USER_ID, CREDENTIAL_ACTIONS
 from .lock_action import LockAction
 from .targets import async_locks
 

@@ -79,6 +79,12 @@ class Users:
         """The users that were not deleted."""
         return {user_id: user for user_id, user in self.known.items() if not user.deleted}
 
+    @property
+    def numbers(self) -> set[int]:
+        """All user ids that the lock has reported, of deleted users and of credentials too."""
+        owners = {grant.user_id for grant in self.grants.values() if grant.user_id is not None}
+        return {*self.known, *owners}
+
     def user_of(self, credential: Credential) -> int | None:
         """Return the user id that a credential belongs to, None if it is not known."""
         return self.grants.get(credential, UNTOLD).user_id

@@ -1,0 +1,69 @@
+"""The user of a lock that a person's credentials belong to."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.exceptions import HomeAssistantError
+
+from ..people import people
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ..coordinator import LockCoordinator
+    from ..people import Person
+    from .commands import CredentialCommands
+
+# The owner's user id. It gets no access remotely: there is an owner already, and nobody is to be
+# given a credential of theirs.
+OWNER: Final = 0
+
+
+def user_for(lock: LockCoordinator, person: Person) -> int | None:
+    """Return the user of the lock for a person's next credential, None if one has to be made.
+
+    This is the user that the newest credential of the person belongs to, unless it is the owner or
+    somebody else has a credential of the same user.
+    """
+    users, this = lock.data.users, person.subentry.subentry_id
+    others = [one for one in people(lock.config_entry) if one.subentry.subentry_id != this]
+    for credential, grant in reversed(users.grants.items()):
+        if grant.user_id in (None, OWNER) or not person.has(lock, credential):
+            continue
+        of_user = users.credentials_of(grant.user_id)
+        if not any(other.has(lock, one) for other in others for one in of_user):
+            return grant.user_id
+    return None
+
+
+@asynccontextmanager
+async def async_user_of(
+    lock: LockCoordinator, commands: CredentialCommands, person: Person
+) -> AsyncIterator[int]:
+    """Provide the user of the lock for a person's next credential, made if there is none.
+
+    If the body fails, a user that was made is deleted again, as far as the lock can be reached. It
+    is kept where the lock has not told all its users before: then it may be somebody's.
+    """
+    if (user_id := user_for(lock, person)) is not None:
+        yield user_id
+        return
+    has_told_all = await _async_all_users(commands)
+    user_id = await commands.async_set_user(None, None)
+    try:
+        yield user_id
+    except BaseException:
+        if has_told_all:
+            await commands.async_take_back_user(user_id)
+        raise
+
+
+async def _async_all_users(commands: CredentialCommands) -> bool:
+    """Have the lock tell all its users, so that none is overwritten; return whether it has."""
+    try:
+        await commands.async_synchronise("sync-lock-user")
+    except HomeAssistantError:
+        return False
+    return True
