@@ -191,7 +191,9 @@ def _rest() -> Placed:
             takers = (
                 f"`{name}`"
                 for name, action in ACTIONS.items()
-                if action.by and prop.name in _inputs(action.by)
+                if action.by
+                and prop.name in _inputs(action.by)
+                and CARRIED[prop.name] in action.fields
             )
             yield prop, f"`{CARRIED[prop.name]}` of action {', '.join(takers)}"
 

@@ -17,6 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from .const import (
     CONF_CREDENTIALS,
     CONF_DID,
+    CONF_LOCK_USERS,
     CONF_PERSON_ENTITY,
     SUBENTRY_GUEST,
     SUBENTRY_PERSON,
@@ -73,6 +74,11 @@ class Person:
         kept = self.subentry.data.get(CONF_PERSON_ENTITY, "")
         entity = er.async_get(hass).async_get(kept)
         return entity.entity_id if entity else None
+
+    def user_made(self, lock: LockCoordinator) -> int | None:
+        """Return the user of a lock that was made for them, None if none was."""
+        user_id: int | None = self.subentry.data.get(CONF_LOCK_USERS, {}).get(lock.device.did)
+        return user_id
 
     def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
         """Return whether a credential was theirs when it was used, by default now.
@@ -201,6 +207,22 @@ def async_add(
     )
     hass.config_entries.async_add_subentry(entry, subentry)
     return subentry.subentry_id
+
+
+@callback
+def async_keep_user_made(lock: LockCoordinator, name: str, user_id: int) -> None:
+    """Keep which user of a lock was made for a person; ``name`` as in ``named``.
+
+    The lock tells no more of it once their last credential is deleted, and the next one should not
+    need another user.
+    """
+    person = named(lock, name)
+    users = {**person.subentry.data.get(CONF_LOCK_USERS, {}), lock.device.did: user_id}
+    lock.hass.config_entries.async_update_subentry(
+        lock.config_entry,
+        person.subentry,
+        data={**person.subentry.data, CONF_LOCK_USERS: users},
+    )
 
 
 @callback

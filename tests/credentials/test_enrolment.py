@@ -106,7 +106,7 @@ async def test_steps(harness: LockHarness, kind: str, method: int, steps: int) -
     assert not task.done()
     show(harness, 0)
     told = kind.removeprefix("duress_")  # which who stands there must not read
-    assert await task == {"user_id": GUEST, "method": told, "operation_id": 30}
+    assert await task == {"user_id": GUEST, "method": told, "operation_id": 30, "person": None}
     assert held(harness) == {30: (GUEST, method)}
     assert harness.known.users.user_of(Credential(method, 30)) == GUEST
     assert harness.known.expiries.known == {}
@@ -190,7 +190,7 @@ async def test_at_once(harness: LockHarness, notified: dict[str, list[str]], kin
     """What needs no steps is there at once, without a notification."""
     response = await harness.manage("set_credential", **(CODE | {"credential_type": kind}))
     method = SPEC.properties[4, 3].value_of(kind)
-    assert response == {"user_id": GUEST, "method": kind, "operation_id": 1}
+    assert response == {"user_id": GUEST, "method": kind, "operation_id": 1, "person": None}
     assert held(harness) == {1: (GUEST, method)}
     assert inside(harness).credentials[1].text == "246810"
     assert notified == {}
@@ -202,7 +202,7 @@ async def test_by_service_22(harness: LockHarness) -> None:
     wanted = {"credential_type": "phone", "credential_data": "key", "operation_id": 40}
     task = await begin(harness, **wanted)
     show(harness, 0)
-    assert await task == {"user_id": GUEST, "method": "phone", "operation_id": 40}
+    assert await task == {"user_id": GUEST, "method": "phone", "operation_id": 40, "person": None}
     assert held(harness) == {40: (GUEST, PHONE)}
 
 

@@ -92,6 +92,24 @@ async def test_what_was_deleted_counts_no_more(harness: LockHarness) -> None:
     assert (await harness.manage("set_credential", person="Ming", **CODE))["user_id"] == 12
 
 
+async def test_a_user_is_used_again(harness: LockHarness) -> None:
+    """Whoever had a credential and has none now gets the same user again, also after a restart."""
+    give(harness.hass, harness.entry, "Ming")
+    first = await harness.manage("set_credential", person="Ming", **CODE)
+    await harness.manage("delete_credential", person="Ming")
+    await harness.stop()
+    await harness.start()
+    assert await harness.manage("set_credential", person="Ming", **CODE) == {
+        **first,
+        "operation_id": 2,
+    }
+    await harness.manage("delete_user", user_id=first["user_id"])
+    await harness.reached()
+    again = await harness.manage("set_credential", person="Ming", **CODE)
+    assert again["user_id"] != first["user_id"]  # which the lock no longer has
+    assert users(harness) == {again["user_id"]}
+
+
 async def test_users_that_were_never_told_of(harness: LockHarness) -> None:
     """The lock is asked for all its users first, so that none of them is taken for a new one."""
     inside(harness).types |= {1: UserType.ADMINISTRATOR, 2: UserType.NORMAL}

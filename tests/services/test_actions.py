@@ -47,19 +47,23 @@ NO_SUCH_SERVICE, NO_SUCH_ACTION = -704040002, -704040005
 EXPECTED: Final = {
     "set_user": "add-lock-user",
     "delete_user": "delete-lock-user",
+    "delete_all_users": None,
     "set_credential": "add-unlock-method",
     "cancel_enrolment": "cancel-unlock-method",
     "delete_credential": "delete-unlock-method",
+    "delete_all_credentials": None,
     "assign_credential": "alloc-lock-user",
     "sync_users": "sync-lock-user",
     "sync_credentials": "sync-unlock-method",
     "get_users": None,
+    "get_credential_capabilities": None,
     "get_history": None,
 }
 # Some data for each that is right in shape
 DATA: Final[dict[str, dict[str, Any]]] = {
     "set_user": {"user_id": 7, "user_type": "normal_user"},
     "delete_user": {"user_id": 7, "user_type": "normal_user"},
+    "delete_all_users": {},
     "set_credential": {
         "user_id": 7,
         "credential_type": "password",
@@ -67,10 +71,12 @@ DATA: Final[dict[str, dict[str, Any]]] = {
     },
     "cancel_enrolment": {},
     "delete_credential": {"user_id": 7, "operation_id": 20},
+    "delete_all_credentials": {"user_id": 7},
     "assign_credential": {"user_id": 7, "credential_type": "nfc", "operation_id": 20},
     "sync_users": {},
     "sync_credentials": {},
     "get_users": {},
+    "get_credential_capabilities": {},
     "get_history": {},
 }
 
@@ -282,7 +288,12 @@ async def test_delete_credential(harness: LockHarness) -> None:
     await harness.manage("set_user", user_id=5)
     password = {"credential_type": "password", "credential_data": "246810"}
     response = await harness.manage("set_credential", user_id=5, **password)
-    assert response == {"user_id": 5, "method": "password", "operation_id": 1}
+    assert response == {
+        "user_id": 5,
+        "method": "password",
+        "operation_id": 1,
+        "person": None,
+    }
     await harness.manage("delete_credential", user_id=5, operation_id=1)
     assert holds(harness) == {}
     [user] = (await harness.manage("get_users"))["users"]
@@ -577,6 +588,7 @@ async def test_get_users(harness: LockHarness) -> None:
         "users": [
             {
                 "user_id": 5,
+                "user_name": None,
                 "user_type": "frequent_visitor",
                 "credentials": [
                     {

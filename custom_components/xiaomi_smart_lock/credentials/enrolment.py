@@ -114,6 +114,13 @@ class Enrolment:
         self._command: PendingCommand | None = None
         self._stopping = False
 
+    @property
+    def digits(self) -> tuple[int, int]:
+        """The least and most digits of a password, which are options."""
+        options = self._lock.config_entry.options
+        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
+        return least, int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+
     async def async_enrol(self, wanted: Wanted) -> Credential:
         """Enroll a credential; if one with the wanted name exists, only change its expiry.
 
@@ -236,9 +243,8 @@ class Enrolment:
 
     def _check(self, wanted: Wanted) -> None:
         """Raise ServiceValidationError for a request that need not be sent to the lock."""
-        lock, content, options = self._session.name, wanted.content, self._lock.config_entry.options
-        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
-        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        lock, content = self._session.name, wanted.content
+        least, most = self.digits
         if wanted.method == PASSWORD and not (
             least <= len(content) <= most and content.isascii() and content.isdigit()
         ):

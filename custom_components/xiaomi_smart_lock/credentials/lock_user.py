@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from ..people import people
+from ..people import async_keep_user_made, people
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,17 +24,24 @@ OWNER: Final = 0
 def user_for(lock: LockCoordinator, person: Person) -> int | None:
     """Return the user of the lock for a person's next credential, None if one has to be made.
 
-    This is the user that the newest credential of the person belongs to, unless it is the owner or
-    somebody else has a credential of the same user.
+    This is the user that the newest credential of the person belongs to, or the one that was made
+    for them. It is never the owner, nor a user of whom somebody else has a credential.
     """
     users, this = lock.data.users, person.subentry.subentry_id
     others = [one for one in people(lock.config_entry) if one.subentry.subentry_id != this]
-    for credential, grant in reversed(users.grants.items()):
-        if grant.user_id in (None, OWNER) or not person.has(lock, credential):
-            continue
-        of_user = users.credentials_of(grant.user_id)
-        if not any(other.has(lock, one) for other in others for one in of_user):
-            return grant.user_id
+    of_theirs = [
+        grant.user_id
+        for credential, grant in reversed(users.grants.items())
+        if person.has(lock, credential)
+    ]
+    made = person.user_made(lock)
+    for user_id in (*of_theirs, made if made in users.present else None):
+        if user_id not in (None, OWNER) and not any(
+            other.has(lock, credential)
+            for other in others
+            for credential in users.credentials_of(user_id)
+        ):
+            return user_id
     return None
 
 
@@ -59,6 +66,10 @@ async def async_user_of(
         if has_told_all:
             await commands.async_take_back_user(user_id)
         raise
+    if person is None:
+        return
+    with suppress(ServiceValidationError):  # They were removed meanwhile.
+        async_keep_user_made(lock, person.subentry.subentry_id, user_id)
 
 
 async def _async_all_users(commands: CredentialCommands) -> bool:

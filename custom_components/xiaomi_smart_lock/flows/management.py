@@ -141,7 +141,7 @@ class ManagementFlow(EnrolmentFlow):
                 await runtime.commands.async_synchronise("sync-unlock-method")
                 user_id = lock.data.users.user_of(credential)
             if user_id is None:
-                raise translatable(HomeAssistantError, "user_unknown", lock=lock.name)
+                raise translatable(HomeAssistantError, "not_told_whose", lock=lock.name)
             gone = asyncio.Event()
             stop = lock.async_watch(Topic.ENDINGS, partial(_look, self._chosen, gone))
             try:

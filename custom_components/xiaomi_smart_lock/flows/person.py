@@ -316,7 +316,9 @@ def _as_data(
         choice.key: held[choice.key] if person and person.has(*choice) else Held(time.time())
         for choice in (choices[value] for value in user_input.get(CONF_CREDENTIALS, ()))
     }
-    data: dict[str, Any] = {CONF_CREDENTIALS: as_stored(not_asked | chosen)}
+    data: dict[str, Any] = {**person.subentry.data} if person else {}
+    data.pop(CONF_PERSON_ENTITY, None)
+    data[CONF_CREDENTIALS] = as_stored(not_asked | chosen)
     if person_entity := user_input.get(CONF_PERSON_ENTITY):
         data[CONF_PERSON_ENTITY] = entity_as_stored(hass, person_entity)
     return data

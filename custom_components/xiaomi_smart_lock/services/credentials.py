@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import voluptuous as vol
 from homeassistant.core import SupportsResponse
@@ -16,19 +16,36 @@ from ..credentials.enrolment import (
     Wanted,
     number_of,
 )
+from ..credentials.lock_user import OWNER
 from ..model.roles import Role
-from ..people import named, person_of
-from ..state.credential import Credential, masked
+from ..people import async_assign, named, person_of
+from ..state.credential import Credential
 from ..wording.reasons import translatable
+from .capabilities import (
+    LEARNED,
+    SET_REMOTELY,
+    SETTABLE_USER_TYPES,
+    async_get_credential_capabilities,
+)
+from .entries import credential_name, described, user_entries
 from .history import ATTR_PERSON
 from .lock_action import LockAction
+from .which_credential import credentials_of, credentials_there, others, the_credential, user_of
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import VolDictType
 
     from ..coordinator import LockCoordinator
     from ..runtime import LockRuntime
-    from .lock_action import Data, Response
+    from .lock_action import Data
+    from .responses import (
+        CredentialName,
+        DeletedCredentialsResponse,
+        DeletedUsersResponse,
+        SetCredentialResponse,
+        SetUserResponse,
+        UsersResponse,
+    )
 
 ATTR_CREDENTIAL_DATA: Final = "credential_data"
 ATTR_CREDENTIAL_TYPE: Final = "credential_type"
@@ -49,19 +66,8 @@ CARRIED: Final = {
     "credential": ATTR_CREDENTIAL_DATA,
 }
 
-# Without the owner, as there is only one, and without the types that stand for many users, which
-# would delete more than was asked for.
-SETTABLE_USER_TYPES: Final = ("administrator", "normal_user", "frequent_visitor")
-# Credentials that are enrolled at the lock or remotely; Xiaomi's app makes the other passwords.
-SETTABLE_CREDENTIALS: Final = (
-    "password",
-    "fingerprint",
-    "duress_fingerprint",
-    "nfc",
-    "face",
-    "palm_vein",
-    "phone",
-)
+SETTABLE_CREDENTIALS: Final = (*SET_REMOTELY, *LEARNED)
+OWNER_TYPE: Final = "owner"
 MOST_USES: Final = 1000
 LONGEST_NAME: Final = 200
 
@@ -70,86 +76,154 @@ _USER_TYPE: Final = vol.In(SETTABLE_USER_TYPES)
 _CREDENTIAL_TYPE: Final = vol.In(SETTABLE_CREDENTIALS)
 
 
-async def _set_user(lock: LockRuntime, data: Data) -> Response:
+async def _set_user(lock: LockRuntime, data: Data) -> SetUserResponse:
     user_id = await lock.commands.async_set_user(data.get(ATTR_USER_ID), _user_type(lock, data))
-    return {ATTR_USER_ID: user_id}
+    return {"user_id": user_id}
 
 
-async def _delete_user(lock: LockRuntime, data: Data) -> Response:
+async def _delete_user(lock: LockRuntime, data: Data) -> None:
     await lock.commands.async_delete_user(data[ATTR_USER_ID], _user_type(lock, data))
-    return None
 
 
-async def _set_credential(lock: LockRuntime, data: Data) -> Response:
-    if (person := data.get(ATTR_PERSON)) is not None:
-        # Fails for an unknown person before anything is sent to the lock.
-        person = named(lock.coordinator, person).subentry.subentry_id
-    elif ATTR_USER_ID not in data:
-        raise translatable(ServiceValidationError, "nobody_given")
+async def _set_credential(lock: LockRuntime, data: Data) -> SetCredentialResponse:
+    person, user_id = _given_person(lock, data), data.get(ATTR_USER_ID)
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
-        user_id=data.get(ATTR_USER_ID),
+        user_id=user_id,
+        person=person,
         method=data[ATTR_CREDENTIAL_TYPE],
         content=data[ATTR_CREDENTIAL_DATA],
         operation_id=data.get(ATTR_OPERATION_ID),
         valid_until=valid_until and dt_util.as_utc(valid_until).timestamp(),
         uses=data.get(ATTR_USES),
-        person=person,
         name=data.get(ATTR_NAME),
         time_limit=data[ATTR_TIME_LIMIT],
     )
     credential = await lock.enrolment.async_enrol(wanted)
-    user_id = lock.coordinator.data.users.user_of(credential)
-    return {
-        ATTR_USER_ID: user_id if wanted.user_id is None else wanted.user_id,
-        **_named(lock.coordinator, credential),
-    }
+    if user_id is None:
+        user_id = lock.coordinator.data.users.user_of(credential)
+    return {"user_id": user_id, **credential_name(lock.coordinator, credential)}
 
 
-async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> Response:
+def _given_person(lock: LockRuntime, data: Data) -> str | None:
+    """Return the subentry id of the requested person, None if only a user of the lock is given.
+
+    Raises ServiceValidationError for an unknown person, or if there is neither.
+    """
+    if ATTR_PERSON in data:
+        return named(lock.coordinator, data[ATTR_PERSON]).subentry.subentry_id
+    if ATTR_USER_ID not in data:
+        raise translatable(ServiceValidationError, "nobody_given")
+    return None
+
+
+async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> None:
     await lock.enrolment.async_cancel()
-    return None
 
 
-async def _delete_credential(lock: LockRuntime, data: Data) -> Response:
-    await lock.commands.async_delete_credential(data[ATTR_USER_ID], data[ATTR_OPERATION_ID])
-    return None
+async def _delete_credential(lock: LockRuntime, data: Data) -> None:
+    user_id, operation_id = data.get(ATTR_USER_ID), data.get(ATTR_OPERATION_ID)
+    word = data.get(ATTR_CREDENTIAL_TYPE)
+    if ATTR_PERSON not in data and user_id is operation_id is None:
+        raise translatable(ServiceValidationError, "no_credential_given")
+    known = lock.coordinator
+    if ATTR_PERSON in data or word or user_id is None or operation_id is None:
+        in_question = (
+            credentials_of(known, data[ATTR_PERSON])
+            if ATTR_PERSON in data
+            else credentials_there(known)
+        )
+        credential = the_credential(
+            known, in_question, word=word, operation_id=operation_id, user_id=user_id
+        )
+        user_id, operation_id = user_of(known, credential), credential.operation_id
+    await lock.commands.async_delete_credential(user_id, operation_id)
 
 
-async def _assign_credential(lock: LockRuntime, data: Data) -> Response:
-    method = number_of(lock.coordinator, Role.OPERATION_METHOD, data[ATTR_CREDENTIAL_TYPE])
-    credential = Credential(method, data[ATTR_OPERATION_ID])
-    await lock.commands.async_assign_credential(data[ATTR_USER_ID], credential)
-    return None
+async def _delete_all_credentials(lock: LockRuntime, data: Data) -> DeletedCredentialsResponse:
+    """Delete the credentials of a person or a user, one by one; the first failure ends it."""
+    _given_person(lock, data)
+    await _async_have_told(lock, "sync-unlock-method")
+    known = lock.coordinator
+    chosen = (
+        credentials_of(known, data[ATTR_PERSON])
+        if ATTR_PERSON in data
+        else known.data.users.credentials_of(data[ATTR_USER_ID])
+    )
+    if ATTR_USER_ID in data:
+        chosen = [one for one in chosen if known.data.users.user_of(one) == data[ATTR_USER_ID]]
+    users = {credential: user_of(known, credential) for credential in chosen}
+    if OWNER in (data.get(ATTR_USER_ID), *users.values()):
+        raise translatable(ServiceValidationError, "owner_stays", lock=known.name)
+    entries = [described(known, credential) for credential in chosen]
+    for credential, user_id in users.items():
+        await lock.commands.async_delete_credential(user_id, credential.operation_id)
+    return {"deleted": entries}
 
 
-async def _sync_users(lock: LockRuntime, _data: Data) -> Response:
+async def _delete_all_users(lock: LockRuntime, _data: Data) -> DeletedUsersResponse:
+    """Delete all users but the owner, one by one; the first failure ends it."""
+    for name in ("sync-lock-user", "sync-unlock-method"):
+        await _async_have_told(lock, name)
+    known = lock.coordinator
+    entries = [
+        entry
+        for entry in user_entries(known)
+        if entry["user_id"] != OWNER and entry["user_type"] != OWNER_TYPE
+    ]
+    # One of an unknown type cannot be deleted, which is to be said before any other is.
+    entries.sort(key=lambda entry: entry["user_type"] is not None)
+    for entry in entries:
+        await lock.commands.async_delete_user(entry["user_id"], None)
+    return {"deleted": entries}
+
+
+async def _async_have_told(lock: LockRuntime, name: str) -> None:
+    """Have the lock tell all its users or credentials, if what it tells can be heard."""
+    if lock.session.hears:
+        await lock.commands.async_synchronise(name)
+
+
+async def _assign_credential(lock: LockRuntime, data: Data) -> CredentialName:
+    """Give a credential to a user at the lock, to a person in Home Assistant, or to both."""
+    known, person, user_id = lock.coordinator, _given_person(lock, data), data.get(ATTR_USER_ID)
+    credential = _credential_to_assign(known, data)
+    if user_id is not None:
+        await lock.commands.async_assign_credential(user_id, credential)
+    if person is not None:
+        async_assign(known, credential, person)
+    return credential_name(known, credential)
+
+
+def _credential_to_assign(lock: LockCoordinator, data: Data) -> Credential:
+    """Return the credential of the type and number; without a number, one that nobody has."""
+    word, operation_id = data.get(ATTR_CREDENTIAL_TYPE), data.get(ATTR_OPERATION_ID)
+    there = credentials_there(lock)
+    if operation_id is None:
+        there = [one for one in there if person_of(lock, one) is None]
+    elif word is not None:
+        given = Credential(number_of(lock, Role.OPERATION_METHOD, word), operation_id)
+        # The lock may have a credential that it has not told of. Where a duress fingerprint has the
+        # number, it is listed as a fingerprint and meant by that.
+        same = [one for one in there if given in (one, one.masked(lock.model))]
+        return given if given in there or not same else same[0]
+    return the_credential(lock, there, word=word, operation_id=operation_id)
+
+
+async def _sync_users(lock: LockRuntime, _data: Data) -> None:
     await lock.commands.async_synchronise("sync-lock-user")
-    return None
 
 
-async def _sync_credentials(lock: LockRuntime, _data: Data) -> Response:
+async def _sync_credentials(lock: LockRuntime, _data: Data) -> None:
     await lock.commands.async_synchronise("sync-unlock-method")
-    return None
 
 
-async def _get_users(runtime: LockRuntime, _data: Data) -> Response:
+async def _get_users(runtime: LockRuntime, _data: Data) -> UsersResponse:
     """Return the users who may open the door and their credentials, as far as known."""
     lock = runtime.coordinator
-    users = lock.data.users
-    owned = {one for one, grant in users.grants.items() if grant.user_id is not None}
-    user_ids = {*users.present, *(users.user_of(one) for one in owned)}
     return {
-        "users": [
-            {
-                ATTR_USER_ID: user_id,
-                ATTR_USER_TYPE: _known_user_type(lock, user_id),
-                "credentials": [_described(lock, one) for one in users.credentials_of(user_id)],
-            }
-            for user_id in sorted(one for one in user_ids if one is not None)
-        ],
-        # Used, but the lock has not reported by which user
-        "others": [_described(lock, one) for one in users.uses if one not in users.grants],
+        "users": user_entries(lock),
+        "others": [described(lock, credential) for credential in others(lock)],
     }
 
 
@@ -159,40 +233,13 @@ def _user_type(lock: LockRuntime, data: Data) -> int | None:
     return None if word is None else number_of(lock.coordinator, Role.USER_TYPE, word)
 
 
-def _known_user_type(lock: LockCoordinator, user_id: int) -> str | None:
-    user, user_types = lock.data.users.present.get(user_id), lock.model.property(Role.USER_TYPE)
-    if user is None or user.user_type is None or user_types is None:
-        return None
-    return user_types.key_of(user.user_type)
-
-
-def _named(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
-    methods, shown = lock.model.methods, masked(lock.model, credential.method)
-    return {
-        "method": (methods and methods.key_of(shown)) or credential.method,
-        ATTR_OPERATION_ID: credential.operation_id,
-    }
-
-
-def _described(lock: LockCoordinator, credential: Credential) -> dict[str, Any]:
-    use = lock.data.users.uses.get(credential)
-    expiry = lock.data.expiries.known.get(credential)
-    person = person_of(lock, credential)
-    return {
-        **_named(lock, credential),
-        ATTR_PERSON: person and person.name,
-        ATTR_NAME: expiry and expiry.name,
-        "last_used": use and _time(use.when),
-        ATTR_VALID_UNTIL: expiry and expiry.due and _time(expiry.due),
-        "uses_left": expiry and expiry.uses,
-    }
-
-
-def _time(when: float) -> str:
-    return dt_util.utc_from_timestamp(when).isoformat()
-
-
 _USER: Final[VolDictType] = {vol.Required(ATTR_USER_ID): _ID}
+_CREDENTIAL: Final[VolDictType] = {
+    vol.Optional(ATTR_PERSON): cv.string,
+    vol.Optional(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
+    vol.Optional(ATTR_USER_ID): _ID,
+    vol.Optional(ATTR_OPERATION_ID): _ID,
+}
 
 CREDENTIAL_ACTIONS: Final = {
     "set_user": LockAction(
@@ -210,20 +257,25 @@ CREDENTIAL_ACTIONS: Final = {
         fields=_USER | {vol.Optional(ATTR_USER_TYPE): _USER_TYPE},
         by="delete-lock-user",
     ),
+    "delete_all_users": LockAction(
+        do=_delete_all_users,
+        fields={},
+        response=SupportsResponse.OPTIONAL,
+    ),
     "set_credential": LockAction(
         do=_set_credential,
         fields={
-            vol.Optional(ATTR_USER_ID): _ID,
+            vol.Optional(ATTR_PERSON): cv.string,
             vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
             vol.Optional(ATTR_CREDENTIAL_DATA, default=""): cv.string,
-            vol.Optional(ATTR_OPERATION_ID): _ID,
-            vol.Optional(ATTR_PERSON): cv.string,
             vol.Optional(ATTR_NAME): vol.All(cv.string, vol.Length(min=1, max=LONGEST_NAME)),
             vol.Optional(ATTR_VALID_UNTIL): cv.datetime,
             vol.Optional(ATTR_USES): vol.All(vol.Coerce(int), vol.Range(min=1, max=MOST_USES)),
             vol.Optional(ATTR_TIME_LIMIT, default=TIME_LIMIT): vol.All(
                 vol.Coerce(int), vol.Range(*TIME_LIMITS)
             ),
+            vol.Optional(ATTR_USER_ID): _ID,
+            vol.Optional(ATTR_OPERATION_ID): _ID,
         },
         by="add-unlock-method",
         gives_access=True,
@@ -231,21 +283,24 @@ CREDENTIAL_ACTIONS: Final = {
     ),
     "cancel_enrolment": LockAction(do=_cancel_enrolment, fields={}, by="cancel-unlock-method"),
     "delete_credential": LockAction(
-        do=_delete_credential,
-        fields=_USER | {vol.Required(ATTR_OPERATION_ID): _ID},
-        by="delete-unlock-method",
+        do=_delete_credential, fields=_CREDENTIAL, by="delete-unlock-method"
+    ),
+    "delete_all_credentials": LockAction(
+        do=_delete_all_credentials,
+        fields={vol.Optional(ATTR_PERSON): cv.string, vol.Optional(ATTR_USER_ID): _ID},
+        response=SupportsResponse.OPTIONAL,
     ),
     "assign_credential": LockAction(
         do=_assign_credential,
-        fields=_USER
-        | {
-            vol.Required(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
-            vol.Required(ATTR_OPERATION_ID): _ID,
-        },
+        fields=_CREDENTIAL,
         by="alloc-lock-user",
         gives_access=True,
+        response=SupportsResponse.OPTIONAL,
     ),
     "sync_users": LockAction(do=_sync_users, fields={}, by="sync-lock-user"),
     "sync_credentials": LockAction(do=_sync_credentials, fields={}, by="sync-unlock-method"),
     "get_users": LockAction(do=_get_users, fields={}, response=SupportsResponse.ONLY),
+    "get_credential_capabilities": LockAction(
+        do=async_get_credential_capabilities, fields={}, response=SupportsResponse.ONLY
+    ),
 }

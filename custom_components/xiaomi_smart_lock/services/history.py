@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..people import Person
     from ..runtime import LockRuntime
     from ..state.lock_event import LockEvent
+    from .responses import HistoryResponse
 
 ATTR_END: Final = "end"
 ATTR_KIND: Final = "kind"
@@ -46,7 +47,7 @@ FIELDS: Final[VolDictType] = {
 }
 
 
-async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> dict[str, Any]:
+async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> HistoryResponse:
     """Return the past events of a lock, newest first.
 
     Raises ServiceValidationError if the lock has no history or the person does not exist.

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from homeassistant.helpers.typing import VolDictType
-    from homeassistant.util.json import JsonObjectType
 
     from ..runtime import LockRuntime
 
 
 type Data = Mapping[str, Any]
-type Response = JsonObjectType | None
+type Response = Mapping[str, Any] | None
+"""One of ``responses.py``, None if an action answers nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockAction:
     """A service action on a lock: its function, its fields, and the MIoT action that it uses.
 
-    ``by`` is the name of the MIoT action, None if it uses none.
+    ``by`` is the name of the MIoT action, None if it uses none or those of other service actions.
     """
 
     do: Callable[[LockRuntime, Data], Awaitable[Response]]

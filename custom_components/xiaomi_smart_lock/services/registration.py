@@ -21,9 +21,7 @@ from .lock_action import LockAction
 from .targets import async_locks
 
 if TYPE_CHECKING:
-    from homeassistant.core import HomeAssistant
-
-    from .lock_action import Response
+    from homeassistant.core import HomeAssistant, ServiceResponse
 
 ACTIONS: Final = {
     **CREDENTIAL_ACTIONS,
@@ -46,7 +44,7 @@ def async_register_actions(hass: HomeAssistant) -> None:
         )
 
 
-async def _async_handle(action: LockAction, call: ServiceCall) -> Response:
+async def _async_handle(action: LockAction, call: ServiceCall) -> ServiceResponse:
     """Run a service action on all targeted locks; return the responses by entity id.
 
     These are no entity service actions: those run one after another, and canceling an enrollment
