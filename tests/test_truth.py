@@ -215,7 +215,7 @@ async def test_an_event_without_http(
         assert duress.told == ["duress"] * times
         assert unavailable(hass, loaded) == {False}
         assert driver.state(hass, "lock", "lock").state == "unlocked"
-        # The next poll fails as well, and takes nothing of this linked_harness.
+        # The next poll fails as well, and takes nothing of this away.
         await later(hass, frozen, FIVE_MINUTES)
         assert unavailable(hass, loaded) == {False}
         assert doorbell.told == ["ring"] * times
@@ -273,7 +273,7 @@ async def test_an_event_that_only_the_history_tells(
         assert linked_harness.state("sensor", "last_operation_id") == str(times)
         assert linked_harness.state("lock", "lock") == STATE_UNAVAILABLE
         assert linked_harness.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
-        # The next poll fails as well, and takes nothing of this linked_harness.
+        # The next poll fails as well, and takes nothing of this away.
         await linked_harness.poll()
     driver.simulation.call(cloud.calm)
     gate.open = True
@@ -315,7 +315,7 @@ OF_THE_DOOR = (
 
 
 def of_the_door(harness: LockHarness) -> set[str]:
-    """Return the states of lock, door and door state."""
+    """Return the states that depend on the door state."""
     return {harness.state(*which) for which in OF_THE_DOOR}
 
 
@@ -353,7 +353,7 @@ async def test_a_door_state_that_is_pushed(home: LockHarness, value: object) -> 
 
 
 async def test_a_door_state_that_is_read(home: LockHarness) -> None:
-    """The same holds for a state that is read, until the lock reports a known one."""
+    """The same holds for a state that is read; what events report since is shown."""
     home.driver.lock.values[3, 1021] = 17
     await home.poll()
     assert of_the_door(home) == {STATE_UNKNOWN}
@@ -370,7 +370,7 @@ async def test_a_door_state_that_is_read(home: LockHarness) -> None:
 
 
 async def test_a_door_state_that_was_kept(home: LockHarness, hass_storage: Storage) -> None:
-    """An unknown state is restored as unknown; a stored state that is not listed is unknown."""
+    """An unlisted state is not stored, and is unknown where it was stored."""
     home.driver.lock.values[3, 1021] = 17
     home.driver.push_property((3, 1021), 17)
     await home.reached()

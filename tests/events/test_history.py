@@ -240,9 +240,8 @@ async def test_only_what_is_newer_is_read_again(linked_harness: LinkedHarness) -
         unlocked(linked_harness.driver, number, 2 * DAY + number * MINUTE)
     unlocked(linked_harness.driver, 200, MINUTE)
     await linked_harness.start_and_read()
-    assert (
-        linked_harness.asked() == KINDS + 4
-    )  # pages of 50, and two that show that there is no more
+    # Pages of 50, and two that show that there is no more
+    assert linked_harness.asked() == KINDS + 4
     unlocked(linked_harness.driver, 201, HOUR)
     await linked_harness.restart()
     assert linked_harness.asked() == 2 * KINDS + 4
@@ -364,7 +363,7 @@ async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedH
 
 
 async def test_a_lock_nearby(neighbour: LinkedHarness) -> None:
-    """The history is read when the lock on the local network is found awake."""
+    """The history is read when a lock on the local network wakes up or falls asleep."""
     await neighbour.start_and_read()
     await neighbour.put_to_sleep()
     await neighbour.settle()
