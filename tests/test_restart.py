@@ -1,4 +1,4 @@
-"""What outlives sleep, outages and restarts: the lock's state, and which events were there."""
+"""A lock's state, and which events were handled, over sleep, outages and restarts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OF_FRESHNESS: Final = ("last_contact", "awake")
 
 @pytest.fixture
 def internet(driver: LockDriver) -> Iterator[Callable[[bool], None]]:
-    """Return how to take the whole cloud away, and bring it back."""
+    """Return a function that takes the cloud and the broker down, and brings them back."""
     simulator = driver.simulator
 
     def switch(on: bool) -> None:
@@ -68,13 +68,13 @@ async def anyone(
     driver: LockDriver,
     short_timeouts: None,
 ) -> AsyncIterator[LockHarness]:
-    """Return who lives behind either door."""
+    """Return a running lock, of an account and on the local network."""
     async with running_lock(hass, driver, local=request.param) as harness:
         yield harness
 
 
 def shown(harness: LockHarness) -> dict[str, str]:
-    """Return the states of all entities of the lock that are enabled, but those of freshness."""
+    """Return the states of all enabled entities of the lock except those about the last contact."""
     registry = er.async_get(harness.hass)
     entities = er.async_entries_for_config_entry(registry, harness.entry.entry_id)
     states = {one.unique_id: harness.hass.states.get(one.entity_id) for one in entities}
@@ -86,7 +86,7 @@ def shown(harness: LockHarness) -> dict[str, str]:
 
 
 def available(harness: LockHarness) -> set[bool]:
-    """Return whether the entities are available: once for all, where they agree."""
+    """Return whether entities are available: one value if all agree."""
     return {state != STATE_UNAVAILABLE for state in shown(harness).values()}
 
 
@@ -101,7 +101,7 @@ def last_contact(harness: LockHarness) -> float:
 
 
 async def test_sleep(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
-    """All is shown as before; freshness is told apart, and polling the cloud is no contact."""
+    """A lock that sleeps keeps its states; polling the cloud is no contact with the lock."""
     harness.driver.do("open_door")
     await until(lambda: harness.state("binary_sensor", "door") == "on")
     before = shown(harness)
@@ -117,7 +117,7 @@ async def test_sleep(harness: LockHarness, frozen: FrozenDateTimeFactory) -> Non
 
 
 async def test_the_first_moment_of_waking(harness: LockHarness) -> None:
-    """What is pushed together with waking up, or while the lock counts as asleep, is not missed."""
+    """An event that is pushed while the lock counts as asleep, or just wakes up, is not missed."""
     rung = harness.events("doorbell")
     await harness.put_to_sleep()
     now = int(time.time())
@@ -129,7 +129,7 @@ async def test_the_first_moment_of_waking(harness: LockHarness) -> None:
 
 
 async def test_sleep_nearby(neighbour: LockHarness) -> None:
-    """A lock on the local network keeps silent while it sleeps; that is no failure."""
+    """A lock on the local network that sleeps stays available."""
     before = shown(neighbour)
     await neighbour.put_to_sleep()
     assert shown(neighbour) == before
@@ -143,7 +143,7 @@ async def test_sleep_nearby(neighbour: LockHarness) -> None:
 
 
 async def test_restart_while_asleep(harness: LockHarness) -> None:
-    """All is there again, what is only ever pushed too."""
+    """After a restart all states are restored, also those that are only ever pushed."""
     harness.driver.do("push_settings")
     harness.driver.do("deadbolt", True)
     harness.driver.do("ring")
@@ -162,7 +162,7 @@ async def test_restart_while_asleep(harness: LockHarness) -> None:
 async def test_restart_while_the_cloud_is_down(
     harness: LockHarness, internet: Callable[[bool], None]
 ) -> None:
-    """What was heard a short while ago is shown; when the cloud is back, so is the lock."""
+    """Recent states are restored without the cloud, and read again when the cloud is back."""
     harness.driver.do("fingerprint", 3)
     await harness.reached()
     before = shown(harness)
@@ -195,7 +195,7 @@ async def test_restart_after_long(
     minutes: int,
     expected: ConfigEntryState,
 ) -> None:
-    """What was heard longer ago than an option says is not shown as if it were so now."""
+    """States that are older than an option says are not restored."""
     await harness.stop()
     harness.hass.config_entries.async_update_entry(harness.entry, options=options)
     internet(False)
@@ -208,7 +208,7 @@ async def test_restart_after_long(
 async def test_the_first_start_needs_the_cloud(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, internet: Callable[[bool], None]
 ) -> None:
-    """Of a lock that was never heard of, there is nothing to show."""
+    """A lock that was never read is set up again later."""
     internet(False)
     entry = entry_of(hass, driver.account_data())
     await hass.config_entries.async_setup(entry.entry_id)
@@ -226,7 +226,7 @@ async def test_restart_nearby_while_asleep(
     hours: int,
     expected: ConfigEntryState,
 ) -> None:
-    """A lock that sleeps is there after a restart, with what it said in the last 24 hours."""
+    """A sleeping lock is set up with states of the last 24 hours, but with none that are older."""
     await neighbour.put_to_sleep()
     before = shown(neighbour)
     await neighbour.stop()
@@ -249,7 +249,7 @@ async def test_unavailable_and_back(
     frozen: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Only after too long without an answer; both are logged once each."""
+    """Entities are unavailable after too long without an answer; both changes are logged once."""
     harness = anyone
     before = shown(harness)
     patience = 10 * MINUTE if harness.pushes else 24 * HOUR
@@ -284,7 +284,7 @@ def operation(operation_id: int, when: float) -> dict[str, list[int]]:
 
 
 async def test_again_after_a_restart(harness: LockHarness) -> None:
-    """What is delivered again is not handled again, with the same connection or the next."""
+    """An event that is delivered again is not handled again, also after a restart."""
     rung, operated = harness.events("doorbell"), harness.events("lock_event")
     now = int(time.time())
 
@@ -307,7 +307,7 @@ async def test_again_after_a_restart(harness: LockHarness) -> None:
 
 
 async def test_again_after_a_crash(harness: LockHarness, hass_storage: Storage) -> None:
-    """What was handled is written down soon, so that it is known even if all ends suddenly."""
+    """Handled events are saved soon, so that they are known after a crash."""
     rung = harness.events("doorbell")
     harness.driver.do("ring")
     await until(lambda: rung)
@@ -326,7 +326,7 @@ async def test_again_after_a_crash(harness: LockHarness, hass_storage: Storage) 
 async def test_a_burst_is_written_down_together(
     harness: LockHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first event very soon, and those that follow in one go."""
+    """The first event is saved at once, and those that follow together."""
     monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", 20)
     written: list[int] = []
     as_dict = LockData.as_dict
@@ -347,7 +347,7 @@ async def test_a_burst_is_written_down_together(
 
 @pytest.mark.parametrize("arrive", [(0, 2), (2, 0)], ids=["in order", "out of order"])
 async def test_two_presses(harness: LockHarness, arrive: tuple[int, int]) -> None:
-    """Two presses of the bell two seconds apart are two, each told by both services."""
+    """Two rings two seconds apart are two events, although two services report each."""
     rung = harness.events("doorbell")
     before = int(time.time()) - 10
     for after in arrive:
@@ -359,7 +359,7 @@ async def test_two_presses(harness: LockHarness, arrive: tuple[int, int]) -> Non
 
 
 async def test_out_of_order(harness: LockHarness) -> None:
-    """Each is told of, but the last operation is the one that was last at the door."""
+    """Each event fires, but the last operation is the one with the latest time."""
     operated = harness.events("lock_event")
     now = time.time()
     for operation_id, age in ((3, 60), (5, 20), (4, 40)):
@@ -382,7 +382,7 @@ async def test_out_of_order(harness: LockHarness) -> None:
 async def test_late(
     harness: LockHarness, options: dict[str, int], minutes: float, late: bool
 ) -> None:
-    """What is older than an option says only counts as history: it fires nothing."""
+    """An event that is older than an option says fires nothing, and is only history."""
     await harness.stop()
     harness.hass.config_entries.async_update_entry(harness.entry, options=options)
     await harness.start()
@@ -398,7 +398,7 @@ async def test_late(
 
 
 async def test_late_ones_in_the_right_order(harness: LockHarness) -> None:
-    """A late event is the last operation only if none is known that came after it."""
+    """A late event is the last operation only if no later one is known."""
     now = time.time()
     for operation_id, age, expected in (
         (3, 2 * HOUR, "3"),
@@ -415,7 +415,7 @@ async def test_late_ones_in_the_right_order(harness: LockHarness) -> None:
 async def test_what_is_remembered_is_bounded(
     harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only so many events are kept to be known again; the newest are."""
+    """Only a number of events is remembered, the newest."""
     assert handled.REMEMBERED >= 1000
     monkeypatch.setattr(handled, "REMEMBERED", 5)
     monkeypatch.setattr(handled, "FORGOTTEN_TOGETHER", 0)

@@ -1,4 +1,4 @@
-"""What is shown of the door is true: before an event fires, without HTTP, and when in doubt."""
+"""States are right before an event fires, without HTTP, and when a value is unknown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ TOKEN = "/app/v2/ha/oauth/get_token"
 
 
 class LeakDetector:
-    """Notes what is shown of the lock in the moment in which an event is told."""
+    """Notes the lock's states at the moment in which an event fires."""
 
     def __init__(self, hass: HomeAssistant, driver: LockDriver) -> None:
         """Watch the event entity, and our events on the bus."""
@@ -91,7 +91,7 @@ UNLOCKED_BY_MING = {
 async def test_what_is_pushed(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Who acts on an event reads what is so by then, one that comes a little late too."""
+    """When an event fires, the states are those after it, also if it comes a little late."""
     give(hass, loaded, "Ming", (FINGERPRINT, 7))
     leak_detector = LeakDetector(hass, driver)
     driver.push_event((2, 1020), 2, FINGERPRINT, 2, 7, int(time.time()) - 60)
@@ -103,7 +103,7 @@ async def test_what_is_pushed(
 async def test_what_an_automation_reads(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """The documented trigger finds the lock as the event left it."""
+    """The documented trigger runs when the lock's states are those after the event."""
     await async_setup_component(hass, "input_text", {"input_text": {"told": {}}})
     entity_ids = {
         "event": driver.entity_id(hass, "event", "lock_event"),
@@ -142,7 +142,7 @@ TIMES = iter(range(1790000000, 1790001000))
 async def test_what_is_caught_up(
     linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same holds for what the history tells of a moment ago."""
+    """The same holds for an event that is read from the history soon after."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     linked_harness.driver.simulator.cloud.requests.clear()
     await linked_harness.start_and_read()
@@ -159,7 +159,7 @@ async def test_what_is_caught_up(
 
 
 class Transitions:
-    """Notes of an event entity from what to what it changes, as automations see it."""
+    """Notes the state changes of an event entity, as automations see them."""
 
     def __init__(self, hass: HomeAssistant, entity_id: str) -> None:
         """Watch."""
@@ -175,7 +175,7 @@ class Transitions:
 
     @property
     def told(self) -> list[str | None]:
-        """The types of the events that the documented triggers do not pass over."""
+        """The event types that the documented triggers react to."""
         return [
             its_type
             for old, new, its_type in self.seen
@@ -185,7 +185,7 @@ class Transitions:
 
 @pytest.fixture
 def outage(driver: LockDriver) -> Iterator[None]:
-    """Have the cloud be back for others when the test is over."""
+    """Bring the cloud back at the end of the test."""
     yield
     driver.simulator.cloud.online = True
 
@@ -197,7 +197,7 @@ async def test_an_event_without_http(
     driver: LockDriver,
     loaded: MockConfigEntry,
 ) -> None:
-    """While push is connected an event is told, however long nothing could be read."""
+    """While push is connected an event fires, however long nothing could be read."""
     doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
     duress = Transitions(hass, driver.entity_id(hass, "event", "duress"))
     driver.do("sleep")
@@ -215,7 +215,7 @@ async def test_an_event_without_http(
         assert duress.told == ["duress"] * times
         assert unavailable(hass, loaded) == {False}
         assert driver.state(hass, "lock", "lock").state == "unlocked"
-        # The next poll fails as well, and takes nothing of this linked_harness.
+        # The next poll fails as well, and takes nothing of this away.
         await later(hass, frozen, FIVE_MINUTES)
         assert unavailable(hass, loaded) == {False}
         assert doorbell.told == ["ring"] * times
@@ -225,7 +225,7 @@ async def test_an_event_without_http(
 async def test_heard_before_push_counts_as_connected(
     hass: HomeAssistant, frozen: FrozenDateTimeFactory, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """What comes while all is unavailable makes it available first, then it is told."""
+    """A message while entities are unavailable makes them available, then its event fires."""
     doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
     driver.simulator.cloud.online = False
     for _ in range(2):
@@ -246,7 +246,7 @@ async def test_heard_before_push_counts_as_connected(
 async def test_an_event_that_only_the_history_tells(
     linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told like any other while nothing is pushed or read; of all else nothing is known."""
+    """An event from the history fires without push and reads; other entities stay unavailable."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
     await linked_harness.start_and_read()
     hass, driver, cloud = (
@@ -273,7 +273,7 @@ async def test_an_event_that_only_the_history_tells(
         assert linked_harness.state("sensor", "last_operation_id") == str(times)
         assert linked_harness.state("lock", "lock") == STATE_UNAVAILABLE
         assert linked_harness.state("event", "someone_at_the_door") == STATE_UNAVAILABLE
-        # The next poll fails as well, and takes nothing of this linked_harness.
+        # The next poll fails as well, and takes nothing of this away.
         await linked_harness.poll()
     driver.simulation.call(cloud.calm)
     gate.open = True
@@ -286,7 +286,7 @@ async def test_an_event_that_only_the_history_tells(
 async def test_an_event_after_a_sign_in_was_revoked(
     hass: HomeAssistant, frozen: FrozenDateTimeFactory, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """The user is asked to sign in again; what push tells until then is shown and told."""
+    """The user is asked to sign in again; what is pushed until then is shown and fires."""
     doorbell = Transitions(hass, driver.entity_id(hass, "event", "doorbell"))
     driver.simulator.cloud.revoke(driver.account)
     await later(hass, frozen, FIVE_MINUTES)
@@ -315,7 +315,7 @@ OF_THE_DOOR = (
 
 
 def of_the_door(harness: LockHarness) -> set[str]:
-    """Return the states that say what is so at the door."""
+    """Return the states that depend on the door state."""
     return {harness.state(*which) for which in OF_THE_DOOR}
 
 
@@ -323,7 +323,7 @@ def of_the_door(harness: LockHarness) -> set[str]:
 async def home(
     hass: HomeAssistant, driver: LockDriver, hass_storage: Storage
 ) -> AsyncIterator[LockHarness]:
-    """Return who lives behind a door whose deadbolt is turned."""
+    """Return a running lock whose deadbolt is turned."""
     async with running_lock(hass, driver) as harness:
         driver.do("deadbolt", True)
         driver.do("child_lock", False)
@@ -338,7 +338,7 @@ async def home(
 
 @pytest.mark.parametrize("value", [17, "17", 17.0, "ajar", [1], True])
 async def test_a_door_state_that_is_pushed(home: LockHarness, value: object) -> None:
-    """Neither locked nor unlocked is said of a door in a state that nobody knows."""
+    """A door state that is not in the specification is neither locked nor unlocked."""
     home.driver.push_property((3, 1021), value)
     await home.reached()
     assert of_the_door(home) == {STATE_UNKNOWN}
@@ -353,7 +353,7 @@ async def test_a_door_state_that_is_pushed(home: LockHarness, value: object) -> 
 
 
 async def test_a_door_state_that_is_read(home: LockHarness) -> None:
-    """The same holds for a reading, and as long as the cloud says so; what is told since counts."""
+    """The same holds for a state that is read; what events report since is shown."""
     home.driver.lock.values[3, 1021] = 17
     await home.poll()
     assert of_the_door(home) == {STATE_UNKNOWN}
@@ -370,7 +370,7 @@ async def test_a_door_state_that_is_read(home: LockHarness) -> None:
 
 
 async def test_a_door_state_that_was_kept(home: LockHarness, hass_storage: Storage) -> None:
-    """What was unknown before a restart is after it; and what is kept is never of a newer list."""
+    """An unlisted state is not stored, and is unknown where it was stored."""
     home.driver.lock.values[3, 1021] = 17
     home.driver.push_property((3, 1021), 17)
     await home.reached()
@@ -385,7 +385,7 @@ async def test_a_door_state_that_was_kept(home: LockHarness, hass_storage: Stora
 
 
 def _without_values(answer: Any) -> Any:
-    """Have nothing said of each property."""
+    """Remove the value of each property."""
     for item in answer["result"]:
         item["value"] = None
     return answer
@@ -394,7 +394,7 @@ def _without_values(answer: Any) -> Any:
 async def test_values_that_are_null_or_missing(
     home: LockHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Properties that are read without a value stay what they were, silently."""
+    """A property that is read without a value keeps its value, and nothing is logged."""
     home.driver.simulator.cloud.disturb_next(changed(_without_values), READ, 1)
     await home.poll()
 
@@ -413,7 +413,7 @@ async def test_values_that_are_null_or_missing(
 
 
 async def test_a_reading_as_text(home: LockHarness) -> None:
-    """Readings have numbers as texts and as floats too, and a time as text."""
+    """Numbers of a reading may be texts and floats, and its time a text."""
 
     def spelt(answer: Any) -> Any:
         for item in answer["result"]:
@@ -449,7 +449,7 @@ def _spelt(answer: Any, spell: type) -> Any:
 
 @pytest.mark.parametrize("spell", [str, float])
 async def test_answers_with_codes_as_text(home: LockHarness, spell: type) -> None:
-    """What was done is done, what is refused is refused, and a new token is one."""
+    """Answers are understood if their codes are texts or floats."""
     cloud = home.driver.simulator.cloud
     spelt = changed(partial(_spelt, spell=spell))
     for path in (WRITE, ACT, DEVICES, TOKEN):

@@ -1,4 +1,4 @@
-"""Settings that wait for a lock that sleeps, on both ways to it."""
+"""Settings that wait for a sleeping lock, of an account and on the local network."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ GET: Final = "/app/v2/miotspec/prop/get"
 
 @pytest.fixture
 def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the user enable all entities from the beginning."""
+    """Enable all entities by default."""
     monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
@@ -63,7 +63,7 @@ def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
 async def harness(
     request: pytest.FixtureRequest, hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> AsyncIterator[LockHarness]:
-    """Return who lives behind a door whose lock is awake, on each way to it."""
+    """Return a running lock that is awake, of an account and on the local network."""
     options = {CONF_UNLOCKING: None, CONF_PENDING_FOR: 1}
     async with running_lock(hass, driver, local=request.param, **options) as harness:
         yield harness
@@ -92,13 +92,13 @@ def refuse(
 
 
 def assert_nothing_waits(harness: LockHarness) -> None:
-    """See that no entity says that something waits."""
+    """Check that no entity says that a setting waits."""
     assert harness.state("sensor", "pending_changes") == "0"
     assert harness.attributes("sensor", "pending_changes")["changes"] == {}
 
 
 async def test_shown_kept_and_delivered(harness: LockHarness, hass_storage: Storage) -> None:
-    """It is shown as waiting and written down at once, and delivered when the lock wakes up."""
+    """A waiting setting is shown and saved at once, and written when the lock wakes up."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     assert harness.state("switch", "do_not_disturb") == "on"
@@ -142,7 +142,7 @@ async def test_answers_that_mean_waiting(
 
 
 async def test_without_a_connection(harness: LockHarness) -> None:
-    """It waits for the network and the cloud too."""
+    """A setting waits also while the network or the cloud is down."""
     _set_network(harness, up=False)
     await ask_not_to_be_disturbed(harness)
     _set_network(harness, up=True)
@@ -160,7 +160,7 @@ def _set_network(harness: LockHarness, *, up: bool) -> None:
 
 
 async def test_over_a_restart(harness: LockHarness) -> None:
-    """It still waits, and is shown so, after Home Assistant was restarted."""
+    """A setting still waits, and is shown as waiting, after a restart."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     await harness.stop()
@@ -174,7 +174,7 @@ async def test_over_a_restart(harness: LockHarness) -> None:
 
 
 async def test_delivered_by_the_start(harness: LockHarness) -> None:
-    """A lock that woke up while Home Assistant was away gets it when that is back."""
+    """A lock that woke up while Home Assistant was stopped gets the setting at the start."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     await harness.stop()
@@ -185,7 +185,7 @@ async def test_delivered_by_the_start(harness: LockHarness) -> None:
 
 
 async def test_the_newest_wins(harness: LockHarness) -> None:
-    """Of several values of a setting, the lock gets the last one only."""
+    """Of several values of a setting only the last one is written."""
     await harness.put_to_sleep()
     for number in (3, 5, 4):
         await choose_ringtone(harness, number)
@@ -222,7 +222,7 @@ def _of(harness: LockHarness, address: Address) -> list[Value]:
 async def test_refused_when_it_wakes(
     harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the lock refuses shows its own value again, and is named; the rest is delivered."""
+    """A setting that the lock refuses shows the lock's value, and a repair names it."""
     await harness.put_to_sleep()
     await choose_ringtone(harness, 3)
     await ask_not_to_be_disturbed(harness)
@@ -248,7 +248,7 @@ async def test_refused_when_it_wakes(
 
 
 def _assert_undelivered(harness: LockHarness, *settings: Address) -> None:
-    """See that a repair issue names settings, and no others."""
+    """Check that a repair issue names these settings, and no others."""
     issue = harness.issue("undelivered")
     assert issue
     assert issue.active
@@ -261,7 +261,7 @@ def _assert_undelivered(harness: LockHarness, *settings: Address) -> None:
 async def test_refused_while_awake(
     harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who asks is told at once; nothing waits, and nothing is tried again after a restart."""
+    """An error is raised at once; nothing waits, and nothing is tried again after a restart."""
     refuse(monkeypatch, harness, WRONG_VALUE)
     with pytest.raises(HomeAssistantError) as refusal:
         await ask_not_to_be_disturbed(harness)
@@ -273,7 +273,7 @@ async def test_refused_while_awake(
 
 
 async def test_delivered_at_once(harness: LockHarness, hass_storage: Storage) -> None:
-    """A lock that is awake takes it at once, and it is not kept as waiting any more."""
+    """A setting is written to an awake lock at once, and does not wait."""
     await ask_not_to_be_disturbed(harness)
     assert harness.taken.count((DO_NOT_DISTURB, True)) == 1
     assert "pending" not in harness.attributes("switch", "do_not_disturb")
@@ -288,7 +288,7 @@ async def test_expiry(
     minutes: int,
     waits: bool,
 ) -> None:
-    """After the time that an option says, here an hour, it is given up and named."""
+    """After the time in an option, here an hour, a setting is dropped, and a repair names it."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     frozen.tick(60 * minutes)
@@ -313,7 +313,7 @@ async def test_a_day_where_no_option_says_otherwise(
     loaded: MockConfigEntry,
     frozen: FrozenDateTimeFactory,
 ) -> None:
-    """A setting waits for 24 hours."""
+    """A setting waits for 24 hours by default."""
     harness = LockHarness(hass, driver, loaded)
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
@@ -327,7 +327,7 @@ async def test_a_day_where_no_option_says_otherwise(
 
 
 async def test_discarding(harness: LockHarness, hass_storage: Storage) -> None:
-    """A button takes back all that waits."""
+    """A button discards all waiting settings."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     await choose_ringtone(harness, 3)
@@ -355,7 +355,7 @@ async def test_discarding(harness: LockHarness, hass_storage: Storage) -> None:
 async def test_nothing_starts_by_itself(
     harness: LockHarness, platform: str, service: str, key: str
 ) -> None:
-    """What opens the door or starts something at it is done now or not at all."""
+    """Actions, such as unlocking, are done now or not at all; they never wait."""
     harness.driver.lock.accepts_remote_unlock = True
     await harness.put_to_sleep()
     with pytest.raises(HomeAssistantError) as failure:
@@ -368,7 +368,7 @@ async def test_nothing_starts_by_itself(
 
 
 async def test_both_ends_of_a_period(harness: LockHarness) -> None:
-    """Two halves of one setting that both wait do not undo each other."""
+    """Start and end of a period can both wait, though they are one property."""
     harness.driver.lock.values[PERIOD] = "22:00:00-07:00:00"
     await harness.put_to_sleep()
     await harness.call("time", "set_value", "do_not_disturb_start", time="23:15:00")
@@ -381,7 +381,7 @@ async def test_both_ends_of_a_period(harness: LockHarness) -> None:
 
 
 async def test_the_lock_has_it_already(harness: LockHarness) -> None:
-    """A setting that was made at the lock meanwhile is not made again."""
+    """A setting that the lock has by now is not written again."""
     await harness.put_to_sleep()
     await ask_not_to_be_disturbed(harness)
     harness.driver.lock.values[DO_NOT_DISTURB] = True
@@ -397,7 +397,7 @@ async def test_the_lock_has_it_already(harness: LockHarness) -> None:
 
 @pytest.mark.usefixtures("all_enabled")
 async def test_a_secret_waits_in_silence(hass: HomeAssistant, harness: LockHarness) -> None:
-    """A secret is counted, but neither it nor its name is listed."""
+    """A waiting secret is counted, but neither its value nor its name is shown."""
     await harness.put_to_sleep()
     await harness.call("text", "set_value", "wechat_info", value="a secret of ours")
     assert harness.state("sensor", "pending_changes") == "1"
@@ -411,7 +411,7 @@ async def test_a_secret_waits_in_silence(hass: HomeAssistant, harness: LockHarne
 async def test_told_while_it_is_read(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
-    """A reading that says the same as the lock just told proves that it has what waits."""
+    """A value that is read as it was just pushed proves that the lock has it."""
     async with running_lock(hass, driver) as harness:
         await harness.put_to_sleep()
         await ask_not_to_be_disturbed(harness)
@@ -439,7 +439,7 @@ async def test_told_while_it_is_read(
 async def test_a_late_word_is_no_delivery(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver
 ) -> None:
-    """That the lock had the wanted value once says nothing of now: it still has to be told."""
+    """A pushed value that may be old does not end the waiting: the setting is still written."""
     async with running_lock(hass, driver) as harness:
         await harness.put_to_sleep()
         await ask_not_to_be_disturbed(harness)
@@ -460,7 +460,7 @@ WAITS: Final = 60  # seconds for which the setting has waited when it is deliver
 
 
 async def choose_and_wait(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
-    """Choose a ringtone while the lock sleeps, a minute ago."""
+    """Choose a ringtone while the lock sleeps, and let a minute pass."""
     await harness.put_to_sleep()
     frozen.tick(-WAITS)
     await choose_ringtone(harness, CHOSEN)
@@ -468,7 +468,7 @@ async def choose_and_wait(harness: LockHarness, frozen: FrozenDateTimeFactory) -
 
 
 def set_by_hand(harness: LockHarness, value: Value, ago: float = 0) -> None:
-    """Have someone change the ringtone at the lock, and Home Assistant not hear of it."""
+    """Change the ringtone at the lock without a push."""
     harness.driver.lock.values[RINGTONE] = value
     harness.driver.lock.updated[RINGTONE] = int(time.time() - ago)
 
@@ -481,7 +481,7 @@ async def test_set_at_the_lock_meanwhile(
     frozen: FrozenDateTimeFactory,
     heard: bool,
 ) -> None:
-    """The newer value stays, which only the cloud can tell; the logbook says so."""
+    """A newer value at the lock, which only the cloud can tell, is kept, and logged."""
     told = async_capture_events(hass, EVENT)
     await choose_and_wait(harness, frozen)
     if heard:
@@ -503,7 +503,7 @@ async def test_set_at_the_lock_meanwhile(
 async def test_only_what_is_newer_makes_way(
     harness: LockHarness, frozen: FrozenDateTimeFactory
 ) -> None:
-    """Other settings that wait are delivered."""
+    """Other waiting settings are written."""
     await choose_and_wait(harness, frozen)
     await ask_not_to_be_disturbed(harness)
     set_by_hand(harness, SET_BY_HAND)
@@ -519,7 +519,7 @@ async def test_set_at_the_lock_before_it_is_tried_again(
     frozen: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The lock was too slow for it, and is still awake at the next reading of everything."""
+    """The same holds if the lock timed out and is still awake at the next poll."""
     async with running_lock(hass, driver) as harness:
         with monkeypatch.context() as patch:
             refuse(patch, harness, TIMED_OUT[0])
@@ -562,7 +562,7 @@ async def test_what_was_asked_for_is_not_lost(
     ago: float,
     fault: Fault | None,
 ) -> None:
-    """Where it is not certain that something newer was set, it is delivered all the same."""
+    """The setting is written if it is not certain that a newer value was set at the lock."""
     monkeypatch.setattr(settings, "READING_TAKES", 0.1)
     async with running_lock(hass, driver) as harness:
         await choose_and_wait(harness, frozen)
@@ -578,7 +578,7 @@ async def test_what_was_asked_for_is_not_lost(
 async def test_what_a_version_before_kept(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, frozen: FrozenDateTimeFactory
 ) -> None:
-    """It did not note what the lock had, so nothing shows that somebody changed it."""
+    """A stored setting without the lock's value of then is written."""
     async with running_lock(hass, driver) as harness:
         await choose_and_wait(harness, frozen)
         await harness.stop()

@@ -1,4 +1,4 @@
-"""What happened while nobody listened is known afterwards, and is the past."""
+"""Events that were not pushed are read from the cloud's history."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def iso(when: float) -> str:
 
 
 async def test_at_the_start(linked_harness: LinkedHarness) -> None:
-    """The last operation is the newest of those that were missed; nothing of it fires."""
+    """The last operation is the newest event that was missed; old events fire nothing."""
     unlocked(linked_harness.driver, 1, 3 * HOUR)
     newest = unlocked(linked_harness.driver, 3, 1 * HOUR)
     unlocked(linked_harness.driver, 2, 2 * HOUR)
@@ -86,7 +86,7 @@ async def test_at_the_start(linked_harness: LinkedHarness) -> None:
 
 
 async def test_what_was_missed_a_moment_ago_fires(linked_harness: LinkedHarness) -> None:
-    """Each once and in its order; also where both services remember a ring."""
+    """Recent events fire once each and in order, also a ring that two services report."""
     await linked_harness.start_and_read()
     operations, rings = linked_harness.fired("lock_event"), linked_harness.fired("doorbell")
     unlocked(linked_harness.driver, 9, 10 * MINUTE)
@@ -101,7 +101,7 @@ async def test_what_was_missed_a_moment_ago_fires(linked_harness: LinkedHarness)
 
 
 async def test_within_a_second(linked_harness: LinkedHarness) -> None:
-    """The order is that in which the cloud was told."""
+    """Events of the same second are in the order in which the cloud received them."""
     told = time.time() - MINUTE
     for number in (3, 1, 2):
         happened(linked_harness.driver, LOCK_EVENT, 2, 2, 2, number, told=told)
@@ -110,7 +110,7 @@ async def test_within_a_second(linked_harness: LinkedHarness) -> None:
 
 
 async def test_what_push_told_is_no_news(linked_harness: LinkedHarness) -> None:
-    """Nor is it after a restart, whether it is told again or read."""
+    """An event that was pushed does not fire again when it is read, also after a restart."""
     await linked_harness.start_and_read()
     operations, rings = linked_harness.fired("lock_event"), linked_harness.fired("doorbell")
     linked_harness.driver.do("fingerprint", 7)
@@ -126,7 +126,7 @@ async def test_what_push_told_is_no_news(linked_harness: LinkedHarness) -> None:
 async def test_what_push_told_in_part(
     hass: HomeAssistant, linked_harness: LinkedHarness, lag: int
 ) -> None:
-    """What it lacked is known from then on, and nothing fires or is kept a second time."""
+    """Arguments that were missing in a pushed event are added; nothing fires or is kept twice."""
     await linked_harness.start_and_read()
     give(hass, linked_harness.entry, "Ming", (2, 7))
     kinds = ("doorbell", "lock_event", "exception")
@@ -162,7 +162,7 @@ async def test_what_push_told_in_part(
 async def test_what_was_told_with_less(
     linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch, told_less: str, timed: bool
 ) -> None:
-    """Whichever of both knows less, it is the same event, and all is known of it."""
+    """An event that is pushed and read is one event, and has the arguments of both."""
     await linked_harness.start_and_read()
     operations = linked_harness.fired("lock_event")
     now = int(time.time())
@@ -181,7 +181,7 @@ async def test_what_was_told_with_less(
 
 
 async def test_what_push_told_in_part_and_not_at_all(linked_harness: LinkedHarness) -> None:
-    """Of two rings of which one was heard, the other one is told, once."""
+    """Of two rings of which one was pushed, the other one fires, once."""
     await linked_harness.start_and_read()
     rings = linked_harness.fired("doorbell")
     rang(linked_harness.driver, 20)
@@ -195,7 +195,7 @@ async def test_what_push_told_in_part_and_not_at_all(linked_harness: LinkedHarne
 
 
 async def test_an_old_operation_moves_no_state(linked_harness: LinkedHarness) -> None:
-    """Nor does one of a moment ago: what was read since says more."""
+    """An event from the history, even a recent one, replaces no state that was read since."""
     await linked_harness.start_and_read()
     linked_harness.driver.do("set", (3, 1021), 6)
     await until(lambda: linked_harness.state("sensor", "door_state") == "deadbolt_on")
@@ -209,7 +209,7 @@ async def test_an_old_operation_moves_no_state(linked_harness: LinkedHarness) ->
 
 
 async def test_when_push_is_back(linked_harness: LinkedHarness) -> None:
-    """What was missed meanwhile is read."""
+    """The history is read when push is connected again."""
     await linked_harness.start_and_read()
     before = linked_harness.asked()
     gate = linked_harness.driver.simulator.gate
@@ -225,7 +225,7 @@ async def test_when_push_is_back(linked_harness: LinkedHarness) -> None:
 
 
 async def test_every_few_hours(linked_harness: LinkedHarness) -> None:
-    """Not more often: an idle lock costs little."""
+    """The history is read every few hours, not more often."""
     await linked_harness.start_and_read()
     before = linked_harness.asked()
     await linked_harness.later(history.EVERY - HOUR)
@@ -235,14 +235,13 @@ async def test_every_few_hours(linked_harness: LinkedHarness) -> None:
 
 
 async def test_only_what_is_newer_is_read_again(linked_harness: LinkedHarness) -> None:
-    """What the lock told late is looked for too."""
+    """Later reads ask for newer events only, and for those that the lock reported late."""
     for number in range(120):
         unlocked(linked_harness.driver, number, 2 * DAY + number * MINUTE)
     unlocked(linked_harness.driver, 200, MINUTE)
     await linked_harness.start_and_read()
-    assert (
-        linked_harness.asked() == KINDS + 4
-    )  # pages of 50, and two that show that there is no more
+    # Pages of 50, and two that show that there is no more
+    assert linked_harness.asked() == KINDS + 4
     unlocked(linked_harness.driver, 201, HOUR)
     await linked_harness.restart()
     assert linked_harness.asked() == 2 * KINDS + 4
@@ -262,7 +261,7 @@ def _whole_pages(driver: LockDriver) -> Iterator[None]:
 async def test_pages_that_are_cut_short(
     hass: HomeAssistant, linked_harness: LinkedHarness, longest: int
 ) -> None:
-    """However little comes at once, all that was missed is read; an idle lock costs little."""
+    """All missed events are read with any page size; an idle lock takes few requests."""
     app = linked_harness.driver.simulator.cloud.app
     app.longest_page, app.nothing_is_null = longest, True
     hass.config_entries.async_update_entry(linked_harness.entry, options={CONF_APP_REQUESTS: 200})
@@ -282,7 +281,7 @@ async def test_pages_that_are_cut_short(
 
 @pytest.mark.usefixtures("_whole_pages")
 async def test_null_is_nothing(linked_harness: LinkedHarness) -> None:
-    """It is no error, after which nothing would be asked for a while."""
+    """An answer of null is an empty history, and no error."""
     linked_harness.driver.simulator.cloud.app.nothing_is_null = True
     await linked_harness.start_and_read()
     assert app_session(linked_harness.entry).failed == 0
@@ -294,7 +293,7 @@ async def test_null_is_nothing(linked_harness: LinkedHarness) -> None:
 async def test_shown_once(
     hass: HomeAssistant, linked_harness: LinkedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However much was missed, each entity writes what comes of it once."""
+    """Each entity writes its state once, however many events were missed."""
     await linked_harness.start_and_read()
     for one in range(500):
         unlocked(linked_harness.driver, one, HOUR + one * MINUTE)
@@ -307,7 +306,7 @@ async def test_shown_once(
 
 
 async def test_whose_it_was(hass: HomeAssistant, linked_harness: LinkedHarness) -> None:
-    """Names are known of what was missed too."""
+    """Events from the history have the names of persons."""
     unlocked(linked_harness.driver, 7, HOUR)
     await linked_harness.start_and_read()
     give(hass, linked_harness.entry, "Ming", (2, 7))
@@ -315,7 +314,7 @@ async def test_whose_it_was(hass: HomeAssistant, linked_harness: LinkedHarness) 
 
 
 async def test_a_spent_budget(hass: HomeAssistant, linked_harness: LinkedHarness) -> None:
-    """The newest come first; the rest comes later, without gaps. Pictures have their own budget."""
+    """The newest events are read first, the rest later. Pictures have their own budget."""
     hass.config_entries.async_update_entry(
         linked_harness.entry, options={CONF_APP_REQUESTS: KINDS + 1}
     )
@@ -334,7 +333,7 @@ async def test_a_spent_budget(hass: HomeAssistant, linked_harness: LinkedHarness
 
 
 async def test_not_linked(hass: HomeAssistant, driver: LockDriver, hass_storage: Storage) -> None:
-    """Nothing is asked."""
+    """Without the app no history is requested."""
     unlocked(driver, 1, HOUR)
     harness = LinkedHarness(hass, driver, entry_of(hass, driver.account_data()))
     await harness.start()
@@ -349,7 +348,7 @@ async def test_not_linked(hass: HomeAssistant, driver: LockDriver, hass_storage:
 
 
 async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedHarness) -> None:
-    """What the history tells is there, and nothing else of what is only pushed."""
+    """A lock on the local network gets the entities that the history fills, and no others."""
     await neighbour.start_and_read()
     entities = er.async_entries_for_config_entry(er.async_get(hass), neighbour.entry.entry_id)
     keys = {entity.unique_id.partition("-")[2] for entity in entities}
@@ -364,7 +363,7 @@ async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedH
 
 
 async def test_a_lock_nearby(neighbour: LinkedHarness) -> None:
-    """Who wakes it is known as soon as that is noticed; and so is what came after."""
+    """The history is read when a lock on the local network wakes up or falls asleep."""
     await neighbour.start_and_read()
     await neighbour.put_to_sleep()
     await neighbour.settle()
