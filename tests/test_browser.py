@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from homeassistant.components.frontend import DOMAIN as FRONTEND
 from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
+from homeassistant.const import CONF_TOKEN, Platform
+from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from yarl import URL
 
+from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.events import history_sync
 from custom_components.xiaomi_smart_lock.media import views
 from demo.browser import signed_in
 from demo.recording import named, open_folder, play_recording
 from simulator import recording
+
+from .flow import sign_in
+from .lock_driver import until
+from .lock_harness import nearby
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
     from homeassistant.auth.models import Credentials
+    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
     from playwright.async_api import Page
     from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
@@ -30,30 +41,26 @@ if TYPE_CHECKING:
     from .lock_harness import Storage
 
 
+HOUR: Final = 3600  # seconds
 WIDTH: Final = 270
 """Of what the simulator's camera shows."""
 
 
-@pytest.fixture
-async def page(
+@asynccontextmanager
+async def browsing(
     hass: HomeAssistant,
-    hass_storage: Storage,
     hass_client_no_auth: ClientSessionGenerator,
-    hass_admin_user: MockUser,
-    hass_admin_credential: Credentials,
-    linked: MockConfigEntry,
+    user: MockUser,
+    credential: Credentials,
+    *components: str,
 ) -> AsyncIterator[Page]:
-    """Return a page of a browser in which the administrator is signed in."""
-    steps = ["user", "core_config", "analytics", "integration"]
-    hass_storage["onboarding"] = {"version": 4, "data": {"done": steps}}
-    for component in (MEDIA_SOURCE, FRONTEND):
+    """Open a page of a browser in which a user is signed in; components are set up before."""
+    for component in (*components, FRONTEND):
         assert await async_setup_component(hass, component, {})
     server = (await hass_client_no_auth()).server
     address = str(server.make_url("")).rstrip("/")
-    await hass.auth.async_link_user(hass_admin_user, hass_admin_credential)
-    token = await hass.auth.async_create_refresh_token(
-        hass_admin_user, f"{address}/", credential=hass_admin_credential
-    )
+    await hass.auth.async_link_user(user, credential)
+    token = await hass.auth.async_create_refresh_token(user, f"{address}/", credential=credential)
     tokens = {
         "access_token": hass.auth.async_create_access_token(token),
         "refresh_token": token.token,
@@ -62,6 +69,131 @@ async def page(
     }
     async with signed_in(address, tokens) as browser:
         yield await browser.new_page()
+
+
+@pytest.fixture
+def onboarded(hass_storage: Storage) -> None:
+    """Have somebody been through Home Assistant's first steps."""
+    steps = ["user", "core_config", "analytics", "integration"]
+    hass_storage["onboarding"] = {"version": 4, "data": {"done": steps}}
+
+
+@pytest.fixture
+async def page(
+    hass: HomeAssistant,
+    onboarded: None,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    hass_admin_credential: Credentials,
+    linked: MockConfigEntry,
+) -> AsyncIterator[Page]:
+    """Return the page of an administrator whose lock is linked to the Mi Home app."""
+    async with browsing(
+        hass, hass_client_no_auth, hass_admin_user, hass_admin_credential, MEDIA_SOURCE
+    ) as page:
+        yield page
+
+
+@pytest.fixture
+async def first_page(
+    hass: HomeAssistant,
+    onboarded: None,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    hass_admin_credential: Credentials,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Page]:
+    """Return the page of an administrator who has no lock yet."""
+    monkeypatch.setattr(history_sync, "SETTLING", HOUR)
+    # The web server of tests accepts no more views once it runs.
+    components = (Platform.CALENDAR, Platform.IMAGE, DOMAIN)
+    async with browsing(
+        hass, hass_client_no_auth, hass_admin_user, hass_admin_credential, *components
+    ) as page:
+        yield page
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+class Hand:
+    """Clicks, and counts the clicks."""
+
+    def __init__(self, page: Page) -> None:
+        """Hover over a page."""
+        self.clicks = 0
+        self.page = page
+
+    async def click(self, *those: str) -> None:
+        """Click what is called so, one after the other."""
+        for one in those:
+            named = f"role=button[name='{one}']" if one in ("OK", "Submit") else f"text='{one}'"
+            await self.page.locator(f"{named} >> visible=true").first.click()
+            self.clicks += 1
+
+    async def see(self, text: str) -> None:
+        """Wait until a text is shown."""
+        await self.page.locator(f"text='{text}' >> visible=true").first.wait_for()
+
+    async def add_integration(self) -> None:
+        """Open the first step, as by a link of My Home Assistant."""
+        await self.page.goto(f"/config/integrations/dashboard/add?domain={DOMAIN}")
+        await self.click("OK")
+
+    async def scan(self, driver: LockDriver) -> None:
+        """Confirm the code that is shown, with the phone."""
+        await self.page.locator("ha-qr-code canvas").first.wait_for()
+        phone = driver.simulator.cloud.app_accounts
+        driver.simulation.call(phone.confirm, next(reversed(phone.tickets)), driver.account)
+
+    async def see_entry(self, hass: HomeAssistant) -> ConfigEntry[Any]:
+        """Wait until setting up has ended, in the browser too; return what came of it."""
+        await until(lambda: hass.config_entries.async_loaded_entries(DOMAIN))
+        await self.page.locator("step-flow-create-entry").first.wait_for()
+        [entry] = hass.config_entries.async_loaded_entries(DOMAIN)
+        return entry
+
+
+async def test_setting_up_by_clicks(
+    hass: HomeAssistant, driver: LockDriver, first_page: Page
+) -> None:
+    """An account is signed in and linked to the Mi Home app; the lock's area is its room."""
+    hand = Hand(first_page)
+    await hand.add_integration()
+    await hand.click("Xiaomi account", "Submit", "Paste the address of the page")
+    link = await first_page.locator("step-flow-form a").first.get_attribute("href")
+    address = first_page.locator("step-flow-form input").first
+    await address.fill(str(await sign_in(driver, URL(link or ""))))
+    await hand.click("Submit")
+    await hand.see("Choose the locks that Home Assistant is to show.")
+    await hand.click("Submit", "Link now")
+    await hand.scan(driver)
+    entry = await hand.see_entry(hass)
+    assert hand.clicks == 7
+    assert entry.data[CONF_LOCKS] == [driver.lock.did]
+    assert entry.data[CONF_APP]["user_id"] == driver.account.user_id
+    [device] = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert device.area_id == "hall"
+
+
+async def test_setting_up_nearby_by_clicks(
+    hass: HomeAssistant, driver: LockDriver, first_page: Page, short_timeouts: None
+) -> None:
+    """Nobody has to type anything: neither address nor token; the lock has to be touched."""
+    there = nearby(driver)
+    driver.lock.model = "xiaomi.lock.other"
+    there.do("sleep")
+    hand = Hand(first_page)
+    await hand.add_integration()
+    await hand.click("Local network", "Read them from my Mi Home app (QR code)")
+    await hand.scan(driver)
+    await hand.click("Submit")
+    await first_page.locator("ha-alert >> text=/Touch it to wake it/").first.wait_for()
+    there.do("wake")
+    await hand.click("Submit", "Later")
+    entry = await hand.see_entry(hass)
+    assert hand.clicks == 6
+    assert entry.data[CONF_TOKEN] == there.lock.token
+    assert CONF_APP not in entry.data
 
 
 def rung(driver: LockDriver) -> datetime:
