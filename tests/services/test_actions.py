@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from simulator.users import Users
 
 
-pytestmark = pytest.mark.usefixtures("short_timeouts")
+pytestmark = pytest.mark.usefixtures("short_timeouts", "has_told")
 
 PASSWORD, NFC, PHONE = 3, 4, 1
 ADMINISTRATOR, NORMAL, VISITOR = 1, 2, 3

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.lock_driver import LockDriver
 
-pytestmark = pytest.mark.usefixtures("short_timeouts")
+pytestmark = pytest.mark.usefixtures("short_timeouts", "has_told")
 
 FINGERPRINT, PASSWORD, NFC, DURESS = 2, 3, 4, 9
 OWNER, MING, LI = 0, 5, 6
