@@ -39,8 +39,13 @@ MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
-    """Description of an entity and what it shows, by roles and names; see ``LockModel``."""
+    """Description of an entity and what it shows, by roles and names; see ``LockModel``.
 
+    Of the many items of a lock few are looked at every day: an entity is off by default unless its
+    description says otherwise.
+    """
+
+    entity_registry_enabled_default: bool = False
     item: str | None = None
     """The property that this entity, and no other, shows."""
     event: Role | None = None

@@ -39,7 +39,10 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
 
 LOCKS: Final = (
     LockDescription(
-        key="lock", name=None, sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE)
+        key="lock",
+        name=None,
+        sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE),
+        entity_registry_enabled_default=True,
     ),
 )
 
