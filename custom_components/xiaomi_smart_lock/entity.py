@@ -21,11 +21,13 @@ from .coordinator import LockCoordinator
 from .miot.spec import Access
 from .reporting.devices import shortened
 from .state.lock_state import Topic
+from .wording.phrases import common_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+    from homeassistant.helpers.typing import UndefinedType
 
     from .miot.spec import Address, Property, Value
     from .model.lock_model import LockModel
@@ -153,6 +155,15 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     @override
+    def name(self) -> str | UndefinedType | None:
+        """The name, which says so while the value waits for the lock to wake up."""
+        name = super().name
+        if not self.pending or not isinstance(name, str):
+            return name
+        return common_text(self.coordinator.hass, "waiting", "{name}").format(name=name)
+
+    @property
+    @override
     def available(self) -> bool:
         """Whether the lock could be read, or the history lately told what this entity shows."""
         lock, told_by = self.coordinator, self._told_by
@@ -209,7 +220,8 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """
         if self.entity_description.for_admins:
             await async_require_admin(self.hass, self._context)
-        await self._runtime.settings.async_write(self.prop.address, value)
+        settings = self._runtime.settings
+        await settings.async_write(self.prop.address, value, self._context, self.entity_id)
 
 
 def add_entities[Description: LockEntityDescription](

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
+    ATTR_STATE_CLASS,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -41,6 +42,8 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     """Description of a sensor; if its property has a value list, the states are its keys."""
 
     attributes: Callable[[LockData], dict[str, Any]] | None = None
+    is_line: bool = True
+    """Whether the activity has a line of each change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,9 @@ class LockDetailDescription(LockSensorDescription):
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
 
+
+# Home Assistant's activity leaves out the sensors that have this attribute, whatever its value.
+UNLOGGED: Final[dict[str, Any]] = {ATTR_STATE_CLASS: None}
 
 # The status of each battery by its level
 BATTERIES: Final = {
@@ -117,24 +123,35 @@ def _last_person(lock: LockCoordinator) -> str | None:
 SENSORS: Final = (
     LockDetailDescription(
         key="last_contact",
+        is_line=False,
         sources=(Topic.CONTACT,),
         read=lambda lock: lock.data.last_contact,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
     LockSensorDescription(
         key="pending_changes",
+        is_line=False,
         sources=(Topic.CHANGES,),
         read=lambda lock: len(lock.data.pending),
         attributes=_changes,
         entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="door_state", item=Role.DOOR_STATE),
-    LockSensorDescription(key="last_action", item=Role.LOCK_ACTION, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_position", item=Role.OPERATION_POSITION, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_method", item=Role.OPERATION_METHOD, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_operation_id", item="lock:operation-id", event=Role.LOCK_EVENT),
+    LockSensorDescription(
+        key="last_action", is_line=False, item=Role.LOCK_ACTION, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_position", is_line=False, item=Role.OPERATION_POSITION, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_method", is_line=False, item=Role.OPERATION_METHOD, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_operation_id", is_line=False, item="lock:operation-id", event=Role.LOCK_EVENT
+    ),
     LockSensorDescription(
         key="last_operation_time",
+        is_line=False,
         item="lock:current-time",
         event=Role.LOCK_EVENT,
         read=_operated_at,
@@ -142,6 +159,7 @@ SENSORS: Final = (
     ),
     LockSensorDescription(
         key="last_person",
+        is_line=False,
         event=Role.LOCK_EVENT,
         sources=(Topic.PEOPLE,),
         read=_last_person,
@@ -166,6 +184,7 @@ SENSORS: Final = (
     ),
     LockDetailDescription(
         key="history_reported",
+        is_line=False,
         item="lock-history:last-history-time",
         event=Role.HISTORY_REPORTED,
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -225,10 +244,13 @@ class LockSensor(LockEntity, SensorEntity):
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
-        """The attributes of the description, None if it has none."""
-        attributes = self.entity_description.attributes
-        return attributes(self.coordinator.data) if attributes else None
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The attributes of the description."""
+        description = self.entity_description
+        shown = {} if description.is_line else UNLOGGED
+        if description.attributes:
+            shown = shown | description.attributes(self.coordinator.data)
+        return shown
 
 
 async def async_setup_entry(
