@@ -117,7 +117,8 @@ class House:
         await allow_unlocking(self.owner, nearby, CODE)
         entries = dict.fromkeys((self.lock, self.shut), entry_id) | {self.nearby: nearby}
         self.homes = {
-            lock: await at_home(self.owner, entry_id, lock) for lock, entry_id in entries.items()
+            lock: await at_home(self.owner, entry_id, lock, all_enabled=True)
+            for lock, entry_id in entries.items()
         }
         await self.owner.add_user(GUEST, PASSWORD)
         self.guest = await self._sign_in(GUEST)

@@ -114,7 +114,7 @@ async def another_lock(house: House, name: str = "Garage") -> AsyncIterator[Lock
         lock = house.simulator.add_lock(account, name)
         lock.accepts_remote_unlock = True
         async with added(house, account) as entry_id:
-            house.homes[lock] = await at_home(house.owner, entry_id, lock)
+            house.homes[lock] = await at_home(house.owner, entry_id, lock, all_enabled=True)
             try:
                 yield lock
             finally:

@@ -7,6 +7,7 @@ import socket
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,14 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT, load
 from demo.client import onboard
-from demo.home_assistant import HOST, address, running, write_configuration
+from demo.home_assistant import (
+    HOST,
+    HomeAssistantError,
+    address,
+    running,
+    write_configuration,
+)
+from demo.setup import READY_WITHIN, enable_all
 from simulator.simulator import Simulator
 from simulator.tokens import CLIENT_ID, Grant
 
@@ -61,12 +69,24 @@ class House:
         return time.perf_counter() - started
 
     async def event_entities(self, platform: str) -> dict[str, str]:
-        """Return the ids of an integration's event entities by their unique ids."""
-        return {
+        """Return the ids of an integration's event entities by their unique ids.
+
+        Those that are off by default are enabled, and waited for.
+        """
+        await enable_all(self.client, LOCK_ENTRY)
+        entities = {
             entry["unique_id"]: entry["entity_id"]
             for entry in await self.client.command("config/entity_registry/list")
             if entry["platform"] == platform and entry["entity_id"].startswith("event.")
         }
+        await self.client.follow_states()
+        there = partial(self._have_states, set(entities.values()))
+        if not await self.client.wait_until(there, READY_WITHIN):
+            raise HomeAssistantError(f"event entities of {platform} without a state")
+        return entities
+
+    def _have_states(self, entity_ids: set[str]) -> bool:
+        return entity_ids <= self.client.states.keys()
 
 
 @asynccontextmanager

@@ -81,8 +81,13 @@ def progress(what: str) -> None:
 
 
 @asynccontextmanager
-async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterator[Demo]:
-    """Start the simulator and Home Assistant, and add the integration; stop all on exit."""
+async def started(
+    port: int, language: str, day: str = ORDINARY, *, all_enabled: bool = False
+) -> AsyncIterator[Demo]:
+    """Start the simulator and Home Assistant, and add the integration; stop all on exit.
+
+    ``all_enabled`` enables the entities that are off by default.
+    """
     door = DOORS[language]
     with TemporaryDirectory(prefix="xiaomi-smart-lock-demo-") as temporary:
         directory = Path(temporary)
@@ -111,7 +116,7 @@ async def started(port: int, language: str, day: str = ORDINARY) -> AsyncIterato
                 await link_app(client, entry_id, lambda code: phone.confirm(code, account))
                 if not others:
                     await allow_unlocking(client, entry_id, CODE)
-                home = await at_home(client, entry_id, lock)
+                home = await at_home(client, entry_id, lock, all_enabled=all_enabled)
                 await save_dashboard(home, language)
                 await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")
@@ -164,7 +169,8 @@ async def play_on(demo: Demo, port: int) -> None:
 
 async def show(options: argparse.Namespace) -> bool:
     """Run the chosen mode; return whether its checks passed."""
-    async with started(options.port, options.language, options.day) as demo:
+    checks = options.check or options.soak
+    async with started(options.port, options.language, options.day, all_enabled=checks) as demo:
         if options.day == BAD:
             day = BadDay(demo.simulator, demo.account, demo.home, demo.lock, demo.others)
             return await live_through(day, progress)

@@ -127,7 +127,7 @@ class BadDay:
         entry_id = self.home.entry_id
         await set_options(self.client, entry_id, SOON)
         for name, lock in self.locks.items():
-            self.homes[name] = await at_home(self.client, entry_id, lock)
+            self.homes[name] = await at_home(self.client, entry_id, lock, all_enabled=True)
         for category in ("config", "issues"):
             answer = await self.client.command(
                 "frontend/get_translations", language="en", category=category, integration=[DOMAIN]

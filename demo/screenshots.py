@@ -38,7 +38,7 @@ PICTURES: Final = (
     Picture("device", "/config/devices/device/{device_id}", "ha-device-entities-card", 1400, 1080),
     Picture(
         "lock-event",
-        "/?more-info-entity-id={lock_event}",
+        "/?more-info-entity-id={lock}",
         "ha-more-info-dialog ha-logbook",
         900,
         660,
@@ -97,9 +97,7 @@ async def take_screenshots(home: Home, address: str, progress: Callable[[str], N
             page = await browser.new_page()
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
             await page.goto(
-                picture.path.format(
-                    device_id=home.device_id, lock_event=home.entity_ids["event.lock_event"]
-                )
+                picture.path.format(device_id=home.device_id, lock=home.entity_ids["lock.lock"])
             )
             for pressed in picture.pressed:
                 await page.locator(f"{pressed} >> visible=true").first.click()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .client import Client, State
 
-READY_WITHIN: Final = 60
+READY_WITHIN: Final = 90
 LINKED_WITHIN: Final = 30
 _FLOW: Final = "/api/config/config_entries/flow"
 _OPTIONS_FLOW: Final = "/api/config/config_entries/options/flow"
@@ -233,11 +233,27 @@ async def _is_loaded(client: Client, entry_id: str) -> bool:
     return loaded
 
 
-async def at_home(client: Client, entry_id: str, lock: Lock) -> Home:
+async def enable_all(client: Client, entry_id: str) -> None:
+    """Enable the entities of an entry that are off by default, but for the secret texts.
+
+    Home Assistant reloads the entry half a minute later.
+    """
+    for entry in await client.command("config/entity_registry/list"):
+        of_entry = entry["config_entry_id"] == entry_id and entry["disabled_by"] == "integration"
+        if of_entry and not entry["entity_id"].startswith("text."):
+            await client.command(
+                "config/entity_registry/update", entity_id=entry["entity_id"], disabled_by=None
+            )
+
+
+async def at_home(client: Client, entry_id: str, lock: Lock, *, all_enabled: bool = False) -> Home:
     """Return the lock's enabled entities once all of them have a state.
 
-    Raises HomeAssistantError if they do not within READY_WITHIN seconds.
+    ``all_enabled`` enables all first. Raises HomeAssistantError if there are not all states within
+    READY_WITHIN seconds.
     """
+    if all_enabled:
+        await enable_all(client, entry_id)
     prefix = f"{lock.did}-"
     entries = [
         entry

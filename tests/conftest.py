@@ -166,9 +166,15 @@ def frozen(
 
 
 @pytest.fixture
-def all_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enable all entities by default."""
-    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+def default_entities() -> None:
+    """Leave entities off that are off by default."""
+
+
+@pytest.fixture(autouse=True)
+def all_enabled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enable all entities by default, but for tests of the defaults."""
+    if "default_entities" not in request.fixturenames:
+        monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
 
 
 @pytest.fixture(scope="session")

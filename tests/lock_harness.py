@@ -276,10 +276,10 @@ class LockHarness:
 
         The lock gets the value of the message as well: a reading at the same time would replace it.
         """
-        marker = 1 + int(self.known.values.get((13, 4), 0))
-        self.driver.lock.values[13, 4] = marker
-        self.driver.push_property((13, 4), marker)
-        await until(lambda: self.known.values.get((13, 4)) == marker)
+        marker = 1 + int(self.known.values.get((17, 8), 0))
+        self.driver.lock.values[17, 8] = marker
+        self.driver.push_property((17, 8), marker)
+        await until(lambda: self.known.values.get((17, 8)) == marker)
 
     # Sleep and wake-up of the lock
 

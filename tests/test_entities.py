@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.const import EVENT_STATE_CHANGED, EntityCategory
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -17,6 +17,8 @@ from .lock_driver import LockDriver, until
 from .lock_harness import lock_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from homeassistant.core import HomeAssistant, State
     from syrupy.assertion import SnapshotAssertion
 
@@ -107,26 +109,120 @@ async def test_on_the_local_network(
     assert not [r for r in caplog.records if r.levelname == "WARNING" and r.name.startswith(ours)]
 
 
-async def test_disabled_by_default(
-    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+# By platform, what a new config entry has on by default. The first are without a category.
+PRIMARY: Final = {
+    "lock": {"lock"},
+    "binary_sensor": {"door", "deadbolt", "awake"},
+    "sensor": {"battery", "last_person", "pending_changes"},
+    "event": {"doorbell", "exception", "duress", "someone_at_the_door"},
+    "image": {"last_visitor"},
+    "button": {"wake"},
+}
+SETTINGS: Final = {
+    "switch": {"away_mode", "doorbell", "do_not_disturb", "recording"},
+    "select": {
+        *("doorbell_volume", "operation_volume", "camera_mode"),
+        *("door_open_reminder_time", "door_open_alarm_volume"),
+    },
+    "time": {
+        *("do_not_disturb_start", "do_not_disturb_end"),
+        *("recording_start", "recording_end"),
+    },
+    "button": {"discard_pending"},
+}
+OFTEN: Final = 30
+
+
+def _by_platform(entities: Iterable[er.RegistryEntry], driver: LockDriver) -> dict[str, set[str]]:
+    """Return the keys of entities by their platform."""
+    keys: dict[str, set[str]] = {}
+    for entity in entities:
+        key = entity.unique_id.removeprefix(f"{driver.lock.did}-")
+        keys.setdefault(entity.domain, set()).add(key)
+    return keys
+
+
+@pytest.mark.usefixtures("default_entities")
+async def test_enabled_by_default(
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry
 ) -> None:
-    """What few need, and what says too much, is there only for who asks for it."""
-    entities = er.async_entries_for_config_entry(er.async_get(hass), loaded.entry_id)
-    disabled = {
-        entity.unique_id.removeprefix(f"{driver.lock.did}-")
-        for entity in entities
-        if entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    """What is looked at or changed often is on, and the rest is there for who asks for it."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), linked.entry_id)
+    enabled = [entity for entity in entities if not entity.disabled]
+    assert {entity.disabled_by for entity in entities if entity.disabled} == {
+        er.RegistryEntryDisabler.INTEGRATION
     }
-    assert disabled == {
-        *("button_function", "face_unlock_sensitivity", "face_unlock_sleep_time"),
-        *("triggering_method", "local_settings_switch", "administrator_deadbolt"),
-        *("verified_reset", "face_unlock", "palm_vein_unlock"),
-        *("front_panel_version", "rear_panel_version", "fingerprint_board_version"),
-        *("hardware_version", "voice_version", "wifi_version", "camera_version"),
-        "face_palm_vein_version",
-        *("lithium_battery_time", "unlock_methods", "sync_version"),
-        *("deadbolt_permission", "wechat_info"),
-    }
+    assert len(enabled) < OFTEN < len(entities)
+    primary = [entity for entity in enabled if not entity.entity_category]
+    assert _by_platform(primary, driver) == PRIMARY
+    settings = [entity for entity in enabled if entity.entity_category is EntityCategory.CONFIG]
+    assert _by_platform(settings, driver) == SETTINGS
+    assert len(enabled) == len(primary) + len(settings)
+
+
+@pytest.mark.usefixtures("default_entities")
+async def test_what_was_on_stays_on(
+    hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
+) -> None:
+    """Who has an entity keeps it with its id, whatever it is called and by default now."""
+    registry = er.async_get(hass)
+    for platform, key, object_id in (
+        ("sensor", "door_state", "front_door_door_state"),
+        ("sensor", "dry_cells", "front_door_dry_cells"),
+        ("sensor", "pending_changes", "front_door_pending_changes"),
+        ("switch", "live_video", "front_door_live_video"),
+        ("text", "recording_period", "front_door_recording_period"),
+        ("event", "lock_event", "front_door_lock"),
+    ):
+        registry.async_get_or_create(
+            platform,
+            DOMAIN,
+            f"{driver.lock.did}-{key}",
+            config_entry=entry,
+            suggested_object_id=object_id,
+        )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    for entity_id, name in (
+        ("sensor.front_door_door_state", "Front door Door state"),
+        ("sensor.front_door_dry_cells", "Front door Dry cells"),
+        ("sensor.front_door_pending_changes", "Front door Changes waiting"),
+        ("switch.front_door_live_video", "Front door Camera live video"),
+        ("text.front_door_recording_period", "Front door Camera recording period"),
+        ("event.front_door_lock", "Front door Lock"),
+    ):
+        state = hass.states.get(entity_id)
+        assert state, entity_id
+        assert state.name == name
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(
+    ("lithium", "dry", "lower"),
+    [
+        ((80, 1), (60, 1), "60"),
+        ((15, 1), (60, 1), "15"),
+        ((80, 1), (0, 2), "80"),
+        ((0, 2), (60, 1), "60"),
+        ((0, 2), (0, 2), "unknown"),
+    ],
+)
+async def test_one_battery(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    lithium: tuple[int, int],
+    dry: tuple[int, int],
+    lower: str,
+) -> None:
+    """It is the lower one of those that are installed."""
+    for service, level, status in ((13, (13, 1), (13, 3)), (6, (6, 1003), (6, 1004))):
+        values = lithium if service == 13 else dry
+        driver.push_property(level, values[0])
+        driver.push_property(status, values[1])
+    await until(lambda: driver.state(hass, "sensor", "battery").state == lower)
+    assert driver.state(hass, "sensor", "dry_cells").state == str(dry[0])
+    assert driver.state(hass, "sensor", "battery").attributes["device_class"] == "battery"
 
 
 async def test_the_device(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
@@ -148,7 +244,7 @@ async def test_states_are_written_when_they_change(
     await hass.async_block_till_done()
     written = async_capture_events(hass, EVENT_STATE_CHANGED)
     driver.push_property((13, 1), 87)
-    driver.do("set_battery", 12)
+    driver.do("set_battery", 99, dry_cells=True)
     await until(lambda: written)
-    assert [event.data["entity_id"] for event in written] == ["sensor.front_door_lithium_battery"]
-    assert written[0].data["new_state"].state == "12"
+    assert [event.data["entity_id"] for event in written] == ["sensor.front_door_dry_cells"]
+    assert written[0].data["new_state"].state == "99"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
 from homeassistant.exceptions import ServiceValidationError
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from .lock_driver import LockDriver, until
 
@@ -86,3 +87,19 @@ async def test_locking(hass: HomeAssistant, driver: LockDriver, loaded: MockConf
     with pytest.raises(ServiceValidationError) as raised:
         await use(hass, driver, "lock")
     assert raised.value.translation_key == "cannot_be_locked_remotely"
+
+
+@pytest.mark.parametrize("action", ["lock", "unlock"])
+async def test_what_is_refused_at_once(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, action: str
+) -> None:
+    """The lock is shown again as it is, so that what was moved on a dashboard goes back."""
+    before = shown(hass, driver)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    with pytest.raises(ServiceValidationError):
+        await use(hass, driver, action)
+    states = [event.data["new_state"] for event in changes]
+    assert [state.attributes.get("refused") for state in states] == [True, None]
+    assert {(state.state, state.last_changed) for state in states} == {
+        (before.state, before.last_changed)
+    }

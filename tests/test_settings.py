@@ -233,6 +233,28 @@ async def test_a_text_that_is_shown_in_part(
     assert driver.lock.values[17, 12] == text
 
 
+@pytest.mark.parametrize("key", ["live_video", "recording"])
+async def test_periods_as_times(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, key: str
+) -> None:
+    """Each half of a period is set without the other, in whichever form the lock writes both."""
+    start, end, address = f"time.{key}_start", f"time.{key}_end", PERIODS[f"{key}_period"]
+    for reported, written in (
+        ("08:00-18:30", ("09:15-18:30", "09:15-17:45")),
+        ("8:00~18:30", ("9:15~18:30", "9:15~17:45")),
+        ("[28800, 66600]", ("[33300, 66600]", "[33300, 63900]")),
+    ):
+        driver.push_property(address, reported)
+        await shows(hass, driver, start, "08:00:00")
+        await shows(hass, driver, end, "18:30:00")
+        await use(hass, driver, start, "set_value", {"time": "09:15:00"})
+        assert driver.lock.values[address] == written[0]
+        await use(hass, driver, end, "set_value", {"time": "17:45:00"})
+        assert driver.lock.values[address] == written[1]
+        await shows(hass, driver, start, "09:15:00")
+        await shows(hass, driver, end, "17:45:00")
+
+
 async def test_do_not_disturb(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:

@@ -93,6 +93,9 @@ async def test_what_is_pushed(
 ) -> None:
     """When an event fires, the states are those after it, also if it comes a little late."""
     give(hass, loaded, "Ming", (FINGERPRINT, 7))
+    # That it is unlocked would be told by the lock entity, and not on the bus.
+    driver.push_property((3, 1021), 2)
+    await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
     leak_detector = LeakDetector(hass, driver)
     driver.push_event((2, 1020), 2, FINGERPRINT, 2, 7, int(time.time()) - 60)
     await until(lambda: len(leak_detector.saw) == 2)

@@ -35,10 +35,9 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
 
 @dataclass(frozen=True, kw_only=True)
 class LockBinaryDetailDescription(LockBinarySensorDescription):
-    """Description of a binary sensor that few people need: it is disabled by default."""
+    """Description of a binary sensor that few people need."""
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
-    entity_registry_enabled_default: bool = False
 
 
 def _door_is_open(lock: LockCoordinator) -> bool | None:
@@ -63,32 +62,34 @@ BINARY_SENSORS: Final = (
         sources=(Role.DOOR_STATE,),
         device_class=BinarySensorDeviceClass.DOOR,
         read=_door_is_open,
+        entity_registry_enabled_default=True,
     ),
-    LockBinarySensorDescription(key="deadbolt", item=Role.DEADBOLT),
-    LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
     LockBinarySensorDescription(
+        key="deadbolt",
+        item=Role.DEADBOLT,
+        entity_registry_enabled_default=True,
+    ),
+    LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
+    LockBinaryDetailDescription(
         key="charging",
         sources=(Role.CHARGING_STATE,),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
-        entity_category=EntityCategory.DIAGNOSTIC,
         read=_is_key(Role.CHARGING_STATE, "charging"),
     ),
-    LockBinarySensorDescription(
+    LockBinaryDetailDescription(
         key="lithium_battery_installed",
         item=Role.LITHIUM_BATTERY_STATUS,
-        entity_category=EntityCategory.DIAGNOSTIC,
         read=_is_key(Role.LITHIUM_BATTERY_STATUS, "installed"),
     ),
-    LockBinarySensorDescription(
+    LockBinaryDetailDescription(
         key="dry_cells_installed",
         item=Role.DRY_CELLS_STATUS,
-        entity_category=EntityCategory.DIAGNOSTIC,
         read=_is_key(Role.DRY_CELLS_STATUS, "installed"),
     ),
     LockBinarySensorDescription(
         key="awake",
-        entity_category=EntityCategory.DIAGNOSTIC,
         read=lambda lock: lock.data.awake,
+        entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", item="no-disturb:current-no-disturb"),
     LockBinaryDetailDescription(key="local_settings_switch", item="lock:door-lock-local-settings"),

@@ -56,7 +56,12 @@ class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
 
 
 BUTTONS: Final = (
-    LockButtonDescription(key="wake", action=Role.WAKE, press=_acts(Role.WAKE)),
+    LockButtonDescription(
+        key="wake",
+        action=Role.WAKE,
+        press=_acts(Role.WAKE),
+        entity_registry_enabled_default=True,
+    ),
     LockButtonDescription(
         key="wake_camera", action=Role.WAKE_CAMERA, press=_acts(Role.WAKE_CAMERA)
     ),
@@ -79,6 +84,7 @@ BUTTONS: Final = (
         key="discard_pending",
         press=lambda lock: lock.settings.async_discard(),
         entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=True,
     ),
 )
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .reporting.reporter import LockReporter
     from .session import LockSession
     from .state.credential import Credential
+    from .state.lock_event import LockEvent
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -114,6 +115,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._save_at = math.inf
         self._saved_at = -math.inf
         self._stopped = False
+        self.showing: LockEvent | None = None
+        """The event that tells the news that entities are being updated with, None without one."""
         self.data = LockData(model, awake=session.device.online)
         session.on_contact = self.record_contact
         session.on_asleep = partial(self.async_set_awake, awake=False)
@@ -236,10 +239,17 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.async_show_news()
 
     @callback
-    def async_show_news(self) -> None:
-        """Update only the entities that depend on what has changed: few of many."""
+    def async_show_news(self, lock_event: LockEvent | None = None) -> None:
+        """Update only the entities that depend on what has changed: few of many.
+
+        ``lock_event`` is the event that tells the news, if one does.
+        """
         news, self.data.news = self.data.news, set()
-        self._news.async_send(news)
+        self.showing = lock_event
+        try:
+            self._news.async_send(news)
+        finally:
+            self.showing = None
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:

@@ -21,11 +21,13 @@ from .coordinator import LockCoordinator
 from .miot.spec import Access
 from .reporting.devices import shortened
 from .state.lock_state import Topic
+from .wording.phrases import common_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+    from homeassistant.helpers.typing import UndefinedType
 
     from .miot.spec import Address, Property, Value
     from .model.lock_model import LockModel
@@ -39,8 +41,13 @@ MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
-    """Description of an entity and what it shows, by roles and names; see ``LockModel``."""
+    """Description of an entity and what it shows, by roles and names; see ``LockModel``.
 
+    Of the many items of a lock few are looked at every day: an entity is off by default unless its
+    description says otherwise.
+    """
+
+    entity_registry_enabled_default: bool = False
     item: str | None = None
     """The property that this entity, and no other, shows."""
     event: Role | None = None
@@ -148,6 +155,15 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     @override
+    def name(self) -> str | UndefinedType | None:
+        """The name, which says so while the value waits for the lock to wake up."""
+        name = super().name
+        if not self.pending or not isinstance(name, str):
+            return name
+        return common_text(self.coordinator.hass, "waiting", "{name}").format(name=name)
+
+    @property
+    @override
     def available(self) -> bool:
         """Whether the lock could be read, or the history lately told what this entity shows."""
         lock, told_by = self.coordinator, self._told_by
@@ -204,7 +220,8 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """
         if self.entity_description.for_admins:
             await async_require_admin(self.hass, self._context)
-        await self._runtime.settings.async_write(self.prop.address, value)
+        settings = self._runtime.settings
+        await settings.async_write(self.prop.address, value, self._context, self.entity_id)
 
 
 def add_entities[Description: LockEntityDescription](

@@ -75,6 +75,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     ``type_of`` returns the type of an event, None if the event is not shown.
     """
 
+    entity_registry_enabled_default: bool = True
     kinds: tuple[Role, ...]
     type_of: Callable[[LockEvent], str | None] = _own_name
     code: str | None = None
@@ -145,6 +146,7 @@ EVENTS: Final = (
         kinds=(Role.LOCK_EVENT,),
         type_of=_by_argument("lock-action"),
         code="lock-action",
+        entity_registry_enabled_default=False,
     ),
     LockEventDescription(
         key="doorbell",
@@ -176,6 +178,7 @@ EVENTS: Final = (
         key="users_and_credentials",
         kinds=USERS_AND_CREDENTIALS,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
     ),
     LockEventDescription(
         key="enrolment",
@@ -183,11 +186,13 @@ EVENTS: Final = (
         type_of=_by_argument("credential-state"),
         code="credential-state",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
     ),
     LockEventDescription(
         key="wechat",
         kinds=(Role.WECHAT,),
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
     ),
 )
 

@@ -41,7 +41,12 @@ class LockImageDescription(LockEntityDescription, ImageEntityDescription):
 
 
 IMAGES: Final = (
-    LockImageDescription(key="last_visitor", kind=BELL, or_any=True),
+    LockImageDescription(
+        key="last_visitor",
+        kind=BELL,
+        or_any=True,
+        entity_registry_enabled_default=True,
+    ),
     LockImageDescription(key="last_stay", kind=STAY),
 )
 

@@ -9,8 +9,8 @@ from homeassistant.components.lock import LockEntity as HomeAssistantLock
 from homeassistant.components.lock import (
     LockEntityDescription as HomeAssistantLockDescription,
 )
-from homeassistant.core import Context
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.core import Context, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
@@ -39,7 +39,10 @@ class LockDescription(LockEntityDescription, HomeAssistantLockDescription):
 
 LOCKS: Final = (
     LockDescription(
-        key="lock", name=None, sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE)
+        key="lock",
+        name=None,
+        sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE),
+        entity_registry_enabled_default=True,
     ),
 )
 
@@ -55,6 +58,8 @@ class DoorLock(LockEntity, HomeAssistantLock):
         self._unlocking = RemoteUnlock(
             runtime.session, runtime.coordinator, runtime.reporter, self._handle_coordinator_update
         )
+        self._was_locked = self.is_locked
+        self._refused = False
         self._attr_code_format = CODE_FORMAT if self._unlocking.needs_code else None
 
     @property
@@ -85,9 +90,40 @@ class DoorLock(LockEntity, HomeAssistantLock):
     def _state_key(self) -> object:
         return self.is_locked, self.is_unlocking, self.changed_by
 
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state; the activity tells who unlocked, if an event told that."""
+        was_locked, self._was_locked = self._was_locked, self.is_locked
+        lock_event = self.coordinator.showing
+        changes = lock_event and was_locked != self._was_locked and not self._unlocking.attempt
+        cause = self._runtime.operations.cause(lock_event) if lock_event and changes else None
+        if cause:
+            self.async_set_context(cause)
+        super()._handle_coordinator_update()
+        if cause:
+            # Home Assistant would take it as the cause of what happens in the next seconds, too.
+            self._context = None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """``refused`` for a moment when it was not locked or unlocked as asked."""
+        return {"refused": True} if self._refused else None
+
+    @callback
+    def _show_refusal(self) -> None:
+        """Have Home Assistant's slider go back: it does so with the next change, and there is none.
+
+        An attribute comes and goes, so that neither the state nor when it changed is touched.
+        """
+        for self._refused in (True, False):
+            self.async_write_ha_state()
+
     @override
     async def async_lock(self, **kwargs: Any) -> None:
         """Raise ServiceValidationError, as no action of the lock locks it."""
+        self._show_refusal()
         raise translatable(ServiceValidationError, "cannot_be_locked_remotely")
 
     @override
@@ -97,7 +133,11 @@ class DoorLock(LockEntity, HomeAssistantLock):
         if self._unlocking.attempt:
             # State changes are caused by the attempt that already runs.
             self.async_set_context(self._unlocking.attempt)
-        await self._unlocking.async_unlock(code, context)
+        try:
+            await self._unlocking.async_unlock(code, context)
+        except HomeAssistantError:
+            self._show_refusal()
+            raise
 
 
 async def async_setup_entry(

@@ -10,13 +10,13 @@ from homeassistant.components.logbook import (
     LOGBOOK_ENTRY_MESSAGE,
     LOGBOOK_ENTRY_NAME,
 )
-from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_TYPE
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_NAME, CONF_TYPE
+from homeassistant.core import HomeAssistant, callback, split_entity_id
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 
 from .const import DOMAIN, NAME
-from .reporting.logbook_event import EVENT
+from .reporting.logbook_event import CAUSE, EVENT
 from .wording.phrases import sentence
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def _lock_of(hass: HomeAssistant, device_id: str) -> str | None:
     entities = er.async_entries_for_device(er.async_get(hass), device_id)
     locks = (one.entity_id for one in entities if (one.platform, one.domain) == (DOMAIN, LOCK))
     return next(locks, None)
+
+
+def _is_another(entity_id: str | None) -> bool:
+    """Return whether the entity of an event is another one than the lock."""
+    return entity_id is not None and split_entity_id(entity_id)[0] != LOCK
 
 
 def _name(hass: HomeAssistant, device_id: str | None) -> str:
@@ -57,7 +62,8 @@ def async_describe_events(
             said if isinstance(said := data.get(key), str) else None
             for key in (ATTR_DEVICE_ID, ATTR_ENTITY_ID)
         )
-        entity_id = _lock_of(hass, device_id) if device_id else entity_id
+        if device_id and not _is_another(entity_id):
+            entity_id = _lock_of(hass, device_id)
         state = hass.states.get(entity_id) if entity_id else None
         described = {
             LOGBOOK_ENTRY_NAME: (state and state.name) or _name(hass, device_id),
@@ -65,4 +71,12 @@ def async_describe_events(
         }
         return described | ({LOGBOOK_ENTRY_ENTITY_ID: entity_id} if state else {})
 
+    @callback
+    def describe_cause(event: LazyEventPartialState) -> dict[str, Any]:
+        return {
+            LOGBOOK_ENTRY_NAME: str(event.data.get(CONF_NAME, NAME)),
+            LOGBOOK_ENTRY_MESSAGE: sentence(hass, "cause", event.data),
+        }
+
     async_describe_event(DOMAIN, EVENT, describe)
+    async_describe_event(DOMAIN, CAUSE, describe_cause)

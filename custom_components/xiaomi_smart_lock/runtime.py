@@ -38,7 +38,7 @@ from .credentials.guests import Guests
 from .credentials.unknown import UnknownCredentials
 from .events.history_sync import HistorySync
 from .events.journal import Journal
-from .events.operation import async_log_operation
+from .events.operation import OperationLog
 from .events.processor import EventProcessor
 from .media.latest_pictures import LatestPictures
 from .media.picture_archive import PictureArchive
@@ -86,6 +86,7 @@ class LockRuntime:
         entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
         self.journal = Journal(hass, lock.did, model, entries)
         self.events = EventProcessor(self.coordinator, self.journal, self.reporter)
+        self.operations = OperationLog(self.coordinator, self.reporter)
         self.settings = SettingQueue(self.session, self.coordinator, self.reporter)
         self.commands = CredentialCommands(self.session, self.coordinator, self.events)
         self.expiry = ExpiryWorker(self.session, self.coordinator, self.commands, self.reporter)
@@ -137,7 +138,6 @@ class LockRuntime:
         self.archive.async_start()
         if self.pictures:
             self.pictures.async_start()
-        log = partial(async_log_operation, self.coordinator, self.reporter)
         stops = [
             self.guests.async_start(),
             self.expiry.async_start(),
@@ -145,7 +145,7 @@ class LockRuntime:
             self.first_sync.async_start(),
         ]
         if event := self.model.lock_event:
-            stops.append(self.events.async_listen(event, log))
+            stops.append(self.events.async_listen(event, self.operations.log))
 
         @callback
         def stop() -> None:

@@ -28,20 +28,32 @@ class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
 
 SELECTS: Final = (
     LockSelectDescription(key="doorbell_ringtone", item="doorbell:ringtone"),
-    LockSelectDescription(key="doorbell_volume", item="doorbell:volume"),
+    LockSelectDescription(
+        key="doorbell_volume",
+        item="doorbell:volume",
+        entity_registry_enabled_default=True,
+    ),
     LockSelectDescription(key="night_vision", item="door-lock-camera:night-shot"),
     LockSelectDescription(key="live_video_time", item="door-lock-camera:live-video-valid-time"),
     LockSelectDescription(
         key="detection_sensitivity", item="door-lock-camera:detection-sensitivity"
     ),
     LockSelectDescription(key="automatic_screen_time", item="door-lock-camera:auto-screen-on-time"),
-    LockSelectDescription(key="camera_mode", item="door-lock-camera:mode"),
+    LockSelectDescription(
+        key="camera_mode",
+        item="door-lock-camera:mode",
+        entity_registry_enabled_default=True,
+    ),
     LockSelectDescription(key="staying_time", item="door-lock-camera:staying-time"),
     LockSelectDescription(
-        key="door_open_reminder_time", item="lock-volume-management:door-open-reminder-time"
+        key="door_open_reminder_time",
+        item="lock-volume-management:door-open-reminder-time",
+        entity_registry_enabled_default=True,
     ),
     LockSelectDescription(
-        key="door_open_alarm_volume", item="lock-volume-management:door-open-reminder-volume"
+        key="door_open_alarm_volume",
+        item="lock-volume-management:door-open-reminder-volume",
+        entity_registry_enabled_default=True,
     ),
     LockSelectDescription(
         key="door_ajar_reminder_time", item="lock-volume-management:door-ajar-reminder-time"
@@ -59,7 +71,9 @@ SELECTS: Final = (
     ),
     LockSelectDescription(key="language", item="lock-volume-management:language"),
     LockSelectDescription(
-        key="operation_volume", item="lock-volume-management:door-operation-volume"
+        key="operation_volume",
+        item="lock-volume-management:door-operation-volume",
+        entity_registry_enabled_default=True,
     ),
     LockSelectDescription(key="alarm_volume", item="lock-volume-management:reminder-volume"),
     LockSelectDescription(

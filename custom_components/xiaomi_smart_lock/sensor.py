@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
+    ATTR_STATE_CLASS,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.typing import StateType
 
     from .coordinator import LockCoordinator
+    from .miot.spec import Value
     from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import LockData
 
@@ -40,6 +42,8 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     """Description of a sensor; if its property has a value list, the states are its keys."""
 
     attributes: Callable[[LockData], dict[str, Any]] | None = None
+    is_line: bool = True
+    """Whether the activity has a line of each change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +57,41 @@ class LockBatteryDescription(LockSensorDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockLowestBatteryDescription(LockBatteryDescription):
+    """Description of the level of whichever battery is lower; a lock may have only one."""
+
+    entity_category: EntityCategory | None = None
+
+    @override
+    def supported(self, lock: LockCoordinator) -> bool:
+        return bool(lock.model.sources_of(BATTERIES))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LockDetailDescription(LockSensorDescription):
-    """Description of a sensor that few people need: it is disabled by default."""
+    """Description of a sensor that few people need."""
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
-    entity_registry_enabled_default: bool = False
+
+
+# Home Assistant's activity leaves out the sensors that have this attribute, whatever its value.
+UNLOGGED: Final[dict[str, Any]] = {ATTR_STATE_CLASS: None}
+
+# The status of each battery by its level
+BATTERIES: Final = {
+    Role.LITHIUM_BATTERY_LEVEL: Role.LITHIUM_BATTERY_STATUS,
+    Role.DRY_CELLS_LEVEL: Role.DRY_CELLS_STATUS,
+}
+
+
+def _lowest_battery(lock: LockCoordinator) -> Value | None:
+    """Return the lowest level of the batteries that are not removed, None if none is known."""
+    levels = (
+        lock.data.known(level)
+        for level, status in BATTERIES.items()
+        if lock.data.word(status) != "removed"
+    )
+    return min((level for level in levels if level is not None), default=None)
 
 
 def _changes(data: LockData) -> dict[str, Any]:
@@ -87,54 +121,73 @@ def _last_person(lock: LockCoordinator) -> str | None:
 
 
 SENSORS: Final = (
-    LockSensorDescription(
+    LockDetailDescription(
         key="last_contact",
+        is_line=False,
         sources=(Topic.CONTACT,),
         read=lambda lock: lock.data.last_contact,
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockSensorDescription(
         key="pending_changes",
+        is_line=False,
         sources=(Topic.CHANGES,),
         read=lambda lock: len(lock.data.pending),
         attributes=_changes,
-        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="door_state", item=Role.DOOR_STATE),
-    LockSensorDescription(key="last_action", item=Role.LOCK_ACTION, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_position", item=Role.OPERATION_POSITION, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_method", item=Role.OPERATION_METHOD, event=Role.LOCK_EVENT),
-    LockSensorDescription(key="last_operation_id", item="lock:operation-id", event=Role.LOCK_EVENT),
+    LockSensorDescription(
+        key="last_action", is_line=False, item=Role.LOCK_ACTION, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_position", is_line=False, item=Role.OPERATION_POSITION, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_method", is_line=False, item=Role.OPERATION_METHOD, event=Role.LOCK_EVENT
+    ),
+    LockSensorDescription(
+        key="last_operation_id", is_line=False, item="lock:operation-id", event=Role.LOCK_EVENT
+    ),
     LockSensorDescription(
         key="last_operation_time",
+        is_line=False,
         item="lock:current-time",
         event=Role.LOCK_EVENT,
         read=_operated_at,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
     LockSensorDescription(
-        key="last_person", event=Role.LOCK_EVENT, sources=(Topic.PEOPLE,), read=_last_person
+        key="last_person",
+        is_line=False,
+        event=Role.LOCK_EVENT,
+        sources=(Topic.PEOPLE,),
+        read=_last_person,
+        entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
+    LockLowestBatteryDescription(
+        key="battery",
+        sources=(*BATTERIES, *BATTERIES.values()),
+        read=_lowest_battery,
+        entity_registry_enabled_default=True,
+    ),
     LockBatteryDescription(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
     LockBatteryDescription(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
-    LockSensorDescription(
+    LockDetailDescription(
         key="charging_state",
         item=Role.CHARGING_STATE,
-        entity_category=EntityCategory.DIAGNOSTIC,
     ),
-    LockSensorDescription(
+    LockDetailDescription(
         key="wifi_status",
         item="lock:low-power-device-wifi-status",
-        entity_category=EntityCategory.DIAGNOSTIC,
     ),
-    LockSensorDescription(
+    LockDetailDescription(
         key="history_reported",
+        is_line=False,
         item="lock-history:last-history-time",
         event=Role.HISTORY_REPORTED,
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
     ),
     LockDetailDescription(
         key="lithium_battery_time",
@@ -191,10 +244,13 @@ class LockSensor(LockEntity, SensorEntity):
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
-        """The attributes of the description, None if it has none."""
-        attributes = self.entity_description.attributes
-        return attributes(self.coordinator.data) if attributes else None
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The attributes of the description."""
+        description = self.entity_description
+        shown = {} if description.is_line else UNLOGGED
+        if description.attributes:
+            shown = shown | description.attributes(self.coordinator.data)
+        return shown
 
 
 async def async_setup_entry(

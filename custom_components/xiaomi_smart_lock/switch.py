@@ -28,14 +28,30 @@ class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
 
 
 SWITCHES: Final = (
-    LockSwitchDescription(key="away_mode", item=Role.AWAY_MODE),
-    LockSwitchDescription(key="doorbell", item="doorbell:on"),
+    LockSwitchDescription(
+        key="away_mode",
+        item=Role.AWAY_MODE,
+        entity_registry_enabled_default=True,
+    ),
+    LockSwitchDescription(
+        key="doorbell",
+        item="doorbell:on",
+        entity_registry_enabled_default=True,
+    ),
     LockSwitchDescription(key="doorbell_light", item="doorbell:doorbell-light-on"),
-    LockSwitchDescription(key="do_not_disturb", item="no-disturb:no-disturb"),
+    LockSwitchDescription(
+        key="do_not_disturb",
+        item="no-disturb:no-disturb",
+        entity_registry_enabled_default=True,
+    ),
     LockSwitchDescription(
         key="local_settings", item="lock:door-lock-local-setting-status", for_admins=True
     ),
-    LockSwitchDescription(key="recording", item="door-lock-camera:on"),
+    LockSwitchDescription(
+        key="recording",
+        item="door-lock-camera:on",
+        entity_registry_enabled_default=True,
+    ),
     LockSwitchDescription(
         key="distortion_correction", item="door-lock-camera:image-distortion-correction"
     ),

@@ -11,6 +11,7 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.values import text
 from .model.period import format_period, parse_period
+from .model.roles import Role
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -35,22 +36,18 @@ class LockTextDescription(LockEntityDescription, TextEntityDescription):
 TEXTS: Final = (
     LockTextDescription(
         key="live_video_period",
-        item="door-lock-camera:live-video-enable-time-period",
+        item=Role.LIVE_VIDEO_PERIOD,
         is_period=True,
     ),
-    LockTextDescription(
-        key="recording_period", item="door-lock-camera:video-recording-time-period", is_period=True
-    ),
+    LockTextDescription(key="recording_period", item=Role.RECORDING_PERIOD, is_period=True),
     LockTextDescription(
         key="deadbolt_permission",
         item="lock-manage:user-deadbolt-permission",
-        entity_registry_enabled_default=False,
         for_admins=True,
     ),
     LockTextDescription(
         key="wechat_info",
         item="door-lock-camera:wechat-info",
-        entity_registry_enabled_default=False,
         mode=TextMode.PASSWORD,
         for_admins=True,
     ),

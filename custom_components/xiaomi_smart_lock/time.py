@@ -1,4 +1,4 @@
-"""Start and end of the period in which the lock must not be disturbed."""
+"""Starts and ends of periods of the day: do not disturb, recording, and live video."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARALLEL_UPDATES: Final = 1
 
 @dataclass(frozen=True, kw_only=True)
 class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
-    """Description of one end of a period; the lock stores it as ``HH:MM:SS-HH:MM:SS``."""
+    """Description of one end of a period; the lock stores both in one text."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
     end: int
@@ -32,8 +32,32 @@ class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
 
 
 TIMES: Final = (
-    LockTimeDescription(key="do_not_disturb_start", item=Role.DO_NOT_DISTURB_PERIOD, end=0),
-    LockTimeDescription(key="do_not_disturb_end", item=Role.DO_NOT_DISTURB_PERIOD, end=1),
+    LockTimeDescription(
+        key="do_not_disturb_start",
+        item=Role.DO_NOT_DISTURB_PERIOD,
+        end=0,
+        entity_registry_enabled_default=True,
+    ),
+    LockTimeDescription(
+        key="do_not_disturb_end",
+        item=Role.DO_NOT_DISTURB_PERIOD,
+        end=1,
+        entity_registry_enabled_default=True,
+    ),
+    LockTimeDescription(
+        key="recording_start",
+        item=Role.RECORDING_PERIOD,
+        end=0,
+        entity_registry_enabled_default=True,
+    ),
+    LockTimeDescription(
+        key="recording_end",
+        item=Role.RECORDING_PERIOD,
+        end=1,
+        entity_registry_enabled_default=True,
+    ),
+    LockTimeDescription(key="live_video_start", item=Role.LIVE_VIDEO_PERIOD, end=0),
+    LockTimeDescription(key="live_video_end", item=Role.LIVE_VIDEO_PERIOD, end=1),
 )
 
 
@@ -53,7 +77,7 @@ class LockTime(LockEntity, TimeEntity):
     async def async_set_value(self, value: dt.time) -> None:
         """Set this end of the period and keep the other one, midnight if it is not known."""
         known = str(self.known or "")
-        ends = parse_period(known) or [dt.time()] * len(TIMES)
+        ends = parse_period(known) or [dt.time(), dt.time()]
         ends[self.entity_description.end] = value.replace(microsecond=0, tzinfo=None)
         await self.async_write(format_period(ends, like=known))
 

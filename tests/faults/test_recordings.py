@@ -87,7 +87,11 @@ async def plays(driver: LockDriver, viewer: Viewer, sight: Sight) -> bool:
         (RECORDING, faults.cut_within, FAILED.format("no connection (ClientPayloadError)")),
         (RECORDING, answered("#EXTM3U\n"), FAILED.format(UNUSABLE)),
         (RECORDING, answered("<html>"), None),
-        (RECORDING, answered('{"code":-6}'), HAS_NOTHING.format("error code -6")),
+        (
+            RECORDING,
+            answered('{"code":-6}'),
+            HAS_NOTHING.format("it answered with an error (code -6)"),
+        ),
         (
             RECORDING,
             faults.spoilt(lambda body: body.replace(b"AES-128", b"SAMPLE-AES")),
@@ -339,7 +343,10 @@ async def test_a_picture_that_comes_late(driver: LockDriver, viewer: Viewer) -> 
     (sight,) = driver.lock.camera.sights
     path = views.path(driver.lock.did, sight.created, views.PICTURE)
     early = await viewer.http.get(path)
-    assert (early.status, await early.text()) == (404, HAS_NOTHING.format("error code -6"))
+    assert (early.status, await early.text()) == (
+        404,
+        HAS_NOTHING.format("it answered with an error (code -6)"),
+    )
     frame = sight.frames["Bell"]
     sight.frames["Bell"] = camera.Frame(frame.store_id, frame.taken, frame.taken)
     assert (await viewer.http.get(path)).status == 200

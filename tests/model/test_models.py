@@ -29,6 +29,7 @@ VALUES: Final[dict[Address, int]] = {DOOR_STATE: 11, BATTERY: 87}
 # What there is of every lock, and what there is of this one; see tests/model/two.json
 OF_EVERY_LOCK: Final = {"awake", "discard_pending", "last_contact", "pending_changes"}
 OF_THIS_LOCK: Final = {
+    "battery",
     "deadbolt",
     "door",
     "door_state",

@@ -236,9 +236,10 @@ def test_attributes_in_the_words_of_the_specification() -> None:
 # Names that do not have the page's words for what is shown: there are none, or other ones say more.
 OWN_WORDS = {
     "awake": "唤醒",
+    "battery": "电池电量",
     "charging": "充电中",
     "diary": "日记",
-    "discard_pending": "放弃待处理的更改",
+    "discard_pending": "放弃等待中的更改",
     "door": "门",
     "doorbell": "门铃",
     "duress": "胁迫",
@@ -248,7 +249,7 @@ OWN_WORDS = {
     "last_person": "上次操作人员",
     "last_stay": "上次停留",
     "last_visitor": "上次访客",
-    "pending_changes": "待处理的更改",
+    "pending_changes": "等待中的更改",
     "users_and_credentials": "用户与凭据",
 }
 

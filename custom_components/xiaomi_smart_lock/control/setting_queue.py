@@ -27,6 +27,8 @@ from ..wording.phrases import in_a_sentence, in_words, listed
 from ..wording.reasons import translatable
 
 if TYPE_CHECKING:
+    from homeassistant.core import Context
+
     from ..coordinator import LockCoordinator
     from ..miot.spec import Address, Property, Value
     from ..reporting.reporter import LockReporter
@@ -57,11 +59,17 @@ class SettingQueue:
     def _property(self, address: Address) -> Property:
         return self._lock.model.spec.properties[address]
 
-    async def async_write(self, address: Address, value: Value) -> None:
+    async def async_write(
+        self,
+        address: Address,
+        value: Value,
+        context: Context | None = None,
+        entity_id: str | None = None,
+    ) -> None:
         """Set a property and show it at once; if the lock is asleep, keep it until it wakes up.
 
-        Raises ServiceValidationError if the value is invalid, HomeAssistantError if the lock
-        refuses it.
+        The activity tells that it waits, in a line of the entity by which it was set. Raises
+        ServiceValidationError if the value is invalid, HomeAssistantError if the lock refuses it.
         """
         lock, pending = self._lock, self._lock.data.pending
         try:
@@ -77,6 +85,8 @@ class SettingQueue:
         refused = failure if failure and not _may_wait(failure) else None
         if refused:
             self._drop(address, wanted)
+        elif pending.get(address) is wanted:
+            self._reporter.log("setting_waits", context, entity_id)
         lock.async_update_listeners()
         # Save again: a delivered or refused setting must not be retried after a restart.
         await lock.async_save()

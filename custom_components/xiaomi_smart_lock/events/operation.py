@@ -1,13 +1,13 @@
-"""The logbook entry of an operation of the lock."""
+"""What the activity tells of an operation of the lock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 
 from ..people import person_of
-from ..wording.phrases import OTHER, credential_in_words, in_a_sentence
+from ..wording.phrases import OTHER, credential_in_words, in_a_sentence, means, sentence
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
@@ -39,10 +39,41 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
     return "operated", facts
 
 
-@callback
-def async_log_operation(
-    lock: LockCoordinator, reporter: LockReporter, lock_event: LockEvent
-) -> None:
-    """Write to the logbook who operated the lock, and by which credential."""
-    kind, facts = described(lock, lock_event)
-    reporter.log(kind, None, **facts)
+class OperationLog:
+    """The activity's lines of a lock's operations.
+
+    That the lock entity is unlocked is a line by itself. The operation that did it is told as its
+    cause then, and is no line of its own: who comes home is told in few lines.
+    """
+
+    def __init__(self, lock: LockCoordinator, reporter: LockReporter) -> None:
+        """Prepare for a lock."""
+        self._lock = lock
+        self._reporter = reporter
+        self._told: LockEvent | None = None
+
+    @callback
+    def cause(self, lock_event: LockEvent) -> Context | None:
+        """Return a context by which the activity tells who unlocked; None if that is not known."""
+        _, facts = described(self._lock, lock_event)
+        if facts["action"] != "unlocked" or "position" not in facts:
+            return None
+        hass = self._lock.hass
+        by_person = sentence(hass, "by_person", facts) if "person" in facts else None
+        if not (who := by_person or means(hass, lock_event.masked)):
+            return None
+        self._told = lock_event
+        context = Context()
+        self._reporter.log_cause(context, who, **facts)
+        return context
+
+    @callback
+    def log(self, lock_event: LockEvent) -> None:
+        """Write a line, unless one of an entity tells the same.
+
+        That the door closed by itself is told by the entities of the door and the lock.
+        """
+        by_itself = lock_event.word("lock-action") == "door_closed" and not lock_event.credential
+        if lock_event is not self._told and not by_itself:
+            kind, facts = described(self._lock, lock_event)
+            self._reporter.log(kind, None, **facts)

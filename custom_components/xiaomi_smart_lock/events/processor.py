@@ -73,7 +73,7 @@ class EventProcessor:
         self._read_clock(lock_event, now)
         if self._take_event(lock_event, now - lock_event.when):
             lock.data.apply_consequences(lock_event)
-            lock.async_show_news()
+            lock.async_show_news(lock_event)
             self._fire(lock_event)
 
     @callback

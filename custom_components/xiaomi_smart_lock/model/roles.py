@@ -28,6 +28,8 @@ class Role(StrEnum):
     ERROR_CODE = "lock-manage:error-code"
     HARDWARE_VERSION = "lock-version:hardware-version"
     DO_NOT_DISTURB_PERIOD = "no-disturb:enable-time-period"
+    RECORDING_PERIOD = "door-lock-camera:video-recording-time-period"
+    LIVE_VIDEO_PERIOD = "door-lock-camera:live-video-enable-time-period"
     DRY_CELLS_LEVEL = "battery:battery-level"
     DRY_CELLS_STATUS = "battery:status"
     CHARGING_STATE = "battery:charging-state"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
-from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, CONF_TYPE
+from homeassistant.const import (
+    ATTR_DEVICE_ID,
+    ATTR_ENTITY_ID,
+    CONF_NAME,
+    CONF_TYPE,
+)
 from homeassistant.core import Context, callback
 from homeassistant.helpers import entity_registry as er
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 EVENT: Final = f"{DOMAIN}_event"
+CAUSE: Final = f"{DOMAIN}_cause"
 
 
 @callback
@@ -26,20 +32,31 @@ def async_fire_logbook_event(
     did: str,
     kind: str,
     context: Context | None = None,
+    entity_id: str | None = None,
     **facts: str,
 ) -> None:
-    """Fire an event that the logbook shows as an entry of a lock.
+    """Fire an event that the logbook shows as an entry of a lock, or of another of its entities.
 
     The text is the translation ``common.logbook_KIND``, with the facts as its placeholders. A fact
     that has a translation itself, ``common.NAME_FACT``, is replaced by it. The logbook also shows
     the originator of the context.
     """
-    entity_id = er.async_get(hass).async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock")
+    lock_id = er.async_get(hass).async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock")
     device = async_device_of(hass, entry, did)
     told = {
         **facts,
         ATTR_DEVICE_ID: device.id if device else None,
-        ATTR_ENTITY_ID: entity_id,
+        ATTR_ENTITY_ID: entity_id or lock_id,
         CONF_TYPE: kind,
     }
     hass.bus.async_fire(EVENT, told, context=context)
+
+
+@callback
+def async_fire_cause(hass: HomeAssistant, context: Context, who: str, **facts: str) -> None:
+    """Fire an event that the logbook shows as the cause of changes with the same context.
+
+    It has to be fired before they are made. It names neither a device nor an entity, so that it is
+    no line of theirs. The text is ``common.logbook_cause``, after who or what it was.
+    """
+    hass.bus.async_fire(CAUSE, {**facts, CONF_NAME: who}, context=context)

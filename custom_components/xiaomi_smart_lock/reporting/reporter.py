@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import Context, callback
 
 from .issues import Issue, async_clear_issue, async_raise_issue
-from .logbook_event import async_fire_logbook_event
+from .logbook_event import async_fire_cause, async_fire_logbook_event
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
@@ -37,6 +37,14 @@ class LockReporter:
         async_clear_issue(self._hass, self._entry, issue, self._session.did, key)
 
     @callback
-    def log(self, kind: str, context: Context | None = None, **facts: str) -> None:
+    def log(
+        self, kind: str, context: Context | None = None, entity_id: str | None = None, **facts: str
+    ) -> None:
         """Add a logbook entry; see ``async_fire_logbook_event``."""
-        async_fire_logbook_event(self._hass, self._entry, self._session.did, kind, context, **facts)
+        did = self._session.did
+        async_fire_logbook_event(self._hass, self._entry, did, kind, context, entity_id, **facts)
+
+    @callback
+    def log_cause(self, context: Context, who: str, **facts: str) -> None:
+        """Have the logbook tell the cause of changes; see ``async_fire_cause``."""
+        async_fire_cause(self._hass, context, who, **facts)

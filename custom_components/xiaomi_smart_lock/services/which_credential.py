@@ -67,13 +67,11 @@ def the_credential(
         return fitting[0]
     if not candidates:
         raise translatable(ServiceValidationError, "no_credential", lock=lock.name)
-    words = (credential_in_words(lock.hass, lock.model, one) for one in fitting or candidates)
-    raise translatable(
-        ServiceValidationError,
-        "several_credentials" if fitting else "no_such_credential",
-        lock=lock.name,
-        credentials=listed(lock.hass, words),
-    )
+    found = (credential_in_words(lock.hass, lock.model, one) for one in fitting or candidates)
+    about = {"lock": lock.name, "credentials": listed(lock.hass, found)}
+    if fitting:
+        raise translatable(ServiceValidationError, "several_credentials", **about)
+    raise translatable(ServiceValidationError, "no_such_credential", **about)
 
 
 def _words(lock: LockCoordinator, credential: Credential) -> list[str | None]:
