@@ -10,6 +10,7 @@ MANUFACTURER: Final = "Xiaomi"
 ENDPOINTS_VARIABLE: Final = "XIAOMI_SMART_LOCK_ENDPOINTS"
 
 SUBENTRY_PERSON: Final = "person"
+SUBENTRY_GUEST: Final = "guest"
 
 CONF_APP: Final = "app"
 CONF_APP_ENDED: Final = "app_ended"

@@ -41,6 +41,7 @@ OF_THIS_LOCK: Final = {
     "last_position",
     "lock",
     "lock_event",
+    "unlocking",
 }
 
 
