@@ -302,3 +302,26 @@ async def test_unlocking(
     await until(lambda: unlocking)
     assert [one["event_type"] for one in unlocking] == [its_type]
     assert [one["event_type"] for one in lock] == ["deadbolt_off", "unlocked"]
+
+
+async def test_events_of_the_device(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """What happens is told with the device, also where nobody wants its entity; duress is not."""
+    registry = er.async_get(hass)
+    entity_id = driver.entity_id(hass, "event", "doorbell")
+    device_id = registry.async_get(entity_id).device_id  # type: ignore[union-attr]
+    registry.async_update_entity(entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    await hass.async_block_till_done()
+    happened = async_capture_events(hass, f"{DOMAIN}_happened")
+    driver.push_event(LOCK_EVENT, OUTSIDE, DURESS, UNLOCKED, 8, NOON)
+    driver.push_event((21, 1), NOON + 1)
+    await until(lambda: len(happened) > 2)
+    assert {event.data["device_id"] for event in happened} == {device_id}
+    told = [(event.data["kind"], event.data["type"]) for event in happened]
+    assert told == [
+        ("lock_event", "unlocked"),
+        ("unlocking", "unlocked_outside"),
+        ("doorbell", "ring"),
+    ]
+    assert {event.data.get("method") for event in happened} == {"fingerprint", None}

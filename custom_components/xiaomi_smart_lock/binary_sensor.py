@@ -87,6 +87,7 @@ BINARY_SENSORS: Final = (
     ),
     LockBinarySensorDescription(
         key="awake",
+        device_class=BinarySensorDeviceClass.RUNNING,
         entity_category=EntityCategory.DIAGNOSTIC,
         read=lambda lock: lock.data.awake,
     ),

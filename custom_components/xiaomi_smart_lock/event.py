@@ -245,6 +245,10 @@ UNLOCKING: Final = LockEventDescription(
     type_of=_unlocked_from(FROM_SIDE),
 )
 
+# What is also told as an event of Home Assistant's bus. Duress is not: it has one place.
+HAPPENED: Final = f"{DOMAIN}_happened"
+TOLD: Final = [one for one in (*EVENTS, UNLOCKING) if one.masks and not one.entity_category]
+
 # What those do who have credentials, by the type of their subentry
 HOLDERS: Final = {
     SUBENTRY_PERSON: LockEventDescription(
@@ -309,6 +313,29 @@ class LockEventEntity(LockEntity, EventEntity):
             return
         self._trigger_event(its_type, description.attributes(self.coordinator, lock_event))
         self.async_write_ha_state()
+
+
+@callback
+def _async_tell(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Fire what happens at the door as events with the lock's device, for blueprints.
+
+    A blueprint that asks for a device can find out its entities, but cannot wait for their states.
+    """
+
+    @callback
+    def tell(lock: LockRuntime, description: LockEventDescription, lock_event: LockEvent) -> None:
+        device = async_device_of(hass, entry, lock.session.did)
+        if device and (its_type := description.type_of(lock_event)):
+            told = {"device_id": device.id, "kind": description.key, "type": its_type}
+            hass.bus.async_fire(
+                HAPPENED, told | description.attributes(lock.coordinator, lock_event)
+            )
+
+    for lock in entry.runtime_data.locks.values():
+        for description in TOLD:
+            for kind in description.addresses(lock.model):
+                told = partial(tell, lock, description)
+                entry.async_on_unload(lock.events.async_listen(kind, told))
 
 
 class HolderEventEntity(EventEntity):
@@ -459,5 +486,6 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the events of each lock, and those of each person and guest."""
+    _async_tell(hass, entry)
     add_entities(entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING))
     _async_follow_holders(hass, entry, async_add_entities)

@@ -6,7 +6,7 @@ A linked config entry has a session of the Mi Home app.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.image import ImageEntity, ImageEntityDescription
 from homeassistant.core import callback
@@ -81,6 +81,12 @@ class LockImage(LockEntity, ImageEntity):
     @override
     def _state_key(self) -> object:
         return self._picture
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The kind of pictures that it shows: ``bell`` or ``stay``."""
+        return {"kind": self.entity_description.kind.lower()}
 
     @property
     @override
