@@ -13,12 +13,7 @@ from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription
-from .media.latest_pictures import (
-    BELL,
-    STAY,
-    LatestPictures,
-    Picture,
-)
+from .media.recordings import BELL, STAY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +21,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+    from .media.latest_pictures import LatestPictures, Picture
     from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 0
