@@ -41,7 +41,7 @@ from .wording.phrases import common_text, day_in_words, is_unlock, seen_in_words
 from .wording.reasons import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from homeassistant.components.media_player import SearchMedia, SearchMediaQuery
     from homeassistant.core import HomeAssistant
@@ -171,7 +171,7 @@ class DoorMediaSource(MediaSource):
     ) -> SearchMedia:
         """Search what a camera saw by its words, such as a kind, a way to unlock or a date.
 
-        The newest pages are searched, of all locks, of one, or of one of its days. Raises
+        The newest pages are searched, of all locks, of one, or of a day or a kind of one. Raises
         BrowseError if no config entry is linked or the cloud does not answer.
         """
         from homeassistant.components.media_player import (  # noqa: PLC0415
@@ -190,7 +190,8 @@ class DoorMediaSource(MediaSource):
                 if did in ("", of):
                     start, until = _span(place) or (0, _now())
                     some, _ = await self._seen(of, recordings, start, until)
-                    found += (self._thing(of, recordings, one, dated=True) for one in some)
+                    kind = place if place in KINDS else LATEST
+                    found += self._things_of_kind(of, recordings, kind, some)
         except MiotError as error:
             raise failure(self.hass, BrowseError, error) from error
         return SearchMedia(
@@ -220,15 +221,21 @@ class DoorMediaSource(MediaSource):
         """List the newest detections of a kind, of whatever day."""
         pages = 1 if kind == LATEST else PAGES
         some, following = await self._seen(did, recordings, 0, until, pages)
-        model, listed = recordings.models[did], KINDS[kind]
-        nodes = [
-            self._thing(did, recordings, one, dated=True)
-            for one in some
-            if any(listed(model, of) for of in one.kinds)
-        ]
+        nodes = self._things_of_kind(did, recordings, kind, some)
         folder = f"{did}/{kind}"
         title = common_text(self.hass, f"media_{kind}")
         return _list(folder, title, nodes + self._earlier(folder, following))
+
+    def _things_of_kind(
+        self, did: str, recordings: Recordings, kind: str, seen: list[Seen]
+    ) -> list[BrowseMediaSource]:
+        """Return the detections of a kind, with their days; each says what it has of the kind."""
+        model, listed = recordings.models[did], KINDS[kind]
+        return [
+            self._thing(did, recordings, one, dated=True, kinds=kinds)
+            for one in seen
+            if (kinds := [of for of in one.kinds if listed(model, of)]) or kind == LATEST
+        ]
 
     async def _seen(
         self, did: str, recordings: Recordings, start: int, until: int, pages: int = PAGES
@@ -275,9 +282,19 @@ class DoorMediaSource(MediaSource):
         return _list(folder, title, nodes + self._earlier(folder, following))
 
     def _thing(
-        self, did: str, recordings: Recordings, seen: Seen, form: str = "", *, dated: bool = False
+        self,
+        did: str,
+        recordings: Recordings,
+        seen: Seen,
+        form: str = "",
+        *,
+        dated: bool = False,
+        kinds: Iterable[str] | None = None,
     ) -> BrowseMediaSource:
-        """Return a detection, with its day if that is not the title of the list."""
+        """Return a detection, with its day if that is not the title of the list.
+
+        All its kinds are said, or those that are given.
+        """
         model = recordings.models[did]
         moment = _local(seen.time)
         day = f"{day_in_words(self.hass, moment.date())} " if dated else ""
@@ -287,15 +304,15 @@ class DoorMediaSource(MediaSource):
             if seen.has_recording
             else (MediaClass.IMAGE, MediaType.IMAGE)
         )
-        kinds = " · ".join(
-            seen_in_words(self.hass, model, one) for one in dict.fromkeys(seen.kinds)
+        said = " · ".join(
+            seen_in_words(self.hass, model, one) for one in dict.fromkeys(kinds or seen.kinds)
         )
         return BrowseMediaSource(
             domain=DOMAIN,
             identifier=f"{did}/{seen.time}{form}",
             media_class=what,
             media_content_type=kind,
-            title=f"{day}{moment:%H:%M} {kinds}",
+            title=f"{day}{moment:%H:%M} {said}",
             can_play=seen.has_recording or picture is not None,
             can_expand=False,
             thumbnail=path(did, seen.time, PICTURE) if picture else None,
