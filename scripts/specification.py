@@ -16,7 +16,7 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
 from custom_components.xiaomi_smart_lock.calendar import DIARIES
-from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
+from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, HOLDERS, UNLOCKING
 from custom_components.xiaomi_smart_lock.image import IMAGES
 from custom_components.xiaomi_smart_lock.lock import LOCKS
 from custom_components.xiaomi_smart_lock.miot.spec import Access, Action, Event, Property
@@ -46,7 +46,7 @@ ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
     Platform.BUTTON: BUTTONS,
     Platform.CALENDAR: DIARIES,
-    Platform.EVENT: EVENTS,
+    Platform.EVENT: (*EVENTS, UNLOCKING, *HOLDERS.values()),
     Platform.IMAGE: IMAGES,
     Platform.LOCK: LOCKS,
     Platform.NUMBER: NUMBERS,

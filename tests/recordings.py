@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SOURCE: Final = f"media-source://{DOMAIN}"
 EVENTS: Final = "/common/app/get/eventlist"
 RECORDING: Final = "/common/app/m3u8"
+SHORTCUTS: Final = 6
+"""How many folders of a lock are before its days."""
 DOWNLOAD: Final = ("Download", "下载")
 PICTURE: Final = "/miot/camera/app/v1/img"
 
@@ -89,6 +91,30 @@ class Viewer:
         """Return the titles in a folder, except the folder of downloads."""
         titles = [child["title"] for child in (await self.browse(media_content_id))["children"]]
         return [title for title in titles if title not in DOWNLOAD]
+
+    async def days(self, media_content_id: str) -> list[str]:
+        """Return the days in a lock's folder after its shortcuts, and where it goes on."""
+        children = (await self.browse(media_content_id))["children"]
+        found = []
+        for child in children if "/before/" in media_content_id else children[SHORTCUTS:]:
+            place = child["media_content_id"].partition(f"{SOURCE}/")[2].split("/")
+            found.append(child["title"] if "before" in place else place[1])
+        return found
+
+    async def search(self, query: str, place: str = SOURCE, **more: Any) -> list[dict[str, Any]]:
+        """Return what is found in a folder."""
+        await self._websocket.send_json_auto_id(
+            {
+                "type": "media_source/search_media",
+                "media_content_id": place,
+                "search_query": query,
+                **more,
+            }
+        )
+        answer = await self._websocket.receive_json()
+        assert answer["success"], answer
+        found: list[dict[str, Any]] = answer["result"]["result"]
+        return found
 
     async def resolve(self, media_content_id: str) -> dict[str, Any]:
         """Resolve a media item for playback."""

@@ -30,9 +30,15 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.const import (
+    CONF_APP,
+    CONF_UNLOCKING,
+    DOMAIN,
+    SUBENTRY_PERSON,
+)
 from custom_components.xiaomi_smart_lock.event import EVENTS
 from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
+from custom_components.xiaomi_smart_lock.reporting.devices import async_device_of
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from simulator import faults
@@ -67,6 +73,13 @@ AUTOMATIC: Final = 12
 type Install = Callable[..., Awaitable[list[ServiceCall]]]
 
 
+def device_of(hass: HomeAssistant, entry: MockConfigEntry, identifier: str) -> str:
+    """Return the id of the device of a lock or a person."""
+    device = async_device_of(hass, entry, identifier)
+    assert device
+    return device.id
+
+
 @pytest.fixture
 def install(
     hass: HomeAssistant, hass_ws_client: WebSocketGenerator, tmp_path: Path, loaded: MockConfigEntry
@@ -95,6 +108,7 @@ def install(
         if facts:
             data = {fact: f"{{{{ {fact} }}}}" for fact in facts}
             inputs["actions"] = [{"action": "test.notice", "data": data}]
+        inputs["lock"] = device_of(hass, loaded, next(iter(loaded.runtime_data.locks)))
         use = {"use_blueprint": {"path": path, "input": inputs}}
         with pytest.MonkeyPatch.context() as patch:
             # As if it stood in the user's configuration
@@ -113,6 +127,13 @@ async def breathe() -> None:
     """Let everybody do what they can, but wait for no automation that waits."""
     for _ in range(100):
         await asyncio.sleep(0)
+
+
+async def stop(hass: HomeAssistant) -> None:
+    """Turn the automation off, whose template has a timer."""
+    [automation] = hass.states.async_all("automation")
+    target = {"entity_id": automation.entity_id}
+    await hass.services.async_call("automation", "turn_off", target, blocking=True)
 
 
 async def lose_sight(hass: HomeAssistant, entity_id: str) -> None:
@@ -155,9 +176,16 @@ def test_every_blueprint(file: Path) -> None:
     for key, field in blueprint.inputs.items():
         assert field["name"], key
         assert field["selector"], key
-    for key, one in entity_filters(blueprint).items():
-        calendar = one["domain"] == ["calendar"]
-        assert one.get("integration") == (None if calendar else DOMAIN), key
+    # Nothing but a lock can be chosen as one; the rest is found by itself.
+    assert blueprint.inputs["lock"]["selector"]["device"] == {
+        "multiple": False,
+        "filter": [{"integration": DOMAIN}],
+        "entity": [{"integration": DOMAIN, "domain": ["lock"]}],
+    }
+    others = {
+        key for key, one in entity_filters(blueprint).items() if one["domain"] != ["calendar"]
+    }
+    assert not others
 
 
 def test_only_those_that_exist_are_linked() -> None:
@@ -183,8 +211,7 @@ async def operate(hass: HomeAssistant, driver: LockDriver, *what: int) -> None:
 
 async def test_someone_came_home(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """Only unlocking from outside is coming home; who goes out or closes the door does not."""
-    entity_id = driver.entity_id(hass, "event", "lock_event")
-    calls = await install("someone_came_home", "person", "method", lock_event=entity_id)
+    calls = await install("someone_came_home", "person", "method")
     inside, outside, unknown_side, closed, unlocked = 1, 2, 3, 1, 2
     await operate(hass, driver, inside, FINGERPRINT, unlocked, 3, NOON)
     await operate(hass, driver, unknown_side, AUTOMATIC, closed, 0, NOON + 1)
@@ -199,16 +226,26 @@ async def test_someone_of_some_people(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, install: Install
 ) -> None:
     """Others come home unnoticed, as do those whom the lock does not know."""
-    for number, name in enumerate(("Ming", "Hong", "Wei"), start=1):
+    everybody = [
         give(hass, entry, name, (FINGERPRINT, number))
-    entity_id = driver.entity_id(hass, "event", "lock_event")
-    people = ["Ming", "Hong"]
-    calls = await install("someone_came_home", "person", lock_event=entity_id, people=people)
+        for number, name in enumerate(("Ming", "Hong", "Wei"), start=1)
+    ]
+    await hass.async_block_till_done()
+    people = [device_of(hass, entry, person.subentry_id) for person in everybody[:2]]
+    calls = await install("someone_came_home", "person", people=people)
+    hass.config_entries.async_update_subentry(entry, everybody[1], title="Xiao Hong")
     for second, number in enumerate((1, 3, 9, 2)):
         await operate(hass, driver, 2, FINGERPRINT, 2, number, NOON + second)
-    await lose_sight(hass, entity_id)
+    await lose_sight(hass, driver.entity_id(hass, "event", "lock_event"))
     await hass.async_block_till_done()
-    assert [call.data["person"] for call in calls] == people
+    assert [call.data["person"] for call in calls] == ["Ming", "Xiao Hong"]
+
+
+def test_people_of_the_blueprint() -> None:
+    """Nothing but a person can be chosen as one."""
+    blueprint = read(next(file for file in BLUEPRINTS if file.stem == "someone_came_home"))
+    [chosen] = blueprint.inputs["people"]["selector"]["device"]["filter"]
+    assert chosen == {"integration": DOMAIN, "model_id": SUBENTRY_PERSON}
 
 
 @pytest.fixture
@@ -255,7 +292,6 @@ async def test_doorbell_rang(
     device_id, notified = phone
     calls = await install(
         "doorbell_rang",
-        doorbell=driver.entity_id(hass, "event", "doorbell"),
         phone=device_id,
         first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
         second_actions=[{"action": "test.notice", "data": {"answer": "away"}}],
@@ -320,8 +356,6 @@ async def test_doorbell_rang_with_its_picture(
     visitor = driver.entity_id(hass, "image", "last_visitor")
     calls = await install(
         "doorbell_rang",
-        doorbell=driver.entity_id(hass, "event", "doorbell"),
-        picture=visitor,
         phone=device_id,
         first_actions=[{"action": "test.notice", "data": {"answer": "coming"}}],
     )
@@ -360,8 +394,6 @@ async def test_doorbell_rang_and_no_picture_comes(
     hass.states.async_set(image, "2026-11-24T08:12:00+00:00", {"access_token": "1"})
     await install(
         "doorbell_rang",
-        doorbell=driver.entity_id(hass, "event", "doorbell"),
-        picture=image,
         phone=device_id,
     )
     driver.push_event((21, 1), NOON)
@@ -378,8 +410,7 @@ async def test_doorbell_rang_and_no_picture_comes(
 
 async def test_door_left_open(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """It is told after the time that was asked for, again after the same, until it is closed."""
-    door = driver.entity_id(hass, "binary_sensor", "door")
-    calls = await install("door_left_open", "minutes", door=door, minutes=2)
+    calls = await install("door_left_open", "minutes", minutes=2)
 
     async def later(minutes: float) -> None:
         async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=minutes))
@@ -415,13 +446,14 @@ async def test_duress(
     """Only a duress fingerprint is one; it is told whose."""
     give(hass, entry, "Ming", (DURESS, 8))
     entity_id = driver.entity_id(hass, "event", "duress")
-    calls = await install("duress", "person", duress=entity_id)
+    calls = await install("duress", "person")
     driver.do("fingerprint", 3)
     driver.push_event((2, 1020), 2, 9, 2, 8, NOON)
     await until(lambda: calls)
     await lose_sight(hass, entity_id)
     await hass.async_block_till_done()
     assert [call.data for call in calls] == [{"person": "Ming"}]
+    await stop(hass)
 
 
 async def test_failed_attempts(
@@ -433,8 +465,7 @@ async def test_failed_attempts(
     await hass.async_block_till_done()
     await connected(entry)
     await hass.async_block_till_done()
-    exception = driver.entity_id(hass, "event", "exception")
-    calls = await install("failed_attempts", "means", exception=exception)
+    calls = await install("failed_attempts", "means")
     [types] = [event.event_types_of(S1) for event in EVENTS if event.key == "exception"]
     failures = [means for means in types if means.endswith("_failed_repeatedly")]
     assert len(failures) == 6
@@ -459,13 +490,14 @@ async def test_failed_attempts(
 
 async def test_battery_low(hass: HomeAssistant, driver: LockDriver, install: Install) -> None:
     """Each battery is told once, until it was full again."""
-    batteries = [driver.entity_id(hass, "sensor", key) for key in ("lithium_battery", "dry_cells")]
-    calls = await install("battery_low", "battery", "percent", batteries=batteries, level=15)
+    calls = await install("battery_low", "battery", "percent", level=15)
 
     async def drain(level: int, *, dry_cells: bool = False) -> None:
         key = "dry_cells" if dry_cells else "lithium_battery"
         driver.do("set_battery", level, dry_cells=dry_cells)
         await until(lambda: driver.state(hass, "sensor", key).state == str(level))
+        await hass.async_block_till_done()
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=6))
         await hass.async_block_till_done()
 
     await drain(15)
@@ -616,17 +648,13 @@ async def guests(
     guests.calls = await install(
         "guest_password",
         "guest",
-        lock=driver.entity_id(hass, "lock", "lock"),
-        awake=driver.entity_id(hass, "binary_sensor", "awake"),
         calendar=guests.calendar.entity_id,
         keyword="Stay",
         failed=[{"action": "test.notice", "data": tell}],
         **getattr(request, "param", {}),
     )
     yield guests
-    [automation] = hass.states.async_all("automation")
-    target = {"entity_id": automation.entity_id}
-    await hass.services.async_call("automation", "turn_off", target, blocking=True)
+    await stop(hass)
     await guests.calendar.async_remove()
 
 

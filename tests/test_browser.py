@@ -212,7 +212,7 @@ async def test_a_recording_is_found_and_played(
     driver.lock.camera.codecs = ("H264", "H265")
     driver.lock.camera.container = container
     when = rung(driver)
-    await open_folder(page, "Xiaomi Smart Lock", "Front door", str(when.date()))
+    await open_folder(page, "Xiaomi Smart Lock", "Front door", "Today")
     await page.locator("[style*='data:image/jpeg']").first.wait_for()
     video = await play_recording(page, f"{when:%H:%M} bell")
     assert await video.evaluate("video => video.videoWidth") == WIDTH
@@ -235,7 +235,7 @@ async def test_whoever_has_the_choice_takes_the_recording(
     when = rung(driver)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    await open_folder(page, "Xiaomi Smart Lock", "Front door", str(when.date()))
+    await open_folder(page, "Xiaomi Smart Lock", "Front door", "Today")
     video = await play_recording(page, f"{when:%H:%M} bell")
     await page.wait_for_function("video => video.ended", arg=await video.element_handle())
     assert await video.evaluate("video => video.videoWidth") == WIDTH
@@ -247,7 +247,7 @@ async def test_a_browser_that_cannot_play_it_says_so(
 ) -> None:
     """It shows words in place of H.265, asks for no part again and again, and can download it."""
     when = rung(driver)
-    day = ("Xiaomi Smart Lock", "Front door", str(when.date()))
+    day = ("Xiaomi Smart Lock", "Front door", "Today")
     await open_folder(page, *day)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

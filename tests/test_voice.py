@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from awesomeversion import AwesomeVersion
@@ -11,8 +15,12 @@ from homeassistant.components.homeassistant.exposed_entities import async_expose
 from homeassistant.const import __version__
 from homeassistant.core import Context
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import llm
 from homeassistant.helpers.intent import IntentResponseType
+from homeassistant.loader import IntegrationNotFound, async_get_integration
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
@@ -21,6 +29,7 @@ from tests.examples import ASKED_TO_LOCK, EXAMPLES
 
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness, connected
+from .people import give
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -168,3 +177,207 @@ async def test_unlock_it(
     await until(
         lambda: driver.state(hass, "lock", "lock").state == ("unlocked" if done else "locked")
     )
+
+
+# Questions about the door
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How one asks in a language, and what is answered."""
+
+    language: str
+    last: tuple[str, ...]
+    today: tuple[str, ...]
+    battery: tuple[str, ...]
+    answers: dict[str, str]
+
+
+QUESTIONS: Final = [
+    Asked(
+        "en",
+        ("Who came home last?", "who was the last to come home", "Who got home last"),
+        ("Who came home today?", "who came today", "Who has come home today?"),
+        ("Is the battery low?", "is the lock's battery low", "Is the battery of the lock low?"),
+        {
+            "nobody": "I know of nobody who came home.",
+            "nobody today": "Nobody came home today.",
+            "last": "Ming came home last: today {time}, with a fingerprint.",
+            "today": (
+                "Today these people came home: Ming ({time}, {time}), Somebody unknown ({time})."
+            ),
+            "fine": "No: Lithium battery 80 %, Dry cells 90 %.",
+            "low": "Yes, it is low: Lithium battery 12 %, Dry cells 90 %.",
+            "none": "No door lock is exposed to Assist.",
+        },
+    ),
+    Asked(
+        "zh-CN",
+        ("谁最后回家？", "最后一个回家的人是谁", "谁最后一个回来的"),
+        ("今天谁回家了？", "今天有谁来过", "今天都有谁回家了？"),
+        ("电池电量低吗？", "门锁的电量低吗", "门锁快没电了吗？"),
+        {
+            "nobody": "没有人回家的记录。",
+            "nobody today": "今天还没有人回家。",
+            "last": "最后回家的是 Ming：今天 {time}，用指纹开锁。",
+            "today": "今天回家的有：Ming（{time}、{time}）、未知人员（{time}）。",
+            "fine": "电量不低：锂电池电量 80%、干电池电量 90%。",
+            "low": "电量低：锂电池电量 12%、干电池电量 90%。",
+            "none": "没有向 Assist 公开的门锁。",
+        },
+    ),
+]
+ASKED: Final = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.language)
+
+INSIDE, OUTSIDE = 1, 2
+FINGERPRINT, DURESS = 2, 9
+UNLOCKED = 2
+
+
+class Voice:
+    """Assist, for a home with a lock whose clock is right."""
+
+    def __init__(self, harness: LockHarness) -> None:
+        """Prepare; the lock is not exposed yet."""
+        self.hass = harness.hass
+        self.harness = harness
+        self.lock = harness.driver.entity_id(harness.hass, "lock", "lock")
+
+    def expose(self, *, exposed: bool = True) -> None:
+        """Expose the lock to Assist, or not."""
+        async_expose_entity(self.hass, conversation.DOMAIN, self.lock, should_expose=exposed)
+
+    async def ask(self, sentence: str, language: str = "en", user: str | None = None) -> str:
+        """Ask, as a user if one is given, and return the answer."""
+        result = await conversation.async_converse(
+            self.hass, sentence, None, Context(user_id=user), language
+        )
+        return speech(result.response)
+
+    async def operate(self, position: int, method: int, operation_id: int, when: float) -> None:
+        """Have the door unlocked."""
+        self.harness.driver.push_event(
+            (2, 1020), position, method, UNLOCKED, operation_id, int(when)
+        )
+        await until(lambda: self.harness.lock.journal.between(int(when), int(when) + 1))
+
+
+@pytest.fixture
+async def voice(hass: HomeAssistant, harness: LockHarness) -> Voice:
+    """Return Assist, to which the lock is exposed."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await async_setup_component(hass, "conversation", {})
+    await hass.async_block_till_done()
+    voice = Voice(harness)
+    voice.expose()
+    return voice
+
+
+def at(when: float) -> str:
+    """Return a time as it is said."""
+    return f"{dt_util.as_local(dt_util.utc_from_timestamp(when)):%H:%M}"
+
+
+# Noon of a day in Home Assistant's time zone, so that no test is around midnight
+NOON_THERE: Final = pytest.mark.parametrize("frozen", ["2026-11-24T20:00:00+00:00"], indirect=True)
+
+
+@ASKED
+@NOON_THERE
+@pytest.mark.usefixtures("frozen")
+async def test_who_came(hass: HomeAssistant, voice: Voice, asked: Asked) -> None:
+    """Who came home is answered from the journal: from outside, by name where there is one."""
+    answers, now = asked.answers, time.time()
+    for sentence in asked.last:
+        assert await voice.ask(sentence, asked.language) == answers["nobody"]
+    give(hass, voice.harness.entry, "Ming", (FINGERPRINT, 3), (DURESS, 8))
+    await voice.operate(OUTSIDE, FINGERPRINT, 3, now - 2 * 86_400)
+    for sentence in asked.today:
+        assert await voice.ask(sentence, asked.language) == answers["nobody today"]
+    await voice.operate(OUTSIDE, FINGERPRINT, 3, now - 40)
+    await voice.operate(OUTSIDE, FINGERPRINT, 9, now - 30)
+    await voice.operate(OUTSIDE, DURESS, 8, now - 20)
+    await voice.operate(INSIDE, FINGERPRINT, 9, now - 10)
+    for sentence in asked.last:
+        said = await voice.ask(sentence, asked.language)
+        assert said == answers["last"].format(time=at(now - 20))
+    for sentence in asked.today:
+        said = await voice.ask(sentence, asked.language)
+        assert said == answers["today"].format(time=at(now - 20))
+
+
+@ASKED
+async def test_is_the_battery_low(voice: Voice, asked: Asked) -> None:
+    """A battery is low below a fifth; the level of each is said."""
+    for lithium, answer in ((80, "fine"), (12, "low")):
+        voice.harness.driver.do("set_battery", lithium)
+        voice.harness.driver.do("set_battery", 90, dry_cells=True)
+        await voice.harness.reached()
+        for sentence in asked.battery:
+            assert await voice.ask(sentence, asked.language) == asked.answers[answer]
+
+
+@ASKED
+async def test_who_is_told_nothing(hass: HomeAssistant, voice: Voice, asked: Asked) -> None:
+    """Nobody is, where the lock is not exposed; nor a user who may not see it, or is none."""
+    user = MockUser().add_to_hass(hass)
+    user.mock_policy({"entities": {"entity_ids": {"light.hall": True}}})
+    may_see = MockUser().add_to_hass(hass)
+    may_see.mock_policy({"entities": True})
+    sentences = (asked.last[0], asked.today[0], asked.battery[0])
+    for sentence in sentences:
+        none = asked.answers["none"]
+        assert await voice.ask(sentence, asked.language, user.id) == none
+        assert await voice.ask(sentence, asked.language, "nobody") == none
+        assert await voice.ask(sentence, asked.language, may_see.id) != none
+        assert await voice.ask(sentence, asked.language) != none
+    voice.expose(exposed=False)
+    for sentence in sentences:
+        assert await voice.ask(sentence, asked.language, may_see.id) == none
+        assert await voice.ask(sentence, asked.language) == none
+
+
+async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> None:
+    """A language model can ask the same, and is told no more."""
+    with suppress(IntegrationNotFound):  # older versions have it without a component of its own
+        await async_get_integration(hass, "llm")
+        assert await async_setup_component(hass, "llm", {})
+    await hass.async_block_till_done()
+    told: dict[str, Any] = {
+        "platform": "test",
+        "context": Context(),
+        "language": "en",
+        "device_id": None,
+    }
+    if "user_prompt" in inspect.signature(llm.LLMContext).parameters:
+        told["user_prompt"] = None
+    api = await llm.async_get_api(
+        hass, llm.LLM_API_ASSIST, llm.LLMContext(**told, assistant=conversation.DOMAIN)
+    )
+    tools = [tool.name for tool in api.tools if "XiaomiSmartLock" in tool.name]
+    assert len(tools) == 3
+    [name] = [name for name in tools if name.endswith("LastArrival")]
+    answers = []
+    for exposed in (True, False):
+        voice.expose(exposed=exposed)
+        result = await api.async_call_tool(llm.ToolInput(tool_name=name, tool_args={}))
+        data: Any = getattr(result, "data", result)
+        answers.append(data["speech"]["plain"]["speech"])
+    expected = QUESTIONS[0].answers
+    assert answers == [expected["nobody"], expected["none"]]
+
+
+async def test_two_locks(hass: HomeAssistant, voice: Voice) -> None:
+    """Each says its own."""
+    driver = voice.harness.driver
+    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    another = LockDriver(driver.simulation, driver.account, other)
+    data = {**driver.account_data(driver.lock, other)}
+    hass.config_entries.async_update_entry(voice.harness.entry, data=data)
+    assert await hass.config_entries.async_reload(voice.harness.entry.entry_id)
+    await hass.async_block_till_done()
+    entity_id = another.entity_id(hass, "lock", "lock")
+    async_expose_entity(hass, conversation.DOMAIN, entity_id, should_expose=True)
+    said = await voice.ask("who came home last")
+    nobody = QUESTIONS[0].answers["nobody"]
+    assert said == f"Front door: {nobody} Back door: {nobody}"

@@ -161,7 +161,7 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
     registry = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         dids = dids_of(device)
-        if dids.isdisjoint(lock_ids(entry)):
+        if dids and dids.isdisjoint(lock_ids(entry)):
             if DEVICES_ARE_OF_ONE_ENTRY:
                 registry.async_remove_device(device.id)
             else:
@@ -176,10 +176,11 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Allow the deletion of a device if its lock is not chosen or no longer in the account.
 
-    A chosen lock is then removed from the entry.
+    A chosen lock is then removed from the entry. The device of a person goes with the person.
     """
-    chosen = dids_of(device).intersection(lock_ids(entry))
-    if not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
+    dids = dids_of(device)
+    chosen = dids.intersection(lock_ids(entry))
+    if not dids or not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
         return False
     for did in chosen:
         await async_forget_lock(hass, entry, did)
@@ -188,13 +189,16 @@ async def async_remove_config_entry_device(
 
 @callback
 def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Delete entities that nothing provides since the Mi Home app was unlinked."""
+    """Delete entities that nothing provides since the Mi Home app was unlinked.
+
+    These are entities of locks, and those of people who can be told of no more.
+    """
     registry = er.async_get(hass)
     dids = entry.runtime_data.locks
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
         state = hass.states.get(entity.entity_id)
         of_lock = entity.unique_id.partition("-")[0] in dids
-        if of_lock and state and state.attributes.get(ATTR_RESTORED):
+        if (of_lock or entity.config_subentry_id) and state and state.attributes.get(ATTR_RESTORED):
             registry.async_remove(entity.entity_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.event import (
@@ -10,18 +11,27 @@ from homeassistant.components.event import (
     EventEntity,
     EventEntityDescription,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
+from homeassistant.const import CONF_NAME, EntityCategory
 from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util import dt as dt_util
 
+from .account.entry_data import async_lock_name
+from .const import DOMAIN, SUBENTRY_GUEST, SUBENTRY_PERSON
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
-from .people import who
-from .wording.phrases import OTHER
+from .people import last_holder, person_of, who
+from .reporting.devices import async_device_of, shortened
+from .state.credential import masked
+from .wording.phrases import OTHER, credential_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from homeassistant.config_entries import ConfigEntry, ConfigEntryChange, ConfigSubentry
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -29,12 +39,21 @@ if TYPE_CHECKING:
     from .miot.spec import Address, Property, Value
     from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
+    from .state.credential import Credential
     from .state.lock_event import LockEvent
 
 PARALLEL_UPDATES: Final = 0
 
 # The type that Home Assistant requires of doorbells; its constant for it came after 2025.4.
 RING: Final = "ring"
+
+# What unlocking is called by the keys of the sides, for anybody and for a person
+UNLOCKED: Final = "unlocked"
+FROM_SIDE: Final = {"outside": "unlocked_outside", "inside": "unlocked_inside"}
+BY_SIDE: Final = {"outside": "came_home", "inside": "unlocked_inside"}
+
+USED: Final = "used"
+ENDED: Final = "ended"
 
 # The names of event attributes, by the names of the arguments in the specification
 ATTRIBUTES: Final = {
@@ -68,6 +87,31 @@ def _own_name(lock_event: LockEvent) -> str:
     return lock_event.event.key
 
 
+def _unlocked_from(sides: Mapping[str, str]) -> Callable[[LockEvent], str | None]:
+    """Return a function that returns the type of unlocking by its side, None for other events.
+
+    ``sides`` has the types by the keys of sides; UNLOCKED is the type for a side that has none.
+    """
+
+    def type_of(lock_event: LockEvent) -> str | None:
+        if lock_event.word("lock-action") != UNLOCKED:
+            return None
+        return sides.get(lock_event.word("operation-position") or "", UNLOCKED)
+
+    return type_of
+
+
+_by_whom_unlocked: Final = _unlocked_from(BY_SIDE)
+
+
+def _by_person(lock_event: LockEvent) -> str:
+    return _by_whom_unlocked(lock_event) or lock_event.word("lock-action") or OTHER
+
+
+def _by_guest(lock_event: LockEvent) -> str | None:
+    return USED if _by_whom_unlocked(lock_event) else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockEventDescription(LockEntityDescription, EventEntityDescription):
     """Description of an event entity: the events that it shows, and their types.
@@ -81,7 +125,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     code: str | None = None
     """The argument that determines the type; its number is shown if the type does not tell it."""
     types: tuple[str, ...] = ()
-    """The types; if empty, the keys of the argument ``code`` or else of the events."""
+    """The types, before the keys of the argument ``code``; without both, the keys of the events."""
     masks: bool = True
     """Whether a duress fingerprint is shown as an ordinary one."""
 
@@ -109,7 +153,8 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         if self.code is None:
             return [*self.types] or [event.key for event in events]
         arguments = (one for event in events for one in event.arguments if one.name == self.code)
-        return [*dict.fromkeys(key for one in arguments for key in one.options), OTHER]
+        keys = (key for one in arguments for key in one.options)
+        return [*dict.fromkeys((*self.types, *keys)), OTHER]
 
     def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
         """Return the attributes of an event, beside its type."""
@@ -196,6 +241,37 @@ EVENTS: Final = (
     ),
 )
 
+# It repeats some of the lock's events: Home Assistant lets one choose types by a click, but not
+# attributes such as the side.
+UNLOCKING: Final = LockEventDescription(
+    key="unlocking",
+    kinds=(Role.LOCK_EVENT,),
+    types=(*FROM_SIDE.values(), UNLOCKED),
+    type_of=_unlocked_from(FROM_SIDE),
+    entity_registry_enabled_default=False,
+)
+
+# What is also told as an event of Home Assistant's bus. Duress is not: it has one place.
+HAPPENED: Final = f"{DOMAIN}_happened"
+TOLD: Final = [one for one in (*EVENTS, UNLOCKING) if one.masks and not one.entity_category]
+
+# What those do who have credentials, by the type of their subentry
+HOLDERS: Final = {
+    SUBENTRY_PERSON: LockEventDescription(
+        key="person_activity",
+        kinds=(Role.LOCK_EVENT,),
+        types=tuple(BY_SIDE.values()),
+        type_of=_by_person,
+        code="lock-action",
+    ),
+    SUBENTRY_GUEST: LockEventDescription(
+        key="guest_activity",
+        kinds=(Role.LOCK_EVENT,),
+        types=(USED, ENDED),
+        type_of=_by_guest,
+    ),
+}
+
 
 def _attribute(argument: Property, value: Value) -> object:
     """Return an argument in a form for automations: keys of value lists, times with time zone.
@@ -228,12 +304,8 @@ class LockEventEntity(LockEntity, EventEntity):
     @property
     @override
     def available(self) -> bool:
-        """Whether the lock could be read, or its events are being received.
-
-        An event must not be what makes its entity available: automations ignore such a change.
-        """
-        lock = self.coordinator
-        return super().available or (lock.session.hears and not lock.gone)
+        """Whether the lock could be read, or its events are being received."""
+        return super().available or _hears(self.coordinator)
 
     @override
     def _state_key(self) -> object:
@@ -249,10 +321,177 @@ class LockEventEntity(LockEntity, EventEntity):
         self.async_write_ha_state()
 
 
+@callback
+def _async_tell(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Fire what happens at the door as events with the lock's device, for blueprints.
+
+    A blueprint that asks for a device can find out its entities, but cannot wait for their states.
+    """
+
+    @callback
+    def tell(lock: LockRuntime, description: LockEventDescription, lock_event: LockEvent) -> None:
+        device = async_device_of(hass, entry, lock.session.did)
+        if device and (its_type := description.type_of(lock_event)):
+            told = {"device_id": device.id, "kind": description.key, "type": its_type}
+            hass.bus.async_fire(
+                HAPPENED, told | description.attributes(lock.coordinator, lock_event)
+            )
+
+    for lock in entry.runtime_data.locks.values():
+        for description in TOLD:
+            for kind in description.addresses(lock.model):
+                told = partial(tell, lock, description)
+                entry.async_on_unload(lock.events.async_listen(kind, told))
+
+
+class HolderEventEntity(EventEntity):
+    """What a person or a guest does with their credentials, at all locks of the config entry."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self, locks: list[LockRuntime], subentry: ConfigSubentry, description: LockEventDescription
+    ) -> None:
+        """Take the types from the specifications of the locks."""
+        types = (one for lock in locks for one in description.event_types_of(lock.model))
+        self.entity_description: LockEventDescription = description
+        self._attr_translation_key = description.key
+        self._attr_unique_id = f"{subentry.subentry_id}-activity"
+        self._attr_event_types = [*dict.fromkeys(types)]
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, subentry.subentry_id)},
+            name=shortened(_name(subentry)),
+            model_id=subentry.subentry_type,
+            entry_type=DeviceEntryType.SERVICE,
+        )
+        self._subentry_id = subentry.subentry_id
+        self._locks = locks
+        self._shown_available = False
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the operations of all locks, and to the ends of credentials."""
+        await super().async_added_to_hass()
+        self._shown_available = self.available
+        for lock in self._locks:
+            operated = partial(self._async_operated, lock)
+            for kind in self.entity_description.addresses(lock.model):
+                self.async_on_remove(lock.events.async_listen(kind, operated))
+            self.async_on_remove(lock.coordinator.async_add_listener(self._async_look))
+            if ENDED in self.event_types:
+                self.async_on_remove(lock.expiry.async_listen(partial(self._async_ended, lock)))
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether the events of a lock are being received; see ``LockEventEntity``."""
+        return any(_hears(lock.coordinator) for lock in self._locks)
+
+    @callback
+    def _async_look(self) -> None:
+        """Show whether events are being received, if that has changed."""
+        if self.available != self._shown_available:
+            self._shown_available = self.available
+            self.async_write_ha_state()
+
+    @callback
+    def _async_operated(self, lock: LockRuntime, lock_event: LockEvent) -> None:
+        """Show an operation of a lock if it was by this holder."""
+        if (credential := lock_event.credential) is None:
+            return
+        by = person_of(lock.coordinator, credential, lock_event.when)
+        its_type = self.entity_description.type_of(lock_event)
+        if by and by.subentry.subentry_id == self._subentry_id and its_type:
+            self._show(lock, its_type, credential)
+
+    @callback
+    def _async_ended(self, lock: LockRuntime, credential: Credential) -> None:
+        """Show that a credential was deleted because its time had come, if it was this guest's."""
+        if last_holder(lock.coordinator, credential) == self._subentry_id:
+            self._show(lock, ENDED, credential)
+
+    def _show(self, lock: LockRuntime, its_type: str, credential: Credential) -> None:
+        """Show an event, with what was used in words; a duress fingerprint is masked."""
+        model, hass = lock.model, self.hass
+        method = masked(model, credential.method)
+        entry = lock.coordinator.config_entry
+        attributes = {
+            "method": model.methods.key_of(method) if model.methods else None,
+            "credential": credential_in_words(hass, model, credential),
+            "lock": async_lock_name(hass, entry, lock.session.did),
+        }
+        self._trigger_event(its_type, {key: said for key, said in attributes.items() if said})
+        self.async_write_ha_state()
+
+
+def _name(subentry: ConfigSubentry) -> str:
+    """Return the name of a person or a guest; a guest's title says more than the name."""
+    return str(subentry.data.get(CONF_NAME) or subentry.title)
+
+
+def _hears(lock: LockCoordinator) -> bool:
+    """Return whether a lock could be read, or its events are being received.
+
+    An event must not be what makes its entity available: automations ignore such a change.
+    """
+    return lock.last_update_success or (lock.session.hears and not lock.gone)
+
+
+@callback
+def _async_follow_holders(
+    hass: HomeAssistant,
+    entry: LockConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add an event entity for each person and guest, now and when they are added.
+
+    A device is renamed with its person. Home Assistant removes what belongs to a removed subentry.
+    """
+    known: dict[str, str] = {}
+
+    @callback
+    def follow(_change: ConfigEntryChange, changed: ConfigEntry) -> None:
+        if changed is entry:
+            look()
+
+    @callback
+    def look() -> None:
+        found = {
+            subentry_id: subentry
+            for subentry_id, subentry in entry.subentries.items()
+            if subentry.subentry_type in HOLDERS
+        }
+        for subentry_id, subentry in found.items():
+            name = shortened(_name(subentry))
+            if subentry_id not in known:
+                description = HOLDERS[subentry.subentry_type]
+                locks = [
+                    lock
+                    for lock in entry.runtime_data.locks.values()
+                    if description.supported(lock.coordinator)
+                ]
+                if locks:
+                    entity = HolderEventEntity(locks, subentry, description)
+                    async_add_entities([entity], config_subentry_id=subentry_id)
+            elif known[subentry_id] != name and (
+                device := async_device_of(hass, entry, subentry_id)
+            ):
+                dr.async_get(hass).async_update_device(device.id, name=name)
+            known[subentry_id] = name
+        for subentry_id in known.keys() - found.keys():
+            del known[subentry_id]
+
+    look()
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, follow))
+
+
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: LockConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the events of each lock."""
-    add_entities(entry, async_add_entities, LockEventEntity, EVENTS)
+    """Add the events of each lock, and those of each person and guest."""
+    _async_tell(hass, entry)
+    add_entities(entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING))
+    _async_follow_holders(hass, entry, async_add_entities)

@@ -6,19 +6,14 @@ A linked config entry has a session of the Mi Home app.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.image import ImageEntity, ImageEntityDescription
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription
-from .media.latest_pictures import (
-    BELL,
-    STAY,
-    LatestPictures,
-    Picture,
-)
+from .media.recordings import BELL, STAY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +21,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+    from .media.latest_pictures import LatestPictures, Picture
     from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 0
@@ -86,6 +82,12 @@ class LockImage(LockEntity, ImageEntity):
     @override
     def _state_key(self) -> object:
         return self._picture
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """The kind of pictures that it shows: ``bell`` or ``stay``."""
+        return {"kind": self.entity_description.kind.lower()}
 
     @property
     @override

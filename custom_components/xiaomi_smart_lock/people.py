@@ -166,6 +166,20 @@ def person_of(
     return of_user[0] if len(of_user) == 1 else None
 
 
+def last_holder(lock: LockCoordinator, credential: Credential) -> str | None:
+    """Return the id of the subentry that a credential was given to last, None without one.
+
+    It counts also after the credential was deleted.
+    """
+    given = (
+        (since, subentry.subentry_id)
+        for subentry in lock.config_entry.subentries.values()
+        for key, since in map(_read, subentry.data.get(CONF_CREDENTIALS, ()))
+        if key == (lock.device.did, credential)
+    )
+    return max(given, default=(0, None))[1]
+
+
 def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:
     """Return the user and person of an event's credential, as data of the event.
 

@@ -310,7 +310,7 @@ async def test_an_account_whose_clock_is_off(
     """What the cloud says is of tomorrow or yesterday is listed there, and plays."""
     sight = saw(driver, dt_util.now() + timedelta(hours=hours), "Bell")
     when = dt_util.as_local(dt_util.utc_from_timestamp(sight.created / 1000))
-    assert await viewer.titles(of(driver)) == [str(when.date())]
+    assert str(when.date()) in str(await viewer.browse(of(driver)))
     assert await viewer.titles(of(driver, when.date())) == [f"{when:%H:%M} bell"]
     assert await plays(driver, viewer, sight)
 
@@ -333,7 +333,8 @@ async def test_moments_that_cannot_be(
         return {**said, "thirdPartPlayUnits": [*wrong, *units]}
 
     monkeypatch.setattr(driver.lock.camera, "listed", list_too)
-    assert len(await viewer.titles(of(driver))) == 1
+    assert await viewer.days(of(driver)) == []  # It was today, for which there is a folder always.
+    assert len(await viewer.titles(of(driver, "latest"))) == 1
 
 
 async def test_a_picture_that_comes_late(driver: LockDriver, viewer: Viewer) -> None:

@@ -32,6 +32,8 @@ from tests.lock_harness import app_session, nearby, runtime_of
 from tests.recordings import DOWNLOAD, EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -118,8 +120,8 @@ async def test_from_the_lock_to_the_recording(driver: LockDriver, viewer: Viewer
     sight = saw(driver, local(*DAY, 8, 12), "Stay", "Bell")
     (lock,) = (await viewer.browse())["children"]
     assert lock["title"] == "Front door"
-    first, second = (await viewer.browse(lock["media_content_id"]))["children"]
-    assert (first["title"], second["title"]) == ("2026-11-23", "2026-11-22")
+    *_, first, second = (await viewer.browse(lock["media_content_id"]))["children"]
+    assert await viewer.days(lock["media_content_id"]) == ["2026-11-23", "2026-11-22"]
     assert await viewer.titles(second["media_content_id"]) == ["21:40 someone stays"]
     thing, clips = (await viewer.browse(first["media_content_id"]))["children"]
     assert (thing["title"], clips["title"]) == ("08:12 someone stays · bell", "Download")
@@ -179,10 +181,114 @@ async def test_days_are_local(hass: HomeAssistant, driver: LockDriver, viewer: V
         "2026-10-25T23:00:00+00:00",
     ):
         saw(driver, datetime.fromisoformat(moment), "Bell")
-    assert await viewer.titles(of(driver)) == ["2026-10-26", "2026-10-25", "2026-10-24"]
+    assert await viewer.days(of(driver)) == ["2026-10-26", "2026-10-25", "2026-10-24"]
     assert await viewer.titles(of(driver, "2026-10-26")) == ["00:00 bell"]
     assert await viewer.titles(of(driver, "2026-10-25")) == ["23:59 bell", "00:00 bell"]
     assert await viewer.titles(of(driver, "2026-10-24")) == ["23:59 bell"]
+
+
+def english(day: datetime) -> str:
+    """Return a day as it is called in English, with the year where it is another."""
+    this_year = day.year == dt_util.now().year
+    return f"{day:%A, %B} {day.day}" if this_year else f"{day:%B} {day.day}, {day.year}"
+
+
+def chinese(day: datetime) -> str:
+    """Return a day as it is called in Chinese, with the year where it is another."""
+    if day.year != dt_util.now().year:
+        return f"{day.year} 年 {day.month} 月 {day.day} 日"
+    return f"{day.month} 月 {day.day} 日 星期{'一二三四五六日'[day.weekday()]}"
+
+
+@pytest.mark.parametrize(
+    ("language", "called", "first", "bell"),
+    [
+        (
+            "en",
+            english,
+            ["Today", "Yesterday", "Latest", "Doorbell", "Someone stayed", "Unlocked"],
+            "bell",
+        ),
+        (
+            "zh-Hans",
+            chinese,
+            ["今天", "昨天", "最新", "按门铃", "停留", "开锁"],
+            "有人按门铃",
+        ),
+    ],
+    ids=["en", "zh"],
+)
+async def test_what_most_look_for_is_first(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    viewer: Viewer,
+    language: str,
+    called: Callable[[datetime], str],
+    first: list[str],
+    bell: str,
+) -> None:
+    """The last two days and each kind have a folder, then come the other days in words."""
+    await hass.config.async_update(language=language)
+    await async_load_integrations(hass, {DOMAIN})
+    today = dt_util.start_of_local_day()
+    yesterday, before, long_ago = (
+        dt_util.start_of_local_day(today.date() - timedelta(days=days)) for days in (1, 2, 400)
+    )
+    saw(driver, long_ago, "FingerprintUnlock")
+    saw(driver, before, "Bell")
+    saw(driver, yesterday, "Stay")
+    saw(driver, today, "Bell", "Stay")
+    folders = (await viewer.browse(of(driver)))["children"]
+    titles = [folder["title"] for folder in folders]
+    assert titles == [*first, called(before), called(long_ago)]
+    inside = [await viewer.titles(folder["media_content_id"]) for folder in folders]
+    assert [len(titles) for titles in inside] == [1, 1, 4, 2, 2, 1, 1, 1]
+    assert inside[0][0].startswith(f"00:00 {bell} · ")
+    assert inside[3][0] == f"{first[0]} 00:00 {bell}"
+    assert inside[3][1] == f"{called(before)} 00:00 {bell}"
+    assert (await viewer.browse(folders[0]["media_content_id"]))["title"] == first[0]
+
+
+async def test_a_kind_goes_on(driver: LockDriver, viewer: Viewer) -> None:
+    """What is not on the first pages is found on the following ones, also where none is first."""
+    noon = local(*DAY, 12)
+    for kind, number in (("Bell", 3), ("Stay", 120)):
+        for minute in range(number):
+            saw(driver, noon + timedelta(minutes=minute, hours=4 * (kind == "Stay")), kind)
+    folder = of(driver, "bell")
+    assert await viewer.titles(folder) == ["earlier…"]
+    assert asked(driver) == 5
+    following = await viewer.shown("earlier…", folder)
+    rings = await viewer.titles(following["media_content_id"])
+    assert [title.rpartition(" bell")[0][-5:] for title in rings] == ["12:02", "12:01", "12:00"]
+    latest = await viewer.titles(of(driver, "latest"))
+    assert len(latest) == 20 + 1
+
+
+SEARCHES: Final[tuple[tuple[str, str, list[str]], ...]] = (
+    ("BELL", "", ["08:12 bell", "07:00 someone stays · bell"]),
+    ("fingerprint", "/{did}", ["09:00 fingerprint unlock"]),
+    ("november 22", "/{did}", ["07:00 someone stays · bell"]),
+    ("bell", "/{did}/2026-11-22", ["07:00 someone stays · bell"]),
+    ("", "/{did}/bell", ["08:12 bell", "07:00 bell"]),
+    ("bell", "/1", []),
+    ("cat", "", []),
+)
+
+
+async def test_search(driver: LockDriver, viewer: Viewer) -> None:
+    """What was seen is found by what it is called, in all locks, in one or on a day of one."""
+    saw(driver, local(2026, 11, 22, 7), "Stay", "Bell")
+    saw(driver, local(*DAY, 8, 12), "Bell", recorded=False)
+    saw(driver, local(*DAY, 9), "DuressFingerprintUnlock")
+    browsed = await viewer.browse(of(driver))
+    assert browsed.get("can_search", False) == media_source.SEARCHES
+    for query, place, found in SEARCHES if media_source.SEARCHES else ():
+        where = SOURCE + place.format(did=driver.lock.did)
+        results = await viewer.search(query, where)
+        assert [re.sub(r"^.*(?=\d\d:\d\d)", "", one["title"]) for one in results] == found
+        videos = await viewer.search(query, where, media_filter_classes=["video"])
+        assert videos == [one for one in results if one["media_class"] == "video"]
 
 
 async def test_all_days_are_listed_page_by_page(driver: LockDriver, viewer: Viewer) -> None:
@@ -192,14 +298,14 @@ async def test_all_days_are_listed_page_by_page(driver: LockDriver, viewer: View
     for day in reversed(days):
         for minute in range(25):
             saw(driver, day + timedelta(minutes=minute), "Stay")
-    listed = await viewer.titles(of(driver))
+    listed = await viewer.days(of(driver))
     assert listed == [*(str(day.date()) for day in days[:5]), "earlier…"]
     assert asked(driver) == 5
     following = await viewer.shown("earlier…", of(driver))
-    listed = await viewer.titles(following["media_content_id"])
+    listed = await viewer.days(following["media_content_id"])
     assert listed == [*(str(day.date()) for day in days[5:10]), "earlier…"]
     following = await viewer.shown("earlier…", following["media_content_id"])
-    listed = await viewer.titles(following["media_content_id"])
+    listed = await viewer.days(following["media_content_id"])
     assert listed == [str(day.date()) for day in days[10:]]
 
 
@@ -207,7 +313,7 @@ async def test_a_quiet_lock_is_listed_with_one_request(driver: LockDriver, viewe
     """What fits on a page is asked for once, however many days there are."""
     for back in reversed(range(15)):
         saw(driver, local(*DAY, 12) - timedelta(days=10 * back), "Bell")
-    assert len(await viewer.titles(of(driver))) == 15
+    assert len(await viewer.days(of(driver))) == 15
     assert asked(driver) == 1
 
 
@@ -218,7 +324,7 @@ async def test_lists_that_are_cut_short(driver: LockDriver, viewer: Viewer) -> N
     for back in reversed(range(3)):
         for minute in range(30):
             saw(driver, noon - timedelta(days=back) + timedelta(minutes=minute), "Stay")
-    assert await viewer.titles(of(driver)) == ["2026-11-23", "2026-11-22", "2026-11-21"]
+    assert await viewer.days(of(driver)) == ["2026-11-23", "2026-11-22", "2026-11-21"]
     titles: list[str] = []
     folder = of(driver, "2026-11-21")
     while folder:
@@ -270,13 +376,13 @@ async def test_going_back_and_forth_asks_once(
     frozen.move_to(dt_util.utcnow().replace(second=0))
     for _ in range(3):
         frozen.tick(15)
-        assert await viewer.titles(of(driver)) == ["2026-11-23"]
+        assert await viewer.days(of(driver)) == ["2026-11-23"]
         assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 bell"]
     assert asked(driver) == 2
     saw(driver, local(2026, 11, 24, 9), "Stay")
-    assert await viewer.titles(of(driver)) == ["2026-11-23"]
+    assert await viewer.days(of(driver)) == ["2026-11-23"]
     frozen.tick(60)
-    assert await viewer.titles(of(driver)) == ["2026-11-24", "2026-11-23"]
+    assert await viewer.days(of(driver)) == ["2026-11-24", "2026-11-23"]
 
 
 async def test_nothing_is_kept_for_long(
@@ -713,6 +819,9 @@ async def test_who_is_not_linked_is_told_so(
         "{did}/before/-1",
         "{did}/before/1/1",
         "{did}/before/{many}",
+        "{did}/bells",
+        "{did}/bell/clips",
+        "{did}/latest/before/now",
         "{did}/2026-11-23/before/now",
         "{did}/2026-11-23/after/1",
         "{did}/2026-11-23/clip",

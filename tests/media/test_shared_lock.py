@@ -124,7 +124,7 @@ async def test_words(driver: LockDriver, home: LinkedHarness, viewer: Viewer) ->
         ident = folder if what == "browse_media" else f"{folder}/1"
         assert await viewer.refused(what, ident) == NOT_ALLOWED
     assert asked(home, EVENTS) == before
-    assert await viewer.titles(f"{SOURCE}/{driver.lock.did}") == []
+    assert await viewer.days(f"{SOURCE}/{driver.lock.did}") == []
 
 
 async def test_who_may_see_it_after_all(
@@ -139,6 +139,6 @@ async def test_who_may_see_it_after_all(
     assert home.issue("camera_not_allowed")
     home.driver.lock.camera.shared_status = None
     frozen.tick(REFUSAL_PAUSE + 60)
-    assert await viewer.titles(folder) == []
+    assert await viewer.days(folder) == []
     assert home.issue("camera_not_allowed") is None
     assert asked(home, SERVICE_LOGIN) == 0

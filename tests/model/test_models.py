@@ -43,6 +43,7 @@ OF_THIS_LOCK: Final = {
     "last_position",
     "lock",
     "lock_event",
+    "unlocking",
 }
 
 

@@ -10,7 +10,13 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.button import LockButtonDescription
 from custom_components.xiaomi_smart_lock.control.remote_unlock import FAILURES, Refusal
 from custom_components.xiaomi_smart_lock.credentials.enrolment import CANCELED, STOPPED
-from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, LockEventDescription
+from custom_components.xiaomi_smart_lock.event import (
+    ATTRIBUTES,
+    EVENTS,
+    HOLDERS,
+    UNLOCKING,
+    LockEventDescription,
+)
 from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
 from custom_components.xiaomi_smart_lock.wording.phrases import OTHER
@@ -189,11 +195,12 @@ def test_every_state_has_a_text() -> None:
 def test_every_event_type_has_a_text() -> None:
     """So have the keys of attributes that are worth naming."""
     for translation in (ENGLISH["entity"]["event"], CHINESE["entity"]["event"]):
-        for description in EVENTS:
+        for description in (*EVENTS, UNLOCKING, *HOLDERS.values()):
             attributes = translation[description.key]["state_attributes"]
             types = attributes["event_type"]["state"]
             assert list(types) == description.event_types_of(S1), description.key
-            assert attributes.keys() - {"event_type"} <= set(ATTRIBUTES.values())
+            named = {*ATTRIBUTES.values(), "credential", "lock"}
+            assert attributes.keys() - {"event_type"} <= named
 
 
 def test_states_in_the_words_of_the_specification() -> None:
@@ -251,6 +258,9 @@ OWN_WORDS = {
     "last_visitor": "上次访客",
     "pending_changes": "等待中的更改",
     "users_and_credentials": "用户与凭据",
+    "guest_activity": "动态",
+    "person_activity": "动态",
+    "unlocking": "开锁",
 }
 
 

@@ -168,7 +168,12 @@ def async_end_discoveries(hass: HomeAssistant, dids: Collection[str], *, but: st
 
 
 def dids_of(device: dr.DeviceEntry) -> set[str]:
-    """Return the dids in a device's identifiers, without identifiers of other integrations."""
+    """Return the dids in a device's identifiers, without identifiers of other integrations.
+
+    There are none for the device of a person.
+    """
+    if device.entry_type is dr.DeviceEntryType.SERVICE:
+        return set()
     return {identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN}
 
 

@@ -12,12 +12,14 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from ..reporting.issues import Issue
+from ..signal import Signal
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, listed
 from .pending_command import NOT_FOUND, CommandRejectedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from ..coordinator import LockCoordinator
@@ -57,6 +59,15 @@ class ExpiryWorker:
         self._leave_out = 0
         self._reachable = False
         self._asked: dict[Credential, Expiry] = {}
+        self._ended: Signal[None, Credential] = Signal()
+
+    @callback
+    def async_listen(self, listener: Callable[[Credential], object]) -> CALLBACK_TYPE:
+        """Call a listener when a credential was deleted because its time had come.
+
+        Return a function that stops this.
+        """
+        return self._ended.async_listen(None, listener)
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -218,6 +229,7 @@ class ExpiryWorker:
             if self._asked.pop(credential).enrolled:
                 words = credential_in_words(lock.hass, lock.model, credential)
                 self._reporter.log("credential_ended", credential=words)
+                self._ended.async_send((None,), credential)
 
     @callback
     def _look_whether_reachable(self) -> None:

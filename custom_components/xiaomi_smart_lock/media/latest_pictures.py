@@ -20,6 +20,7 @@ from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
 from ..model.roles import Role
 from ..signal import Signal
+from .recordings import BELL, STAY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from ..state.lock_event import LockEvent
 
 _LOGGER = logging.getLogger(__name__)
-
-BELL: Final = "Bell"
-STAY: Final = "Stay"
 
 # The camera's name for the kind of a detection, by the event that the lock reports for it
 KINDS: Final = {Role.DOORBELL: BELL, Role.SOMEONE_STAYS: STAY}

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .remuxing import Fragment
 
 BELL: Final = "Bell"
+STAY: Final = "Stay"
 
 PAGES_KEPT: Final = 64
 PICTURES_KEPT: Final = 4 * 1024 * 1024  # bytes

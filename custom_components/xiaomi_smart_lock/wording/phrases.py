@@ -15,6 +15,7 @@ from ..state.credential import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import date
 
     from homeassistant.core import HomeAssistant
 
@@ -125,6 +126,26 @@ def _unlocked_by(model: LockModel) -> Mapping[str, int]:
         f"{named.key.replace('_', '')}unlock": masked(model, named.value)
         for named in (model.methods.values if model.methods else ())
     }
+
+
+def is_unlock(model: LockModel, kind: str) -> bool:
+    """Return whether a kind of detection is that somebody unlocked."""
+    return kind.lower() in _unlocked_by(model)
+
+
+def day_in_words(hass: HomeAssistant, day: date) -> str:
+    """Return a day as a title: today and yesterday, the date, with the year if it is another."""
+    today = dt_util.now().date()
+    if key := {0: "media_today", 1: "media_yesterday"}.get((today - day).days):
+        return common_text(hass, key)
+    pattern = "date" if day.year == today.year else "date_of_year"
+    return common_text(hass, pattern, "{iso}").format(
+        iso=day.isoformat(),
+        year=day.year,
+        month=common_text(hass, f"month_{day.month}"),
+        day=day.day,
+        weekday=common_text(hass, f"weekday_{day.isoweekday()}"),
+    )
 
 
 def seen_in_words(hass: HomeAssistant, model: LockModel, kind: str) -> str:
