@@ -6,62 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from homeassistant.components.frontend import DOMAIN as FRONTEND
-from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.media import views
-from demo.browser import signed_in
 from demo.recording import named, open_folder, play_recording
 from simulator import recording
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from homeassistant.auth.models import Credentials
-    from homeassistant.core import HomeAssistant
     from playwright.async_api import Page
-    from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
-    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+    from .browsing import Browse
     from .lock_driver import LockDriver
-    from .lock_harness import Storage
 
 
 WIDTH: Final = 270
 """Of what the simulator's camera shows."""
 
 
+pytestmark = pytest.mark.usefixtures("linked")
+
+
 @pytest.fixture
-async def page(
-    hass: HomeAssistant,
-    hass_storage: Storage,
-    hass_client_no_auth: ClientSessionGenerator,
-    hass_admin_user: MockUser,
-    hass_admin_credential: Credentials,
-    linked: MockConfigEntry,
-) -> AsyncIterator[Page]:
+async def page(browse: Browse) -> Page:
     """Return a page of a browser in which the administrator is signed in."""
-    steps = ["user", "core_config", "analytics", "integration"]
-    hass_storage["onboarding"] = {"version": 4, "data": {"done": steps}}
-    for component in (MEDIA_SOURCE, FRONTEND):
-        assert await async_setup_component(hass, component, {})
-    server = (await hass_client_no_auth()).server
-    address = str(server.make_url("")).rstrip("/")
-    await hass.auth.async_link_user(hass_admin_user, hass_admin_credential)
-    token = await hass.auth.async_create_refresh_token(
-        hass_admin_user, f"{address}/", credential=hass_admin_credential
-    )
-    tokens = {
-        "access_token": hass.auth.async_create_access_token(token),
-        "refresh_token": token.token,
-        "expires_in": token.access_token_expiration.seconds,
-        "token_type": "Bearer",
-    }
-    async with signed_in(address, tokens) as browser:
-        yield await browser.new_page()
+    return await browse()
 
 
 def rung(driver: LockDriver) -> datetime:

@@ -42,7 +42,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
             ("runtime",),
             ("entity",),
             (*PLATFORMS, "diagnostics", "logbook", "media_source", "repairs"),
-            ("flows", "services"),
+            ("flows", "frontend", "services"),
             ("config_flow", "__init__"),
         ),
     )
