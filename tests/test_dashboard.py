@@ -44,6 +44,8 @@ SOURCE: Final = MODULE.read_text(encoding="utf-8")
 PATH: Final = "door-locks"
 LISTED: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 5)
 """Whether Home Assistant lists dashboards of integrations where one is added."""
+FOLLOWS: Final = MAJOR_VERSION >= 2026
+"""Whether Home Assistant makes the dashboard anew by itself. It did not in 2025."""
 COMPLAINTS: Final = """() => {
     const found = [];
     const look = (root) => {
@@ -179,6 +181,13 @@ async def is_well(page: Page) -> None:
     assert not await page.get_by_text("Error loading").count()
 
 
+async def follow(page: Page) -> None:
+    """Wait until the dashboard is made anew, after a reload where that is needed."""
+    if not FOLLOWS:
+        await page.reload()
+    await is_well(page)
+
+
 @pytest.fixture
 def dashboard(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, browse: Browse) -> Dashboard:
     """Return the dashboard."""
@@ -271,31 +280,37 @@ async def test_for_everybody(
     )
     assert lock in shown
     assert not {one for one in shown if one.endswith(("_door", "_deadbolt"))}
+    registry.async_update_entity(entity_id, hidden_by=None)
+    await follow(page)
+    await page.locator("hui-tile-card", has_text="Deadbolt").wait_for()
 
 
 async def test_two_locks_and_people(
     hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver, short_timeouts: None
 ) -> None:
     """Each lock has a view; people, whose devices are no locks, are on the view of their lock."""
-    async with running_lock(hass, driver) as harness, running_lock(hass, driver, local=True):
-        entry = harness.entry
-        person = dr.async_get(hass).async_get_or_create(
-            config_entry_id=entry.entry_id, identifiers={(DOMAIN, "person")}, name="Li"
+    devices = dr.async_get(hass)
+    async with running_lock(hass, driver) as front, running_lock(hass, driver, local=True) as back:
+        [device] = dr.async_entries_for_config_entry(devices, back.entry.entry_id)
+        devices.async_update_device(device.id, name_by_user="Back door")
+        person = devices.async_get_or_create(
+            config_entry_id=front.entry.entry_id, identifiers={(DOMAIN, "person")}, name="Li"
         )
         event = er.async_get(hass).async_get_or_create(
-            "event", DOMAIN, "person", config_entry=entry, device_id=person.id
+            "event", DOMAIN, "person", config_entry=front.entry, device_id=person.id
         )
-        hass.states.async_set(event.entity_id, dt_util.utcnow().isoformat(), {"event_type": "home"})
         page = await dashboard.open()
         tabs = page.locator("ha-tab-group-tab, sl-tab, paper-tab")
-        assert await tabs.count() == 2
-        seen = []
-        for number in range(2):
-            await tabs.nth(number).click()
-            await page.wait_for_load_state("networkidle")
-            await is_well(page)
-            seen.append(await page.get_by_text("Li", exact=True).count())
-        assert sorted(seen) == [0, 1]
+        names = [name.casefold() for name in await tabs.all_inner_texts()]
+        assert names == ["back door", "front door"]
+        hass.states.async_set(event.entity_id, dt_util.utcnow().isoformat(), {"event_type": "home"})
+        await tabs.nth(1).click()
+        await follow(page)
+        li = page.get_by_text("Li", exact=True)
+        await li.wait_for()
+        await tabs.nth(0).click()
+        await li.wait_for(state="detached")
+        await is_well(page)
 
 
 async def test_without_a_lock(
