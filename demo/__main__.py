@@ -20,7 +20,7 @@ from simulator.simulator import Simulator
 from .bad_day import BadDay, add_locks, live_through
 from .check import BETWEEN_STEPS, check, is_well
 from .client import onboard
-from .dashboard import save_dashboard
+from .dashboard import add_dashboard
 from .day import DAY, Command
 from .home_assistant import HomeAssistantError, address, running, write_configuration
 from .people import add_people
@@ -117,7 +117,7 @@ async def started(
                 if not others:
                     await allow_unlocking(client, entry_id, CODE)
                 home = await at_home(client, entry_id, lock, all_enabled=all_enabled)
-                await save_dashboard(home, language)
+                await add_dashboard(client, door.name)
                 await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")
                 yield Demo(simulator, lock, home, home_assistant, account, others)
@@ -179,7 +179,7 @@ async def show(options: argparse.Namespace) -> bool:
         if options.screenshots:
             # A day's history, and a person who has just come home
             await ends(demo, play(demo, (*DAY, DAY[0]), SHORT_PAUSE))
-            await take_screenshots(demo.home, address(options.port), progress)
+            await take_screenshots(demo.home, address(options.port), options.language, progress)
             return True
         if options.soak:
             await ends(demo, play(demo, islice(cycle(DAY), SOAK // PAUSE), BETWEEN_STEPS))
@@ -212,8 +212,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.day != ORDINARY and not options.check:
         parser.error("--day goes with --check")
-    if options.language != "en" and (options.check or options.screenshots):
-        parser.error("--language goes with neither --check nor --screenshots")
+    if options.language != "en" and options.check:
+        parser.error("--language does not go with --check")
     try:
         return 0 if asyncio.run(until_signal(options)) else 1
     except asyncio.CancelledError:

@@ -32,10 +32,13 @@ ARGUMENTS: Final = (
 
 
 @asynccontextmanager
-async def signed_in(address: str, tokens: Mapping[str, Any]) -> AsyncIterator[BrowserContext]:
+async def signed_in(
+    address: str, tokens: Mapping[str, Any], locale: str = "en-GB"
+) -> AsyncIterator[BrowserContext]:
     """Start a browser that is signed in with tokens of ``/auth/token``, and close it on exit.
 
-    Raises HomeAssistantError without a browser.
+    Home Assistant's frontend speaks the language of its locale. Raises HomeAssistantError without a
+    browser.
     """
     if (program := next(filter(None, map(shutil.which, BROWSERS)), None)) is None:
         raise HomeAssistantError("this needs Debian's chromium")
@@ -48,7 +51,7 @@ async def signed_in(address: str, tokens: Mapping[str, Any]) -> AsyncIterator[Br
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         context = await browser.new_context(
-            base_url=address, reduced_motion="reduce", locale="en-GB", timezone_id="Asia/Shanghai"
+            base_url=address, reduced_motion="reduce", locale=locale, timezone_id="Asia/Shanghai"
         )
         await context.add_init_script(
             f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(stored))});"

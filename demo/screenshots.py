@@ -22,7 +22,7 @@ IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 class Picture:
     """A screenshot: page, elements to click one after the other, element to wait for, and size.
 
-    The elements are selectors of Playwright.
+    The elements are selectors of Playwright. The language is that of the demo.
     """
 
     name: str
@@ -31,10 +31,18 @@ class Picture:
     width: int
     height: int
     pressed: tuple[str, ...] = ()
+    dark: bool = False
+    language: str = "en"
 
+
+LOCALES: Final = {"en": "en-GB", "zh-Hans": "zh-CN"}
+_ACTIVITY: Final = "hui-logbook-card ha-logbook-renderer"
+_PICTURE: Final = "hui-picture-entity-card img"
 
 PICTURES: Final = (
-    Picture("dashboard", "/", "hui-history-graph-card canvas", 1400, 760),
+    Picture("dashboard", "/", _ACTIVITY, 1400, 880),
+    Picture("dashboard-phone", "/", _PICTURE, 390, 844, dark=True),
+    Picture("dashboard-zh-Hans", "/", _ACTIVITY, 1400, 880, language="zh-Hans"),
     Picture("device", "/config/devices/device/{device_id}", "ha-device-entities-card", 1400, 1080),
     Picture(
         "lock-event",
@@ -88,13 +96,18 @@ PICTURES: Final = (
 )
 
 
-async def take_screenshots(home: Home, address: str, progress: Callable[[str], None]) -> None:
-    """Open a signed-in browser and save each screenshot."""
+async def take_screenshots(
+    home: Home, address: str, language: str, progress: Callable[[str], None]
+) -> None:
+    """Open a signed-in browser and save each screenshot of a language."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    async with signed_in(address, home.client.tokens) as browser:
+    async with signed_in(address, home.client.tokens, LOCALES[language]) as browser:
         for picture in PICTURES:
+            if picture.language != language:
+                continue
             progress(f"{picture.name}.png")
             page = await browser.new_page()
+            await page.emulate_media(color_scheme="dark" if picture.dark else "light")
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
             await page.goto(
                 picture.path.format(device_id=home.device_id, lock=home.entity_ids["lock.lock"])

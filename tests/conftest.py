@@ -34,6 +34,7 @@ from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cipher, app_cloud, tokens
 from simulator.runner import SimulatorThread
 
+from .browsing import browsing, set_up_frontend
 from .hosts import LOOPBACK
 from .leak_detector import LeakDetector
 from .lock_driver import LockDriver, idle, until
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.common import MockUser
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+    from .browsing import Browse
 
 HOUR = 3600  # seconds
 TEN_YEARS = 10 * 365 * 24 * 60  # minutes; an event at a fixed time is not late
@@ -73,6 +78,7 @@ SLOW: Final = (
     "tests/fuzz/",
     "tests/simulator/",
     "tests/test_browser.py",
+    "tests/test_dashboard.py",
     "tests/test_chaos.py",
 )
 
@@ -295,3 +301,21 @@ async def linked_harness(
     """Return a lock of an account that is linked to the app, with nothing set up yet."""
     async with linked_lock(hass, driver) as harness:
         yield harness
+
+
+@pytest.fixture
+async def frontend(hass: HomeAssistant, hass_storage: Storage) -> None:
+    """Set up Home Assistant's frontend."""
+    await set_up_frontend(hass, hass_storage)
+
+
+@pytest.fixture
+async def browse(
+    hass: HomeAssistant,
+    frontend: None,
+    hass_client_no_auth: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+) -> AsyncIterator[Browse]:
+    """Return what opens pages of a browser in which a user is signed in."""
+    async with browsing(hass, hass_client_no_auth, hass_admin_user) as opens:
+        yield opens

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from homeassistant.components.frontend import DOMAIN as FRONTEND
-from homeassistant.components.media_source import DOMAIN as MEDIA_SOURCE
 from homeassistant.const import CONF_TOKEN, Platform
 from homeassistant.helpers import device_registry as dr
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.events import history_sync
 from custom_components.xiaomi_smart_lock.media import views
-from demo.browser import signed_in
 from demo.recording import named, open_folder, play_recording
 from simulator import recording
 
+from .browsing import browsing, set_up_frontend
 from .flow import sign_in
 from .lock_driver import until
 from .lock_harness import nearby
@@ -30,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
-    from homeassistant.auth.models import Credentials
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
     from playwright.async_api import Page
     from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+    from .browsing import Browse
     from .lock_driver import LockDriver
     from .lock_harness import Storage
 
@@ -46,71 +42,26 @@ WIDTH: Final = 270
 """Of what the simulator's camera shows."""
 
 
-@asynccontextmanager
-async def browsing(
-    hass: HomeAssistant,
-    hass_client_no_auth: ClientSessionGenerator,
-    user: MockUser,
-    credential: Credentials,
-    *components: str,
-) -> AsyncIterator[Page]:
-    """Open a page of a browser in which a user is signed in; components are set up before."""
-    for component in (*components, FRONTEND):
-        assert await async_setup_component(hass, component, {})
-    server = (await hass_client_no_auth()).server
-    address = str(server.make_url("")).rstrip("/")
-    await hass.auth.async_link_user(user, credential)
-    token = await hass.auth.async_create_refresh_token(user, f"{address}/", credential=credential)
-    tokens = {
-        "access_token": hass.auth.async_create_access_token(token),
-        "refresh_token": token.token,
-        "expires_in": token.access_token_expiration.seconds,
-        "token_type": "Bearer",
-    }
-    async with signed_in(address, tokens) as browser:
-        yield await browser.new_page()
-
-
 @pytest.fixture
-def onboarded(hass_storage: Storage) -> None:
-    """Have somebody been through Home Assistant's first steps."""
-    steps = ["user", "core_config", "analytics", "integration"]
-    hass_storage["onboarding"] = {"version": 4, "data": {"done": steps}}
-
-
-@pytest.fixture
-async def page(
-    hass: HomeAssistant,
-    onboarded: None,
-    hass_client_no_auth: ClientSessionGenerator,
-    hass_admin_user: MockUser,
-    hass_admin_credential: Credentials,
-    linked: MockConfigEntry,
-) -> AsyncIterator[Page]:
+async def page(linked: MockConfigEntry, browse: Browse) -> Page:
     """Return the page of an administrator whose lock is linked to the Mi Home app."""
-    async with browsing(
-        hass, hass_client_no_auth, hass_admin_user, hass_admin_credential, MEDIA_SOURCE
-    ) as page:
-        yield page
+    return await browse()
 
 
 @pytest.fixture
 async def first_page(
     hass: HomeAssistant,
-    onboarded: None,
+    hass_storage: Storage,
     hass_client_no_auth: ClientSessionGenerator,
     hass_admin_user: MockUser,
-    hass_admin_credential: Credentials,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Page]:
     """Return the page of an administrator who has no lock yet."""
     monkeypatch.setattr(history_sync, "SETTLING", HOUR)
     # The web server of tests accepts no more views once it runs.
-    components = (Platform.CALENDAR, Platform.IMAGE, DOMAIN)
-    async with browsing(
-        hass, hass_client_no_auth, hass_admin_user, hass_admin_credential, *components
-    ) as page:
-        yield page
+    await set_up_frontend(hass, hass_storage, Platform.CALENDAR, Platform.IMAGE, DOMAIN)
+    async with browsing(hass, hass_client_no_auth, hass_admin_user) as browse:
+        yield await browse()
     for entry in hass.config_entries.async_entries(DOMAIN):
         await hass.config_entries.async_unload(entry.entry_id)
 

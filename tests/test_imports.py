@@ -43,7 +43,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
             ("entity",),
             ("assist",),
             (*PLATFORMS, "diagnostics", "intent", "llm", "logbook", "media_source", "repairs"),
-            ("flows", "services"),
+            ("flows", "frontend", "services"),
             ("config_flow", "__init__"),
         ),
     )

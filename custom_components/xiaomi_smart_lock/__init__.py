@@ -25,6 +25,11 @@ from .account.entry_data import (
 )
 from .const import DOMAIN
 from .control.unlock_attempts import async_forget_guesses
+from .frontend.registration import (
+    async_add_dashboard,
+    async_remove_dashboard,
+    async_serve_dashboard,
+)
 from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .people import async_follow_entities
@@ -64,9 +69,10 @@ PLATFORMS = (
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the service actions and HTTP views, which exist without a config entry too."""
+    """Register the service actions and what HTTP serves, which exist without an entry too."""
     async_register_actions(hass)
     await async_register_views(hass)
+    await async_serve_dashboard(hass)
     return True
 
 
@@ -82,6 +88,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bo
 
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Connect, and set up the platforms for the locks of an entry."""
+    async_add_dashboard(hass)
     async_follow_entities(hass, entry)
     runtime = entry.runtime_data = await async_create_runtime(hass, entry)
     entry.async_on_unload(runtime.connection.async_stop)
@@ -154,6 +161,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
     async_clear_issues_of_entry(hass, entry)
     for did in lock_ids(entry):
         await _async_forget(hass, did)
+    if not hass.config_entries.async_entries(DOMAIN):
+        async_remove_dashboard(hass)
 
 
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:

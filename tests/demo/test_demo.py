@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-import yaml
-
 from demo.check import Row, table
 from demo.client import State
-from demo.dashboard import DASHBOARD, in_language
 from demo.day import COMMANDS, DAY, Command, Step
 
 
@@ -42,16 +39,4 @@ def test_keys_are_written_as_platform_and_key() -> None:
     """A key without a platform would never be found among the entities."""
     keys = {command.key for command in (*DAY, *COMMANDS) if isinstance(command, Command)}
     keys |= {key for step in DAY if isinstance(step, Step) for key in (*step.states, *step.events)}
-    keys |= set(re.findall(r"entity: ([^,}\s]+)", DASHBOARD.read_text(encoding="utf-8")))
     assert not [key for key in keys if not re.fullmatch(r"[a-z_]+\.[a-z_]+", key)]
-
-
-def test_the_dashboard_is_whole_in_each_language() -> None:
-    """Each text that people read has its translation, and no translation is left over."""
-    english = yaml.safe_load(DASHBOARD.read_text(encoding="utf-8"))
-    texts = yaml.safe_load(DASHBOARD.with_suffix(".zh-Hans.yaml").read_text(encoding="utf-8"))
-    chinese = in_language(english, texts)
-    assert chinese["title"] == "大门"
-    assert in_language(chinese, {there: back for back, there in texts.items()}) == english
-    read = {text for text in texts if text in DASHBOARD.read_text(encoding="utf-8")}
-    assert read == set(texts)

@@ -1,0 +1,1 @@
+"""What the integration adds to Home Assistant's frontend: a dashboard of the locks."""

@@ -1,0 +1,386 @@
+"""The dashboard that comes with the integration, in Home Assistant's frontend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from homeassistant.auth.const import GROUP_ID_USER
+from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
+from homeassistant.const import MAJOR_VERSION, MINOR_VERSION, Platform
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockUser
+
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
+from custom_components.xiaomi_smart_lock.frontend.registration import MODULE
+from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
+from scripts.specification import TRANSLATION
+
+from .lock_harness import running_lock
+
+if TYPE_CHECKING:
+    from homeassistant.auth.models import User
+    from homeassistant.components.recorder import Recorder
+    from homeassistant.core import HomeAssistant
+    from playwright.async_api import Page, Request, Route
+    from pytest_homeassistant_custom_component.common import MockConfigEntry
+    from pytest_homeassistant_custom_component.typing import (
+        ClientSessionGenerator,
+        RecorderInstanceContextManager,
+        WebSocketGenerator,
+    )
+
+    from .browsing import Browse
+    from .lock_driver import LockDriver
+
+SOURCE: Final = MODULE.read_text(encoding="utf-8")
+PATH: Final = "door-locks"
+LISTED: Final = (MAJOR_VERSION, MINOR_VERSION) >= (2026, 5)
+"""Whether Home Assistant lists dashboards of integrations where one is added."""
+FOLLOWS: Final = MAJOR_VERSION >= 2026
+"""Whether Home Assistant makes the dashboard anew by itself. It did not in 2025."""
+COMPLAINTS: Final = """() => {
+    const found = [];
+    const look = (root) => {
+        for (const element of root.querySelectorAll("*")) {
+            if (/^hui-(warning|error-)/i.test(element.tagName)) found.push(element.tagName);
+            if (element.shadowRoot) look(element.shadowRoot);
+        }
+    };
+    look(document);
+    if (document.scrollingElement.scrollWidth > window.innerWidth) found.push("too wide");
+    return found;
+}"""
+"""What returns error cards, warnings, and whether the page is wider than the window."""
+
+
+# The module
+
+
+def modules(hass: HomeAssistant) -> list[str]:
+    """Return the addresses of our modules that browsers are told to load."""
+    return [url for url in hass.data[DATA_EXTRA_MODULE_URL].urls if DOMAIN in url]
+
+
+async def test_the_module_comes_and_goes(
+    hass: HomeAssistant,
+    frontend: None,
+    hass_client_no_auth: ClientSessionGenerator,
+    driver: LockDriver,
+    short_timeouts: None,
+) -> None:
+    """Browsers load it as long as there is an entry, once however many there are."""
+    async with running_lock(hass, driver) as first:
+        [url] = modules(hass)
+        async with running_lock(hass, driver, local=True) as second:
+            assert modules(hass) == [url]
+            await second.stop()
+            await hass.config_entries.async_remove(second.entry.entry_id)
+            assert modules(hass) == [url]
+        await first.stop()
+        assert modules(hass) == [url]
+        await hass.config_entries.async_remove(first.entry.entry_id)
+    assert modules(hass) == []
+    async with running_lock(hass, driver):
+        assert modules(hass) == [url]
+    answer = await (await hass_client_no_auth()).get(url)
+    assert answer.status == HTTPStatus.OK
+    assert answer.content_type in {"text/javascript", "application/javascript"}
+    assert "max-age" in answer.headers["Cache-Control"]
+    assert await answer.text() == SOURCE
+
+
+async def test_the_module_waits_for_no_lock(
+    hass: HomeAssistant, frontend: None, entry: MockConfigEntry, driver: LockDriver
+) -> None:
+    """Browsers load it too while the lock cannot be reached: the dashboard is no error then."""
+    driver.simulator.cloud.online = False
+    try:
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    finally:
+        driver.simulator.cloud.online = True
+    assert len(modules(hass)) == 1
+
+
+async def test_without_a_frontend(hass: HomeAssistant, driver: LockDriver) -> None:
+    """A Home Assistant without one has the locks all the same."""
+    async with running_lock(hass, driver) as harness:
+        assert DATA_EXTRA_MODULE_URL not in hass.data
+        assert harness.state("lock", "lock") != "unavailable"
+        await harness.stop()
+        assert await hass.config_entries.async_remove(harness.entry.entry_id)
+
+
+def test_each_text_is_in_both_languages() -> None:
+    """A text in one only would be shown as undefined in the other."""
+    texts = SOURCE.partition("const TEXTS = {")[2].partition("\n};")[0]
+    english, chinese = (
+        set(re.findall(r"^    (\w+):", part, re.MULTILINE)) for part in texts.split("zh: {")
+    )
+    assert english
+    assert english == chinese
+    assert set(re.findall(r"texts\.(\w+)", SOURCE)) <= english
+
+
+def test_entities_of_the_dashboard_exist() -> None:
+    """What is shown by name has that name: an entity with another would silently be missing."""
+    entities = json.loads(TRANSLATION.read_text(encoding="utf-8"))["entity"]
+    entities["lock"] = {"lock": {}}
+    names = set(re.findall(rf'"({"|".join(Platform)})\.(\w+)"', SOURCE)) - {("button", "press")}
+    assert names
+    assert {name for name in names if name[1] not in entities[name[0]]} == set()
+
+
+# The dashboard
+
+
+class Dashboard:
+    """A dashboard with our strategy, for who has the locks set up."""
+
+    def __init__(self, hass: HomeAssistant, client: WebSocketGenerator, browse: Browse) -> None:
+        """Nothing is saved or opened yet."""
+        self._hass = hass
+        self._client = client
+        self._browse = browse
+
+    async def save(self) -> None:
+        """Save it, as the editor of a dashboard's whole configuration does."""
+        client = await self._client(self._hass)
+        config = {"strategy": {"type": "custom:xiaomi-smart-lock"}}
+        for command in (
+            {"type": "lovelace/dashboards/create", "url_path": PATH, "title": "Door locks"},
+            {"type": "lovelace/config/save", "url_path": PATH, "config": config},
+        ):
+            await client.send_json_auto_id(command)
+            assert (await client.receive_json())["success"]
+
+    async def open(
+        self, width: int = 1400, user: User | None = None, locale: str = "en-GB"
+    ) -> Page:
+        """Open it, wait until it is there, and see that no card complains."""
+        await self.save()
+        page = await self._browse(user, locale)
+        await page.set_viewport_size({"width": width, "height": 3000})
+        await page.goto(f"/{PATH}")
+        await is_well(page)
+        return page
+
+
+async def is_well(page: Page) -> None:
+    """Wait until the dashboard is there, and see that no card complains."""
+    await page.locator("hui-heading-card, hui-markdown-card").first.wait_for()
+    await page.wait_for_load_state("networkidle")
+    assert await page.evaluate(COMPLAINTS) == []
+    assert not await page.get_by_text("Error loading").count()
+
+
+async def follow(page: Page) -> None:
+    """Wait until the dashboard is made anew, after a reload where that is needed."""
+    if not FOLLOWS:
+        await page.reload()
+    await is_well(page)
+
+
+@pytest.fixture
+def dashboard(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, browse: Browse) -> Dashboard:
+    """Return the dashboard."""
+    return Dashboard(hass, hass_ws_client, browse)
+
+
+async def headings(page: Page) -> list[str]:
+    """Return the headings, in order."""
+    cards = page.locator("hui-heading-card")
+    texts = await cards.evaluate_all("all => all.map(card => card.shadowRoot.textContent.trim())")
+    return [text for text in texts if text]
+
+
+async def rename(hass: HomeAssistant, driver: LockDriver, platform: str, key: str) -> str:
+    """Give an entity another id, as users do; return it."""
+    renamed = f"{platform}.something_else"
+    entity_id = driver.entity_id(hass, platform, key)
+    er.async_get(hass).async_update_entity(entity_id, new_entity_id=renamed)
+    await hass.async_block_till_done()
+    return renamed
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+async def test_a_linked_lock(
+    dashboard: Dashboard, linked: MockConfigEntry, driver: LockDriver, width: int
+) -> None:
+    """Who is at the door is seen at once, then the settings, on a desk and on a phone."""
+    driver.lock.camera.upload_seconds = 0
+    driver.do("ring")
+    page = await dashboard.open(width)
+    image = page.locator("hui-picture-entity-card img")
+    await image.wait_for()
+    assert await image.evaluate("image => image.naturalWidth")
+    first = ["Door", "People", "Lock", "At the door"]
+    settings = ["Bell", "More settings", "Sounds and reminders", "Camera"]
+    assert await headings(page) == first + settings
+
+
+async def test_a_lock_nearby(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver, short_timeouts: None
+) -> None:
+    """What only an account or the Mi Home app tells is left out."""
+    async with running_lock(hass, driver, local=True):
+        page = await dashboard.open()
+        settings = ["Bell", "More settings", "Sounds and reminders", "Camera"]
+        assert await headings(page) == ["Door", "Lock", *settings]
+        await page.get_by_text("Last contact").wait_for()
+
+
+async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver) -> None:
+    """What waits for the lock is said as long as it does; a locked lock is opened with a code."""
+    async with running_lock(
+        hass, driver, local=False, **{CONF_UNLOCKING: hash_code("1234")}
+    ) as harness:
+        page = await dashboard.open()
+        buttons = page.locator("hui-lock-commands-card-feature ha-control-button")
+        await buttons.first.wait_for()
+        waits = page.get_by_text("Waits for the lock to wake")
+        assert not await waits.count()
+        await harness.put_to_sleep()
+        await page.get_by_text("Wake", exact=True).wait_for()
+        await harness.call("switch", "turn_on", "away_mode")
+        await waits.wait_for()
+        await harness.wake()
+        await waits.wait_for(state="detached")
+        driver.do("fingerprint", 3)
+        await buttons.first.wait_for(state="detached")
+        assert await page.evaluate(COMPLAINTS) == []
+
+
+async def test_for_everybody(
+    hass: HomeAssistant, dashboard: Dashboard, linked: MockConfigEntry, driver: LockDriver
+) -> None:
+    """Nobody needs to be an administrator, nor to call things as we do, nor to read English."""
+    lock = await rename(hass, driver, "lock", "lock")
+    registry = er.async_get(hass)
+    for key, change in (
+        ("door", {"disabled_by": er.RegistryEntryDisabler.USER}),
+        ("deadbolt", {"hidden_by": er.RegistryEntryHider.USER}),
+    ):
+        entity_id = driver.entity_id(hass, "binary_sensor", key)
+        registry.async_update_entity(entity_id, **change)
+    group = await hass.auth.async_get_group(GROUP_ID_USER)
+    guest = MockUser(groups=[group]).add_to_hass(hass)
+    page = await dashboard.open(user=guest, locale="zh-CN")
+    first = ["门", "人员", "门锁", "门口"]
+    assert await headings(page) == [*first, "门铃", "更多设置", "声音与提醒", "摄像头"]
+    shown = await page.locator("hui-tile-card").evaluate_all(
+        "all => all.map(c => c._config.entity)"
+    )
+    assert lock in shown
+    assert not {one for one in shown if one.endswith(("_door", "_deadbolt"))}
+    registry.async_update_entity(entity_id, hidden_by=None)
+    await follow(page)
+    await page.locator("hui-tile-card", has_text="Deadbolt").wait_for()
+
+
+async def test_two_locks_and_people(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver, short_timeouts: None
+) -> None:
+    """Each lock has a view; people, whose devices are no locks, are on the view of their lock."""
+    devices = dr.async_get(hass)
+    async with running_lock(hass, driver) as front, running_lock(hass, driver, local=True) as back:
+        [device] = dr.async_entries_for_config_entry(devices, back.entry.entry_id)
+        devices.async_update_device(device.id, name_by_user="Back door")
+        person = devices.async_get_or_create(
+            config_entry_id=front.entry.entry_id, identifiers={(DOMAIN, "person")}, name="Li"
+        )
+        event = er.async_get(hass).async_get_or_create(
+            "event", DOMAIN, "person", config_entry=front.entry, device_id=person.id
+        )
+        page = await dashboard.open()
+        tabs = page.locator("ha-tab-group-tab, sl-tab, paper-tab")
+        names = [name.casefold() for name in await tabs.all_inner_texts()]
+        assert names == ["back door", "front door"]
+        hass.states.async_set(event.entity_id, dt_util.utcnow().isoformat(), {"event_type": "home"})
+        await tabs.nth(1).click()
+        await follow(page)
+        li = page.get_by_text("Li", exact=True)
+        await li.wait_for()
+        await tabs.nth(0).click()
+        await li.wait_for(state="detached")
+        await is_well(page)
+
+
+async def test_without_a_lock(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver
+) -> None:
+    """Who has no lock reads how to add one."""
+    async with running_lock(hass, driver) as harness:
+        await harness.stop()
+        registry = dr.async_get(hass)
+        for device in dr.async_entries_for_config_entry(registry, harness.entry.entry_id):
+            registry.async_remove_device(device.id)
+        page = await dashboard.open()
+        await page.get_by_text("No lock is here yet.").wait_for()
+
+
+async def test_before_the_frontend(dashboard: Dashboard, linked: MockConfigEntry) -> None:
+    """The dashboard is there too where our module is loaded sooner than the frontend's."""
+    module = asyncio.Event()
+
+    def loaded(request: Request) -> None:
+        if MODULE.name in request.url:
+            module.set()
+
+    async def late(route: Route) -> None:
+        await module.wait()
+        await route.continue_()
+
+    page = await dashboard.open()
+    page.on("requestfinished", loaded)
+    await page.route("**/frontend_latest/app.*.js", late)
+    await page.reload()
+    await is_well(page)
+    assert "Door" in await headings(page)
+
+
+async def test_adding_it(hass: HomeAssistant, browse: Browse, linked: MockConfigEntry) -> None:
+    """Where Home Assistant lists what integrations bring, three clicks add the dashboard."""
+    page = await browse()
+    await page.goto("/config/lovelace/dashboards")
+    await page.locator("ha-fab, ha-button[slot=fab]").click()
+    listed = page.get_by_text("Xiaomi Smart Lock")
+    if not LISTED:
+        await page.get_by_text("New dashboard from scratch").wait_for()
+        assert not await listed.count()
+        return
+    await listed.click()
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_text("Door locks").first.wait_for()
+    await page.goto(f"/{PATH}")
+    await is_well(page)
+    assert "Door" in await headings(page)
+
+
+@pytest.fixture
+async def mock_recorder_before_hass(
+    async_test_recorder: RecorderInstanceContextManager,
+) -> None:
+    """Have the recorder prepared before Home Assistant."""
+
+
+async def test_who_came(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    dashboard: Dashboard,
+    loaded: MockConfigEntry,
+    driver: LockDriver,
+) -> None:
+    """The last day is told in sentences."""
+    assert await async_setup_component(hass, "logbook", {})
+    page = await dashboard.open()
+    driver.do("fingerprint", 3)
+    await page.get_by_text("was unlocked from outside with fingerprint 3").wait_for()
+    assert "Last 24 hours" in await headings(page)
