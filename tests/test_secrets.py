@@ -25,13 +25,15 @@ from simulator.codes import Code
 from simulator.miio import MiioServer
 from simulator.model import S1, SPEC
 
+from . import options as options_flow
 from .flow import (
     add_lock,
     authorize_url,
-    begin,
     begin_account,
+    by_hand,
     choose,
     come_back,
+    later,
     paste,
     sign_in,
     submit,
@@ -175,6 +177,7 @@ async def set_up_account(
     location = await sign_in(driver, authorize_url(result))
     result = await come_back(hass, hass_client_no_auth, result, location)
     result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry: ConfigEntry[Any] = result["result"]
     return entry
@@ -285,9 +288,10 @@ async def test_on_the_local_network(
     assert protocol._LOGGER.isEnabledFor(logging.DEBUG)
     nearby: Lock = add_lock(driver, "Back door", host=NEARBY)
     wrong = {CONF_HOST: NEARBY, CONF_TOKEN: ANOTHER_TOKEN}
-    result = await submit(hass, await begin(hass, "local"), wrong)
+    result = await submit(hass, await by_hand(hass), wrong)
     assert result["errors"] == {CONF_TOKEN: "wrong_token"}
     result = await submit(hass, result, {CONF_HOST: NEARBY, CONF_TOKEN: nearby.token})
+    result = await later(hass, result)
     entry = result["result"]
     door = LockDriver(driver.simulation, driver.account, nearby)
     lock = lock_of(entry, door)
@@ -322,9 +326,8 @@ async def test_the_code_to_unlock(
 ) -> None:
     """From the form through each attempt: neither it nor what was guessed."""
     options = hass.config_entries.options
-    result = await options.async_init(loaded.entry_id)
+    result = await options_flow.begin(hass, loaded, "unlocking")
     flow = result["flow_id"]
-    await options.async_configure(flow, {"next_step_id": "unlocking"})
     await options.async_configure(flow, {"unlocking": "new_code"})
     for again, kind in ((WRONG_CODE, FlowResultType.FORM), (CODE, FlowResultType.CREATE_ENTRY)):
         result = await options.async_configure(flow, {"code": CODE, "code_again": again})

@@ -120,7 +120,10 @@ def test_descriptions_of_fields(language: str, part: str) -> None:
         flows = list(flows[0].values())
     for flow in flows:
         for name, step in flow["step"].items():
-            assert step.get("data_description", {}).keys() <= step.get("data", {}).keys(), name
+            for fields in (step, *step.get("sections", {}).values()):
+                assert fields.get("data_description", {}).keys() <= fields.get("data", {}).keys(), (
+                    name
+                )
 
 
 def test_actions_have_texts_and_icons() -> None:

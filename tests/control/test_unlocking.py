@@ -28,10 +28,10 @@ from custom_components.xiaomi_smart_lock.miot import local as local_network
 from custom_components.xiaomi_smart_lock.miot.cloud import CloudClient
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code, is_code
 from simulator import faults
+from tests import options
 from tests.doorkeeper import Doorkeeper
 from tests.lock_driver import PATIENCE, LockDriver, until
 from tests.lock_harness import Storage, running_lock
-from tests.options import begin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -616,7 +616,7 @@ async def test_a_new_code(hass: HomeAssistant, guarded: Doorkeeper) -> None:
     """It lifts the block: the guesses were about the one before."""
     for _ in range(5):
         await guarded.refused(WRONG)
-    flow = await begin(hass, guarded.harness.entry, "unlocking")
+    flow = await options.begin(hass, guarded.harness.entry, "unlocking")
     for answer in ({CONF_UNLOCKING: NEW_CODE}, {CONF_CODE: "2468", CONF_CODE_AGAIN: "2468"}):
         flow = await hass.config_entries.options.async_configure(flow["flow_id"], answer)
     await hass.async_block_till_done()
