@@ -193,6 +193,13 @@ async def test_delete_all_users(home: LockHarness) -> None:
     assert (await home.manage("delete_all_users"))["deleted"] == []
 
 
+async def test_the_owner_stays_whatever_type_is_told(home: LockHarness) -> None:
+    """User 0 is the owner, also for a lock that calls them a normal user."""
+    home.driver.lock.users.types[OWNER] = UserType.NORMAL
+    await home.manage("delete_all_users")
+    assert home.driver.lock.users.types.keys() == {OWNER}
+
+
 async def test_delete_all_users_nearby(neighbour: LockHarness) -> None:
     """On the local network, where the lock tells nothing, it is those who were made from here."""
     await neighbour.manage("set_user", user_id=MING)
