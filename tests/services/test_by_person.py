@@ -181,6 +181,21 @@ async def test_not_all(home: LockHarness, data: dict[str, Any], key: str) -> Non
     assert numbers(home) == set(THERE)
 
 
+async def test_delete_the_user_of_a_person(home: LockHarness) -> None:
+    """The user is deleted with all credentials; not the owner, nor one that others share."""
+    await home.manage("delete_user", person="Ming")
+    assert home.driver.lock.users.types.keys() == {OWNER, LI}
+    assert numbers(home) == {22, 23, 24}
+    give(home.hass, home.entry, "Zhao")
+    await home.manage(
+        "assign_credential", person="Zhao", credential_type="fingerprint", operation_id=22
+    )
+    for name in ("Wang", "Li", "Zhao"):
+        assert (await refused(home, "delete_user", person=name))[0] == "no_user_of_person"
+    assert (await refused(home, "delete_user"))[0] == "nobody_given"
+    assert numbers(home) == {22, 23, 24}
+
+
 async def test_delete_all_users(home: LockHarness) -> None:
     """Everybody but the owner is deleted, also who was not known, and the response names them."""
     users = home.driver.lock.users
@@ -191,6 +206,13 @@ async def test_delete_all_users(home: LockHarness) -> None:
     assert users.types == {OWNER: UserType.OWNER}
     assert numbers(home) == {24}
     assert (await home.manage("delete_all_users"))["deleted"] == []
+
+
+async def test_the_owner_stays_whatever_type_is_told(home: LockHarness) -> None:
+    """User 0 is the owner, also for a lock that calls them a normal user."""
+    home.driver.lock.users.types[OWNER] = UserType.NORMAL
+    await home.manage("delete_all_users")
+    assert home.driver.lock.users.types.keys() == {OWNER}
 
 
 async def test_delete_all_users_nearby(neighbour: LockHarness) -> None:

@@ -16,7 +16,7 @@ from ..credentials.enrolment import (
     Wanted,
     number_of,
 )
-from ..credentials.lock_user import OWNER
+from ..credentials.lock_user import OWNER, user_for
 from ..model.roles import Role
 from ..people import async_assign, named, person_of
 from ..state.credential import Credential
@@ -82,7 +82,18 @@ async def _set_user(lock: LockRuntime, data: Data) -> SetUserResponse:
 
 
 async def _delete_user(lock: LockRuntime, data: Data) -> None:
-    await lock.commands.async_delete_user(data[ATTR_USER_ID], _user_type(lock, data))
+    _given_person(lock, data)
+    user_id = data.get(ATTR_USER_ID)
+    if user_id is None:
+        person = named(lock.coordinator, data[ATTR_PERSON])
+        if (user_id := user_for(lock.coordinator, person)) is None:
+            raise translatable(
+                ServiceValidationError,
+                "no_user_of_person",
+                lock=lock.session.name,
+                person=person.name,
+            )
+    await lock.commands.async_delete_user(user_id, _user_type(lock, data))
 
 
 async def _set_credential(lock: LockRuntime, data: Data) -> SetCredentialResponse:
@@ -233,7 +244,6 @@ def _user_type(lock: LockRuntime, data: Data) -> int | None:
     return None if word is None else number_of(lock.coordinator, Role.USER_TYPE, word)
 
 
-_USER: Final[VolDictType] = {vol.Required(ATTR_USER_ID): _ID}
 _CREDENTIAL: Final[VolDictType] = {
     vol.Optional(ATTR_PERSON): cv.string,
     vol.Optional(ATTR_CREDENTIAL_TYPE): _CREDENTIAL_TYPE,
@@ -254,7 +264,11 @@ CREDENTIAL_ACTIONS: Final = {
     ),
     "delete_user": LockAction(
         do=_delete_user,
-        fields=_USER | {vol.Optional(ATTR_USER_TYPE): _USER_TYPE},
+        fields={
+            vol.Optional(ATTR_PERSON): cv.string,
+            vol.Optional(ATTR_USER_ID): _ID,
+            vol.Optional(ATTR_USER_TYPE): _USER_TYPE,
+        },
         by="delete-lock-user",
     ),
     "delete_all_users": LockAction(
