@@ -26,6 +26,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    async_capture_events,
     async_fire_time_changed,
     async_mock_service,
 )
@@ -277,6 +278,39 @@ async def phone(hass: HomeAssistant) -> tuple[str, list[ServiceCall]]:
     [device] = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     assert hass.services.has_service("notify", "mobile_app_phone")
     return device.id, async_mock_service(hass, "notify", "mobile_app_phone")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("someone_came_home", {"kind": "unlocking", "type": "unlocked_outside"}),
+        ("failed_attempts", {"kind": "exception", "type": "nfc_failed_repeatedly"}),
+        ("doorbell_rang", {"kind": "doorbell", "type": "ring"}),
+    ],
+)
+async def test_events_of_a_user(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    phone: tuple[str, list[ServiceCall]],
+    install: Install,
+    hass_client_no_auth: ClientSessionGenerator,
+    name: str,
+    told: dict[str, str],
+) -> None:
+    """Any user's phone can send events: one that looks like the lock's starts nothing."""
+    device_id, notified = phone
+    calls = await install(name, **({"phone": device_id} if name == "doorbell_rang" else {}))
+    lock = device_of(hass, loaded, driver.lock.did)
+    data = {"event_type": f"{DOMAIN}_happened", "event_data": {"device_id": lock, **told}}
+    client = await hass_client_no_auth()
+    heard = async_capture_events(hass, f"{DOMAIN}_happened")
+    await client.post("/api/webhook/phone", json={"type": "fire_event", "data": data})
+    await hass.async_block_till_done()
+    assert len(heard) == 1
+    [automation] = hass.states.async_all("automation")
+    assert automation.attributes["last_triggered"] is None
+    assert calls == notified == []
 
 
 @pytest.mark.parametrize(("pressed", "answer"), [(0, "coming"), (1, "away")])
