@@ -23,7 +23,8 @@ const TEXTS = {
     came: "Last 24 hours",
     visitor: "At the door",
     people: "People",
-    waiting: "Waits for the lock to wake",
+    waiting: "Changes waiting for the lock",
+    discard: "Discard the changes that wait for the lock?",
     lock: "Lock",
     bell: "Bell",
     camera: "Camera",
@@ -40,7 +41,8 @@ const TEXTS = {
     came: "最近 24 小时",
     visitor: "门口",
     people: "人员",
-    waiting: "等待门锁唤醒",
+    waiting: "等待门锁唤醒的更改",
+    discard: "要放弃等待门锁唤醒的更改吗？",
     lock: "门锁",
     bell: "门铃",
     camera: "摄像头",
@@ -124,16 +126,15 @@ const markdown = (content) => ({ type: "markdown", content });
 const FULL = { grid_options: { columns: "full" } };
 const tile = (entity, options) =>
   entity && { type: "tile", entity: entity.id, name: entity.name, ...options };
-const button = (entity, options) =>
-  tile(entity, {
-    hide_state: true,
-    tap_action: {
-      action: "perform-action",
-      perform_action: "button.press",
-      target: { entity_id: entity?.id },
-    },
-    ...options,
-  });
+const button = (entity, options, question) => {
+  const press = {
+    action: "perform-action",
+    perform_action: "button.press",
+    target: { entity_id: entity?.id },
+    ...(question && { confirmation: { text: question } }),
+  };
+  return tile(entity, { hide_state: true, tap_action: press, icon_tap_action: press, ...options });
+};
 const rows = (entities) =>
   entities.length && {
     type: "entities",
@@ -259,7 +260,8 @@ class LockView {
     return titled(
       subheading(this.texts.lock),
       tile(waiting, { name: this.texts.waiting, color: "amber", ...FULL, ...some }),
-      waiting && button(this.find("button.discard_pending"), { ...FULL, ...some }),
+      waiting &&
+        button(this.find("button.discard_pending"), { ...FULL, ...some }, this.texts.discard),
       tile(this.find("sensor.last_contact")),
       button(this.find("button.wake"), when(awake, { state: "off" })),
       tile(this.find("sensor.wifi_status")),
