@@ -53,13 +53,17 @@ async def lines_of_the_device_page(
     """Return the lines that the device page shows: of the device and of all its entities."""
     await hass.async_block_till_done()
     await hass.async_add_executor_job(recorder.block_till_done)
-    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    registry = er.async_get(hass)
+    of_lock = registry.async_get("lock.front_door")
+    assert of_lock
+    assert of_lock.device_id
+    entities = er.async_entries_for_device(registry, of_lock.device_id)
     connection = await client(hass)
     await connection.send_json_auto_id(
         {
             "type": "logbook/get_events",
             "start_time": since.isoformat(),
-            "device_ids": list({entity.device_id for entity in entities}),
+            "device_ids": [of_lock.device_id],
             "entity_ids": [entity.entity_id for entity in entities],
         }
     )

@@ -87,7 +87,9 @@ class Onlooker:
 
 
 def _selectors(form: Any) -> list[Any]:
-    return [field for field in form["data_schema"].schema.values() if hasattr(field, "config")]
+    """Return the fields that have a choice, but for the kinds of what can be enrolled at all."""
+    fields = [field for field in form["data_schema"].schema.values() if hasattr(field, "config")]
+    return [one for one in fields if one.config.get("translation_key") != "credential_type"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])

@@ -235,7 +235,15 @@ async def test_event_received(
 def invite(hass: HomeAssistant, entry: MockConfigEntry, name: str, *held: Any) -> ConfigSubentry:
     """Add a guest, as a subentry whose title says more than the name."""
     guest = ConfigSubentry(
-        data=MappingProxyType({"name": name, "credentials": list(held)}),
+        data=MappingProxyType(
+            {
+                "name": name,
+                "credentials": list(held),
+                "user_id": 7,
+                "valid_until": time.time() + 3600,
+                "uses": None,
+            }
+        ),
         subentry_type="guest",
         title=f"{name} (until tomorrow)",
         unique_id=None,

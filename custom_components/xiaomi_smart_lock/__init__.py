@@ -187,9 +187,10 @@ async def async_remove_config_entry_device(
 
     A chosen lock is then removed from the entry. The device of a person goes with the person.
     """
-    dids = dids_of(device)
-    chosen = dids.intersection(lock_ids(entry))
-    if not dids or not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
+    if any(domain == DOMAIN and one in entry.subentries for domain, one in device.identifiers):
+        return False
+    chosen = dids_of(device).intersection(lock_ids(entry))
+    if not all(is_raised(hass, entry, Issue.GONE, did) for did in chosen):
         return False
     for did in chosen:
         await async_forget_lock(hass, entry, did)

@@ -88,6 +88,7 @@ BINARY_SENSORS: Final = (
     ),
     LockBinarySensorDescription(
         key="awake",
+        device_class=BinarySensorDeviceClass.RUNNING,
         read=lambda lock: lock.data.awake,
         entity_registry_enabled_default=True,
     ),

@@ -172,10 +172,9 @@ def last_holder(lock: LockCoordinator, credential: Credential) -> str | None:
     It counts also after the credential was deleted.
     """
     given = (
-        (since, subentry.subentry_id)
-        for subentry in lock.config_entry.subentries.values()
-        for key, since in map(_read, subentry.data.get(CONF_CREDENTIALS, ()))
-        if key == (lock.device.did, credential)
+        (one.holds[lock.device.did, credential].since, one.subentry.subentry_id)
+        for one in people(lock.config_entry)
+        if (lock.device.did, credential) in one.holds
     )
     return max(given, default=(0, None))[1]
 

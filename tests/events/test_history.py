@@ -357,7 +357,7 @@ async def test_entities_of_a_lock_nearby(hass: HomeAssistant, neighbour: LinkedH
         *("last_operation_time", "last_person", "last_exception", "last_visitor", "last_stay"),
     }
     events = {one.unique_id.partition("-")[2] for one in entities if one.domain == Platform.EVENT}
-    assert events == {"lock_event", "doorbell", "exception", "duress"}
+    assert events == {"lock_event", "unlocking", "doorbell", "exception", "duress"}
     assert "diary" in keys
     assert not keys & {"deadbolt", "history_reported", "button_function"}
 
