@@ -234,7 +234,7 @@ async def test_a_lock_nearby(
         page = await dashboard.open()
         settings = ["Bell", "More settings", "Sounds and reminders", "Camera"]
         assert await headings(page) == ["Door", "Lock", *settings]
-        await page.get_by_text("Last contact").wait_for()
+        await page.locator("hui-tile-card", has_text=re.compile(r"Locked.*ago")).wait_for()
 
 
 async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver) -> None:
@@ -287,6 +287,23 @@ async def test_for_everybody(
     registry.async_update_entity(entity_id, hidden_by=None)
     await follow(page)
     await page.locator("hui-tile-card", has_text="Deadbolt").wait_for()
+
+
+async def test_a_title_without_cards(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver
+) -> None:
+    """A title is hidden as long as all cards below it are."""
+    async with running_lock(hass, driver) as harness:
+        registry = er.async_get(hass)
+        for key in ("last_contact", "wifi_status", "charging_state"):
+            registry.async_update_entity(
+                driver.entity_id(hass, "sensor", key), hidden_by=er.RegistryEntryHider.USER
+            )
+        page = await dashboard.open()
+        title = page.locator("hui-heading-card", has_text=re.compile("^\\s*Lock\\s*$"))
+        await title.wait_for(state="hidden")
+        await harness.put_to_sleep()
+        await title.wait_for()
 
 
 async def test_two_locks_and_people(

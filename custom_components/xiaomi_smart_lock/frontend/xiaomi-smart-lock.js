@@ -146,10 +146,13 @@ const when = (entity, condition) => ({
   visibility: entity ? [{ condition: "state", entity: entity.id, ...condition }] : [],
 });
 
-/** Return a title with cards, nothing without any card. */
+/** Return a title with cards, nothing without any card. It is visible while one of them is. */
 const titled = (title, ...cards) => {
   const shown = cards.flat().filter(Boolean);
-  return shown.length ? [title, ...shown] : [];
+  const always = shown.some(({ visibility }) => !visibility?.length);
+  const conditions = shown.map(({ visibility }) => ({ condition: "and", conditions: visibility }));
+  const visibility = always ? [] : [{ condition: "or", conditions }];
+  return shown.length ? [{ ...title, visibility }, ...shown] : [];
 };
 
 /** Return a list with a section of cards, an empty one without any card. */
@@ -221,7 +224,6 @@ class LockView {
     return titled(
       heading(this.texts.door, "mdi:door"),
       this.doorLock(),
-      // A row, as it knows the time of the event: a tile would tell that of the last restart.
       rows(
         this.finds("event.lock_event").map((entity) => ({ ...entity, name: this.texts.last })),
       ),
@@ -238,9 +240,12 @@ class LockView {
    */
   doorLock() {
     const lock = this.find("lock.lock");
+    // The event knows its time; without one, the time of the state is that of the last restart or
+    // a later change.
+    const time = this.find("event.lock_event") ? [] : ["last_changed"];
     const card = tile(lock, {
       name: this.lock.name,
-      state_content: ["state", "changed_by"],
+      state_content: ["state", "changed_by", ...time],
       ...FULL,
     });
     if (!lock?.attributes.code_format) return card;
