@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock.const import SUBENTRY_PERSON
 from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
-from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import CAUSE, EVENT
 from custom_components.xiaomi_smart_lock.wording.phrases import sentence
 
 from .lock_driver import until
@@ -133,6 +133,6 @@ async def test_nothing_tells(
         # All of that was seen, and it is a finger of that number.
         words = {"en": "fingerprint", "zh-Hans": "指纹"}[language]
         told = [text for text in onlooker.seen if f"{words} {FINGER}" in text.lower()]
-        for what in ("_enrolment_", "'credentials': ", "form: ", EVENT):
+        for what in ("_enrolment_", "'credentials': ", "form: ", CAUSE):
             assert any(what in text for text in told), what
         assert f"'method': 'fingerprint', 'operation_id': {FINGER}" in "\n".join(onlooker.seen)
