@@ -41,7 +41,12 @@ async def set_up_frontend(hass: HomeAssistant, storage: Storage, *components: st
 async def browsing(
     hass: HomeAssistant, client: ClientSessionGenerator, admin: User
 ) -> AsyncIterator[Browse]:
-    """Yield what opens pages, and close their browsers on exit."""
+    """Yield what opens pages, and close their browsers on exit.
+
+    Pages are left before, once Home Assistant has nothing more to write to them: aiohttp complains
+    of a connection that goes meanwhile, in a task that nobody waits for.
+    """
+    pages: list[Page] = []
     async with AsyncExitStack() as browsers:
 
         async def browse(user: User | None = None, locale: str = "en-GB") -> Page:
@@ -54,6 +59,10 @@ async def browsing(
                 "token_type": "Bearer",
             }
             context = await browsers.enter_async_context(signed_in(address, tokens, locale))
-            return await context.new_page()
+            pages.append(await context.new_page())
+            return pages[-1]
 
         yield browse
+        await hass.async_block_till_done()
+        for page in pages:
+            await page.goto("about:blank")

@@ -14,7 +14,6 @@ from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.const import MAJOR_VERSION, MINOR_VERSION, Platform
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockUser
 
@@ -27,18 +26,17 @@ from .lock_harness import running_lock
 
 if TYPE_CHECKING:
     from homeassistant.auth.models import User
-    from homeassistant.components.recorder import Recorder
     from homeassistant.core import HomeAssistant
     from playwright.async_api import Page, Request, Route
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import (
         ClientSessionGenerator,
-        RecorderInstanceContextManager,
         WebSocketGenerator,
     )
 
     from .browsing import Browse
     from .lock_driver import LockDriver
+from .people import FINGERPRINT, give
 
 SOURCE: Final = MODULE.read_text(encoding="utf-8")
 PATH: Final = "door-locks"
@@ -221,7 +219,7 @@ async def test_a_linked_lock(
     image = page.locator("hui-picture-entity-card img")
     await image.wait_for()
     assert await image.evaluate("image => image.naturalWidth")
-    first = ["Door", "People", "Lock", "At the door"]
+    first = ["Door", "People", "Lock", "At the door", "Last 24 hours"]
     settings = ["Bell", "More settings", "Sounds and reminders", "Camera"]
     assert await headings(page) == first + settings
 
@@ -251,7 +249,7 @@ async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: Loc
         await page.get_by_text("Wake", exact=True).wait_for()
         await harness.call("switch", "turn_on", "away_mode")
         await waits.wait_for()
-        await page.locator("hui-tile-card", has_text="Discard pending changes").click()
+        await page.locator("hui-tile-card", has_text="Discard waiting changes").click()
         await page.get_by_text("Discard the changes that wait for the lock?").wait_for()
         assert harness.known.pending
         await page.get_by_text("Cancel", exact=True).click()
@@ -277,7 +275,7 @@ async def test_for_everybody(
     group = await hass.auth.async_get_group(GROUP_ID_USER)
     guest = MockUser(groups=[group]).add_to_hass(hass)
     page = await dashboard.open(user=guest, locale="zh-CN")
-    first = ["门", "人员", "门锁", "门口"]
+    first = ["门", "人员", "门锁", "门口", "最近 24 小时"]
     assert await headings(page) == [*first, "门铃", "更多设置", "声音与提醒", "摄像头"]
     shown = await page.locator("hui-tile-card").evaluate_all(
         "all => all.map(c => c._config.entity)"
@@ -385,23 +383,14 @@ async def test_adding_it(hass: HomeAssistant, browse: Browse, linked: MockConfig
     assert "Door" in await headings(page)
 
 
-@pytest.fixture
-async def mock_recorder_before_hass(
-    async_test_recorder: RecorderInstanceContextManager,
-) -> None:
-    """Have the recorder prepared before Home Assistant."""
-
-
 async def test_who_came(
-    recorder_mock: Recorder,
-    hass: HomeAssistant,
-    dashboard: Dashboard,
-    loaded: MockConfigEntry,
-    driver: LockDriver,
+    hass: HomeAssistant, dashboard: Dashboard, loaded: MockConfigEntry, driver: LockDriver
 ) -> None:
-    """The last day is told in sentences."""
-    assert await async_setup_component(hass, "logbook", {})
+    """The last day is told in sentences, a name as it is."""
     page = await dashboard.open()
+    await page.get_by_text("Nobody came.").wait_for()
     driver.do("fingerprint", 3)
     await page.get_by_text("was unlocked from outside with fingerprint 3").wait_for()
     assert "Last 24 hours" in await headings(page)
+    give(hass, loaded, "[Ming](/x) *Li*", (FINGERPRINT, 3))
+    await page.get_by_text("by [Ming](/x) *Li* with a fingerprint").wait_for()

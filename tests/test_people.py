@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,11 @@ from tests.shown import shown
 from .lock_driver import LockDriver, until
 from .lock_harness import connected
 from .people import (
+    DAY,
     DURESS,
     FINGERPRINT,
+    HOUR,
+    MINUTE,
     NOON,
     NOON_TEXT,
     begin,
@@ -412,3 +416,23 @@ async def test_a_credential_of_a_kind_that_nobody_knows(
     [known] = user["credentials"]
     assert (known["method"], known["operation_id"]) == (NEW_METHOD, LONG_ID)
     assert known["person"] == "Ming"
+
+
+async def test_lately(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
+    """What happened within a day is told in sentences, the latest first; duress as any finger."""
+    now = driver.lock.time
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await use(loaded, driver, now - DAY - MINUTE, 3)
+    await use(loaded, driver, now - HOUR, 3)
+    await use(loaded, driver, now - MINUTE, 8, method=DURESS)
+    driver.push_event((2, 1020), 1, 12, 1, 0, now)  # the door closes by itself
+    driver.push_event((21, 1), now)
+    await until(lambda: len(driver.state(hass, "sensor", "last_person").attributes["lately"]) == 3)
+    lately = driver.state(hass, "sensor", "last_person").attributes["lately"]
+    assert [one["what"] for one in lately] == [
+        "Doorbell rang",
+        "Front door was unlocked from outside with fingerprint 8",
+        "Front door was unlocked from outside by Ming with a fingerprint",
+    ]
+    told = [datetime.fromisoformat(one["when"]).timestamp() for one in lately]
+    assert told == [now, now - MINUTE, now - HOUR]

@@ -14,10 +14,8 @@ from homeassistant.components.calendar import (
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
-from .events.operation import described
-from .model.roles import Role
+from .events.operation import in_a_sentence_of
 from .state.lock_state import Topic
-from .wording.phrases import in_words, sentence, value_in_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,24 +69,9 @@ class LockDiary(LockEntity, CalendarEntity):
 
     def _event(self, lock_event: LockEvent) -> CalendarEvent:
         """Return a lock event as a calendar event."""
-        return CalendarEvent(*_span(lock_event.when), self._summary(lock_event))
-
-    def _summary(self, lock_event: LockEvent) -> str:
-        model = lock_event.model
-        if lock_event.kind == model.lock_event:
-            operation = described(self.coordinator, lock_event)
-            return f"{self._lock_name} {sentence(self.hass, *operation)}"
-        if lock_event.kind == model.address_of(Role.EXCEPTION):
-            code = lock_event.get("abnormal-condition")
-            if code is not None:
-                return value_in_words(self.hass, lock_event.argument("abnormal-condition"), code)
-        return in_words(self.hass, model.spec.events[lock_event.kind])
-
-    @property
-    def _lock_name(self) -> str:
-        """The lock's name, the user's own if there is one."""
-        device = self.device_entry
-        return (device and (device.name_by_user or device.name)) or self.coordinator.name
+        return CalendarEvent(
+            *_span(lock_event.when), in_a_sentence_of(self.coordinator, self.lock_name, lock_event)
+        )
 
     @override
     def _state_key(self) -> object:

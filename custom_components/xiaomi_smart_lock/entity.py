@@ -142,6 +142,12 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             suggested_area=shortened(rooms[device.did]) if device.did in rooms else None,
         )
 
+    @property
+    def lock_name(self) -> str:
+        """The lock's name, the user's own if there is one."""
+        device = self.device_entry
+        return (device and (device.name_by_user or device.name)) or self.coordinator.name
+
     @override
     async def async_added_to_hass(self) -> None:
         """Watch the sources of the state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, override
 
@@ -16,6 +17,7 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCatego
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .events.operation import closed_by_itself, in_a_sentence_of
 from .miot.values import text
 from .model.roles import Role
 from .people import person_of
@@ -32,16 +34,21 @@ if TYPE_CHECKING:
     from .coordinator import LockCoordinator
     from .miot.spec import Value
     from .runtime import LockConfigEntry, LockRuntime
-    from .state.lock_state import LockData
 
 PARALLEL_UPDATES: Final = 0
+
+MINUTE: Final = 60  # seconds
+DAY: Final = 24 * 60 * MINUTE
+MOST_LATELY: Final = 20
+"""How much of what happened lately is an attribute."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     """Description of a sensor; if its property has a value list, the states are its keys."""
 
-    attributes: Callable[[LockData], dict[str, Any]] | None = None
+    attributes: Callable[[LockRuntime, str], dict[str, Any]] | None = None
+    """Returns the attributes for a lock and its name."""
     is_line: bool = True
     """Whether the activity has a line of each change."""
 
@@ -94,14 +101,34 @@ def _lowest_battery(lock: LockCoordinator) -> Value | None:
     return min((level for level in levels if level is not None), default=None)
 
 
-def _changes(data: LockData) -> dict[str, Any]:
+def _changes(runtime: LockRuntime, _name: str) -> dict[str, Any]:
     """Return the pending settings by their names in the specification, without secrets."""
+    data = runtime.coordinator.data
     return {
         "changes": {
             data.model.spec.properties[address].description: wanted.value
             for address, wanted in data.pending.items()
             if address not in data.model.secret
         }
+    }
+
+
+def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
+    """Return what happened at the door within a day, in sentences, the latest first."""
+    now, lock = time.time(), runtime.coordinator
+    happened = [
+        one
+        for one in runtime.journal.between(now - DAY, now + MINUTE)
+        if one.kind in lock.model.remembered and not closed_by_itself(one)
+    ]
+    return {
+        "lately": [
+            {
+                "when": dt_util.utc_from_timestamp(one.when).isoformat(),
+                "what": in_a_sentence_of(lock, name, one),
+            }
+            for one in reversed(happened[-MOST_LATELY:])
+        ]
     }
 
 
@@ -161,8 +188,9 @@ SENSORS: Final = (
         key="last_person",
         is_line=False,
         event=Role.LOCK_EVENT,
-        sources=(Topic.PEOPLE,),
+        sources=(Topic.PEOPLE, Topic.JOURNAL),
         read=_last_person,
+        attributes=_lately,
         entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
@@ -217,6 +245,8 @@ class LockSensor(LockEntity, SensorEntity):
     """A read-only value of the lock."""
 
     entity_description: LockSensorDescription
+    # The journal has it already.
+    _unrecorded_attributes = frozenset({"lately"})
 
     def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
         """Make the sensor an enumeration if its property has a value list."""
@@ -249,7 +279,7 @@ class LockSensor(LockEntity, SensorEntity):
         description = self.entity_description
         shown = {} if description.is_line else UNLOGGED
         if description.attributes:
-            shown = shown | description.attributes(self.coordinator.data)
+            shown = shown | description.attributes(self._runtime, self.lock_name)
         return shown
 
 

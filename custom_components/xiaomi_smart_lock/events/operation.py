@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import Context, callback
 
+from ..model.roles import Role
 from ..people import person_of
-from ..wording.phrases import OTHER, credential_in_words, in_a_sentence, means, sentence
+from ..wording.phrases import (
+    OTHER,
+    credential_in_words,
+    in_a_sentence,
+    in_words,
+    means,
+    sentence,
+    value_in_words,
+)
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
@@ -37,6 +46,23 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
         words = in_a_sentence(credential_in_words(lock.hass, lock.model, shown.credential))
         return "operated_by_credential", facts | {"credential": words}
     return "operated", facts
+
+
+def in_a_sentence_of(lock: LockCoordinator, name: str, lock_event: LockEvent) -> str:
+    """Return what happened at a lock of a name, in Home Assistant's language."""
+    model = lock_event.model
+    if lock_event.kind == model.lock_event:
+        return f"{name} {sentence(lock.hass, *described(lock, lock_event))}"
+    if lock_event.kind == model.address_of(Role.EXCEPTION):
+        code = lock_event.get("abnormal-condition")
+        if code is not None:
+            return value_in_words(lock.hass, lock_event.argument("abnormal-condition"), code)
+    return in_words(lock.hass, model.spec.events[lock_event.kind])
+
+
+def closed_by_itself(lock_event: LockEvent) -> bool:
+    """Return whether a door closed without a credential, which entities tell enough of."""
+    return lock_event.word("lock-action") == "door_closed" and not lock_event.credential
 
 
 class OperationLog:
@@ -73,7 +99,6 @@ class OperationLog:
 
         That the door closed by itself is told by the entities of the door and the lock.
         """
-        by_itself = lock_event.word("lock-action") == "door_closed" and not lock_event.credential
-        if lock_event is not self._told and not by_itself:
+        if lock_event is not self._told and not closed_by_itself(lock_event):
             kind, facts = described(self._lock, lock_event)
             self._reporter.log(kind, None, **facts)
