@@ -20,6 +20,7 @@ def _read(*paths: Path) -> dict[str, str]:
 
 
 README: Final = "README.md"
+CHINESE_README: Final = "README.zh-CN.md"
 _IN_CHINESE: Final = sorted((PROJECT / "docs/zh-CN").glob("*.md"))
 # The README and the pages in docs, in English, by path in the project
 PAGES: Final = _read(
@@ -27,7 +28,7 @@ PAGES: Final = _read(
     *(path for path in sorted((PROJECT / "docs").rglob("*.md")) if path not in _IN_CHINESE),
 )
 # Those in Chinese
-CHINESE_PAGES: Final = _read(PROJECT / "README.zh-CN.md", *_IN_CHINESE)
+CHINESE_PAGES: Final = _read(PROJECT / CHINESE_README, *_IN_CHINESE)
 # The pages that GitHub looks for beside the README
 ROOT_PAGES: Final = _read(
     *(

@@ -16,6 +16,7 @@ from scripts.specification import ENTITIES, TRANSLATION
 
 from .documents import (
     CHINESE_PAGES,
+    CHINESE_README,
     DOCUMENTS,
     PAGES,
     PROJECT,
@@ -26,21 +27,24 @@ from .documents import (
 )
 
 INTEGRATION: Final = TRANSLATION.parent.parent
+READMES: Final = (README, CHINESE_README)
 LARGEST_README: Final = 8192  # bytes
 FIRST_SCREEN: Final = 15  # lines
 
 
-def test_the_readme_is_short() -> None:
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_is_short(readme: str) -> None:
     """Whoever comes for the first time reads it to the end."""
-    assert len((PROJECT / README).read_bytes()) <= LARGEST_README
+    assert len((PROJECT / readme).read_bytes()) <= LARGEST_README
 
 
-def test_the_first_screen() -> None:
+@pytest.mark.parametrize("readme", READMES)
+def test_the_first_screen(readme: str) -> None:
     """It has the two commands, and the README's only picture."""
-    screen = "\n".join(PAGES[README].splitlines()[:FIRST_SCREEN])
+    screen = "\n".join(DOCUMENTS[readme].splitlines()[:FIRST_SCREEN])
     for wanted in ("\nscripts/demo ", "\nscripts/test ", "\n!["):
         assert wanted in screen
-    assert len(re.findall(r"!\[|<img", PAGES[README])) == 1
+    assert len(re.findall(r"!\[|<img", DOCUMENTS[readme])) == 1
 
 
 def test_each_page_is_found() -> None:

@@ -14,7 +14,16 @@ from homeassistant.util.yaml import parse_yaml
 
 from scripts.specification import ENTITIES, TRANSLATION
 
-from .documents import CHINESE_PAGES, DOCUMENTS, PAGES, README, anchors, links, targets
+from .documents import (
+    CHINESE_PAGES,
+    CHINESE_README,
+    DOCUMENTS,
+    PAGES,
+    README,
+    anchors,
+    links,
+    targets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +203,7 @@ def test_languages(page: str) -> None:
 def test_the_first_line() -> None:
     """Who reads Chinese finds it at once."""
     [(path, _)] = targets(README, PAGES[README].splitlines()[0])
-    assert path == "README.zh-CN.md"
+    assert path == CHINESE_README
 
 
 @pytest.mark.parametrize("page", CHINESE_PAGES)
