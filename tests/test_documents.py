@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import PurePosixPath
-from posixpath import normpath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 import yaml
@@ -16,63 +14,45 @@ from homeassistant.util.yaml import parse_yaml
 from demo.screenshots import IMAGES, PICTURES
 from scripts.specification import ENTITIES, TRANSLATION
 
-from .documents import PAGES, PROJECT, README, ROOT_PAGES, yaml_blocks
+from .documents import (
+    CHINESE_PAGES,
+    CHINESE_README,
+    DOCUMENTS,
+    PAGES,
+    PROJECT,
+    README,
+    anchors,
+    targets,
+    yaml_blocks,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DOCUMENTS: Final = PAGES | ROOT_PAGES
 INTEGRATION: Final = TRANSLATION.parent.parent
+READMES: Final = (README, CHINESE_README)
 LARGEST_README: Final = 8192  # bytes
 FIRST_SCREEN: Final = 15  # lines
 
 
-def prose(text: str) -> str:
-    """Return a page without its blocks of code."""
-    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-
-
-def anchors(text: str) -> set[str]:
-    """Return what GitHub calls the headings of a page."""
-    found: dict[str, int] = {}
-    names = set()
-    for heading in re.findall(r"^#+ +(.+?) *$", prose(text), re.MULTILINE):
-        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
-        name = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
-        names.add(f"{name}-{found[name]}" if name in found else name)
-        found[name] = found.get(name, 0) + 1
-    return names
-
-
-def targets(page: str) -> Iterator[tuple[str, str]]:
-    """Yield the path in the project, and the anchor, that each relative link of a page leads to."""
-    text = re.sub(r"`[^`\n]*`", "", prose(DOCUMENTS[page]))
-    for link in re.findall(r"\]\(\s*([^)\s]+)|(?:src|href)=\"([^\"]+)\"", text):
-        target = "".join(link)
-        if re.match(r"[a-z]+:", target):
-            continue
-        path, _, anchor = target.partition("#")
-        yield normpath(PurePosixPath(page).parent / path) if path else page, anchor
-
-
-def test_the_readme_is_short() -> None:
+@pytest.mark.parametrize("readme", READMES)
+def test_the_readme_is_short(readme: str) -> None:
     """Whoever comes for the first time reads it to the end."""
-    assert len((PROJECT / README).read_bytes()) <= LARGEST_README
+    assert len((PROJECT / readme).read_bytes()) <= LARGEST_README
 
 
-def test_the_first_screen() -> None:
+@pytest.mark.parametrize("readme", READMES)
+def test_the_first_screen(readme: str) -> None:
     """It has the two commands, and the README's only picture."""
-    screen = "\n".join(PAGES[README].splitlines()[:FIRST_SCREEN])
+    screen = "\n".join(DOCUMENTS[readme].splitlines()[:FIRST_SCREEN])
     for wanted in ("\nscripts/demo ", "\nscripts/test ", "\n!["):
         assert wanted in screen
-    assert len(re.findall(r"!\[|<img", PAGES[README])) == 1
+    assert len(re.findall(r"!\[|<img", DOCUMENTS[readme])) == 1
 
 
 def test_each_page_is_found() -> None:
     """From the README, directly or through pages of docs: users do not read CONTRIBUTING."""
+    readers = PAGES | CHINESE_PAGES
     found, new = {README}, {README}
     while new:
-        led_to = {path for page in new & PAGES.keys() for path, _ in targets(page)}
+        led_to = {path for page in new & readers.keys() for path, _ in targets(page)}
         new = led_to - found
         found |= new
     assert not DOCUMENTS.keys() - found
@@ -112,13 +92,13 @@ def test_links_of_forms() -> None:
 def test_anchors(heading: str, anchor: str) -> None:
     """They are made as GitHub makes them; the second of one name has a number."""
     text = f"## {heading}\n```sh\n# no heading\n```\n### {heading}\n"
-    assert anchors(text) == {anchor, f"{anchor}-1"}
+    assert anchors(text) == [anchor, f"{anchor}-1"]
 
 
 def test_pictures() -> None:
     """Each that is shown can be taken anew, and each that is there is shown."""
     folder = IMAGES.relative_to(PROJECT).as_posix()
-    shown = {path for page in PAGES for path, _ in targets(page) if path.startswith(folder)}
+    shown = {path for page in DOCUMENTS for path, _ in targets(page) if path.startswith(folder)}
     there = {path.relative_to(PROJECT).as_posix() for path in IMAGES.iterdir()}
     assert shown == there == {f"{folder}/{picture.name}.png" for picture in PICTURES}
 
