@@ -247,7 +247,7 @@ async def enable_all(client: Client, entry_id: str) -> None:
 
 
 async def at_home(client: Client, entry_id: str, lock: Lock, *, all_enabled: bool = False) -> Home:
-    """Return the lock's enabled entities once all of them have a state.
+    """Return the lock's enabled entities once all of them have a state of their own.
 
     ``all_enabled`` enables all first. Raises HomeAssistantError if there are not all states within
     READY_WITHIN seconds.
@@ -277,8 +277,14 @@ async def at_home(client: Client, entry_id: str, lock: Lock, *, all_enabled: boo
     )
     await client.follow_states()
     expected = set(home.entity_ids.values())
-    if not await client.wait_until(lambda: expected <= client.states.keys(), READY_WITHIN):
-        raise HomeAssistantError(f"entities without a state: {expected - client.states.keys()}")
+
+    def missing() -> set[str]:
+        """Return the entities without a state, or with one that Home Assistant holds for them."""
+        own = {key for key, it in client.states.items() if not it.attributes.get("restored")}
+        return expected - own
+
+    if not await client.wait_until(lambda: not missing(), READY_WITHIN):
+        raise HomeAssistantError(f"entities without a state: {missing()}")
     return home
 
 

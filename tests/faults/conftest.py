@@ -54,6 +54,11 @@ def tasks() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
+def told_before(has_told: None) -> None:
+    """Have locks ask for nothing by themselves when they wake: each fault is for one request."""
+
+
+@pytest.fixture(autouse=True)
 def _environment(_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the pauses before push connects again."""
     monkeypatch.setattr(push, "FIRST_DELAY", 0.02)
