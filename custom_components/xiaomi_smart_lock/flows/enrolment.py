@@ -165,10 +165,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
             data_schema=self.add_suggested_values_to_schema(
                 vol.Schema({vol.Optional(CONF_PASSWORD): TextSelector()}), {CONF_PASSWORD: password}
             ),
-            description_placeholders={
-                "password": password,
-                "lock": escaped(self._live.lock.session.name),
-            },
+            description_placeholders={"lock": escaped(self._live.lock.session.name)},
             last_step=True,
         )
 
