@@ -208,12 +208,12 @@ async def test_people_by_clicks(hass: HomeAssistant, driver: LockDriver, page: P
     """Two people get a finger each, and are led through it at the lock, all in one dialog."""
     hand = Hand(page)
     for name in ("Hua", "Lei"):
-        driver.do("wake")
         await hand.begin("Add person")
         await hand.type_name(name)
         await hand.select("Fingerprint")
         await hand.click("Submit")
         await hand.see("Enroll at the lock")
+        driver.do("wake")  # in case that it fell asleep meanwhile
         await until(lambda: driver.lock.users.enrolment)
         await hand.see("Put the finger on the fingerprint sensor of the lock now.")
         await until(lambda: EVENT_DATA_ENTRY_FLOW_PROGRESSED in hass.bus.async_listeners())
@@ -232,12 +232,12 @@ async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: 
     """A guest has a password until a day, after few clicks; it is shown to be copied."""
     await hass.config.async_set_time_zone("Asia/Shanghai")  # as the browser's
     hand = Hand(page)
-    driver.do("wake")
     await hand.begin("Add guest")
     await hand.type_name("Wei")
     day = (dt_util.now().replace(day=1) + timedelta(days=45)).date().replace(day=15)
     await hand.choose_day(day)
     await hand.click("Submit")
+    driver.do("wake")  # in case that it fell asleep meanwhile
     await hand.see("The password works now")
     assert hand.clicks <= 8
     [credential] = driver.lock.users.credentials.values()
