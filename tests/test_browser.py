@@ -148,10 +148,12 @@ class Hand:
         await self.click("OK")
 
     async def scan(self, driver: LockDriver) -> None:
-        """Confirm the code that is shown, with the phone."""
-        await self.page.locator("ha-qr-code canvas").first.wait_for()
+        """Confirm the code that is shown, with the phone, and see the next step."""
+        code = self.page.locator("ha-qr-code canvas").first
+        await code.wait_for()
         phone = driver.simulator.cloud.app_accounts
         driver.simulation.call(phone.confirm, next(reversed(phone.tickets)), driver.account)
+        await code.wait_for(state="detached")  # Its form has a button of the same name.
 
     async def see_entry(self, hass: HomeAssistant) -> ConfigEntry[Any]:
         """Wait until setting up has ended, in the browser too; return what came of it."""
