@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from homeassistant.const import CONF_TOKEN, Platform
+from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN, Platform
+from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from yarl import URL
@@ -21,10 +23,11 @@ from .browsing import browsing, set_up_frontend
 from .flow import sign_in
 from .lock_driver import until
 from .lock_harness import nearby
+from .people import FINGERPRINT, give
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
+    from datetime import date, datetime
 
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 
 HOUR: Final = 3600  # seconds
+FINGER_STEPS: Final = 5
 WIDTH: Final = 270
 """Of what the simulator's camera shows."""
 
@@ -81,6 +85,59 @@ class Hand:
             await self.page.locator(f"{named} >> visible=true").first.click()
             self.clicks += 1
 
+    async def open_entry(self) -> None:
+        """Open the page of the entry, where counting begins."""
+        await self.page.goto(f"/config/integrations/integration/{DOMAIN}")
+        self.clicks = 0
+
+    async def begin(self, flow: str) -> None:
+        """Open the entry's page and a dialog by its button, which is in a menu in 2025.4."""
+        await self.open_entry()
+        button = self.page.locator(f"text='{flow}' >> visible=true")
+        menu = self.page.locator(".config_entry ha-md-button-menu")
+        await button.or_(menu).first.wait_for()
+        if await menu.count():
+            await menu.first.click()
+            self.clicks += 1
+        await self.click(flow)
+
+    async def configure(self, name: str) -> None:
+        """Open the dialog that changes a person or a guest."""
+        await self.open_entry()
+        await self.page.locator(f".sub-entry:has-text('{name}') > [slot=end]").first.click()
+        self.clicks += 1
+
+    async def type_name(self, name: str) -> None:
+        """Type into the first field."""
+        await self.page.locator("step-flow-form input").first.fill(name)
+
+    async def select(self, option: str) -> None:
+        """Open the list of a field, and choose from it."""
+        await self.page.locator(
+            "step-flow-form ha-select :is(ha-picker-field, .mdc-select__anchor)"
+        ).click()
+        self.clicks += 1
+        await self.click(option)
+
+    async def tick(self, option: str) -> None:
+        """Choose one of the options that are shown."""
+        await self.page.locator(
+            f"step-flow-form :is(label, ha-radio-option):has-text('{option}')"
+        ).first.click()
+        self.clicks += 1
+
+    async def choose_day(self, day: date) -> None:
+        """Choose a day of the next month."""
+        picker = self.page.locator("ha-dialog-date-picker")
+        for one in (
+            self.page.locator("step-flow-form ha-date-input"),
+            picker.locator(":is([aria-label='Next month'], ha-icon-button-next)"),
+            picker.locator(f"[aria-label^='{day.day} {day:%b}']"),
+            picker.locator("text='OK'"),
+        ):
+            await one.first.click()
+            self.clicks += 1
+
     async def see(self, text: str) -> None:
         """Wait until a text is shown."""
         await self.page.locator(f"text='{text}' >> visible=true").first.wait_for()
@@ -91,10 +148,12 @@ class Hand:
         await self.click("OK")
 
     async def scan(self, driver: LockDriver) -> None:
-        """Confirm the code that is shown, with the phone."""
-        await self.page.locator("ha-qr-code canvas").first.wait_for()
+        """Confirm the code that is shown, with the phone, and see the next step."""
+        code = self.page.locator("ha-qr-code canvas").first
+        await code.wait_for()
         phone = driver.simulator.cloud.app_accounts
         driver.simulation.call(phone.confirm, next(reversed(phone.tickets)), driver.account)
+        await code.wait_for(state="detached")  # Its form has a button of the same name.
 
     async def see_entry(self, hass: HomeAssistant) -> ConfigEntry[Any]:
         """Wait until setting up has ended, in the browser too; return what came of it."""
@@ -145,6 +204,91 @@ async def test_setting_up_nearby_by_clicks(
     assert hand.clicks == 6
     assert entry.data[CONF_TOKEN] == there.lock.token
     assert CONF_APP not in entry.data
+
+
+async def test_people_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:
+    """Two people get a finger each, and are led through it at the lock, all in one dialog."""
+    hand = Hand(page)
+    for name in ("Hua", "Lei"):
+        await hand.begin("Add person")
+        await hand.type_name(name)
+        await hand.select("Fingerprint")
+        await hand.click("Submit")
+        await hand.see("Enroll at the lock")
+        driver.do("wake")  # in case that it fell asleep meanwhile
+        await until(lambda: driver.lock.users.enrolment)
+        await hand.see("Put the finger on the fingerprint sensor of the lock now.")
+        await until(lambda: EVENT_DATA_ENTRY_FLOW_PROGRESSED in hass.bus.async_listeners())
+        for step in range(1, FINGER_STEPS):
+            driver.do("enrol")
+            await hand.see(f"Lift the finger, and put it down again. ({step} of {FINGER_STEPS})")
+        driver.do("enrol")
+        await hand.see("The lock has it, and it opens the door.")
+        assert hand.clicks <= 5
+        await hand.click("Finish", "Close")
+    assert [one.method for one in driver.lock.users.credentials.values()] == 2 * [FINGERPRINT]
+    await page.locator(".sub-entry >> text='Lei'").first.wait_for()
+
+
+async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:
+    """A guest has a password until a day, after few clicks; it is shown to be copied."""
+    await hass.config.async_set_time_zone("Asia/Shanghai")  # as the browser's
+    hand = Hand(page)
+    await hand.begin("Add guest")
+    await hand.type_name("Wei")
+    day = (dt_util.now().replace(day=1) + timedelta(days=45)).date().replace(day=15)
+    await hand.choose_day(day)
+    await hand.click("Submit")
+    driver.do("wake")  # in case that it fell asleep meanwhile
+    await hand.see("The password works now")
+    assert hand.clicks <= 8
+    [credential] = driver.lock.users.credentials.values()
+    field = page.locator("step-flow-form input").first
+    assert await field.input_value() == credential.text
+    await hand.click("Submit", "Close")
+    await hand.see(f"Wei (until {day} 00:00)")
+
+
+async def test_a_lost_card_by_clicks(
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, page: Page
+) -> None:
+    """It is deleted while the lock sleeps; the dialog says that it opens the door until then."""
+    give(hass, linked, "Hua")
+    driver.do("wake")
+    lock = {ATTR_ENTITY_ID: driver.entity_id(hass, "lock", "lock")}
+    card = {"person": "Hua", "credential_type": "nfc"}
+    await hass.services.async_call(DOMAIN, "set_credential", lock | card, blocking=True)
+    driver.do("sleep")
+    await until(lambda: driver.state(hass, "binary_sensor", "awake").state == "off")
+    hand = Hand(page)
+    await hand.configure("Hua")
+    await hand.click("Rename or delete one")
+    await hand.tick("NFC 1")
+    await hand.click("Submit", "Delete at the lock")
+    await page.locator("text=/^NFC 1 will no longer open Front door/").first.wait_for()
+    await hand.click("Submit")
+    await page.locator("text=/: NFC 1 still opens the door. It is deleted as/").first.wait_for()
+    assert hand.clicks == 6
+    assert driver.lock.users.credentials
+    driver.do("wake")
+    await until(lambda: not driver.lock.users.credentials)
+
+
+async def test_who_came_by_clicks(
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, page: Page
+) -> None:
+    """The look at who may open says when; the lock's page says who was the last one."""
+    give(hass, linked, "Hua", (FINGERPRINT, 7))
+    driver.do("fingerprint", 7)
+    await until(lambda: driver.state(hass, "sensor", "last_person").state == "Hua")
+    hand = Hand(page)
+    await hand.begin("Who may open?")
+    await page.locator("text=/Hua: Fingerprint 7 · today/").first.wait_for()
+    assert hand.clicks <= 2
+    await hand.open_entry()
+    device = "ha-config-entry-device-row, .config_entry a[href*='/config/devices/device/']"
+    await page.locator(f":is({device}) >> visible=true").first.click()
+    await page.locator("hui-sensor-entity-row >> text='Hua'").first.wait_for()
 
 
 def rung(driver: LockDriver) -> datetime:

@@ -107,13 +107,17 @@ class Dialog:
         """Look at the progress again until it shows a hint."""
         async with asyncio.timeout(30):
             while hint not in self.hints[-1]:
-                await self._go_on(None)
+                await self.look()
                 await asyncio.sleep(0.01)
+
+    async def look(self) -> None:
+        """Ask for what is shown, as a browser does when it is told of news."""
+        await self._go_on(None)
 
     async def done(self) -> None:
         """Look at the progress again until it has ended, and what follows is shown."""
         await until(lambda: self._step() != FlowResultType.SHOW_PROGRESS)
-        await self._go_on(None)
+        await self.look()
 
     def _step(self) -> FlowResultType:
         flows = self.hass.config_entries.subentries

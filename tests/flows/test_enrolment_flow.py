@@ -61,6 +61,8 @@ async def test_a_person_with_a_finger(hass: HomeAssistant, harness: LockHarness)
     await dialog.shows("(2 of 5)")
     show(harness, 0, 0, 0)
     await dialog.done()
+    assert dialog.step == "has_it"
+    await dialog.choose("finish")
     assert dialog.step == "enrolled"
     assert held(harness) == {1: (1, FINGERPRINT)}
     dialog = await opened(hass, harness)
@@ -79,10 +81,29 @@ async def test_another_one_with_a_name(hass: HomeAssistant, harness: LockHarness
         await expecting(harness)
         show(harness, *5 * [0])
         await dialog.done()
-        assert dialog.step == "enrolled"
+        assert dialog.step == "has_it"
     assert held(harness) == {1: (1, FINGERPRINT), 2: (1, FINGERPRINT)}
     dialog = await opened(hass, harness)
     assert set(dialog.says["credentials"].splitlines()) == {"- right thumb", "- left thumb"}
+
+
+async def test_one_after_the_other(hass: HomeAssistant, harness: LockHarness) -> None:
+    """What was enrolled is followed by another one; a browser may ask twice where it has got to."""
+    dialog = await Dialog.open(hass, harness.entry, "person")
+    await dialog.submit(name="Ming", credential_type="fingerprint")
+    await expecting(harness)
+    show(harness, *5 * [0])
+    await dialog.done()
+    await dialog.look()
+    assert dialog.step == "has_it"
+    assert dialog.options == ["add", "finish"]
+    await dialog.choose("add")
+    await dialog.submit(credential_type="nfc", credential_name="white card")
+    await dialog.done()
+    assert dialog.step == "has_it"
+    dialog.close()
+    dialog = await opened(hass, harness)
+    assert set(dialog.says["credentials"].splitlines()) == {"- Fingerprint 1", "- white card"}
 
 
 async def test_a_password_is_shown_once(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -134,7 +155,7 @@ async def test_a_lock_that_sleeps(hass: HomeAssistant, harness: LockHarness) -> 
     await dialog.shows("Put the finger on")
     show(harness, *5 * [0])
     await dialog.done()
-    assert dialog.step == "enrolled"
+    assert dialog.step == "has_it"
 
 
 async def test_a_failure_can_be_tried_again(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -153,7 +174,7 @@ async def test_a_failure_can_be_tried_again(hass: HomeAssistant, harness: LockHa
     await expecting(harness)
     show(harness, *5 * [0])
     await dialog.done()
-    assert dialog.step == "enrolled"
+    assert dialog.step == "has_it"
     assert len(held(harness)) == 1
 
 
@@ -192,6 +213,7 @@ async def test_rename_and_delete(hass: HomeAssistant, harness: LockHarness) -> N
     await dialog.submit()
     await dialog.done()
     assert dialog.step == "deleted"
+    assert dialog.says == {"credential": "white card", "lock": "Front door"}
     assert held(harness) == {}
     assert (await opened(hass, harness)).step == "without_credential"
 
@@ -208,6 +230,7 @@ async def test_deleted_once_the_lock_wakes(hass: HomeAssistant, harness: LockHar
     await dialog.submit()
     await dialog.done()
     assert dialog.step == "deleted_later"
+    assert dialog.says == {"credential": "NFC 1", "lock": "Front door"}
     assert held(harness) != {}
     dialog = await opened(hass, harness)
     assert dialog.says["credentials"] == "- NFC 1 · is deleted as soon as the lock wakes up"

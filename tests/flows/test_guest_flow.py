@@ -142,6 +142,7 @@ async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
     await dialog.submit()
     await dialog.done()
     assert dialog.step == "deleted"
+    assert dialog.says == {"credential": "Wei’s password", "lock": "Front door"}
     assert passwords(harness) == []
     assert guest(harness).title == "Wei (ended)"
 

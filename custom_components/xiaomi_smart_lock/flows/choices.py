@@ -154,12 +154,17 @@ def _use_in_words(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
         yield names[lock.device.did]
 
 
+def credential_name(choice: Choice) -> str:
+    """Return the name of a credential, as within a sentence: ``right thumb``, ``Fingerprint 7``."""
+    lock, credential = choice
+    own = choice.holder.holds[choice.key].name if choice.holder else ""
+    return own or credential_in_words(lock.hass, lock.model, credential)
+
+
 def credential_label(choice: Choice, names: Mapping[str, str]) -> str:
     """Return a credential in words, with its last use: ``right thumb · yesterday 08:12``."""
-    lock, credential = choice
-    hass, theirs = lock.hass, choice.holder
-    own = theirs.holds[choice.key].name if theirs else ""
-    parts = [own or credential_in_words(hass, lock.model, credential)]
+    lock, hass = choice.lock, choice.lock.hass
+    parts = [credential_name(choice)]
     if choice.use:
         parts.append(moment_in_words(hass, choice.use.when))
     if is_ending(choice):

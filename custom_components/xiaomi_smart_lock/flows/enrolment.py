@@ -135,6 +135,22 @@ class EnrolmentFlow(ConfigSubentryFlow):
         await self._live.task
         if is_password(self._live.wanted):
             return await self.async_step_password_made()
+        return await self.async_step_has_it()
+
+    async def async_step_has_it(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Say that the lock has it, and offer to add another.
+
+        A browser asks for the step once for each hint, and shows an error if the flow is over by
+        then. That is why no flow ends here by itself.
+        """
+        return self.async_show_menu(step_id="has_it", menu_options=["add", "finish"])
+
+    async def async_step_finish(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """End with the credential."""
         return self.async_abort(reason="enrolled")
 
     async def async_step_password_made(
@@ -142,17 +158,14 @@ class EnrolmentFlow(ConfigSubentryFlow):
     ) -> SubentryFlowResult:
         """Show a password, this once."""
         if user_input is not None:
-            return self.async_abort(reason="enrolled")
+            return await self.async_step_finish()
         password = self._live.wanted.content
         return self.async_show_form(
             step_id="password_made",
             data_schema=self.add_suggested_values_to_schema(
                 vol.Schema({vol.Optional(CONF_PASSWORD): TextSelector()}), {CONF_PASSWORD: password}
             ),
-            description_placeholders={
-                "password": password,
-                "lock": escaped(self._live.lock.session.name),
-            },
+            description_placeholders={"lock": escaped(self._live.lock.session.name)},
             last_step=True,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigEntryState
@@ -23,7 +23,7 @@ from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
 from ..people import Held, as_stored, async_add, person_in
-from ..wording.phrases import escaped
+from ..wording.phrases import common_text, escaped
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
 from .enrolment import CONF_PASSWORD
@@ -46,6 +46,12 @@ class GuestFlow(ManagementFlow):
     @property
     def _guest(self) -> Person:
         return person_in(self._get_reconfigure_subentry())
+
+    @property
+    @override
+    def _about(self) -> dict[str, str]:
+        whose = common_text(self.hass, "guest_password").format(name=self._guest.name)
+        return super()._about | {"credential": escaped(whose)}
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for name, password and end, and have the lock take the password."""

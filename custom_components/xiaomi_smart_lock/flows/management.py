@@ -23,7 +23,7 @@ from ..people import async_rename_credential
 from ..state.lock_state import Topic
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words, translatable
-from .choices import credential_label
+from .choices import credential_label, credential_name
 from .enrolment import EnrolmentFlow
 from .progress import long_enough
 
@@ -48,6 +48,8 @@ class ManagementFlow(EnrolmentFlow):
 
     _chosen: Choice
     _deleting: asyncio.Task[bool] | None = None
+    _deleted: dict[str, str]
+    """What is deleted, as placeholders: its name is forgotten with it."""
 
     @property
     def _lock_names(self) -> dict[str, str]:
@@ -66,9 +68,18 @@ class ManagementFlow(EnrolmentFlow):
     def _about(self) -> dict[str, str]:
         """The chosen credential and its lock, as placeholders of a form."""
         return {
-            "credential": escaped(credential_label(self._chosen, {})),
+            "credential": escaped(credential_name(self._chosen)),
             "lock": escaped(self._chosen.lock.name),
         }
+
+    def _show_manage(self, *options: str) -> SubentryFlowResult:
+        """Ask what to do with the chosen credential."""
+        label = escaped(credential_label(self._chosen, {}))
+        return self.async_show_menu(
+            step_id="manage",
+            menu_options=list(options),
+            description_placeholders=self._about | {"credential": label},
+        )
 
     async def async_step_rename(
         self, user_input: dict[str, Any] | None = None
@@ -101,12 +112,13 @@ class ManagementFlow(EnrolmentFlow):
     ) -> SubentryFlowResult:
         """Show progress until the lock has deleted it, or cannot be reached."""
         if self._deleting is None:
+            self._deleted = self._about
             self._deleting = self.hass.async_create_task(self._async_delete(), "delete")
         if not self._deleting.done():
             return self.async_show_progress(
                 step_id="deleting",
                 progress_action="deleting",
-                description_placeholders=self._about,
+                description_placeholders=self._deleted,
                 progress_task=self._deleting,
             )
         return self.async_show_progress_done(next_step_id="deleted")
@@ -125,7 +137,7 @@ class ManagementFlow(EnrolmentFlow):
                 description_placeholders={"error": escaped(error_in_words(self.hass, error))},
             )
         return self.async_abort(
-            reason="deleted" if gone else "deleted_later", description_placeholders=self._about
+            reason="deleted" if gone else "deleted_later", description_placeholders=self._deleted
         )
 
     async def _async_delete(self) -> bool:

@@ -276,11 +276,7 @@ class PersonFlow(ManagementFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Ask what to do with a credential."""
-        return self.async_show_menu(
-            step_id="manage",
-            menu_options=["rename", "delete"],
-            description_placeholders=self._about,
-        )
+        return self._show_manage("rename", "delete")
 
 
 def _as_input(

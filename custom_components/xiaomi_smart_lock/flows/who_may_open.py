@@ -128,14 +128,10 @@ class WhoMayOpenFlow(ManagementFlow):
         """Ask what to do with a credential."""
         holder = self._chosen.holder
         if holder is None:
-            options = ["who_is_it", "delete"]
-        elif holder.is_guest:
-            options = ["delete"]
-        else:
-            options = ["rename", "who_is_it", "delete"]
-        return self.async_show_menu(
-            step_id="manage", menu_options=options, description_placeholders=self._about
-        )
+            return self._show_manage("who_is_it", "delete")
+        if holder.is_guest:
+            return self._show_manage("delete")
+        return self._show_manage("rename", "who_is_it", "delete")
 
     async def async_step_who_is_it(
         self, user_input: dict[str, Any] | None = None
