@@ -144,6 +144,15 @@ class CredentialCommands:
         if len(known) == 1:
             self._apply(name, {**asked, "operation-method": known[0].method})
 
+    def note_deleted(self, user_id: int, credential: Credential) -> None:
+        """Note that the lock no longer has a user's credential, of which it may tell nothing."""
+        facts = {
+            "user-ids": user_id,
+            "operation-method": credential.method,
+            "operation-id": credential.operation_id,
+        }
+        self._apply("delete-unlock-method", facts)
+
     async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
         """Assign a credential to a user."""
         await self._async_act(
