@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from custom_components.xiaomi_smart_lock.flows import progress
+from simulator.users import Credential as Held
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
-from tests.people import give
+from tests.people import give, person
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigSubentry
@@ -172,3 +174,30 @@ async def test_a_lock_that_is_not_there(hass: HomeAssistant, harness: LockHarnes
     hass.config_entries.async_update_subentry(harness.entry, wei, data=data)
     dialog = await Dialog.open(hass, harness.entry, "guest", wei)
     assert dialog.step == "entry_not_loaded"
+
+
+async def test_closed_at_the_last_moment(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was confirmed when the dialog was closed is somebody's, or it is deleted."""
+    give(hass, harness.entry, "Li", (FINGERPRINT, 30))
+    await harness.manage("set_user", user_id=5)
+    inside(harness).credentials[30] = Held(5, FINGERPRINT)
+    await harness.manage("sync_credentials")
+    dialog = await Dialog.open(hass, harness.entry, "person", person(harness.entry, "Li"))
+    save = harness.lock.coordinator.async_save
+    closed: list[Dialog] = []
+
+    async def closed_now() -> None:
+        if len(inside(harness).credentials) > 1 and not closed:
+            closed.append(dialog)
+            dialog.close()
+            await asyncio.sleep(0)  # A disk takes its time.
+        await save()
+
+    await go(dialog, "add", {"credential_type": "password"})
+    monkeypatch.setattr(harness.lock.coordinator, "async_save", closed_now)
+    await go(dialog, PASSWORD)
+    await until(lambda: closed)
+    await until(lambda: set(inside(harness).credentials) == {30})
+    await until(lambda: not harness.known.expiries.known)
