@@ -197,6 +197,27 @@ async def test_change(hass: HomeAssistant, harness: LockHarness) -> None:
     assert passwords(harness) == ["246810"]
 
 
+async def test_deleted_while_it_is_changed(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is deleted while a change is written has ended, and is not said to go on."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("change")
+    save = harness.lock.coordinator.async_save
+
+    async def deleted_now() -> None:
+        monkeypatch.undo()
+        await harness.manage("delete_credential", operation_id=1)
+        await until(lambda: not harness.known.expiries.known)
+        await save()
+
+    monkeypatch.setattr(harness.lock.coordinator, "async_save", deleted_now)
+    await dialog.submit(name="Wei", uses=3)
+    assert dialog.step == "guest_ended"
+    assert guest(harness).title == "Wei (ended)"
+
+
 async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
     """One click and a confirmation end it."""
     await add(hass, harness)

@@ -128,9 +128,11 @@ class ExpiryWorker:
         try:
             await self._lock.async_save_expiry(credential)
         except HomeAssistantError:
-            known.pop(credential)
-            if before:
-                known[credential] = before
+            # It may have been used or deleted meanwhile, which stays.
+            if known.get(credential) == expiry:
+                known.pop(credential)
+                if before:
+                    known[credential] = before
             raise
         self._tell_of_change()
         self.async_look()

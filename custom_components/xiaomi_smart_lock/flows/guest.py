@@ -168,6 +168,8 @@ class GuestFlow(ManagementFlow):
                 errors = {"base": "not_changed"}
                 placeholders = {"error": escaped(error_in_words(self.hass, error))}
             else:
+                if credential not in lock.data.expiries.known:
+                    return self.async_abort(reason="guest_ended")
                 left = {VALID_UNTIL: changed.due, USES: changed.uses}
                 data = {**self._guest.subentry.data, CONF_NAME: name, **left}
                 return self.async_update_and_abort(
