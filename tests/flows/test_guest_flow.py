@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PASSWORD = 3
 VISITOR = 3
 DELETE_CREDENTIAL = (4, 5)
+LOCK_RESET = 12
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +132,24 @@ async def test_deleted_elsewhere(
     await until(lambda: guest(harness).title == "Wei (ended)")
     await harness.later(61)
     assert harness.acts.count(DELETE_CREDENTIAL) == 1
+
+
+async def test_the_lock_was_reset(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """A guest ends with the lock's reset, and not what has the same number after it."""
+    await add(hass, harness, valid_until=in_hours(1))
+    users = inside(harness)
+    users.credentials.clear()
+    harness.driver.do("exception", LOCK_RESET)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: not harness.known.expiries.known)
+    users.types[5] = VISITOR
+    users.credentials[1] = Credential(5, PASSWORD, "135790")
+    await harness.manage("sync_credentials")
+    frozen.tick(3601)
+    await harness.later(61)
+    assert users.credentials == {1: Credential(5, PASSWORD, "135790")}
 
 
 async def test_the_clock_was_ahead(
