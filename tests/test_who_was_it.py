@@ -79,6 +79,22 @@ async def test_one_of_the_people(hass: HomeAssistant, harness: LockHarness) -> N
     assert issues(hass) == []
 
 
+async def test_somebody_removed(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Whoever was removed while it was asked is not chosen."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    [issue] = issues(hass)
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    hass.config_entries.async_remove_subentry(harness.entry, ming.subentry_id)
+    answer = {"person": ming.subentry_id}
+    assert (await manager.async_configure(form["flow_id"], answer))["errors"] == {
+        "base": "nobody_chosen"
+    }
+
+
 async def test_somebody_new(hass: HomeAssistant, harness: LockHarness) -> None:
     """A name is enough to add a person."""
     give(hass, harness.entry, "Ming")

@@ -129,7 +129,8 @@ class WhoWasItFlow(RepairsFlow):
                 ir.async_ignore_issue(self.hass, DOMAIN, self.issue_id, ignore=True)
                 return self.async_abort(reason="not_asked_again")
             if subentry_id := user_input.get(_CONF_PERSON):
-                errors = self._give(entry, subentry_id)
+                there = any(one.subentry.subentry_id == subentry_id for one in everyone)
+                errors = self._give(entry, subentry_id) if there else {"base": "nobody_chosen"}
             elif not name:
                 errors = {"base": "nobody_chosen"}
             elif any(name == one.name for one in people(entry)):

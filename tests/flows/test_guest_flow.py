@@ -10,6 +10,7 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.flows import progress
+from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PASSWORD = 3
 VISITOR = 3
+DELETE_CREDENTIAL = (4, 5)
+LOCK_RESET = 12
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +121,85 @@ async def test_the_time_has_come(
     assert dialog.step == "guest_ended"
 
 
+async def test_deleted_elsewhere(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """A password that was deleted without a word is looked for once, and then counts as ended."""
+    await add(hass, harness, valid_until=in_hours(1))
+    inside(harness).credentials.clear()
+    frozen.tick(3601)
+    await harness.later(61)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await harness.later(61)
+    assert harness.acts.count(DELETE_CREDENTIAL) == 1
+
+
+async def test_the_lock_was_reset(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """A guest ends with the lock's reset, and not what has the same number after it."""
+    await add(hass, harness, valid_until=in_hours(1))
+    users = inside(harness)
+    users.credentials.clear()
+    harness.driver.do("exception", LOCK_RESET)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: not harness.known.expiries.known)
+    users.types[5] = VISITOR
+    users.credentials[1] = Credential(5, PASSWORD, "135790")
+    await harness.manage("sync_credentials")
+    frozen.tick(3601)
+    await harness.later(61)
+    assert users.credentials == {1: Credential(5, PASSWORD, "135790")}
+
+
+async def test_the_clock_was_ahead(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """A password of a guest who was added by a wrong clock is deleted once, and then has ended."""
+    frozen.tick(86_400)
+    await add(hass, harness, uses=1)
+    frozen.tick(-86_400)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    await harness.later(61)
+    assert guest(harness).title == "Wei (ended)"
+    assert harness.acts.count(DELETE_CREDENTIAL) == 1
+
+
+async def test_users_of_others_stay(
+    hass: HomeAssistant, neighbour: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Where the lock cannot tell whose a user is, none is deleted with a guest's password."""
+    users = inside(neighbour)
+    users.types[1] = UserType.NORMAL
+    users.credentials[40] = Credential(1, 2)
+    await add(hass, neighbour, valid_until=in_hours(1))
+    frozen.tick(3601)
+    await neighbour.later(61)
+    await until(lambda: guest(neighbour).title == "Wei (ended)")
+    await neighbour.later(61)
+    assert users.credentials == {40: Credential(1, 2)}
+    assert 1 in users.types
+
+
+async def test_user_who_got_more(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """A guest's user who was given something at the lock, of which it told nothing, stays."""
+    await add(hass, harness, valid_until=in_hours(1))
+    users = inside(harness)
+    [theirs] = {one.user for one in users.credentials.values()}
+    users.credentials[40] = Credential(theirs, 2)
+    frozen.tick(3601)
+    await harness.later(61)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await harness.later(61)
+    assert users.credentials == {40: Credential(theirs, 2)}
+
+
 async def test_change(hass: HomeAssistant, harness: LockHarness) -> None:
     """Name and end can be changed, and what is left is filled in."""
     await add(hass, harness)
@@ -132,6 +214,27 @@ async def test_change(hass: HomeAssistant, harness: LockHarness) -> None:
     await harness.start()
     assert guest(harness).title == "Wei Li (3 uses left)"
     assert passwords(harness) == ["246810"]
+
+
+async def test_deleted_while_it_is_changed(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is deleted while a change is written has ended, and is not said to go on."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("change")
+    save = harness.lock.coordinator.async_save
+
+    async def deleted_now() -> None:
+        monkeypatch.undo()
+        await harness.manage("delete_credential", operation_id=1)
+        await until(lambda: not harness.known.expiries.known)
+        await save()
+
+    monkeypatch.setattr(harness.lock.coordinator, "async_save", deleted_now)
+    await dialog.submit(name="Wei", uses=3)
+    assert dialog.step == "guest_ended"
+    assert guest(harness).title == "Wei (ended)"
 
 
 async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:

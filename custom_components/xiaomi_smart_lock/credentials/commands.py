@@ -70,9 +70,11 @@ class CredentialCommands:
         """Return a command that can be ended before the lock has reported its outcome."""
         return PendingCommand(self._session, self._lock, self._processor, name, on_step)
 
-    async def async_set_user(self, user_id: int | None, user_type: int | None) -> int:
-        """Add or change a user; return the user id, chosen if None is given."""
-        free = free_numbers(self._lock.data.users.numbers)
+    async def async_set_user(
+        self, user_id: int | None, user_type: int | None, least: int = 1
+    ) -> int:
+        """Add or change a user; return the user id, chosen from ``least`` on if None is given."""
+        free = [one for one in free_numbers(self._lock.data.users.numbers) if one >= least]
         asked = {"user-ids": user_id, "user-type": user_type}
         facts = await self._async_act(
             "add-lock-user",
@@ -143,6 +145,15 @@ class CredentialCommands:
         known = [one for one in self._lock.data.users.grants if one.operation_id == operation_id]
         if len(known) == 1:
             self._apply(name, {**asked, "operation-method": known[0].method})
+
+    def note_deleted(self, user_id: int, credential: Credential) -> None:
+        """Note that the lock no longer has a user's credential, of which it may tell nothing."""
+        facts = {
+            "user-ids": user_id,
+            "operation-method": credential.method,
+            "operation-id": credential.operation_id,
+        }
+        self._apply("delete-unlock-method", facts)
 
     async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
         """Assign a credential to a user."""

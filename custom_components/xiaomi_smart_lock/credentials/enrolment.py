@@ -190,19 +190,11 @@ class Enrolment:
         now = time.time()
         self.stage = Stage.KEEPING
         self._expiry.enrolling = credential
-        expiries[credential] = Expiry(user_id, since=now, due=now, enrolled=False)
+        expiries[credential] = unconfirmed = Expiry(user_id, since=now, due=now, enrolled=False)
         try:
             await self._lock.async_save_expiry(credential)
             self.stage = Stage.ENROLLING
             await self._async_ask(wanted, user_id, credential)
-        except BaseException as error:
-            if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
-                expiries.pop(credential, None)
-            else:
-                self.stage = Stage.GIVING_UP
-                await self._commands.async_give_up()
-            raise
-        else:
             if wanted.valid_until is None and wanted.uses is None:
                 expiries.pop(credential, None)
             else:
@@ -213,11 +205,22 @@ class Enrolment:
                     uses=wanted.uses,
                     name=wanted.name,
                 )
+            await self._lock.async_save()
+        except BaseException as error:
+            if isinstance(error, CommandRejectedError) or self.stage is Stage.KEEPING:
+                expiries.pop(credential, None)
+            else:
+                self.stage = Stage.GIVING_UP
+                # The lock may have confirmed it already, when the caller was canceled.
+                expiries[credential] = unconfirmed
+                await self._commands.async_give_up()
+            await self._lock.async_save()
+            raise
+        else:
             return credential
         finally:
             self.stage = Stage.NONE
             self._expiry.enrolling = None
-            await self._lock.async_save()
             self._expiry.async_look()
 
     async def _async_ask(self, wanted: Wanted, user_id: int, credential: Credential) -> None:

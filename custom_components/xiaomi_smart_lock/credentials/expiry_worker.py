@@ -16,6 +16,7 @@ from ..signal import Signal
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, listed
+from .lock_user import OWNER
 from .pending_command import NOT_FOUND, CommandRejectedError
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ class ExpiryWorker:
         try:
             await self._lock.async_save_expiry(credential)
         except HomeAssistantError:
-            known.pop(credential)
-            if before:
-                known[credential] = before
+            # It may have been used or deleted meanwhile, which stays.
+            if known.get(credential) == expiry:
+                known.pop(credential)
+                if before:
+                    known[credential] = before
             raise
         self._tell_of_change()
         self.async_look()
@@ -180,14 +183,25 @@ class ExpiryWorker:
                     return await self._async_end_one(credential)
                 _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
                 return False
+        if expiry.enrolled:
+            self._commands.note_deleted(user_id, credential)
         known.pop(credential, None)
         self._say_what_ended()
         self._tell_of_change()
         await lock.async_save()
-        if expiry.guest and not lock.data.users.credentials_of(user_id):
-            with suppress(HomeAssistantError):  # The user opens nothing any more.
-                await self._commands.async_delete_user(user_id, None)
+        if expiry.guest and user_id == expiry.user_id != OWNER:
+            await self._async_delete_user(user_id)
         return True
+
+    async def _async_delete_user(self, user_id: int) -> None:
+        """Delete the user of a guest, unless the lock has other credentials of that user.
+
+        A lock that does not tell its credentials keeps the user, who may be somebody else's.
+        """
+        with suppress(HomeAssistantError):
+            await self._commands.async_synchronise("sync-unlock-method")
+            if not self._lock.data.users.credentials_of(user_id):
+                await self._commands.async_delete_user(user_id, None)
 
     def _user_of(self, credential: Credential, expiry: Expiry) -> int:
         """Return the current owner of a credential, as far as the lock has reported it."""

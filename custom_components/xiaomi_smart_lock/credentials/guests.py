@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..coordinator import LockCoordinator
     from ..people import Person
+    from ..state.credential import Credential
     from .expiry_worker import ExpiryWorker
 
 VALID_UNTIL: Final = "valid_until"
@@ -44,7 +45,17 @@ class Guests:
     def async_start(self) -> CALLBACK_TYPE:
         """Start to follow the expiries; return a function that stops this."""
         self.async_look()
-        return self._lock.async_watch(Topic.ENDINGS, self.async_look)
+        stops = (
+            self._expiry.async_listen(self._async_note_end),
+            self._lock.async_watch(Topic.ENDINGS, self.async_look),
+        )
+
+        @callback
+        def stop() -> None:
+            for stop_one in stops:
+                stop_one()
+
+        return stop
 
     @callback
     def async_look(self) -> None:
@@ -58,6 +69,16 @@ class Guests:
         if changed:
             self._lock.in_background(self._lock.async_save())
             self._expiry.async_look()
+
+    @callback
+    def _async_note_end(self, credential: Credential) -> None:
+        """Write into the subentry that a credential has ended, so that it is never restored.
+
+        Its times cannot tell that if the clock was wrong at one of them.
+        """
+        for guest in people(self._lock.config_entry):
+            if guest.is_guest and (self._lock.device.did, credential) in guest.holds:
+                self._async_show(guest)
 
     def _async_end_those_of_removed(self, present: set[str]) -> bool:
         """Have the credentials of removed guests end at once; return whether there are any."""

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 # The owner's user id. It gets no access remotely: there is an owner already, and nobody is to be
 # given a credential of theirs.
 OWNER: Final = 0
+UNHEARD_FROM: Final = 100
+"""Where to begin with the ids of new users at a lock that has not told all it has.
+
+Adding a user that is there changes them. The lock and its app count from 1.
+"""
 
 
 def user_for(lock: LockCoordinator, person: Person) -> int | None:
@@ -59,7 +64,7 @@ async def async_user_of(
         yield user_id
         return
     has_told_all = await _async_all_users(commands)
-    user_id = await commands.async_set_user(None, None)
+    user_id = await commands.async_set_user(None, None, 1 if has_told_all else UNHEARD_FROM)
     try:
         yield user_id
     except BaseException:

@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigSubentryFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -28,7 +29,7 @@ from .live_enrolment import LiveEnrolment
 if TYPE_CHECKING:
     import asyncio
 
-    from homeassistant.config_entries import SubentryFlowResult
+    from homeassistant.config_entries import ConfigSubentry, SubentryFlowResult
 
     from ..credentials.enrolment import Wanted
     from ..runtime import LockConfigEntry, LockRuntime
@@ -54,8 +55,22 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     @property
     def _locks(self) -> dict[str, LockRuntime]:
-        """The locks of the entry by did."""
+        """The locks of the entry by did. The flow ends if the entry is not loaded any more."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            raise AbortFlow("entry_not_loaded")
         return self._entry.runtime_data.locks
+
+    def _lock_of(self, did: str) -> LockRuntime:
+        """Return a lock of the entry. The flow ends if it is not there any more."""
+        if lock := self._locks.get(did):
+            return lock
+        raise AbortFlow("entry_not_loaded")
+
+    def _subentry(self, subentry_id: str) -> ConfigSubentry:
+        """Return a subentry of the entry. The flow ends if it was removed."""
+        if subentry := self._entry.subentries.get(subentry_id):
+            return subentry
+        raise AbortFlow("removed")
 
     def _lock_field(self) -> dict[vol.Marker, Any]:
         """Return a field to choose a lock; nothing if there is only one."""
@@ -70,7 +85,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     def _chosen_lock(self, user_input: dict[str, Any]) -> LockRuntime:
         """Return the lock that a form says, or the only one."""
-        return self._locks[user_input.get(CONF_LOCK, next(iter(self._locks)))]
+        return self._lock_of(user_input.get(CONF_LOCK, next(iter(self._locks))))
 
     def _password_field(self) -> dict[vol.Marker, Any]:
         """Return a field for a password, with one that was made up."""
@@ -172,7 +187,10 @@ class EnrolmentFlow(ConfigSubentryFlow):
     async def async_step_enrol_again(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Try the same once more."""
+        """Try the same once more, unless the entry was loaded anew."""
+        lock = self._live.lock
+        if self._lock_of(lock.session.did) is not lock:
+            return self.async_abort(reason="entry_not_loaded")
         self._live = self._live.again()
         return await self.async_step_enrol()
 

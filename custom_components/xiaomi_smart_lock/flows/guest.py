@@ -45,7 +45,7 @@ class GuestFlow(ManagementFlow):
 
     @property
     def _guest(self) -> Person:
-        return person_in(self._get_reconfigure_subentry())
+        return person_in(self._subentry(self._reconfigure_subentry_id))
 
     @property
     @override
@@ -148,10 +148,9 @@ class GuestFlow(ManagementFlow):
         )
 
     def _choice(self) -> Choice | None:
-        """Return the guest's credential, None if its lock is not there."""
+        """Return the guest's credential, None if there is none."""
         for did, credential in self._guest.holds:
-            if did in self._locks:
-                return Choice(self._locks[did].coordinator, credential)
+            return Choice(self._lock_of(did).coordinator, credential)
         return None
 
     async def async_step_change(
@@ -170,16 +169,18 @@ class GuestFlow(ManagementFlow):
                 expiry, name=name, due=_valid_until(user_input), uses=_uses(user_input)
             )
             try:
-                await self._locks[lock.device.did].expiry.async_change(credential, changed)
+                await self._lock_of(lock.device.did).expiry.async_change(credential, changed)
             except HomeAssistantError as error:
                 errors = {"base": "not_changed"}
                 placeholders = {"error": escaped(error_in_words(self.hass, error))}
             else:
+                if credential not in lock.data.expiries.known:
+                    return self.async_abort(reason="guest_ended")
                 left = {VALID_UNTIL: changed.due, USES: changed.uses}
                 data = {**self._guest.subentry.data, CONF_NAME: name, **left}
                 return self.async_update_and_abort(
                     self._entry,
-                    self._get_reconfigure_subentry(),
+                    self._guest.subentry,
                     title=guest_title(self.hass, data),
                     data=data,
                 )

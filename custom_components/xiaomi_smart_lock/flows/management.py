@@ -23,7 +23,7 @@ from ..people import async_rename_credential
 from ..state.lock_state import Topic
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words, translatable
-from .choices import credential_label, credential_name
+from .choices import Choice, credential_label, credential_name
 from .enrolment import EnrolmentFlow
 from .progress import long_enough
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from homeassistant.config_entries import SubentryFlowResult
 
-    from .choices import Choice
+    from ..people import Key
+    from ..runtime import LockRuntime
 
 CONF_CREDENTIAL: Final = "credential"
 LONGEST_NAME: Final = 50
@@ -46,10 +47,20 @@ class ManagementFlow(EnrolmentFlow):
     A subclass sets ``_chosen``, and goes on with ``async_step_rename`` or ``async_step_delete``.
     """
 
-    _chosen: Choice
+    _key: Key
     _deleting: asyncio.Task[bool] | None = None
     _deleted: dict[str, str]
     """What is deleted, as placeholders: its name is forgotten with it."""
+
+    @property
+    def _chosen(self) -> Choice:
+        """The chosen credential, of its lock as that is loaded now."""
+        did, credential = self._key
+        return Choice(self._lock_of(did).coordinator, credential)
+
+    @_chosen.setter
+    def _chosen(self, choice: Choice) -> None:
+        self._key = choice.key
 
     @property
     def _lock_names(self) -> dict[str, str]:
@@ -113,7 +124,8 @@ class ManagementFlow(EnrolmentFlow):
         """Show progress until the lock has deleted it, or cannot be reached."""
         if self._deleting is None:
             self._deleted = self._about
-            self._deleting = self.hass.async_create_task(self._async_delete(), "delete")
+            deleting = self._async_delete(self._lock_of(self._key[0]), self._chosen)
+            self._deleting = self.hass.async_create_task(deleting, "delete")
         if not self._deleting.done():
             return self.async_show_progress(
                 step_id="deleting",
@@ -140,13 +152,12 @@ class ManagementFlow(EnrolmentFlow):
             reason="deleted" if gone else "deleted_later", description_placeholders=self._deleted
         )
 
-    async def _async_delete(self) -> bool:
-        """Have the chosen credential deleted; return whether the lock has done so already.
+    async def _async_delete(self, runtime: LockRuntime, choice: Choice) -> bool:
+        """Have a credential deleted; return whether the lock has done so already.
 
         Raises HomeAssistantError if that could not be begun.
         """
-        lock, credential = self._chosen
-        runtime = self._locks[lock.device.did]
+        lock, credential = choice
         async with long_enough():
             if (user_id := lock.data.users.user_of(credential)) is None:
                 # Only the lock knows whose it is, which a deletion must say.
@@ -155,7 +166,7 @@ class ManagementFlow(EnrolmentFlow):
             if user_id is None:
                 raise translatable(HomeAssistantError, "not_told_whose", lock=lock.name)
             gone = asyncio.Event()
-            stop = lock.async_watch(Topic.ENDINGS, partial(_look, self._chosen, gone))
+            stop = lock.async_watch(Topic.ENDINGS, partial(_look, choice, gone))
             try:
                 await runtime.expiry.async_expire(credential, user_id)
                 async with asyncio.timeout(DELETED_WITHIN if lock.data.awake is not False else 0):

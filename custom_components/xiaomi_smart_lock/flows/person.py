@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from ..people import Person
-    from ..runtime import LockRuntime
     from ..state.credential import Credential
     from .choices import Choice
 
@@ -68,15 +67,15 @@ class PersonFlow(ManagementFlow):
     _new: str | None = None
     """The id of the subentry of a person who was added in this flow."""
     _kind: str
-    _lock: LockRuntime
+    _did: str
     _credential_name: str
 
     @property
     def _person(self) -> Person | None:
         """The person to change, None as long as one is being added."""
         if self.source == SOURCE_RECONFIGURE:
-            return person_in(self._get_reconfigure_subentry())
-        return person_in(self._entry.subentries[self._new]) if self._new else None
+            return person_in(self._subentry(self._reconfigure_subentry_id))
+        return person_in(self._subentry(self._new)) if self._new else None
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for name, person entity and credentials of a new person."""
@@ -215,7 +214,7 @@ class PersonFlow(ManagementFlow):
                 ),
             )
         self._kind = user_input[CONF_CREDENTIAL_TYPE]
-        self._lock = self._chosen_lock(user_input)
+        self._did = self._chosen_lock(user_input).session.did
         self._credential_name = user_input.get(CONF_CREDENTIAL_NAME, "").strip()[:LONGEST_NAME]
         if self._kind == PASSWORD:
             return await self.async_step_password()
@@ -240,23 +239,23 @@ class PersonFlow(ManagementFlow):
         )
 
     async def _async_begin(self, content: str) -> SubentryFlowResult:
-        person, lock, name = self._person, self._lock.coordinator, self._credential_name
+        person, runtime, name = self._person, self._lock_of(self._did), self._credential_name
         assert person  # noqa: S101
         subentry_id = person.subentry.subentry_id
 
         def keep(credential: Credential) -> None:
-            async_rename_credential(lock, credential, name)
+            async_rename_credential(runtime.coordinator, credential, name)
 
         wanted = Wanted(person=subentry_id, method=self._kind, content=content)
-        return await self._async_enrol(self._lock, wanted, keep)
+        return await self._async_enrol(runtime, wanted, keep)
 
     async def async_step_choose(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Ask which credential to rename or to delete."""
-        person = self._person
+        names, person = self._lock_names, self._person
         assert person  # noqa: S101
-        choices, names = by_value(of_person(self._entry, person)), self._lock_names
+        choices = by_value(of_person(self._entry, person))
         errors = {}
         if user_input is not None:
             if chosen := choices.get(user_input[CONF_CREDENTIAL]):

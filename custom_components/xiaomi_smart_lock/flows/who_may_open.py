@@ -67,6 +67,8 @@ class WhoMayOpenFlow(ManagementFlow):
 
     async def async_step_look(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show who may open the door, and ask which credential to change."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
         choices = self._choices()
         errors = {}
         if user_input is not None:
@@ -140,9 +142,12 @@ class WhoMayOpenFlow(ManagementFlow):
         choices = [one for one in people(self._entry) if not one.is_guest]
         if not choices:
             return self.async_abort(reason="no_person")
+        errors = {}
         if user_input is not None:
-            async_assign(*self._chosen, user_input[CONF_PERSON])
-            return self.async_abort(reason="given")
+            if any(one.subentry.subentry_id == user_input[CONF_PERSON] for one in choices):
+                async_assign(*self._chosen, user_input[CONF_PERSON])
+                return self.async_abort(reason="given")
+            errors = {CONF_PERSON: "credential_taken"}
         options = [
             SelectOptionDict(value=one.subentry.subentry_id, label=one.name) for one in choices
         ]
@@ -151,6 +156,7 @@ class WhoMayOpenFlow(ManagementFlow):
             step_id="who_is_it",
             data_schema=vol.Schema({vol.Required(CONF_PERSON): field}),
             description_placeholders=self._about,
+            errors=errors,
         )
 
 

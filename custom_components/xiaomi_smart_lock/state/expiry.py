@@ -69,6 +69,8 @@ class ExpiryRegistry:
                 self._deleted(lock_event)
             case "delete-user-complete":
                 self._user_deleted(lock_event)
+            case "exception-occurred" if lock_event.word("abnormal-condition") == "lock_reset":
+                self._all_deleted(lock_event)
         return self.known != before
 
     def _used(self, lock_event: LockEvent) -> None:
@@ -102,6 +104,15 @@ class ExpiryRegistry:
         for credential, expiry in self.known.items():
             theirs = expiry.user_id == lock_event.get("user-ids")
             if theirs and lock_event.when >= int(expiry.since):
+                self.known[credential] = expiry.by(lock_event.when)
+
+    def _all_deleted(self, lock_event: LockEvent) -> None:
+        """Let all credentials expire after a reset, before their numbers are others'.
+
+        Whether the lock deleted them is found out from the lock.
+        """
+        for credential, expiry in self.known.items():
+            if lock_event.when >= int(expiry.since):
                 self.known[credential] = expiry.by(lock_event.when)
 
     def as_list(self) -> list[list[Any]]:
