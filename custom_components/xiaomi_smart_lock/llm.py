@@ -5,10 +5,16 @@ Home Assistant has this platform since 2026; before, it makes tools of all inten
 
 from __future__ import annotations
 
-from homeassistant.components.llm import LLMTools
+# Home Assistant loads this file only where it has the platform; older versions lack these types.
+from homeassistant.components.llm import LLMTools  # type: ignore[import-not-found, unused-ignore]
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import intent
-from homeassistant.helpers.llm import LLM_API_ASSIST, IntentTool, LLMContext, ToolAnnotations
+from homeassistant.helpers.llm import (  # type: ignore[attr-defined, unused-ignore]
+    LLM_API_ASSIST,
+    IntentTool,
+    LLMContext,
+    ToolAnnotations,
+)
 
 from .assist import QUESTIONS
 from .const import DOMAIN
@@ -22,7 +28,7 @@ def async_get_tools(hass: HomeAssistant, llm_context: LLMContext, api_id: str) -
     if api_id != LLM_API_ASSIST:
         return None
     tools = [
-        IntentTool(
+        IntentTool(  # type: ignore[call-arg, unused-ignore]
             f"{DOMAIN}__{handler.intent_type}",
             handler,
             title=QUESTIONS[handler.intent_type].title,

@@ -166,7 +166,7 @@ class DoorMediaSource(MediaSource):
         return _list(None, self.name, sorted(nodes, key=lambda node: node.title))
 
     @override
-    async def async_search_media(
+    async def async_search_media(  # type: ignore[misc, unused-ignore]
         self, item: MediaSourceItem, query: SearchMediaQuery
     ) -> SearchMedia:
         """Search what a camera saw by its words, such as a kind, a way to unlock or a date.
