@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
@@ -52,14 +52,9 @@ class SimulatorThread:
 
     async def _run(self) -> None:
         self._end = asyncio.Event()
-        # One thread for names and files, from the beginning: callers that count threads would take
-        # one that comes later for something of theirs that was left over.
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(1, "simulator"))
-        await loop.run_in_executor(None, int)
         try:
             async with Simulator(*self._args, **self._kwargs) as simulator:
-                self._started.set_result((simulator, loop))
+                self._started.set_result((simulator, asyncio.get_running_loop()))
                 await self._end.wait()
         except BaseException as error:
             if self._started.done():
