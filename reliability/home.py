@@ -17,6 +17,7 @@ from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.models import HaZeroconf
 from homeassistant.const import ATTR_ENTITY_ID, CONF_REGION
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
 from homeassistant.runner import RuntimeConfig
 
 from custom_components.xiaomi_smart_lock.account.clients import redirect_path
@@ -101,7 +102,9 @@ class Home:
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
         # Fatal exceptions belong on the screen, not in Home Assistant's log. The detection of
         # blocking calls can be enabled only once in a process, and would find the simulator's.
+        # What a new entry has off by default is watched as well.
         with (
+            patch.object(Entity, "entity_registry_enabled_default", new=True),
             patch.object(block_async_io, "enable"),
             patch.object(sys, "excepthook", sys.excepthook),
             patch.object(zeroconf, "HaZeroconf", _loopback_only),
