@@ -164,6 +164,18 @@ async def test_off_by_option(
         assert issues(hass) == []
 
 
+async def test_not_too_many_at_once(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A lock full of strangers asks of ten; the next follows when one is answered."""
+    ming = give(hass, harness.entry, "Ming")
+    for operation_id in range(1, 13):
+        await unlock(harness, FINGERPRINT, operation_id)
+    assert len(issues(hass)) == 10
+    await fix(hass, issues(hass)[0], person=ming.subentry_id)
+    await until(lambda: len(issues(hass)) == 9)
+    await unlock(harness, FINGERPRINT, 13)
+    assert len(issues(hass)) == 10
+
+
 async def test_unloaded(hass: HomeAssistant, harness: LockHarness) -> None:
     """A question that could not be answered is not asked."""
     await unlock(harness, FINGERPRINT, 3)

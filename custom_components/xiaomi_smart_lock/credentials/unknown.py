@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 SOMEBODYS: Final = ("fingerprint", "face", "palm_vein", "nfc", "password", "phone")
 
 
+MOST_ASKED: Final = 10
+"""How many questions a lock may have open; the others follow when some are answered."""
+
+
 class UnknownCredentials:
     """Asks by a repair whose a credential is, when it has opened the door of one lock."""
 
@@ -65,6 +69,8 @@ class UnknownCredentials:
         shown, methods = credential.masked(lock.model), lock.model.methods
         is_somebodys = methods is not None and methods.key_of(shown.method) in SOMEBODYS
         if not is_somebodys or self._known(credential):
+            return
+        if credential not in self._asked and len(self._asked) >= MOST_ASKED:
             return
         self._asked.add(credential)
         words = credential_in_words(lock.hass, lock.model, credential)
