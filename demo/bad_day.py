@@ -320,14 +320,16 @@ async def asked(day: BadDay) -> str:
 
 
 async def repairs(day: BadDay) -> str:
-    """Return the titles of the open repair issues."""
+    """Return the titles of the open repair issues, but for questions: who it was is nothing bad."""
     answer = await day.client.command("repairs/list_issues")
     return listed(
         day.text(
             f"issues.{issue['translation_key']}.title", issue["translation_placeholders"] or {}
         )
         for issue in answer["issues"]
-        if issue["domain"] == DOMAIN and not issue["ignored"]
+        if issue["domain"] == DOMAIN
+        and not issue["ignored"]
+        and issue["translation_key"] != "who_was_it"
     )
 
 
@@ -342,11 +344,11 @@ async def what_is_new(day: BadDay) -> str:
 
 
 async def devices(day: BadDay) -> str:
-    """Return the number of devices, and the number of MACs registered for them."""
+    """Return the number of locks' devices, and the number of MACs registered for them."""
     found = [
         device
         for device in await day.client.command("config/device_registry/list")
-        if day.home.entry_id in device["config_entries"]
+        if day.home.entry_id in device["config_entries"] and device["model_id"] != "person"
     ]
     macs = [connection for device in found for connection in device["connections"]]
     return f"{len(found)}, {len(macs)} by MAC"

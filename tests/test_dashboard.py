@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from homeassistant.const import MAJOR_VERSION, MINOR_VERSION, Platform
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
+from playwright.async_api import TimeoutError as BrowserTimeoutError
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
@@ -27,7 +29,7 @@ from .lock_harness import running_lock
 if TYPE_CHECKING:
     from homeassistant.auth.models import User
     from homeassistant.core import HomeAssistant
-    from playwright.async_api import Page, Request, Route
+    from playwright.async_api import Locator, Page, Request, Route
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import (
         ClientSessionGenerator,
@@ -235,6 +237,16 @@ async def test_a_lock_nearby(
         await page.locator("hui-tile-card", has_text=re.compile(r"Locked.*ago")).wait_for()
 
 
+async def click_until(button: Locator, shown: Locator) -> None:
+    """Click until something is shown: a click is lost on a card that is just drawn anew."""
+    for _ in range(6):
+        with suppress(BrowserTimeoutError):
+            await button.click(timeout=5_000)
+            await shown.wait_for(timeout=5_000)
+            return
+    pytest.fail("nothing is shown")
+
+
 async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver) -> None:
     """What waits for the lock is said as long as it does; a locked lock is opened with a code."""
     async with running_lock(
@@ -249,8 +261,9 @@ async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: Loc
         await page.get_by_text("Wake", exact=True).wait_for()
         await harness.call("switch", "turn_on", "away_mode")
         await waits.wait_for()
-        await page.locator("hui-tile-card", has_text="Discard waiting changes").click()
-        await page.get_by_text("Discard the changes that wait for the lock?").wait_for()
+        discard = page.locator("hui-tile-card", has_text="Discard waiting changes")
+        question = page.get_by_text("Discard the changes that wait for the lock?")
+        await click_until(discard, question)
         assert harness.known.pending
         await page.get_by_text("Cancel", exact=True).click()
         await harness.wake()
