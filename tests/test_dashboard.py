@@ -237,6 +237,12 @@ async def test_a_lock_nearby(
         await page.locator("hui-tile-card", has_text=re.compile(r"Locked.*ago")).wait_for()
 
 
+@pytest.fixture
+def expected_lingering_timers() -> bool:
+    """Expect timers: what a page shows of time is drawn anew until its connection has ended."""
+    return True
+
+
 async def click_until(button: Locator, shown: Locator) -> None:
     """Click until something is shown: a click is lost on a card that is just drawn anew."""
     for _ in range(6):
