@@ -23,7 +23,7 @@ from custom_components.xiaomi_smart_lock.const import (
     ENDPOINTS_VARIABLE,
 )
 from custom_components.xiaomi_smart_lock.events import history_sync
-from custom_components.xiaomi_smart_lock.flows import app_code
+from custom_components.xiaomi_smart_lock.flows import app_code, progress
 from simulator import real_names
 from tests.at_browser import Person
 from tests.flow import add_lock, authorize_url, cards, discover, local_entry, sign_in
@@ -63,7 +63,7 @@ async def newcomer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Person]:
     """Return who has nothing set up yet, with a phone and a browser."""
-    monkeypatch.setattr(app_code, "LISTENS_WITHIN", 0)
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
     monkeypatch.setattr(history_sync, "SETTLING", HOUR)
     assert await async_setup_component(hass, "config", {})
     # Unlike Home Assistant's web server, that of tests accepts no more views once it runs.

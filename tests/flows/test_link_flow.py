@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP
-from custom_components.xiaomi_smart_lock.flows import app_code
+from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 from tests.at_browser import FLOW, Person
@@ -81,7 +81,7 @@ async def at_browser(
 @pytest.fixture
 def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the browser listen at once."""
-    monkeypatch.setattr(app_code, "LISTENS_WITHIN", 0)
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -31,8 +30,10 @@ from ..miot.errors import (
     SignInRefusedError,
 )
 from ..wording.phrases import escaped_url
+from .progress import long_enough
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-LISTENS_WITHIN: Final = 1.0
-"""Seconds that a browser may take to start listening once it shows progress."""
 LEFT_OPEN: Final = 60
 """Seconds after the expiry of the code until an abandoned flow ends."""
 CONF_LATER: Final = "later"
@@ -145,8 +144,8 @@ class AppCodeFlow(ConfigFlow):
         if self._app_session is None:
             self._app_session = async_app_session(self.hass, auto_cleanup=False)
         login = AppLogin(self._app_session, self._tls, self._endpoints)
-        code, _ = await asyncio.gather(login.begin(), asyncio.sleep(LISTENS_WITHIN))
-        return login, code
+        async with long_enough():
+            return login, await login.begin()
 
     async def async_step_scan(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the code until it is scanned; the browser then continues by itself."""

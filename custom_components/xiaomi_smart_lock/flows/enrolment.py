@@ -87,30 +87,30 @@ class EnrolmentFlow(ConfigSubentryFlow):
         """Return the lock that a form says, or the only one."""
         return self._lock_of(user_input.get(CONF_LOCK, next(iter(self._locks))))
 
-    def _password_field(self) -> dict[vol.Marker, Any]:
-        """Return a field for a password, with one that was made up."""
+    @property
+    def _digits(self) -> tuple[int, int]:
+        """How many digits a password has at least and at most."""
         options = self._entry.options
         least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
-        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        return least, int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+
+    def _password_field(self) -> dict[vol.Marker, Any]:
+        """Return a field for a password, with one that was made up."""
+        least, most = self._digits
         made_up = made_up_password(min(max(MADE_UP_DIGITS, least), most))
         return {vol.Required(CONF_PASSWORD, default=made_up): TextSelector()}
 
     def _password_error(self, password: str) -> str | None:
         """Return the key of what is wrong with a password, None if nothing is."""
-        options = self._entry.options
-        least = int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))
-        most = int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
+        least, most = self._digits
         digits = password.isascii() and password.isdigit()
         return None if digits and least <= len(password) <= most else "password_rules"
 
     @property
     def _rules(self) -> dict[str, str]:
         """The rules for passwords, as placeholders of a form."""
-        options = self._entry.options
-        return {
-            "least": str(int(options.get(CONF_LEAST_DIGITS, LEAST_DIGITS))),
-            "most": str(int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))),
-        }
+        least, most = self._digits
+        return {"least": str(least), "most": str(most)}
 
     async def _async_enrol(
         self, lock: LockRuntime, wanted: Wanted, keep: Keep
