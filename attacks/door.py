@@ -267,7 +267,11 @@ def _of_the_lock(house: House, messages: Iterable[str]) -> Iterator[str]:
                 yield str(event)
         elif data["entity_id"] in shown:
             state = data["new_state"]
-            yield f"{data['entity_id']}: {state['state']} {state['attributes']}"
+            attributes = dict(state["attributes"])
+            if "lately" in attributes:
+                # What happened before is that of the rounds before, of which there is one more.
+                attributes["lately"] = attributes["lately"][:1]
+            yield f"{data['entity_id']}: {state['state']} {attributes}"
 
 
 async def _of_the_finger(house: House, finger: Finger) -> set[str]:
@@ -287,7 +291,8 @@ async def _of_the_finger(house: House, finger: Finger) -> set[str]:
 
 def _anonymous(text: str) -> str:
     """Replace numbers of fingers, times and ids in a text, which differ each time."""
-    return re.sub(r"\b40\d\d\b", "N", _EACH_TIME.sub("T", text))
+    # In the id of a repair, "_" stands before the number.
+    return re.sub(r"(?<![0-9A-Za-z])40\d\d(?![0-9A-Za-z])", "N", _EACH_TIME.sub("T", text))
 
 
 # Where duress is asked for

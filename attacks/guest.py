@@ -574,13 +574,16 @@ async def _tell_to_weaken(house: House) -> None:
 ACTIONS: Final[Mapping[str, Mapping[str, object]]] = {
     "set_user": {"user_id": STRANGER},
     "delete_user": {"user_id": STRANGER},
+    "delete_all_users": {},
     "set_credential": {"user_id": STRANGER, **PASSWORD},
     "cancel_enrolment": {},
     "delete_credential": {"user_id": STRANGER, "operation_id": 1},
+    "delete_all_credentials": {"user_id": STRANGER},
     "assign_credential": {"user_id": STRANGER, "operation_id": 1, "credential_type": "nfc"},
     "sync_users": {},
     "sync_credentials": {},
     "get_users": {},
+    "get_credential_capabilities": {},
     "get_history": {},
 }
 
