@@ -30,7 +30,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
             ("miot",),
             ("model",),
             ("state",),
-            ("wording",),
+            ("undescribed", "wording"),
             ("session", "signal", "store"),
             ("reporting",),
             ("coordinator",),
@@ -43,7 +43,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
             ("entity",),
             ("assist",),
             (*PLATFORMS, "diagnostics", "intent", "llm", "logbook", "media_source", "repairs"),
-            ("flows", "frontend", "services"),
+            ("descriptions", "flows", "frontend", "services"),
             ("config_flow", "__init__"),
         ),
     )

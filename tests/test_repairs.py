@@ -14,7 +14,7 @@ from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account.endpoints import async_endpoints
-from custom_components.xiaomi_smart_lock.account.newer_specification import LONGEST_ADDITION
+from custom_components.xiaomi_smart_lock.account.specifications import LONGEST_ADDITION
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UUID, DOMAIN
 from custom_components.xiaomi_smart_lock.miot import push
 from simulator import instances
@@ -407,6 +407,8 @@ async def test_nothing_new(
     requests = driver.simulator.cloud.requests
     before = len(requests)
     async with running_lock(hass, driver) as harness:
+        kept = f"{DOMAIN}_specifications"
+        await until(lambda: revision == 1 or REVISION_3[:-1] + "2" in str(hass_storage.get(kept)))
         asked = [path for path, _ in requests[before:]].count("/miot-spec-v2/instance")
         assert asked == revision - 1
         assert harness.issue("specification_newer") is None
@@ -441,11 +443,11 @@ async def test_a_specification_with_much_that_is_new(
         assert lines[50:] == ["- … (+10)"]
 
 
-async def test_a_specification_with_thousands_of_values(
+async def test_a_specification_with_hundreds_of_values(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of each item not more is said than anybody reads, and than a browser should get."""
-    values = [{"value": number, "description": "x" * 190} for number in range(10, 4_000)]
+    values = [{"value": number, "description": "x" * 190} for number in range(10, 300)]
     monkeypatch.setattr(instances, "_NEW_ITEMS", {})
     monkeypatch.setattr(instances, "_NEW_DETAILS", {3: {(2, 3): {"value-list": values}}})
     driver.lock.urn = REVISION_3

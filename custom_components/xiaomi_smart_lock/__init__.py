@@ -10,7 +10,7 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
     ConfigEntryState,
 )
-from homeassistant.const import ATTR_RESTORED, EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import ATTR_RESTORED, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
@@ -25,6 +25,7 @@ from .account.entry_data import (
 )
 from .const import DOMAIN
 from .control.unlock_attempts import async_forget_guesses
+from .descriptions import DESCRIPTIONS, described
 from .frontend.registration import (
     async_add_dashboard,
     async_remove_dashboard,
@@ -41,7 +42,8 @@ from .reporting.issues import (
 )
 from .runtime import async_create_runtime
 from .services.registration import async_register_actions
-from .store import async_journal_store, async_store
+from .store import async_journal_store, async_specification_store, async_store
+from .undescribed import undescribed
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import ConfigType
@@ -52,20 +54,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 ACCEPT_BROKER_NAME = "accept_broker_name"
 
-PLATFORMS = (
-    Platform.BINARY_SENSOR,
-    Platform.BUTTON,
-    Platform.CALENDAR,
-    Platform.EVENT,
-    Platform.IMAGE,
-    Platform.LOCK,
-    Platform.NUMBER,
-    Platform.SELECT,
-    Platform.SENSOR,
-    Platform.SWITCH,
-    Platform.TEXT,
-    Platform.TIME,
-)
+PLATFORMS = tuple(DESCRIPTIONS)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -94,6 +83,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     entry.async_on_unload(runtime.connection.async_stop)
     _async_follow_changes(hass, entry)
     _async_part_devices(hass, entry)
+    for lock in runtime.locks.values():
+        lock.undescribed = undescribed(lock.model, described(lock.model))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in runtime.locks.values():
         entry.async_on_unload(lock.async_start())
@@ -163,6 +154,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
         await _async_forget(hass, did)
     if not hass.config_entries.async_entries(DOMAIN):
         async_remove_dashboard(hass)
+        await async_specification_store(hass).async_remove()
 
 
 async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry) -> None:

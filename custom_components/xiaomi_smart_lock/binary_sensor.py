@@ -10,11 +10,11 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntity,
     BinarySensorEntityDescription,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
-from .model.words import OPEN
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .coordinator import LockCoordinator
     from .runtime import LockConfigEntry
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 0
 
@@ -34,16 +35,25 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockDoorFactDescription(LockBinarySensorDescription):
+    """Description of a fact of the door, which its state tells.
+
+    With ``instead_of``, it is for models that have no such property.
+    """
+
+    instead_of: Role | None = None
+
+    @override
+    def supported(self, lock: LockCoordinator) -> bool:
+        has_it = self.instead_of is not None and lock.model.property(self.instead_of) is not None
+        return not has_it and super().supported(lock)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LockBinaryDetailDescription(LockBinarySensorDescription):
     """Description of a binary sensor that few people need."""
 
     entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
-
-
-def _door_is_open(lock: LockCoordinator) -> bool | None:
-    """Return whether the door is open, None if unknown; an ajar door is open, too."""
-    state = lock.data.word(Role.DOOR_STATE)
-    return None if state is None else state in OPEN
 
 
 def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
@@ -57,11 +67,11 @@ def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
 
 
 BINARY_SENSORS: Final = (
-    LockBinarySensorDescription(
+    LockDoorFactDescription(
         key="door",
-        sources=(Role.DOOR_STATE,),
+        fact="open",
         device_class=BinarySensorDeviceClass.DOOR,
-        read=_door_is_open,
+        read=lambda lock: lock.data.door.open,
         entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(
@@ -69,7 +79,20 @@ BINARY_SENSORS: Final = (
         item=Role.DEADBOLT,
         entity_registry_enabled_default=True,
     ),
+    LockDoorFactDescription(
+        key="deadbolt",
+        fact="deadbolt",
+        instead_of=Role.DEADBOLT,
+        read=lambda lock: lock.data.door.deadbolt,
+        entity_registry_enabled_default=True,
+    ),
     LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
+    LockDoorFactDescription(
+        key="child_lock",
+        fact="child_lock",
+        instead_of=Role.CHILD_LOCK,
+        read=lambda lock: lock.data.door.child_lock,
+    ),
     LockBinaryDetailDescription(
         key="charging",
         sources=(Role.CHARGING_STATE,),
@@ -88,6 +111,7 @@ BINARY_SENSORS: Final = (
     ),
     LockBinarySensorDescription(
         key="awake",
+        ability=Ability.SLEEP,
         device_class=BinarySensorDeviceClass.RUNNING,
         read=lambda lock: lock.data.awake,
         entity_registry_enabled_default=True,
@@ -105,6 +129,16 @@ BINARY_SENSORS: Final = (
         key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"
     ),
 )
+
+
+def _undescribed(found: UndescribedItem) -> LockBinarySensorDescription:
+    """Return the description of a binary sensor for a property that has none."""
+    return LockBinaryDetailDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        entity_registry_enabled_default=found.is_enabled,
+    )
 
 
 class LockBinarySensor(LockEntity, BinarySensorEntity):
@@ -125,4 +159,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of each lock."""
-    add_entities(entry, async_add_entities, LockBinarySensor, BINARY_SENSORS)
+    undescribed = Platform.BINARY_SENSOR, _undescribed
+    add_entities(entry, async_add_entities, LockBinarySensor, BINARY_SENSORS, undescribed)

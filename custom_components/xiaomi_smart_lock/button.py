@@ -12,6 +12,7 @@ from homeassistant.const import EntityCategory
 from .control.clock import async_set_clock
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -82,6 +83,7 @@ BUTTONS: Final = (
     ),
     LockButtonDescription(
         key="discard_pending",
+        ability=Ability.SLEEP,
         press=lambda lock: lock.settings.async_discard(),
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=True,

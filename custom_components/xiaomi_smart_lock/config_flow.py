@@ -12,7 +12,7 @@ from homeassistant.config_entries import (
     ConfigEntryState,
 )
 from homeassistant.const import CONF_HOST, CONF_REGION
-from homeassistant.core import callback
+from homeassistant.core import async_get_hass, callback
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -23,8 +23,10 @@ from .account.clients import async_cloud, redirect_path
 from .account.entry_data import (
     CONF_ENTRY_ID,
     CONF_NAME,
+    async_can,
     async_end_discoveries,
     configured_locks,
+    is_offered,
     lock_ids,
     unambiguous,
 )
@@ -53,8 +55,9 @@ from .flows.who_may_open import WhoMayOpenFlow
 from .miot.endpoints import REGIONS
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
-from .model.lock_model import MODELS
-from .wording.phrases import escaped
+from .model.lock_model import tables_of
+from .model.tables import Ability, Support
+from .wording.phrases import common_text, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,13 +88,21 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: LockConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the subentry types; people need an entry that learns who opens the door."""
+        """Return the subentry types that a lock of the entry is able to have.
+
+        People need an entry that learns who opens the door.
+        """
         told = CONF_HOST not in config_entry.data or CONF_APP in config_entry.data
-        of_people = {SUBENTRY_PERSON: PersonFlow} if told else {}
+        hass = async_get_hass()
+        types: dict[str, tuple[Ability, type[ConfigSubentryFlow]]] = {
+            **({SUBENTRY_PERSON: (Ability.PEOPLE, PersonFlow)} if told else {}),
+            SUBENTRY_GUEST: (Ability.MANAGEMENT, GuestFlow),
+            SUBENTRY_WHO_MAY_OPEN: (Ability.MANAGEMENT, WhoMayOpenFlow),
+        }
         return {
-            **of_people,
-            SUBENTRY_GUEST: GuestFlow,
-            SUBENTRY_WHO_MAY_OPEN: WhoMayOpenFlow,
+            kind: flow
+            for kind, (ability, flow) in types.items()
+            if any(async_can(hass, config_entry, did, ability) for did in lock_ids(config_entry))
         }
 
     @staticmethod
@@ -137,7 +148,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
         except MiotError as error:
             _LOGGER.debug("No list of devices: %s", error)
             return self.async_abort(reason="cloud_out_of_reach")
-        self._locks = [device for device in devices if device.model in MODELS]
+        self._locks = [device for device in devices if is_offered(device)]
         if self.source in (SOURCE_REAUTH, SOURCE_RECONFIGURE):
             again = self.source == SOURCE_REAUTH
             self._entry = self._get_reauth_entry() if again else self._get_reconfigure_entry()
@@ -190,7 +201,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
             errors[CONF_LOCKS] = "no_lock_chosen"
         chosen = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
         places = {did: ", ".join(filter(None, of)) for did, of in self._account.rooms.items()}
-        names = unambiguous({lock.did: lock.name for lock in free}, places)
+        names = unambiguous({lock.did: self._in_words(lock) for lock in free}, places)
         options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
         return self.async_show_form(
             step_id="locks",
@@ -203,6 +214,18 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 }
             ),
             errors=errors,
+        )
+
+    def _in_words(self, lock: Device) -> str:
+        """Return a lock's name, and how much is known of its model unless it is supported."""
+        tables = tables_of(lock.model)
+        if tables.support is Support.SUPPORTED:
+            return lock.name
+        product = common_text(self.hass, f"support_{tables.support}", "{product}").format(
+            product=tables.name or tables.model
+        )
+        return common_text(self.hass, "lock_of_product", "{lock}: {product}").format(
+            lock=lock.name, product=product
         )
 
     async def _async_finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:

@@ -21,19 +21,22 @@ from .coordinator import LockCoordinator
 from .miot.spec import Access
 from .reporting.devices import shortened
 from .state.lock_state import Topic
-from .wording.phrases import common_text
+from .wording.phrases import common_text, in_words, product_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from homeassistant.const import Platform
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
     from homeassistant.helpers.typing import UndefinedType
 
     from .miot.spec import Address, Property, Value
     from .model.lock_model import LockModel
     from .model.roles import Role
+    from .model.tables import Ability
     from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import Source
+    from .undescribed import UndescribedItem
 
 # A valid MAC address; all zeros or all ones belong to no device.
 MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -56,6 +59,14 @@ class LockEntityDescription(EntityDescription):
     """Returns the value to show instead, if it is derived from other data."""
     sources: tuple[Role | Topic, ...] = ()
     """What else the value is derived from."""
+    also: tuple[Role, ...] = ()
+    """What the value is derived from, too, if the lock has it."""
+    fact: str | None = None
+    """The fact of the door that is shown, by its name in ``DoorFacts``."""
+    ability: Ability | None = None
+    """What must be possible with the lock."""
+    undescribed: UndescribedItem | None = None
+    """The item of the specification that gives the name, None for a translated one."""
     for_admins: bool = False
     """Whether only administrators may set it, as it decides who may open or change what."""
 
@@ -83,6 +94,10 @@ class LockEntityDescription(EntityDescription):
         model, needed = lock.model, self._needed
         if len(model.sources_of(needed)) < len(needed):
             return False
+        if (self.ability and not model.can(self.ability)) or (
+            self.fact and not model.tells(self.fact)
+        ):
+            return False
         told_by = self.told_by(model)
         told = bool(told_by) and told_by <= lock.history_events
         return lock.session.pushes or not self.only_pushed(model) or told
@@ -92,7 +107,12 @@ class LockEntityDescription(EntityDescription):
         topics = (source for source in self.sources if isinstance(source, Topic))
         # A property that is shown from an event changes with the event.
         shown = (one for one in self._needed if one != self.item or not self.event)
-        return frozenset((*topics, *model.sources_of(shown)))
+        of_door = model.door_facts if self.fact else ()
+        return frozenset((*topics, *of_door, *model.sources_of((*shown, *self.also))))
+
+    def shows(self, model: LockModel) -> tuple[Address, ...]:
+        """Return the properties and events that a user finds at the entity."""
+        return model.addresses_of(self._needed)
 
 
 def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
@@ -116,7 +136,10 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         """Attach the entity to its lock."""
         super().__init__(runtime.coordinator)
         self.entity_description = description
-        self._attr_translation_key = description.key
+        if named := description.undescribed:
+            self._attr_name = shortened(_name_of(runtime, named))
+        else:
+            self._attr_translation_key = description.key
         self._attr_unique_id = f"{runtime.session.did}-{description.key}"
         self._runtime = runtime
         self._prop = description.prop(runtime.model)
@@ -134,7 +157,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             identifiers={(DOMAIN, device.did)},
             connections=connections(self.coordinator),
             manufacturer=MANUFACTURER,
-            model=self._runtime.model.spec.description,
+            model=product_in_words(self.coordinator.hass, self._runtime.model),
             model_id=device.model,
             name=shortened(device.name),
             sw_version=device.firmware,
@@ -230,16 +253,34 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         await settings.async_write(self.prop.address, value, self._context, self.entity_id)
 
 
+def _name_of(runtime: LockRuntime, named: UndescribedItem) -> str:
+    """Return the name of an item in Home Assistant's language, with its service if needed."""
+    hass = runtime.coordinator.hass
+    name = in_words(hass, named.item)
+    return f"{name} ({in_words(hass, named.of_service)})" if named.of_service else name
+
+
 def add_entities[Description: LockEntityDescription](
     entry: LockConfigEntry,
     add: AddConfigEntryEntitiesCallback,
     entity: Callable[[LockRuntime, Description], Entity],
     descriptions: Iterable[Description],
+    undescribed: tuple[Platform, Callable[[UndescribedItem], Description]] | None = None,
 ) -> None:
-    """Add an entity of each description to each lock whose connection can provide its state."""
+    """Add an entity of each description to each lock whose connection can provide its state.
+
+    ``undescribed`` is a platform, and what returns the description of an item that has none.
+    """
+
+    def all_of(lock: LockRuntime) -> Iterator[Description]:
+        yield from descriptions
+        if undescribed:
+            platform, describe = undescribed
+            yield from map(describe, lock.undescribed.get(platform, ()))
+
     add(
         entity(lock, description)
         for lock in entry.runtime_data.locks.values()
-        for description in descriptions
+        for description in all_of(lock)
         if description.supported(lock.coordinator)
     )

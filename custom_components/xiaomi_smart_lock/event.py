@@ -12,7 +12,7 @@ from homeassistant.components.event import (
     EventEntityDescription,
 )
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
-from homeassistant.const import CONF_NAME, EntityCategory
+from homeassistant.const import CONF_NAME, EntityCategory, Platform
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
@@ -23,9 +23,11 @@ from .account.entry_data import async_lock_name
 from .const import DOMAIN, SUBENTRY_GUEST, SUBENTRY_PERSON
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
+from .model.tables import Ability
 from .people import last_holder, person_of, who
 from .reporting.devices import async_device_of, shortened
 from .state.credential import masked
+from .undescribed import is_shown
 from .wording.phrases import OTHER, credential_in_words
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from .runtime import LockConfigEntry, LockRuntime
     from .state.credential import Credential
     from .state.lock_event import LockEvent
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 0
 
@@ -120,7 +123,7 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     """
 
     entity_registry_enabled_default: bool = True
-    kinds: tuple[Role, ...]
+    kinds: tuple[str, ...]
     type_of: Callable[[LockEvent], str | None] = _own_name
     code: str | None = None
     """The argument that determines the type; its number is shown if the type does not tell it."""
@@ -137,13 +140,18 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
     def told_by(self, model: LockModel) -> frozenset[Address]:
         return frozenset(self.addresses(model))
 
+    @override
+    def shows(self, model: LockModel) -> tuple[Address, ...]:
+        return self.addresses(model)
+
     def addresses(self, model: LockModel) -> tuple[Address, ...]:
         """Return the addresses of a model's events that are shown."""
         return model.addresses_of(self.kinds)
 
     @override
     def supported(self, lock: LockCoordinator) -> bool:
-        return bool(self.event_types_of(lock.model)) and super().supported(lock)
+        has_it = bool(self.event_types_of(lock.model)) and (self.masks or bool(lock.model.masks))
+        return has_it and super().supported(lock)
 
     def event_types_of(self, model: LockModel) -> list[str]:
         """Return the possible types of a model's events, none if it has no such event."""
@@ -255,10 +263,37 @@ UNLOCKING: Final = LockEventDescription(
 HAPPENED: Final = f"{DOMAIN}_happened"
 TOLD: Final = [one for one in (*EVENTS, UNLOCKING) if one.masks and not one.entity_category]
 
+
+@dataclass(frozen=True, kw_only=True)
+class UndescribedEventDescription(LockEventDescription):
+    """Description of an event entity for an event that has none; it shows all arguments."""
+
+    @override
+    def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
+        shown = lock_event.masked
+        return {
+            argument.name.replace("-", "_"): _attribute(argument, value)
+            for argument, value in shown.known_arguments
+            if is_shown(argument)
+        }
+
+
+def _undescribed(found: UndescribedItem) -> LockEventDescription:
+    """Return the description of an event entity for an event that has none."""
+    return UndescribedEventDescription(
+        key=found.key,
+        kinds=(found.name,),
+        undescribed=found,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=found.is_enabled,
+    )
+
+
 # What those do who have credentials, by the type of their subentry
 HOLDERS: Final = {
     SUBENTRY_PERSON: LockEventDescription(
         key="person_activity",
+        ability=Ability.PEOPLE,
         kinds=(Role.LOCK_EVENT,),
         types=tuple(BY_SIDE.values()),
         type_of=_by_person,
@@ -266,6 +301,7 @@ HOLDERS: Final = {
     ),
     SUBENTRY_GUEST: LockEventDescription(
         key="guest_activity",
+        ability=Ability.MANAGEMENT,
         kinds=(Role.LOCK_EVENT,),
         types=(USED, ENDED),
         type_of=_by_guest,
@@ -493,5 +529,6 @@ async def async_setup_entry(
 ) -> None:
     """Add the events of each lock, and those of each person and guest."""
     _async_tell(hass, entry)
-    add_entities(entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING))
+    undescribed = Platform.EVENT, _undescribed
+    add_entities(entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING), undescribed)
     _async_follow_holders(hass, entry, async_add_entities)

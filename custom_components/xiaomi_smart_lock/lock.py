@@ -15,7 +15,6 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from .control.remote_unlock import RemoteUnlock
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
-from .model.words import LOCKED
 from .people import person_of
 from .state.lock_state import Topic
 from .state.unlock_code import CODE_FORMAT
@@ -41,7 +40,9 @@ LOCKS: Final = (
     LockDescription(
         key="lock",
         name=None,
-        sources=(Role.DOOR_STATE, Role.LOCK_EVENT, Topic.PEOPLE),
+        fact="locked",
+        sources=(Topic.PEOPLE,),
+        also=(Role.LOCK_EVENT,),
         entity_registry_enabled_default=True,
     ),
 )
@@ -66,8 +67,7 @@ class DoorLock(LockEntity, HomeAssistantLock):
     @override
     def is_locked(self) -> bool | None:
         """Whether the bolt is out, None if unknown. It is not while the door is open or ajar."""
-        state = self.coordinator.data.word(Role.DOOR_STATE)
-        return None if state is None else state in LOCKED
+        return self.coordinator.data.door.locked
 
     @property
     @override

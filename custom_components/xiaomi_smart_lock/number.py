@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.number import NumberEntity, NumberEntityDescription
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .undescribed import UNITS
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry, LockRuntime
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -27,6 +29,20 @@ class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
 
 
 NUMBERS: Final = (LockNumberDescription(key="camera_ringtone", item="door-lock-camera:ringtone"),)
+
+
+def _undescribed(found: UndescribedItem) -> LockNumberDescription:
+    """Return the description of a number for a property that has none.
+
+    Only administrators may set it, as nobody has checked what it decides.
+    """
+    return LockNumberDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        for_admins=True,
+        native_unit_of_measurement=UNITS.get(getattr(found.item, "unit", None) or ""),
+    )
 
 
 class LockNumber(LockEntity, NumberEntity):
@@ -48,12 +64,12 @@ class LockNumber(LockEntity, NumberEntity):
     @override
     def native_value(self) -> float | None:
         """The number, None if it is not known."""
-        return None if self.known is None else int(self.known)
+        return None if self.known is None or isinstance(self.known, str) else self.known
 
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Set the number."""
-        await self.async_write(int(value))
+        await self.async_write(value if self.prop.format == "float" else int(value))
 
 
 async def async_setup_entry(
@@ -62,4 +78,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the numbers of each lock."""
-    add_entities(entry, async_add_entities, LockNumber, NUMBERS)
+    undescribed = Platform.NUMBER, _undescribed
+    add_entities(entry, async_add_entities, LockNumber, NUMBERS, undescribed)

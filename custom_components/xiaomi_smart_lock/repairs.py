@@ -62,6 +62,7 @@ FIXES: Final[dict[Issue, _Fix]] = {
     Issue.GONE: async_forget_lock,
     Issue.JOURNAL: _acknowledge,
     Issue.PUSH_TAKEN_OVER: _sign_in_again,
+    Issue.SPECIFICATION: _acknowledge,
     Issue.STORAGE: _acknowledge,
 }
 

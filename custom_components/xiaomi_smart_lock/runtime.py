@@ -17,7 +17,7 @@ from .account.app_session import AppSession, async_link
 from .account.clients import async_cloud, async_token_keeper
 from .account.endpoints import async_broker_trust, async_endpoints
 from .account.entry_data import async_offer_new_locks, lock_ids
-from .account.newer_specification import async_report_newer_specification
+from .account.specifications import async_learn_specification, async_models_of
 from .connection import Connection, async_devices
 from .const import (
     CONF_APP,
@@ -45,11 +45,11 @@ from .media.picture_archive import PictureArchive
 from .media.recordings import Recordings
 from .miot.client import EventOccurred, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
-from .miot.instance import is_newer
 from .miot.local import LocalClient
 from .miot.push import Push
 from .model.lock_model import LockModel, model_of
 from .model.s1 import S1
+from .model.tables import Ability
 from .reporting.issues import Issue, async_clear_passing_issues, async_raise_issue
 from .reporting.reporter import LockReporter
 from .session import LockSession
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .miot.client import Client, Message
+    from .undescribed import Undescribed
 
 type LockConfigEntry = ConfigEntry[Runtime]
 
@@ -80,6 +81,8 @@ class LockRuntime:
             entry.data[CONF_HOST], entry.data[CONF_TOKEN]
         )
         self.model = model
+        self.undescribed: Undescribed = {}
+        """What only its specification describes."""
         self.session = LockSession(hass, entry, client, lock, lambda: connection.hears)
         self.reporter = LockReporter(hass, entry, self.session)
         self.coordinator = LockCoordinator(hass, entry, self.session, model, self.reporter)
@@ -95,7 +98,8 @@ class LockRuntime:
         self.guests = Guests(self.coordinator, self.expiry)
         self.unknown = UnknownCredentials(self.coordinator, self.events, self.reporter)
         days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES))
-        self.archive = PictureArchive(self.coordinator, days if CONF_APP in entry.data else 0)
+        sees = CONF_APP in entry.data and model.can(Ability.CAMERA)
+        self.archive = PictureArchive(self.coordinator, days if sees else 0)
         self.pictures: LatestPictures | None = None
         self.history: HistorySync | None = None
         entry.async_on_unload(self.journal.async_abandon)
@@ -106,9 +110,10 @@ class LockRuntime:
     def link(self, session: AppSession) -> None:
         """Add the parts that use the Mi Home app session: history and pictures."""
         self.history = HistorySync(self.coordinator, self.journal, self.events, session)
-        self.pictures = LatestPictures(
-            self.coordinator, self.events, session, self.archive.async_keep
-        )
+        if self.model.can(Ability.CAMERA):
+            self.pictures = LatestPictures(
+                self.coordinator, self.events, session, self.archive.async_keep
+            )
 
     async def async_load(self) -> None:
         """Restore state and journal from before the restart."""
@@ -219,7 +224,9 @@ async def async_create_runtime(hass: HomeAssistant, entry: LockConfigEntry) -> R
     create = _async_create_local if CONF_HOST in entry.data else _async_create_cloud
     runtime = await create(hass, entry)
     if link := await async_link(hass, entry):
-        models = {did: lock.model for did, lock in runtime.locks.items()}
+        models = {
+            did: lock.model for did, lock in runtime.locks.items() if lock.model.can(Ability.CAMERA)
+        }
         runtime.link, runtime.recordings = link, Recordings(hass, entry, link, models)
         for lock in runtime.locks.values():
             lock.link(link)
@@ -261,24 +268,15 @@ async def _async_create_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Ru
 async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runtime:
     """Start the entry's locks that are in the account, and raise an issue for each other lock."""
     hass, entry, connection = runtime.hass, runtime.entry, runtime.connection
-    models = {
-        one.model: await hass.async_add_executor_job(model_of, one.model)
-        for one in devices.values()
-        if one.did in lock_ids(entry)
-    }
+    ours = (one for did in lock_ids(entry) if (one := devices.get(did)))
+    models = await async_models_of(hass, ours)
     gone: list[str] = []
     for did in lock_ids(entry):
         if device := devices.get(did):
-            model = models[device.model]
+            model = models[device.model, device.urn]
             lock = runtime.locks[did] = LockRuntime(hass, entry, connection, device, model)
             if connection.push:
                 connection.push.subscribe(did, lock.async_handle)
-            if is_newer(device.urn, model.spec):
-                entry.async_create_background_task(
-                    hass,
-                    async_report_newer_specification(hass, lock.session, lock.reporter, model.spec),
-                    "compare specifications",
-                )
             continue
         if connection.push:
             connection.push.unsubscribe(did)
@@ -290,4 +288,21 @@ async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runti
         raise translatable(ConfigEntryNotReady, "gone", lock=listed(hass, gone))
     await asyncio.gather(*(lock.async_load() for lock in runtime.locks.values()))
     await connection.async_start()
+    entry.async_create_background_task(
+        hass, _async_learn_specifications(runtime), "learn specifications"
+    )
     return runtime
+
+
+async def _async_learn_specifications(runtime: Runtime) -> None:
+    """Fetch the specifications that are not known yet, and reload the entry to show their items."""
+    # Of several locks with the same one, the first one notes what is new.
+    by_urn = {lock.session.device.urn: lock for lock in reversed(runtime.locks.values())}
+    learned = [
+        await async_learn_specification(
+            runtime.hass, lock.session.device, lock.model, lock.reporter
+        )
+        for lock in by_urn.values()
+    ]
+    if any(learned):
+        runtime.hass.config_entries.async_schedule_reload(runtime.entry.entry_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry, LockRuntime
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -82,6 +83,19 @@ SELECTS: Final = (
 )
 
 
+def _undescribed(found: UndescribedItem) -> LockSelectDescription:
+    """Return the description of a select for a property that has none.
+
+    Only administrators may set it, as nobody has checked what it decides.
+    """
+    return LockSelectDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        for_admins=True,
+    )
+
+
 class LockSelect(LockEntity, SelectEntity):
     """A setting with a list of values."""
 
@@ -110,4 +124,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the selects of each lock."""
-    add_entities(entry, async_add_entities, LockSelect, SELECTS)
+    undescribed = Platform.SELECT, _undescribed
+    add_entities(entry, async_add_entities, LockSelect, SELECTS, undescribed)

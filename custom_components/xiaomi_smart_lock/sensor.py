@@ -13,15 +13,23 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCategory
+from homeassistant.const import (
+    MAX_LENGTH_STATE_STATE,
+    PERCENTAGE,
+    EntityCategory,
+    Platform,
+    UnitOfTemperature,
+)
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .events.operation import closed_by_itself, in_a_sentence_of
 from .miot.values import text
 from .model.roles import Role
+from .model.tables import Ability
 from .people import person_of
 from .state.lock_state import Topic
+from .undescribed import UNITS, UndescribedItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +40,10 @@ if TYPE_CHECKING:
     from homeassistant.helpers.typing import StateType
 
     from .coordinator import LockCoordinator
-    from .miot.spec import Value
+    from .miot.spec import Address, Value
+    from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
+    from .state.lock_state import Source
 
 PARALLEL_UPDATES: Final = 0
 
@@ -71,7 +81,18 @@ class LockLowestBatteryDescription(LockBatteryDescription):
 
     @override
     def supported(self, lock: LockCoordinator) -> bool:
-        return bool(lock.model.sources_of(BATTERIES))
+        return bool(lock.model.batteries)
+
+    @override
+    def depends_on(self, model: LockModel) -> frozenset[Source]:
+        parts = (prop for battery in model.batteries for prop in battery if prop)
+        return frozenset(prop.address for prop in parts)
+
+    @override
+    def shows(self, model: LockModel) -> tuple[Address, ...]:
+        # The lowest of several tells nothing of each.
+        one = model.batteries if len(model.batteries) == 1 else ()
+        return tuple(battery.level.address for battery in one)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,19 +105,16 @@ class LockDetailDescription(LockSensorDescription):
 # Home Assistant's activity leaves out the sensors that have this attribute, whatever its value.
 UNLOGGED: Final[dict[str, Any]] = {ATTR_STATE_CLASS: None}
 
-# The status of each battery by its level
-BATTERIES: Final = {
-    Role.LITHIUM_BATTERY_LEVEL: Role.LITHIUM_BATTERY_STATUS,
-    Role.DRY_CELLS_LEVEL: Role.DRY_CELLS_STATUS,
-}
-
 
 def _lowest_battery(lock: LockCoordinator) -> Value | None:
     """Return the lowest level of the batteries that are not removed, None if none is known."""
+    values = lock.data.values
     levels = (
-        lock.data.known(level)
-        for level, status in BATTERIES.items()
-        if lock.data.word(status) != "removed"
+        values.get(level.address)
+        for level, status in lock.model.batteries
+        if not status
+        or (told := values.get(status.address)) is None
+        or status.key_of(told) != "removed"
     )
     return min((level for level in levels if level is not None), default=None)
 
@@ -157,6 +175,7 @@ SENSORS: Final = (
     ),
     LockSensorDescription(
         key="pending_changes",
+        ability=Ability.SLEEP,
         is_line=False,
         sources=(Topic.CHANGES,),
         read=lambda lock: len(lock.data.pending),
@@ -188,6 +207,7 @@ SENSORS: Final = (
         key="last_person",
         is_line=False,
         event=Role.LOCK_EVENT,
+        ability=Ability.PEOPLE,
         sources=(Topic.PEOPLE, Topic.JOURNAL),
         read=_last_person,
         attributes=_lately,
@@ -196,7 +216,6 @@ SENSORS: Final = (
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
     LockLowestBatteryDescription(
         key="battery",
-        sources=(*BATTERIES, *BATTERIES.values()),
         read=_lowest_battery,
         entity_registry_enabled_default=True,
     ),
@@ -239,6 +258,21 @@ SENSORS: Final = (
     LockDetailDescription(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
     LockDetailDescription(key="sync_version", item="lock-manage:sync-version"),
 )
+
+
+def _undescribed(found: UndescribedItem) -> LockSensorDescription:
+    """Return the description of a sensor for a property that has none."""
+    prop = found.item
+    unit = UNITS.get(getattr(prop, "unit", None) or "")
+    return LockDetailDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        native_unit_of_measurement=unit,
+        device_class=SensorDeviceClass.TEMPERATURE if unit == UnitOfTemperature.CELSIUS else None,
+        state_class=SensorStateClass.MEASUREMENT if unit else None,
+        entity_registry_enabled_default=found.is_enabled,
+    )
 
 
 class LockSensor(LockEntity, SensorEntity):
@@ -289,4 +323,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of each lock."""
-    add_entities(entry, async_add_entities, LockSensor, SENSORS)
+    undescribed = Platform.SENSOR, _undescribed
+    add_entities(entry, async_add_entities, LockSensor, SENSORS, undescribed)

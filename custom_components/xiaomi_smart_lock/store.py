@@ -120,6 +120,12 @@ def async_guesses_store(hass: HomeAssistant, did: str) -> LockStore:
     return _async_store(hass, f"{DOMAIN}.{path_part(did)}.guesses")
 
 
+@callback
+def async_specification_store(hass: HomeAssistant) -> LockStore:
+    """Return the store for the specifications of all locks, by URN."""
+    return _async_store(hass, f"{DOMAIN}_specifications")
+
+
 def _async_store(hass: HomeAssistant, key: str) -> LockStore:
     stores = hass.data.setdefault(STORES, {})
     if key not in stores:

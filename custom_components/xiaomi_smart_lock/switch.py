@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -70,6 +71,19 @@ SWITCHES: Final = (
 )
 
 
+def _undescribed(found: UndescribedItem) -> LockSwitchDescription:
+    """Return the description of a switch for a property that has none.
+
+    Only administrators may set it, as nobody has checked what it decides.
+    """
+    return LockSwitchDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        for_admins=True,
+    )
+
+
 class LockSwitch(LockEntity, SwitchEntity):
     """A setting that is on or off."""
 
@@ -98,4 +112,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the switches of each lock."""
-    add_entities(entry, async_add_entities, LockSwitch, SWITCHES)
+    undescribed = Platform.SWITCH, _undescribed
+    add_entities(entry, async_add_entities, LockSwitch, SWITCHES, undescribed)

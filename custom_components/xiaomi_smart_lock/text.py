@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.text import TextEntity, TextEntityDescription, TextMode
-from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.values import text
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry
+    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -52,6 +53,19 @@ TEXTS: Final = (
         for_admins=True,
     ),
 )
+
+
+def _undescribed(found: UndescribedItem) -> LockTextDescription:
+    """Return the description of a text for a property that has none.
+
+    Only administrators may set it, as nobody has checked what it decides.
+    """
+    return LockTextDescription(
+        key=found.key,
+        item=found.name,
+        undescribed=found,
+        for_admins=True,
+    )
 
 
 class LockText(LockEntity, TextEntity):
@@ -96,4 +110,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the texts of each lock."""
-    add_entities(entry, async_add_entities, LockText, TEXTS)
+    undescribed = Platform.TEXT, _undescribed
+    add_entities(entry, async_add_entities, LockText, TEXTS, undescribed)

@@ -15,8 +15,15 @@ from custom_components.xiaomi_smart_lock.miot.client import Reading
 from custom_components.xiaomi_smart_lock.miot.cloud import Account, CloudClient, Device
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.http import request
-from custom_components.xiaomi_smart_lock.miot.instance import additions, fetch, is_newer
+from custom_components.xiaomi_smart_lock.miot.instance import (
+    additions,
+    as_instance,
+    fetch,
+    is_lock,
+    revision_of,
+)
 from custom_components.xiaomi_smart_lock.miot.oauth import SignIn, TokenKeeper, Tokens
+from custom_components.xiaomi_smart_lock.miot.spec import parse
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_IDENTIFIER, LONGEST_TEXT
 from simulator.model import SPEC
 
@@ -229,7 +236,7 @@ def test_devices(server: Server, answer: object) -> None:
     for device in outcome(server, cloud(server).devices()) or ():
         assert isinstance(device, Device)
         assert isinstance(device.online, bool)
-        is_newer(device.urn, SPEC)
+        is_lock(device.urn)
         assert_id(device.did)
         assert_texts(device.name, device.model or None, device.urn or None)
         assert_texts(device.firmware, device.mac, device.address, device.token)
@@ -295,8 +302,12 @@ def test_tokens(server: Server, answer: object) -> None:
 def test_instance(server: Server, answer: object) -> None:
     """What a later specification has and ours has not can be told, or it is none."""
     server.answer_json(answer)
-    if spec := outcome(server, fetch(server.session, server.tls, server.endpoints, SPEC.urn)):
-        assert all(isinstance(item, str) for item in additions(spec, SPEC))
+    if found := outcome(server, fetch(server.session, server.tls, server.endpoints, SPEC.urn)):
+        json.dumps(found, allow_nan=False).encode()
+        spec = parse(found)
+        assert as_instance(spec) == found
+        lines = additions(spec, SPEC, lambda named: named.description)
+        assert all(isinstance(item, str) for item in lines)
 
 
 @given(
@@ -305,8 +316,8 @@ def test_instance(server: Server, answer: object) -> None:
 )
 @example("²", SPEC.urn.rpartition(":")[0])
 @example("9" * 5000, SPEC.urn.rpartition(":")[0])
-def test_is_newer(version: str, device: str) -> None:
-    """Only a number can be newer, and only of the same device."""
-    if is_newer(f"{device}:{version}", SPEC):
+def test_revision(version: str, device: str) -> None:
+    """Only a number is a revision, and only of a whole device."""
+    if found := revision_of(f"{device}:{version}"):
         assert version.partition(":")[0].isdecimal()
-        assert SPEC.urn.startswith(device)
+        assert SPEC.urn.startswith(found[0])

@@ -111,7 +111,7 @@ def test_parse(raw: Any) -> None:
         for value in (0, 5, -1, HUGE, 0.5, "on", True, None):
             with suppress(InvalidValueError):
                 prop.validate(value)
-    for line in additions(theirs, SPEC):
+    for line in additions(theirs, SPEC, lambda named: named.description):
         assert not spoilt(line)
 
 

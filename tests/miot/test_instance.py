@@ -8,7 +8,12 @@ import pytest
 from aiohttp import web
 
 from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
-from custom_components.xiaomi_smart_lock.miot.instance import additions, fetch, is_newer
+from custom_components.xiaomi_smart_lock.miot.instance import (
+    additions,
+    fetch,
+    is_lock,
+    revision_of,
+)
 from custom_components.xiaomi_smart_lock.miot.spec import Spec, parse
 from simulator.instances import instance
 from simulator.model import SPEC
@@ -20,34 +25,45 @@ DEVICE = "urn:miot-spec-v2:device:lock:0000A038:xiaomi-s1"
 
 
 @pytest.mark.parametrize(
-    ("urn", "newer"),
+    ("urn", "revision"),
     [
-        (f"{DEVICE}:1", False),
-        (f"{DEVICE}:2", True),
-        (f"{DEVICE}:10", True),
-        (f"{DEVICE}:0", False),
-        (f"{DEVICE}:2:0000C824", True),
-        (f"{DEVICE}:1:0000C824", False),
-        (f"{DEVICE}:" + "9" * 5000, False),
-        (f"{DEVICE}:-2", False),
-        (f"{DEVICE}:two", False),
-        (f"{DEVICE}:²", False),
-        (f"{DEVICE}:", False),
-        (DEVICE, False),
-        ("urn:miot-spec-v2:device:lock:0000A038:xiaomi-s2:2", False),
+        (f"{DEVICE}:1", 1),
+        (f"{DEVICE}:10", 10),
+        (f"{DEVICE}:0", 0),
+        (f"{DEVICE}:2:0000C824", 2),
+        (f"{DEVICE}:" + "9" * 5000, None),
+        (f"{DEVICE}:-2", None),
+        (f"{DEVICE}:two", None),
+        (f"{DEVICE}:²", None),
+        (f"{DEVICE}:", None),
+        (DEVICE, None),
+        ("", None),
+    ],
+)
+def test_revisions(urn: str, revision: int | None) -> None:
+    """A suffix belongs to no revision, and what is no number is none."""
+    assert revision_of(urn) == (None if revision is None else (DEVICE, revision))
+
+
+@pytest.mark.parametrize(
+    ("urn", "lock"),
+    [
+        (f"{DEVICE}:1", True),
+        ("urn:miot-spec-v2:device:lock:0000A038:loock-r2:1:0000C824", True),
+        ("urn:miot-spec-v2:device:door:0000A041:chuangmi-515a01:3", False),
+        ("urn:miot-spec-v2:device:lock:", False),
+        ("urn:miot-spec-v2:service:lock:00007855:xiaomi-s1:1", False),
         ("", False),
     ],
 )
-def test_newer(urn: str, newer: bool) -> None:
-    """Only a later version of the same device's."""
-    assert is_newer(urn, SPEC) is newer
+def test_what_is_a_lock(urn: str, lock: bool) -> None:
+    """A device whose URN says so."""
+    assert is_lock(urn) is lock
 
 
-def test_version_that_we_do_not_know_yet() -> None:
-    """What counts is the version that is ours."""
-    ours = parse(published() | {"type": f"{DEVICE}:10"})
-    assert not is_newer(f"{DEVICE}:9", ours)
-    assert is_newer(f"{DEVICE}:11", ours)
+def added(theirs: Spec, ours: Spec) -> list[str]:
+    """Return what a specification has more than another one, in English."""
+    return additions(theirs, ours, lambda named: named.description)
 
 
 def published() -> dict[str, Any]:
@@ -127,40 +143,45 @@ EVENT = {
 )
 def test_what_we_do_not_know(theirs: Spec, items: list[str]) -> None:
     """What is called another name at the same address is known."""
-    assert additions(theirs, SPEC) == items
-    assert additions(SPEC, SPEC) == []
+    assert added(theirs, SPEC) == items
+    assert added(SPEC, SPEC) == []
 
 
 def test_what_is_no_longer_there() -> None:
     """It is nothing that we would not know."""
     instance = published()
     instance["services"] = instance["services"][:3]
-    assert additions(parse(instance), SPEC) == []
+    assert added(parse(instance), SPEC) == []
 
 
 def details(spec: Spec) -> dict[str, object]:
-    """Return all but the Chinese texts, which are published elsewhere."""
+    """Return all that is said of the items, by address."""
     return {
         str(item): (
-            *(item.name, item.description),
+            *(item.name, item.description, item.description_zh),
             *(str(getattr(item, key, None)) for key in ("format", "range", "unit")),
             sorted(getattr(item, "access", ())),
-            [(named.value, named.description) for named in getattr(item, "values", ())],
+            [
+                (named.value, named.description, named.description_zh)
+                for named in getattr(item, "values", ())
+            ],
             *(list(map(str, getattr(item, key, ()))) for key in ("inputs", "outputs", "arguments")),
         )
         for service in spec.services
-        if service.address[0] != 1
         for item in (service, *service.properties, *service.actions, *service.events)
     }
 
 
 async def test_fetching(signed: Signed) -> None:
-    """The version that is ours says what ours says."""
-    fetched = await fetch(signed.session, signed.tls, signed.endpoints, SPEC.urn)
+    """The version that is ours says what ours says, in both languages."""
+    fetched = parse(await fetch(signed.session, signed.tls, signed.endpoints, SPEC.urn))
     assert fetched.urn == SPEC.urn
     assert details(fetched) == details(SPEC)
-    assert additions(fetched, SPEC) == []
-    assert signed.requests() == [("instance", {"type": SPEC.urn})]
+    assert added(fetched, SPEC) == []
+    assert signed.requests() == [
+        ("instance", {"type": SPEC.urn}),
+        ("multiLanguage", {"urn": SPEC.urn}),
+    ]
 
 
 async def test_what_nobody_publishes(signed: Signed) -> None:
@@ -201,7 +222,7 @@ NULL: dict[str, Any] = {"properties": None, "actions": None, "events": None}
 def test_what_makes_no_sense(service: dict[str, Any], items: list[str]) -> None:
     """It is left out, and what makes sense is taken; lists of nothing may be missing or null."""
     theirs = parse({"type": f"{DEVICE}:2", "services": [SERVICE | service, None, {"iid": 3}]})
-    assert additions(theirs, SPEC) == items
+    assert added(theirs, SPEC) == items
     assert len(theirs.services) == 1
 
 

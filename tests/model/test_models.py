@@ -108,7 +108,7 @@ async def test_somebody_comes_home(
     assert told["position"] == "outside"
     assert told["operation_id"] == 7
     lock = driver.state(hass, "lock", "lock")
-    assert (lock.state, lock.attributes["changed_by"]) == ("unlocked", "Finger 7")
+    assert (lock.state, lock.attributes["changed_by"]) == ("unlocked", "Fingerprint 7")
     assert state(hass, driver, "sensor", "last_method") == "fingerprint"
     driver.push_property(DOOR_STATE, 13)
     await until(lambda: state(hass, driver, "binary_sensor", "door") == "on")

@@ -17,7 +17,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import discovery_flow
 
 from ..const import CONF_DECLINED, CONF_DID, CONF_LOCKS, CONF_ROOMS, DOMAIN
-from ..model.lock_model import MODELS
+from ..miot.instance import is_lock
+from ..model.lock_model import MODELS, tables_of
+from ..model.s1 import S1
 from ..reporting.devices import async_device_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from ..miot.cloud import Device
+    from ..model.tables import Ability
 
 CONF_ENTRY_ID: Final = "entry_id"
 CONF_NAME: Final = "name"
@@ -110,6 +113,18 @@ def async_lock_names(
     return unambiguous(names, places)
 
 
+def is_offered(device: Device) -> bool:
+    """Return whether a device is a lock: its specification says so, or we have its model."""
+    return is_lock(device.urn) or device.model in MODELS
+
+
+@callback
+def async_can(hass: HomeAssistant, entry: ConfigEntry, did: str, ability: Ability) -> bool:
+    """Return whether something is possible with a lock. The entry need not be set up."""
+    device = async_device_of(hass, entry, did)
+    return ability in tables_of((device and device.model_id) or S1.model).abilities
+
+
 # Discovery
 
 
@@ -137,7 +152,7 @@ def async_offer_new_locks(
             match_context={"source": SOURCE_INTEGRATION_DISCOVERY},
         )
     }
-    new = (one for one in devices if one.model in MODELS and one.did not in settled.union(offered))
+    new = (one for one in devices if is_offered(one) and one.did not in settled.union(offered))
     for device in islice(new, max(MOST_DISCOVERED - len(offered), 0)):
         discovery_flow.async_create_flow(
             hass,

@@ -21,6 +21,7 @@ from ..miot.errors import (
     Reason,
     ResultError,
 )
+from ..model.tables import Ability
 from ..reporting.issues import Issue
 from ..state.lock_state import Pending
 from ..wording.phrases import in_a_sentence, in_words, listed
@@ -72,6 +73,8 @@ class SettingQueue:
         ServiceValidationError if the value is invalid, HomeAssistantError if the lock refuses it.
         """
         lock, pending = self._lock, self._lock.data.pending
+        if not lock.model.can(Ability.SETTINGS):
+            raise translatable(ServiceValidationError, "not_carried", lock=lock.name)
         try:
             self._property(address).validate(value)
         except InvalidValueError as error:
@@ -82,7 +85,8 @@ class SettingQueue:
         # Save before the first try, so that the setting survives whatever happens meanwhile.
         await lock.async_save()
         failure = await self._deliver(address)
-        refused = failure if failure and not _may_wait(failure) else None
+        may_wait = failure and _may_wait(failure) and lock.model.can(Ability.SLEEP)
+        refused = None if may_wait else failure
         if refused:
             self._drop(address, wanted)
         elif pending.get(address) is wanted:

@@ -9,6 +9,7 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.exceptions import HomeAssistantError
 
 from ..coordinator import Moment
+from ..model.tables import Ability
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
@@ -43,7 +44,8 @@ class FirstSync:
     def _woke_up(self, _read: object) -> None:
         lock = self._lock
         has_told = lock.data.users.synchronised or not self._session.pushes
-        if has_told or self._running or self._attempts >= MOST_ATTEMPTS:
+        can_tell = lock.model.can(Ability.MANAGEMENT)
+        if not can_tell or has_told or self._running or self._attempts >= MOST_ATTEMPTS:
             return
         self._attempts += 1
         self._running = True

@@ -22,6 +22,7 @@ from homeassistant.helpers.selector import (
 from ..account.entry_data import async_lock_names
 from ..const import CONF_LEAST_DIGITS, CONF_MOST_DIGITS, LEAST_DIGITS, MOST_DIGITS
 from ..credentials.enrolment import PASSWORD
+from ..model.tables import Ability
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words
 from .live_enrolment import LiveEnrolment
@@ -60,6 +61,13 @@ class EnrolmentFlow(ConfigSubentryFlow):
             raise AbortFlow("entry_not_loaded")
         return self._entry.runtime_data.locks
 
+    @property
+    def _managed(self) -> dict[str, LockRuntime]:
+        """The locks whose users and credentials can be managed, by did."""
+        return {
+            did: lock for did, lock in self._locks.items() if lock.model.can(Ability.MANAGEMENT)
+        }
+
     def _lock_of(self, did: str) -> LockRuntime:
         """Return a lock of the entry. The flow ends if it is not there any more."""
         if lock := self._locks.get(did):
@@ -74,9 +82,9 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     def _lock_field(self) -> dict[vol.Marker, Any]:
         """Return a field to choose a lock; nothing if there is only one."""
-        if len(self._locks) == 1:
+        if len(self._managed) == 1:
             return {}
-        names = async_lock_names(self.hass, ((self._entry, did) for did in self._locks))
+        names = async_lock_names(self.hass, ((self._entry, did) for did in self._managed))
         options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
         selector = SelectSelector(
             SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
@@ -85,7 +93,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     def _chosen_lock(self, user_input: dict[str, Any]) -> LockRuntime:
         """Return the lock that a form says, or the only one."""
-        return self._lock_of(user_input.get(CONF_LOCK, next(iter(self._locks))))
+        return self._lock_of(user_input.get(CONF_LOCK, next(iter(self._managed))))
 
     @property
     def _digits(self) -> tuple[int, int]:

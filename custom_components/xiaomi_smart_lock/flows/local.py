@@ -31,7 +31,7 @@ from ..account.entry_data import MOST_DISCOVERED, configured_locks, last_digits,
 from ..const import CONF_DID, CONF_ROOMS, DOMAIN
 from ..miot.errors import MiotError, NotSignedInError
 from ..miot.local import LocalClient
-from ..model.lock_model import MODELS
+from ..model.lock_model import SHIPPED
 from ..wording.phrases import escaped
 from .link_app import LinkFlow
 
@@ -140,7 +140,7 @@ class LocalFlow(LinkFlow):
 
         def wanted(device: Device) -> bool:
             return (
-                device.model in MODELS
+                device.model in SHIPPED
                 and TOKEN.fullmatch(device.token or "") is not None
                 and device.did not in elsewhere
                 and meant in (None, device.did)
@@ -217,7 +217,7 @@ class LocalFlow(LinkFlow):
         except MiotError:
             errors["base"] = "no_answer"
         else:
-            if info.model in MODELS:
+            if info.model in SHIPPED:
                 return info
             errors[CONF_HOST] = "another_model"
         return None

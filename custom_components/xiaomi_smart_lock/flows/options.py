@@ -23,7 +23,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from ..account.entry_data import async_lock_names, lock_ids
+from ..account.entry_data import async_can, async_lock_names, lock_ids
 from ..const import (
     APP_REQUESTS,
     CONF_APP,
@@ -52,6 +52,7 @@ from ..const import (
     UNAVAILABLE_AFTER_LOCAL,
 )
 from ..control.unlock_attempts import async_forget_guesses
+from ..model.tables import Ability
 from ..state.unlock_code import CODE, hash_code
 from ..wording.phrases import escaped
 
@@ -187,7 +188,8 @@ class LockOptionsFlow(OptionsFlow):
         selector = SelectSelector(
             SelectSelectorConfig(options=locks, mode=SelectSelectorMode.DROPDOWN)
         )
-        sections[CONF_UNLOCKING] = vol.Schema({vol.Optional(CONF_LOCK): selector})
+        which = {vol.Optional(CONF_LOCK): selector} if locks else {}
+        sections[CONF_UNLOCKING] = vol.Schema(which)
         return self.async_show_form(
             step_id="init",
             data_schema=vol.Schema(
@@ -272,4 +274,7 @@ class LockOptionsFlow(OptionsFlow):
     def _names(self) -> dict[str, str]:
         """The names of the entry's locks, by did."""
         entry = self.config_entry
-        return async_lock_names(self.hass, ((entry, did) for did in lock_ids(entry)))
+        able = (
+            did for did in lock_ids(entry) if async_can(self.hass, entry, did, Ability.UNLOCKING)
+        )
+        return async_lock_names(self.hass, ((entry, did) for did in able))

@@ -233,10 +233,10 @@ def _at(page: Page[Seen], moment: int) -> Seen | None:
 
 @callback
 def async_recordings(hass: HomeAssistant) -> dict[str, Recordings]:
-    """Return the recordings of each lock in a loaded and linked config entry, by did."""
+    """Return the recordings of each lock that has a camera and a linked, loaded entry, by did."""
     return {
-        did: entry.runtime_data.recordings
+        did: recordings
         for entry in hass.config_entries.async_loaded_entries(DOMAIN)
-        if entry.runtime_data.recordings
-        for did in entry.runtime_data.locks
+        if (recordings := entry.runtime_data.recordings)
+        for did in recordings.models
     }

@@ -2,7 +2,7 @@
 
 The shipped specifications are in ``specs``, in the format of MIoT's own instances, with the Chinese
 text of each description added (``description_zh``). A ``type`` ends with the item's name, as on the
-specification's page. Instances that MIoT publishes for newer firmware are parsed as well.
+specification's page. Instances that MIoT publishes are parsed as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SPECS: Final = Path(__file__).parent / "specs"
 
@@ -35,8 +35,11 @@ type Address = tuple[int, int]
 type Value = bool | int | float | str
 """A valid value of a property."""
 
-type Words = Mapping[Address, Mapping[int, str]]
-"""Keys of properties' values, if the specification's own texts do not state their meaning."""
+type Naming = Callable[[str, Address, tuple[NamedValue, ...]], tuple[NamedValue, ...]]
+"""Gives keys to the values of a property, by its name as ``SERVICE:ITEM`` and its address.
+
+It may add values.
+"""
 
 
 class Access(StrEnum):
@@ -47,10 +50,20 @@ class Access(StrEnum):
     NOTIFY = "notify"
 
 
-_LIMITS: Final = {"uint8": 0xFF, "uint16": 0xFFFF, "uint32": 0xFFFFFFFF}
-_LARGEST: Final = max(_LIMITS.values())
+_LIMITS: Final = {
+    sign + f"int{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for bits in (8, 16, 32, 64)
+    for sign in ("u", "")
+}
+"""The smallest and the largest value of each integer format."""
+_LARGEST: Final = 0xFFFFFFFF
+"""The largest number outside of its format that is kept; ids of 32 bits were seen as uint16."""
 _FLOAT_MAX: Final = 3.4028234e38
+FORMATS: Final = frozenset({"bool", "float", "string", *_LIMITS})
+"""The formats of values that are understood."""
 LARGEST_IID: Final = 0xFFFF
+DEVICE_INFORMATION: Final = "device-information"
+"""The name of a service of each device; the device list and miIO provide its content anyway."""
 LONGEST_VALUE: Final = 4096  # characters of a text that the lock stores
 # Maximum depth of wrapped arguments, e.g. a JSON text of a list of one item with a list.
 _WRAPPINGS: Final = 4
@@ -149,8 +162,8 @@ class Property(Item):
         """
         if (value := self._typed(raw)) is None:
             raise InvalidValueError(f"{self}: a {type(raw).__name__} is no {self.format}")
-        limit = _LIMITS.get(self.format)
-        if limit and not (isinstance(value, int) and 0 <= value <= limit):
+        limits = _LIMITS.get(self.format)
+        if limits and not (isinstance(value, int) and limits[0] <= value <= limits[1]):
             raise InvalidValueError(f"{self}: {value} is no {self.format}")
         if (
             self.range
@@ -370,21 +383,17 @@ def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | 
     }
 
 
-def _values(raw: object, words: Mapping[int, str]) -> tuple[NamedValue, ...]:
-    """Return the values of an enumeration, including those that only a model's tables have."""
-    known = tuple(
+def _values(raw: object) -> tuple[NamedValue, ...]:
+    """Return the values of an enumeration."""
+    return tuple(
         NamedValue(
             item["value"],
             _description(item.get("description")),
             _description(item.get("description_zh")),
-            words.get(item["value"], ""),
         )
         for item in objects(raw)
-        if type(item.get("value")) is int and abs(item["value"]) <= _LIMITS["uint32"]
+        if type(item.get("value")) is int and abs(item["value"]) <= _LARGEST
     )
-    listed = {named.value for named in known}
-    more = {value: words[value].replace("_", " ") for value in words if value not in listed}
-    return known + tuple(NamedValue(one, said, said, words[one]) for one, said in more.items())
 
 
 def _range(raw: object) -> tuple[float, float, float] | None:
@@ -397,7 +406,7 @@ def _range(raw: object) -> tuple[float, float, float] | None:
     return None
 
 
-def _property(data: Mapping[str, Any], siid: int, words: Words) -> Property | None:
+def _property(data: Mapping[str, Any], siid: int, service: str, naming: Naming) -> Property | None:
     if (item := _item(data, siid)) is None:
         return None
     access, unit = data.get("access"), text(data.get("unit"))
@@ -407,22 +416,24 @@ def _property(data: Mapping[str, Any], siid: int, words: Words) -> Property | No
         access=frozenset(kind for kind in Access if kind in access)
         if isinstance(access, list)
         else frozenset(),
-        values=_values(data.get("value-list"), words.get(item["address"], {})),
+        values=naming(
+            f"{service}:{item['name']}", item["address"], _values(data.get("value-list"))
+        ),
         range=_range(data.get("value-range")),
         unit=unit if unit != "none" else None,
     )
 
 
-def _service(data: Mapping[str, Any], words: Words) -> Service | None:
+def _service(data: Mapping[str, Any], naming: Naming) -> Service | None:
     """Return a service with its items, None if it is invalid.
 
     Lists of items may be missing or null. An item that is invalid, or that refers to a missing
     property, is left out.
     """
-    if (service := _item(data)) is None:
+    if (service := _item(data)) is None or service["name"] == DEVICE_INFORMATION:
         return None
-    siid = data["iid"]
-    found = (_property(item, siid, words) for item in objects(data.get("properties")))
+    siid, name = data["iid"], service["name"]
+    found = (_property(item, siid, name, naming) for item in objects(data.get("properties")))
     properties = {prop.address[1]: prop for prop in found if prop}
 
     def of(item: Mapping[str, Any], key: str) -> tuple[Property, ...] | None:
@@ -451,13 +462,19 @@ def _service(data: Mapping[str, Any], words: Words) -> Service | None:
     )
 
 
-def parse(instance: Mapping[str, Any], words: Words = MappingProxyType({})) -> Spec:
+def _as_described(
+    _name: str, _address: Address, values: tuple[NamedValue, ...]
+) -> tuple[NamedValue, ...]:
+    return values
+
+
+def parse(instance: Mapping[str, Any], naming: Naming = _as_described) -> Spec:
     """Return the specification of an instance in MIoT's format, without its invalid items.
 
-    Enumeration values get their keys from ``words``, if listed there. Raises CannotConnectError if
-    the instance has no valid service.
+    Enumeration values get their keys from ``naming``, or from their descriptions. Raises
+    CannotConnectError if the instance has no valid service.
     """
-    found = (_service(service, words) for service in objects(instance.get("services")))
+    found = (_service(service, naming) for service in objects(instance.get("services")))
     services = tuple(service for service in found if service)
     if not services:
         raise CannotConnectError("the specification has another shape")

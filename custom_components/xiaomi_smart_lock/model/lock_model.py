@@ -4,53 +4,117 @@ from __future__ import annotations
 
 import json
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..miot.spec import Access, Item, parse
-from .roles import COMPLETION_EVENTS, PAST, REMEMBERED, SECRET, USER_SERVICE, Role
-from .s1 import S1
-from .words import DOOR_STATE_MEANS, LOCK_ACTION_MEANS
+from ..miot.spec import Access, Item, Spec, parse
+from .d100e import D100E
+from .door import FACTS, DoorFacts
+from .m30fa import B03, M30FA, M30MAX, S20PRO
+from .naming import naming_of
+from .r2 import FCL201, H01LYK, H01MYK, MCN002, R2
+from .roles import (
+    BATTERY_LEVEL,
+    BATTERY_SERVICE,
+    BATTERY_STATUS,
+    COMPLETION_EVENTS,
+    NOT_SECRET,
+    PAST,
+    REMEMBERED,
+    SECRET,
+    STANDARD,
+    USER_SERVICE,
+    Role,
+)
+from .s1 import S1, S2
+from .tables import Ability, Support, Tables
+from .words import LOCK_ACTION_MEANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..miot.spec import Action, Address, Event, Property, Spec, Value
-    from .tables import Tables
+    from ..miot.spec import Action, Address, Event, Property, Value
     from .words import Meaning
 
-MODELS: Final[dict[str, Tables]] = {tables.model: tables for tables in (S1,)}
-"""The tables of the supported models by Xiaomi's model name; each model has its own file."""
+MODELS: Final[dict[str, Tables]] = {
+    tables.model: tables
+    for tables in (S1, S2, M30FA, S20PRO, M30MAX, B03, R2, FCL201, H01LYK, H01MYK, MCN002, D100E)
+}
+"""The tables of the models that have some, by Xiaomi's model name."""
+
+SHIPPED: Final = frozenset(name for name, tables in MODELS.items() if tables.specs)
+"""The models whose specification is known without Xiaomi's account, which tells its URN."""
+
+# What an action takes that has a role; no other one is ever done, but for those on users
+NEEDS: Final = {
+    Role.UNLOCK: Ability.UNLOCKING,
+    **dict.fromkeys(
+        (
+            Role.WAKE,
+            Role.FETCH_HISTORY,
+            Role.SET_CLOCK,
+            Role.WAKE_CAMERA,
+            Role.RECORD_VIDEO,
+        ),
+        Ability.SETTINGS,
+    ),
+}
+
+
+def tables_of(name: str) -> Tables:
+    """Return the tables of a model by Xiaomi's name; empty ones if there are none."""
+    return MODELS.get(name) or Tables(model=name)
+
+
+class Battery(NamedTuple):
+    """The level of a battery, and its status if it has one."""
+
+    level: Property
+    status: Property | None
 
 
 class LockModel:
     """A lock's specification, and the items in it that have a meaning for the integration.
 
-    Items are found by role, or by name as ``SERVICE:ITEM``. An item that the lock does not have is
-    None.
+    Items are found by role, by name as ``SERVICE:ITEM``, or by address as ``2.1020``. An item that
+    the lock does not have is None. Of a model without tables only the roles are found that mean
+    the same for any lock.
     """
 
     def __init__(self, tables: Tables, spec: Spec) -> None:
         """Join a model's tables with a specification."""
         self.name: Final = tables.model
+        self.product: Final = tables.name or spec.description or tables.model
+        self.support: Final = tables.support
+        self.abilities: Final = tables.abilities
         self.spec: Final = spec
-        self._properties = _by_name(spec, "properties", spec.properties, tables.places)
-        self._events = _by_name(spec, "events", spec.events, tables.places)
-        self._actions = _by_name(spec, "actions", spec.actions, tables.places)
+        self._properties = _by_name(tables, spec, "properties", spec.properties)
+        self._events = _by_name(tables, spec, "events", spec.events)
+        self._actions = _by_name(tables, spec, "actions", spec.actions)
         self.methods: Final = self.property(Role.OPERATION_METHOD)
         """The property whose values are the methods of opening the door."""
         numbers = self.methods.numbers if self.methods else {}
+        values = self.methods.values if self.methods else ()
         self.masks: Final[Mapping[int, int]] = {
-            numbers[hidden]: numbers[shown]
-            for hidden, shown in tables.masks.items()
-            if {hidden, shown} <= numbers.keys()
+            one.value: numbers[shown]
+            for one in values
+            if (shown := tables.masks.get(one.key, "")) in numbers
         }
         """Methods to show as other ones, since a person at the door must not see them."""
         self.phone: Final = numbers.get("phone", 0)
         """The method of a credential event that gives none; 0 if there is no phone method."""
         self.lock_event: Final = self.address_of(Role.LOCK_EVENT)
-        self.same_events: Final = tables.same_events
+        self.same_events: Final[Mapping[Address, Address]] = {
+            twice: counts
+            for twice, counts in tables.same_events.items()
+            if {twice, counts} <= spec.events.keys()
+        }
         """Events that two services report: by a duplicate's address, the address that counts."""
-        self.reported_twice: Final = frozenset(tables.same_events.values())
+        self.reported_twice: Final = frozenset(self.same_events.values())
+        self._door_bits = tables.door_bits
+
+    def can(self, ability: Ability) -> bool:
+        """Return whether something is possible with the model."""
+        return ability in self.abilities
 
     def property(self, name: str) -> Property | None:
         """Return a property."""
@@ -60,9 +124,9 @@ class LockModel:
         """Return an event."""
         return self._events.get(name)
 
-    def action(self, name: str) -> Action | None:
-        """Return an action."""
-        return self._actions.get(name)
+    def action(self, role: Role) -> Action | None:
+        """Return an action, None also if the model's tables do not allow it."""
+        return self._actions.get(role) if self.can(NEEDS[role]) else None
 
     def address_of(self, name: str) -> Address | None:
         """Return the address of a property or an event."""
@@ -96,16 +160,24 @@ class LockModel:
     @cached_property
     def secret(self) -> frozenset[Address]:
         """The properties with secret values, which are never shown."""
-        return self._named(SECRET)
+        properties = self.spec.properties.values()
+        return frozenset(prop.address for prop in properties if is_secret(prop.name))
 
     @cached_property
     def past(self) -> frozenset[Address]:
         """The properties that report past events."""
-        return self._named(PAST)
-
-    def _named(self, names: frozenset[str]) -> frozenset[Address]:
         properties = self.spec.properties.values()
-        return frozenset(prop.address for prop in properties if prop.name in names)
+        return frozenset(prop.address for prop in properties if prop.name in PAST)
+
+    @cached_property
+    def batteries(self) -> list[Battery]:
+        """The batteries, in the specification's order."""
+        return [
+            Battery(named[BATTERY_LEVEL], named.get(BATTERY_STATUS))
+            for service in self.spec.services
+            if service.name == BATTERY_SERVICE
+            and BATTERY_LEVEL in (named := {prop.name: prop for prop in service.properties})
+        ]
 
     @cached_property
     def remembered(self) -> frozenset[Address]:
@@ -119,17 +191,46 @@ class LockModel:
         return [event for event in events if self.kind_of(event.address) in self.remembered]
 
     @cached_property
-    def meanings(self) -> Mapping[Address, Mapping[Value, tuple[Address, Value]]]:
-        """The implied value of another property, by a property's address and value."""
-        state = self.property(Role.DOOR_STATE)
-        found = ((key, self._meant(meaning)) for key, meaning in DOOR_STATE_MEANS.items())
-        means = {key: meant for key, meant in found if meant}
-        if not state:
-            return {}
+    def door_facts(self) -> Mapping[Address, Mapping[Value, DoorFacts]]:
+        """What the values of properties tell of the door, by address."""
+        found: dict[Address, Mapping[Value, DoorFacts]] = {}
+        for role, facts in FACTS.items():
+            if prop := self.property(role):
+                bits = self._door_bits if role is Role.DOOR_STATE else None
+                found[prop.address] = {
+                    named.value: bits.facts(named.value)
+                    if bits
+                    else facts.get(named.key, DoorFacts())
+                    for named in prop.values
+                }
+        return found
+
+    def tells(self, fact: str) -> bool:
+        """Return whether any value tells a fact of the door, by the name of the fact."""
+        by_value = (facts for values in self.door_facts.values() for facts in values.values())
+        return any(getattr(facts, fact) is not None for facts in by_value)
+
+    @cached_property
+    def meanings(self) -> Mapping[Address, Mapping[Value, list[tuple[Address, Value]]]]:
+        """The implied values of other properties, by a property's address and value.
+
+        Deadbolt and child lock cannot be read; the door state tells them.
+        """
+        others = [
+            (name, prop.address)
+            for name, role in (("deadbolt", Role.DEADBOLT), ("child_lock", Role.CHILD_LOCK))
+            if (prop := self.property(role))
+        ]
         return {
-            state.address: {
-                named.value: means[named.key] for named in state.values if named.key in means
+            address: {
+                value: [
+                    (other, told)
+                    for name, other in others
+                    if (told := getattr(facts, name)) is not None
+                ]
+                for value, facts in values.items()
             }
+            for address, values in self.door_facts.items()
         }
 
     @cached_property
@@ -163,7 +264,12 @@ class LockModel:
         return frozenset(named.value for named in values if named.key in keys)
 
     def commands(self, name: str) -> list[Action]:
-        """Return the actions with this name in the services that manage users and credentials."""
+        """Return the actions with this name in the services that manage users and credentials.
+
+        None if the model's tables do not allow it.
+        """
+        if not self.can(Ability.MANAGEMENT):
+            return []
         services = (service for service in self.spec.services if service.name == USER_SERVICE)
         return [action for service in services for action in service.actions if action.name == name]
 
@@ -172,27 +278,45 @@ class LockModel:
         return self.addresses_of(COMPLETION_EVENTS[name])
 
 
+def is_secret(name: str) -> bool:
+    """Return whether the values of properties of a name are secrets."""
+    return name not in NOT_SECRET and any(part in name for part in SECRET)
+
+
 def _by_name[Kind: Item](
-    spec: Spec, kind: str, items: Mapping[Address, Kind], places: Mapping[str, Address]
+    tables: Tables, spec: Spec, kind: str, items: Mapping[Address, Kind]
 ) -> dict[str, Kind]:
-    """Return the items of a kind by ``SERVICE:ITEM``, overridden by the model's places."""
+    """Return the items of a kind by address and by name, overridden by the model's places."""
+    by_address = {str(item): item for item in items.values()}
     named = [
         (f"{service.name}:{item.name}", items[item.address])
         for service in spec.services
         for item in getattr(service, kind)
+        if tables.support is not Support.GENERIC or f"{service.name}:{item.name}" in STANDARD
     ]
     # If several items have the same name, the first one counts.
-    placed = {role: items[address] for role, address in places.items() if address in items}
-    return dict(reversed(named)) | placed
+    placed = {role: items[address] for role, address in tables.places.items() if address in items}
+    return by_address | dict(reversed(named)) | placed
+
+
+@cache
+def shipped(name: str) -> dict[str, dict[str, Any]]:
+    """Return the shipped specifications of a model by URN, from the oldest revision on.
+
+    They are read from disk the first time.
+    """
+    instances = [json.loads(path.read_text(encoding="utf-8")) for path in tables_of(name).specs]
+    return {instance["type"]: instance for instance in instances}
+
+
+def model_with(name: str, instance: Mapping[str, Any] | None) -> LockModel:
+    """Return a model with a specification; without one, it has no items."""
+    tables = tables_of(name)
+    spec = parse(instance, naming_of(tables)) if instance else Spec("", "", "", ())
+    return LockModel(tables, spec)
 
 
 @cache
 def model_of(name: str) -> LockModel:
-    """Return a model by Xiaomi's name; its specification is read from disk the first time.
-
-    Only locks of supported models are set up. If the account no longer reports the model, or
-    reports another one by now, the first supported model is returned.
-    """
-    tables = MODELS.get(name, S1)
-    instance = json.loads(tables.instance.read_text(encoding="utf-8"))
-    return LockModel(tables, parse(instance, tables.words))
+    """Return a model with its newest shipped specification, None of which has no items."""
+    return model_with(name, next(reversed(shipped(name).values()), None))

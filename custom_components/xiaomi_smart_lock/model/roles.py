@@ -15,6 +15,7 @@ class Role(StrEnum):
 
     # Properties
     DOOR_STATE = "door:door-state"
+    LOCK_STATE = "lock:lock-state"
     DEADBOLT = "lock:anti-lock"
     CHILD_LOCK = "lock:child-lock"
     AWAY_MODE = "lock:away-home-mode"
@@ -30,9 +31,10 @@ class Role(StrEnum):
     DO_NOT_DISTURB_PERIOD = "no-disturb:enable-time-period"
     RECORDING_PERIOD = "door-lock-camera:video-recording-time-period"
     LIVE_VIDEO_PERIOD = "door-lock-camera:live-video-enable-time-period"
-    DRY_CELLS_LEVEL = "battery:battery-level"
-    DRY_CELLS_STATUS = "battery:status"
     CHARGING_STATE = "battery:charging-state"
+    # Batteries have services of the same name: only a model's tables tell which one is which.
+    DRY_CELLS_LEVEL = "dry-cells:battery-level"
+    DRY_CELLS_STATUS = "dry-cells:status"
     LITHIUM_BATTERY_LEVEL = "lithium-battery:battery-level"
     LITHIUM_BATTERY_STATUS = "lithium-battery:status"
 
@@ -65,23 +67,36 @@ class Role(StrEnum):
 USER_SERVICE: Final = "lock-manage"
 """The service that manages users and credentials; a lock may have several of this name."""
 
+BATTERY_SERVICE: Final = "battery"
+BATTERY_LEVEL: Final = "battery-level"
+BATTERY_STATUS: Final = "status"
+
+# The roles whose standard names mean the same for any lock, besides the levels of its batteries
+STANDARD: Final = frozenset({Role.DOORBELL})
+
 # Events that the cloud keeps for the Mi Home app
 REMEMBERED: Final = (Role.LOCK_EVENT, Role.EXCEPTION, Role.DOORBELL)
 
-# Names of secret properties in any service: who may open the door and how, and the key to talk to
-# the person at the door
-SECRET: Final = frozenset(
-    {
-        "credential",
-        "unlock-method-info-string",
-        "user-add-string",
-        "user-deadbolt-permission",
-        "user-delete-string",
-        "user-key-add-string",
-        "user-key-delete-string",
-        "wechat-info",
-    }
+# Parts of the names of secret properties in any service: who may open the door and how, and the key
+# to talk to the person at the door
+SECRET: Final = (
+    "credential",
+    "password",
+    "passwd",
+    "pin-code",
+    "secret",
+    "token",
+    "unlock-method-info-string",
+    "user-add-string",
+    "user-data",
+    "user-deadbolt-permission",
+    "user-delete-string",
+    "user-key-add-string",
+    "user-key-delete-string",
+    "wechat-info",
 )
+NOT_SECRET: Final = ("credential-state", "credential-step-current", "credential-step-all")
+"""The progress of an enrollment."""
 
 # Names of properties by which the lock pushes past events, as JSON
 PAST: Final = frozenset(

@@ -52,11 +52,18 @@ FIXABLE: Final = (
     Issue.GONE,
     Issue.JOURNAL,
     Issue.PUSH_TAKEN_OVER,
+    Issue.SPECIFICATION,
     Issue.STORAGE,
     Issue.WHO_WAS_IT,
 )
 # Kept over a restart: they hold without a connection too
-PERSISTENT: Final = (Issue.JOURNAL, Issue.STILL_OPENS, Issue.STORAGE, Issue.UNDELIVERED)
+PERSISTENT: Final = (
+    Issue.JOURNAL,
+    Issue.SPECIFICATION,
+    Issue.STILL_OPENS,
+    Issue.STORAGE,
+    Issue.UNDELIVERED,
+)
 
 
 @callback

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from ..model.tables import Ability
 from .credential import Credential, masked
 from .device_clock import says_something
 from .serialization import number
@@ -84,7 +85,12 @@ class LockEvent:
 
     @cached_property
     def credential(self) -> Credential | None:
-        """The credential that operated the lock, None if there was none."""
+        """The credential that operated the lock, None if there was none.
+
+        None also for a model whose tables do not say that its ids are those of credentials.
+        """
+        if not self.model.can(Ability.PEOPLE):
+            return None
         method, operation_id = self.get("operation-method"), self.get("operation-id")
         return Credential(int(method), int(operation_id)) if method and operation_id else None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import Address, Event, Value
+from ..model.door import DoorFacts
 from .deduplicator import EventDeduplicator
 from .device_clock import LockClock
 from .expiry import ExpiryRegistry
@@ -108,6 +109,16 @@ class LockData:
         value = self.values.get(prop.address) if prop else None
         return None if prop is None or value is None else prop.key_of(value)
 
+    @property
+    def door(self) -> DoorFacts:
+        """What is known of the door: the bolt, the door, the deadbolt and the child lock."""
+        told = [
+            values.get(self.values.get(address, ""), DoorFacts())
+            for address, values in self.model.door_facts.items()
+        ]
+        facts = zip(*told, strict=True)
+        return DoorFacts(*(next((one for one in fact if one is not None), None) for fact in facts))
+
     def last(self, name: str) -> LockEvent | None:
         """Return the last event of a kind by its role or name, None if there is none."""
         event = self.model.event(name)
@@ -134,8 +145,9 @@ class LockData:
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(Topic.CHANGES)
-        if tells and (meant := self.model.meanings.get(address, {}).get(value)):
-            self._set(*meant)
+        if tells:
+            for other, implied in self.model.meanings.get(address, {}).get(value, ()):
+                self._set(other, implied)
 
     def forget(self, address: Address, number: float | None, told: float | None = None) -> None:
         """Forget the value of a property, since its new value was not understood.
@@ -149,7 +161,8 @@ class LockData:
         if told is not None:
             self._told[address] = told
         if tells:
-            for other, _ in self.model.meanings.get(address, {}).values():
+            meant = self.model.meanings.get(address, {}).values()
+            for other in {other for meanings in meant for other, _ in meanings}:
                 self._forget(other)
 
     def _forget(self, address: Address) -> None:

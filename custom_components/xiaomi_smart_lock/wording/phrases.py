@@ -51,7 +51,13 @@ def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
     """Return the name of an item or a value."""
     # As in Home Assistant's translations: English for a language without a translation file.
     chinese = hass.config.language == "zh-Hans"
-    return named.description_zh if chinese else named.description
+    return (chinese and named.description_zh) or named.description
+
+
+def product_in_words(hass: HomeAssistant, model: LockModel) -> str:
+    """Return the name of a product, and how much is known of its model unless it is supported."""
+    pattern = common_text(hass, f"support_{model.support}", "{product}")
+    return pattern.format(product=model.product)
 
 
 def value_in_words(hass: HomeAssistant, prop: Property | None, value: Value) -> str:

@@ -1,0 +1,84 @@
+"""What the values of a door state mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from .roles import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class DoorFacts(NamedTuple):
+    """The facts of which a door state is made; None for what it does not tell."""
+
+    locked: bool | None = None
+    """Whether the bolt is out."""
+    open: bool | None = None
+    """Whether the door is open; an ajar door is open, too."""
+    deadbolt: bool | None = None
+    child_lock: bool | None = None
+
+
+UNKNOWN: Final = DoorFacts()
+
+LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on", "child_lock_and_deadbolt_on")
+"""The states in which the bolt is out."""
+OPEN: Final = ("not_closed", "ajar", "ajar_too_long", "badly_closed")
+
+FACTS: Final[Mapping[Role, Mapping[str, DoorFacts]]] = {
+    Role.DOOR_STATE: {
+        "locked": DoorFacts(locked=True, open=False, deadbolt=False),
+        "unlocked": DoorFacts(locked=False, open=False, deadbolt=False),
+        "child_lock_on": DoorFacts(locked=True, open=False, child_lock=True),
+        "deadbolt_on": DoorFacts(locked=True, open=False, deadbolt=True),
+        "child_lock_and_deadbolt_on": DoorFacts(
+            locked=True, open=False, deadbolt=True, child_lock=True
+        ),
+        "closed": DoorFacts(open=False),
+        **{key: DoorFacts(locked=False, open=True) for key in OPEN},
+    },
+    Role.LOCK_STATE: {
+        "locked": DoorFacts(locked=True),
+        "unlocked": DoorFacts(locked=False),
+    },
+}
+"""The facts by property and by the key of its value; a value that is not listed tells nothing."""
+
+
+@dataclass(frozen=True)
+class DoorBits:
+    """A door state that is a bit field: a state, and one bit each for two more facts."""
+
+    states: Mapping[int, str]
+    """The keys of the state, with both bits off."""
+    child_lock: int
+    deadbolt: int
+
+    def keys(self) -> dict[int, str]:
+        """Return the key of each value.
+
+        While the bolt is out, the key tells the deadbolt and the child lock; else only the state.
+        """
+        return {
+            state | bits: locked if key == "locked" else key
+            for state, key in self.states.items()
+            for bits, locked in (
+                (0, "locked"),
+                (self.child_lock, "child_lock_on"),
+                (self.deadbolt, "deadbolt_on"),
+                (self.child_lock | self.deadbolt, "child_lock_and_deadbolt_on"),
+            )
+        }
+
+    def facts(self, value: int) -> DoorFacts:
+        """Return the facts of a value; none if the state is not known."""
+        state = self.states.get(value & ~(self.child_lock | self.deadbolt), "")
+        facts = FACTS[Role.DOOR_STATE].get(state, UNKNOWN)
+        if facts is UNKNOWN:
+            return UNKNOWN
+        return facts._replace(
+            deadbolt=bool(value & self.deadbolt), child_lock=bool(value & self.child_lock)
+        )
