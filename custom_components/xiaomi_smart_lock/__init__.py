@@ -93,6 +93,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     if runtime.link is None:
         _async_forget_what_linking_gave(hass, entry)
     runtime.async_listen()
+    learning = runtime.async_learn_specifications()
+    entry.async_create_background_task(hass, learning, "learn specifications")
     return True
 
 

@@ -193,6 +193,19 @@ class Runtime:
         if self.push:
             self.push.release()
 
+    async def async_learn_specifications(self) -> None:
+        """Fetch the specifications that are not known yet, and reload to show their items."""
+        # Of several locks with the same one, the first one notes what is new.
+        by_urn = {lock.session.device.urn: lock for lock in reversed(self.locks.values())}
+        learned = [
+            await async_learn_specification(
+                self.hass, lock.session.device, lock.model, lock.reporter
+            )
+            for lock in by_urn.values()
+        ]
+        if any(learned):
+            self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
+
     async def async_stop_listening(self) -> None:
         """Stop history sync, actions, enrollment and push.
 
@@ -288,21 +301,4 @@ async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runti
         raise translatable(ConfigEntryNotReady, "gone", lock=listed(hass, gone))
     await asyncio.gather(*(lock.async_load() for lock in runtime.locks.values()))
     await connection.async_start()
-    entry.async_create_background_task(
-        hass, _async_learn_specifications(runtime), "learn specifications"
-    )
     return runtime
-
-
-async def _async_learn_specifications(runtime: Runtime) -> None:
-    """Fetch the specifications that are not known yet, and reload the entry to show their items."""
-    # Of several locks with the same one, the first one notes what is new.
-    by_urn = {lock.session.device.urn: lock for lock in reversed(runtime.locks.values())}
-    learned = [
-        await async_learn_specification(
-            runtime.hass, lock.session.device, lock.model, lock.reporter
-        )
-        for lock in by_urn.values()
-    ]
-    if any(learned):
-        runtime.hass.config_entries.async_schedule_reload(runtime.entry.entry_id)
