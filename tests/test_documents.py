@@ -133,6 +133,21 @@ def test_each_entity_is_described() -> None:
     assert not missing
 
 
+@pytest.mark.parametrize(
+    ("language", "page"), [("en", "docs/setup.md"), ("zh-Hans", "docs/zh-CN/setup.md")]
+)
+def test_each_option_is_described(language: str, page: str) -> None:
+    """In the order of the form, by section and name."""
+    texts = json.loads((TRANSLATION.parent / f"{language}.json").read_text(encoding="utf-8"))
+    [table] = re.findall(r"^\|(?:---\|){4}\n((?:\|.*\n)+)", DOCUMENTS[page], re.MULTILINE)
+    rows = [tuple(row.split(" | ")[:2]) for row in table.splitlines()]
+    assert rows == [
+        (f"| {section['name']}" if name == next(iter(section["data"])) else "|", label)
+        for section in texts["options"]["step"]["init"]["sections"].values()
+        for name, label in section["data"].items()
+    ]
+
+
 def test_each_action_is_described() -> None:
     """With all its fields."""
     text = (INTEGRATION / "services.yaml").read_text(encoding="utf-8")
