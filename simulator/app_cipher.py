@@ -50,7 +50,8 @@ class Opener:
             digest = plain.pop("rc4_hash__", "")
             if digest != _signature(method, path, plain, signed):
                 raise SignatureError("invalid signature")
-            return Opened(dict(json.loads(plain["data"])), key)
+            payload = json.loads(plain["data"])
+            return Opened(payload if isinstance(payload, list) else dict(payload), key)
         except (KeyError, TypeError, ValueError):
             raise SignatureError("invalid signature") from None
 
@@ -69,7 +70,8 @@ class Opener:
 class Opened:
     """A decrypted request, and the key that encrypts its answer."""
 
-    payload: dict[str, Any]
+    payload: Any
+    """An object; a list where several devices can be asked about."""
     key: bytes
 
     def seal(self, answer: object, *, packed: bool = False) -> bytes:

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 from . import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .account import Account
 
-type Call = Callable[[Account, dict[str, Any]], Any]
+type Call = Callable[[Account, Any], Any]
 """Takes the account and the request; returns the result."""
 
 READ: Final = "/app/miotspec/prop/get"
+KEPT: Final = "/app/v2/device/batchgetdatas"
 WRITE: Final = "/app/miotspec/prop/set"
 ACT: Final = "/app/miotspec/action"
+
+USER_LIST: Final = "prop.s_user_list"
+"""The property in which the plug-in of a lock keeps its users. Observed of xiaomi.lock.d100j."""
 
 # The fields of a time to reset for the start of the period of one count.
 _BEGINNINGS: Final[dict[str, dict[str, Any]]] = {
@@ -68,6 +72,31 @@ def _statistics(account: Account, asked: dict[str, Any]) -> list[dict[str, Any]]
     return [{"time": begun, "value": json.dumps([count])} for begun, count in newest]
 
 
+def _kept(account: Account, asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the app's plug-ins keep about devices; null for what they do not keep."""
+    return {
+        did: {name: account.locks[did].kept_by_app.get(name) for name in one["props"]}
+        for one in asked
+        if "did" in one and (did := str(one["did"])) in account.locks
+    }
+
+
+def user_list(names: Mapping[int, str]) -> str:
+    """Return names by user id as the plug-in of a lock keeps them, beside those of credentials."""
+    users = [
+        {
+            "uid": user,
+            "uName": name,
+            "index": index,
+            "checked": False,
+            "createTime": 1790000000000 + user,
+            "password": [{"pid": user + 1, "pName": "指纹 1", "type": 2, "index": 0}],
+        }
+        for index, (user, name) in enumerate(names.items())
+    ]
+    return json.dumps(users, ensure_ascii=False)
+
+
 def act(call: Call, account: Account, asked: dict[str, Any]) -> Any:
     """Return the result of an action.
 
@@ -84,6 +113,7 @@ CALLS: Final[dict[str, Call]] = {
     "/app/v2/home/home_device_list": _home_devices,
     "/app/v2/home/device_list_page": _device_page,
     "/app/v2/user/statistics": _statistics,
+    KEPT: _kept,
     # No new messages, no consumables, no scenes.
     "/app/v2/message/v2/check_new_msg": lambda *_: {},
     "/app/v2/home/standard_consumable_items": lambda *_: {"items": []},

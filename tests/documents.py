@@ -8,7 +8,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PROJECT: Final = Path(__file__).parent.parent
 
@@ -77,7 +77,7 @@ def targets(page: str, text: str | None = None) -> Iterator[tuple[str, str]]:
         yield normpath(PurePosixPath(page).parent / path) if path else page, anchor
 
 
-def yaml_blocks(start: str = "") -> list[str]:
-    """Return the YAML blocks of all pages in English that begin with a text."""
-    text = "\n".join(PAGES.values())
+def yaml_blocks(start: str = "", pages: Mapping[str, str] = PAGES) -> list[str]:
+    """Return the YAML blocks of pages that begin with a text; of all in English by default."""
+    text = "\n".join(pages.values())
     return re.findall(rf"```yaml\n({re.escape(start)}.+?)```", text, re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 import yaml
@@ -25,6 +25,9 @@ from .documents import (
     targets,
     yaml_blocks,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 INTEGRATION: Final = TRANSLATION.parent.parent
 READMES: Final = (README, CHINESE_README)
@@ -103,50 +106,103 @@ def test_pictures() -> None:
     assert shown == there == {f"{folder}/{picture.name}.png" for picture in PICTURES}
 
 
-def test_blocks_of_yaml() -> None:
+class Language(NamedTuple):
+    """Where the pages for users are in a language, and how they write lists and titles."""
+
+    pages: Mapping[str, str]
+    folder: str
+    between: str  # two entities of a list
+    after: str  # the name of an entity, besides the end of a cell
+    lock: str
+    plain: Callable[[str], str]  # returns a text without what a title may be written with
+
+
+LANGUAGES: Final = {
+    "en": Language(PAGES, "docs", "; ", ":;,", "the lock", str.lower),
+    "zh-Hans": Language(
+        CHINESE_PAGES, "docs/zh-CN", "；", "：；", "门锁", lambda text: text.replace(" ", "")
+    ),
+}
+in_each_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+def texts(language: str) -> Any:
+    """Return the integration's texts."""
+    return json.loads((TRANSLATION.parent / f"{language}.json").read_text(encoding="utf-8"))
+
+
+def page(language: str, name: str) -> str:
+    """Return a page in docs."""
+    return DOCUMENTS[f"{LANGUAGES[language].folder}/{name}.md"]
+
+
+@in_each_language
+def test_blocks_of_yaml(language: str) -> None:
     """Whoever copies one gets no error for how it is written."""
-    blocks = yaml_blocks()
-    assert len(blocks) == sum(text.count("```yaml") for text in PAGES.values())
+    pages = LANGUAGES[language].pages
+    blocks = yaml_blocks(pages=pages)
+    assert len(blocks) == sum(text.count("```yaml") for text in pages.values()) > 0
     assert all(isinstance(parse_yaml(block), dict) for block in blocks)
 
 
-def test_each_entity_is_described() -> None:
+@in_each_language
+def test_each_entity_is_described(language: str) -> None:
     """By its name, in a row of its platform."""
+    between, after = LANGUAGES[language].between, LANGUAGES[language].after
     rows: dict[str, str] = {}
     platform = ""
     for first, text in re.findall(
-        r"^\| *(`\w+`)? *\| *(.*)$", PAGES["docs/entities.md"], re.MULTILINE
+        r"^\| *(`\w+`)? *\| *(.*)$", page(language, "entities"), re.MULTILINE
     ):
         platform = first.strip("`") or platform
-        rows[platform] = f"{rows.get(platform, '')}; {text}"
-    names = json.loads(TRANSLATION.read_text(encoding="utf-8"))["entity"]
+        rows[platform] = f"{rows.get(platform, '')}{between}{text}"
+    names = texts(language)["entity"]
     missing = [
         name
         for platform, descriptions in ENTITIES.items()
         if platform is not Platform.LOCK  # The lock has the device's name.
         for description in descriptions
         if not re.search(
-            rf"[;|] {re.escape(name := names[platform][description.key]['name'])}(?=[:;,]| \|)",
+            rf"{between}{re.escape(name := names[platform][description.key]['name'])}"
+            rf"(?=[{after}]| \|)",
             rows[platform],
         )
     ]
     assert not missing
 
 
-def test_each_action_is_described() -> None:
+@in_each_language
+def test_each_option_is_described(language: str) -> None:
+    """In the order of the form, by section and name."""
+    [table] = re.findall(r"^\|(?:---\|){4}\n((?:\|.*\n)+)", page(language, "setup"), re.MULTILINE)
+    rows = [tuple(row.split(" | ")[:2]) for row in table.splitlines()]
+    assert rows == [
+        (f"| {section['name']}" if name == next(iter(section["data"])) else "|", label)
+        for section in texts(language)["options"]["step"]["init"]["sections"].values()
+        for name, label in section["data"].items()
+    ]
+
+
+@in_each_language
+def test_each_action_is_described(language: str) -> None:
     """With all its fields."""
     text = (INTEGRATION / "services.yaml").read_text(encoding="utf-8")
-    page = PAGES["docs/actions.md"]
     for action, described in yaml.safe_load(text).items():
-        [row] = re.findall(rf"^\| [^|]*`{action}`[^|]* \|.*$", page, re.MULTILINE)
+        [row] = re.findall(
+            rf"^\| [^|]*`{action}`[^|]* \|.*$", page(language, "actions"), re.MULTILINE
+        )
         fields = set(re.findall(r"`(\w+)`", row.split("|")[2]))
         assert fields == {*described.get("fields", {})}, action
 
 
-def test_each_repair_is_described() -> None:
+@in_each_language
+def test_each_repair_is_described(language: str) -> None:
     """By its title."""
-    texts = json.loads(TRANSLATION.read_text(encoding="utf-8"))["issues"]
-    page = PAGES["docs/troubleshooting.md"].lower()
-    titles = [issue["title"].replace("{lock}", "the lock").lower() for issue in texts.values()]
-    titles = [re.sub(r"\{\w+\}", "…", title) for title in titles]
-    assert not [title for title in titles if f"| {title}" not in page]
+    lock, plain = LANGUAGES[language].lock, LANGUAGES[language].plain
+    titles = [
+        re.sub(r"\{\w+\}", "…", issue["title"].replace("{lock}", lock))
+        for issue in texts(language)["issues"].values()
+    ]
+    described = plain(page(language, "troubleshooting"))
+    assert titles
+    assert not [title for title in titles if plain(f"| {title}") not in described]

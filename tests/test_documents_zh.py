@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
-from homeassistant.const import Platform
-from homeassistant.util.yaml import parse_yaml
-
-from scripts.specification import ENTITIES, TRANSLATION
 
 from .documents import (
     CHINESE_PAGES,
@@ -207,13 +202,6 @@ def test_the_first_line() -> None:
 
 
 @pytest.mark.parametrize("page", CHINESE_PAGES)
-def test_blocks_of_yaml(page: str) -> None:
-    """Each can be copied as it is."""
-    blocks = [code for language, code in BLOCK.findall(CHINESE_PAGES[page]) if language == "yaml"]
-    assert all(isinstance(parse_yaml(block), dict) for block in blocks)
-
-
-@pytest.mark.parametrize("page", CHINESE_PAGES)
 def test_typesetting(page: str) -> None:
     """Punctuation is full-width, a paragraph is one line, and no asterisk is shown."""
     words = re.sub(r"`[^`\n]*`|\]\([^)]*\)", "", BLOCK.sub("", CHINESE_PAGES[page]))
@@ -225,41 +213,3 @@ def test_typesetting(page: str) -> None:
         r").*"
     )
     assert not [match[0] for match in wrong.finditer(words)]
-
-
-def texts_in_chinese() -> Any:
-    """Return the integration's texts in Chinese."""
-    return json.loads((TRANSLATION.parent / "zh-Hans.json").read_text(encoding="utf-8"))
-
-
-def test_each_entity_is_described() -> None:
-    """By its name, in a row of its platform."""
-    rows: dict[str, str] = {}
-    platform = ""
-    for first, text in re.findall(
-        r"^\| *(`\w+`)? *\| *(.*)$", CHINESE_PAGES["docs/zh-CN/entities.md"], re.MULTILINE
-    ):
-        platform = first.strip("`") or platform
-        rows[platform] = f"{rows.get(platform, '')}；{text}"
-    names = texts_in_chinese()["entity"]
-    missing = [
-        name
-        for platform, descriptions in ENTITIES.items()
-        if platform is not Platform.LOCK  # The lock has the device's name.
-        for description in descriptions
-        if not re.search(
-            rf"；{re.escape(name := names[platform][description.key]['name'])}(?=[：；]| \|)",
-            rows[platform],
-        )
-    ]
-    assert not missing
-
-
-def test_each_repair_is_described() -> None:
-    """By its title."""
-    page = CHINESE_PAGES["docs/zh-CN/troubleshooting.md"].replace(" ", "")
-    titles = [
-        issue["title"].replace("{lock}", "门锁") for issue in texts_in_chinese()["issues"].values()
-    ]
-    titles = [re.sub(r"\{\w+\}", "…", title).replace(" ", "") for title in titles]
-    assert not [title for title in titles if f"|{title}" not in page]

@@ -166,6 +166,23 @@ def person_of(
     return of_user[0] if len(of_user) == 1 else None
 
 
+def name_in_app(lock: LockCoordinator, credential: Credential) -> str | None:
+    """Return the name that the Mi Home app keeps of a credential's user.
+
+    None if the user or the name is not known, or if somebody here is that user.
+    """
+    users = lock.data.users
+    user_id = users.user_of(credential)
+    if user_id is None or (name := users.names_in_app.get(user_id)) is None:
+        return None
+    theirs = users.credentials_of(user_id)
+    is_somebody = any(
+        one.user_made(lock) == user_id or any(one.has(lock, other) for other in theirs)
+        for one in people(lock.config_entry)
+    )
+    return None if is_somebody else name
+
+
 def last_holder(lock: LockCoordinator, credential: Credential) -> str | None:
     """Return the id of the subentry that a credential was given to last, None without one.
 

@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import voluptuous as vol
 from homeassistant.components.repairs import RepairsFlow
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_NAME
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    TextSelector,
-)
+from homeassistant.helpers.selector import BooleanSelector
 
 from .account.entry_data import async_forget_lock, async_lock_name
-from .const import CONF_CREDENTIALS, DOMAIN, SUBENTRY_PERSON
+from .const import DOMAIN
 from .control.clock import async_set_clock
-from .people import async_add, async_assign, people
+from .credentials.whose import async_give, in_app_words, suggestion, whose_fields
 from .reporting.issues import Issue
 from .state.credential import Credential
 from .wording.phrases import escaped
@@ -34,6 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.data_entry_flow import FlowResult
 
+    from .coordinator import LockCoordinator
     from .runtime import LockConfigEntry
 
 
@@ -68,7 +61,6 @@ FIXES: Final[dict[Issue, _Fix]] = {
 
 
 _CONF_NOBODY: Final = "nobody"
-_CONF_PERSON: Final = "person"
 
 
 class LockRepairFlow(RepairsFlow):
@@ -119,59 +111,55 @@ class WhoWasItFlow(RepairsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> FlowResult[Any, str]:
         """Ask for a person, or the name of a new one."""
-        entry: LockConfigEntry = self.hass.config_entries.async_get_known_entry(
-            self._data["entry_id"]
-        )
-        everyone = [one for one in people(entry) if not one.is_guest]
+        data = self._data
+        if user_input is not None and user_input.get(_CONF_NOBODY):
+            ir.async_ignore_issue(self.hass, DOMAIN, self.issue_id, ignore=True)
+            return self.async_abort(reason="not_asked_again")
+        entry: LockConfigEntry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
+        lock = await self._async_lock(entry)
+        used = self._used(lock) if lock else []
         errors: dict[str, str] = {}
-        if user_input is not None:
-            name = user_input.get(CONF_NAME, "").strip()
-            if user_input.get(_CONF_NOBODY):
-                ir.async_ignore_issue(self.hass, DOMAIN, self.issue_id, ignore=True)
-                return self.async_abort(reason="not_asked_again")
-            if subentry_id := user_input.get(_CONF_PERSON):
-                there = any(one.subentry.subentry_id == subentry_id for one in everyone)
-                errors = self._give(entry, subentry_id) if there else {"base": "nobody_chosen"}
-            elif not name:
-                errors = {"base": "nobody_chosen"}
-            elif any(name == one.name for one in people(entry)):
-                errors = {CONF_NAME: "name_taken"}
-            else:
-                errors = self._give(entry, name, new=True)
-            if not errors:
-                return self.async_create_entry(data={})
-        options = [
-            SelectOptionDict(value=one.subentry.subentry_id, label=one.name) for one in everyone
-        ]
-        select = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST))
-        fields: dict[vol.Marker, Any] = {vol.Optional(_CONF_PERSON): select} if everyone else {}
-        fields[vol.Optional(CONF_NAME)] = TextSelector()
-        fields[vol.Optional(_CONF_NOBODY, default=False)] = BooleanSelector()
+        if user_input is None:
+            user_input = suggestion(lock, used[-1]) if lock and used else {}
+        elif not (errors := _give(lock, used, user_input)):
+            return self.async_create_entry(data={})
+        texts = {"in_app": ""} | {name: str(value) for name, value in data.items()}
+        if lock and used:
+            texts["in_app"] = in_app_words(lock, used[-1], as_sentence=True)
+        nobody: dict[vol.Marker, Any] = {
+            vol.Optional(_CONF_NOBODY, default=False): BooleanSelector()
+        }
         return self.async_show_form(
             step_id="confirm",
-            data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), user_input),
-            description_placeholders={
-                name: escaped(str(value)) for name, value in self._data.items()
-            },
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(whose_fields(entry) | nobody), user_input
+            ),
+            description_placeholders={name: escaped(text) for name, text in texts.items()},
             errors=errors,
         )
 
-    def _give(self, entry: LockConfigEntry, person: str, *, new: bool = False) -> dict[str, str]:
-        """Give the credential to a person, who may be new; return the errors of the form."""
-        locks = entry.runtime_data.locks if entry.state is ConfigEntryState.LOADED else {}
-        if (runtime := locks.get(self._data["did"])) is None:
-            return {"base": "entry_not_loaded"}
-        lock = runtime.coordinator
+    async def _async_lock(self, entry: LockConfigEntry) -> LockCoordinator | None:
+        """Return the lock with the names that the Mi Home app keeps, None if it is not set up."""
+        if entry.state is not ConfigEntryState.LOADED:
+            return None
+        runtime = entry.runtime_data
+        await runtime.async_read_app_names()
+        lock = runtime.locks.get(self._data["did"])
+        return lock.coordinator if lock else None
+
+    def _used(self, lock: LockCoordinator) -> list[Credential]:
+        """Return the credentials that the issue may be about, which may look the same."""
         shown = Credential(int(self._data["method"]), int(self._data["operation_id"]))
-        used = [one for one in lock.data.users.uses if one.masked(lock.model) == shown]
-        if not used:
-            return {"base": "credential_gone"}
-        if new:
-            without: dict[str, Any] = {CONF_CREDENTIALS: []}
-            person = async_add(self.hass, entry, SUBENTRY_PERSON, person, without)
-        for credential in used:
-            async_assign(lock, credential, person)
-        return {}
+        return [one for one in lock.data.users.uses if one.masked(lock.model) == shown]
+
+
+def _give(
+    lock: LockCoordinator | None, used: list[Credential], user_input: Mapping[str, Any]
+) -> dict[str, str]:
+    """Give the used credentials to whom the form names; return the errors of the form."""
+    if lock is None:
+        return {"base": "entry_not_loaded"}
+    return async_give(lock, used, user_input) if used else {"base": "credential_gone"}
 
 
 async def async_create_fix_flow(

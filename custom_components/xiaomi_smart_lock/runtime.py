@@ -30,6 +30,7 @@ from .const import (
 )
 from .control.setting_queue import SettingQueue
 from .coordinator import LockCoordinator, async_stored_device
+from .credentials.app_names import AppNames
 from .credentials.commands import CredentialCommands
 from .credentials.enrolment import Enrolment
 from .credentials.expiry_worker import ExpiryWorker
@@ -102,18 +103,21 @@ class LockRuntime:
         self.archive = PictureArchive(self.coordinator, days if sees else 0)
         self.pictures: LatestPictures | None = None
         self.history: HistorySync | None = None
+        self.app_names: AppNames | None = None
         entry.async_on_unload(self.journal.async_abandon)
         # Add it after the setting queue: settings are written to a lock that wakes up before it is
         # read.
         connection.add_lock(self.coordinator)
 
     def link(self, session: AppSession) -> None:
-        """Add the parts that use the Mi Home app session: history and pictures."""
+        """Add the parts that use the Mi Home app session: history, pictures and names."""
         self.history = HistorySync(self.coordinator, self.journal, self.events, session)
         if self.model.can(Ability.CAMERA):
             self.pictures = LatestPictures(
                 self.coordinator, self.events, session, self.archive.async_keep
             )
+        if self.model.can(Ability.MANAGEMENT):
+            self.app_names = AppNames(self.coordinator, session)
 
     async def async_load(self) -> None:
         """Restore state and journal from before the restart."""
@@ -217,6 +221,11 @@ class Runtime:
         await asyncio.gather(*(lock.session.attempts.async_stop() for lock in self.locks.values()))
         await asyncio.gather(*(lock.enrolment.async_stop() for lock in self.locks.values()))
         await self.connection.async_stop_listening()
+
+    async def async_read_app_names(self) -> None:
+        """Have the names of the locks' users in the Mi Home app read, where it is linked."""
+        readers = [lock.app_names for lock in self.locks.values() if lock.app_names]
+        await asyncio.gather(*(reader.async_read() for reader in readers))
 
     async def async_end(self, _event: Event) -> None:
         """Stop polling and push when Home Assistant stops, and save all locks."""

@@ -357,7 +357,7 @@ async def test_counted_in_diagnostics(
         "asked": before["asked"] + 2,
         "failed": 1,
         "budget": 60,
-        "within_an_hour": {"history": 1, "camera": 0, "pictures": 0, "recordings": 0},
+        "within_an_hour": {"history": 1, "camera": 0, "pictures": 0, "recordings": 0, "names": 0},
         "refused": [],
         "ended": False,
     }

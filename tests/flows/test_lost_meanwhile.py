@@ -146,7 +146,7 @@ async def test_given_to_somebody_removed(hass: HomeAssistant, harness: LockHarne
     await dialog.choose("who_is_it")
     hass.config_entries.async_remove_subentry(harness.entry, ming.subentry_id)
     await dialog.submit(person=ming.subentry_id)
-    assert dialog.now["errors"] == {"person": "credential_taken"}
+    assert dialog.now["errors"] == {"base": "nobody_chosen"}
     await dialog.submit(person=dialog.labels("person")["Li"])
     assert dialog.step == "given"
 

@@ -96,11 +96,16 @@ async def test_just_looking(hass: HomeAssistant, harness: LockHarness) -> None:
     assert dialog.step == "looked"
 
 
-async def test_nobody_to_give_it_to(hass: HomeAssistant, harness: LockHarness) -> None:
-    """Without people the dialog says to add one."""
+async def test_somebody_new(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Without people there is a name to enter, which adds a person who has it."""
     await harness.manage("set_user", user_id=5)
     await harness.manage("set_credential", user_id=5, credential_type="nfc")
     dialog = await look(hass, harness)
     await dialog.submit(credential=dialog.labels("credential")["Nobody’s: NFC 1"])
     await dialog.choose("who_is_it")
-    assert dialog.step == "no_person"
+    await dialog.submit(name="  ")
+    assert dialog.now["errors"] == {"base": "nobody_chosen"}
+    await dialog.submit(name=" Hua ")
+    assert dialog.step == "given"
+    dialog = await look(hass, harness)
+    assert dialog.says["who"].splitlines() == ["- **Hua**: NFC 1"]

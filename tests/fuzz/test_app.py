@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from custom_components.xiaomi_smart_lock.media import remuxing
 from custom_components.xiaomi_smart_lock.miot.app import cipher as app_cipher
 from custom_components.xiaomi_smart_lock.miot.app import recording as app_recording
-from custom_components.xiaomi_smart_lock.miot.app.client import AppClient
+from custom_components.xiaomi_smart_lock.miot.app.client import NAME_LIMIT, AppClient
 from custom_components.xiaomi_smart_lock.miot.app.login import AppLogin, SessionData
 from custom_components.xiaomi_smart_lock.miot.app.url import account_url, media_url
 from custom_components.xiaomi_smart_lock.miot.endpoints import Endpoints
 from custom_components.xiaomi_smart_lock.miot.errors import MiotError
 from custom_components.xiaomi_smart_lock.miot.values import LONGEST_SECRET, LONGEST_TEXT
 from simulator import recording
+from simulator.app_home import USER_LIST
 from simulator.model import MODEL, SPEC
 
 from .strategies import HUGE, damaged, json_values, reported, scalars, spoilt
@@ -43,6 +44,8 @@ UNIT = {
     "eventTypeDetail": [{"event": "Bell", "imgStoreId": "i"}],
 }
 SEEN = {"code": 0, "data": {"thirdPartPlayUnits": [UNIT, UNIT]}}
+USERS = [{"uid": 3, "uName": "李明", "password": [{"pid": 1, "pName": "指纹 1"}]}]
+KEPT = {"code": 0, "message": "ok", "result": {DID: {USER_LIST: USERS}}}
 BEGUN = {
     "code": 0,
     "location": "https://a.mi.com/?a=b",
@@ -115,6 +118,18 @@ def test_seen(server: Server, answer: object) -> None:
             assert kind
             assert len(kind) <= LONGEST_TEXT
             assert not spoilt(kind)
+
+
+@given(answer=st.one_of(damaged(KEPT), json_values), kept=st.one_of(damaged(USERS), json_values))
+def test_user_names(server: Server, answer: object, kept: object) -> None:
+    """Names are short and fit to be shown, whatever the answer or the text in it is."""
+    for said in (answer, {"code": 0, "result": {DID: {USER_LIST: json.dumps(kept)}}}):
+        server.answer_json(said)
+        names = outcome(lambda: server.run(client(server).user_names(DID)))
+        for user_id, name in (names or {}).items():
+            assert type(user_id) is int
+            assert 0 < len(name) <= NAME_LIMIT
+            assert not spoilt(name)
 
 
 @given(answer=st.one_of(damaged(BEGUN), json_values))

@@ -32,6 +32,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import (
     ResultError,
     TooManyRequestsError,
 )
+from simulator.app_home import USER_LIST, user_list
 from simulator.camera import draw
 from simulator.dialect import DIALECTS
 from simulator.faults import page, status
@@ -707,6 +708,102 @@ async def test_a_service_that_is_down_ends_no_session(app: App) -> None:
     with pytest.raises(CannotConnectError):
         await all_history(app)
     await all_history(app)
+
+
+# Names that the app keeps
+
+
+async def test_names_of_users(app: App) -> None:
+    """Of each user that has one, and asked for in one request; of credentials none is taken."""
+    app.driver.lock.kept_by_app[USER_LIST] = user_list({0: "妈妈", 3: " 李明 ", 7: ""})
+    assert await app.client.user_names(app.did) == {0: "妈妈", 3: "李明"}
+    assert app.paths() == ["batchgetdatas"]
+
+
+@pytest.mark.parametrize(("http_status", "body"), REFUSALS)
+async def test_names_that_are_for_others(app: App, http_status: int, body: bytes) -> None:
+    """There are none then, and the session goes on."""
+    app.driver.lock.kept_by_app[USER_LIST] = user_list({3: "李明"})
+    app.cloud.disturb_next(refusing(http_status, body), "batchgetdatas", times=9)
+    assert await app.client.user_names(app.did) == {}
+    assert app.renewed == []
+    await all_history(app)
+
+
+async def test_names_after_a_renewal(app: App) -> None:
+    """A session that has expired is renewed, as for anything else."""
+    app.driver.lock.kept_by_app[USER_LIST] = user_list({3: "李明"})
+    app.driver.simulation.call(app.cloud.app_accounts.expire_service_tokens)
+    assert await app.client.user_names(app.did) == {3: "李明"}
+    assert len(app.renewed) == 1
+
+
+@pytest.mark.parametrize("code", [-8, -704010000, 5])
+async def test_names_with_a_code(session: aiohttp.ClientSession, liar: Liar, code: int) -> None:
+    """An error of the service is one of ours."""
+    liar.answers = [{"code": code, "message": "no", "result": None}]
+    with pytest.raises(ResultError):
+        await of_liar(session, liar).user_names("1")
+
+
+NO_LISTS: list[object] = [
+    None,
+    *("", "[", "[" * 9999, "null", "7", "{}", '["李明"]', '[{"uid":3}]'),
+    *({}, 5, [[]]),
+]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(None, [], "", 5, {}, {"1": None}, {"1": []}, {"1": {}}),
+        {"2": {USER_LIST: user_list({3: "李明"})}},
+        *({"1": {USER_LIST: kept}} for kept in NO_LISTS),
+    ],
+)
+async def test_names_of_another_shape(
+    session: aiohttp.ClientSession, liar: Liar, result: object
+) -> None:
+    """They are none, and nothing fails."""
+    liar.answers = [{"code": 0, "result": result}]
+    assert await of_liar(session, liar).user_names("1") == {}
+    assert liar.answers == []
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ({"uid": 3, "uName": "李明"}, {3: "李明"}),
+        ({"uid": "3", "uName": "李　明"}, {3: "李 明"}),
+        ({"uid": 3.0, "uName": "👨\u200d👩"}, {3: "👨\u200d👩"}),
+        ({"uid": 3, "uName": "x" * 50}, {3: "x" * 50}),
+        ({"uid": 3, "uName": "x" * 51}, {}),
+        ({"uid": 3, "uName": "x" * 9999}, {}),
+        ({"uid": 3, "uName": "Li\x07"}, {}),
+        ({"uid": 3, "uName": "Li\u202eMing"}, {}),
+        ({"uid": 3, "uName": "Li\ud800"}, {}),
+        ({"uid": 3, "uName": "  "}, {}),
+        ({"uid": 3, "uName": 7}, {}),
+        ({"uid": 3, "uName": ["李明"]}, {}),
+        ({"uid": 3.5, "uName": "李明"}, {}),
+        ({"uid": True, "uName": "李明"}, {}),
+        ({"uid": None, "uName": "李明"}, {}),
+        ({"uName": "李明"}, {}),
+    ],
+)
+@pytest.mark.parametrize("is_text", [True, False])
+async def test_names_that_are_shown(
+    session: aiohttp.ClientSession,
+    liar: Liar,
+    is_text: bool,
+    user: object,
+    expected: dict[int, str],
+) -> None:
+    """Short ones of characters that are shown, of users with a number."""
+    kept: list[object] = [user, 5, {"uid": 4, "uName": "妈妈"}]
+    said = json.dumps(kept) if is_text else kept
+    liar.answers = [{"code": 0, "result": {"1": {USER_LIST: said}}}]
+    assert await of_liar(session, liar).user_names("1") == {**expected, 4: "妈妈"}
 
 
 # Answers that make no sense

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from micloud import MiCloud, miutils
 from micloud.micloudexception import MiCloudAccessDenied
 
+from simulator.app_home import KEPT, USER_LIST, user_list
 from tests.simulator.peer import ToSimulator
 
 if TYPE_CHECKING:
@@ -63,18 +64,18 @@ def peer(
         peer.session.close()
 
 
-async def say(peer: MiCloud, path: str, **payload: Any) -> dict[str, Any]:
-    """Ask with micloud's own method."""
+async def say(peer: MiCloud, path: str, *items: Any, **payload: Any) -> dict[str, Any]:
+    """Ask with micloud's own method: for an object, or for a list of items."""
     if peer.service_token is None:
         assert await asyncio.to_thread(peer.login)
-    params = {"data": json.dumps(payload)}
+    params = {"data": json.dumps(list(items) or payload)}
     answer: dict[str, Any] = json.loads(await asyncio.to_thread(peer.request, APP + path, params))
     return answer
 
 
-async def ask(peer: MiCloud, path: str, **payload: Any) -> Any:
+async def ask(peer: MiCloud, path: str, *items: Any, **payload: Any) -> Any:
     """Return the result of what is asked."""
-    said = await say(peer, path, **payload)
+    said = await say(peer, path, *items, **payload)
     assert (said["code"], said["message"]) == (0, "ok")
     return said["result"]
 
@@ -92,6 +93,23 @@ async def test_devices_have_what_clients_expect(peer: MiCloud, lock: Lock) -> No
     (device,) = await asyncio.to_thread(peer.get_devices)
     assert (device["did"], device["token"]) == (lock.did, lock.token)
     assert device.keys() >= {"localip", "desc", "parent_id", "parent_model", "ssid", "bssid"}
+
+
+async def test_what_plug_ins_keep(simulator: Simulator, peer: MiCloud, lock: Lock) -> None:
+    """A text for what is kept, null for the rest, and nothing of other people's devices."""
+    lock.kept_by_app[USER_LIST] = user_list({0: "妈妈", 3: "李明"})
+    foreign = simulator.add_lock(simulator.add_account("Mei"))
+    props = [USER_LIST, "prop.s_visitor_list"]
+    path = KEPT.removeprefix("/app")
+    asked = [{"did": one.did, "props": props} for one in (lock, foreign)]
+    kept = await ask(peer, path, *asked, {"from_flag": "anything"})
+    assert kept == {
+        lock.did: {USER_LIST: user_list({0: "妈妈", 3: "李明"}), "prop.s_visitor_list": None}
+    }
+    named = {user["uid"]: user["uName"] for user in json.loads(kept[lock.did][USER_LIST])}
+    assert named == {0: "妈妈", 3: "李明"}
+    assert (await say(peer, path, {"did": lock.did}))["code"] != 0
+    assert (await say(peer, path, 7))["code"] != 0
 
 
 async def test_homes_and_their_devices(simulator: Simulator, peer: MiCloud, lock: Lock) -> None:

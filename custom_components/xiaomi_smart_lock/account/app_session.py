@@ -69,6 +69,8 @@ class Service(StrEnum):
     """The camera's list of detections."""
     PICTURES = "pictures"
     RECORDINGS = "recordings"
+    NAMES = "names"
+    """The names of a lock's users."""
 
 
 class Pause:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..credentials.whose import in_app_words
 from ..model.roles import Role
 from ..people import holder, people, person_of
 from ..wording.phrases import (
@@ -148,6 +149,8 @@ def _use_in_words(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
         seems = None if choice.holder else person_of(lock, credential)
         if seems:
             yield common_text(hass, "user_of").format(user_id=user_id, name=seems.name)
+        elif in_app := in_app_words(lock, credential):
+            yield in_app
         else:
             yield common_text(hass, "user").format(user_id=user_id)
     if len(names) > 1:
@@ -162,11 +165,16 @@ def credential_name(choice: Choice) -> str:
 
 
 def credential_label(choice: Choice, names: Mapping[str, str]) -> str:
-    """Return a credential in words, with its last use: ``right thumb · yesterday 08:12``."""
+    """Return a credential in words, with its last use: ``right thumb · yesterday 08:12``.
+
+    If nobody was given it, the name that the Mi Home app keeps of its user is said.
+    """
     lock, hass = choice.lock, choice.lock.hass
     parts = [credential_name(choice)]
     if choice.use:
         parts.append(moment_in_words(hass, choice.use.when))
+    if in_app := in_app_words(lock, choice.credential):
+        parts.append(in_app)
     if is_ending(choice):
         parts.append(common_text(hass, "credential_ending"))
     if len(names) > 1:

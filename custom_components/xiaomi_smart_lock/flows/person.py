@@ -147,6 +147,7 @@ class PersonFlow(ManagementFlow):
         suggested: Mapping[str, Any],
         errors: dict[str, str] | None = None,
     ) -> SubentryFlowResult:
+        await self._entry.runtime_data.async_read_app_names()
         fields: dict[vol.Marker, Any] = {
             vol.Required(CONF_NAME): TextSelector(),
             vol.Optional(CONF_PERSON_ENTITY): EntitySelector(EntitySelectorConfig(domain="person")),

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers.selector import (
-    SelectOptionDict,
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-)
 
 from ..credentials.first_sync import SYNCHRONISE
 from ..credentials.guests import left_in_words
-from ..people import async_assign, people
+from ..credentials.whose import async_give, in_app_words, suggestion, whose_fields
+from ..people import people
 from ..wording.phrases import common_text, escaped
 from .choices import by_value, credential_label, of_nobody, of_person
 from .management import CONF_CREDENTIAL, ManagementFlow
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from .choices import Choice
 
 _LOGGER = logging.getLogger(__name__)
-
-CONF_PERSON: Final = "person"
 
 
 class WhoMayOpenFlow(ManagementFlow):
@@ -55,7 +48,7 @@ class WhoMayOpenFlow(ManagementFlow):
         return self.async_show_progress_done(next_step_id="look")
 
     async def _async_ask(self) -> None:
-        """Have the locks that are awake tell their users and credentials."""
+        """Have the locks that are awake tell their users and credentials, and the app its names."""
         awake = [lock for lock in self._locks.values() if lock.coordinator.data.awake]
         async with long_enough():
             for lock in awake:
@@ -64,6 +57,7 @@ class WhoMayOpenFlow(ManagementFlow):
                         await lock.commands.async_synchronise(name)
                 except HomeAssistantError as error:
                     _LOGGER.debug("%s does not tell who may open: %s", lock.session.name, error)
+            await self._entry.runtime_data.async_read_app_names()
 
     async def async_step_look(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Show who may open the door, and ask which credential to change."""
@@ -138,24 +132,20 @@ class WhoMayOpenFlow(ManagementFlow):
     async def async_step_who_is_it(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask whose a credential is."""
-        choices = [one for one in people(self._entry) if not one.is_guest]
-        if not choices:
-            return self.async_abort(reason="no_person")
-        errors = {}
-        if user_input is not None:
-            if any(one.subentry.subentry_id == user_input[CONF_PERSON] for one in choices):
-                async_assign(*self._chosen, user_input[CONF_PERSON])
-                return self.async_abort(reason="given")
-            errors = {CONF_PERSON: "credential_taken"}
-        options = [
-            SelectOptionDict(value=one.subentry.subentry_id, label=one.name) for one in choices
-        ]
-        field = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST))
+        """Ask whose a credential is: a person, or the name of a new one."""
+        lock, credential = self._chosen
+        errors: dict[str, str] = {}
+        if user_input is None:
+            user_input = suggestion(lock, credential)
+        elif not (errors := async_give(lock, (credential,), user_input)):
+            return self.async_abort(reason="given")
         return self.async_show_form(
             step_id="who_is_it",
-            data_schema=vol.Schema({vol.Required(CONF_PERSON): field}),
-            description_placeholders=self._about,
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(whose_fields(self._entry)), user_input
+            ),
+            description_placeholders=self._about
+            | {"in_app": escaped(in_app_words(lock, credential, as_sentence=True))},
             errors=errors,
         )
 

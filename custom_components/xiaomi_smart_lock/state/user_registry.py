@@ -75,6 +75,8 @@ class Users:
     """Ordered by time, oldest first."""
     synchronised: bool = False
     """Whether the lock has told all its users and credentials once."""
+    names_in_app: dict[int, str] = field(default_factory=dict)
+    """The names that the Mi Home app keeps, by user id. They are not stored."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -120,6 +122,7 @@ class Users:
             case "delete-user-key-complete":
                 self._set_grant(lock_event, deleted=True)
             case "exception-occurred" if lock_event.word("abnormal-condition") == "lock_reset":
+                self.names_in_app.clear()
                 self._delete((*self.uses, *self.grants), lock_event.when)
             case _:
                 return False
@@ -153,6 +156,7 @@ class Users:
             since = max(since, known.since)
         _remember(self.known, int(user_id), User(user_type, since, deleted))
         if deleted:
+            self.names_in_app.pop(int(user_id), None)
             self._delete(self.credentials_of(int(user_id)), lock_event.when)
 
     def _set_grant(self, lock_event: LockEvent, *, deleted: bool) -> None:

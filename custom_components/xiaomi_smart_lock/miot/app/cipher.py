@@ -33,7 +33,7 @@ class Sealed:
     signed_nonce: str
 
 
-def seal(method: str, path: str, payload: Mapping[str, object], ssecurity: str) -> Sealed:
+def seal(method: str, path: str, payload: object, ssecurity: str) -> Sealed:
     """Sign and encrypt the payload of a request; its path is without the leading ``/app``."""
     from micloud import miutils  # noqa: PLC0415
 

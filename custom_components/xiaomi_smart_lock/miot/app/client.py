@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..http import exchange, fetch
 from ..values import (
+    loads,
     objects,
     opaque,
     text,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from .recording import Part
 
 HOMES_LIMIT: Final = 300  # homes per request
+NAME_LIMIT: Final = 50  # characters of the name of a lock's user
 HISTORY_LIMIT: Final = 50  # history entries per request
 CAMERA_LIMIT: Final = 20  # camera events per request
 DETAILS_LIMIT: Final = 20  # kinds of one camera event; there are about ten
@@ -77,6 +79,8 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",
 }
 _COOKIES: Final = {"locale": LOCALE, "timezone": "GMT+08:00", "channel": "MI_APP_STORE"}
+# The property in which the app's plug-in keeps a lock's users. Observed: xiaomi.lock.d100j.
+_USER_LIST: Final = "prop.s_user_list"
 _PLAYLIST: Final = b"#EXTM3U"
 _UNSIGNED: Final = "/app"
 
@@ -187,6 +191,19 @@ class AppClient:
         )
         return dict(rooms_in(objects(_list(_of(answer.get("result"), "homelist")))))
 
+    async def user_names(self, did: str) -> dict[int, str]:
+        """Return the names that the app keeps of a lock's users, by user id.
+
+        What is kept, and how, is up to the app's plug-in of the lock: anything of another shape is
+        no name. There are none either for an account to which the service refuses them.
+        """
+        ask = self._asking("/v2/device/batchgetdatas", [{"did": did, "props": [_USER_LIST]}])
+        with suppress(NotAllowedError):
+            answer = await self._call_refusing(ask)
+            with suppress(CannotConnectError):
+                return _user_names(_of(_of(answer.get("result"), did), _USER_LIST))
+        return {}
+
     async def history(
         self, did: str, event: Event, start: int, end: int, limit: int = HISTORY_LIMIT
     ) -> Page[Happened]:
@@ -268,7 +285,7 @@ class AppClient:
                 await _refuse(body, key)
             return jpeg
 
-        return await self._call_camera(ask)
+        return await self._call_refusing(ask)
 
     async def recording(self, did: str, model: str, file_id: str, *, is_alarm: bool) -> Recording:
         """Return the recording of a camera event, to be fetched segment by segment.
@@ -319,7 +336,7 @@ class AppClient:
                 await _refuse(body, key)
             return body.decode(errors="replace")
 
-        playlist = await self._call_camera(ask)
+        playlist = await self._call_refusing(ask)
         parts = await asyncio.to_thread(app_recording.parts, playlist, url)
         self._codecs[did] = codec
         return parts
@@ -347,12 +364,17 @@ class AppClient:
         return answer.body
 
     async def _post(self, path: str, **payload: object) -> dict[str, Any]:
+        return await self._call(self._asking(path, payload))
+
+    def _asking(
+        self, path: str, payload: object
+    ) -> Callable[[SessionData], Awaitable[dict[str, Any]]]:
         url = in_region(self._endpoints.app_api, self._region) + path
 
         async def ask(data: SessionData) -> dict[str, Any]:
             return await _opened(*await self._send(data, "POST", url, payload))
 
-        return await self._call(ask)
+        return ask
 
     async def _camera(self, path: str, **payload: object) -> dict[str, Any]:
         url = in_region(self._endpoints.camera, self._region) + path
@@ -360,7 +382,7 @@ class AppClient:
         async def ask(data: SessionData) -> dict[str, Any]:
             return await _opened(*await self._send(data, "GET", url, payload))
 
-        return await self._call_camera(ask)
+        return await self._call_refusing(ask)
 
     async def _call[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
         """Send a request; if the session is refused, renew it and send once more."""
@@ -370,11 +392,13 @@ class AppClient:
         except NotSignedInError:
             return await ask(await self._renewed(data))
 
-    async def _call_camera[Result](self, ask: Callable[[SessionData], Awaitable[Result]]) -> Result:
-        """Send a request to one of the camera's hosts; raises NotAllowedError if it is refused.
+    async def _call_refusing[Result](
+        self, ask: Callable[[SessionData], Awaitable[Result]]
+    ) -> Result:
+        """Send a request to a service that may refuse an account whose session works.
 
-        These hosts may refuse an account whose session works. So after a refusal, a request to the
-        app's other service renews the session if it has expired; then send once more.
+        So after a refusal, a request to another service renews the session if it has expired; then
+        send once more. Raises NotAllowedError if it is refused again.
         """
         data = self._data
         try:
@@ -420,7 +444,7 @@ class AppClient:
         data: SessionData,
         method: str,
         url: str,
-        payload: Mapping[str, object],
+        payload: object,
         limit: int = cipher.LONGEST_ANSWER,
     ) -> tuple[bytes, str]:
         """Send a signed request, and return the body of the answer and the key to decrypt it."""
@@ -529,6 +553,25 @@ def _time(raw: object) -> int | None:
 def _is_of(item: Mapping[str, Any], **asked: str) -> bool:
     """Return whether an item matches the requested values; missing values match."""
     return all(str(item.get(name, wanted)) == wanted for name, wanted in asked.items())
+
+
+def _user_names(raw: object) -> dict[int, str]:
+    """Return names by user id from the app's list of a lock's users, which may be JSON text."""
+    if isinstance(raw, str):
+        try:
+            raw = loads(raw)
+        except ValueError:
+            return {}
+    named = ((whole(user.get("uid")), _user_name(user.get("uName"))) for user in objects(raw))
+    return {user_id: name for user_id, name in named if user_id is not None and name}
+
+
+def _user_name(raw: object) -> str:
+    """Return the name of a user, empty if it is too long or has characters that are not shown."""
+    if not isinstance(raw, str):
+        return ""
+    name = text(raw, NAME_LIMIT)
+    return name if name == " ".join(raw.split()) else ""
 
 
 def _happened(event: Event, item: Mapping[str, Any]) -> Happened | None:
