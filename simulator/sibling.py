@@ -55,7 +55,9 @@ class Quirks:
     operation_id: int = 1
     """The operation id of an unlocking of which no other is given."""
     unreported: frozenset[Address] = frozenset()
-    """The properties that it changes without reporting it."""
+    """The properties whose changes it never reports."""
+    numbers_only: bool = False
+    """Whether it sends numbers even where its specification says that they are text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,9 +193,7 @@ class Sibling(Device):
 
     @override
     def _push(self, address: Address, value: Value) -> None:
-        if address in self.quirks.unreported:
-            self._store(address, value)
-        else:
+        if address not in self.quirks.unreported:
             super()._push(address, value)
 
     def _number(self, kind: str, *words: str) -> int:
@@ -230,7 +230,9 @@ class Sibling(Device):
         self._emit(self.facts.event, self.facts.arguments, {**given, "id": operation_id})
 
     def _emit(self, event: Address, arguments: Mapping[str, int], given: Mapping[str, int]) -> None:
-        known = {"time": self.time, "res": _DONE, "push": 1, **given}
+        known: dict[str, Value] = {"time": self.time, "res": _DONE, "push": 1, **given}
+        if not self.quirks.numbers_only:
+            known |= {name: str(known[name]) for name in self.facts.texts}
         self.emit(event, *(known[name] for name in arguments))
 
     def _door(self) -> int:

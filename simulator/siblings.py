@@ -36,7 +36,7 @@ _QUIRKS: Final[Mapping[str, Quirks]] = {
     "loock.lock.fcl201": _BEHIND_A_GATEWAY,
     "loock.lock.h01lyk": _BEHIND_A_GATEWAY,
     "loock.lock.t3pul": Quirks(gateway=True, dialect=DIALECTS["texts"]),
-    "loock.lock.v5": Quirks(gateway=True, operation_id=_LONG_ID),
+    "loock.lock.v5": Quirks(gateway=True, operation_id=_LONG_ID, numbers_only=True),
     "lumi.lock.mcn01": Quirks(gateway=True, unreported=frozenset({(3, 1)})),
     "lumi.lock.bmcn05": Quirks(gateway=True, operation_id=_LONG_ID),
     "lumi.lock.mcn002": _BEHIND_A_GATEWAY,

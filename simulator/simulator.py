@@ -171,7 +171,8 @@ class Simulator:
 
         With ``home`` None, the lock is shared alone and not with its home. With ``host``, a
         loopback address such as 127.0.0.2, it is also reachable there by miIO. ``revision`` is that
-        of the Xiaomi Smart Door Lock 4 Pro's specification.
+        of the Xiaomi Smart Door Lock 4 Pro's specification. Raises ValueError if a lock behind a
+        gateway has a ``host``.
         """
         owner = _FRIEND if where.get("shared") else None
         known = {
@@ -180,6 +181,8 @@ class Simulator:
             "uid": owner.user_id if owner else account.user_id,
         }
         lock = self._lock(model, revision, known)
+        if lock.gateway and where.get("host"):
+            raise ValueError(f"{model} is on no local network")
         lock.listeners.append(self._queue)
         self.cloud.locks[lock.did] = lock
         place = Place(lock, where.get("home", "Home"), where.get("room", "Hall"), owner)
