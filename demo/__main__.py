@@ -15,8 +15,12 @@ from time import strftime
 from typing import TYPE_CHECKING, Final
 
 from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
+from simulator.lock import Lock
+from simulator.model import MODEL
+from simulator.siblings import MODELS
 from simulator.simulator import Simulator
 
+from .any_day import ANY_DAY, Act
 from .bad_day import BadDay, add_locks, live_through
 from .check import BETWEEN_STEPS, check, is_well
 from .client import onboard
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 
     from simulator.account import Account
-    from simulator.lock import Lock
+    from simulator.sibling import Sibling
 
     from .day import Step
     from .setup import Home
@@ -67,12 +71,19 @@ class Demo:
     """The running demo: simulator, lock, its entities, and the process of Home Assistant."""
 
     simulator: Simulator
-    lock: Lock
+    lock: Lock | Sibling
     home: Home
     home_assistant: asyncio.subprocess.Process
     account: Account
     others: Sequence[Lock]
     """The additional locks of the bad day."""
+
+    @property
+    def s1(self) -> Lock:
+        """The lock, if it is a Xiaomi Smart Door Lock 4 Pro; raises TypeError if it is another."""
+        if isinstance(self.lock, Lock):
+            return self.lock
+        raise TypeError(f"{self.lock.model} has a day of its own")
 
 
 def progress(what: str) -> None:
@@ -82,11 +93,17 @@ def progress(what: str) -> None:
 
 @asynccontextmanager
 async def started(
-    port: int, language: str, day: str = ORDINARY, *, all_enabled: bool = False
+    port: int,
+    language: str,
+    day: str = ORDINARY,
+    *,
+    model: str = MODEL,
+    all_enabled: bool = False,
 ) -> AsyncIterator[Demo]:
     """Start the simulator and Home Assistant, and add the integration; stop all on exit.
 
-    ``all_enabled`` enables the entities that are off by default.
+    ``all_enabled`` enables the entities that are off by default. Unlocking and people are set up
+    for a Xiaomi Smart Door Lock 4 Pro only.
     """
     door = DOORS[language]
     with TemporaryDirectory(prefix="xiaomi-smart-lock-demo-") as temporary:
@@ -94,11 +111,16 @@ async def started(
         progress("Starting the lock and its cloud")
         async with Simulator(directory / "simulator") as simulator:
             account = simulator.add_account("Ming")
-            lock = simulator.add_lock(account, door.name, home=door.home, room=door.room)
-            lock.accepts_remote_unlock = True
-            # Every browser can play the first.
-            lock.camera.codecs = ("H264", "H265")
-            others = add_locks(simulator, account, lock) if day == BAD else ()
+            lock = simulator.add_lock(
+                account, door.name, model=model, home=door.home, room=door.room
+            )
+            others: Sequence[Lock] = ()
+            if isinstance(lock, Lock):
+                lock.accepts_remote_unlock = True
+                others = add_locks(simulator, account, lock) if day == BAD else ()
+            if lock.camera:
+                # Every browser can play the first.
+                lock.camera.codecs = ("H264", "H265")
             progress("Starting Home Assistant; the first time takes longest")
             configuration = directory / "home-assistant"
             write_configuration(configuration, INTEGRATIONS, port, language=language)
@@ -114,24 +136,27 @@ async def started(
                 progress("Linking the Mi Home app")
                 phone = simulator.cloud.app_accounts
                 await link_app(client, entry_id, lambda code: phone.confirm(code, account))
-                if not others:
+                if not others and model == MODEL:
                     await allow_unlocking(client, entry_id, CODE)
                 home = await at_home(client, entry_id, lock, all_enabled=all_enabled)
                 await add_dashboard(client, door.name)
-                await add_people(home, lock)
+                if model == MODEL and isinstance(lock, Lock):
+                    await add_people(home, lock)
                 progress(f"Ready: {len(home.entity_ids)} entities")
                 yield Demo(simulator, lock, home, home_assistant, account, others)
                 progress("Ending")
 
 
-async def play(demo: Demo, steps: Iterable[Step | Command], pause: float) -> None:
+async def play(demo: Demo, steps: Iterable[Step | Command | Act], pause: float) -> None:
     """Play the steps one after the other."""
     for step in steps:
+        if isinstance(step, Act) and not step.play(demo.lock):
+            continue
         progress(step.name)
         if isinstance(step, Command):
             await step.give(demo.home)
-        else:
-            step.act(demo.lock)
+        elif not isinstance(step, Act):
+            step.act(demo.s1)
         await asyncio.sleep(pause)
 
 
@@ -160,22 +185,23 @@ async def ends(demo: Demo, playing: Awaitable[None]) -> None:
 
 async def play_on(demo: Demo, port: int) -> None:
     """Print the address, and repeat the day as long as Home Assistant runs."""
-    print(
-        f"\n  {address(port)}\n  User name {USER}, password {USER}."
-        f" The lock can be unlocked with {CODE}. Ctrl-C ends it.\n"
-    )
-    await ends(demo, play(demo, cycle(DAY), PAUSE))
+    own = demo.lock.model == MODEL
+    unlocking = f" The lock can be unlocked with {CODE}." if own else ""
+    print(f"\n  {address(port)}\n  User name {USER}, password {USER}.{unlocking} Ctrl-C ends it.\n")
+    await ends(demo, play(demo, cycle(DAY if own else ANY_DAY), PAUSE))
 
 
 async def show(options: argparse.Namespace) -> bool:
     """Run the chosen mode; return whether its checks passed."""
     checks = options.check or options.soak
-    async with started(options.port, options.language, options.day, all_enabled=checks) as demo:
+    async with started(
+        options.port, options.language, options.day, model=options.model, all_enabled=checks
+    ) as demo:
         if options.day == BAD:
-            day = BadDay(demo.simulator, demo.account, demo.home, demo.lock, demo.others)
+            day = BadDay(demo.simulator, demo.account, demo.home, demo.s1, demo.others)
             return await live_through(day, progress)
         if options.check:
-            return await check(demo.home, demo.lock, progress)
+            return await check(demo.home, demo.s1, progress)
         if options.screenshots:
             # A day's history, and a person who has just come home
             await ends(demo, play(demo, (*DAY, DAY[0]), SHORT_PAUSE))
@@ -209,11 +235,20 @@ def main() -> int:
     )
     modes.add_argument("--soak", action="store_true", help="play ten minutes in one and check")
     parser.add_argument("--day", choices=(ORDINARY, BAD), default=ORDINARY, help="of --check")
+    parser.add_argument(
+        "--model",
+        choices=(MODEL, *MODELS),
+        default=MODEL,
+        metavar="MODEL",
+        help=f"of the lock ({MODEL}), such as xiaomi.lock.m30fa",
+    )
     options = parser.parse_args()
     if options.day != ORDINARY and not options.check:
         parser.error("--day goes with --check")
     if options.language != "en" and options.check:
         parser.error("--language does not go with --check")
+    if options.model != MODEL and (options.check or options.screenshots or options.soak):
+        parser.error("--model does not go with --check, --screenshots and --soak")
     try:
         return 0 if asyncio.run(until_signal(options)) else 1
     except asyncio.CancelledError:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.account import Account
-    from simulator.lock import Lock
+    from simulator.device import Device
 
     from .client import Client, State
 
@@ -55,7 +55,7 @@ class Home:
 
 
 async def add_integration(
-    client: Client, endpoints: Path, account: Account, locks: Iterable[Lock]
+    client: Client, endpoints: Path, account: Account, locks: Iterable[Device]
 ) -> str:
     """Sign in to the account and choose locks; return the config entry's id."""
     step = await begin_integration(client, endpoints, account)
@@ -246,7 +246,9 @@ async def enable_all(client: Client, entry_id: str) -> None:
             )
 
 
-async def at_home(client: Client, entry_id: str, lock: Lock, *, all_enabled: bool = False) -> Home:
+async def at_home(
+    client: Client, entry_id: str, lock: Device, *, all_enabled: bool = False
+) -> Home:
     """Return the lock's enabled entities once all of them have a state of their own.
 
     ``all_enabled`` enables all first. Raises HomeAssistantError if there are not all states within

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from . import real_names
 from .clock import Clock
+from .model import MODEL
+from .siblings import MODELS
 from .simulator import Simulator
 
 if TYPE_CHECKING:
     from .account import Account
     from .lock import Lock
+    from .sibling import Sibling
 
 _ACTS = (
     "away_mode",
@@ -33,8 +36,10 @@ _ACTS = (
     "one_time_password",
     "open_door",
     "operate",
+    "press_inside_button",
     "push_settings",
     "push_versions",
+    "report",
     "report_history",
     "ring",
     "set",
@@ -42,6 +47,7 @@ _ACTS = (
     "set_charging",
     "sleep",
     "stay",
+    "unlock",
     "wake",
     "wechat_unauthorised",
 )
@@ -61,6 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--broker", choices=("rumqttd", "mosquitto"), default="rumqttd")
     parser.add_argument("--speed", type=float, default=1, help="of time")
     parser.add_argument("--host", help="also answer miIO, on this address of loopback")
+    parser.add_argument("--model", choices=(MODEL, *MODELS), default=MODEL, help="of the lock")
     return parser.parse_args()
 
 
@@ -78,14 +85,15 @@ def hints(ca_file: Path, account: Account, address: str) -> str:
     )
 
 
-def play(lock: Lock, line: str) -> str:
+def play(lock: Lock | Sibling, line: str) -> str:
     """Execute a line such as ``fingerprint 3`` or ``set_battery 15 dry_cells=True``.
 
     Returns the text to print.
     """
     name, *words = line.split()
-    if name not in _ACTS:
-        return f"One of: {', '.join(_ACTS)}"
+    acts = [act for act in _ACTS if hasattr(lock, act)]
+    if name not in acts:
+        return f"One of: {', '.join(acts)}"
     named = dict(word.split("=", 1) for word in words if "=" in word)
     try:
         getattr(lock, name)(
@@ -118,7 +126,7 @@ async def main(options: argparse.Namespace, directory: Path) -> None:
         clock=Clock(options.speed),
     ) as simulator:
         account = simulator.add_account()
-        lock = simulator.add_lock(account, host=options.host)
+        lock = simulator.add_lock(account, model=options.model, host=options.host)
         await simulator.settle()
         print(simulator.endpoints, flush=True)
         if options.real_names:

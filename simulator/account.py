@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from .lock import Lock
+    from .device import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Place:
     no room. ``owner`` is None for the account's own lock.
     """
 
-    lock: Lock
+    lock: Device
     home: str | None
     room: str | None
     owner: Owner | None
@@ -45,7 +45,7 @@ class Account:
     places: list[Place] = field(default_factory=list)
 
     @property
-    def locks(self) -> dict[str, Lock]:
+    def locks(self) -> dict[str, Device]:
         """The account's locks, own and shared, by did."""
         return {place.lock.did: place.lock for place in self.places}
 

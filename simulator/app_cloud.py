@@ -16,7 +16,6 @@ from aiohttp import web
 from . import listing, recording
 from .app_cipher import Opener, SignatureError, encrypt
 from .codes import Code
-from .model import SPEC
 from .real_names import region_of
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from .app_account import AppAccounts, AppGrant
     from .app_cipher import Opened
     from .app_home import Call
-    from .device import Past
+    from .camera import Camera
+    from .device import Device, Past
     from .faults import Handler
-    from .lock import Lock
 
 DEVICES: Final = "/app/home/device_list"
 HISTORY: Final = "/app/user/get_user_device_data"
@@ -117,7 +116,7 @@ class AppCloud:
         return serve
 
     def _of_lock(
-        self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
+        self, answer: Callable[[web.Request, AppGrant, Device, dict[str, Any]], Any]
     ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
         """Return a handler for requests about a lock; refuses locks of other accounts."""
 
@@ -129,20 +128,24 @@ class AppCloud:
         return answer_of
 
     def _of_camera(
-        self, answer: Callable[[web.Request, AppGrant, Lock, dict[str, Any]], Any]
+        self,
+        answer: Callable[[web.Request, AppGrant, Device, Camera, dict[str, Any]], Any],
     ) -> Callable[[web.Request, AppGrant, dict[str, Any]], Any]:
         """Return a handler for requests about a lock's camera.
 
-        It refuses a lock that is only shared with the account if ``shared_status`` is set.
+        It refuses a lock without a camera, and a lock that is only shared with the account if
+        ``shared_status`` is set.
         """
 
         def answer_of(
-            request: web.Request, grant: AppGrant, lock: Lock, asked: dict[str, Any]
+            request: web.Request, grant: AppGrant, lock: Device, asked: dict[str, Any]
         ) -> Any:
+            if lock.camera is None:
+                return {"code": _INVALID, "message": "no camera"}  # not observed
             shared = any(place.lock is lock and place.owner for place in grant.account.places)
             if shared and (status := lock.camera.shared_status):
                 return web.json_response({"code": _ENDED, "message": "auth err"}, status=status)
-            return answer(request, grant, lock, asked)
+            return answer(request, grant, lock, lock.camera, asked)
 
         return self._of_lock(answer_of)
 
@@ -186,9 +189,9 @@ class AppCloud:
         return {"code": 0, "message": "ok", "result": listed}
 
     def _history(
-        self, _request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]
+        self, _request: web.Request, _grant: AppGrant, lock: Device, asked: dict[str, Any]
     ) -> dict[str, Any]:
-        kind = {"event": SPEC.events, "prop": SPEC.properties}[asked["type"]]
+        kind = {"event": lock.spec.events, "prop": lock.spec.properties}[asked["type"]]
         siid, iid = map(int, asked["key"].split("."))
         begin, end = int(asked["time_start"]), int(asked["time_end"])
         happened = [
@@ -211,10 +214,10 @@ class AppCloud:
         ]
         return {"code": 0, "message": "ok", "result": self._or_null(rows)}
 
-    def _values(self, lock: Lock, kind: str, past: Past) -> object:
+    def _values(self, lock: Device, kind: str, past: Past) -> object:
         if kind == "prop" or self.bare_values:
             return past.values
-        arguments = SPEC.events[past.source].arguments
+        arguments = lock.spec.events[past.source].arguments
         return lock.dialect.arguments(
             [
                 {"piid": argument.address[1], "value": value}
@@ -223,7 +226,12 @@ class AppCloud:
         )
 
     def _events(
-        self, _request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]
+        self,
+        _request: web.Request,
+        _grant: AppGrant,
+        lock: Device,
+        camera: Camera,
+        asked: dict[str, Any],
     ) -> dict[str, Any]:
         right = {
             "model": lock.model,
@@ -234,9 +242,7 @@ class AppCloud:
         }
         if not _has(asked, right) or not asked["region"].isupper() or not asked["language"]:
             raise ValueError
-        listed = lock.camera.listed(
-            int(asked["beginTime"]), int(asked["endTime"]), int(asked["limit"])
-        )
+        listed = camera.listed(int(asked["beginTime"]), int(asked["endTime"]), int(asked["limit"]))
         units = self._or_null(listed["thirdPartPlayUnits"])
         if units is None and not listed["isContinue"]:
             return {"code": 0, "data": None}
@@ -246,19 +252,28 @@ class AppCloud:
         return None if self.nothing_is_null and not items else items
 
     def _picture(
-        self, _request: web.Request, grant: AppGrant, lock: Lock, asked: dict[str, Any]
+        self,
+        _request: web.Request,
+        grant: AppGrant,
+        lock: Device,
+        camera: Camera,
+        asked: dict[str, Any],
     ) -> Any:
         iv = base64.b64decode(asked["segmentIv"], validate=True)
-        jpeg = lock.camera.picture(asked["fileId"], asked["stoId"], lock.time_zone)
+        jpeg = camera.picture(asked["fileId"], asked["stoId"], lock.time_zone)
         if jpeg is None:
             return {"code": _NOTHING_THERE, "message": "file not found"}
         body = encrypt(jpeg, base64.b64decode(grant.ssecurity), iv)
         return web.Response(body=body, content_type="image/jpeg")
 
     def _playlist(
-        self, request: web.Request, _grant: AppGrant, lock: Lock, asked: dict[str, Any]
+        self,
+        request: web.Request,
+        _grant: AppGrant,
+        lock: Device,
+        camera: Camera,
+        asked: dict[str, Any],
     ) -> Any:
-        camera = lock.camera
         right = asked["model"] == lock.model and asked["videoCodec"] in camera.codecs
         if not right or type(asked["isAlarm"]) is not bool:
             raise ValueError
@@ -309,7 +324,7 @@ def is_sealed(request: web.Request) -> bool:
     return all(request.headers.get(name) == value for name, value in _HEADERS.items())
 
 
-def _lock(account: Account, did: object) -> Lock | None:
+def _lock(account: Account, did: object) -> Device | None:
     return account.locks.get(str(did))
 
 

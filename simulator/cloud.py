@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .app_home import Call
+    from .device import Device
     from .faults import Fault, Handler
-    from .lock import Lock
 
 GET_TOKEN: Final = "/app/v2/ha/oauth/get_token"  # noqa: S105
 PROFILE: Final = "/user/profile"
@@ -79,7 +79,7 @@ class Cloud:
         self.requests: list[tuple[str, Any]] = []
         """Path and body (query for a GET) of every request, in order."""
         self.accounts: dict[str, Account] = {}
-        self.locks: dict[str, Lock] = {}
+        self.locks: dict[str, Device] = {}
         self.tokens = Tokens()
         self.app_accounts = AppAccounts(self.accounts)
         of_items: dict[str, Call] = {
@@ -262,7 +262,7 @@ class Cloud:
     def _central_certificate(self, account: Account, body: dict[str, Any]) -> dict[str, Any]:
         return {"cert": self._central.sign(account.user_id, body["csr"])}
 
-    def _lock(self, account: Account, did: str) -> Lock | Code:
+    def _lock(self, account: Account, did: str) -> Device | Code:
         """Return an account's lock, or the code for another account's or an unknown lock."""
         missing = Code.NOT_AUTHORISED if did in self.locks else Code.NO_SUCH_DEVICE
         return account.locks.get(did, missing)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from custom_components.xiaomi_smart_lock.miot.spec import Access
 
-from .model import SPEC
-
 if TYPE_CHECKING:
-    from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Value
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Spec, Value
 
 # Properties for which the first value that the specification allows would be unrealistic.
-_SET: Final[dict[Address, Value]] = {
+INSTALLED: Final[dict[Address, Value]] = {
     (6, 1003): 92,
     (13, 1): 87,
     (13, 2): 2,
@@ -68,21 +66,29 @@ VERSIONS: Final[dict[Address, Value]] = {
 }
 
 
-def _first(prop: Property) -> Value:
+def first(prop: Property) -> Value:
+    """Return the first value of a property, or the one nearest to 0."""
     if prop.values:
         return prop.values[0].value
     if prop.range:
-        return int(prop.range[0])
-    return "" if prop.format == "string" else False
+        low, high, _ = prop.range
+        return int(min(max(low, 0), high))
+    match prop.format:
+        case "string":
+            return ""
+        case "bool":
+            return False
+    return 0
 
 
-def values() -> dict[Address, Value]:
-    """Return a value for each property that can be read or is only pushed."""
-    readable = {
-        address: _SET.get(address, _first(SPEC.properties[address]))
-        for address in SPEC.having(Access.READ)
-    }
-    return readable | SETTINGS | VERSIONS
+def values(spec: Spec) -> dict[Address, Value]:
+    """Return a value for each property that can be read."""
+    return {address: first(spec.properties[address]) for address in spec.having(Access.READ)}
+
+
+def values_of_s1(spec: Spec) -> dict[Address, Value]:
+    """Return values for a Xiaomi Smart Door Lock 4 Pro, also of what is only pushed."""
+    return values(spec) | INSTALLED | SETTINGS | VERSIONS
 
 
 def token(did: str) -> str:

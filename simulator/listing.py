@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .account import identifier
 
@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .account import Account, Place
-
-PID_WIFI: Final = 0
-"""The kind of a device that connects to the cloud by itself."""
 
 
 def homes(account: Account, start: int, limit: int) -> dict[str, Any]:
@@ -138,10 +135,10 @@ def _device(place: Place) -> dict[str, Any]:
         "local_ip": lock.host or "",
         "mac": lock.mac,
         "rssi": -54,
-        "ssid": "Home",
-        "bssid": "54:48:E6:00:00:01",
-        "pid": PID_WIFI,
-        "parent_id": "",
+        "ssid": "" if lock.gateway else "Home",
+        "bssid": "" if lock.gateway else "54:48:E6:00:00:01",
+        "pid": lock.pid,
+        "parent_id": lock.gateway or "",
         "owner": {"userid": int(owner.user_id), "nickname": owner.name} if owner else None,
         "extra": {"fw_version": lock.firmware},
     }

@@ -4,70 +4,66 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, override
 
 from custom_components.xiaomi_smart_lock.miot.errors import InvalidValueError
-from custom_components.xiaomi_smart_lock.miot.spec import Access
 
 from . import factory
 from .camera import Camera
 from .codes import Code, RefusedError
-from .device import DO_NOT_DISTURB_PERIOD, HISTORY, Device
+from .device import HISTORY, Device, within
 from .door import CONSEQUENCES, DOOR_STATE, Action, Door, Method, Position
-from .model import SPEC
+from .facts import FACTS
+from .model import MODEL, SPEC
 from .users import SERVICES as USER_SERVICES
 from .users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Value
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Property, Spec, Value
 
     from .clock import Clock
 
-_SERVICES: Final = frozenset(service.address[0] for service in SPEC.services)
+_FACTS: Final = FACTS[MODEL]
 _MANAGEMENT: Final = 4
 """The service for lock user management; some firmwares do not have it."""
 
 AJAR_EXCEPTION: Final = 24
 """abnormal-condition (2.4): the door was left ajar."""
 
+WIFI: Final = (18, 12)
+DO_NOT_DISTURB: Final = (20, 1)
+DO_NOT_DISTURB_PERIOD: Final = (20, 2)
+DO_NOT_DISTURB_ACTIVE: Final = (20, 3)
+
+WIFI_ONLINE: Final = 1
+WIFI_SLEEP: Final = 2
+
 _PERIOD: Final = re.compile(r"([01]\d|2[0-3])(:[0-5]\d){2}-([01]\d|2[0-3])(:[0-5]\d){2}")
-
-
-def validate(prop: Property, raw: object) -> Value:
-    """Return a value if it is valid; as strict as a device, which also checks the range's step.
-
-    Raises InvalidValueError if it is not.
-    """
-    if isinstance(raw, str) != (prop.format == "string"):
-        raise InvalidValueError(f"{prop}: a {type(raw).__name__} is no {prop.format}")
-    if isinstance(raw, float) and prop.format != "float":
-        raise InvalidValueError(f"{prop}: a float is no {prop.format}")
-    value = prop.validate(raw)
-    if prop.range and (float(value) - prop.range[0]) % prop.range[2]:
-        raise InvalidValueError(f"{prop}: {value} is between two steps")
-    if prop.address == DO_NOT_DISTURB_PERIOD and not _PERIOD.fullmatch(str(value)):
-        raise InvalidValueError(f"{prop}: {value} is no period")
-    return value
-
-
-def _missing(siid: int, code: Code) -> RefusedError:
-    return RefusedError(code if siid in _SERVICES else Code.NO_SUCH_SERVICE)
-
-
-def _property(address: Address) -> Property:
-    if prop := SPEC.properties.get(address):
-        return prop
-    raise _missing(address[0], Code.NO_SUCH_PROPERTY)
 
 
 class Lock(Device):
     """A Xiaomi Smart Door Lock 4 Pro, operated at its door and through its cloud."""
 
-    def __init__(self, clock: Clock, *, did: str, name: str, uid: str) -> None:
+    camera: Camera
+    door_state = DOOR_STATE
+
+    def __init__(
+        self,
+        clock: Clock,
+        spec: Spec = SPEC,
+        *,
+        did: str,
+        name: str,
+        uid: str,
+        model: str = MODEL,
+    ) -> None:
         """Create a lock. ``uid`` is the user id of the account that owns it."""
-        super().__init__(clock, did=did, name=name, uid=uid)
+        super().__init__(clock, spec, did=did, name=name, uid=uid, model=model)
+        self.values = factory.values_of_s1(spec)
+        self.updated = dict.fromkeys(self.values, int(clock.now()))
         self.users = Users(self)
         self.accepts_remote_unlock = False
         self.accepts_service_4 = True
@@ -88,6 +84,17 @@ class Lock(Device):
         self.users.tick()
         super().tick()
 
+    @override
+    def _report_wifi(self, *, asleep: bool = False) -> None:
+        self._push(WIFI, WIFI_SLEEP if asleep else WIFI_ONLINE)
+
+    @override
+    def set(self, address: Address, value: Value) -> None:
+        """Change a property at the lock and report it."""
+        super().set(address, value)
+        if address in (DO_NOT_DISTURB, DO_NOT_DISTURB_PERIOD):
+            self._push(DO_NOT_DISTURB_ACTIVE, self._do_not_disturb_active())
+
     # At the door
 
     def operate(self, action: int, *, method: int, position: int, operation_id: int = 0) -> None:
@@ -95,6 +102,27 @@ class Lock(Device):
         self.emit((2, 1020), position, method, action, operation_id, self.time)
         for address, value in CONSEQUENCES.get(action, {}).items():
             self.set(address, value)
+
+    def unlock(
+        self, method: str = "fingerprint", position: str = "outside", operation_id: int = 1
+    ) -> None:
+        """Unlock by a method, from a side of the door, as words of ``facts``."""
+        if method == "face":
+            self.camera.see("FaceUnlock")
+        self.operate(
+            Action.UNLOCKED,
+            method=_FACTS.number("method", method),
+            position=_FACTS.number("position", position),
+            operation_id=operation_id,
+        )
+
+    def press_inside_button(self) -> None:
+        """Unlock by the button inside."""
+        self.unlock("inside_button", "inside", 0)
+
+    def report(self, *exception: str) -> None:
+        """Report an exception: the first of the words of ``facts`` that the model has."""
+        self.exception(_FACTS.number("exception", *exception))
 
     def fingerprint(self, operation_id: int, position: int = Position.OUTSIDE) -> None:
         """Unlock with a fingerprint."""
@@ -228,68 +256,33 @@ class Lock(Device):
 
     # Remote access
 
-    def read(self, address: Address) -> tuple[Code, object]:
-        """Return the result code and the cloud's copy of a property, even while the lock sleeps.
+    @override
+    def _validated(self, prop: Property, raw: object) -> Value:
+        value = super()._validated(prop, raw)
+        if prop.address == DO_NOT_DISTURB_PERIOD and not _PERIOD.fullmatch(str(value)):
+            raise InvalidValueError(f"{prop}: {value} is no period")
+        return value
 
-        The value is None unless the code is DONE.
-        """
-        try:
-            if Access.READ not in _property(address).access:
-                return Code.EVENT_ONLY, None
-        except RefusedError as refused:
-            return refused.code, None
-        return Code.DONE, self.dialect.spell(self.values[address])
-
-    def write(self, address: Address, raw: object) -> Code:
-        """Change a property; return the result code."""
-        try:
-            self._write(address, raw)
-        except RefusedError as refused:
-            return refused.code
-        return Code.DONE
-
-    def act(self, address: Address, raw: Sequence[object]) -> tuple[Code, list[Value]]:
-        """Do an action; return the result code and the outputs.
-
-        Inputs and outputs are in the specification's order.
-        """
-        try:
-            return Code.DONE, self._act(address, raw)
-        except RefusedError as refused:
-            return refused.code, []
-
-    def _write(self, address: Address, raw: object) -> None:
-        prop = _property(address)
-        if Access.WRITE not in prop.access:
-            raise RefusedError(Code.NOT_WRITABLE)
-        try:
-            value = validate(prop, raw)
-        except InvalidValueError:
-            raise RefusedError(Code.WRONG_VALUE) from None
-        self._need_awake()
-        self.set(address, value)
-
+    @override
     def _act(self, address: Address, raw: Sequence[object]) -> list[Value]:
         siid, _ = address
-        action = SPEC.actions.get(address)
-        if action is None or (siid == _MANAGEMENT and not self.accepts_service_4):
-            raise _missing(siid, Code.NO_SUCH_ACTION)
-        if len(raw) != len(action.inputs):
-            raise RefusedError(Code.WRONG_PARAMETER_COUNT)
-        try:
-            inputs = list(map(validate, action.inputs, raw))
-        except InvalidValueError:
-            raise RefusedError(Code.WRONG_PARAMETER) from None
-        self._need_awake()
-        if siid in USER_SERVICES:
+        if siid == _MANAGEMENT and not self.accepts_service_4:
+            raise self._missing(siid, Code.NO_SUCH_ACTION)
+        return super()._act(address, raw)
+
+    @override
+    def _perform(self, address: Address, inputs: list[Value]) -> list[Value]:
+        if address[0] in USER_SERVICES:
             return self.users.act(address, inputs)
+        if address not in _ACTIONS:  # Newer firmware has more.
+            return super()._perform(address, inputs)
         _ACTIONS[address](self, *inputs)
         return []
 
-    def _need_awake(self) -> None:
-        if not self.awake:
-            raise RefusedError(Code.ASLEEP)
-        self.wake()
+    def _do_not_disturb_active(self) -> bool:
+        local = datetime.fromtimestamp(self.time, UTC) + timedelta(hours=self.time_zone)
+        period = str(self.values[DO_NOT_DISTURB_PERIOD])
+        return bool(self.values[DO_NOT_DISTURB]) and within(period, local.time())
 
     def _unlock(self) -> None:
         if not self.accepts_remote_unlock:

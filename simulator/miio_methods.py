@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .codes import Code
 from .miio import MiioError
-from .model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .lock import Lock
+    from .device import Device
 
 READ_LIMIT: Final = 15
 """The most properties to read in one request."""
 
 
-def handle(lock: Lock, method: str, params: Any) -> object:
+def handle(lock: Device, method: str, params: Any) -> object:
     """Return the result of a method.
 
     Raises MiioError if the method is unknown, or if it or its parameters are refused.
@@ -33,7 +32,7 @@ def handle(lock: Lock, method: str, params: Any) -> object:
         raise MiioError(-32602, "Invalid params.") from None
 
 
-def _info(lock: Lock, _: object) -> dict[str, Any]:
+def _info(lock: Device, _: object) -> dict[str, Any]:
     return {
         "life": int(lock.clock.now() - lock.installed),
         "model": lock.model,
@@ -46,19 +45,19 @@ def _info(lock: Lock, _: object) -> dict[str, Any]:
     }
 
 
-def _read(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _read(lock: Device, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if len(params) > READ_LIMIT:
         raise MiioError(-9999, "user ack timeout")
     return [_read_one(lock, item["siid"], item["piid"], item.get("did")) for item in params]
 
 
-def _read_one(lock: Lock, siid: int, piid: int, label: object) -> dict[str, Any]:
+def _read_one(lock: Device, siid: int, piid: int, label: object) -> dict[str, Any]:
     code, value = lock.read((siid, piid))
     result = {"did": label, "siid": siid, "piid": piid, "code": code}
     return result | {"value": value} if code is Code.DONE else result
 
 
-def _write(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _write(lock: Device, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "did": item.get("did"),
@@ -70,11 +69,11 @@ def _write(lock: Lock, params: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _act(lock: Lock, params: dict[str, Any]) -> dict[str, Any]:
+def _act(lock: Device, params: dict[str, Any]) -> dict[str, Any]:
     """Do an action; inputs and outputs are items of piid and value."""
     siid, aiid = params["siid"], params["aiid"]
     given = {item["piid"]: item["value"] for item in params.get("in", [])}
-    action = SPEC.actions.get((siid, aiid))
+    action = lock.spec.actions.get((siid, aiid))
     piids = [prop.address[1] for prop in action.inputs] if action else []
     if given.keys() == set(piids):
         code, values = lock.act((siid, aiid), [given[piid] for piid in piids])
@@ -88,7 +87,7 @@ def _act(lock: Lock, params: dict[str, Any]) -> dict[str, Any]:
     return {"did": params.get("did"), "siid": siid, "aiid": aiid, "code": code, "out": out}
 
 
-_METHODS: Final[dict[str, Callable[[Lock, Any], object]]] = {
+_METHODS: Final[dict[str, Callable[[Device, Any], object]]] = {
     "miIO.info": _info,
     "get_properties": _read,
     "set_properties": _write,

@@ -7,9 +7,11 @@ import json
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack, overload
 
 import aiomqtt
+
+from custom_components.xiaomi_smart_lock.miot.spec import parse
 
 from . import real_names
 from .account import Account, Owner, Place
@@ -18,19 +20,44 @@ from .clock import Clock
 from .cloud import PROFILE, Cloud
 from .device import QUIET_SECONDS
 from .gate import Gate
-from .instances import INSTANCE
+from .instances import DEVICE, INSTANCE, services_of
 from .lock import Lock
 from .miio import MiioServer
 from .miio_methods import handle
+from .model import MODEL, SPEC
 from .oauth import PATH as AUTHORIZE
+from .sibling import D100E, Sibling
+from .siblings import MODELS, TWIN
 from .tls import OWN, Authority
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from custom_components.xiaomi_smart_lock.miot.spec import Spec
+
+    from .device import Device
+
 _FRIEND: Final = Owner("2000000001", "Hua")
 """The owner of all shared locks."""
+
+
+def _spec(revision: int) -> Spec:
+    """Return a revision of the Xiaomi Smart Door Lock 4 Pro's specification."""
+    if revision == 1:
+        return SPEC
+    urn = f"{DEVICE}:{revision}"
+    return parse({"type": urn, "services": services_of(urn)})
+
+
+class Situation(TypedDict, total=False):
+    """Where a lock is, and whose it is; see ``Simulator.add_lock``."""
+
+    did: str | None
+    home: str | None
+    room: str | None
+    shared: bool
+    host: str | None
 
 
 class Simulator:
@@ -74,9 +101,9 @@ class Simulator:
         self.works: list[asyncio.Task[None]] = []
         """The background tasks. One that ends while the simulator runs has failed."""
         self._reports: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
-        self.miio: dict[Lock, MiioServer] = {}
+        self.miio: dict[Device, MiioServer] = {}
         """The miIO servers of the locks that are reachable on the local network."""
-        self._doors: dict[Lock, AsyncExitStack] = {}
+        self._doors: dict[Device, AsyncExitStack] = {}
         self._moving = asyncio.Lock()
         self._moves: list[asyncio.Task[None]] = []
 
@@ -115,34 +142,65 @@ class Simulator:
         self.cloud.accounts[account.user_id] = account
         return account
 
+    @overload
+    def add_lock(
+        self,
+        account: Account,
+        name: str = ...,
+        *,
+        model: Literal["xiaomi.lock.s1", "xiaomi.lock.s2"] = ...,
+        revision: int = ...,
+        **where: Unpack[Situation],
+    ) -> Lock: ...
+
+    @overload
+    def add_lock(
+        self, account: Account, name: str = ..., *, model: str, **where: Unpack[Situation]
+    ) -> Lock | Sibling: ...
+
     def add_lock(
         self,
         account: Account,
         name: str = "Front door",
         *,
-        did: str | None = None,
-        home: str | None = "Home",
-        room: str | None = "Hall",
-        shared: bool = False,
-        host: str | None = None,
-    ) -> Lock:
-        """Add a lock to an account: its own one, or a friend's that is shared with it.
+        model: str = MODEL,
+        revision: int = 1,
+        **where: Unpack[Situation],
+    ) -> Lock | Sibling:
+        """Add a lock to an account: its own one, or a friend's that is ``shared`` with it.
 
-        Without ``home``, the lock is shared alone and not with its home. With ``host``, a loopback
-        address such as 127.0.0.2, it is also reachable there by miIO.
+        With ``home`` None, the lock is shared alone and not with its home. With ``host``, a
+        loopback address such as 127.0.0.2, it is also reachable there by miIO. ``revision`` is that
+        of the Xiaomi Smart Door Lock 4 Pro's specification. Raises ValueError if a lock behind a
+        gateway has a ``host``.
         """
-        owner = _FRIEND if shared else None
-        uid = owner.user_id if owner else account.user_id
-        lock = Lock(self.clock, did=did or str(next(self._dids)), name=name, uid=uid)
+        owner = _FRIEND if where.get("shared") else None
+        known = {
+            "did": where.get("did") or str(next(self._dids)),
+            "name": name,
+            "uid": owner.user_id if owner else account.user_id,
+        }
+        lock = self._lock(model, revision, known)
+        if lock.gateway and where.get("host"):
+            raise ValueError(f"{model} is on no local network")
         lock.listeners.append(self._queue)
         self.cloud.locks[lock.did] = lock
-        account.places.append(Place(lock, home, room, owner))
-        if host:
+        place = Place(lock, where.get("home", "Home"), where.get("room", "Hall"), owner)
+        account.places.append(place)
+        if host := where.get("host"):
             lock.host = host
             self._move(self._open, lock, host)
         return lock
 
-    def remove_lock(self, lock: Lock) -> None:
+    def _lock(self, model: str, revision: int, known: dict[str, str]) -> Lock | Sibling:
+        if model == TWIN:
+            return Lock(self.clock, MODELS[TWIN].spec, model=model, **known)
+        if model == MODEL:
+            return Lock(self.clock, _spec(revision), **known)
+        made = D100E if model == D100E.MODEL else Sibling
+        return made(self.clock, MODELS[model], **known)
+
+    def remove_lock(self, lock: Device) -> None:
         """Remove a lock from all accounts, and stop publishing its reports."""
         lock.listeners.remove(self._queue)
         for account in self.cloud.accounts.values():
@@ -195,10 +253,11 @@ class Simulator:
                 lock.tick()
             # A lock used in the meantime falls asleep later than those awake now.
             awake = [lock.falls_asleep_at for lock in self.cloud.locks.values() if lock.awake]
-            quiet = min(awake, default=self.clock.now() + QUIET_SECONDS) - self.clock.now()
+            now = self.clock.now()
+            quiet = min([*awake, now + QUIET_SECONDS]) - now
             await asyncio.sleep(max(quiet, 0) / self.clock.speed)
 
-    async def _open(self, lock: Lock, host: str) -> None:
+    async def _open(self, lock: Device, host: str) -> None:
         self._doors[lock] = AsyncExitStack()
         self.miio[lock] = await self._doors[lock].enter_async_context(
             MiioServer(
@@ -210,7 +269,7 @@ class Simulator:
             )
         )
 
-    async def _close(self, lock: Lock) -> None:
+    async def _close(self, lock: Device) -> None:
         self.miio.pop(lock, None)
         if door := self._doors.pop(lock, None):
             await door.aclose()

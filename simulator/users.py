@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from .model import SPEC
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -103,7 +101,7 @@ class Users:
     def act(self, address: Address, inputs: Sequence[Value]) -> list[Value]:
         """Do an action with valid inputs; return its outputs in the specification's order."""
         siid, _ = address
-        action = SPEC.actions[address]
+        action = self._lock.spec.actions[address]
         facts: Facts = {prop.name: value for prop, value in zip(action.inputs, inputs, strict=True)}
         facts["error-code"] = int(_OPERATIONS[action.name](self, siid, facts))
         facts["current-time"] = self._lock.time
@@ -270,7 +268,7 @@ class Users:
 
     def _report(self, siid: int, eiid: int, facts: Facts) -> None:
         known = {**facts, "current-time": self._lock.time}
-        arguments = SPEC.events[siid, eiid].arguments
+        arguments = self._lock.spec.events[siid, eiid].arguments
         self._lock.emit((siid, eiid), *(known[argument.name] for argument in arguments))
 
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+import pytest
+
+from demo.any_day import ANY_DAY
 from demo.check import Row, table
 from demo.client import State
 from demo.day import COMMANDS, DAY, Command, Step
+from simulator.model import MODEL
+from simulator.siblings import MODELS
+from simulator.simulator import Simulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_difference_is_shown_as_wrong() -> None:
@@ -28,6 +38,20 @@ def test_states_change_as_home_assistant_compresses_them() -> None:
     )
     assert changed == State("unlocked", {"changed_by": "Face"})
     assert state.changed({"+": {"a": {"code": 2}}}).state == "locked"
+
+
+@pytest.mark.parametrize("model", [MODEL, *MODELS])
+def test_a_day_at_the_door_of_any_model(tmp_path: Path, model: str) -> None:
+    """What the model has happens, and is reported."""
+    simulator = Simulator(tmp_path)
+    lock = simulator.add_lock(simulator.add_account("Ming"), model=model)
+    reported: list[str] = []
+    lock.listeners[:] = [lambda topic, _: reported.append(topic)]
+    played = [act.name for act in ANY_DAY if act.play(lock)]
+    assert played[:3] == [act.name for act in ANY_DAY[:3]]
+    events = {(past.source, str(past.values)) for past in lock.history}
+    assert len(events) > 2
+    assert any("event_occured" in topic for topic in reported)
 
 
 def test_each_step_leaves_something_to_see() -> None:

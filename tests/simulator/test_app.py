@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from simulator.device import Device
     from simulator.lock import Lock
     from simulator.simulator import Simulator
 
@@ -122,7 +123,7 @@ async def fetch(peer: MiCloud, url: str, fields: dict[str, str]) -> requests.Res
     return response
 
 
-async def history(peer: MiCloud, lock: Lock, **changes: Any) -> dict[str, Any]:
+async def history(peer: MiCloud, lock: Device, **changes: Any) -> dict[str, Any]:
     """Ask for lock events."""
     now = int(time.time())
     asked = {
@@ -137,6 +138,39 @@ async def history(peer: MiCloud, lock: Lock, **changes: Any) -> dict[str, Any]:
 
 
 # The history
+
+
+@pytest.mark.parametrize(
+    ("model", "event", "door"),
+    [("lumi.lock.mcn002", "2.1020", "2.1021"), ("xiaomi.lock.d100e", "22.1", "20.1")],
+)
+async def test_the_history_of_another_model(
+    simulator: Simulator, peer: MiCloud, model: str, event: str, door: str
+) -> None:
+    """Its events and its door's states are kept by its own specification's addresses."""
+    account = next(iter(simulator.cloud.accounts.values()))
+    other = simulator.add_lock(account, model=model)
+    other.unlock("fingerprint")
+    other.open_door()
+    [past] = (await history(peer, other, key=event))["result"]
+    arguments = [one.address[1] for one in other.spec.events[other.history[0].source].arguments]
+    assert [one["piid"] for one in json.loads(past["value"])] == arguments
+    newest, *_ = (await history(peer, other, type="prop", key=door))["result"]
+    assert other.door_state
+    assert json.loads(newest["value"]) == [other.values[other.door_state]]
+    assert (await history(peer, other, key="7.1006"))["result"] == []
+
+
+async def test_no_camera_without_a_camera(simulator: Simulator, peer: MiCloud) -> None:
+    """Where one is, it sees who rings."""
+    account = next(iter(simulator.cloud.accounts.values()))
+    without = simulator.add_lock(account, model="loock.lock.r2")
+    other = simulator.add_lock(account, model="lumi.lock.mcn002")
+    for one in (without, other):
+        one.ring()
+    assert (await seen(peer, without))["code"] != 0
+    [unit] = (await seen(peer, other))["data"]["thirdPartPlayUnits"]
+    assert unit["eventType"] == "Bell"
 
 
 async def test_micloud_reads_the_history(peer: MiCloud, lock: Lock) -> None:
@@ -324,7 +358,7 @@ async def test_requests_work_once(peer: MiCloud, lock: Lock) -> None:
 # The camera
 
 
-async def seen(peer: MiCloud, lock: Lock, **changes: Any) -> dict[str, Any]:
+async def seen(peer: MiCloud, lock: Device, **changes: Any) -> dict[str, Any]:
     """Ask what the camera saw."""
     asked = {
         "did": lock.did,
