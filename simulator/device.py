@@ -114,6 +114,8 @@ class Device:
         self.time_zone = 8.0
         self.history: list[Past] = []
         """All events, and all values of the door state."""
+        self.kept_by_app: dict[str, object] = {}
+        """What the app's plug-in keeps about the lock in the cloud, by name of a property."""
         self.installed = self._used = clock.now()
         self._message_ids = count(secrets.randbelow(10**9))
         self._event_ids = count(1)

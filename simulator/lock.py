@@ -67,8 +67,6 @@ class Lock(Device):
         self.users = Users(self)
         self.accepts_remote_unlock = False
         self.accepts_service_4 = True
-        self.kept_by_app: dict[str, object] = {}
-        """What the app's plug-in keeps about the lock in the cloud, by name of a property."""
         self.recordings: list[int] = []
         self.camera = Camera(clock)
 
