@@ -75,7 +75,7 @@ class LockSession:
 
     async def read(self, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Return readings of properties by address. Properties without an answer are missing."""
-        return await self._client.read(self.did, addresses)
+        return await self._client.read(self.did, addresses) if addresses else {}
 
     async def write(self, address: Address, value: Value) -> None:
         """Set a property."""

@@ -1,0 +1,203 @@
+"""Locks of other models: what they tell is understood as ``models.json`` has it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator.facts import FACTS
+from simulator.siblings import INVENTED
+
+from .lock_driver import LockDriver, until
+from .lock_harness import LockHarness, caught_up, diagnostics, running_lock
+from .people import give
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from homeassistant.core import HomeAssistant
+
+EXPECTED: Final = (
+    "xiaomi.lock.m30fa",
+    "xiaomi.lock.m30max",
+    "xiaomi.lock.s20pro",
+    "xiaomi.lock.s2",
+    "xiaomi.lock.b03",
+    "loock.lock.r2",
+    "loock.lock.fcl201",
+    "loock.lock.h01lyk",
+    "loock.lock.h01myk",
+    "lumi.lock.mcn002",
+)
+GENERIC: Final = (
+    "loock.lock.t3pul",
+    "loock.lock.v5",
+    "lumi.lock.mcn01",
+    "lumi.lock.bmcn05",
+    "lumi.lock.wbmcn1",
+    INVENTED,
+)
+FINGER: Final = 7
+
+# The integration's words for those of models.json, where they differ
+METHODS: Final = {"palm": "palm_vein", "duress": "duress_fingerprint"}
+EXCEPTIONS: Final = {
+    "prised": "possible_tampering",
+    "inside_after_away": "unlocked_inside_or_by_key_while_away",
+    "reset": "lock_reset",
+}
+
+
+@asynccontextmanager
+async def running(
+    hass: HomeAssistant, driver: LockDriver, model: str
+) -> AsyncIterator[LockHarness]:
+    """Run Home Assistant with a lock of a model, its specification learned."""
+    lock = driver.simulation.call(driver.simulator.add_lock, driver.account, "Gate", model=model)
+    side = LockDriver(driver.simulation, driver.account, lock)
+    async with running_lock(hass, side) as harness:
+        await until(lambda: len(keys(hass, harness)) > 3)
+        await caught_up(hass, harness.entry)
+        yield harness
+
+
+def keys(hass: HomeAssistant, harness: LockHarness) -> set[str]:
+    """Return the lock's entities as ``platform.key``."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), harness.entry.entry_id)
+    did = f"{harness.driver.lock.did}-"
+    return {
+        f"{entity.domain}.{entity.unique_id.removeprefix(did)}"
+        for entity in entities
+        if entity.unique_id.startswith(did)
+    }
+
+
+async def becomes(harness: LockHarness, platform: str, key: str, state: str) -> None:
+    """Wait until an entity has a state."""
+    await until(lambda: harness.state(platform, key) == state)
+
+
+async def told(harness: LockHarness, key: str, **attributes: Any) -> None:
+    """Wait until an event entity shows attributes."""
+    await until(lambda: attributes.items() <= harness.attributes("event", key).items())
+
+
+@pytest.mark.parametrize("model", EXPECTED)
+async def test_a_day(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """Somebody comes home, and what else happens at a door."""
+    facts = FACTS[model]
+    async with running(hass, driver, model) as harness:
+        fingerprint = facts.number("method", "fingerprint")
+        give(hass, harness.entry, "Ming", (fingerprint, FINGER))
+
+        harness.driver.do("unlock", "fingerprint", operation_id=FINGER)
+        await told(
+            harness,
+            "lock_event",
+            event_type="unlocked",
+            method="fingerprint",
+            position="outside",
+            operation_id=FINGER,
+        )
+        await becomes(harness, "lock", "lock", "unlocked")
+        assert harness.attributes("lock", "lock")["changed_by"] == "Ming"
+        await becomes(harness, "sensor", "last_person", "Ming")
+        assert harness.attributes("event", "unlocking")["event_type"] == "from_outside"
+
+        harness.driver.do("open_door")
+        await becomes(harness, "binary_sensor", "door", "on")
+        await becomes(harness, "lock", "lock", "unlocked")
+        harness.driver.do("leave_ajar")
+        await becomes(harness, "sensor", "door_state", "ajar")
+        assert harness.state("binary_sensor", "door") == "on"
+
+        harness.driver.do("close_door")
+        await becomes(harness, "binary_sensor", "door", "off")
+        await becomes(harness, "lock", "lock", "locked")
+        harness.driver.do("deadbolt", on=True)
+        await told(harness, "lock_event", event_type="deadbolt_on", position="inside")
+        await becomes(harness, "binary_sensor", "deadbolt", "on")
+        await becomes(harness, "lock", "lock", "locked")
+        harness.driver.do("child_lock", on=True)
+        await becomes(harness, "binary_sensor", "child_lock", "on")
+        if facts.bits:
+            await becomes(harness, "binary_sensor", "deadbolt", "on")
+        harness.driver.do("deadbolt", on=False)
+        await becomes(harness, "binary_sensor", "deadbolt", "off")
+
+        harness.driver.do("press_inside_button")
+        await told(harness, "lock_event", event_type="unlocked", position="inside")
+        if facts.has("method", "inside_button"):
+            assert harness.attributes("event", "lock_event")["method"] == "inside_button"
+        assert harness.state("event", "duress") == "unknown"
+
+        harness.driver.do("set_battery", 55)
+        await becomes(harness, "sensor", "battery", "55")
+        assert ("event.doorbell" in keys(hass, harness)) is bool(facts.bells)
+        if facts.bells:
+            harness.driver.do("ring")
+            await told(harness, "doorbell", event_type="ring")
+
+
+@pytest.mark.parametrize("model", EXPECTED)
+async def test_methods(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """Each method is what its number means on this model, and duress is shown as a fingerprint."""
+    facts = FACTS[model]
+    async with running(hass, driver, model) as harness:
+        for number, (_, word) in enumerate(sorted(facts.words["method"].items()), start=20):
+            ours = METHODS.get(word, word)
+            if "key" in word:
+                ours = "mechanical_key" if word == "key" else "mechanical_key_or_emergency_knob"
+            shown = {"duress_fingerprint": "fingerprint", "double": "double_verification"}
+            harness.driver.do("unlock", word, operation_id=number)
+            await told(harness, "lock_event", method=shown.get(ours, ours), operation_id=number)
+            is_duress = harness.state("event", "duress") != "unknown"
+            assert is_duress is (word == "duress") or is_duress
+        assert ("duress" in facts.words["method"].values()) is (
+            harness.state("event", "duress") != "unknown"
+        )
+
+
+@pytest.mark.parametrize("model", [one for one in EXPECTED if FACTS[one].words["exception"]])
+async def test_exceptions(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """What is wrong is told in words."""
+    facts = FACTS[model]
+    async with running(hass, driver, model) as harness:
+        for word, ours in EXCEPTIONS.items():
+            if "exception_values" in facts.assumed or "exception" in facts.assumed:
+                continue
+            harness.driver.do("report", word)
+            await told(harness, "exception", event_type=ours)
+            await becomes(harness, "sensor", "last_exception", ours)
+
+
+@pytest.mark.parametrize("model", GENERIC)
+async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """A lock without tables shows what it tells, says no word of more, and can do nothing."""
+    async with running(hass, driver, model) as harness:
+        found = keys(hass, harness)
+        able = {"switch", "select", "number", "text", "time", "lock", "button"}
+        assert not {key for key in found if key.partition(".")[0] in able}
+        assert not found & {"event.duress", "sensor.last_person", "binary_sensor.door"}
+        facts = harness.driver.lock.facts
+        happened = "event_event_{}_{}".format(*facts.event).removeprefix("event_")
+        harness.driver.do("unlock", next(iter(facts.words["method"].values())))
+        await until(lambda: harness.state("event", happened) != "unknown")
+        shown = harness.attributes("event", happened)
+        method = shown.get("operation_method")
+        assert method is not None
+        device = dr.async_get(hass).async_get_device({(DOMAIN, harness.driver.lock.did)})
+        assert device is not None
+        assert device.model is not None
+        assert "(generic" in device.model
+        for battery in facts.batteries[:1]:
+            harness.driver.do("set_battery", 41)
+            key = "battery" if "sensor.battery" in found else "property_{}_{}".format(*battery)
+            await becomes(harness, "sensor", key, "41")
+        told_of = await diagnostics(hass, harness.entry)
+        assert told_of["locks"][0]["specification"] == facts.urn
