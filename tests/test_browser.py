@@ -18,6 +18,8 @@ from custom_components.xiaomi_smart_lock.events import history_sync
 from custom_components.xiaomi_smart_lock.media import views
 from demo.recording import named, open_folder, play_recording
 from simulator import recording
+from simulator.app_home import USER_LIST, user_list
+from simulator.users import Credential
 
 from .browsing import browsing, set_up_frontend
 from .flow import sign_in
@@ -228,6 +230,25 @@ async def test_people_by_clicks(hass: HomeAssistant, driver: LockDriver, page: P
         await hand.click("Finish", "Close")
     assert [one.method for one in driver.lock.users.credentials.values()] == 2 * [FINGERPRINT]
     await page.locator(".sub-entry >> text='Lei'").first.wait_for()
+
+
+async def test_whose_it_is_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:
+    """Somebody whom the Mi Home app has a name of is there without typing it."""
+    users = driver.lock.users
+    users.types[3] = 2
+    users.credentials[20] = Credential(3, FINGERPRINT)
+    driver.lock.kept_by_app[USER_LIST] = user_list({3: "李明"})
+    hand = Hand(page)
+    await hand.begin("Who may open?")
+    await hand.tick("user 3 – 李明 in the Mi Home app")
+    await hand.click("Submit", "Say whose it is")
+    await hand.see("In the Mi Home app, it belongs to user 3, 李明.")
+    assert await page.locator("step-flow-form input").first.input_value() == "李明"
+    await hand.click("Submit")
+    await hand.see("Given. From now on it is called by their name.")
+    assert hand.clicks <= 6
+    await hand.click("Close")
+    await page.locator(".sub-entry >> text='李明'").first.wait_for()
 
 
 async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:
