@@ -10,6 +10,8 @@ from .roles import Role
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..miot.spec import Value
+
 
 class DoorFacts(NamedTuple):
     """The facts of which a door state is made; None for what it does not tell."""
@@ -46,6 +48,16 @@ FACTS: Final[Mapping[Role, Mapping[str, DoorFacts]]] = {
     },
 }
 """The facts by property and by the key of its value; a value that is not listed tells nothing."""
+
+
+def without_guesses(facts: Mapping[Value, DoorFacts]) -> Mapping[Value, DoorFacts]:
+    """Return the facts by value, without those that no value tells to be true.
+
+    Of a lock that has no state for its deadbolt, none tells that the deadbolt is off.
+    """
+    told = {name for one in facts.values() for name, on in one._asdict().items() if on}
+    untold = dict.fromkeys(set(DoorFacts._fields) - told)
+    return {value: one._replace(**untold) for value, one in facts.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..miot.spec import Access, Item, Spec, parse
 from .d100e import D100E
-from .door import FACTS, DoorFacts
+from .door import FACTS, DoorFacts, without_guesses
 from .m30fa import B03, M30FA, M30MAX, S20PRO
 from .naming import naming_of
 from .r2 import FCL201, H01LYK, H01MYK, MCN002, R2
@@ -197,12 +197,14 @@ class LockModel:
         for role, facts in FACTS.items():
             if prop := self.property(role):
                 bits = self._door_bits if role is Role.DOOR_STATE else None
-                found[prop.address] = {
-                    named.value: bits.facts(named.value)
-                    if bits
-                    else facts.get(named.key, DoorFacts())
-                    for named in prop.values
-                }
+                found[prop.address] = without_guesses(
+                    {
+                        named.value: bits.facts(named.value)
+                        if bits
+                        else facts.get(named.key, DoorFacts())
+                        for named in prop.values
+                    }
+                )
         return found
 
     def tells(self, fact: str) -> bool:

@@ -76,14 +76,17 @@ FCL201: Final = replace(
     },
 )
 
-# Its specification gives other methods for these numbers than its firmware sends: reported of 2 and
+# Only three states of its door were seen, none with another bit: what it says of its deadbolt is not
+# known. Its specification gives other methods for these numbers than its firmware sends: reported of 2 and
 # 3, which are a fingerprint and a password.
 H01LYK: Final = replace(
     R2,
     model="loock.lock.h01lyk",
     name="Xiaomi Smart Door Lock E30",
+    door_bits=None,
     words={
         **R2.words,
+        Role.DOOR_STATE: {16: "locked", 32: "unlocked", 64: "ajar"},
         Role.OPERATION_METHOD: {**R2.words[Role.OPERATION_METHOD], 20: "member"},
         Role.LOCK_ACTION: {
             **R2.words[Role.LOCK_ACTION],
