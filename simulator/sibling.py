@@ -58,6 +58,8 @@ class Quirks:
     """The properties whose changes it never reports."""
     numbers_only: bool = False
     """Whether it sends numbers even where its specification says that they are text."""
+    searched_ms: int | None = None
+    """The period that one answer of its camera's list covers; None for all that is requested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,9 @@ class Sibling(Device):
         self.dialect = self.quirks.dialect
         self.gateway = GATEWAY if self.quirks.gateway else None
         self.sleeps = self.quirks.sleeps and not self.gateway
-        self.camera = Camera(clock) if facts.camera else None
+        if facts.camera:
+            self.camera = Camera(clock)
+            self.camera.searched_ms = self.quirks.searched_ms
         self.door_state = facts.door
         self.bolted = False
         """Whether the deadbolt is on."""

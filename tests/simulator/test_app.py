@@ -169,8 +169,13 @@ async def test_no_camera_without_a_camera(simulator: Simulator, peer: MiCloud) -
     for one in (without, other):
         one.ring()
     assert (await seen(peer, without))["code"] != 0
-    [unit] = (await seen(peer, other))["data"]["thirdPartPlayUnits"]
-    assert unit["eventType"] == "Bell"
+    now = int(time.time() * 1000) + 1000
+    data = (await seen(peer, other, endTime=now))["data"]
+    assert [unit["eventType"] for unit in data["thirdPartPlayUnits"]] == ["Bell"]
+    week = 7 * DAY * 1000
+    assert (data["isContinue"], data["nextTime"]) == (True, now - week)
+    data = (await seen(peer, other, endTime=now - week))["data"]
+    assert data == {"thirdPartPlayUnits": [], "isContinue": True, "nextTime": now - 2 * week}
 
 
 async def test_micloud_reads_the_history(peer: MiCloud, lock: Lock) -> None:
