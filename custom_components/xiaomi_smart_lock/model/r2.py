@@ -76,9 +76,9 @@ FCL201: Final = replace(
     },
 )
 
-# Only three states of its door were seen, none with another bit: what it says of its deadbolt is not
-# known. Its specification gives other methods for these numbers than its firmware sends: reported of 2 and
-# 3, which are a fingerprint and a password.
+# Its specification gives other methods for these numbers than its firmware sends: reported of 2 and
+# 3, which are a fingerprint and a password. Only three states of its door were seen: whether it tells
+# of its deadbolt and child lock there is not known.
 H01LYK: Final = replace(
     R2,
     model="loock.lock.h01lyk",
