@@ -77,8 +77,8 @@ FCL201: Final = replace(
 )
 
 # Its specification gives other methods for these numbers than its firmware sends: reported of 2 and
-# 3, which are a fingerprint and a password. Only three states of its door were seen: whether it tells
-# of its deadbolt and child lock there is not known.
+# 3, which are a fingerprint and a password. Only three states of its door were seen: whether it
+# tells there of its deadbolt and its child lock is not known.
 H01LYK: Final = replace(
     R2,
     model="loock.lock.h01lyk",
