@@ -9,6 +9,7 @@ from homeassistant.components.select import SelectEntity, SelectEntityDescriptio
 from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -25,6 +26,7 @@ class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
     """Description of a select; its options are the keys of the property's value list."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
 
 
 SELECTS: Final = (

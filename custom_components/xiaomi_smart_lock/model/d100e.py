@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from .roles import Role
-from .tables import Ability, Support, Tables
+from .tables import Support, Tables
 
 D100E: Final = Tables(
     model="xiaomi.lock.d100e",
     name="Xiaomi Self-Install Smart Lock",
     support=Support.EXPECTED,
-    abilities=frozenset({Ability.SLEEP}),
     places={
         Role.LOCK_STATE: (19, 12),
         Role.DOOR_STATE: (20, 1),
