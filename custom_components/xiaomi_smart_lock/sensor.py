@@ -260,16 +260,24 @@ SENSORS: Final = (
 )
 
 
+def _device_class(name: str, unit: str | None) -> SensorDeviceClass | None:
+    """Return the device class of a property that has no description, None if none is certain."""
+    if unit == UnitOfTemperature.CELSIUS:
+        return SensorDeviceClass.TEMPERATURE
+    if unit == PERCENTAGE and "battery" in name:
+        return SensorDeviceClass.BATTERY
+    return None
+
+
 def _undescribed(found: UndescribedItem) -> LockSensorDescription:
     """Return the description of a sensor for a property that has none."""
-    prop = found.item
-    unit = UNITS.get(getattr(prop, "unit", None) or "")
+    unit = UNITS.get(getattr(found.item, "unit", None) or "")
     return LockDetailDescription(
         key=found.key,
         item=found.name,
         undescribed=found,
         native_unit_of_measurement=unit,
-        device_class=SensorDeviceClass.TEMPERATURE if unit == UnitOfTemperature.CELSIUS else None,
+        device_class=_device_class(found.item.name, unit),
         state_class=SensorStateClass.MEASUREMENT if unit else None,
         entity_registry_enabled_default=found.is_enabled,
     )
