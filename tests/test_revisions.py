@@ -12,8 +12,12 @@ import pytest
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import entity_registry as er
 
+from custom_components.xiaomi_smart_lock.account import specifications
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from custom_components.xiaomi_smart_lock.miot.instance import adopt
+from custom_components.xiaomi_smart_lock.miot.instance import adopt, as_instance
+from custom_components.xiaomi_smart_lock.miot.spec import parse
+from custom_components.xiaomi_smart_lock.model.lock_model import shipped
+from simulator import instances
 
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness, caught_up, fix, running_lock
@@ -181,6 +185,25 @@ async def test_kept(hass: HomeAssistant, hass_storage: Storage, driver: LockDriv
         assert harness.driver.lock.urn in hass_storage[f"{DOMAIN}_specifications"]["data"]
         await hass.config_entries.async_remove(harness.entry.entry_id)
         assert f"{DOMAIN}_specifications" not in hass_storage
+
+
+async def test_shipped_later(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version of ours that ships the specification, in other words, renames no key."""
+    async with newer(hass, driver) as harness:
+        urn = harness.driver.lock.urn
+        published = await hass.async_add_executor_job(instances.instance, urn)
+        plain = as_instance(parse(published))
+        [bell] = [one for one in plain["services"] if one["iid"] == 21]
+        [tone] = [one for one in bell["properties"] if one["iid"] == 20]
+        tone["value-list"][0]["description"] = "Chimes"
+        with_it = {**shipped("xiaomi.lock.s1"), urn: plain}
+        monkeypatch.setattr(specifications, "shipped", lambda _name: with_it)
+        assert await hass.config_entries.async_reload(harness.entry.entry_id)
+        options = harness.attributes("select", "property_21_20")["options"]
+        assert options == ["wind_chime", "bird_song"]
+        assert harness.attributes("event", "lock_event")["event_types"][1] == "unlocked"
 
 
 def _instance(*values: tuple[int, str], text: str = "Mood") -> dict[str, object]:
