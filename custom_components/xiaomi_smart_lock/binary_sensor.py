@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.binary_sensor import (
@@ -33,11 +34,8 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
     """Description of a binary sensor."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockBinaryDetailDescription(LockBinarySensorDescription):
-    """Description of a binary sensor that few people need."""
-
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+# What few people need; a class would take about 25 KiB
+detail: Final = partial(LockBinarySensorDescription, entity_category=EntityCategory.DIAGNOSTIC)
 
 
 def _door_is_open(lock: LockCoordinator) -> bool | None:
@@ -70,18 +68,18 @@ BINARY_SENSORS: Final = (
         entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
-    LockBinaryDetailDescription(
+    detail(
         key="charging",
         sources=(Role.CHARGING_STATE,),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         read=_is_key(Role.CHARGING_STATE, "charging"),
     ),
-    LockBinaryDetailDescription(
+    detail(
         key="lithium_battery_installed",
         item=Role.LITHIUM_BATTERY_STATUS,
         read=_is_key(Role.LITHIUM_BATTERY_STATUS, "installed"),
     ),
-    LockBinaryDetailDescription(
+    detail(
         key="dry_cells_installed",
         item=Role.DRY_CELLS_STATUS,
         read=_is_key(Role.DRY_CELLS_STATUS, "installed"),
@@ -93,17 +91,11 @@ BINARY_SENSORS: Final = (
         entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", item="no-disturb:current-no-disturb"),
-    LockBinaryDetailDescription(key="local_settings_switch", item="lock:door-lock-local-settings"),
-    LockBinaryDetailDescription(
-        key="administrator_deadbolt", item="lock:turn-on-the-anti-lock-setting"
-    ),
-    LockBinaryDetailDescription(
-        key="verified_reset", item="lock:reset-with-verification-required-setting"
-    ),
-    LockBinaryDetailDescription(key="face_unlock", item="lock:face-recognition-unlocking-switch"),
-    LockBinaryDetailDescription(
-        key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"
-    ),
+    detail(key="local_settings_switch", item="lock:door-lock-local-settings"),
+    detail(key="administrator_deadbolt", item="lock:turn-on-the-anti-lock-setting"),
+    detail(key="verified_reset", item="lock:reset-with-verification-required-setting"),
+    detail(key="face_unlock", item="lock:face-recognition-unlocking-switch"),
+    detail(key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"),
 )
 
 

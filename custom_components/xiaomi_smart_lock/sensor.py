@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
@@ -54,31 +55,23 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LockBatteryDescription(LockSensorDescription):
-    """Description of the level of a battery."""
-
-    device_class: SensorDeviceClass | None = SensorDeviceClass.BATTERY
-    state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
-    native_unit_of_measurement: str | None = PERCENTAGE
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockLowestBatteryDescription(LockBatteryDescription):
+class LockLowestBatteryDescription(LockSensorDescription):
     """Description of the level of whichever battery is lower; a lock may have only one."""
-
-    entity_category: EntityCategory | None = None
 
     @override
     def supported(self, lock: LockCoordinator) -> bool:
         return bool(lock.model.sources_of(BATTERIES))
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockDetailDescription(LockSensorDescription):
-    """Description of a sensor that few people need."""
-
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+# Each class of descriptions takes about 25 KiB, so these, which have only other values, are none.
+# A detail is what few people need.
+detail: Final = partial(LockSensorDescription, entity_category=EntityCategory.DIAGNOSTIC)
+battery: Final = partial(
+    detail,
+    device_class=SensorDeviceClass.BATTERY,
+    state_class=SensorStateClass.MEASUREMENT,
+    native_unit_of_measurement=PERCENTAGE,
+)
 
 
 # Home Assistant's activity leaves out the sensors that have this attribute, whatever its value.
@@ -148,7 +141,7 @@ def _last_person(lock: LockCoordinator) -> str | None:
 
 
 SENSORS: Final = (
-    LockDetailDescription(
+    detail(
         key="last_contact",
         is_line=False,
         sources=(Topic.CONTACT,),
@@ -196,48 +189,49 @@ SENSORS: Final = (
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
     LockLowestBatteryDescription(
         key="battery",
+        device_class=SensorDeviceClass.BATTERY,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=PERCENTAGE,
         sources=(*BATTERIES, *BATTERIES.values()),
         read=_lowest_battery,
         entity_registry_enabled_default=True,
     ),
-    LockBatteryDescription(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
-    LockBatteryDescription(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
-    LockDetailDescription(
+    battery(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
+    battery(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
+    detail(
         key="charging_state",
         item=Role.CHARGING_STATE,
     ),
-    LockDetailDescription(
+    detail(
         key="wifi_status",
         item="lock:low-power-device-wifi-status",
     ),
-    LockDetailDescription(
+    detail(
         key="history_reported",
         is_line=False,
         item="lock-history:last-history-time",
         event=Role.HISTORY_REPORTED,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
-    LockDetailDescription(
+    detail(
         key="lithium_battery_time",
         item="battery:current-time",
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
-    LockDetailDescription(key="button_function", item="lock:button-function"),
-    LockDetailDescription(key="face_unlock_sensitivity", item="lock:face-unlock-sensitivity"),
-    LockDetailDescription(key="face_unlock_sleep_time", item="lock:face-unlock-sleep-time"),
-    LockDetailDescription(key="triggering_method", item="lock:triggering-method"),
-    LockDetailDescription(key="front_panel_version", item="lock-version:front-panel-version"),
-    LockDetailDescription(key="rear_panel_version", item="lock-version:rear-panel-version"),
-    LockDetailDescription(
-        key="fingerprint_board_version", item="lock-version:fingerprint-board-version"
-    ),
-    LockDetailDescription(key="hardware_version", item=Role.HARDWARE_VERSION),
-    LockDetailDescription(key="voice_version", item="lock-version:voice-version"),
-    LockDetailDescription(key="wifi_version", item="lock-version:wifi-version"),
-    LockDetailDescription(key="camera_version", item="lock-version:camera-version"),
-    LockDetailDescription(key="face_palm_vein_version", item="lock-version:face-palm-vein-version"),
-    LockDetailDescription(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
-    LockDetailDescription(key="sync_version", item="lock-manage:sync-version"),
+    detail(key="button_function", item="lock:button-function"),
+    detail(key="face_unlock_sensitivity", item="lock:face-unlock-sensitivity"),
+    detail(key="face_unlock_sleep_time", item="lock:face-unlock-sleep-time"),
+    detail(key="triggering_method", item="lock:triggering-method"),
+    detail(key="front_panel_version", item="lock-version:front-panel-version"),
+    detail(key="rear_panel_version", item="lock-version:rear-panel-version"),
+    detail(key="fingerprint_board_version", item="lock-version:fingerprint-board-version"),
+    detail(key="hardware_version", item=Role.HARDWARE_VERSION),
+    detail(key="voice_version", item="lock-version:voice-version"),
+    detail(key="wifi_version", item="lock-version:wifi-version"),
+    detail(key="camera_version", item="lock-version:camera-version"),
+    detail(key="face_palm_vein_version", item="lock-version:face-palm-vein-version"),
+    detail(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
+    detail(key="sync_version", item="lock-manage:sync-version"),
 )
 
 
@@ -248,12 +242,20 @@ class LockSensor(LockEntity, SensorEntity):
     # The journal has it already.
     _unrecorded_attributes = frozenset({"lately"})
 
-    def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
-        """Make the sensor an enumeration if its property has a value list."""
-        super().__init__(runtime, description)
-        if self._prop and self._prop.values:
-            self._attr_device_class = SensorDeviceClass.ENUM
-            self._attr_options = self._prop.options
+    @property
+    @override
+    def device_class(self) -> SensorDeviceClass | None:
+        """The description's, or that of an enumeration if the property has a value list."""
+        if self.options is not None:
+            return SensorDeviceClass.ENUM
+        return self.entity_description.device_class
+
+    @property
+    @override
+    def options(self) -> list[str] | None:
+        """The keys of the property's value list, None if it has none."""
+        prop = self._prop
+        return prop.options if prop and prop.values else None
 
     @property
     @override
