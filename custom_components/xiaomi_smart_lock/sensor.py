@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
@@ -15,6 +16,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCategory
+from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
@@ -109,18 +111,18 @@ def _changes(runtime: LockRuntime, _name: str) -> dict[str, Any]:
 def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
     """Return what happened at the door within a day, in sentences, the latest first."""
     now, lock = time.time(), runtime.coordinator
-    happened = [
+    happened = (
         one
-        for one in runtime.journal.between(now - DAY, now + MINUTE)
+        for one in runtime.journal.newest_first(now - DAY, now + MINUTE)
         if one.kind in lock.model.remembered and not closed_by_itself(one)
-    ]
+    )
     return {
         "lately": [
             {
                 "when": dt_util.utc_from_timestamp(one.when).isoformat(),
                 "what": in_a_sentence_of(lock, name, one),
             }
-            for one in reversed(happened[-MOST_LATELY:])
+            for one in islice(happened, MOST_LATELY)
         ]
     }
 
@@ -241,6 +243,8 @@ class LockSensor(LockEntity, SensorEntity):
     entity_description: LockSensorDescription
     # The journal has it already.
     _unrecorded_attributes = frozenset({"lately"})
+    _attributes: dict[str, Any] | None = None
+    """The attributes while they are compared and written, None at other times."""
 
     @property
     @override
@@ -274,10 +278,25 @@ class LockSensor(LockEntity, SensorEntity):
     def _state_key(self) -> object:
         return self.known, self.extra_state_attributes
 
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if it has changed; attributes are made once to compare and to write."""
+        if not self.entity_description.attributes:
+            super()._handle_coordinator_update()
+            return
+        self._attributes = self.extra_state_attributes
+        try:
+            super()._handle_coordinator_update()
+        finally:
+            self._attributes = None
+
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """The attributes of the description."""
+        if self._attributes is not None:
+            return self._attributes
         description = self.entity_description
         shown = {} if description.is_line else UNLOGGED
         if description.attributes:
