@@ -446,8 +446,8 @@ async def test_lately_follows(
     """What happened lately is told anew once a person, the lock or the language is another one."""
 
     def told() -> str:
-        [one] = driver.state(hass, "sensor", "last_person").attributes["lately"]
-        return str(one["what"])
+        lately = driver.state(hass, "sensor", "last_person").attributes["lately"]
+        return " ".join(one["what"] for one in lately)
 
     async def becomes(sentence: str) -> None:
         await until(lambda: told() == sentence)

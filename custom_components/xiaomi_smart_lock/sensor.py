@@ -16,7 +16,8 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import MAX_LENGTH_STATE_STATE, PERCENTAGE, EntityCategory
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
@@ -42,6 +43,7 @@ PARALLEL_UPDATES: Final = 0
 
 MINUTE: Final = 60  # seconds
 DAY: Final = 24 * 60 * MINUTE
+LATER: Final = 0.1  # seconds
 MOST_LATELY: Final = 20
 """How much of what happened lately is an attribute."""
 
@@ -52,6 +54,8 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
 
     attributes: Callable[[LockRuntime, str], dict[str, Any]] | None = None
     """Returns the attributes for a lock and its name."""
+    attributes_later: bool = False
+    """Whether a change of only the attributes is shown LATER, once for a burst of events."""
     is_line: bool = True
     """Whether the activity has a line of each change."""
 
@@ -186,6 +190,7 @@ SENSORS: Final = (
         sources=(Topic.PEOPLE, Topic.JOURNAL),
         read=_last_person,
         attributes=_lately,
+        attributes_later=True,
         entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
@@ -243,8 +248,8 @@ class LockSensor(LockEntity, SensorEntity):
     entity_description: LockSensorDescription
     # The journal has it already.
     _unrecorded_attributes = frozenset({"lately"})
-    _attributes: dict[str, Any] | None = None
-    """The attributes while they are compared and written, None at other times."""
+    _cancel_look: CALLBACK_TYPE | None = None
+    """Cancels the next look at attributes that are shown later, None if there is none."""
 
     @property
     @override
@@ -276,27 +281,38 @@ class LockSensor(LockEntity, SensorEntity):
 
     @override
     def _state_key(self) -> object:
+        if self.entity_description.attributes_later:
+            return self.known
         return self.known, self.extra_state_attributes
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if it has changed; attributes are made once to compare and to write."""
-        if not self.entity_description.attributes:
-            super()._handle_coordinator_update()
-            return
-        self._attributes = self.extra_state_attributes
-        try:
-            super()._handle_coordinator_update()
-        finally:
-            self._attributes = None
+        """Write the state if it has changed, and look at attributes that are shown later."""
+        super()._handle_coordinator_update()
+        if self.entity_description.attributes_later and not self._cancel_look:
+            look = HassJob(self._async_show_attributes, cancel_on_shutdown=True)
+            self._cancel_look = async_call_later(self.hass, LATER, look)
+
+    @callback
+    def _async_show_attributes(self, _now: datetime) -> None:
+        """Write the state if other attributes are shown."""
+        self._cancel_look = None
+        shown, attributes = self.hass.states.get(self.entity_id), self.extra_state_attributes
+        if shown and self.available and not attributes.items() <= shown.attributes.items():
+            self.async_write_ha_state()
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Look no more."""
+        await super().async_will_remove_from_hass()
+        if self._cancel_look:
+            self._cancel_look()
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """The attributes of the description."""
-        if self._attributes is not None:
-            return self._attributes
         description = self.entity_description
         shown = {} if description.is_line else UNLOGGED
         if description.attributes:
