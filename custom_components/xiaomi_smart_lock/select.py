@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from .runtime import LockConfigEntry, LockRuntime
+    from .runtime import LockConfigEntry
     from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
@@ -103,10 +103,11 @@ class LockSelect(LockEntity, SelectEntity):
 
     entity_description: LockSelectDescription
 
-    def __init__(self, runtime: LockRuntime, description: LockSelectDescription) -> None:
-        """Take the options from the specification."""
-        super().__init__(runtime, description)
-        self._attr_options = self.prop.options
+    @property
+    @override
+    def options(self) -> list[str]:
+        """The keys of the property's value list."""
+        return self.prop.options
 
     @property
     @override
