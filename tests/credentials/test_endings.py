@@ -629,7 +629,7 @@ def test_limits() -> None:
 async def come_due(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """Let the time of the guest's password come."""
     frozen.tick(10 * MINUTE)
-    async_fire_time_changed(harness.hass)
+    async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
     await gone(harness)
 
 
