@@ -147,9 +147,9 @@ def is_duress(value: NamedValue) -> bool:
 def key_for(role: str, value: NamedValue) -> str:
     """Return our key of a value, as its text in either language says; empty if it says none.
 
-    It is never that of duress, nor that of an ordinary method where one text speaks of duress.
+    It is never that of duress, nor an ordinary one where one text speaks of duress.
     """
-    if role == Role.OPERATION_METHOD and is_duress(value):
+    if is_duress(value):
         return ""
     found = {_keys(role).get(plain(text)) for text in (value.description, value.description_zh)}
     found.discard(None)
@@ -235,10 +235,11 @@ class Draft:
             if (prop := self.worded(role))
         }
 
-    def duress(self) -> list[NamedValue]:
-        """Return the methods whose texts speak of duress."""
-        methods = self.worded(Role.OPERATION_METHOD)
-        return [one for one in methods.values if is_duress(one)] if methods else []
+    @cached_property
+    def duress(self) -> list[tuple[Property, NamedValue]]:
+        """The values whose texts speak of duress, with their properties."""
+        properties = self.spec.properties.values()
+        return [(prop, one) for prop in properties for one in prop.values if is_duress(one)]
 
     @cached_property
     def bits(self) -> Bits | None:

@@ -34,7 +34,7 @@ from scripts.model_draft import Draft, is_duress, is_plain, texts_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from custom_components.xiaomi_smart_lock.miot.spec import Address, Item
+    from custom_components.xiaomi_smart_lock.miot.spec import Address, Item, NamedValue
 
 WIDEST: Final = 100  # columns of a line
 USAGE: Final = "scripts/new-model URN | scripts/new-model FILE [MODEL]"
@@ -113,7 +113,7 @@ def model_file(draft: Draft) -> str:
         *_door_bits(draft),
         *_same_events(draft),
     ]
-    if draft.duress():
+    if draft.duress:
         tables.append(f"# {MASKS}")
     imports = [
         *(["from .door import DoorBits"] if bits else []),
@@ -206,7 +206,10 @@ def _word(role: Role, number: int, key: str, draft: Draft) -> Iterator[str]:
     prop = draft.worded(role)
     value = prop.named(number) if prop else None
     said = texts_of(value) if value else ""
-    if role is Role.OPERATION_METHOD and value and is_duress(value):
+    if value and is_duress(value) and role is not Role.OPERATION_METHOD:
+        yield "# Nobody at the door must see this: an owner has to say how it comes"
+        yield _commented(f'# {number}: "",', said)
+    elif value and is_duress(value):
         yield "# An owner has to confirm that it is this one, and masks have to name it:"
         yield _commented(f'# {number}: "duress_fingerprint",', said)
     elif key:
@@ -257,10 +260,10 @@ def report(source: Source, draft: Draft) -> str:
         ("Found in another service, to be confirmed", _found_elsewhere(draft)),
         ("Not found", (str(role) for role in _missing(draft))),
         ("Values without a word of ours: they keep their text", _unworded(draft)),
-        ("Speaks of duress: an owner has to confirm it", map(_value, draft.duress())),
+        ("Speaks of duress: an owner has to confirm it", _duress(draft)),
         ("What it has", _has(draft)),
         ("Actions: none is done before a table names an ability for it", _actions(draft)),
-        ("Shown as they are", _generic(draft)),
+        ("Shown as they are, also with these tables", _generic(draft)),
         ("Never shown, since they may be secrets", _secret(draft)),
         ("Seen", _seen(source, draft)),
     ):
@@ -273,7 +276,7 @@ def _item(item: Item) -> str:
     return f"{item} {item.name} ({texts_of(item)})"
 
 
-def _value(value: Any) -> str:
+def _value(value: NamedValue) -> str:
     return f"{value.value} = {texts_of(value) or 'no text'}"
 
 
@@ -304,6 +307,11 @@ def _unworded(draft: Draft) -> Iterator[str]:
             for value in prop.values:
                 if not keys[value.value] and not bits.get(value.value) and not is_duress(value):
                     yield f"{prop} {prop.name}: {_value(value)}"
+
+
+def _duress(draft: Draft) -> Iterator[str]:
+    for prop, value in draft.duress:
+        yield f"{prop} {prop.name}: {_value(value)}"
 
 
 def _has(draft: Draft) -> Iterator[str]:

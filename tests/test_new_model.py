@@ -18,10 +18,11 @@ from custom_components.xiaomi_smart_lock.model.tables import Support, Tables
 from scripts.new_model import main
 from scripts.specification import PROJECT
 from simulator.facts import FACTS
+from simulator.revision_4 import REVISION
 from simulator.siblings import INVENTED, MODELS
 
 from .lock_driver import LockDriver, until
-from .lock_harness import diagnostics
+from .lock_harness import diagnostics, running_lock
 from .siblings import keys, sibling
 
 if TYPE_CHECKING:
@@ -142,7 +143,24 @@ async def test_duress_is_for_an_owner_to_confirm(begin: Any, model: str) -> None
     number = MODELS[model].facts.number("method", "duress")
     [line] = methods(printed.text)
     assert line.startswith(f'# {number}: "{DURESS}",')
-    assert f"  {number} = " in section(printed.report, "Speaks of duress")
+    assert f"operation-method: {number} = " in section(printed.report, "Speaks of duress")
+
+
+async def test_an_alarm_of_duress(begin: Any) -> None:
+    """An exception that speaks of it gets no word either."""
+    data = json.loads(json.dumps(instance("xiaomi.lock.m30fa")))
+    [alarm] = [
+        prop
+        for service in data["services"]
+        for prop in service["properties"]
+        if prop["type"].endswith(":abnormal-condition")
+    ]
+    alarm["value-list"][1] |= {"description": "Possible tampering", "description_zh": "胁迫报警"}
+    printed = await begin(data)
+    number = alarm["value-list"][1]["value"]
+    assert number not in printed.tables.words["lock:abnormal-condition"]
+    assert f'# {number}: "",  # Possible tampering · 胁迫报警' in printed.text
+    assert f"abnormal-condition: {number} = " in section(printed.report, "Speaks of duress")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -222,6 +240,18 @@ async def test_from_diagnostics(
     of_instance = await begin(instance(model))
     assert from_file.tables.words == of_instance.tables.words
     assert from_file.text == of_instance.text
+
+
+async def test_newer_firmware_of_a_supported_lock(hass: HomeAssistant, driver: LockDriver) -> None:
+    """Its specification is in the diagnostics, once it was learned."""
+    add_lock = driver.simulator.add_lock
+    lock = driver.simulation.call(add_lock, driver.account, "Gate", revision=REVISION)
+    side = LockDriver(driver.simulation, driver.account, lock)
+    async with running_lock(hass, side) as harness:
+        await until(lambda: "event.event_2_40" in keys(hass, harness))
+        [told] = (await diagnostics(hass, harness.entry))["locks"]
+    assert told["instance"]["type"] == told["specification"] == lock.urn
+    assert told["support"] == Support.SUPPORTED
 
 
 async def test_from_a_urn(
