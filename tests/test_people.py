@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.translation import async_load_integrations
 
 from custom_components.xiaomi_smart_lock.people import async_assign, person_of
 from custom_components.xiaomi_smart_lock.state.credential import Credential
@@ -436,3 +438,32 @@ async def test_lately(hass: HomeAssistant, driver: LockDriver, loaded: MockConfi
     ]
     told = [datetime.fromisoformat(one["when"]).timestamp() for one in lately]
     assert told == [now, now - MINUTE, now - HOUR]
+
+
+async def test_lately_follows(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """What happened lately is told anew once a person, the lock or the language is another one."""
+
+    def told() -> str:
+        lately = driver.state(hass, "sensor", "last_person").attributes["lately"]
+        return " ".join(one["what"] for one in lately)
+
+    async def becomes(sentence: str) -> None:
+        await until(lambda: told() == sentence)
+
+    await use(loaded, driver, driver.lock.time - HOUR, 3)
+    await becomes("Front door was unlocked from outside with fingerprint 3")
+    ming = give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await becomes("Front door was unlocked from outside by Ming with a fingerprint")
+    hass.config_entries.async_update_subentry(loaded, ming, title="Li")
+    await becomes("Front door was unlocked from outside by Li with a fingerprint")
+    device = er.async_get(hass).async_get(driver.entity_id(hass, "lock", "lock"))
+    assert device
+    assert device.device_id
+    dr.async_get(hass).async_update_device(device.device_id, name_by_user="Gate")
+    await becomes("Gate was unlocked from outside by Li with a fingerprint")
+    await hass.config.async_update(language="zh-Hans")
+    await async_load_integrations(hass, {"xiaomi_smart_lock"})
+    hass.config_entries.async_update_subentry(loaded, ming, title="Ming")
+    await becomes("Gate 由 Ming 用指纹从门外开锁")

@@ -425,6 +425,17 @@ async def test_a_specification_that_nobody_publishes(
         assert harness.issue("specification_newer") is None
 
 
+@pytest.mark.parametrize("urn", ["", "no URN", "urn:miot-spec-v2:device:lock:0000A038:other:1"])
+async def test_a_urn_of_nothing(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, urn: str
+) -> None:
+    """A lock of our model has our specification, whatever its URN says."""
+    driver.lock.urn = urn
+    async with running_lock(hass, driver) as harness:
+        assert harness.state("lock", "lock") == "locked"
+        assert harness.issue("specification_newer") is None
+
+
 async def test_a_specification_with_much_that_is_new(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

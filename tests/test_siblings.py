@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
@@ -185,3 +186,27 @@ async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> N
             await becomes(harness, "sensor", key, "41")
         told_of = await diagnostics(hass, harness.entry)
         assert told_of["locks"][0]["specification"] == facts.urn
+
+
+async def test_d100e(hass: HomeAssistant, driver: LockDriver) -> None:
+    """The family of its own is read, and its log is told in words; it cannot be unlocked."""
+    async with sibling(hass, driver, "xiaomi.lock.d100e") as harness:
+        await becomes(harness, "lock", "lock", "locked")
+        harness.driver.do("unlock", "fingerprint", operation_id=FINGER)
+        await told(harness, "event_22_1", operation_type="unlocked_by_fingerprint")
+        await becomes(harness, "lock", "lock", "unlocked")
+        harness.driver.do("open_door")
+        await becomes(harness, "binary_sensor", "door", "on")
+        harness.driver.do("close_door")
+        await becomes(harness, "binary_sensor", "door", "off")
+        await becomes(harness, "lock", "lock", "locked")
+        harness.driver.do("report", "left_open")
+        await told(harness, "event_22_2", alarm_type="left_open")
+        harness.driver.do("report", "duress")
+        await told(harness, "event_22_2", alarm_type="alarm")
+        harness.driver.do("set_battery", 33)
+        await becomes(harness, "sensor", "property_21_1", "33")
+        assert harness.attributes("sensor", "property_21_1")["device_class"] == "battery"
+        assert not keys(hass, harness) & {"event.duress", "sensor.last_person", "button.wake"}
+        with pytest.raises(HomeAssistantError):
+            await harness.call("lock", "unlock", "lock")

@@ -142,19 +142,22 @@ def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
 
 
 def _battery(lock: LockRuntime, texts: Texts) -> str:
-    known = {
-        key: int(level)
-        for key, role in BATTERIES.items()
-        if (address := lock.model.address_of(role))
-        and (level := lock.coordinator.data.shown(address)) is not None
-    }
+    model, values = lock.model, lock.coordinator.data.values
+    keys = {address: key for key, role in BATTERIES.items() if (address := model.address_of(role))}
+    # A model whose tables do not say which battery is which has just batteries.
+    known = [
+        (keys.get(battery.level.address, "battery"), int(level))
+        for battery in model.batteries
+        if (level := values.get(battery.level.address)) is not None
+    ]
     if not known:
         return texts.said("answer_battery_unknown")
     levels = [
         texts.said("answer_level", battery=texts.get(f"entity.sensor.{key}.name"), level=level)
-        for key, level in known.items()
+        for key, level in known
     ]
-    key = "answer_battery_low" if min(known.values()) < LOW else "answer_battery_fine"
+    is_low = min(level for _, level in known) < LOW
+    key = "answer_battery_low" if is_low else "answer_battery_fine"
     return texts.said(key, levels=texts.listed(levels))
 
 

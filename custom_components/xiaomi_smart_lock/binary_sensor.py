@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.binary_sensor import (
@@ -34,26 +35,8 @@ class LockBinarySensorDescription(LockEntityDescription, BinarySensorEntityDescr
     """Description of a binary sensor."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockDoorFactDescription(LockBinarySensorDescription):
-    """Description of a fact of the door, which its state tells.
-
-    With ``instead_of``, it is for models that have no such property.
-    """
-
-    instead_of: Role | None = None
-
-    @override
-    def supported(self, lock: LockCoordinator) -> bool:
-        has_it = self.instead_of is not None and lock.model.property(self.instead_of) is not None
-        return not has_it and super().supported(lock)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockBinaryDetailDescription(LockBinarySensorDescription):
-    """Description of a binary sensor that few people need."""
-
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+# What few people need; a class would take about 25 KiB
+detail: Final = partial(LockBinarySensorDescription, entity_category=EntityCategory.DIAGNOSTIC)
 
 
 def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
@@ -67,7 +50,7 @@ def _is_key(role: Role, key: str) -> Callable[[LockCoordinator], bool | None]:
 
 
 BINARY_SENSORS: Final = (
-    LockDoorFactDescription(
+    LockBinarySensorDescription(
         key="door",
         fact="open",
         device_class=BinarySensorDeviceClass.DOOR,
@@ -79,7 +62,7 @@ BINARY_SENSORS: Final = (
         item=Role.DEADBOLT,
         entity_registry_enabled_default=True,
     ),
-    LockDoorFactDescription(
+    LockBinarySensorDescription(
         key="deadbolt",
         fact="deadbolt",
         instead_of=Role.DEADBOLT,
@@ -87,24 +70,24 @@ BINARY_SENSORS: Final = (
         entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(key="child_lock", item=Role.CHILD_LOCK),
-    LockDoorFactDescription(
+    LockBinarySensorDescription(
         key="child_lock",
         fact="child_lock",
         instead_of=Role.CHILD_LOCK,
         read=lambda lock: lock.data.door.child_lock,
     ),
-    LockBinaryDetailDescription(
+    detail(
         key="charging",
         sources=(Role.CHARGING_STATE,),
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
         read=_is_key(Role.CHARGING_STATE, "charging"),
     ),
-    LockBinaryDetailDescription(
+    detail(
         key="lithium_battery_installed",
         item=Role.LITHIUM_BATTERY_STATUS,
         read=_is_key(Role.LITHIUM_BATTERY_STATUS, "installed"),
     ),
-    LockBinaryDetailDescription(
+    detail(
         key="dry_cells_installed",
         item=Role.DRY_CELLS_STATUS,
         read=_is_key(Role.DRY_CELLS_STATUS, "installed"),
@@ -117,23 +100,17 @@ BINARY_SENSORS: Final = (
         entity_registry_enabled_default=True,
     ),
     LockBinarySensorDescription(key="do_not_disturb_active", item="no-disturb:current-no-disturb"),
-    LockBinaryDetailDescription(key="local_settings_switch", item="lock:door-lock-local-settings"),
-    LockBinaryDetailDescription(
-        key="administrator_deadbolt", item="lock:turn-on-the-anti-lock-setting"
-    ),
-    LockBinaryDetailDescription(
-        key="verified_reset", item="lock:reset-with-verification-required-setting"
-    ),
-    LockBinaryDetailDescription(key="face_unlock", item="lock:face-recognition-unlocking-switch"),
-    LockBinaryDetailDescription(
-        key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"
-    ),
+    detail(key="local_settings_switch", item="lock:door-lock-local-settings"),
+    detail(key="administrator_deadbolt", item="lock:turn-on-the-anti-lock-setting"),
+    detail(key="verified_reset", item="lock:reset-with-verification-required-setting"),
+    detail(key="face_unlock", item="lock:face-recognition-unlocking-switch"),
+    detail(key="palm_vein_unlock", item="lock:palm-vein-recognition-unlocking-switch"),
 )
 
 
 def _undescribed(found: UndescribedItem) -> LockBinarySensorDescription:
     """Return the description of a binary sensor for a property that has none."""
-    return LockBinaryDetailDescription(
+    return detail(
         key=found.key,
         item=found.name,
         undescribed=found,

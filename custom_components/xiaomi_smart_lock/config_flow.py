@@ -22,6 +22,7 @@ from homeassistant.helpers.selector import (
 from .account.clients import async_cloud, redirect_path
 from .account.entry_data import (
     CONF_ENTRY_ID,
+    CONF_MODEL,
     CONF_NAME,
     async_can,
     async_end_discoveries,
@@ -55,9 +56,8 @@ from .flows.who_may_open import WhoMayOpenFlow
 from .miot.endpoints import REGIONS
 from .miot.errors import MiotError
 from .miot.oauth import TokenKeeper, Tokens
-from .model.lock_model import tables_of
-from .model.tables import Ability, Support
-from .wording.phrases import common_text, escaped
+from .model.tables import Ability
+from .wording.phrases import escaped, lock_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +201,8 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
             errors[CONF_LOCKS] = "no_lock_chosen"
         chosen = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
         places = {did: ", ".join(filter(None, of)) for did, of in self._account.rooms.items()}
-        names = unambiguous({lock.did: self._in_words(lock) for lock in free}, places)
+        names = {lock.did: lock_in_words(self.hass, lock.name, lock.model) for lock in free}
+        names = unambiguous(names, places)
         options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
         return self.async_show_form(
             step_id="locks",
@@ -214,18 +215,6 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 }
             ),
             errors=errors,
-        )
-
-    def _in_words(self, lock: Device) -> str:
-        """Return a lock's name, and how much is known of its model unless it is supported."""
-        tables = tables_of(lock.model)
-        if tables.support is Support.SUPPORTED:
-            return lock.name
-        product = common_text(self.hass, f"support_{tables.support}", "{product}").format(
-            product=tables.name or tables.model
-        )
-        return common_text(self.hass, "lock_of_product", "{lock}: {product}").format(
-            lock=lock.name, product=product
         )
 
     async def _async_finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:
@@ -301,7 +290,11 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
             return self.async_show_form(
                 step_id="new_lock",
                 description_placeholders={
-                    "lock": escaped(self._offered[CONF_NAME]),
+                    "lock": escaped(
+                        lock_in_words(
+                            self.hass, self._offered[CONF_NAME], self._offered[CONF_MODEL]
+                        )
+                    ),
                     "account": escaped(entry.title),
                 },
             )

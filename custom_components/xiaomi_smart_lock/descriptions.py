@@ -46,4 +46,5 @@ def described(model: LockModel) -> Iterator[Address]:
     """Yield the items of a model that some entity shows."""
     for descriptions in DESCRIPTIONS.values():
         for description in descriptions:
-            yield from description.shows(model)
+            if description.ability is None or model.can(description.ability):
+                yield from description.shows(model)

@@ -63,6 +63,8 @@ class LockEntityDescription(EntityDescription):
     """What the value is derived from, too, if the lock has it."""
     fact: str | None = None
     """The fact of the door that is shown, by its name in ``DoorFacts``."""
+    instead_of: str | None = None
+    """The property that a lock must not have, as it is shown by another description."""
     ability: Ability | None = None
     """What must be possible with the lock."""
     undescribed: UndescribedItem | None = None
@@ -94,8 +96,10 @@ class LockEntityDescription(EntityDescription):
         model, needed = lock.model, self._needed
         if len(model.sources_of(needed)) < len(needed):
             return False
-        if (self.ability and not model.can(self.ability)) or (
-            self.fact and not model.tells(self.fact)
+        if (
+            (self.ability and not model.can(self.ability))
+            or (self.fact and not model.tells(self.fact))
+            or (self.instead_of and model.property(self.instead_of))
         ):
             return False
         told_by = self.told_by(model)
@@ -127,7 +131,11 @@ def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
 
 
 class LockEntity(CoordinatorEntity[LockCoordinator]):
-    """An entity of a lock; it writes its state only when that changes."""
+    """An entity of a lock; it writes its state only when that changes.
+
+    There are a hundred for each lock, so none stores what follows from its description: with more
+    than 42 attributes, Python takes twice the memory for the attributes of an entity.
+    """
 
     _attr_has_entity_name = True
     entity_description: LockEntityDescription
@@ -138,14 +146,20 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         self.entity_description = description
         if named := description.undescribed:
             self._attr_name = shortened(_name_of(runtime, named))
-        else:
-            self._attr_translation_key = description.key
-        self._attr_unique_id = f"{runtime.session.did}-{description.key}"
         self._runtime = runtime
-        self._prop = description.prop(runtime.model)
-        self._last_of = runtime.model.address_of(description.event) if description.event else None
-        self._told_by = description.told_by(runtime.model)
         self._shown: object = None
+
+    @property
+    @override
+    def unique_id(self) -> str:
+        """The lock's did and the description's key."""
+        return f"{self._runtime.session.did}-{self.entity_description.key}"
+
+    @property
+    @override
+    def translation_key(self) -> str:
+        """The description's key."""
+        return self.entity_description.key
 
     @property
     @override
@@ -195,9 +209,12 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @override
     def available(self) -> bool:
         """Whether the lock could be read, or the history lately told what this entity shows."""
-        lock, told_by = self.coordinator, self._told_by
-        told = bool(told_by) and told_by <= lock.history_events and lock.catches_up
-        return super().available or told
+        return super().available or self._is_told()
+
+    def _is_told(self) -> bool:
+        """Return whether the history lately told what this entity shows."""
+        lock, told_by = self.coordinator, self.entity_description.told_by(self._runtime.model)
+        return bool(told_by) and told_by <= lock.history_events and lock.catches_up
 
     @property
     def known(self) -> Value | None:
@@ -205,22 +222,27 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         lock, description = self.coordinator, self.entity_description
         if description.read:
             return description.read(lock)
-        assert self._prop is not None  # noqa: S101
-        if self._last_of is None:
-            return lock.data.shown(self._prop.address)
-        last = lock.data.events.get(self._last_of)
-        return last.masked.get(self._prop.name) if last else None
+        if description.event is None:
+            return lock.data.shown(self.prop.address)
+        last = lock.data.last(description.event)
+        return last.masked.get(self.prop.name) if last else None
+
+    @property
+    def _prop(self) -> Property | None:
+        return self.entity_description.prop(self._runtime.model)
 
     @property
     def prop(self) -> Property:
         """The property that is shown."""
-        assert self._prop is not None  # noqa: S101
-        return self._prop
+        prop = self._prop
+        assert prop is not None  # noqa: S101
+        return prop
 
     @property
     def pending(self) -> bool:
         """Whether the value waits for the lock to wake up."""
-        return self._prop is not None and self._prop.address in self.coordinator.data.pending
+        prop = self._prop
+        return prop is not None and prop.address in self.coordinator.data.pending
 
     @property
     @override

@@ -9,6 +9,7 @@ from homeassistant.components.number import NumberEntity, NumberEntityDescriptio
 from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .model.tables import Ability
 from .undescribed import UNITS
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class LockNumberDescription(LockEntityDescription, NumberEntityDescription):
     """Description of a number; its range is the property's."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
 
 
 NUMBERS: Final = (LockNumberDescription(key="camera_ringtone", item="door-lock-camera:ringtone"),)

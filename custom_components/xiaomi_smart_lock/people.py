@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,13 +51,16 @@ class Held:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Person:
     """A person or a guest, stored as a subentry of the config entry."""
 
     subentry: ConfigSubentry
-    holds: Mapping[Key, Held]
-    """Their credentials."""
+
+    @cached_property
+    def holds(self) -> Mapping[Key, Held]:
+        """Their credentials."""
+        return dict(map(_read, self.subentry.data[CONF_CREDENTIALS]))
 
     @property
     def is_guest(self) -> bool:
@@ -85,9 +89,13 @@ class Person:
 
         After a credential is deleted, the same number means another credential.
         """
-        held = self.holds.get((lock.device.did, credential))
-        deleted = lock.data.users.deleted(credential)
-        return held is not None and (held.since < deleted) == (when < deleted)
+        did, deleted = lock.device.did, lock.data.users.deleted(credential)
+        # Every event asks this of everybody, so ``holds`` is not made for it.
+        return any(
+            (stored["since"] < deleted) == (when < deleted)
+            for stored in self.subentry.data[CONF_CREDENTIALS]
+            if (stored["method"], stored["operation_id"]) == credential and stored[CONF_DID] == did
+        )
 
     def has_now(self, lock: LockCoordinator) -> list[Credential]:
         """Return their credentials that a lock still has, as far as is known."""
@@ -98,15 +106,10 @@ class Person:
 def people(entry: ConfigEntry) -> list[Person]:
     """Return the people and guests of an entry."""
     return [
-        person_in(subentry)
+        Person(subentry)
         for subentry in entry.subentries.values()
         if subentry.subentry_type in TYPES
     ]
-
-
-def person_in(subentry: ConfigSubentry) -> Person:
-    """Return the person or guest whom a subentry stores."""
-    return Person(subentry, dict(map(_read, subentry.data[CONF_CREDENTIALS])))
 
 
 def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
@@ -158,9 +161,9 @@ def person_of(
     each credential has to be given to its person.
     """
     everyone, users = people(lock.config_entry), lock.data.users
-    given_to = [one for one in everyone if one.has(lock, credential, when)]
+    given_to = next((one for one in everyone if one.has(lock, credential, when)), None)
     if given_to or (user_id := users.user_of(credential)) is None:
-        return next(iter(given_to), None)
+        return given_to
     others = users.credentials_of(user_id)
     of_user = [one for one in everyone if any(one.has(lock, other, when) for other in others)]
     return of_user[0] if len(of_user) == 1 else None

@@ -9,12 +9,13 @@ from homeassistant.components.select import SelectEntity, SelectEntityDescriptio
 from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from .runtime import LockConfigEntry, LockRuntime
+    from .runtime import LockConfigEntry
     from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
@@ -25,6 +26,7 @@ class LockSelectDescription(LockEntityDescription, SelectEntityDescription):
     """Description of a select; its options are the keys of the property's value list."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
 
 
 SELECTS: Final = (
@@ -101,10 +103,11 @@ class LockSelect(LockEntity, SelectEntity):
 
     entity_description: LockSelectDescription
 
-    def __init__(self, runtime: LockRuntime, description: LockSelectDescription) -> None:
-        """Take the options from the specification."""
-        super().__init__(runtime, description)
-        self._attr_options = self.prop.options
+    @property
+    @override
+    def options(self) -> list[str]:
+        """The keys of the property's value list."""
+        return self.prop.options
 
     @property
     @override

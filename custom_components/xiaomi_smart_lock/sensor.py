@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
@@ -20,6 +22,8 @@ from homeassistant.const import (
     Platform,
     UnitOfTemperature,
 )
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
@@ -49,6 +53,7 @@ PARALLEL_UPDATES: Final = 0
 
 MINUTE: Final = 60  # seconds
 DAY: Final = 24 * 60 * MINUTE
+LATER: Final = 0.1  # seconds
 MOST_LATELY: Final = 20
 """How much of what happened lately is an attribute."""
 
@@ -59,25 +64,15 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
 
     attributes: Callable[[LockRuntime, str], dict[str, Any]] | None = None
     """Returns the attributes for a lock and its name."""
+    attributes_later: bool = False
+    """Whether a change of only the attributes is shown LATER, once for a burst of events."""
     is_line: bool = True
     """Whether the activity has a line of each change."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LockBatteryDescription(LockSensorDescription):
-    """Description of the level of a battery."""
-
-    device_class: SensorDeviceClass | None = SensorDeviceClass.BATTERY
-    state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT
-    native_unit_of_measurement: str | None = PERCENTAGE
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
-
-
-@dataclass(frozen=True, kw_only=True)
-class LockLowestBatteryDescription(LockBatteryDescription):
+class LockLowestBatteryDescription(LockSensorDescription):
     """Description of the level of whichever battery is lower; a lock may have only one."""
-
-    entity_category: EntityCategory | None = None
 
     @override
     def supported(self, lock: LockCoordinator) -> bool:
@@ -95,11 +90,15 @@ class LockLowestBatteryDescription(LockBatteryDescription):
         return tuple(battery.level.address for battery in one)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockDetailDescription(LockSensorDescription):
-    """Description of a sensor that few people need."""
-
-    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+# Each class of descriptions takes about 25 KiB, so these, which have only other values, are none.
+# A detail is what few people need.
+detail: Final = partial(LockSensorDescription, entity_category=EntityCategory.DIAGNOSTIC)
+battery: Final = partial(
+    detail,
+    device_class=SensorDeviceClass.BATTERY,
+    state_class=SensorStateClass.MEASUREMENT,
+    native_unit_of_measurement=PERCENTAGE,
+)
 
 
 # Home Assistant's activity leaves out the sensors that have this attribute, whatever its value.
@@ -134,18 +133,18 @@ def _changes(runtime: LockRuntime, _name: str) -> dict[str, Any]:
 def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
     """Return what happened at the door within a day, in sentences, the latest first."""
     now, lock = time.time(), runtime.coordinator
-    happened = [
+    happened = (
         one
-        for one in runtime.journal.between(now - DAY, now + MINUTE)
+        for one in runtime.journal.newest_first(now - DAY, now + MINUTE)
         if one.kind in lock.model.remembered and not closed_by_itself(one)
-    ]
+    )
     return {
         "lately": [
             {
                 "when": dt_util.utc_from_timestamp(one.when).isoformat(),
                 "what": in_a_sentence_of(lock, name, one),
             }
-            for one in reversed(happened[-MOST_LATELY:])
+            for one in islice(happened, MOST_LATELY)
         ]
     }
 
@@ -166,7 +165,7 @@ def _last_person(lock: LockCoordinator) -> str | None:
 
 
 SENSORS: Final = (
-    LockDetailDescription(
+    detail(
         key="last_contact",
         is_line=False,
         sources=(Topic.CONTACT,),
@@ -211,65 +210,75 @@ SENSORS: Final = (
         sources=(Topic.PEOPLE, Topic.JOURNAL),
         read=_last_person,
         attributes=_lately,
+        attributes_later=True,
         entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
     LockLowestBatteryDescription(
         key="battery",
+        device_class=SensorDeviceClass.BATTERY,
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=PERCENTAGE,
         read=_lowest_battery,
         entity_registry_enabled_default=True,
     ),
-    LockBatteryDescription(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
-    LockBatteryDescription(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
-    LockDetailDescription(
+    battery(key="lithium_battery", item=Role.LITHIUM_BATTERY_LEVEL),
+    battery(key="dry_cells", item=Role.DRY_CELLS_LEVEL),
+    detail(
         key="charging_state",
         item=Role.CHARGING_STATE,
     ),
-    LockDetailDescription(
+    detail(
         key="wifi_status",
         item="lock:low-power-device-wifi-status",
     ),
-    LockDetailDescription(
+    detail(
         key="history_reported",
         is_line=False,
         item="lock-history:last-history-time",
         event=Role.HISTORY_REPORTED,
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
-    LockDetailDescription(
+    detail(
         key="lithium_battery_time",
         item="battery:current-time",
         device_class=SensorDeviceClass.TIMESTAMP,
     ),
-    LockDetailDescription(key="button_function", item="lock:button-function"),
-    LockDetailDescription(key="face_unlock_sensitivity", item="lock:face-unlock-sensitivity"),
-    LockDetailDescription(key="face_unlock_sleep_time", item="lock:face-unlock-sleep-time"),
-    LockDetailDescription(key="triggering_method", item="lock:triggering-method"),
-    LockDetailDescription(key="front_panel_version", item="lock-version:front-panel-version"),
-    LockDetailDescription(key="rear_panel_version", item="lock-version:rear-panel-version"),
-    LockDetailDescription(
-        key="fingerprint_board_version", item="lock-version:fingerprint-board-version"
-    ),
-    LockDetailDescription(key="hardware_version", item=Role.HARDWARE_VERSION),
-    LockDetailDescription(key="voice_version", item="lock-version:voice-version"),
-    LockDetailDescription(key="wifi_version", item="lock-version:wifi-version"),
-    LockDetailDescription(key="camera_version", item="lock-version:camera-version"),
-    LockDetailDescription(key="face_palm_vein_version", item="lock-version:face-palm-vein-version"),
-    LockDetailDescription(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
-    LockDetailDescription(key="sync_version", item="lock-manage:sync-version"),
+    detail(key="button_function", item="lock:button-function"),
+    detail(key="face_unlock_sensitivity", item="lock:face-unlock-sensitivity"),
+    detail(key="face_unlock_sleep_time", item="lock:face-unlock-sleep-time"),
+    detail(key="triggering_method", item="lock:triggering-method"),
+    detail(key="front_panel_version", item="lock-version:front-panel-version"),
+    detail(key="rear_panel_version", item="lock-version:rear-panel-version"),
+    detail(key="fingerprint_board_version", item="lock-version:fingerprint-board-version"),
+    detail(key="hardware_version", item=Role.HARDWARE_VERSION),
+    detail(key="voice_version", item="lock-version:voice-version"),
+    detail(key="wifi_version", item="lock-version:wifi-version"),
+    detail(key="camera_version", item="lock-version:camera-version"),
+    detail(key="face_palm_vein_version", item="lock-version:face-palm-vein-version"),
+    detail(key="unlock_methods", item="lock-manage:unlock-method-info-string"),
+    detail(key="sync_version", item="lock-manage:sync-version"),
 )
+
+
+def _device_class(name: str, unit: str | None) -> SensorDeviceClass | None:
+    """Return the device class of a property that has no description, None if none is certain."""
+    if unit == UnitOfTemperature.CELSIUS:
+        return SensorDeviceClass.TEMPERATURE
+    if unit == PERCENTAGE and "battery" in name:
+        return SensorDeviceClass.BATTERY
+    return None
 
 
 def _undescribed(found: UndescribedItem) -> LockSensorDescription:
     """Return the description of a sensor for a property that has none."""
-    prop = found.item
-    unit = UNITS.get(getattr(prop, "unit", None) or "")
-    return LockDetailDescription(
+    unit = UNITS.get(getattr(found.item, "unit", None) or "")
+    return detail(
         key=found.key,
         item=found.name,
         undescribed=found,
         native_unit_of_measurement=unit,
-        device_class=SensorDeviceClass.TEMPERATURE if unit == UnitOfTemperature.CELSIUS else None,
+        device_class=_device_class(found.item.name, unit),
         state_class=SensorStateClass.MEASUREMENT if unit else None,
         entity_registry_enabled_default=found.is_enabled,
     )
@@ -281,13 +290,23 @@ class LockSensor(LockEntity, SensorEntity):
     entity_description: LockSensorDescription
     # The journal has it already.
     _unrecorded_attributes = frozenset({"lately"})
+    _cancel_look: CALLBACK_TYPE | None = None
+    """Cancels the next look at attributes that are shown later, None if there is none."""
 
-    def __init__(self, runtime: LockRuntime, description: LockSensorDescription) -> None:
-        """Make the sensor an enumeration if its property has a value list."""
-        super().__init__(runtime, description)
-        if self._prop and self._prop.values:
-            self._attr_device_class = SensorDeviceClass.ENUM
-            self._attr_options = self._prop.options
+    @property
+    @override
+    def device_class(self) -> SensorDeviceClass | None:
+        """The description's, or that of an enumeration if the property has a value list."""
+        if self.options is not None:
+            return SensorDeviceClass.ENUM
+        return self.entity_description.device_class
+
+    @property
+    @override
+    def options(self) -> list[str] | None:
+        """The keys of the property's value list, None if it has none."""
+        prop = self._prop
+        return prop.options if prop and prop.values else None
 
     @property
     @override
@@ -304,7 +323,33 @@ class LockSensor(LockEntity, SensorEntity):
 
     @override
     def _state_key(self) -> object:
+        if self.entity_description.attributes_later:
+            return self.known
         return self.known, self.extra_state_attributes
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if it has changed, and look at attributes that are shown later."""
+        super()._handle_coordinator_update()
+        if self.entity_description.attributes_later and not self._cancel_look:
+            look = HassJob(self._async_show_attributes, cancel_on_shutdown=True)
+            self._cancel_look = async_call_later(self.hass, LATER, look)
+
+    @callback
+    def _async_show_attributes(self, _now: datetime) -> None:
+        """Write the state if other attributes are shown."""
+        self._cancel_look = None
+        shown, attributes = self.hass.states.get(self.entity_id), self.extra_state_attributes
+        if shown and self.available and not attributes.items() <= shown.attributes.items():
+            self.async_write_ha_state()
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Look no more."""
+        await super().async_will_remove_from_hass()
+        if self._cancel_look:
+            self._cancel_look()
 
     @property
     @override

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from homeassistant.core import CALLBACK_TYPE, callback
@@ -22,12 +23,7 @@ class Signal[Topic, *Arguments]:
         """Call a listener at a topic from now on; return a function that stops this."""
         listeners = self._listeners.setdefault(topic, [])
         listeners.append(listener)
-
-        @callback
-        def stop() -> None:
-            listeners.remove(listener)
-
-        return stop
+        return partial(listeners.remove, listener)
 
     @callback
     def async_send(self, topics: Iterable[Topic], *arguments: *Arguments) -> None:

@@ -10,6 +10,7 @@ from homeassistant.const import EntityCategory, Platform
 
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.roles import Role
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -26,6 +27,7 @@ class LockSwitchDescription(LockEntityDescription, SwitchEntityDescription):
     """Description of a switch for a property."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
 
 
 SWITCHES: Final = (

@@ -12,6 +12,7 @@ from .entity import LockEntity, LockEntityDescription, add_entities
 from .miot.values import text
 from .model.period import format_period, parse_period
 from .model.roles import Role
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -31,6 +32,7 @@ class LockTextDescription(LockEntityDescription, TextEntityDescription):
     """Description of a text; in password mode it is a secret and never shown."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
     is_period: bool = False
 
 

@@ -12,6 +12,7 @@ from homeassistant.const import EntityCategory
 from .entity import LockEntity, LockEntityDescription, add_entities
 from .model.period import format_period, parse_period
 from .model.roles import Role
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -27,6 +28,7 @@ class LockTimeDescription(LockEntityDescription, TimeEntityDescription):
     """Description of one end of a period; the lock stores both in one text."""
 
     entity_category: EntityCategory | None = EntityCategory.CONFIG
+    ability: Ability | None = Ability.SETTINGS
     end: int
     """0 for the start of the period, 1 for its end."""
 

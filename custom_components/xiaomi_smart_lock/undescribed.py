@@ -112,13 +112,14 @@ def undescribed(model: LockModel, described: Iterable[Address]) -> Undescribed:
             UndescribedItem(
                 item,
                 service if times[item.description] > 1 else None,
-                model.support is not Support.SUPPORTED and platform not in SETTINGS,
+                model.support is not Support.SUPPORTED and not _is_setting(item),
             )
         )
     return found
 
 
-SETTINGS: Final = (Platform.NUMBER, Platform.SELECT, Platform.SWITCH, Platform.TEXT)
+def _is_setting(item: Property | Event) -> bool:
+    return isinstance(item, Property) and Access.WRITE in item.access
 
 
 def platform_of(model: LockModel, item: Property | Event) -> Platform | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..model.tables import Ability
 
 CONF_ENTRY_ID: Final = "entry_id"
+CONF_MODEL: Final = "model"
 CONF_NAME: Final = "name"
 DISCOVERED: Final = (SOURCE_INTEGRATION_DISCOVERY, SOURCE_ZEROCONF)
 LAST_DIGITS: Final = 4
@@ -162,6 +163,7 @@ def async_offer_new_locks(
                 CONF_ENTRY_ID: entry.entry_id,
                 CONF_DID: device.did,
                 CONF_NAME: device.name,
+                CONF_MODEL: device.model,
             },
         )
 

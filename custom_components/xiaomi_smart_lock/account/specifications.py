@@ -62,14 +62,15 @@ def _model(name: str, urn: str, stored: Instances) -> LockModel:
 
 
 def _instance(name: str, urn: str, stored: Instances) -> Instance | None:
-    """Return the specification of a URN; if it is not known, the newest known revision.
+    """Return the specification of a URN; if it is not known, the newest known one of the model.
 
     A shipped one takes the texts that were stored before it was shipped: keys come from them.
     """
     ours = shipped(name)
     if urn in ours:
         return adopt(ours[urn], stored[urn]) if urn in stored else ours[urn]
-    return stored.get(urn) or _newest(urn, {**stored, **ours})
+    newest = next(reversed(ours.values()), None)
+    return stored.get(urn) or _newest(urn, {**stored, **ours}) or newest
 
 
 def _newest(urn: str, known: Instances) -> Instance | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from ..state.lock_event import LockEvent
 from ..store import async_journal_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from homeassistant.core import HomeAssistant
 
@@ -93,14 +94,24 @@ class Journal:
 
     def between(self, start: float, end: float) -> Sequence[LockEvent]:
         """Return the events from a start until before an end, in Unix seconds, in order."""
-        first = bisect.bisect_left(self._entries, start, key=WHEN)
-        after = bisect.bisect_left(self._entries, end, key=WHEN)
-        return [_lock_event(self._model, *entry) for entry in self._entries[first:after]]
+        return list(self._read_in_order(self._between(start, end)))
+
+    def newest_first(self, start: float = -math.inf, end: float = math.inf) -> Iterator[LockEvent]:
+        """Yield the events from a start until before an end, in Unix seconds, the newest first."""
+        return self._read_in_order(reversed(self._between(start, end)))
 
     def last(self, kinds: Iterable[Address]) -> LockEvent | None:
         """Return the last event of some kinds, None if there is none."""
-        newest_first = (_lock_event(self._model, *entry) for entry in reversed(self._entries))
-        return next((one for one in newest_first if one.kind in kinds), None)
+        return next((one for one in self.newest_first() if one.kind in kinds), None)
+
+    def _between(self, start: float, end: float) -> list[Entry]:
+        entries = self._entries
+        first = bisect.bisect_left(entries, start, key=WHEN)
+        after = bisect.bisect_left(entries, end, key=WHEN)
+        return entries[first:after]
+
+    def _read_in_order(self, entries: Iterable[Entry]) -> Iterator[LockEvent]:
+        return (_lock_event(self._model, *entry) for entry in entries)
 
     async def async_stop(self) -> None:
         """Write unsaved entries, and write nothing afterwards."""

@@ -22,7 +22,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
-from ..people import Held, as_stored, async_add, person_in
+from ..people import Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
@@ -32,7 +32,6 @@ from .management import ManagementFlow
 if TYPE_CHECKING:
     from homeassistant.config_entries import SubentryFlowResult
 
-    from ..people import Person
     from ..runtime import LockRuntime
     from ..state.credential import Credential
 
@@ -45,7 +44,7 @@ class GuestFlow(ManagementFlow):
 
     @property
     def _guest(self) -> Person:
-        return person_in(self._subentry(self._reconfigure_subentry_id))
+        return Person(self._subentry(self._reconfigure_subentry_id))
 
     @property
     @override

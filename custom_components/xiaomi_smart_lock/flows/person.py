@@ -25,11 +25,11 @@ from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY, SUBENTRY_PERSON
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..people import (
     Held,
+    Person,
     as_stored,
     async_add,
     async_rename_credential,
     entity_as_stored,
-    person_in,
 )
 from ..wording.phrases import escaped
 from .choices import (
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import SubentryFlowResult
     from homeassistant.core import HomeAssistant
 
-    from ..people import Person
     from ..state.credential import Credential
     from .choices import Choice
 
@@ -74,8 +73,8 @@ class PersonFlow(ManagementFlow):
     def _person(self) -> Person | None:
         """The person to change, None as long as one is being added."""
         if self.source == SOURCE_RECONFIGURE:
-            return person_in(self._subentry(self._reconfigure_subentry_id))
-        return person_in(self._subentry(self._new)) if self._new else None
+            return Person(self._subentry(self._reconfigure_subentry_id))
+        return Person(self._subentry(self._new)) if self._new else None
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for name, person entity and credentials of a new person."""

@@ -199,12 +199,15 @@ class Property(Item):
         """Return the property's value in an event: a valid value, or the number as received.
 
         A number outside of the specification comes from newer firmware, or is an id longer than its
-        format; it is kept unchanged. Raises InvalidValueError for anything else.
+        format; it is kept unchanged. Some locks send numbers, such as times, where the format is a
+        text. Raises InvalidValueError for anything else.
         """
         try:
             return self.validate(raw)
         except InvalidValueError:
             found = whole(raw)
+            if self.format == "string" and found is not None:
+                return str(found)
             if self.format not in _LIMITS or found is None or not 0 <= found <= _LARGEST:
                 raise
             return found

@@ -66,6 +66,8 @@ def naming_of(tables: Tables) -> Naming:
     def named(
         name: str, address: tuple[int, int], values: tuple[NamedValue, ...]
     ) -> tuple[NamedValue, ...]:
+        if texts := tables.texts.get(address):
+            return tuple(NamedValue(number, *said) for number, said in texts.items())
         role = roles.get(address, name)
         if (known := vocabulary.get(role)) is None:
             return values

@@ -58,6 +58,8 @@ class Tables:
     """The addresses of roles that the standard names do not lead to."""
     words: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     """Keys of properties' values, which win over what the specification says, by role."""
+    texts: Mapping[Address, Mapping[int, tuple[str, str]]] = field(default_factory=dict)
+    """English and Chinese texts of values for which the specification has none, by address."""
     door_bits: DoorBits | None = None
     """The parts of the door state, if it is a bit field."""
     same_events: Mapping[Address, Address] = field(default_factory=dict)

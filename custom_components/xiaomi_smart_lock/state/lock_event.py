@@ -47,7 +47,7 @@ class LockEvent:
     tid: int | None = field(default=None, compare=False)
     """The lock's number of the report, None if it came without one."""
 
-    @cached_property
+    @property
     def known_arguments(self) -> list[tuple[Property, Value]]:
         """The arguments and their values, in the specification's order."""
         return [
@@ -111,7 +111,7 @@ class LockEvent:
         shown = masked(self.model, int(method))
         return replace(self, arguments={**self.arguments, piid: shown})
 
-    @cached_property
+    @property
     def kind(self) -> Address:
         """The event's address; the same one for an event that two services report."""
         return self.model.kind_of(self.event.address)

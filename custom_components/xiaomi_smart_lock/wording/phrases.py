@@ -11,6 +11,8 @@ from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
+from ..model.lock_model import tables_of
+from ..model.tables import Support
 from ..state.credential import masked
 
 if TYPE_CHECKING:
@@ -58,6 +60,18 @@ def product_in_words(hass: HomeAssistant, model: LockModel) -> str:
     """Return the name of a product, and how much is known of its model unless it is supported."""
     pattern = common_text(hass, f"support_{model.support}", "{product}")
     return pattern.format(product=model.product)
+
+
+def lock_in_words(hass: HomeAssistant, name: str, model: str) -> str:
+    """Return a lock's name, and how much is known of its model unless it is supported."""
+    tables = tables_of(model)
+    if tables.support is Support.SUPPORTED:
+        return name
+    support = common_text(hass, f"support_{tables.support}", "{product}")
+    product = support.format(product=tables.name or model)
+    return common_text(hass, "lock_of_product", "{lock}: {product}").format(
+        lock=name, product=product
+    )
 
 
 def value_in_words(hass: HomeAssistant, prop: Property | None, value: Value) -> str:
