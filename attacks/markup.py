@@ -162,8 +162,9 @@ def _event(iid: int, **more: object) -> dict[str, Any]:
     return _item("event", iid, "x", more)
 
 
+ELSEWHERE: Final = "unlocking elsewhere"
 HOSTILE: Final[dict[str, list[dict[str, Any]]]] = {
-    "unlocking elsewhere": [
+    ELSEWHERE: [
         _service(2, actions=[_action(1, "reboot"), _action(9, "ble-unlock")]),
         _service(30, actions=[_action(1, "ble-unlock")]),
     ],
@@ -194,12 +195,15 @@ HOSTILE: Final[dict[str, list[dict[str, Any]]]] = {
     ],
 }
 """Services in a hostile specification of newer firmware."""
+REFUSED: Final = ("thousands of services", "thousands of values")
+"""Those that have more than is taken."""
 LONGEST_REPAIR: Final = 40_000  # characters
 
 
-def _published(services: list[dict[str, Any]]) -> faults.Fault:
-    """Return a fault that publishes a newer revision of the specification with other services."""
-    instance = {"type": f"{instances.DEVICE}:3", "description": "x", "services": services}
+def _published(urn: str, services: list[dict[str, Any]]) -> faults.Fault:
+    """Return a fault that publishes the lock's specification with more services."""
+    true = instances.instance(f"{instances.DEVICE}:3")
+    instance = {**true, "type": urn, "services": [*true["services"], *services]}
     return faults.said(json.dumps(instance), "application/json")
 
 
@@ -208,26 +212,38 @@ async def _publish(house: House) -> str:
     async with another_lock(house) as lock:
         entry_id, before = house.homes[lock].entry_id, failures(house)
         await allow_unlocking(house.owner, entry_id, CODE)
-        lock.urn = f"{instances.DEVICE}:3"
-        for what, services in HOSTILE.items():
+        for revision, (what, services) in enumerate(HOSTILE.items(), start=100):
+            # What was learned is kept, so each is of another revision.
+            lock.urn = f"{instances.DEVICE}:{revision}"
             named = _service(50, events=[_event(1, description=what)])
-            with lying(house, _published([named, *services]), instances.INSTANCE):
+            with lying(house, _published(lock.urn, [named, *services]), instances.INSTANCE):
                 await reload(house, lock)
-                while not (told := await _told_of(house, entry_id, what)):  # noqa: ASYNC110
+                while not (told := await _told_of(house, entry_id, what)):
+                    if what in REFUSED and _was_asked_for(house, lock.urn):
+                        break
                     await asyncio.sleep(0.1)
             if active(told.replace("\n- ", "\n")) or len(told) > LONGEST_REPAIR:
                 return f"a repair of {len(told)} characters: {told[:100]}"
-            if refused := await house.unlock(house.owner, lock):
+            refused = await house.unlock(house.owner, lock)
+            if refused and what != ELSEWHERE:
                 return f"the lock cannot be unlocked anymore: {refused}"
         asked = {
             (body["params"]["siid"], body["params"]["aiid"])
             for path, body in house.simulator.cloud.requests
             if path.endswith("/action") and body["params"]["did"] == lock.did
         }
-        expect(house.opened(lock) == len(HOSTILE), "the right code does not unlock")
-        if asked != {UNLOCK}:
+        expect(house.opened(lock), "the right code does not unlock")
+        if not asked <= {UNLOCK}:
             return f"the lock was asked for {asked}"
         return f"{failures(house) - before} errors" if failures(house) > before else HELD
+
+
+def _was_asked_for(house: House, urn: str) -> bool:
+    """Return whether Home Assistant asked for a specification and then for its texts."""
+    return any(
+        path == instances.TEXTS and query["urn"] == urn
+        for path, query in house.simulator.cloud.requests
+    )
 
 
 async def _told_of(house: House, entry_id: str, what: str) -> str:

@@ -126,7 +126,8 @@ async def test_the_only_lock_is_chosen_already(hass: HomeAssistant, driver: Lock
 async def test_several_locks(hass: HomeAssistant, driver: LockDriver) -> None:
     """At least one is to be chosen; those of friends are among them, other devices are not."""
     shared = add_lock(driver, "Friend's door", shared=True)
-    add_lock(driver, "Another model").model = "xiaomi.lock.other"
+    door = add_lock(driver, "Another device")
+    door.model, door.urn = "xiaomi.door.other", "urn:miot-spec-v2:device:door:0000A041:other:1"
     result = await signed_in(hass, driver)
     assert offered(result) == [driver.lock.did, shared.did]
     result = await submit(hass, result, {CONF_LOCKS: []})
@@ -138,7 +139,8 @@ async def test_several_locks(hass: HomeAssistant, driver: LockDriver) -> None:
 
 async def test_account_without_a_lock(hass: HomeAssistant, driver: LockDriver) -> None:
     """There is nothing to set up."""
-    driver.lock.model = "xiaomi.lock.other"
+    driver.lock.model = "xiaomi.door.other"
+    driver.lock.urn = "urn:miot-spec-v2:device:door:0000A041:other:1"
     result = await signed_in(hass, driver)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "no_lock"

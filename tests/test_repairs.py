@@ -425,6 +425,23 @@ async def test_a_specification_that_nobody_publishes(
         assert harness.issue("specification_newer") is None
 
 
+async def test_a_specification_with_thousands_of_values(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no lock has is not taken: the one that we have serves."""
+    values = [{"value": number, "description": "x" * 190} for number in range(10, 4_000)]
+    monkeypatch.setattr(instances, "_NEW_ITEMS", {})
+    monkeypatch.setattr(instances, "_NEW_DETAILS", {3: {(2, 3): {"value-list": values}}})
+    driver.lock.urn = REVISION_3
+    requests = driver.simulator.cloud.requests
+    before = len(requests)
+    async with running_lock(hass, driver) as harness:
+        await until(lambda: instances.TEXTS in [path for path, _ in requests[before:]])
+        await harness.reached()
+        assert harness.issue("specification_newer") is None
+        assert harness.state("lock", "lock") == "locked"
+
+
 @pytest.mark.parametrize("urn", ["", "no URN", "urn:miot-spec-v2:device:lock:0000A038:other:1"])
 async def test_a_urn_of_nothing(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, urn: str

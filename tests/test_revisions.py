@@ -6,10 +6,11 @@ The expectations are those of the made-up revision 4, ``simulator/revision_4.py`
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.account import specifications
@@ -204,6 +205,34 @@ async def test_shipped_later(
         options = harness.attributes("select", "property_21_20")["options"]
         assert options == ["wind_chime", "bird_song"]
         assert harness.attributes("event", "lock_event")["event_types"][1] == "unlocked"
+
+
+async def test_actions_elsewhere(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlocking, and what else is done, is never done by another number of a newer revision."""
+    published = instances.instance
+
+    def moved(urn: str) -> dict[str, Any]:
+        found = published(urn)
+        for service in found["services"]:
+            for action in service.get("actions", ()):
+                action["iid"] += 50
+        return found
+
+    monkeypatch.setattr(instances, "instance", moved)
+    async with newer(hass, driver) as harness:
+        buttons = {
+            one.entity_id
+            for one in er.async_get(hass).entities.values()
+            if one.platform == DOMAIN and one.domain == "button"
+        }
+        assert buttons == {harness.driver.entity_id(hass, "button", "discard_pending")}
+        with pytest.raises(HomeAssistantError):
+            await harness.call("lock", "unlock", "lock")
+        with pytest.raises(HomeAssistantError):
+            await harness.manage("sync_users")
+        assert harness.acts == []
 
 
 def _instance(*values: tuple[int, str], text: str = "Mood") -> dict[str, object]:

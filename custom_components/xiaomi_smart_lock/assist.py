@@ -145,10 +145,11 @@ def _battery(lock: LockRuntime, texts: Texts) -> str:
     model, values = lock.model, lock.coordinator.data.values
     keys = {address: key for key, role in BATTERIES.items() if (address := model.address_of(role))}
     # A model whose tables do not say which battery is which has just batteries.
+    others = (battery.level.address for battery in model.batteries)
     known = [
-        (keys.get(battery.level.address, "battery"), int(level))
-        for battery in model.batteries
-        if (level := values.get(battery.level.address)) is not None
+        (key, int(level))
+        for address, key in {**keys, **dict.fromkeys(others, "battery"), **keys}.items()
+        if (level := values.get(address)) is not None
     ]
     if not known:
         return texts.said("answer_battery_unknown")

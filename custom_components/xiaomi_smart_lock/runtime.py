@@ -287,11 +287,21 @@ async def _async_create_cloud(hass: HomeAssistant, entry: LockConfigEntry) -> Ru
     return runtime
 
 
+async def _async_completed(hass: HomeAssistant, device: Device) -> Device:
+    """Return a lock of which the account tells little, with what was stored of it."""
+    known = await async_stored_device(hass, device.did)
+    return device.completed(known) if known else device
+
+
 async def _async_start(runtime: Runtime, devices: Mapping[str, Device]) -> Runtime:
     """Start the entry's locks that are in the account, and raise an issue for each other lock."""
     hass, entry, connection = runtime.hass, runtime.entry, runtime.connection
-    ours = (one for did in lock_ids(entry) if (one := devices.get(did)))
-    models = await async_models_of(hass, ours)
+    devices = {
+        did: device if device.model else await _async_completed(hass, device)
+        for did in lock_ids(entry)
+        if (device := devices.get(did))
+    }
+    models = await async_models_of(hass, devices.values())
     gone: list[str] = []
     for did in lock_ids(entry):
         if device := devices.get(did):

@@ -226,7 +226,7 @@ async def test_each_model_is_published(
                 item["type"],
             )
     spec = parse(found)
-    assert addresses(found) == {
+    assert {one for one in addresses(found) if not one.startswith("1.")} == {
         f"{item} {kind}" for kind in KINDS for item in getattr(spec, kind).values()
     }
     tagged = await texts_of(simulator, session, found["type"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
-from .errors import CannotConnectError
+from .errors import CannotConnectError, StatusError
 from .http import request
 from .spec import Access, Property, parse
 from .values import objects
@@ -63,7 +64,12 @@ async def fetch(
     published = await request(
         session, tls, "GET", endpoints.instance, params={"type": urn}, limit=LONGEST
     )
-    texts = await request(session, tls, "GET", texts_url, params={"urn": urn}, limit=LONGEST)
+    texts: dict[str, Any] = {}
+    try:
+        texts = await request(session, tls, "GET", texts_url, params={"urn": urn}, limit=LONGEST)
+    except StatusError as error:
+        if error.status != HTTPStatus.NOT_FOUND:  # There may be none.
+            raise
     return await asyncio.to_thread(_joined, published, texts.get("data"), urn)
 
 

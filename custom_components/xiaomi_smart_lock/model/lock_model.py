@@ -44,6 +44,9 @@ MODELS: Final[dict[str, Tables]] = {
 SHIPPED: Final = frozenset(name for name, tables in MODELS.items() if tables.specs)
 """The models whose specification is known without Xiaomi's account, which tells its URN."""
 
+NOTHING: Final = Spec("", "", "", ())
+"""The specification of a model of which none is known yet."""
+
 # What an action takes that has a role; no other one is ever done, but for those on users
 NEEDS: Final = {
     Role.UNLOCK: Ability.UNLOCKING,
@@ -80,8 +83,12 @@ class LockModel:
     the same for any lock.
     """
 
-    def __init__(self, tables: Tables, spec: Spec) -> None:
-        """Join a model's tables with a specification."""
+    def __init__(self, tables: Tables, spec: Spec, shipped: Spec | None = None) -> None:
+        """Join a model's tables with a specification.
+
+        ``shipped`` is the one that the integration brings, None if it is the same: what others
+        publish shows more, but nothing is done that the shipped one does not have.
+        """
         self.name: Final = tables.model
         self.product: Final = tables.name or spec.description or tables.model
         self.support: Final = tables.support
@@ -90,6 +97,7 @@ class LockModel:
         self._properties = _by_name(tables, spec, "properties", spec.properties)
         self._events = _by_name(tables, spec, "events", spec.events)
         self._actions = _by_name(tables, spec, "actions", spec.actions)
+        self._shipped = spec if shipped is None else shipped
         self.methods: Final = self.property(Role.OPERATION_METHOD)
         """The property whose values are the methods of opening the door."""
         numbers = self.methods.numbers if self.methods else {}
@@ -126,7 +134,13 @@ class LockModel:
 
     def action(self, role: Role) -> Action | None:
         """Return an action, None also if the model's tables do not allow it."""
-        return self._actions.get(role) if self.can(NEEDS[role]) else None
+        action = self._actions.get(role) if self.can(NEEDS[role]) else None
+        return action if action and self._is_shipped(action) else None
+
+    def _is_shipped(self, action: Action) -> bool:
+        """Return whether the shipped specification has an action of the same name at its place."""
+        known = self._shipped.actions.get(action.address)
+        return known is not None and known.name == action.name
 
     def address_of(self, name: str) -> Address | None:
         """Return the address of a property or an event."""
@@ -273,7 +287,12 @@ class LockModel:
         if not self.can(Ability.MANAGEMENT):
             return []
         services = (service for service in self.spec.services if service.name == USER_SERVICE)
-        return [action for service in services for action in service.actions if action.name == name]
+        return [
+            action
+            for service in services
+            for action in service.actions
+            if action.name == name and self._is_shipped(action)
+        ]
 
     def completion_events(self, name: str) -> tuple[Address, ...]:
         """Return the events by which the lock reports the outcome of an action."""
@@ -314,11 +333,12 @@ def shipped(name: str) -> dict[str, dict[str, Any]]:
 def model_with(name: str, instance: Mapping[str, Any] | None) -> LockModel:
     """Return a model with a specification; without one, it has no items."""
     tables = tables_of(name)
-    spec = parse(instance, naming_of(tables)) if instance else Spec("", "", "", ())
-    return LockModel(tables, spec)
+    spec = parse(instance, naming_of(tables)) if instance else NOTHING
+    return LockModel(tables, spec, model_of(name).spec)
 
 
 @cache
 def model_of(name: str) -> LockModel:
-    """Return a model with its newest shipped specification, None of which has no items."""
-    return model_with(name, next(reversed(shipped(name).values()), None))
+    """Return a model with its newest shipped specification, which has no items if none is."""
+    tables, newest = tables_of(name), next(reversed(shipped(name).values()), None)
+    return LockModel(tables, parse(newest, naming_of(tables)) if newest else NOTHING)
