@@ -11,6 +11,8 @@ import yaml
 from homeassistant.const import Platform
 from homeassistant.util.yaml import parse_yaml
 
+from custom_components.xiaomi_smart_lock.model.lock_model import MODELS
+from custom_components.xiaomi_smart_lock.model.tables import Support
 from demo.screenshots import IMAGES, PICTURES
 from scripts.specification import ENTITIES, TRANSLATION
 
@@ -76,9 +78,21 @@ def test_links_of_forms() -> None:
     """What GitHub shows before somebody reports something leads to what is there as well."""
     forms = (PROJECT / ".github/ISSUE_TEMPLATE").glob("*.yml")
     text = "\n".join(form.read_text(encoding="utf-8") for form in forms)
-    linked = re.findall(r"/blob/main/([^)\s]+)", text)
+    linked = re.findall(r"/blob/main/([^)#\s]+)#?([^)\s]*)", text)
     assert linked
-    assert not [path for path in linked if not (PROJECT / path).is_file()]
+    assert not [path for path, _ in linked if not (PROJECT / path).is_file()]
+    at = [(path, anchor) for path, anchor in linked if anchor]
+    assert not [one for one in at if one[1] not in anchors(DOCUMENTS.get(one[0], ""))]
+
+
+def test_links_to_forms() -> None:
+    """What pages and forms ask to fill in is there."""
+    folder = PROJECT / ".github/ISSUE_TEMPLATE"
+    forms = [form.read_text(encoding="utf-8") for form in folder.glob("*.yml")]
+    asked = re.findall(r"/issues/new\?template=([\w.]+)", "\n".join([*DOCUMENTS.values(), *forms]))
+    assert asked
+    assert not [form for form in asked if not (folder / form).is_file()]
+    assert all(yaml.safe_load(form) for form in forms)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +183,38 @@ def test_each_entity_is_described(language: str) -> None:
         )
     ]
     assert not missing
+
+
+CLASSES: Final = {
+    "en": {Support.SUPPORTED: "**supported**", Support.EXPECTED: "expected to work"},
+    "zh-Hans": {Support.SUPPORTED: "**支持**", Support.EXPECTED: "预计可用"},
+}
+
+
+@in_each_language
+def test_the_table_of_models(language: str) -> None:
+    """The README has exactly the models that have tables, each in its class."""
+    readme = dict(zip(LANGUAGES, READMES, strict=True))[language]
+    found = {
+        model: row[-1].strip()
+        for row in (line.strip("|").split("|") for line in DOCUMENTS[readme].splitlines())
+        for model in re.findall(r"`(\w+\.lock\.\w+)`", row[1] if len(row) == 3 else "")
+    }
+    assert found.keys() == MODELS.keys()
+    for model, text in found.items():
+        assert text.startswith(CLASSES[language][MODELS[model].support])
+
+
+@in_each_language
+def test_each_model_is_described(language: str) -> None:
+    """The page of models has a row for each that has tables, with the product that it is."""
+    rows = dict(
+        re.findall(r"^\| `(\w+\.lock\.\w+)` \| ([^|]+) \|", page(language, "models"), re.MULTILINE)
+    )
+    assert rows.keys() == MODELS.keys()
+    if language == "en":
+        named = {model: tables.name for model, tables in MODELS.items()}
+        assert rows == named | {"xiaomi.lock.s2": "the same with two cameras"}
 
 
 @in_each_language

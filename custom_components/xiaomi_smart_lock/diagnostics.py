@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_HOST, CONF_TOKEN
 
+from .account.specifications import async_learned
 from .const import (
     CONF_APP,
     CONF_DECLINED,
@@ -19,6 +21,8 @@ from .const import (
     CONF_UUID,
 )
 from .control.admins import async_require_admin_request
+from .miot.spec import Access
+from .model.tables import Support
 from .people import people
 
 if TYPE_CHECKING:
@@ -48,10 +52,32 @@ TO_REDACT: Final = {
 TIMES: Final = ("current-time", "history-time", "last-history-time")
 
 
+# Of a model whose items nobody has looked at one by one, what may tell that
+_TIME: Final = re.compile(r"(^|-)(date|time|timestamp)(-|$)")
+_UNIX_TIMES: Final = range(1_500_000_000, 2_100_000_000)
+"""Numbers that are taken for seconds since 1970, from 2017 to 2036."""
+
+
 def _value(model: LockModel, prop: Property, value: Value) -> Value:
-    """Return a value, redacted if it is a secret or tells when somebody used the lock."""
+    """Return a value, redacted if it is a secret or tells when somebody used the lock.
+
+    Of a model that is not supported, texts and everything that may be a time are redacted, too.
+    """
     hidden = prop.address in model.secret or prop.address in model.past or prop.name in TIMES
+    if model.support is not Support.SUPPORTED:
+        may_be_a_time = _TIME.search(prop.name) and Access.WRITE not in prop.access
+        hidden = hidden or isinstance(value, str) or may_be_a_time or value in _UNIX_TIMES
     return REDACTED if hidden else value
+
+
+async def _learned(hass: HomeAssistant, lock: LockRuntime) -> dict[str, Any]:
+    """Return what is known of a model that is not shipped; nothing of others.
+
+    It is all that tables for a model need, beside the events: ``scripts/new-model`` reads it.
+    """
+    if (instance := await async_learned(hass, lock.model)) is None:
+        return {}
+    return {"model": lock.model.name, "support": lock.model.support, "instance": instance}
 
 
 def _users(model: LockModel, users: Users) -> dict[str, Any]:
@@ -117,5 +143,5 @@ async def async_get_config_entry_diagnostics(
             {"person_entity": bool(person.entity_id(hass)), "credentials": len(person.holds)}
             for person in people(entry)
         ],
-        "locks": [_lock(lock) for lock in runtime.locks.values()],
+        "locks": [_lock(lock) | await _learned(hass, lock) for lock in runtime.locks.values()],
     }

@@ -89,6 +89,11 @@ async def _async_stored(hass: HomeAssistant) -> Instances:
     return stored if isinstance(stored, dict) else {}
 
 
+async def async_learned(hass: HomeAssistant, model: LockModel) -> Instance | None:
+    """Return a model's specification as it was learned; None for one that was shipped."""
+    return (await _async_stored(hass)).get(model.spec.urn)
+
+
 def is_known(name: str, urn: str, stored: Instances) -> bool:
     """Return whether the specification of a URN is shipped or stored."""
     return urn in stored or urn in shipped(name)
