@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from simulator.facts import FACTS
 from simulator.siblings import INVENTED, MODELS
 
-from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, caught_up, diagnostics, running_lock
+from .lock_driver import until
+from .lock_harness import diagnostics
 from .people import give
+from .siblings import keys, sibling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from homeassistant.core import HomeAssistant
 
     from simulator.facts import Facts
+
+    from .lock_driver import LockDriver
+    from .lock_harness import LockHarness
 
 EXPECTED: Final = (
     "xiaomi.lock.m30fa",
@@ -65,34 +64,9 @@ EXCEPTIONS: Final = {
 }
 
 
-@asynccontextmanager
-async def running(
-    hass: HomeAssistant, driver: LockDriver, model: str
-) -> AsyncIterator[LockHarness]:
-    """Run Home Assistant with a lock of a model, its specification learned."""
-    lock = driver.simulation.call(driver.simulator.add_lock, driver.account, "Gate", model=model)
-    side = LockDriver(driver.simulation, driver.account, lock)
-    async with running_lock(hass, side) as harness:
-        await until(lambda: any(key.startswith("event.") for key in keys(hass, harness)))
-        await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
-        await caught_up(hass, harness.entry)
-        yield harness
-
-
 def of_sibling(model: str) -> Facts:
     """Return what is known of a model."""
     return MODELS[model].facts
-
-
-def keys(hass: HomeAssistant, harness: LockHarness) -> set[str]:
-    """Return the lock's entities as ``platform.key``."""
-    entities = er.async_entries_for_config_entry(er.async_get(hass), harness.entry.entry_id)
-    did = f"{harness.driver.lock.did}-"
-    return {
-        f"{entity.domain}.{entity.unique_id.removeprefix(did)}"
-        for entity in entities
-        if entity.unique_id.startswith(did)
-    }
 
 
 async def becomes(harness: LockHarness, platform: str, key: str, state: str) -> None:
@@ -109,7 +83,7 @@ async def told(harness: LockHarness, key: str, **attributes: Any) -> None:
 async def test_a_day(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
     """Somebody comes home, and what else happens at a door."""
     facts = FACTS[model]
-    async with running(hass, driver, model) as harness:
+    async with sibling(hass, driver, model) as harness:
         fingerprint = facts.number("method", "fingerprint")
         give(hass, harness.entry, "Ming", (fingerprint, FINGER))
 
@@ -166,7 +140,7 @@ async def test_a_day(hass: HomeAssistant, driver: LockDriver, model: str) -> Non
 @pytest.mark.parametrize("model", EXPECTED)
 async def test_methods(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
     """Each method is what its number means on this model; duress is shown as a fingerprint."""
-    async with running(hass, driver, model) as harness:
+    async with sibling(hass, driver, model) as harness:
         duress = harness.events("duress")
         for number, word in sorted(FACTS[model].words["method"].items()):
             told_before = len(duress)
@@ -179,7 +153,7 @@ async def test_methods(hass: HomeAssistant, driver: LockDriver, model: str) -> N
 @pytest.mark.parametrize("model", WITH_EXCEPTIONS)
 async def test_exceptions(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
     """What is wrong is told in words."""
-    async with running(hass, driver, model) as harness:
+    async with sibling(hass, driver, model) as harness:
         for word, ours in EXCEPTIONS.items():
             harness.driver.do("report", word)
             await told(harness, "exception", event_type=ours)
@@ -189,7 +163,7 @@ async def test_exceptions(hass: HomeAssistant, driver: LockDriver, model: str) -
 @pytest.mark.parametrize("model", GENERIC)
 async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
     """A lock without tables shows what it tells, says no word of more, and can do nothing."""
-    async with running(hass, driver, model) as harness:
+    async with sibling(hass, driver, model) as harness:
         found = keys(hass, harness)
         able = {"switch", "select", "number", "text", "time", "lock", "button"}
         assert not {key for key in found if key.partition(".")[0] in able}

@@ -30,6 +30,8 @@ FACTS: Final = {
     "operation-method": "method",
 }
 NOT_WORTH_SAYING: Final = (None, "unknown_side")
+SAYS_THE_SIDE: Final = "locked_from_outside"
+"""The action whose words say the position, too."""
 
 
 def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[str, str]]:
@@ -40,6 +42,8 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
         for argument, value in shown.known_arguments
         if argument.name in FACTS and (key := argument.key_of(value)) not in NOT_WORTH_SAYING
     }
+    if facts["action"] == SAYS_THE_SIDE:
+        facts.pop("position", None)
     if credential and (person := person_of(lock, credential, lock_event.when)):
         return "operated_by_person", facts | {"person": person.name}
     if shown.credential:
