@@ -126,13 +126,17 @@ async def test_operations_of_another_model(
     language: str,
     sentences: list[str],
 ) -> None:
-    """What only other models do has a sentence, which says the side once."""
+    """What only other models do has a sentence, which says the side once.
+
+    That the door locked by itself is told by the lock.
+    """
     await hass.config.async_update(language=language)
     translation.async_setup(hass)
     assert await async_setup_component(hass, "logbook", {})
     told = async_capture_events(hass, EVENT)
     async with sibling(hass, driver, "loock.lock.r2") as harness:
         now = harness.driver.lock.time
+        harness.driver.do("close_door")
         harness.driver.push_event((2, 1020), 2, 6, 3, 7, now - 1)
         harness.driver.push_event((2, 1020), 1, 14, 1, 0, now)
         await until(lambda: len(told) == len(sentences))

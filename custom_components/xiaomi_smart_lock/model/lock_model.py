@@ -83,7 +83,8 @@ class LockModel:
     def __init__(self, tables: Tables, spec: Spec) -> None:
         """Join a model's tables with a specification."""
         self.name: Final = tables.model
-        self.product: Final = tables.name or spec.description or tables.model
+        self.product: Final = tables.name
+        """The name of the product; empty if only the specification has one."""
         self.support: Final = tables.support
         self.abilities: Final = tables.abilities
         self.spec: Final = spec
