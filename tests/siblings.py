@@ -40,3 +40,8 @@ def keys(hass: HomeAssistant, harness: LockHarness) -> set[str]:
         for entity in entities
         if entity.unique_id.startswith(did)
     }
+
+
+async def becomes(harness: LockHarness, platform: str, key: str, state: str) -> None:
+    """Wait until an entity has a state."""
+    await until(lambda: harness.state(platform, key) == state)

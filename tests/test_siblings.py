@@ -14,7 +14,7 @@ from simulator.siblings import INVENTED, MODELS
 from .lock_driver import until
 from .lock_harness import diagnostics
 from .people import give
-from .siblings import keys, sibling
+from .siblings import becomes, keys, sibling
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -67,11 +67,6 @@ EXCEPTIONS: Final = {
 def of_sibling(model: str) -> Facts:
     """Return what is known of a model."""
     return MODELS[model].facts
-
-
-async def becomes(harness: LockHarness, platform: str, key: str, state: str) -> None:
-    """Wait until an entity has a state."""
-    await until(lambda: harness.state(platform, key) == state)
 
 
 async def told(harness: LockHarness, key: str, **attributes: Any) -> None:
