@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.sensor import (
@@ -134,18 +135,18 @@ def _changes(runtime: LockRuntime, _name: str) -> dict[str, Any]:
 def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
     """Return what happened at the door within a day, in sentences, the latest first."""
     now, lock = time.time(), runtime.coordinator
-    happened = [
+    happened = (
         one
-        for one in runtime.journal.between(now - DAY, now + MINUTE)
+        for one in runtime.journal.backwards(now - DAY, now + MINUTE)
         if one.kind in lock.model.remembered and not closed_by_itself(one)
-    ]
+    )
     return {
         "lately": [
             {
                 "when": dt_util.utc_from_timestamp(one.when).isoformat(),
                 "what": in_a_sentence_of(lock, name, one),
             }
-            for one in reversed(happened[-MOST_LATELY:])
+            for one in islice(happened, MOST_LATELY)
         ]
     }
 
@@ -304,7 +305,9 @@ class LockSensor(LockEntity, SensorEntity):
 
     @override
     def _state_key(self) -> object:
-        return self.known, self.extra_state_attributes
+        # To make the attributes twice, to compare them and to show them, would cost more than to
+        # have Home Assistant compare.
+        return self.known, object() if self.entity_description.attributes else None
 
     @property
     @override

@@ -13,7 +13,7 @@ from ..state.lock_event import LockEvent
 from ..store import async_journal_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from homeassistant.core import HomeAssistant
 
@@ -93,9 +93,14 @@ class Journal:
 
     def between(self, start: float, end: float) -> Sequence[LockEvent]:
         """Return the events from a start until before an end, in Unix seconds, in order."""
+        return list(self.backwards(start, end))[::-1]
+
+    def backwards(self, start: float, end: float) -> Iterator[LockEvent]:
+        """Yield the events from a start until before an end, in Unix seconds, the latest first."""
         first = bisect.bisect_left(self._entries, start, key=WHEN)
         after = bisect.bisect_left(self._entries, end, key=WHEN)
-        return [_lock_event(self._model, *entry) for entry in self._entries[first:after]]
+        for entry in reversed(self._entries[first:after]):
+            yield _lock_event(self._model, *entry)
 
     def last(self, kinds: Iterable[Address]) -> LockEvent | None:
         """Return the last event of some kinds, None if there is none."""
