@@ -213,9 +213,9 @@ async def _publish(house: House) -> str:
         entry_id, before = house.homes[lock].entry_id, failures(house)
         await allow_unlocking(house.owner, entry_id, CODE)
         for revision, (what, services) in enumerate(HOSTILE.items(), start=100):
-            # What was learned is kept, so each is of another revision.
+            # What was learned is kept, so each is of another revision, and has another event.
             lock.urn = f"{instances.DEVICE}:{revision}"
-            named = _service(50, events=[_event(1, description=what)])
+            named = _service(50, events=[_event(revision, description=what)])
             with lying(house, _published(lock.urn, [named, *services]), instances.INSTANCE):
                 await reload(house, lock)
                 while not (told := await _told_of(house, entry_id, what)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -33,17 +35,19 @@ from demo.home_assistant import (
     write_configuration,
 )
 from demo.setup import READY_WITHIN, enable_all
+from simulator.model import MODEL
 from simulator.simulator import Simulator
 from simulator.tokens import CLIENT_ID, Grant
 
 from .messages import EVENT_TYPE, UNLOCKED, mqtt_topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from demo.client import Client
     from simulator.account import Account
     from simulator.lock import Lock
+    from simulator.sibling import Sibling
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
 USER: Final = "benchmark"
@@ -56,7 +60,7 @@ class House:
     """The installation to measure. The integration is installed, but not set up yet."""
 
     simulator: Simulator
-    locks: list[Lock]
+    locks: list[Lock | Sibling]
     address: str
     client: Client
     process: int
@@ -67,6 +71,18 @@ class House:
         started = time.perf_counter()
         await self.client.command("config_entries/disable", entry_id=LOCK_ENTRY, disabled_by=None)
         return time.perf_counter() - started
+
+    async def learned(self) -> None:
+        """Wait until the specifications of all locks are known, so that they have entities.
+
+        Raises TimeoutError if they are not within READY_WITHIN seconds.
+        """
+        needed = {f"{lock.did}-lock_event" for lock in self.locks}
+        async with asyncio.timeout(READY_WITHIN):
+            while needed:
+                registered = await self.client.command("config/entity_registry/list")
+                needed -= {entry["unique_id"] for entry in registered}
+                await asyncio.sleep(0.2)
 
     async def event_entities(self, platform: str) -> dict[str, str]:
         """Return the ids of an integration's event entities by their unique ids.
@@ -91,18 +107,28 @@ class House:
 
 @asynccontextmanager
 async def house(
-    locks: int, *, recorder: bool, poll_interval: int | None = None, with_mqtt: bool = False
+    locks: int,
+    *,
+    others: Iterable[str] = (),
+    recorder: bool,
+    poll_interval: int | None = None,
+    with_mqtt: bool = False,
 ) -> AsyncIterator[House]:
     """Start Home Assistant and a simulator with some locks; stop them on leaving.
 
-    The poll interval is in seconds; None is the integration's default. ``with_mqtt`` adds an event
-    entity and sensors of ``mqtt`` for each lock.
+    ``others`` are the models of more locks, after these. The poll interval is in seconds; None is
+    the integration's default. ``with_mqtt`` adds an event entity and sensors of ``mqtt`` for each
+    lock.
     """
     with TemporaryDirectory(prefix="xiaomi-smart-lock-benchmarks-") as temporary:
         directory = Path(temporary)
         async with Simulator(directory / "simulator", broker="mosquitto") as simulator:
             account = simulator.add_account()
-            installed = [simulator.add_lock(account, f"Lock {n}") for n in range(locks)]
+            models = [*repeat(MODEL, locks), *others]
+            installed = [
+                simulator.add_lock(account, f"Lock {n}", model=model)
+                for n, model in enumerate(models)
+            ]
             port = _free_port()
             configuration = directory / "home-assistant"
             components = [LOGGER]

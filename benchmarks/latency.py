@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, product
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator.facts import FACTS
 
 from .figures import Figure
 from .house import house
-from .messages import RING, UNLOCKED, Happening, Kind
+from .messages import RING, UNLOCKED, Happening, Kind, unlocked_at
 from .observer import observing
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ type Encoder = Callable[[str, Happening], tuple[str, bytes]]
 BURST: Final = 10
 FLOOD: Final = 5000
 LOCKS: Final = 10
+OTHERS: Final = ("xiaomi.lock.m30fa", "loock.lock.r2", "lumi.lock.mcn002")
+"""The models of the other locks of the account."""
 RATIO_OF_MEDIANS: Final = 1.1
 RATIO_OF_BURST_P99: Final = 1.0
 
@@ -88,10 +91,10 @@ class Course:
         return [when - published[mark] for mark, when in seen.items()]
 
     async def race(
-        self, kind: Kind, qos: int, size: int, rounds: int
+        self, kind: Kind, qos: int, size: int, rounds: int, at: int = 0
     ) -> tuple[list[float], list[float]]:
-        """Send bursts to the first lock and its ``mqtt`` entity in turn; return their latencies."""
-        lock, mqtt = self.lanes(kind, 0)
+        """Send bursts to a lock and its ``mqtt`` entity in turn; return their latencies."""
+        lock, mqtt = self.lanes(kind, at)
         times: dict[Lane, list[float]] = {lock: [], mqtt: []}
         for number in range(rounds):
             for lane in (lock, mqtt) if number % 2 else (mqtt, lock):
@@ -102,14 +105,19 @@ class Course:
 
 async def latencies(rounds: int, *, recorder: bool) -> list[Figure]:
     """Measure ``rounds`` single messages, and half as many bursts, of each kind and QoS."""
-    async with house(LOCKS, recorder=recorder, with_mqtt=True) as measured:
+    async with house(LOCKS, others=OTHERS, recorder=recorder, with_mqtt=True) as measured:
         await measured.set_up()
+        await measured.learned()
         async with observing(measured) as observer:
             course = await prepare(measured, observer)
             figures = []
             for kind, qos, size in product((RING, UNLOCKED), (0, 1, 2), (1, BURST)):
                 times = await course.race(kind, qos, size, rounds if size == 1 else rounds // 2)
                 figures += _figures(kind, qos, size, *times)
+            for at, model in enumerate(OTHERS, LOCKS):
+                kind = unlocked_at(FACTS[model])
+                times = await course.race(kind, 1, 1, rounds, at)
+                figures += _figures(replace(kind, name=f"unlocked, {model}"), 1, 1, *times)
             return figures + await _flood(course)
 
 

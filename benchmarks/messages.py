@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
+    from simulator.facts import Facts
 
 LOCK_EVENT: Final = (2, 1020)
 EVENT_TYPE: Final = "happened"
@@ -44,6 +45,8 @@ class Kind:
     mark: str
     happening: Callable[[int], Happening]
     """Makes the event for a number below 65536."""
+    piids: Sequence[int]
+    """The piids of its arguments, in order."""
     shown_too: Sequence[str] = ()
     """Templates for more ``mqtt`` entities, as many as other entities of the lock change too."""
 
@@ -51,10 +54,8 @@ class Kind:
         """Return topic and payload as the cloud pushes them."""
         siid, eiid = self.address
         arguments = [
-            {"piid": argument.address[1], "value": value}
-            for argument, value in zip(
-                SPEC.events[self.address].arguments, happening.arguments, strict=True
-            )
+            {"piid": piid, "value": value}
+            for piid, value in zip(self.piids, happening.arguments, strict=True)
         ]
         params = {"did": did, "siid": siid, "eiid": eiid, "tid": 1, "arguments": arguments}
         message = {"id": 1, "method": "event_occured", "params": params}
@@ -94,16 +95,36 @@ def _iso(when: int) -> str:
     return datetime.fromtimestamp(when, UTC).isoformat()
 
 
-RING: Final = Kind("ring", (21, 1), "doorbell", "device_time", _ring)
+def _piids(address: Address) -> tuple[int, ...]:
+    return tuple(argument.address[1] for argument in SPEC.events[address].arguments)
+
+
+RING: Final = Kind("ring", (21, 1), "doorbell", "device_time", _ring, _piids((21, 1)))
 UNLOCKED: Final = Kind(
     "unlocked",
     LOCK_EVENT,
     "lock_event",
     "operation_id",
     _lock_event,
+    _piids(LOCK_EVENT),
     (
         "{{ value_json.operation_id }}",
         "{{ value_json.device_time }}",
         "{{ value_json.method }} {{ value_json.operation_id }}",  # the lock's changed_by
     ),
 )
+
+
+def unlocked_at(facts: Facts) -> Kind:
+    """Return unlocking at a lock of another model: the same, in the model's numbers."""
+    words = {"position": "outside", "method": "fingerprint", "action": "unlocked"}
+    told = {kind: facts.number(kind, word) for kind, word in words.items()}
+
+    def happening(number: int) -> Happening:
+        now = int(time.time())
+        given = {**told, "id": number, "time": now}
+        arguments = [given[name] for name in facts.arguments]
+        return Happening(arguments, _lock_event(number).attributes)
+
+    piids = tuple(facts.arguments.values())
+    return replace(UNLOCKED, address=facts.event, happening=happening, piids=piids)

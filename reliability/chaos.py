@@ -33,15 +33,17 @@ from custom_components.xiaomi_smart_lock.account import app_session as app_link
 from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL, DOMAIN
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import http, push
+from custom_components.xiaomi_smart_lock.miot.spec import Access
 from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.state import history_gaps as unread
 from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from simulator import broker
 from simulator.door import AWAY_MODE, Action, Method, Position
 from simulator.model import S1, SPEC
+from simulator.sibling import Sibling
 from simulator.simulator import Simulator
 
-from .expectations import EVENTS, Expectations, Happening
+from .expectations import EVENTS, Expectations, Happening, kinds_of
 from .faults import OF_ANSWERS, OF_CONNECTIONS, Weather, speak_nonsense
 from .home import Home
 from .mqtt_tap import MqttTap
@@ -51,9 +53,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from custom_components.xiaomi_smart_lock.miot.spec import Property
+    from simulator.device import Device
     from simulator.lock import Lock
 
+
 LOCKS: Final = 10
+OTHERS: Final = ("xiaomi.lock.m30fa", "loock.lock.r2", "lumi.lock.mcn002")
+"""The models of the other locks of the account."""
 EVENTS_A_MINUTE: Final = 1000
 WRITES_A_MINUTE: Final = 200
 FAULTS_A_MINUTE: Final = 60
@@ -148,7 +154,9 @@ class Chaos:
         if key not in ENTITIES:
             return
         moment = dt_util.parse_datetime(new.attributes["device_time"], raise_on_error=True)
-        detail = new.attributes.get("operation_id", new.attributes.get("code"))
+        detail = new.attributes.get("operation_id")
+        if detail is None and did not in {lock.did for lock in self.home.others}:
+            detail = new.attributes.get("code")
         shown = new.state, Happening(did, key, int(moment.timestamp()), detail)
         before = self._shown.get(entity_id)
         if before is None or (shown != before and shown[0] >= before[0]):
@@ -172,7 +180,11 @@ class Chaos:
 
     async def _something_happens(self) -> None:
         """Trigger an event at a lock, and sometimes a change that is no event."""
-        lock = self.door.choice(self.home.locks)
+        locks: list[Lock | Sibling] = [*self.home.locks, *self.home.others]
+        lock = self.door.choice(locks)
+        if isinstance(lock, Sibling):
+            self._happens_to_another(lock)
+            return
         self._happens_to(lock)
         chance = self.door.random()
         if chance < 0.1:
@@ -215,7 +227,24 @@ class Chaos:
             )
         assert len(happened) == before + 1
 
-    def _operation(self, lock: Lock) -> int:
+    def _happens_to_another(self, lock: Sibling) -> None:
+        """Trigger an event of a lock of another model, and change the state of its door."""
+        chance, now, happened = self.door.random(), lock.time, self.expectations.happened
+        exceptions = list(lock.facts.words["exception"].values())
+        once = ("doorbell", "exception")
+        seen = [key for key in once if Happening(lock.did, key, now) in happened]
+        if chance < 0.15 and lock.facts.bells and "doorbell" not in seen:
+            lock.ring()
+        elif chance < 0.35 and exceptions and "exception" not in seen:
+            lock.report(self.door.choice(exceptions))
+        else:
+            lock.unlock("fingerprint", operation_id=self._operation(lock))
+        assert lock.facts.door
+        state = self.door.choice(list(lock.facts.words["door_state"]))
+        locked_too = self.door.choice([0, *lock.facts.bits.values()])
+        lock.set(lock.facts.door, state + locked_too)
+
+    def _operation(self, lock: Device) -> int:
         self.operations[lock.did] += 1
         return self.operations[lock.did]
 
@@ -284,7 +313,7 @@ class Chaos:
             self.faults["signed in again"] += 1
             await self.home.sign_in_again()
         await _until(lambda: self.home.connected, deadline)
-        for lock in self.home.locks:
+        for lock in (*self.home.locks, *self.home.others):
             lock.sleep()
             lock.wake()
         await self.home.simulator.settle()
@@ -332,6 +361,34 @@ class Chaos:
                 expected = prop.key_of(value) if platform == "select" else on_or_off
                 if (state := self.home.state(lock, platform, key)) != expected:
                     yield f"{lock.did} {platform} {key} is {state}, the lock has {expected}"
+        for other in self.home.others:
+            yield from self._wrong_values_of(other)
+
+    def _wrong_values_of(self, lock: Sibling) -> Iterable[str]:
+        """Yield each value in which Home Assistant and a lock of another model differ."""
+        coordinator = self.home.coordinator(lock)
+        for address in lock.spec.having(Access.READ):
+            has, shown = lock.values[address], coordinator.data.shown(address)
+            if has != shown:
+                yield f"{lock.model} {address} is {has!r}, shown as {shown!r}"
+        assert lock.facts.door
+        door = lock.values[lock.facts.door]
+        assert isinstance(door, int)
+        state = lock.facts.words["door_state"][door & ~sum(lock.facts.bits.values())]
+        told = {
+            ("lock", "lock"): "locked" if state == "locked" else "unlocked",
+            ("binary_sensor", "door"): "off" if state in ("locked", "unlocked") else "on",
+            ("binary_sensor", "deadbolt"): _on(door & lock.facts.bits["deadbolt"]),
+            ("binary_sensor", "child_lock"): _on(door & lock.facts.bits["child_lock"]),
+        }
+        for (platform, key), expected in told.items():
+            if (shows := self.home.state(lock, platform, key)) != expected:
+                yield f"{lock.model} {platform} {key} is {shows}, the lock has {expected}"
+
+
+def _on(bit: int) -> str:
+    """Return the state of a binary sensor."""
+    return "on" if bit else "off"
 
 
 async def _paced(
@@ -370,12 +427,12 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
                 simulator.broker.port, sent=expectations.on_its_way, taken=expectations.acknowledged
             ) as mqtt_tap,
         ):
-            home = Home(directory / "ha", simulator, LOCKS, linked=linked, **OPTIONS)
+            home = Home(directory / "ha", simulator, LOCKS, others=OTHERS, linked=linked, **OPTIONS)
+            expectations.others |= {lock.did: kinds_of(lock.facts) for lock in home.others}
+            locks: list[Device] = [*home.locks, *home.others]
             # A generator for each lock: its random choices do not depend on the other locks.
-            postmen = [
-                UnreliableDelivery(lock, Random(f"{seed} {lock.did}")) for lock in home.locks
-            ]
-            for lock in home.locks:
+            postmen = [UnreliableDelivery(lock, Random(f"{seed} {lock.did}")) for lock in locks]
+            for lock in locks:
                 lock.listeners.append(
                     lambda _topic, payload: expectations.reported(simulator.clock.now(), payload)
                 )
@@ -400,12 +457,18 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
 def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
     expectations = chaos.expectations
     late = sum(expectations.happened.values())
-    print(f"seed {seed}: {LOCKS} locks, {expectations.writes_in_all} writes")
+    home = chaos.home
+    models = len({lock.model for lock in (*home.locks, *home.others)})
+    locks = f"{LOCKS + len(OTHERS)} locks of {models} models"
+    print(f"seed {seed}: {locks}, {expectations.writes_in_all} writes")
     print(f"events                {len(expectations.happened)}, {late} of them told late")
     print(f"  recorded only       {len(expectations.recorded)}")
     print(f"  undeliverable       {expectations.undeliverable}")
     print(f"  cut off on the way  {expectations.cut_off}")
     print(f"  fired               {expectations.fired.total()}")
+    of_others = (one for one in expectations.fired if one.did in expectations.others)
+    others = sum(expectations.fired[one] for one in of_others)
+    print(f"    of other models   {others}")
     print(f"  lost                {len(expectations.lost)}")
     print(f"  twice               {len(expectations.twice)}")
     print(f"  wrongly fired       {len(expectations.wrongly_fired)}")

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
+    from simulator.facts import Facts
 
 LATE_AFTER: Final = 300  # seconds after which an event is history
 
-# By event: the entity that fires it, and the positions of its time and its detail.
-EVENTS: Final[dict[Address, tuple[str, int, int | None]]] = {
+type Kinds = Mapping[Address, tuple[str, int, int | None]]
+"""By event: the entity that fires it, and the positions of its time and its detail."""
+
+EVENTS: Final[Kinds] = {
     (2, 1020): ("lock_event", 4, 3),
     (2, 1007): ("exception", 1, 0),
     (7, 1006): ("doorbell", 0, None),
@@ -44,11 +49,26 @@ class Write:
     """Values that were set at the lock itself since."""
 
 
+def kinds_of(facts: Facts) -> Kinds:
+    """Return the events of a lock of another model; only lock events have a detail there."""
+    arguments = list(facts.arguments)
+    kinds: dict[Address, tuple[str, int, int | None]] = {
+        facts.event: ("lock_event", arguments.index("time"), arguments.index("id")),
+        **dict.fromkeys(facts.bells, ("doorbell", 0, None)),
+    }
+    if facts.exception:
+        time = list(facts.exception_arguments).index("time")
+        kinds[facts.exception] = "exception", time, None
+    return kinds
+
+
 class Expectations:
     """The events that happened, arrived and were fired, and the values that were written."""
 
     def __init__(self) -> None:
         """Start without events and writes."""
+        self.others: dict[str, Kinds] = {}
+        """The events of locks of other models, by did."""
         self._by_id: dict[object, Happening] = {}
         """The event in each message of the locks, by message id."""
         self.happened: dict[Happening, bool] = {}
@@ -66,7 +86,7 @@ class Expectations:
 
     def reported(self, now: float, payload: dict[str, Any]) -> None:
         """Note a lock's report as it leaves the lock."""
-        if happening := _happening(payload):
+        if happening := self._happening(payload):
             self._by_id[payload.get("id")] = happening
             late = now - happening.time > LATE_AFTER
             self.happened[happening] = late
@@ -87,8 +107,21 @@ class Expectations:
             return []
         # A message has its id in every shape in which it is sent.
         number = payload.get("id") if isinstance(payload, dict) else None
-        happening = self._by_id.get(number) if number else _happening(payload)
+        happening = self._by_id.get(number) if number else self._happening(payload)
         return [happening] if happening in self.happened else []
+
+    def _happening(self, payload: Any) -> Happening | None:
+        """Return the event in a lock's report, None if it is none that is followed."""
+        match payload:
+            case {"params": {"did": did, "siid": siid, "eiid": eiid, "arguments": arguments}} if (
+                kind := self.others.get(did, EVENTS).get((siid, eiid))
+            ):
+                entity, time, detail = kind
+                values = [int(argument["value"]) for argument in arguments]
+                return Happening(
+                    did, entity, values[time], None if detail is None else values[detail]
+                )
+        return None
 
     def asked(self, did: str, address: Address, value: Value) -> Write:
         """Note that a user writes a value in Home Assistant."""
@@ -146,16 +179,3 @@ class Expectations:
         """Return the values that a property may have in the end; None if any value may be."""
         write = self.writes.get((did, address))
         return None if write is None or write.refused else [write.value, *write.by_hand]
-
-
-def _happening(payload: Any) -> Happening | None:
-    """Return the event in a lock's report, None if it is none of EVENTS."""
-    match payload:
-        case {"params": {"did": did, "siid": siid, "eiid": eiid, "arguments": arguments}} if (
-            siid,
-            eiid,
-        ) in EVENTS:
-            entity, time, detail = EVENTS[siid, eiid]
-            values = [argument["value"] for argument in arguments]
-            return Happening(did, entity, values[time], None if detail is None else values[detail])
-    return None

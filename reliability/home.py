@@ -32,16 +32,19 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT
 from demo.home_assistant import HOST, write_configuration
+from simulator.sibling import Sibling
 from simulator.tokens import CLIENT_ID, Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
     from custom_components.xiaomi_smart_lock.runtime import Runtime
+    from simulator.account import Account
+    from simulator.device import Device
     from simulator.lock import Lock
     from simulator.simulator import Simulator
 
@@ -61,18 +64,21 @@ class Home:
         simulator: Simulator,
         locks: int,
         *,
+        others: Iterable[str] = (),
         linked: bool = False,
         **options: int,
     ) -> None:
         """Create the locks, and write the config entry of an account that has just signed in.
 
-        ``linked`` says whether the Mi Home app is linked too. ``options`` are those of the entry.
+        ``others`` are the models of more locks, and ``linked`` says whether the Mi Home app is
+        linked too. ``options`` are those of the entry.
         """
         self.simulator = simulator
         self.linked = linked
         self.directory = directory
         self.account = simulator.add_account()
         self.locks = [simulator.add_lock(self.account, f"Lock {n}") for n in range(locks)]
+        self.others = [add_sibling(simulator, self.account, model) for model in others]
         os.environ[ENDPOINTS_VARIABLE] = str(simulator.endpoints)
         write_configuration(directory, INTEGRATIONS, _free_port(), LOGGER)
         uuid = uuid4().hex
@@ -130,7 +136,7 @@ class Home:
         connection = getattr(self.entry, "runtime_data", None)
         return bool(connection and connection.push and connection.push.connected)
 
-    def coordinator(self, lock: Lock) -> LockCoordinator:
+    def coordinator(self, lock: Device) -> LockCoordinator:
         """Return the coordinator of a lock."""
         return self.entry.runtime_data.locks[lock.did].coordinator
 
@@ -144,12 +150,12 @@ class Home:
         self.hass.config_entries.async_update_entry(self.entry, data=data)
         await self.reload()
 
-    def entity_id(self, lock: Lock, platform: str, key: str) -> str | None:
+    def entity_id(self, lock: Device, platform: str, key: str) -> str | None:
         """Return the id of one of a lock's entities, None if it does not exist."""
         registry = er.async_get(self.hass)
         return registry.async_get_entity_id(platform, DOMAIN, f"{lock.did}-{key}")
 
-    def state(self, lock: Lock, platform: str, key: str) -> str | None:
+    def state(self, lock: Device, platform: str, key: str) -> str | None:
         """Return the state of one of a lock's entities, None if it has none."""
         entity_id = self.entity_id(lock, platform, key)
         state = self.hass.states.get(entity_id) if entity_id else None
@@ -177,6 +183,13 @@ class Home:
             "refresh": answer["refresh_token"],
             "renew_at": time.time() + answer["expires_in"] * 0.7,
         }
+
+
+def add_sibling(simulator: Simulator, account: Account, model: str) -> Sibling:
+    """Add a lock of another model to an account."""
+    lock = simulator.add_lock(account, model, model=model)
+    assert isinstance(lock, Sibling)
+    return lock
 
 
 def _loopback_only(**_: object) -> HaZeroconf:

@@ -11,7 +11,7 @@ from simulator.dialect import DIALECTS, PLAIN
 if TYPE_CHECKING:
     from random import Random
 
-    from simulator.lock import Lock
+    from simulator.device import Device
 
 KEPT: Final = 50
 """How many of the latest messages may be repeated."""
@@ -20,7 +20,7 @@ KEPT: Final = 50
 class UnreliableDelivery:
     """Delivery of the messages of one lock; in order and once while there is no storm."""
 
-    def __init__(self, lock: Lock, random: Random) -> None:
+    def __init__(self, lock: Device, random: Random) -> None:
         """Replace the lock's only listener, and pass the messages on to it."""
         (self._send,) = lock.listeners
         lock.listeners[:] = [self._take]

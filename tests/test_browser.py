@@ -128,6 +128,11 @@ class Hand:
         ).first.click()
         self.clicks += 1
 
+    async def check(self, option: str) -> None:
+        """Choose one more of several options."""
+        await self.page.get_by_role("checkbox", name=option).first.check(force=True)
+        self.clicks += 1
+
     async def choose_day(self, day: date) -> None:
         """Choose a day of the next month."""
         picker = self.page.locator("ha-dialog-date-picker")
@@ -185,6 +190,43 @@ async def test_setting_up_by_clicks(
     assert entry.data[CONF_APP]["user_id"] == driver.account.user_id
     [device] = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     assert device.area_id == "hall"
+
+
+async def test_setting_up_other_models_by_clicks(
+    hass: HomeAssistant, driver: LockDriver, first_page: Page
+) -> None:
+    """It is said of each lock how much is known of it, where it is chosen and on its page."""
+    others = {
+        "xiaomi.lock.m30fa": "Xiaomi Smart Door Lock M40 (expected to work)",
+        "loock.lock.v5": "loock.lock.v5 (generic: shown as its specification has it)",
+    }
+    for model in others:
+        driver.simulation.call(driver.simulator.add_lock, driver.account, "Gate", model=model)
+    hand = Hand(first_page)
+    await hand.add_integration()
+    await hand.click("Xiaomi account", "Submit", "Paste the address of the page")
+    link = await first_page.locator("step-flow-form a").first.get_attribute("href")
+    address = first_page.locator("step-flow-form input").first
+    await address.fill(str(await sign_in(driver, URL(link or ""))))
+    await hand.click("Submit")
+    await hand.see("Choose the locks that Home Assistant is to show.")
+    for said in others.values():
+        await hand.check(f"Gate: {said}")
+    await hand.click("Submit", "Later")
+    entry = await hand.see_entry(hass)
+    expected = {
+        driver.lock.model: "Xiaomi Smart Door Lock 4 Pro",
+        **others,
+        "loock.lock.v5": "Lock (generic: shown as its specification has it)",
+    }
+    registry = dr.async_get(hass)
+
+    def shown() -> dict[str | None, str | None]:
+        """Return what the locks' pages say; they have none before their specification is known."""
+        devices = dr.async_entries_for_config_entry(registry, entry.entry_id)
+        return {device.model_id: device.model for device in devices}
+
+    await until(lambda: shown() == expected)
 
 
 async def test_setting_up_nearby_by_clicks(

@@ -30,7 +30,7 @@ async def test_a_short_chaos(link: tuple[str, ...]) -> None:
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
-    assert "10 locks, 20 writes" in output.decode()
+    assert "13 locks of 4 models, 20 writes" in output.decode()
 
 
 def _report(siid: int, eiid: int, *values: int) -> dict[str, Any]:

@@ -23,8 +23,10 @@ from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.frontend.registration import MODULE
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from scripts.specification import TRANSLATION
+from simulator.siblings import INVENTED
 
 from .lock_harness import running_lock
+from .siblings import sibling
 
 if TYPE_CHECKING:
     from homeassistant.auth.models import User
@@ -237,6 +239,29 @@ async def test_a_lock_nearby(
         await page.locator("hui-tile-card", has_text=re.compile(r"Locked.*ago")).wait_for()
 
 
+OF_OTHERS: Final = {
+    "xiaomi.lock.m30fa": ["Door", "People", "At the door", "Last 24 hours"],
+    "loock.lock.r2": ["Door", "People", "At the door", "Last 24 hours"],
+    "lumi.lock.mcn002": ["Door", "People", "At the door", "Last 24 hours"],
+    "loock.lock.v5": ["What else it tells"],
+    INVENTED: ["At the door", "What else it tells"],
+}
+
+
+@pytest.mark.usefixtures("default_entities")
+@pytest.mark.parametrize("model", OF_OTHERS)
+async def test_a_lock_of_another_model(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver, model: str
+) -> None:
+    """What the model has is shown, be it only what its specification says; nothing else is."""
+    async with sibling(hass, driver, model) as harness:
+        harness.driver.do("set_battery", 41)
+        page = await dashboard.open()
+        assert await headings(page) == OF_OTHERS[model]
+        await page.locator("hui-entity-badge", has_text="41%").wait_for()
+        assert not await page.get_by_text("undefined").count()
+
+
 @pytest.fixture
 def expected_lingering_timers() -> bool:
     """Expect timers: what a page shows of time is drawn anew until its connection has ended."""
@@ -332,7 +357,10 @@ async def test_two_locks_and_people(
         [device] = dr.async_entries_for_config_entry(devices, back.entry.entry_id)
         devices.async_update_device(device.id, name_by_user="Back door")
         person = devices.async_get_or_create(
-            config_entry_id=front.entry.entry_id, identifiers={(DOMAIN, "person")}, name="Li"
+            config_entry_id=front.entry.entry_id,
+            entry_type=dr.DeviceEntryType.SERVICE,
+            identifiers={(DOMAIN, "person")},
+            name="Li",
         )
         event = er.async_get(hass).async_get_or_create(
             "event", DOMAIN, "person", config_entry=front.entry, device_id=person.id

@@ -19,6 +19,7 @@ from tests.operations import SAID
 from .lock_driver import LockDriver, until
 from .lock_harness import connected
 from .people import give
+from .siblings import sibling
 
 if TYPE_CHECKING:
     from homeassistant.components.recorder import Recorder
@@ -102,6 +103,46 @@ async def test_operations(
     ]
     assert {line["name"] for line in lines} == {"Front door"}
     assert {line["entity_id"] for line in lines} == {entity_id}
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            [
+                "was locked from outside with finger vein 7",
+                "was locked from inside with the knob",
+            ],
+        ),
+        ("zh-Hans", ["用指静脉 7 门外上锁", "用旋钮从门内上锁"]),
+    ],
+)
+async def test_operations_of_another_model(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    driver: LockDriver,
+    language: str,
+    sentences: list[str],
+) -> None:
+    """What only other models do has a sentence, which says the side once.
+
+    That the door locked by itself is told by the lock.
+    """
+    await hass.config.async_update(language=language)
+    translation.async_setup(hass)
+    assert await async_setup_component(hass, "logbook", {})
+    told = async_capture_events(hass, EVENT)
+    async with sibling(hass, driver, "loock.lock.r2") as harness:
+        now = harness.driver.lock.time
+        harness.driver.do("close_door")
+        harness.driver.push_event((2, 1020), 2, 6, 3, 7, now - 1)
+        harness.driver.push_event((2, 1020), 1, 14, 1, 0, now)
+        await until(lambda: len(told) == len(sentences))
+        entity_ids = [harness.driver.entity_id(hass, "lock", "lock")]
+        lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=entity_ids)
+        assert [line["message"] for line in lines] == sentences
 
 
 async def test_what_came_late(

@@ -170,7 +170,7 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         return DeviceInfo(
             identifiers={(DOMAIN, device.did)},
             connections=connections(self.coordinator),
-            manufacturer=MANUFACTURER,
+            manufacturer=_manufacturer(self._runtime.model),
             model=product_in_words(self.coordinator.hass, self._runtime.model),
             model_id=device.model,
             name=shortened(device.name),
@@ -275,11 +275,20 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
         await settings.async_write(self.prop.address, value, self._context, self.entity_id)
 
 
+def _manufacturer(model: LockModel) -> str:
+    """Return the manufacturer: Xiaomi if the product has that name, else who named the model."""
+    vendor = model.name.partition(".")[0].capitalize()
+    return MANUFACTURER if MANUFACTURER in model.product else vendor
+
+
 def _name_of(runtime: LockRuntime, named: UndescribedItem) -> str:
     """Return the name of an item in Home Assistant's language, with its service if needed."""
     hass = runtime.coordinator.hass
     name = in_words(hass, named.item)
-    return f"{name} ({in_words(hass, named.of_service)})" if named.of_service else name
+    if named.of_service is None:
+        return name
+    pattern = common_text(hass, "name_of_service", "{name} ({service})")
+    return pattern.format(name=name, service=in_words(hass, named.of_service))
 
 
 def add_entities[Description: LockEntityDescription](

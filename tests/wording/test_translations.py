@@ -19,6 +19,10 @@ from custom_components.xiaomi_smart_lock.event import (
 )
 from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
+from custom_components.xiaomi_smart_lock.model.lock_model import MODELS
+from custom_components.xiaomi_smart_lock.model.naming import words as words_of_all
+from custom_components.xiaomi_smart_lock.model.roles import Role
+from custom_components.xiaomi_smart_lock.model.words import MORE_WORDS
 from custom_components.xiaomi_smart_lock.wording.phrases import OTHER
 from custom_components.xiaomi_smart_lock.wording.reasons import REASONS
 from simulator.model import S1, SPEC
@@ -66,20 +70,30 @@ def events(description: LockEventDescription) -> list[Event]:
     return [SPEC.events[address] for address in description.addresses(S1)]
 
 
+# Our words for properties of other models, by the name of the property
+MORE = {role.partition(":")[2]: texts for role, texts in MORE_WORDS.items()}
+
+
 def words(prop: Property) -> dict[str, list[str]]:
-    """Return the page's words for each key of a value list; several values may share a key."""
+    """Return the page's words for each key of a value list; several values may share a key.
+
+    What only other models have is there in our words.
+    """
     found: dict[str, list[str]] = {}
     for named in prop.values:
         found.setdefault(named.key, []).append(named.description_zh)
-    return found
+    return found | {key: [chinese] for key, (_, chinese) in MORE.get(prop.name, {}).items()}
 
 
-def argument(description_of_types: list[str]) -> Property | None:
+def argument(description: LockEventDescription) -> Property | None:
     """Return the property whose keys are the types of an event entity."""
-    if description_of_types[-1] != OTHER:
-        return None
-    of_values = description_of_types[:-1]
-    return next(prop for prop in SPEC.properties.values() if prop.options == of_values)
+    arguments = (one for event in events(description) for one in event.arguments)
+    return next((one for one in arguments if one.name == description.code), None)
+
+
+def types_of(description: LockEventDescription) -> set[str]:
+    """Return the types of an event entity of any model."""
+    return {*description.event_types_of(S1), *MORE.get(description.code or "", {})}
 
 
 def test_same_keys_and_placeholders() -> None:
@@ -198,9 +212,57 @@ def test_every_event_type_has_a_text() -> None:
         for description in (*EVENTS, UNLOCKING, *HOLDERS.values()):
             attributes = translation[description.key]["state_attributes"]
             types = attributes["event_type"]["state"]
-            assert list(types) == description.event_types_of(S1), description.key
+            assert types.keys() == types_of(description), description.key
             named = {*ATTRIBUTES.values(), "credential", "lock"}
             assert attributes.keys() - {"event_type"} <= named
+
+
+def test_every_word_of_every_model_has_a_text() -> None:
+    """What the tables of a model call a value is one of our words, and texts know all of these."""
+    known = words_of_all()
+    for tables in MODELS.values():
+        bits = tables.door_bits
+        called = {role: set(keys.values()) for role, keys in tables.words.items()}
+        called[Role.DOOR_STATE] = called.get(Role.DOOR_STATE, set()) | set(
+            bits.keys().values() if bits else ()
+        )
+        for role, keys in called.items():
+            assert keys <= known[role].keys(), (tables.model, role)
+    for platform, description in NAMED:
+        texts_of = known.get(description.item or "")
+        if texts_of is not None and platform is Platform.SENSOR:
+            for translation in (ENGLISH, CHINESE):
+                states = translation["entity"][platform][description.key]["state"]
+                assert states.keys() == texts_of.keys(), description.key
+
+
+def test_our_words_are_said_alike() -> None:
+    """Whether an entity, an event or its attribute says them."""
+    places = {
+        Role.DOOR_STATE: ["sensor.door_state.state"],
+        Role.OPERATION_METHOD: [
+            "sensor.last_method.state",
+            *(
+                f"event.{description.key}.state_attributes.method.state"
+                for description in (*EVENTS, UNLOCKING, *HOLDERS.values())
+                if Role.LOCK_EVENT in description.kinds
+            ),
+        ],
+        Role.LOCK_ACTION: [
+            "sensor.last_action.state",
+            "event.lock_event.state_attributes.event_type.state",
+            "event.person_activity.state_attributes.event_type.state",
+        ],
+        Role.ABNORMAL_CONDITION: [
+            "sensor.last_exception.state",
+            "event.exception.state_attributes.event_type.state",
+        ],
+    }
+    for which, translation in enumerate((ENGLISH, CHINESE)):
+        texts = dict(flat(translation["entity"]))
+        for role, paths in places.items():
+            for key, ours in MORE_WORDS[role].items():
+                assert {texts[f".{path}.{key}"] for path in paths} == {ours[which]}, key
 
 
 def test_states_in_the_words_of_the_specification() -> None:
@@ -217,7 +279,7 @@ def test_event_types_in_the_words_of_the_specification() -> None:
     for description in EVENTS:
         texts = CHINESE["entity"]["event"][description.key]["state_attributes"]
         types = texts["event_type"]["state"]
-        if prop := argument(list(types)):
+        if prop := argument(description):
             assert types.pop(OTHER) == "其他"
             expected = {key: set(said) for key, said in words(prop).items()}
         elif description.key == "duress":
@@ -268,8 +330,6 @@ def test_names_in_the_words_of_the_specification() -> None:
     """A Chinese name has the page's words for what is shown in it."""
     own = {}
     for platform, description in NAMED:
-        if description.instead_of:
-            continue  # It has the name of the other one.
         name = CHINESE["entity"][platform][description.key]["name"]
         said = (re.sub(r"\(.*", "", text) for text in page_words(description))
         if not any(text and text in name for text in said):
@@ -279,6 +339,10 @@ def test_names_in_the_words_of_the_specification() -> None:
 
 def page_words(description: LockEntityDescription) -> Iterator[str]:
     """Return what the page calls that which an entity shows or does."""
+    if description.instead_of:
+        prop = S1.property(description.instead_of)
+        assert prop
+        yield prop.description_zh
     if description.item is not None:
         prop = shown(description)
         yield prop.description_zh
@@ -310,7 +374,7 @@ def test_every_operation_has_words() -> None:
             assert (OTHER in known) == (fact == "action")
         for key in said.keys() - UNSAID:
             phrase = CHINESE["common"][f"{fact}_{key}"]
-            assert re.sub("^[用从经] ?", "", phrase) in said[key][0]
+            assert re.sub("^[用从经由] ?", "", phrase) in said[key][0]
 
 
 def test_every_error_has_words() -> None:

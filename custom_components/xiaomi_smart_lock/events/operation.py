@@ -30,6 +30,10 @@ FACTS: Final = {
     "operation-method": "method",
 }
 NOT_WORTH_SAYING: Final = (None, "unknown_side")
+BY_ITSELF: Final = ("door_closed", "locked_automatically")
+LOCKED_BY_ITSELF: Final = ("locked", "automatic")
+SAYS_THE_SIDE: Final = "locked_from_outside"
+"""The action whose words say the position, too."""
 
 
 def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[str, str]]:
@@ -40,6 +44,8 @@ def described(lock: LockCoordinator, lock_event: LockEvent) -> tuple[str, dict[s
         for argument, value in shown.known_arguments
         if argument.name in FACTS and (key := argument.key_of(value)) not in NOT_WORTH_SAYING
     }
+    if facts["action"] == SAYS_THE_SIDE:
+        facts.pop("position", None)
     if credential and (person := person_of(lock, credential, lock_event.when)):
         return "operated_by_person", facts | {"person": person.name}
     if shown.credential:
@@ -61,8 +67,12 @@ def in_a_sentence_of(lock: LockCoordinator, name: str, lock_event: LockEvent) ->
 
 
 def closed_by_itself(lock_event: LockEvent) -> bool:
-    """Return whether a door closed without a credential, which entities tell enough of."""
-    return lock_event.word("lock-action") == "door_closed" and not lock_event.credential
+    """Return whether a door closed or locked by itself, which entities tell enough of."""
+    by_itself = (
+        lock_event.word("lock-action") in BY_ITSELF
+        or (lock_event.word("lock-action"), lock_event.word("operation-method")) == LOCKED_BY_ITSELF
+    )
+    return by_itself and not lock_event.credential
 
 
 class OperationLog:
@@ -97,7 +107,7 @@ class OperationLog:
     def log(self, lock_event: LockEvent) -> None:
         """Write a line, unless one of an entity tells the same.
 
-        That the door closed by itself is told by the entities of the door and the lock.
+        That the door closed or locked by itself is told by the entities of the door and the lock.
         """
         if lock_event is not self._told and not closed_by_itself(lock_event):
             kind, facts = described(self._lock, lock_event)

@@ -31,6 +31,7 @@ const TEXTS = {
     camera: "Camera",
     sounds: "Sounds and reminders",
     more: "More settings",
+    told: "What else it tells",
     none: "No lock is here yet. [Add one](/config/integrations/dashboard/add?domain=xiaomi_smart_lock), and it is shown here by itself.",
     gone: "This lock is no longer here.",
   },
@@ -50,13 +51,11 @@ const TEXTS = {
     camera: "摄像头",
     sounds: "声音与提醒",
     more: "更多设置",
+    told: "其他状态与事件",
     none: "这里还没有门锁。[添加门锁](/config/integrations/dashboard/add?domain=xiaomi_smart_lock)后，会自动显示在这里。",
     gone: "此门锁已不存在。",
   },
 };
-
-/** Entities that mark a device as a lock; people and guests have devices of their own. */
-const MARKS = ["lock.lock", "binary_sensor.awake", "sensor.last_contact"];
 
 /**
  * Sections of settings: those whose translation key matches go into the first that it matches.
@@ -103,15 +102,11 @@ const compare = (hass) => {
   return (one, other) => by(one.name, other.name);
 };
 
-/** Return the devices that are locks, by name. */
+/** Return the devices that are locks, by name; those of people and guests are services. */
 const locksOf = (hass) => {
-  const ids = new Set(
-    entitiesOf(hass)
-      .filter((entity) => MARKS.includes(entity.place))
-      .map((entity) => entity.device),
-  );
+  const ids = new Set(entitiesOf(hass).map((entity) => entity.device));
   return Object.values(hass.devices)
-    .filter((device) => ids.has(device.id))
+    .filter((device) => ids.has(device.id) && device.entry_type !== "service")
     .map((device) => ({ id: device.id, name: nameOf(device), entries: entriesOf(device) }))
     .sort(compare(hass));
 };
@@ -220,6 +215,7 @@ class LockView {
         ...section(this.door(), this.whoOpens(), this.waiting()),
         ...section(this.visitor()),
         ...section(this.came()),
+        ...section(this.told()),
         ...section(this.settings("bell"), this.settings("more")),
         ...section(this.settings("sounds")),
         ...section(this.settings("camera"), this.record()),
@@ -322,6 +318,12 @@ class LockView {
       heading(this.texts.came, "mdi:account-clock", lock && `/logbook?entity_id=${lock.id}`),
       last && markdown(lately(last.id, this.texts.nobody)),
     );
+  }
+
+  /** What only the specification knows: it has a name, and no translation. */
+  told() {
+    const told = this.entities.filter(({ domain, key }) => !key && !ROWS.includes(domain));
+    return titled(heading(this.texts.told, "mdi:eye-outline"), rows(told.sort(compare(this.hass))));
   }
 
   /** What the camera does at once, which is possible only while the lock is awake. */

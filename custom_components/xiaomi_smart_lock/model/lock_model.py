@@ -90,7 +90,8 @@ class LockModel:
         publish shows more, but nothing is done that the shipped one does not have.
         """
         self.name: Final = tables.model
-        self.product: Final = tables.name or spec.description or tables.model
+        self.product: Final = tables.name
+        """The name of the product; empty if only the specification has one."""
         self.support: Final = tables.support
         self.abilities: Final = tables.abilities
         self.spec: Final = spec

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Item,
         NamedValue,
         Property,
+        Spec,
         Value,
     )
     from ..model.lock_model import LockModel
@@ -49,8 +50,8 @@ def escaped_url(url: str) -> str:
     return url.replace("(", "%28").replace(")", "%29")
 
 
-def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
-    """Return the name of an item or a value."""
+def in_words(hass: HomeAssistant, named: Item | NamedValue | Spec) -> str:
+    """Return the name of an item, a value or a device."""
     # As in Home Assistant's translations: English for a language without a translation file.
     chinese = hass.config.language == "zh-Hans"
     return (chinese and named.description_zh) or named.description
@@ -59,7 +60,8 @@ def in_words(hass: HomeAssistant, named: Item | NamedValue) -> str:
 def product_in_words(hass: HomeAssistant, model: LockModel) -> str:
     """Return the name of a product, and how much is known of its model unless it is supported."""
     pattern = common_text(hass, f"support_{model.support}", "{product}")
-    return pattern.format(product=model.product)
+    product = model.product or in_words(hass, model.spec) or model.name
+    return pattern.format(product=product)
 
 
 def lock_in_words(hass: HomeAssistant, name: str, model: str) -> str:
