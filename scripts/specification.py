@@ -13,22 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.const import Platform
 
-from custom_components.xiaomi_smart_lock.binary_sensor import BINARY_SENSORS
 from custom_components.xiaomi_smart_lock.button import BUTTONS
-from custom_components.xiaomi_smart_lock.calendar import DIARIES
-from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS, HOLDERS, UNLOCKING
-from custom_components.xiaomi_smart_lock.image import IMAGES
-from custom_components.xiaomi_smart_lock.lock import LOCKS
+from custom_components.xiaomi_smart_lock.descriptions import DESCRIPTIONS
+from custom_components.xiaomi_smart_lock.event import ATTRIBUTES, EVENTS
 from custom_components.xiaomi_smart_lock.miot.spec import Access, Action, Event, Property
 from custom_components.xiaomi_smart_lock.model.roles import USER_SERVICE, Role
-from custom_components.xiaomi_smart_lock.number import NUMBERS
-from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.sensor import SENSORS
 from custom_components.xiaomi_smart_lock.services.credentials import CARRIED
 from custom_components.xiaomi_smart_lock.services.registration import ACTIONS
-from custom_components.xiaomi_smart_lock.switch import SWITCHES
-from custom_components.xiaomi_smart_lock.text import TEXTS
-from custom_components.xiaomi_smart_lock.time import TIMES
 from simulator.model import S1, SPEC
 
 if TYPE_CHECKING:
@@ -41,21 +33,6 @@ if TYPE_CHECKING:
 PROJECT: Final = Path(__file__).parent.parent
 DOCUMENT: Final = PROJECT / "docs" / "specification.md"
 TRANSLATION: Final = PROJECT / "custom_components/xiaomi_smart_lock/translations/en.json"
-
-ENTITIES: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
-    Platform.BINARY_SENSOR: BINARY_SENSORS,
-    Platform.BUTTON: BUTTONS,
-    Platform.CALENDAR: DIARIES,
-    Platform.EVENT: (*EVENTS, UNLOCKING, *HOLDERS.values()),
-    Platform.IMAGE: IMAGES,
-    Platform.LOCK: LOCKS,
-    Platform.NUMBER: NUMBERS,
-    Platform.SELECT: SELECTS,
-    Platform.SENSOR: SENSORS,
-    Platform.SWITCH: SWITCHES,
-    Platform.TEXT: TEXTS,
-    Platform.TIME: TIMES,
-}
 
 # Event entities that show some events of another entity, which counts as their place.
 VIEWS: Final = frozenset({"duress"})
@@ -101,7 +78,7 @@ def _names() -> dict[tuple[Platform, str], str]:
     translated = json.loads(TRANSLATION.read_text(encoding="utf-8"))["entity"]
     return {
         (platform, description.key): translated[platform][description.key]["name"]
-        for platform, descriptions in ENTITIES.items()
+        for platform, descriptions in DESCRIPTIONS.items()
         for description in descriptions
         if platform is not Platform.LOCK
     }
@@ -124,7 +101,7 @@ def _kinds(description: LockEventDescription) -> list[Event]:
 
 
 def _properties() -> Placed:
-    for platform, descriptions in ENTITIES.items():
+    for platform, descriptions in DESCRIPTIONS.items():
         for description in descriptions:
             if prop := description.prop(S1):
                 yield prop, _entity(platform, description)

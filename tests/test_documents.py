@@ -11,10 +11,11 @@ import yaml
 from homeassistant.const import Platform
 from homeassistant.util.yaml import parse_yaml
 
+from custom_components.xiaomi_smart_lock.descriptions import DESCRIPTIONS
 from custom_components.xiaomi_smart_lock.model.lock_model import MODELS
 from custom_components.xiaomi_smart_lock.model.tables import Support
 from demo.screenshots import IMAGES, PICTURES
-from scripts.specification import ENTITIES, TRANSLATION
+from scripts.specification import TRANSLATION
 
 from .documents import (
     CHINESE_PAGES,
@@ -173,7 +174,7 @@ def test_each_entity_is_described(language: str) -> None:
     names = texts(language)["entity"]
     missing = [
         name
-        for platform, descriptions in ENTITIES.items()
+        for platform, descriptions in DESCRIPTIONS.items()
         if platform is not Platform.LOCK  # The lock has the device's name.
         for description in descriptions
         if not re.search(

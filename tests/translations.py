@@ -8,7 +8,7 @@ from typing import Any
 from homeassistant.const import Platform
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
-from scripts.specification import ENTITIES
+from custom_components.xiaomi_smart_lock.descriptions import DESCRIPTIONS
 from tests.documents import PROJECT
 
 HERE = PROJECT / "custom_components" / DOMAIN
@@ -28,7 +28,7 @@ SERVICES = (ENGLISH["services"], CHINESE["services"])
 SELECTORS = (ENGLISH["selector"], CHINESE["selector"])
 NAMED = [
     (platform, description)
-    for platform, descriptions in ENTITIES.items()
+    for platform, descriptions in DESCRIPTIONS.items()
     for description in descriptions
     if platform is not Platform.LOCK  # The lock has the device's name.
 ]

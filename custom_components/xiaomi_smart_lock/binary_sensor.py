@@ -13,7 +13,7 @@ from homeassistant.components.binary_sensor import (
 )
 from homeassistant.const import EntityCategory, Platform
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .model.roles import Role
 from .model.tables import Ability
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from .coordinator import LockCoordinator
     from .runtime import LockConfigEntry
-    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 0
 
@@ -108,16 +107,6 @@ BINARY_SENSORS: Final = (
 )
 
 
-def _undescribed(found: UndescribedItem) -> LockBinarySensorDescription:
-    """Return the description of a binary sensor for a property that has none."""
-    return detail(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
-        entity_registry_enabled_default=found.is_enabled,
-    )
-
-
 class LockBinarySensor(LockEntity, BinarySensorEntity):
     """A binary sensor of the lock."""
 
@@ -136,5 +125,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of each lock."""
-    undescribed = Platform.BINARY_SENSOR, _undescribed
+    undescribed = Platform.BINARY_SENSOR, described_as(detail)
     add_entities(entry, async_add_entities, LockBinarySensor, BINARY_SENSORS, undescribed)

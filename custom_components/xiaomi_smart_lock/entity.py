@@ -291,6 +291,23 @@ def _name_of(runtime: LockRuntime, named: UndescribedItem) -> str:
     return pattern.format(name=name, service=in_words(hass, named.of_service))
 
 
+def described_as[Description: LockEntityDescription](
+    description: Callable[..., Description], **details: Any
+) -> Callable[[UndescribedItem], Description]:
+    """Return a function that returns the description of an item that has none."""
+
+    def describe(found: UndescribedItem) -> Description:
+        return description(
+            key=found.key,
+            item=found.name,
+            undescribed=found,
+            entity_registry_enabled_default=found.is_enabled,
+            **details,
+        )
+
+    return describe
+
+
 def add_entities[Description: LockEntityDescription](
     entry: LockConfigEntry,
     add: AddConfigEntryEntitiesCallback,

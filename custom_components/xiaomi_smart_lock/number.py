@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, override
 from homeassistant.components.number import NumberEntity, NumberEntityDescription
 from homeassistant.const import EntityCategory, Platform
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .model.tables import Ability
 from .undescribed import UNITS
 
@@ -34,17 +34,11 @@ NUMBERS: Final = (LockNumberDescription(key="camera_ringtone", item="door-lock-c
 
 
 def _undescribed(found: UndescribedItem) -> LockNumberDescription:
-    """Return the description of a number for a property that has none.
-
-    Only administrators may set it, as nobody has checked what it decides.
-    """
-    return LockNumberDescription(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
-        for_admins=True,
-        native_unit_of_measurement=UNITS.get(getattr(found.item, "unit", None) or ""),
-    )
+    """Return the description of a number for a property that has none."""
+    unit = UNITS.get(getattr(found.item, "unit", None) or "")
+    # Nobody has checked what such a setting decides.
+    describe = described_as(LockNumberDescription, for_admins=True, native_unit_of_measurement=unit)
+    return describe(found)
 
 
 class LockNumber(LockEntity, NumberEntity):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, override
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
 from homeassistant.const import EntityCategory, Platform
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .model.tables import Ability
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry
-    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -85,19 +84,6 @@ SELECTS: Final = (
 )
 
 
-def _undescribed(found: UndescribedItem) -> LockSelectDescription:
-    """Return the description of a select for a property that has none.
-
-    Only administrators may set it, as nobody has checked what it decides.
-    """
-    return LockSelectDescription(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
-        for_admins=True,
-    )
-
-
 class LockSelect(LockEntity, SelectEntity):
     """A setting with a list of values."""
 
@@ -127,5 +113,6 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the selects of each lock."""
-    undescribed = Platform.SELECT, _undescribed
+    # Nobody has checked what such a setting decides.
+    undescribed = Platform.SELECT, described_as(LockSelectDescription, for_admins=True)
     add_entities(entry, async_add_entities, LockSelect, SELECTS, undescribed)

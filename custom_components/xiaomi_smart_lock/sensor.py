@@ -26,7 +26,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .events.operation import closed_by_itself, in_a_sentence_of
 from .miot.values import text
 from .model.roles import Role
@@ -273,15 +273,13 @@ def _device_class(name: str, unit: str | None) -> SensorDeviceClass | None:
 def _undescribed(found: UndescribedItem) -> LockSensorDescription:
     """Return the description of a sensor for a property that has none."""
     unit = UNITS.get(getattr(found.item, "unit", None) or "")
-    return detail(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
+    describe = described_as(
+        detail,
         native_unit_of_measurement=unit,
         device_class=_device_class(found.item.name, unit),
         state_class=SensorStateClass.MEASUREMENT if unit else None,
-        entity_registry_enabled_default=found.is_enabled,
     )
+    return describe(found)
 
 
 class LockSensor(LockEntity, SensorEntity):

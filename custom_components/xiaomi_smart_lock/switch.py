@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
 from homeassistant.const import EntityCategory, Platform
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .model.roles import Role
 from .model.tables import Ability
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry
-    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -73,19 +72,6 @@ SWITCHES: Final = (
 )
 
 
-def _undescribed(found: UndescribedItem) -> LockSwitchDescription:
-    """Return the description of a switch for a property that has none.
-
-    Only administrators may set it, as nobody has checked what it decides.
-    """
-    return LockSwitchDescription(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
-        for_admins=True,
-    )
-
-
 class LockSwitch(LockEntity, SwitchEntity):
     """A setting that is on or off."""
 
@@ -114,5 +100,6 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the switches of each lock."""
-    undescribed = Platform.SWITCH, _undescribed
+    # Nobody has checked what such a setting decides.
+    undescribed = Platform.SWITCH, described_as(LockSwitchDescription, for_admins=True)
     add_entities(entry, async_add_entities, LockSwitch, SWITCHES, undescribed)

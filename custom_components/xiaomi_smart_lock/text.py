@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, override
 from homeassistant.components.text import TextEntity, TextEntityDescription, TextMode
 from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 
-from .entity import LockEntity, LockEntityDescription, add_entities
+from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .miot.values import text
 from .model.period import format_period, parse_period
 from .model.roles import Role
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .runtime import LockConfigEntry
-    from .undescribed import UndescribedItem
 
 PARALLEL_UPDATES: Final = 1
 
@@ -55,19 +54,6 @@ TEXTS: Final = (
         for_admins=True,
     ),
 )
-
-
-def _undescribed(found: UndescribedItem) -> LockTextDescription:
-    """Return the description of a text for a property that has none.
-
-    Only administrators may set it, as nobody has checked what it decides.
-    """
-    return LockTextDescription(
-        key=found.key,
-        item=found.name,
-        undescribed=found,
-        for_admins=True,
-    )
 
 
 class LockText(LockEntity, TextEntity):
@@ -112,5 +98,6 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the texts of each lock."""
-    undescribed = Platform.TEXT, _undescribed
+    # Nobody has checked what such a setting decides.
+    undescribed = Platform.TEXT, described_as(LockTextDescription, for_admins=True)
     add_entities(entry, async_add_entities, LockText, TEXTS, undescribed)
