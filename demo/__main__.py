@@ -20,7 +20,7 @@ from simulator.model import MODEL
 from simulator.siblings import MODELS
 from simulator.simulator import Simulator
 
-from .any_day import ANY_DAY, Act
+from .any_day import ANY_DAY, CHECKED, Act
 from .bad_day import BadDay, add_locks, live_through
 from .check import BETWEEN_STEPS, check, is_well
 from .client import onboard
@@ -201,7 +201,7 @@ async def show(options: argparse.Namespace) -> bool:
             day = BadDay(demo.simulator, demo.account, demo.home, demo.s1, demo.others)
             return await live_through(day, progress)
         if options.check:
-            return await check(demo.home, demo.s1, progress)
+            return await check(demo.home, demo.lock, progress)
         if options.screenshots:
             # A day's history, and a person who has just come home
             await ends(demo, play(demo, (*DAY, DAY[0]), SHORT_PAUSE))
@@ -247,8 +247,12 @@ def main() -> int:
         parser.error("--day goes with --check")
     if options.language != "en" and options.check:
         parser.error("--language does not go with --check")
-    if options.model != MODEL and (options.check or options.screenshots or options.soak):
-        parser.error("--model does not go with --check, --screenshots and --soak")
+    if options.model != MODEL and (options.screenshots or options.soak):
+        parser.error("--model does not go with --screenshots and --soak")
+    if options.check and options.model not in (MODEL, *CHECKED):
+        parser.error(f"--check goes with {MODEL} and {' and '.join(CHECKED)}")
+    if options.model != MODEL and options.day != ORDINARY:
+        parser.error("--day does not go with --model")
     try:
         return 0 if asyncio.run(until_signal(options)) else 1
     except asyncio.CancelledError:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
+from simulator.lock import Lock
 
+from .any_day import ANY_DAY, Act
 from .day import COMMANDS, DAY, Command
 from .sights import look_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from simulator.lock import Lock
+    from simulator.sibling import Sibling
 
     from .client import State
     from .day import Step
@@ -41,23 +43,21 @@ class Row:
         return self.expected == self.seen
 
 
-async def check(home: Home, lock: Lock, progress: Callable[[str], None]) -> bool:
+async def check(home: Home, lock: Lock | Sibling, progress: Callable[[str], None]) -> bool:
     """Play the day and print the table; return whether everything is as expected."""
     rows: list[Row] = []
     unavailable: set[str] = set()
-    for step in DAY:
+    for step in DAY if isinstance(lock, Lock) else ANY_DAY:
         progress(step.name)
-        if isinstance(step, Command):
-            rows.append(await _give(step, home, lock))
-        else:
-            rows += await _play(step, home, lock)
+        rows += await _seen_after(step, home, lock)
         unavailable |= {key for key in home.entity_ids if home.state(key).state == "unavailable"}
         await asyncio.sleep(BETWEEN_STEPS)
-    for command in COMMANDS:
-        progress(command.name)
-        rows.append(await _give(command, home, lock))
-    progress("Looking at pictures, a recording and the diary")
-    rows += [Row("Of the day", *what) async for what in look_around(home, lock)]
+    if isinstance(lock, Lock):
+        for command in COMMANDS:
+            progress(command.name)
+            rows.append(await _give(command, home, lock))
+        progress("Looking at pictures, a recording and the diary")
+        rows += [Row("Of the day", *what) async for what in look_around(home, lock)]
     rows += [
         Row("All day long", "unavailable entities", "none", listed(unavailable)),
         Row("All day long", "complaints in the log", "none", listed(await complaints(home))),
@@ -77,19 +77,30 @@ async def is_well(home: Home) -> bool:
     return all(row.right for row in rows)
 
 
-async def _play(step: Step, home: Home, lock: Lock) -> list[Row]:
+async def _seen_after(step: Step | Command | Act, home: Home, lock: Lock | Sibling) -> list[Row]:
+    """Play a step; return the rows, none if the model has no such thing."""
+    if isinstance(step, Act):
+        return await _play(step, home, lambda: step.play(lock))
+    assert isinstance(lock, Lock)  # noqa: S101
+    if isinstance(step, Command):
+        return [await _give(step, home, lock)]
+    return await _play(step, home, lambda: step.act(lock))
+
+
+async def _play(step: Step | Act, home: Home, act: Callable[[], bool | None]) -> list[Row]:
     """Play a step, and wait until everything expected is shown, for SEEN_WITHIN seconds at most."""
-    before = {key: home.state(key) for key in step.events}
+    before = {key: home.state(key) for key in step.events if key in home.entity_ids}
 
     def rows() -> list[Row]:
         return [Row(step.name, *what) for what in _seen(step, home, before)]
 
-    step.act(lock)
+    if act() is False:
+        return []
     await home.client.wait_until(lambda: all(row.right for row in rows()), SEEN_WITHIN)
     return rows()
 
 
-def _seen(step: Step, home: Home, before: dict[str, State]) -> Iterator[tuple[str, str, str]]:
+def _seen(step: Step | Act, home: Home, before: dict[str, State]) -> Iterator[tuple[str, str, str]]:
     """Yield the checks of a step: what is checked, what is expected and what is found."""
     for key, expected in step.states.items():
         yield key, expected, home.state(key).state

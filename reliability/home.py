@@ -73,6 +73,9 @@ class Home:
         ``others`` are the models of more locks, and ``linked`` says whether the Mi Home app is
         linked too. ``options`` are those of the entry.
         """
+        # What a new entry has off by default is watched as well, also of a lock of another model,
+        # whose entities come once its specification is known.
+        self._all_enabled = patch.object(Entity, "entity_registry_enabled_default", new=True)
         self.simulator = simulator
         self.linked = linked
         self.directory = directory
@@ -108,9 +111,8 @@ class Home:
         configuration = RuntimeConfig(str(self.directory), skip_pip=True)
         # Fatal exceptions belong on the screen, not in Home Assistant's log. The detection of
         # blocking calls can be enabled only once in a process, and would find the simulator's.
-        # What a new entry has off by default is watched as well.
+        self._all_enabled.start()
         with (
-            patch.object(Entity, "entity_registry_enabled_default", new=True),
             patch.object(block_async_io, "enable"),
             patch.object(sys, "excepthook", sys.excepthook),
             patch.object(zeroconf, "HaZeroconf", _loopback_only),
@@ -122,6 +124,7 @@ class Home:
     async def stop(self) -> None:
         """Stop Home Assistant, which saves its state."""
         await self.hass.async_stop()
+        self._all_enabled.stop()
 
     @property
     def entry(self) -> ConfigEntry[Runtime]:

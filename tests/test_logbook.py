@@ -137,8 +137,8 @@ async def test_operations_of_another_model(
     async with sibling(hass, driver, "loock.lock.r2") as harness:
         now = harness.driver.lock.time
         harness.driver.do("close_door")
-        harness.driver.push_event((2, 1020), 2, 6, 3, 7, now - 1)
-        harness.driver.push_event((2, 1020), 1, 14, 1, 0, now)
+        harness.driver.push_event((2, 1020), 2, 6, 3, 7, now - 3)
+        harness.driver.push_event((2, 1020), 1, 14, 1, 0, now - 2)
         await until(lambda: len(told) == len(sentences))
         entity_ids = [harness.driver.entity_id(hass, "lock", "lock")]
         lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=entity_ids)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from simulator.facts import FACTS
@@ -175,6 +176,7 @@ async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> N
         [device] = [one for one in devices if (DOMAIN, harness.driver.lock.did) in one.identifiers]
         assert device.model is not None
         assert "(generic" in device.model
+        assert device.manufacturer == model.partition(".")[0].capitalize()
         for battery in facts.batteries[:1]:
             harness.driver.do("set_battery", 41)
             key = "battery" if "sensor.battery" in found else "property_{}_{}".format(*battery)
@@ -205,3 +207,14 @@ async def test_d100e(hass: HomeAssistant, driver: LockDriver) -> None:
         assert not keys(hass, harness) & {"event.duress", "sensor.last_person", "button.wake"}
         with pytest.raises(HomeAssistantError):
             await harness.call("lock", "unlock", "lock")
+
+
+async def test_generic_in_chinese(hass: HomeAssistant, driver: LockDriver) -> None:
+    """What the specification calls in Chinese is called so, the service beside it too."""
+    await hass.config.async_update(language="zh-Hans")
+    async with sibling(hass, driver, "loock.lock.v5") as harness:
+        entities = er.async_entries_for_config_entry(er.async_get(hass), harness.entry.entry_id)
+        names = {entity.original_name for entity in entities}
+        assert {"状态（门锁）", "状态（门）", "开锁"} <= names
+        devices = dr.async_entries_for_config_entry(dr.async_get(hass), harness.entry.entry_id)
+        assert "（通用：按规格原样显示）" in str(devices[0].model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.any_day import ANY_DAY
+from demo.any_day import ANY_DAY, Act
 from demo.check import Row, table
 from demo.client import State
 from demo.day import COMMANDS, DAY, Command, Step
@@ -56,11 +56,13 @@ def test_a_day_at_the_door_of_any_model(tmp_path: Path, model: str) -> None:
 
 def test_each_step_leaves_something_to_see() -> None:
     """Nothing happens in the day that the check would not look at."""
-    assert all(isinstance(step, Command) or step.states or step.events for step in DAY)
+    steps = (*DAY, *ANY_DAY)
+    assert all(isinstance(step, Command) or step.states or step.events for step in steps)
 
 
 def test_keys_are_written_as_platform_and_key() -> None:
     """A key without a platform would never be found among the entities."""
     keys = {command.key for command in (*DAY, *COMMANDS) if isinstance(command, Command)}
-    keys |= {key for step in DAY if isinstance(step, Step) for key in (*step.states, *step.events)}
+    steps: list[Step | Act] = [*(step for step in DAY if isinstance(step, Step)), *ANY_DAY]
+    keys |= {key for step in steps for key in (*step.states, *step.events)}
     assert not [key for key in keys if not re.fullmatch(r"[a-z_]+\.[a-z_]+", key)]
