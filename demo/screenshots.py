@@ -36,7 +36,7 @@ class Picture:
 
 
 LOCALES: Final = {"en": "en-GB", "zh-Hans": "zh-CN"}
-_ACTIVITY: Final = "hui-logbook-card ha-logbook-renderer"
+_ACTIVITY: Final = "hui-markdown-card ha-markdown"
 _PICTURE: Final = "hui-picture-entity-card img"
 
 PICTURES: Final = (
@@ -46,10 +46,11 @@ PICTURES: Final = (
     Picture("device", "/config/devices/device/{device_id}", "ha-device-entities-card", 1400, 1080),
     Picture(
         "lock-event",
-        "/?more-info-entity-id={lock}",
-        "ha-more-info-dialog ha-logbook",
+        "/",
+        "ha-more-info-dialog ha-logbook-renderer",
         900,
         660,
+        pressed=("hui-tile-card ha-tile-container",),
     ),
     Picture(
         "config-flow",
