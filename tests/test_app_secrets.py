@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.xiaomi_smart_lock.account.app_session import Service
@@ -100,6 +101,7 @@ async def test_linking(
         while shown["type"] is FlowResultType.FORM and shown["step_id"] == "scan":
             await asyncio.sleep(0.01)
             shown = await configure(flow_id)
+        await until(lambda: loaded.state is ConfigEntryState.LOADED)  # It is reloaded once linked.
         await leak_detector.look_around(loaded)
         if shown["type"] is FlowResultType.FORM:
             await configure(flow_id, {})
