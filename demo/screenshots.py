@@ -45,14 +45,6 @@ PICTURES: Final = (
     Picture("dashboard-zh-Hans", "/", _ACTIVITY, 1400, 880, language="zh-Hans"),
     Picture("device", "/config/devices/device/{device_id}", "ha-device-entities-card", 1400, 1080),
     Picture(
-        "lock-event",
-        "/",
-        "ha-more-info-dialog ha-logbook-renderer",
-        900,
-        660,
-        pressed=("hui-tile-card ha-tile-container",),
-    ),
-    Picture(
         "config-flow",
         f"/config/integrations/dashboard/add?domain={DOMAIN}",
         "step-flow-menu",
@@ -110,9 +102,7 @@ async def take_screenshots(
             page = await browser.new_page()
             await page.emulate_media(color_scheme="dark" if picture.dark else "light")
             await page.set_viewport_size({"width": picture.width, "height": picture.height})
-            await page.goto(
-                picture.path.format(device_id=home.device_id, lock=home.entity_ids["lock.lock"])
-            )
+            await page.goto(picture.path.format(device_id=home.device_id))
             for pressed in picture.pressed:
                 await page.locator(f"{pressed} >> visible=true").first.click()
             await page.locator(picture.awaited).first.wait_for(state="attached")

@@ -96,8 +96,8 @@ class LocalFlow(LinkFlow):
     async def _async_product(self) -> str:
         """Return the product name in Home Assistant's language."""
         language = self.hass.config.language
-        texts = await async_get_translations(self.hass, language, "config", {DOMAIN})
-        return texts.get(f"component.{DOMAIN}.config.step.user.title", PRODUCT)
+        texts = await async_get_translations(self.hass, language, "common", {DOMAIN})
+        return texts.get(f"component.{DOMAIN}.common.product", PRODUCT)
 
     async def async_step_discovered(
         self, user_input: dict[str, Any] | None = None
