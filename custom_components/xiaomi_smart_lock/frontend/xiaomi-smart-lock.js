@@ -152,6 +152,18 @@ const rows = (entities) =>
     entities: entities.map(({ id, name }) => ({ entity: id, name })),
     ...FULL,
   };
+/** Return rows of events. One that has not happened yet is left out, and so is a card of none. */
+const happened = (entities) => {
+  const has = ({ entity }) => ({ condition: "state", entity, state_not: "unknown" });
+  const card = rows(entities);
+  return (
+    card && {
+      ...card,
+      entities: card.entities.map((row) => ({ type: "conditional", conditions: [has(row)], row })),
+      visibility: [{ condition: "or", conditions: card.entities.map(has) }],
+    }
+  );
+};
 const when = (entity, condition) => ({
   visibility: entity ? [{ condition: "state", entity: entity.id, ...condition }] : [],
 });
@@ -251,12 +263,10 @@ class LockView {
    */
   doorLock() {
     const lock = this.find("lock.lock");
-    // The event knows its time; without one, the time of the state is that of the last restart or
-    // a later change.
-    const time = this.find("event.lock_event") ? [] : ["last_changed"];
+    // Not when: the time of the state is that of the last restart, or of a later change.
     const card = tile(lock, {
       name: this.lock.name,
-      state_content: ["state", "changed_by", ...time],
+      state_content: ["state", "changed_by"],
       ...FULL,
     });
     if (!lock?.attributes.code_format) return card;
@@ -272,14 +282,12 @@ class LockView {
     const some = {
       visibility: [{ condition: "numeric_state", entity: waiting?.id, above: 0 }],
     };
-    const awake = this.find("binary_sensor.awake");
     return titled(
       subheading(this.texts.lock),
       tile(waiting, { name: this.texts.waiting, color: "amber", ...FULL, ...some }),
       waiting &&
         button(this.find("button.discard_pending"), { ...FULL, ...some }, this.texts.discard),
       tile(this.find("sensor.last_contact")),
-      button(this.find("button.wake"), when(awake, { state: "off" })),
       tile(this.find("sensor.wifi_status")),
       tile(this.find("sensor.charging_state")),
     );
@@ -298,7 +306,7 @@ class LockView {
         ...when(image, { state_not: ["unknown", "unavailable"] }),
         grid_options: { columns: "full", rows: 5 },
       },
-      rows(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
+      happened(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
     );
   }
 
@@ -307,7 +315,7 @@ class LockView {
       subheading(this.texts.people),
       tile(this.find("sensor.last_person")),
       tile(this.find("sensor.last_method")),
-      rows(this.people),
+      happened(this.people),
     );
   }
 
