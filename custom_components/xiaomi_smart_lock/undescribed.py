@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MOST: Final = 200
 """The most entities of a lock for such items."""
 
+KEY: Final = re.compile(r"(property|event)_\d+_\d+")
+"""The keys of entities for such items."""
+
 # Whatever may move the bolt is only shown: a lock is not unlocked by a switch that nobody checked.
 _MOVES_THE_BOLT: Final = re.compile(
     r"open|unlatch|unlock|(^|-)lock(ed|ing)?(-(control|on|state|status|switch))?$"

@@ -17,6 +17,7 @@ from .roles import (
     BATTERY_STATUS,
     CALLED_SECRET,
     COMPLETION_EVENTS,
+    DURESS,
     NOT_SECRET,
     PAST,
     REMEMBERED,
@@ -33,7 +34,7 @@ from .words import LOCK_ACTION_MEANS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..miot.spec import Action, Address, Event, Property, Value
+    from ..miot.spec import Action, Address, Event, NamedValue, Property, Value
     from .words import Meaning
 
 MODELS: Final[dict[str, Tables]] = {
@@ -107,7 +108,7 @@ class LockModel:
         self.masks: Final[Mapping[int, int]] = {
             one.value: numbers[shown]
             for one in values
-            if (shown := tables.masks.get(one.key, "")) in numbers
+            if (shown := _mask(tables.masks, one, numbers)) in numbers
         }
         """Methods to show as other ones, since a person at the door must not see them."""
         self.phone: Final = numbers.get("phone", 0)
@@ -304,6 +305,19 @@ class LockModel:
     def completion_events(self, name: str) -> tuple[Address, ...]:
         """Return the events by which the lock reports the outcome of an action."""
         return self.addresses_of(COMPLETION_EVENTS[name])
+
+
+def _mask(masks: Mapping[str, str], method: NamedValue, known: Iterable[str]) -> str:
+    """Return the key of the method as which one is shown, empty if it is shown as it is.
+
+    A method of duress that newer firmware has is shown as the one without it, or as that of the
+    tables; a model without any in its tables has none.
+    """
+    said = f"{method.key} {method.description} {method.description_zh}".lower()
+    if method.key in masks or not masks or not DURESS.search(said):
+        return masks.get(method.key, "")
+    plain = DURESS.sub("", method.key).strip("_")
+    return plain if plain in known else next(iter(masks.values()))
 
 
 def is_secret(prop: Property) -> bool:

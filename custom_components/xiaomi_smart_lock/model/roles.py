@@ -95,6 +95,9 @@ SECRET: Final = (
     "user-key-delete-string",
     "wechat-info",
 )
+DURESS: Final = re.compile("duress|coercion|hijack|胁迫|劫持|挟持")
+"""What the use of a credential under duress is called."""
+
 # What secrets are called in names and descriptions that nobody has looked at
 CALLED_SECRET: Final = re.compile(
     r"pass(word|code|wd|phrase)|pin-?code|\b(key|otp|pin|psk|pwd)\b|credential|secret|token"
