@@ -185,6 +185,16 @@ class LockModel:
         return frozenset(prop.address for prop in properties if is_secret(prop))
 
     @cached_property
+    def not_stored(self) -> frozenset[Address]:
+        """The secret properties that no entity shows, as the shipped specification lacks them."""
+        known = self._shipped.properties
+        return frozenset(
+            address
+            for address in self.secret
+            if address not in known or known[address].name != self.spec.properties[address].name
+        )
+
+    @cached_property
     def past(self) -> frozenset[Address]:
         """The properties that report past events."""
         properties = self.spec.properties.values()

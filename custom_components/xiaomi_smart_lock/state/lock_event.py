@@ -145,11 +145,11 @@ class LockEvent:
         return " ".join(map(_identifying, identifying))
 
     def as_list(self) -> list[Any]:
-        """Return the event as JSON data, without its secrets."""
+        """Return the event as JSON data, without secrets that nothing shows."""
         kept = [
             (argument.address[1], value)
             for argument, value in self.known_arguments
-            if argument.address not in self.model.secret
+            if argument.address not in self.model.not_stored
         ]
         return [*self.event.address, kept, self.when]
 
