@@ -127,6 +127,7 @@ ODD: Final[dict[str, list[Item]]] = {
             prop(6, "code", "uint32", "rn", description="Temporary Password"),
             prop(7, "secret", "uint16", "rn"),
             prop(8, "written", "uint8", "w"),
+            prop(9, "key-id", "uint16", "rn", description="密码编号"),
             event(1, "opened", 3, 6, 7),
         )
     ],

@@ -157,6 +157,7 @@ async def test_formats(
     secrets: list[Any] = ["Swordfish1", "Swordfish2", "Swordfish3", 918273645, 918273]
     async with sibling(hass, driver, "odd.lock.formats") as harness:
         assert keys(hass, harness) & {f"sensor.property_2_{n}" for n in range(1, 9)} == set()
+        assert "sensor.property_2_9" in keys(hass, harness)
         for piid, value in zip((3, 4, 5, 6, 7), secrets, strict=True):
             harness.driver.push_property((2, piid), value)
         harness.driver.push_property((2, 1), "0AFF")

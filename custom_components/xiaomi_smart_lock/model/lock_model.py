@@ -13,6 +13,7 @@ from .m30fa import B03, M30FA, M30MAX, S20PRO
 from .naming import naming_of
 from .r2 import FCL201, H01LYK, H01MYK, MCN002, R2
 from .roles import (
+    ABOUT_SECRETS,
     BATTERY_SERVICE,
     BATTERY_STATUS,
     CALLED_SECRET,
@@ -339,6 +340,7 @@ def is_secret(prop: Property) -> bool:
         return False
     called = f"{prop.name} {prop.description} {prop.description_zh}".lower()
     has_room = prop.format in ROOM_FOR_SECRETS and not prop.values
+    has_room = has_room and not ABOUT_SECRETS.search(prop.name)
     return any(part in prop.name for part in SECRET) or (
         has_room and CALLED_SECRET.search(called) is not None
     )

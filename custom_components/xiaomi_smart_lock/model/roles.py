@@ -103,6 +103,8 @@ CALLED_SECRET: Final = re.compile(
     r"pass(word|code|wd|phrase)|pin-?code|\b(key|otp|pin|psk|pwd)\b|credential|secret|token"
     r"|密码|密钥|口令|令牌|凭[据证]"
 )
+ABOUT_SECRETS: Final = re.compile(r"(^|-)(count|ids?|index|number|state|status|type)$")
+"""How names end that tell of a credential, but not what opens the door."""
 ROOM_FOR_SECRETS: Final = frozenset(
     {"string", "uint16", "uint32", "uint64", "int16", "int32", "int64"}
 )
