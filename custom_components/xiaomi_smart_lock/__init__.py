@@ -43,7 +43,7 @@ from .reporting.issues import (
 from .runtime import async_create_runtime
 from .services.registration import async_register_actions
 from .store import async_journal_store, async_specification_store, async_store
-from .undescribed import undescribed
+from .undescribed import KEY, undescribed
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import ConfigType
@@ -90,7 +90,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
         entry.async_on_unload(lock.async_start())
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, runtime.async_end))
     await _async_forget_other_locks(hass, entry)
-    if runtime.link is None:
+    _async_forget_what_is_described(hass, entry)
+    if runtime.link is None and all(lock.is_learned for lock in runtime.locks.values()):
         _async_forget_what_linking_gave(hass, entry)
     runtime.async_listen()
     learning = runtime.async_learn_specifications()
@@ -189,6 +190,21 @@ async def async_remove_config_entry_device(
     for did in chosen:
         await async_forget_lock(hass, entry, did)
     return True
+
+
+@callback
+def _async_forget_what_is_described(hass: HomeAssistant, entry: LockConfigEntry) -> None:
+    """Delete entities of items that have another one since a later version describes them."""
+    registry = er.async_get(hass)
+    shown = {
+        did: {(platform, one.key) for platform, found in lock.undescribed.items() for one in found}
+        for did, lock in entry.runtime_data.locks.items()
+        if lock.is_learned
+    }
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        did, _, key = entity.unique_id.partition("-")
+        if did in shown and KEY.fullmatch(key) and (entity.domain, key) not in shown[did]:
+            registry.async_remove(entity.entity_id)
 
 
 @callback

@@ -241,7 +241,10 @@ class Connection:
         self.listed = time.time()
         for device in devices:
             if lock := self.coordinators.get(device.did):
+                before = lock.device.urn
                 lock.async_set_device(device)
+                if lock.device.urn != before:  # Its firmware was updated.
+                    self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
             elif device.did in self._missing:
                 self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
         async_offer_new_locks(self.hass, self.entry, devices)

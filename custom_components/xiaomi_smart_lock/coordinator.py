@@ -24,6 +24,7 @@ from .const import (
 )
 from .miot.cloud import Device
 from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
+from .miot.spec import FORMATS
 from .miot.values import number, text
 from .model.roles import Role
 from .reporting.devices import async_device_of, shortened
@@ -342,9 +343,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         try:
             value = prop.validate(raw)
         except InvalidValueError as error:
-            self.reject(address, error)
+            if prop.format in FORMATS:
+                self.reject(address, error)
             # A string may be a secret, even one of digits, so its number is not kept.
-            self.data.forget(address, None if prop.format == "string" else number(raw), told)
+            may_be_secret = prop.format == "string" or address in self.model.secret
+            self.data.forget(address, None if may_be_secret else number(raw), told)
         else:
             self.data.set(address, value, told)
             if address == self._hardware_version:
@@ -372,6 +375,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     def reject(self, address: Address, reason: object) -> None:
         """Count what the specification does not allow; warn of the first per address."""
+        if not self.model.spec.services:
+            return  # It is not known yet.
+        if address in self.model.secret:
+            reason = "a secret that it does not allow"
         rejected, name = self.data.rejected, "{}.{}".format(*address)
         if name not in rejected and len(rejected) >= MOST_REJECTED:
             name = OTHERS

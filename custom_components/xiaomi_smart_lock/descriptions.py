@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .entity import LockEntityDescription
-    from .miot.spec import Address
+    from .miot.spec import Event, Property
     from .model.lock_model import LockModel
 
 DESCRIPTIONS: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
@@ -42,7 +42,7 @@ DESCRIPTIONS: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
 }
 
 
-def described(model: LockModel) -> Iterator[Address]:
+def described(model: LockModel) -> Iterator[Property | Event]:
     """Yield the items of a model that some entity shows."""
     for descriptions in DESCRIPTIONS.values():
         for description in descriptions:

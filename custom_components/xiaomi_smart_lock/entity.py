@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
     from homeassistant.helpers.typing import UndefinedType
 
-    from .miot.spec import Address, Property, Value
+    from .miot.spec import Address, Event, Property, Value
     from .model.lock_model import LockModel
     from .model.roles import Role
     from .model.tables import Ability
@@ -114,9 +114,9 @@ class LockEntityDescription(EntityDescription):
         of_door = model.door_facts if self.fact else ()
         return frozenset((*topics, *of_door, *model.sources_of((*shown, *self.also))))
 
-    def shows(self, model: LockModel) -> tuple[Address, ...]:
+    def shows(self, model: LockModel) -> tuple[Property | Event, ...]:
         """Return the properties and events that a user finds at the entity."""
-        return model.addresses_of(self._needed)
+        return tuple(item for name in self._needed if (item := model.item(name)))
 
 
 def connections(lock: LockCoordinator) -> set[tuple[str, str]]:

@@ -22,6 +22,7 @@ from homeassistant.util import dt as dt_util
 from .account.entry_data import async_lock_name
 from .const import DOMAIN, SUBENTRY_GUEST, SUBENTRY_PERSON
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .miot.values import whole
 from .model.roles import Role
 from .model.tables import Ability
 from .people import last_holder, person_of, who
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .coordinator import LockCoordinator
-    from .miot.spec import Address, Property, Value
+    from .miot.spec import Address, Event, Property, Value
     from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
     from .state.credential import Credential
@@ -54,6 +55,9 @@ RING: Final = "ring"
 UNLOCKED: Final = "unlocked"
 FROM_SIDE: Final = {"outside": "unlocked_outside", "inside": "unlocked_inside"}
 BY_SIDE: Final = {"outside": "came_home", "inside": "unlocked_inside"}
+
+_SECONDS: Final = range(2**32)
+"""The times in seconds since 1970 that 32 bits have room for; others are in milliseconds."""
 
 USED: Final = "used"
 ENDED: Final = "ended"
@@ -141,8 +145,8 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
         return frozenset(self.addresses(model))
 
     @override
-    def shows(self, model: LockModel) -> tuple[Address, ...]:
-        return self.addresses(model)
+    def shows(self, model: LockModel) -> tuple[Property | Event, ...]:
+        return tuple(event for kind in self.kinds if (event := model.event(kind)))
 
     def addresses(self, model: LockModel) -> tuple[Address, ...]:
         """Return the addresses of a model's events that are shown."""
@@ -312,10 +316,13 @@ HOLDERS: Final = {
 def _attribute(argument: Property, value: Value) -> object:
     """Return an argument in a form for automations: keys of value lists, times with time zone.
 
-    A number that is not in the value list is returned as it came.
+    A number that is not in the value list, and a time that is none in seconds, is returned as it
+    came.
     """
     if argument.name == "current-time":
-        return dt_util.utc_from_timestamp(int(value)).isoformat()
+        if (seconds := whole(value)) is None or seconds not in _SECONDS:
+            return value
+        return dt_util.utc_from_timestamp(seconds).isoformat()
     key = argument.key_of(value) if argument.values else None
     return value if key is None else key
 

@@ -46,6 +46,7 @@ from .media.picture_archive import PictureArchive
 from .media.recordings import Recordings
 from .miot.client import EventOccurred, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
+from .miot.instance import revision_of
 from .miot.local import LocalClient
 from .miot.push import Push
 from .model.lock_model import LockModel, model_of
@@ -108,6 +109,12 @@ class LockRuntime:
         # Add it after the setting queue: settings are written to a lock that wakes up before it is
         # read.
         connection.add_lock(self.coordinator)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the specification is that of the lock's own URN, and no earlier one serves."""
+        urn = self.session.device.urn
+        return revision_of(urn) is None or self.model.spec.urn == urn
 
     def link(self, session: AppSession) -> None:
         """Add the parts that use the Mi Home app session: history, pictures and names."""

@@ -28,6 +28,7 @@ from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities, described_as
 from .events.operation import closed_by_itself, in_a_sentence_of
+from .miot.spec import Property
 from .miot.values import text
 from .model.roles import Role
 from .model.tables import Ability
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.typing import StateType
 
     from .coordinator import LockCoordinator
-    from .miot.spec import Address, Value
+    from .miot.spec import Event, Value
     from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_state import Source
@@ -84,10 +85,10 @@ class LockLowestBatteryDescription(LockSensorDescription):
         return frozenset(prop.address for prop in parts)
 
     @override
-    def shows(self, model: LockModel) -> tuple[Address, ...]:
+    def shows(self, model: LockModel) -> tuple[Property | Event, ...]:
         # The lowest of several tells nothing of each.
         one = model.batteries if len(model.batteries) == 1 else ()
-        return tuple(battery.level.address for battery in one)
+        return tuple(battery.level for battery in one)
 
 
 # Each class of descriptions takes about 25 KiB, so these, which have only other values, are none.
@@ -272,7 +273,10 @@ def _device_class(name: str, unit: str | None) -> SensorDeviceClass | None:
 
 def _undescribed(found: UndescribedItem) -> LockSensorDescription:
     """Return the description of a sensor for a property that has none."""
-    unit = UNITS.get(getattr(found.item, "unit", None) or "")
+    prop = found.item
+    # A text or a word has no unit.
+    of_number = prop.unit if isinstance(prop, Property) and prop.is_number else None
+    unit = UNITS.get(of_number or "")
     describe = described_as(
         detail,
         native_unit_of_measurement=unit,

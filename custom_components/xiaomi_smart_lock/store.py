@@ -48,6 +48,8 @@ class LockStore(Store[Any]):
     def __init__(self, hass: HomeAssistant, key: str) -> None:
         """Prepare. Use ``async_store`` or a similar function below to get an object."""
         super().__init__(hass, STORAGE_VERSION, key, private=True)
+        self.changing = asyncio.Lock()
+        """Held by who loads, changes and saves."""
 
     @override
     async def async_load(self) -> Any:

@@ -29,13 +29,16 @@ from .model.tables import Ability, Support
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .miot.spec import Address, Service
+    from .miot.spec import Service
     from .model.lock_model import LockModel
 
     type Undescribed = Mapping[Platform, list[UndescribedItem]]
 
 MOST: Final = 200
 """The most entities of a lock for such items."""
+
+KEY: Final = re.compile(r"(property|event)_\d+_\d+")
+"""The keys of entities for such items."""
 
 # Whatever may move the bolt is only shown: a lock is not unlocked by a switch that nobody checked.
 _MOVES_THE_BOLT: Final = re.compile(
@@ -81,18 +84,19 @@ class UndescribedItem:
         return "{}_{}_{}".format(kind, *self.item.address)
 
 
-def undescribed(model: LockModel, described: Iterable[Address]) -> Undescribed:
+def undescribed(model: LockModel, described: Iterable[Property | Event]) -> Undescribed:
     """Return a model's properties and events that are not described, by the platform that has them.
 
     Left out are secrets, parts of messages that are shown as something else, and what is more than
     MOST.
     """
+    # A property and an event may have the same address.
+    properties, events = model.spec.properties, model.spec.events
     known = {
         *described,
-        *model.addresses_of(Role),
-        *model.same_events,
-        *model.secret,
-        *model.past,
+        *map(model.item, Role),
+        *(events[address] for address in model.same_events),
+        *(properties[address] for address in (*model.secret, *model.past)),
     }
     everything: Iterator[tuple[Service, Property | Event]] = (
         (service, item)
@@ -103,7 +107,7 @@ def undescribed(model: LockModel, described: Iterable[Address]) -> Undescribed:
     items = [
         (service, item, platform)
         for service, item in everything
-        if item.address not in known and (platform := platform_of(model, item))
+        if item not in known and (platform := platform_of(model, item))
     ][:MOST]
     times = Counter(item.description for _, item, _ in items)
     found: dict[Platform, list[UndescribedItem]] = defaultdict(list)
@@ -152,4 +156,4 @@ def _may_set(model: LockModel, prop: Property) -> bool:
 
 def is_shown(argument: Property) -> bool:
     """Return whether an argument of an event is shown: it is no secret."""
-    return not is_secret(argument.name)
+    return not is_secret(argument)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import textwrap
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..miot.errors import MiotError
-from ..miot.instance import additions, adopt, fetch, revision_of
+from ..miot.errors import CannotConnectError, MiotError
+from ..miot.instance import additions, adopt, as_instance, fetch, revision_of
+from ..miot.spec import parse
 from ..model.lock_model import LockModel, model_of, model_with, shipped
 from ..reporting.issues import Issue
 from ..store import async_specification_store
@@ -86,7 +88,17 @@ def _newest(urn: str, known: Instances) -> Instance | None:
 
 async def _async_stored(hass: HomeAssistant) -> Instances:
     stored = await async_specification_store(hass).async_load()
-    return stored if isinstance(stored, dict) else {}
+    return await hass.async_add_executor_job(_readable, stored)
+
+
+def _readable(stored: object) -> Instances:
+    """Return the stored specifications without those that are none."""
+    found: dict[str, Instance] = {}
+    for urn, instance in stored.items() if isinstance(stored, dict) else ():
+        with suppress(CannotConnectError):
+            if isinstance(instance, dict):
+                found[urn] = as_instance(parse(instance)) | {"type": urn}
+    return found
 
 
 async def async_learned(hass: HomeAssistant, model: LockModel) -> Instance | None:
@@ -110,15 +122,19 @@ async def async_learn_specification(
     urn, stored = device.urn, await _async_stored(hass)
     known = await hass.async_add_executor_job(is_known, device.model, urn, stored)
     if known or revision_of(urn) is None:
-        return False
+        # Another entry may have learned it since this one was set up.
+        return known and model.spec.urn != urn
     endpoints, tls = await async_endpoints(hass)
     try:
         theirs = await fetch(async_get_clientsession(hass), tls, endpoints, urn)
     except MiotError as error:
         _LOGGER.debug("%s: no specification: %s", device.name, error)
         return False
-    learned, newer = await hass.async_add_executor_job(_learn, device.model, theirs, stored)
-    await async_specification_store(hass).async_save({**stored, urn: learned})
+    store = async_specification_store(hass)
+    async with store.changing:
+        stored = await _async_stored(hass)  # Another one may have been learned meanwhile.
+        learned, newer = await hass.async_add_executor_job(_learn, device.model, theirs, stored)
+        await store.async_save({**stored, urn: learned})
     if not model.spec.services:
         return True
     words = partial(in_words, hass)

@@ -152,18 +152,6 @@ const rows = (entities) =>
     entities: entities.map(({ id, name }) => ({ entity: id, name })),
     ...FULL,
   };
-/** Return rows of events. One that has not happened yet is left out, and so is a card of none. */
-const happened = (entities) => {
-  const has = ({ entity }) => ({ condition: "state", entity, state_not: "unknown" });
-  const card = rows(entities);
-  return (
-    card && {
-      ...card,
-      entities: card.entities.map((row) => ({ type: "conditional", conditions: [has(row)], row })),
-      visibility: [{ condition: "or", conditions: card.entities.map(has) }],
-    }
-  );
-};
 const when = (entity, condition) => ({
   visibility: entity ? [{ condition: "state", entity: entity.id, ...condition }] : [],
 });
@@ -282,12 +270,14 @@ class LockView {
     const some = {
       visibility: [{ condition: "numeric_state", entity: waiting?.id, above: 0 }],
     };
+    const awake = this.find("binary_sensor.awake");
     return titled(
       subheading(this.texts.lock),
       tile(waiting, { name: this.texts.waiting, color: "amber", ...FULL, ...some }),
       waiting &&
         button(this.find("button.discard_pending"), { ...FULL, ...some }, this.texts.discard),
       tile(this.find("sensor.last_contact")),
+      button(this.find("button.wake"), when(awake, { state: "off" })),
       tile(this.find("sensor.wifi_status")),
       tile(this.find("sensor.charging_state")),
     );
@@ -306,7 +296,7 @@ class LockView {
         ...when(image, { state_not: ["unknown", "unavailable"] }),
         grid_options: { columns: "full", rows: 5 },
       },
-      happened(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
+      rows(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
     );
   }
 
@@ -315,7 +305,7 @@ class LockView {
       subheading(this.texts.people),
       tile(this.find("sensor.last_person")),
       tile(this.find("sensor.last_method")),
-      happened(this.people),
+      rows(this.people),
     );
   }
 

@@ -11,7 +11,7 @@ from yarl import URL
 
 from .errors import CannotConnectError, StatusError
 from .http import request
-from .spec import Access, Property, parse
+from .spec import Access, Property, parse, slug
 from .values import objects
 
 if TYPE_CHECKING:
@@ -203,14 +203,14 @@ def _adopted(theirs: Instance, ours: Instance) -> Instance:
     if not (ours and theirs.get("value-list")):
         return theirs | texts
     known = {one["value"]: one for one in ours.get("value-list", ())}
-    taken = {one["description"].lower() for one in known.values()}
+    taken = {slug(one["description"]) for one in known.values()}
     values = [known.get(one["value"]) or _distinct(one, taken) for one in theirs["value-list"]]
     return theirs | texts | {"value-list": values}
 
 
 def _distinct(value: Instance, taken: set[str]) -> Instance:
     """Return a value with a text that no other value of the enumeration has."""
-    if (said := value["description"]).lower() not in taken:
+    if slug(said := value["description"]) not in taken:
         return value
     return value | {"description": f"{said} {value['value']}"}
 

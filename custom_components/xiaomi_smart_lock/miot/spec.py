@@ -8,7 +8,7 @@ specification's page. Instances that MIoT publishes are parsed as well.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +64,9 @@ FORMATS: Final = frozenset({"bool", "float", "string", *_LIMITS})
 LARGEST_IID: Final = 0xFFFF
 DEVICE_INFORMATION: Final = "device-information"
 """The name of a service of each device; the device list and miIO provide its content anyway."""
+BATTERY_LEVEL: Final = "battery-level"
+_LEVELS: Final = (0, 100, 1)
+"""The range of a level in percent; without it, 255 would be taken for one."""
 LONGEST_VALUE: Final = 4096  # characters of a text that the lock stores
 # Maximum depth of wrapped arguments, e.g. a JSON text of a list of one item with a list.
 _WRAPPINGS: Final = 4
@@ -76,7 +79,8 @@ def _is_kept(raw: str) -> bool:
     return is_whole and "\0" not in raw  # Not every database can store NUL.
 
 
-def _slug(description: str) -> str:
+def slug(description: str) -> str:
+    """Return a key made of a description."""
     return re.sub(r"\W+", "_", description.lower())
 
 
@@ -93,7 +97,7 @@ class NamedValue:
     @property
     def key(self) -> str:
         """The machine-readable name; the number if there is neither a word nor a description."""
-        return self.word or _slug(self.description) or str(self.value)
+        return self.word or slug(self.description) or str(self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,7 @@ class Item:
     @cached_property
     def key(self) -> str:
         """The machine-readable name, from the description."""
-        return _slug(self.description)
+        return slug(self.description)
 
     def __str__(self) -> str:
         """Return the address in the notation of the specification's readers: ``2.1020``."""
@@ -132,6 +136,11 @@ class Property(Item):
     def _keys(self) -> dict[int, str]:
         return {named.value: named.key for named in self.values}
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are numbers that mean an amount, and no words."""
+        return self.format in {"float", *_LIMITS} and not self.values
+
     @cached_property
     def options(self) -> list[str]:
         """The keys of the enumeration without duplicates, in the order of ``values``."""
@@ -139,7 +148,8 @@ class Property(Item):
 
     def key_of(self, value: Value) -> str | None:
         """Return the key of an enumeration value, None if there is no such value."""
-        return self._keys.get(int(value))
+        found = int(value) if isinstance(value, bool) else whole(value)
+        return None if found is None else self._keys.get(found)
 
     def named(self, value: Value) -> NamedValue | None:
         """Return an enumeration value with its descriptions, None if there is no such value."""
@@ -387,8 +397,11 @@ def _item(data: Mapping[str, Any], siid: int | None = None) -> dict[str, Any] | 
 
 
 def _values(raw: object) -> tuple[NamedValue, ...]:
-    """Return the values of an enumeration."""
-    return tuple(
+    """Return the values of an enumeration.
+
+    Texts that differ only in signs, such as "> 20%" and "< 20%", get different keys.
+    """
+    values = [
         NamedValue(
             item["value"],
             _description(item.get("description")),
@@ -396,6 +409,13 @@ def _values(raw: object) -> tuple[NamedValue, ...]:
         )
         for item in objects(raw)
         if type(item.get("value")) is int and abs(item["value"]) <= _LARGEST
+    ]
+    texts: dict[str, str] = {}
+    return tuple(
+        one
+        if texts.setdefault(one.key, said := one.description.lower()) == said
+        else replace(one, word=f"{one.key}_{one.value}")
+        for one in values
     )
 
 
@@ -413,6 +433,9 @@ def _property(data: Mapping[str, Any], siid: int, service: str, naming: Naming) 
     if (item := _item(data, siid)) is None:
         return None
     access, unit = data.get("access"), text(data.get("unit"))
+    limits = _range(data.get("value-range"))
+    if limits is None and item["name"] == BATTERY_LEVEL and data.get("format") in _LIMITS:
+        limits = _LEVELS
     return Property(
         **item,
         format=text(data.get("format")),
@@ -422,7 +445,7 @@ def _property(data: Mapping[str, Any], siid: int, service: str, naming: Naming) 
         values=naming(
             f"{service}:{item['name']}", item["address"], _values(data.get("value-list"))
         ),
-        range=_range(data.get("value-range")),
+        range=limits,
         unit=unit if unit != "none" else None,
     )
 
@@ -437,7 +460,10 @@ def _service(data: Mapping[str, Any], naming: Naming) -> Service | None:
         return None
     siid, name = data["iid"], service["name"]
     found = (_property(item, siid, name, naming) for item in objects(data.get("properties")))
-    properties = {prop.address[1]: prop for prop in found if prop}
+    properties: dict[int, Property] = {}
+    for prop in found:
+        if prop:
+            properties.setdefault(prop.address[1], prop)
 
     def of(item: Mapping[str, Any], key: str) -> tuple[Property, ...] | None:
         match item.get(key):
@@ -450,19 +476,27 @@ def _service(data: Mapping[str, Any], naming: Naming) -> Service | None:
     return Service(
         **service,
         properties=tuple(properties.values()),
-        actions=tuple(
+        actions=_once(
             Action(**named, inputs=inputs, outputs=outputs)
             for item in objects(data.get("actions"))
             if (named := _item(item, siid))
             and (inputs := of(item, "in")) is not None
             and (outputs := of(item, "out")) is not None
         ),
-        events=tuple(
+        events=_once(
             Event(**named, arguments=arguments)
             for item in objects(data.get("events"))
             if (named := _item(item, siid)) and (arguments := of(item, "arguments")) is not None
         ),
     )
+
+
+def _once[Kind: Item](items: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Return items without those whose address an earlier one has."""
+    found: dict[Address, Kind] = {}
+    for item in items:
+        found.setdefault(item.address, item)
+    return tuple(found.values())
 
 
 def _as_described(
@@ -478,7 +512,7 @@ def parse(instance: Mapping[str, Any], naming: Naming = _as_described) -> Spec:
     CannotConnectError if the instance has no valid service.
     """
     found = (_service(service, naming) for service in objects(instance.get("services")))
-    services = tuple(service for service in found if service)
+    services = _once(service for service in found if service)
     if not services:
         raise CannotConnectError("the specification has another shape")
     return Spec(

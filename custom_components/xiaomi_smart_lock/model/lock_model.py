@@ -6,20 +6,23 @@ import json
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..miot.spec import Access, Item, Spec, parse
+from ..miot.spec import BATTERY_LEVEL, Access, Item, Spec, parse
 from .d100e import D100E
 from .door import FACTS, DoorFacts, without_guesses
 from .m30fa import B03, M30FA, M30MAX, S20PRO
 from .naming import naming_of
 from .r2 import FCL201, H01LYK, H01MYK, MCN002, R2
 from .roles import (
-    BATTERY_LEVEL,
+    ABOUT_SECRETS,
     BATTERY_SERVICE,
     BATTERY_STATUS,
+    CALLED_SECRET,
     COMPLETION_EVENTS,
+    DURESS,
     NOT_SECRET,
     PAST,
     REMEMBERED,
+    ROOM_FOR_SECRETS,
     SECRET,
     STANDARD,
     USER_SERVICE,
@@ -32,7 +35,7 @@ from .words import LOCK_ACTION_MEANS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..miot.spec import Action, Address, Event, Property, Value
+    from ..miot.spec import Action, Address, Event, NamedValue, Property, Value
     from .words import Meaning
 
 MODELS: Final[dict[str, Tables]] = {
@@ -106,7 +109,7 @@ class LockModel:
         self.masks: Final[Mapping[int, int]] = {
             one.value: numbers[shown]
             for one in values
-            if (shown := tables.masks.get(one.key, "")) in numbers
+            if (shown := _mask(tables.masks, one, numbers)) in numbers
         }
         """Methods to show as other ones, since a person at the door must not see them."""
         self.phone: Final = numbers.get("phone", 0)
@@ -145,8 +148,12 @@ class LockModel:
 
     def address_of(self, name: str) -> Address | None:
         """Return the address of a property or an event."""
-        item = self.property(name) or self.event(name)
+        item = self.item(name)
         return item.address if item else None
+
+    def item(self, name: str) -> Property | Event | None:
+        """Return a property or an event."""
+        return self.property(name) or self.event(name)
 
     def addresses_of(self, names: Iterable[str]) -> tuple[Address, ...]:
         """Return the addresses of properties and events, without missing ones."""
@@ -176,7 +183,17 @@ class LockModel:
     def secret(self) -> frozenset[Address]:
         """The properties with secret values, which are never shown."""
         properties = self.spec.properties.values()
-        return frozenset(prop.address for prop in properties if is_secret(prop.name))
+        return frozenset(prop.address for prop in properties if is_secret(prop))
+
+    @cached_property
+    def not_stored(self) -> frozenset[Address]:
+        """The secret properties that no entity shows, as the shipped specification lacks them."""
+        known = self._shipped.properties
+        return frozenset(
+            address
+            for address in self.secret
+            if address not in known or known[address].name != self.spec.properties[address].name
+        )
 
     @cached_property
     def past(self) -> frozenset[Address]:
@@ -186,12 +203,13 @@ class LockModel:
 
     @cached_property
     def batteries(self) -> list[Battery]:
-        """The batteries, in the specification's order."""
+        """The batteries that tell a level, in the specification's order; some tell only words."""
         return [
-            Battery(named[BATTERY_LEVEL], named.get(BATTERY_STATUS))
+            Battery(level, named.get(BATTERY_STATUS))
             for service in self.spec.services
             if service.name == BATTERY_SERVICE
-            and BATTERY_LEVEL in (named := {prop.name: prop for prop in service.properties})
+            and (level := (named := _first(service.properties)).get(BATTERY_LEVEL))
+            and level.is_number
         ]
 
     @cached_property
@@ -300,9 +318,36 @@ class LockModel:
         return self.addresses_of(COMPLETION_EVENTS[name])
 
 
-def is_secret(name: str) -> bool:
-    """Return whether the values of properties of a name are secrets."""
-    return name not in NOT_SECRET and any(part in name for part in SECRET)
+def _mask(masks: Mapping[str, str], method: NamedValue, known: Iterable[str]) -> str:
+    """Return the key of the method as which one is shown, empty if it is shown as it is.
+
+    A method of duress that newer firmware has is shown as the one without it, or as that of the
+    tables; a model without any in its tables has none.
+    """
+    said = f"{method.key} {method.description} {method.description_zh}".lower()
+    if method.key in masks or not masks or not DURESS.search(said):
+        return masks.get(method.key, "")
+    plain = DURESS.sub("", method.key).strip("_")
+    return plain if plain in known else next(iter(masks.values()))
+
+
+def is_secret(prop: Property) -> bool:
+    """Return whether the values of a property are secrets, by its name or what it is called.
+
+    What it is called counts only where a value can be one: a text, or a number of many digits.
+    """
+    if prop.name in NOT_SECRET:
+        return False
+    called = f"{prop.name} {prop.description} {prop.description_zh}".lower()
+    has_room = prop.format in ROOM_FOR_SECRETS and not prop.values
+    has_room = has_room and not ABOUT_SECRETS.search(prop.name)
+    return any(part in prop.name for part in SECRET) or (
+        has_room and CALLED_SECRET.search(called) is not None
+    )
+
+
+def _first(properties: Iterable[Property]) -> dict[str, Property]:
+    return {prop.name: prop for prop in reversed([*properties])}
 
 
 def _by_name[Kind: Item](

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -68,7 +69,6 @@ USER_SERVICE: Final = "lock-manage"
 """The service that manages users and credentials; a lock may have several of this name."""
 
 BATTERY_SERVICE: Final = "battery"
-BATTERY_LEVEL: Final = "battery-level"
 BATTERY_STATUS: Final = "status"
 
 # The roles whose standard names mean the same for any lock, besides the levels of its batteries
@@ -95,6 +95,20 @@ SECRET: Final = (
     "user-key-delete-string",
     "wechat-info",
 )
+DURESS: Final = re.compile("duress|coercion|hijack|胁迫|劫持|挟持")
+"""What the use of a credential under duress is called."""
+
+# What secrets are called in names and descriptions that nobody has looked at
+CALLED_SECRET: Final = re.compile(
+    r"pass(word|code|wd|phrase)|pin-?code|\b(key|otp|pin|psk|pwd)\b|credential|secret|token"
+    r"|密码|密钥|口令|令牌|凭[据证]"
+)
+ABOUT_SECRETS: Final = re.compile(r"(^|-)(count|ids?|index|number|state|status|type)$")
+"""How names end that tell of a credential, but not what opens the door."""
+ROOM_FOR_SECRETS: Final = frozenset(
+    {"string", "uint16", "uint32", "uint64", "int16", "int32", "int64"}
+)
+"""The formats that have room for a secret."""
 NOT_SECRET: Final = ("credential-state", "credential-step-current", "credential-step-all")
 """The progress of an enrollment."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from ..miot.values import whole
 from ..model.tables import Ability
 from .credential import Credential, masked
 from .device_clock import says_something
@@ -30,6 +31,13 @@ _IDENTIFYING: Final = (
 )
 _ALIKE: Final = " ".join("-1" for _ in _IDENTIFYING)
 _TIMES: Final = ("current-time", "last-history-time")
+
+
+def _identifying(value: Value | None) -> str:
+    """Return a value for comparison; -1 for None."""
+    if value is None:
+        return "-1"
+    return value if isinstance(value, str) and whole(value) is None else str(int(value))
 
 
 @dataclass
@@ -79,8 +87,8 @@ class LockEvent:
     def time(self) -> int | None:
         """When it happened by the lock's clock, in Unix seconds; None if it does not say."""
         for name in _TIMES:
-            if (time := self.get(name)) is not None:
-                return int(time)
+            if (time := whole(self.get(name))) is not None:
+                return time
         return None
 
     @cached_property
@@ -91,15 +99,16 @@ class LockEvent:
         """
         if not self.model.can(Ability.PEOPLE):
             return None
-        method, operation_id = self.get("operation-method"), self.get("operation-id")
-        return Credential(int(method), int(operation_id)) if method and operation_id else None
+        method, operation_id = whole(self.get("operation-method")), whole(self.get("operation-id"))
+        return Credential(method, operation_id) if method and operation_id else None
 
     @property
     def managed_credential(self) -> Credential | None:
         """The credential that was enrolled, assigned or deleted; without a method, a phone's."""
-        if (operation_id := self.get("operation-id")) is None:
+        if (operation_id := whole(self.get("operation-id"))) is None:
             return None
-        return Credential(int(self.get("operation-method") or self.model.phone), int(operation_id))
+        method = whole(self.get("operation-method"))
+        return Credential(method or self.model.phone, operation_id)
 
     @property
     def masked(self) -> LockEvent:
@@ -133,11 +142,16 @@ class LockEvent:
         if self.event.piids.keys().isdisjoint(_IDENTIFYING):
             return _ALIKE
         identifying = (self.get(name) for name in _IDENTIFYING)
-        return " ".join("-1" if value is None else str(int(value)) for value in identifying)
+        return " ".join(map(_identifying, identifying))
 
     def as_list(self) -> list[Any]:
-        """Return the event as JSON data."""
-        return [*self.event.address, list(self.arguments.items()), self.when]
+        """Return the event as JSON data, without secrets that nothing shows."""
+        kept = [
+            (argument.address[1], value)
+            for argument, value in self.known_arguments
+            if argument.address not in self.model.not_stored
+        ]
+        return [*self.event.address, kept, self.when]
 
     @classmethod
     def from_list(cls, model: LockModel, stored: list[Any]) -> LockEvent | None:

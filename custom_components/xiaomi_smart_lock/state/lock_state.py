@@ -202,9 +202,16 @@ class LockData:
                 self._set(address, value)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the state to keep over a restart, as JSON data."""
+        """Return the state to keep over a restart, as JSON data.
+
+        Secrets that nothing shows are left out.
+        """
         return {
-            "values": [[*address, value] for address, value in self.values.items()],
+            "values": [
+                [*address, value]
+                for address, value in self.values.items()
+                if address not in self.model.not_stored
+            ],
             "events": [lock_event.as_list() for lock_event in self.events.values()],
             "pending": [
                 [*address, wanted.value, wanted.since, wanted.before]

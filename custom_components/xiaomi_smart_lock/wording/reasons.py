@@ -63,7 +63,7 @@ def error_in_words(hass: HomeAssistant, error: HomeAssistantError) -> str:
     key = f"component.{DOMAIN}.exceptions.{error.translation_key}.message"
     if key not in texts:
         return str(error)
-    return texts[key].rstrip(".。").format_map(error.translation_placeholders or {})
+    return texts[key].rstrip(".").format_map(error.translation_placeholders or {})
 
 
 def translatable[Error: HomeAssistantError](

@@ -1,0 +1,171 @@
+"""INVENTED locks that nobody knows: their specifications are odd, but such are published.
+
+Each is set up with what it can read as the simulator makes it; tests push what they like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator import instances, invented
+from simulator.sibling import Model, Quirks
+from simulator.siblings import MODELS
+
+if TYPE_CHECKING:
+    import pytest
+
+    from simulator.published import Item
+
+LONG: Final = "很长的说明<b>🔒</b> " * 40
+
+
+def _item(iid: int, kind: str, name: str, description: str, **more: Any) -> Item:
+    urn = f"urn:miot-spec-v2:{kind}:{name}"
+    return {"iid": iid, "type": urn, "description": description, "description_zh": "", **more}
+
+
+def service(iid: int, name: str, *items: Item, description: str = "") -> Item:
+    """Return a service with its properties and events."""
+    properties = [one for one in items if ":property:" in one["type"]]
+    events = [one for one in items if ":event:" in one["type"]]
+    return _item(iid, "service", name, description, properties=properties, events=events)
+
+
+def prop(iid: int, name: str, form: str, access: str = "", **more: Any) -> Item:
+    """Return a property; its access is given as letters of read, notify and write."""
+    kinds = [kind for kind in ("read", "notify", "write") if kind[0] in access]
+    values = more.pop("values", None)
+    if values:
+        more["value-list"] = [
+            {"value": number, "description": said, "description_zh": ""}
+            for number, said in values.items()
+        ]
+    described = more.pop("description", name)
+    return _item(iid, "property", name, described, format=form, access=kinds, **more)
+
+
+def event(iid: int, name: str, *piids: int, description: str = "") -> Item:
+    """Return an event."""
+    return _item(iid, "event", name, description or name, arguments=list(piids))
+
+
+ODD: Final[dict[str, list[Item]]] = {
+    # Times and ids that are no numbers of seconds, and an event without arguments.
+    "odd.lock.times": [
+        service(
+            2,
+            "lock",
+            prop(1, "current-time", "string"),
+            prop(2, "operation-id", "string"),
+            prop(3, "lock-action", "uint8", values={0: "Lock", 1: "Unlock"}),
+            prop(4, "temporary-password", "uint16"),
+            event(1, "lock-event", 1, 2, 3, 4),
+            event(2, "nothing"),
+        ),
+        service(
+            3,
+            "doorbell",
+            prop(1, "current-time", "int64"),
+            event(1, "doorbell-ring", 1),
+        ),
+    ],
+    # Units where Home Assistant allows none, and a battery that tells words or 255.
+    "odd.lock.units": [
+        service(
+            2,
+            "lock",
+            prop(1, "open-time", "uint8", "rn", unit="seconds", values={0: "Short", 1: "Long"}),
+            prop(2, "firmware", "string", "rn", unit="percentage"),
+            prop(3, "inside", "string", "rn", unit="celsius"),
+            prop(4, "cold", "int8", "rn", unit="celsius"),
+            prop(5, "heavy", "float", "rn", unit="kilogram"),
+            event(1, "opened", 1, 4),
+        ),
+        service(3, "battery", prop(1, "battery-level", "uint8", "rn", values={0: "OK", 1: "Low"})),
+    ],
+    "odd.lock.levels": [
+        service(2, "battery", prop(1, "battery-level", "uint8", "rn", unit="percentage")),
+        service(3, "battery", prop(1, "battery-level", "string", "rn")),
+        service(4, "lock", event(1, "opened")),
+    ],
+    # The same numbers several times: properties and events have numbers of their own.
+    "odd.lock.numbers": [
+        service(
+            2,
+            "lock",
+            prop(1, "password", "string", "rn"),
+            prop(2, "mode", "uint8", "rn"),
+            prop(2, "mode-again", "uint8", "rn"),
+            event(1, "unlocked", description="Unlocked"),
+            event(1, "unlocked", description="Unlocked"),
+        ),
+        service(
+            3,
+            "battery",
+            prop(1, "battery-level", "uint8", "rn", unit="percentage"),
+            event(1, "low-battery", 1),
+        ),
+        service(
+            3,
+            "battery",
+            prop(1, "battery-level", "uint8", "rn", unit="percentage"),
+            event(1, "low-battery", 1),
+        ),
+        service(4, "doorbell", prop(1, "volume", "uint8", "rn"), event(1, "doorbell-ring")),
+    ],
+    # Formats that nobody can show, and names of secrets.
+    "odd.lock.formats": [
+        service(
+            2,
+            "lock",
+            prop(1, "raw", "hex", "rn"),
+            prop(2, "config", "tlv8", "rn"),
+            prop(3, "passcode", "string", "rnw"),
+            prop(4, "aes-key", "string", "rn"),
+            prop(5, "p-2-5", "string", "rn", description="临时密码"),
+            prop(6, "code", "uint32", "rn", description="Temporary Password"),
+            prop(7, "secret", "uint16", "rn"),
+            prop(8, "written", "uint8", "w"),
+            prop(9, "key-id", "uint16", "rn", description="密码编号"),
+            event(1, "opened", 3, 6, 7),
+        )
+    ],
+    # Texts that are long, of signs only, or the same.
+    "odd.lock.texts": [
+        service(
+            2000,
+            "s",
+            prop(
+                1001,
+                "door",
+                "int16",
+                "rn",
+                description=LONG,
+                values={-1: LONG, 0: "+", 1: "-", 2: "> 20%", 3: "< 20%", 65535: "NA", 4: "开"},
+            ),
+            event(1020, "e", 1001, description="🔔"),
+            description=LONG,
+        ),
+        service(2001, "s", prop(1, "door", "int16", "rn"), event(1, "e"), description="<i>S</i>"),
+        service(2002, "s", prop(1, "door", "int16", "rn"), event(1, "e"), description="<i>S</i>"),
+        service(65535, "s", prop(65535, "Door", "bool", "n", values={0: "A", 1: "B"})),
+    ],
+}
+
+
+def add_odd(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    """Have the simulator know an odd lock."""
+    product = model.replace(".lock.", "-")
+    facts = replace(
+        invented.FACTS,
+        model=model,
+        urn=f"urn:miot-spec-v2:device:lock:0000A038:{product}:1",
+        door=None,
+        exception=None,
+        batteries=(),
+        bells=(),
+    )
+    made = Model(facts=facts, services=ODD[model], quirks=Quirks(gateway=True))
+    monkeypatch.setitem(MODELS, model, made)
+    monkeypatch.setitem(instances._MODEL_OF, facts.urn, made)

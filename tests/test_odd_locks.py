@@ -1,0 +1,200 @@
+"""Locks of families that nobody knows, with odd specifications."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from homeassistant.helpers import entity_registry as er
+
+from .lock_driver import until
+from .lock_harness import diagnostics
+from .odd_locks import ODD, add_odd
+from .siblings import becomes, keys, sibling
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from .lock_driver import LockDriver
+    from .lock_harness import LockHarness, Storage
+
+
+def troubles(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged as an error or with a traceback."""
+    return [
+        one.getMessage()
+        for one in [*caplog.get_records("setup"), *caplog.get_records("call")]
+        if one.levelno >= logging.ERROR or one.exc_info
+    ]
+
+
+def names(hass: HomeAssistant, harness: LockHarness) -> dict[str, str | None]:
+    """Return the names of the lock's entities by key."""
+    registry = er.async_get(hass)
+    return {
+        key: entity.original_name
+        for entity in er.async_entries_for_config_entry(registry, harness.entry.entry_id)
+        if (key := entity.unique_id.partition("-")[2])
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+@pytest.mark.parametrize("model", ODD)
+async def test_set_up(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    model: str,
+    language: str,
+) -> None:
+    """Each is set up and survives a restart without an error; nothing of it can be set."""
+    hass.config.language = language
+    add_odd(monkeypatch, model)
+    async with sibling(hass, driver, model) as harness:
+        before = keys(hass, harness)
+        await harness.stop()
+        await harness.start()
+        assert keys(hass, harness) == before
+        platforms = {key.partition(".")[0] for key in before}
+        assert not platforms & {"lock", "switch", "select", "number", "text"}
+    assert troubles(caplog) == []
+
+
+async def test_times(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Times and ids that are no numbers are shown as they came."""
+    add_odd(monkeypatch, "odd.lock.times")
+    async with sibling(hass, driver, "odd.lock.times") as harness:
+        rung = harness.events("doorbell")
+        told = harness.attributes
+        for number, (time, shown) in enumerate(
+            (("2026-11-29 20:02:00", "2026-11-29 20:02:00"), ("", ""), ("soon", "soon"))
+        ):
+            items = [time, f"0x{number}f", 1, 3]
+            pushed = [{"piid": piid + 1, "value": value} for piid, value in enumerate(items)]
+            harness.driver.push_event((2, 1), *pushed)
+            await until(lambda: told("event", "event_2_1").get("operation_id") == f"0x{number}f")  # noqa: B023
+            assert told("event", "event_2_1")["current_time"] == shown
+        for moment in (-5, 9_000_000_000_000_000_000, 1_764_400_000_123):
+            harness.driver.push_event((3, 1), {"piid": 1, "value": moment})
+        harness.driver.push_event((2, 2))
+        await until(lambda: told("event", "event_2_2").get("event_type") == "nothing")
+        assert rung[-1]["device_time"] in (-5, 1_764_400_000_123)
+    assert troubles(caplog) == []
+
+
+async def test_units(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A text or a word has no unit, and a battery that tells words has no percentage."""
+    add_odd(monkeypatch, "odd.lock.units")
+    async with sibling(hass, driver, "odd.lock.units") as harness:
+        harness.driver.push_property((2, 1), 1)
+        await becomes(harness, "sensor", "property_2_1", "long")
+        harness.driver.push_property((2, 2), "full")
+        await becomes(harness, "sensor", "property_2_2", "full")
+        harness.driver.push_property((2, 4), -9)
+        await becomes(harness, "sensor", "property_2_4", "-9")
+        assert harness.attributes("sensor", "property_2_4")["unit_of_measurement"] == "°C"
+        harness.driver.push_property((3, 1), 1)
+        await becomes(harness, "sensor", "property_3_1", "low")
+        assert "sensor.battery" not in keys(hass, harness)
+    assert troubles(caplog) == []
+
+
+async def test_levels(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A level that is none is not known."""
+    add_odd(monkeypatch, "odd.lock.levels")
+    async with sibling(hass, driver, "odd.lock.levels") as harness:
+        harness.driver.push_property((2, 1), 80)
+        await becomes(harness, "sensor", "battery", "80")
+        harness.driver.push_property((2, 1), 255)
+        await becomes(harness, "sensor", "battery", "unknown")
+        harness.driver.push_property((3, 1), "good")
+        await becomes(harness, "sensor", "property_3_1", "good")
+        assert harness.state("sensor", "battery") == "unknown"
+
+
+async def test_numbers(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An event is shown beside a property of the same number, and what is twice is one."""
+    add_odd(monkeypatch, "odd.lock.numbers")
+    async with sibling(hass, driver, "odd.lock.numbers") as harness:
+        found = keys(hass, harness)
+        assert {"event.event_2_1", "event.event_3_1", "sensor.battery", "event.doorbell"} <= found
+        assert "sensor.property_4_1" in found
+        assert "sensor.property_2_1" not in found
+        harness.driver.push_event((2, 1))
+        await until(
+            lambda: harness.attributes("event", "event_2_1").get("event_type") == "unlocked"
+        )
+
+
+async def test_formats(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What nobody can show is left alone, and no secret is anywhere."""
+    add_odd(monkeypatch, "odd.lock.formats")
+    secrets: list[Any] = ["Swordfish1", "Swordfish2", "Swordfish3", 918273645, 918273]
+    async with sibling(hass, driver, "odd.lock.formats") as harness:
+        assert keys(hass, harness) & {f"sensor.property_2_{n}" for n in range(1, 9)} == set()
+        assert "sensor.property_2_9" in keys(hass, harness)
+        for piid, value in zip((3, 4, 5, 6, 7), secrets, strict=True):
+            harness.driver.push_property((2, piid), value)
+        harness.driver.push_property((2, 1), "0AFF")
+        fired = harness.events("event_2_1")
+        given = {3: secrets[0], 6: secrets[3], 7: secrets[4]}
+        harness.driver.push_event((2, 1), *[{"piid": p, "value": v} for p, v in given.items()])
+        await until(lambda: fired)
+        told = [str(await diagnostics(hass, harness.entry))]
+        told.append(str([one.as_dict() for one in hass.states.async_all()]))
+        await harness.stop()
+        told.append(json.dumps({key: one for key, one in hass_storage.items() if "xiaomi" in key}))
+        told.append("\n".join(one.getMessage() for one in caplog.records if "xiaomi" in one.name))
+        for number, text in enumerate(told):
+            leaked = [secret for secret in map(str, secrets) if secret in text]
+            assert not leaked, number
+        assert "2.1" not in told[-1]
+        await harness.start()
+
+
+async def test_texts(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each value has a state of its own, however it is described."""
+    add_odd(monkeypatch, "odd.lock.texts")
+    async with sibling(hass, driver, "odd.lock.texts") as harness:
+        shown = {0: "_", 1: "__1", 2: "_20_", 3: "_20__3", 4: "开"}
+        for value, state in shown.items():
+            harness.driver.push_property((2000, 1001), value)
+            await becomes(harness, "sensor", "property_2000_1001", state)
+        harness.driver.push_property((2000, 1001), -1)
+        await until(lambda: harness.state("sensor", "property_2000_1001")[:5] == "很长的说明")
+        harness.driver.push_event((2000, 1020), {"piid": 1001, "value": 65535})
+        harness.driver.push_event((2001, 1))
+        await until(
+            lambda: harness.attributes("event", "event_2000_1020").get("event_type") is not None
+        )
+    assert troubles(caplog) == []
