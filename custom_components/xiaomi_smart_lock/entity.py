@@ -157,9 +157,10 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     @override
-    def translation_key(self) -> str:
-        """The description's key."""
-        return self.entity_description.key
+    def translation_key(self) -> str | None:
+        """The description's key, None for an item that has no translation."""
+        description = self.entity_description
+        return None if description.undescribed else description.key
 
     @property
     @override
