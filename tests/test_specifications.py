@@ -20,7 +20,7 @@ from simulator import faults, instances
 from simulator.instances import DEVICE
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, caught_up, entry_of, running_lock
+from .lock_harness import LockHarness, caught_up, entry_of, running_lock, runtime_of
 from .siblings import becomes, keys, sibling
 
 if TYPE_CHECKING:
@@ -48,6 +48,17 @@ async def test_firmware_update(
         await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
         await caught_up(hass, harness.entry)
         assert harness.issue("specification_newer")
+
+
+async def test_a_suffix(hass: HomeAssistant, driver: LockDriver) -> None:
+    """What may follow a revision makes no other one of it: ours is not asked for."""
+    requests = driver.simulator.cloud.requests
+    driver.lock.urn = f"{DEVICE}:1:0000C824"
+    before = len(requests)
+    async with running_lock(hass, driver) as harness:
+        await runtime_of(harness.entry).async_learn_specifications()
+        assert SPECIFICATION not in [path for path, _ in requests[before:]]
+        assert harness.lock.is_learned
 
 
 DAMAGE: Final[dict[str, Any]] = {

@@ -46,7 +46,7 @@ from .media.picture_archive import PictureArchive
 from .media.recordings import Recordings
 from .miot.client import EventOccurred, OnlineChanged, PropertyChanged
 from .miot.cloud import Device
-from .miot.instance import revision_of
+from .miot.instance import plain, revision_of
 from .miot.local import LocalClient
 from .miot.push import Push
 from .model.lock_model import LockModel, model_of
@@ -114,7 +114,7 @@ class LockRuntime:
     def is_learned(self) -> bool:
         """Whether the specification is that of the lock's own URN, and no earlier one serves."""
         urn = self.session.device.urn
-        return revision_of(urn) is None or self.model.spec.urn == urn
+        return revision_of(urn) is None or self.model.spec.urn == plain(urn)
 
     def link(self, session: AppSession) -> None:
         """Add the parts that use the Mi Home app session: history, pictures and names."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..miot.errors import CannotConnectError, MiotError
-from ..miot.instance import additions, adopt, as_instance, fetch, revision_of
+from ..miot.instance import additions, adopt, as_instance, fetch, plain, revision_of
 from ..miot.spec import parse
 from ..model.lock_model import LockModel, model_of, model_with, shipped
 from ..reporting.issues import Issue
@@ -49,7 +49,7 @@ async def async_models_of(
     """
     stored = await _async_stored(hass)
     return {
-        (name, urn): await hass.async_add_executor_job(_model, name, urn, stored)
+        (name, urn): await hass.async_add_executor_job(_model, name, plain(urn), stored)
         for name, urn in {(one.model, one.urn) for one in devices}
     }
 
@@ -119,20 +119,21 @@ async def async_learn_specification(
     A note says what it has that the specification which served before has not. If it cannot be
     fetched, the next start tries again.
     """
-    urn, stored = device.urn, await _async_stored(hass)
+    urn, stored = plain(device.urn), await _async_stored(hass)
     known = await hass.async_add_executor_job(is_known, device.model, urn, stored)
     if known or revision_of(urn) is None:
         # Another entry may have learned it since this one was set up.
         return known and model.spec.urn != urn
     endpoints, tls = await async_endpoints(hass)
     try:
-        theirs = await fetch(async_get_clientsession(hass), tls, endpoints, urn)
+        published = await fetch(async_get_clientsession(hass), tls, endpoints, device.urn)
     except MiotError as error:
         _LOGGER.debug("%s: no specification: %s", device.name, error)
         return False
     store = async_specification_store(hass)
     async with store.changing:
         stored = await _async_stored(hass)  # Another one may have been learned meanwhile.
+        theirs = {**published, "type": urn}
         learned, newer = await hass.async_add_executor_job(_learn, device.model, theirs, stored)
         await store.async_save({**stored, urn: learned})
     if not model.spec.services:

@@ -53,6 +53,12 @@ def revision_of(urn: str) -> tuple[str, int] | None:
     return (matched[1], int(matched[2])) if matched else None
 
 
+def plain(urn: str) -> str:
+    """Return a URN without the suffix that may follow its revision."""
+    found = revision_of(urn)
+    return f"{found[0]}:{found[1]}" if found else urn
+
+
 async def fetch(
     session: ClientSession, tls: ssl.SSLContext, endpoints: Endpoints, urn: str
 ) -> Instance:
