@@ -197,6 +197,8 @@ HOSTILE: Final[dict[str, list[dict[str, Any]]]] = {
 """Services in a hostile specification of newer firmware."""
 REFUSED: Final = ("thousands of services", "thousands of values")
 """Those that have more than is taken."""
+RELOADING: Final = "is being reloaded"
+"""A part of the refusal while the entry is set up again."""
 LONGEST_REPAIR: Final = 40_000  # characters
 
 
@@ -224,7 +226,8 @@ async def _publish(house: House) -> str:
                     await asyncio.sleep(0.1)
             if active(told.replace("\n- ", "\n")) or len(told) > LONGEST_REPAIR:
                 return f"a repair of {len(told)} characters: {told[:100]}"
-            refused = await house.unlock(house.owner, lock)
+            while RELOADING in (refused := await house.unlock(house.owner, lock)):
+                await asyncio.sleep(0.1)  # to show what was learned
             if refused and what != ELSEWHERE:
                 return f"the lock cannot be unlocked anymore: {refused}"
         asked = {
