@@ -226,7 +226,7 @@ async def _publish(house: House) -> str:
                     await asyncio.sleep(0.1)
             if active(told.replace("\n- ", "\n")) or len(told) > LONGEST_REPAIR:
                 return f"a repair of {len(told)} characters: {told[:100]}"
-            while RELOADING in (refused := await house.unlock(house.owner, lock)):
+            while RELOADING in (refused := await house.unlock(house.owner, lock)):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)  # to show what was learned
             if refused and what != ELSEWHERE:
                 return f"the lock cannot be unlocked anymore: {refused}"
