@@ -111,7 +111,7 @@ class Hand:
 
     async def type_name(self, name: str) -> None:
         """Type into the first field."""
-        await self.page.locator("step-flow-form input").first.fill(name)
+        await self.page.locator("step-flow-form input:not([readonly])").first.fill(name)
 
     async def select(self, option: str) -> None:
         """Open the list of a field, and choose from it."""
