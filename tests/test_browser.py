@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN, Platform
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
+from playwright.async_api import TimeoutError as BrowserTimeoutError
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
@@ -109,9 +111,19 @@ class Hand:
         await self.page.locator(f".sub-entry:has-text('{name}') > [slot=end]").first.click()
         self.clicks += 1
 
-    async def type_name(self, name: str) -> None:
-        """Type into the first field."""
-        await self.page.locator("step-flow-form input:not([readonly])").first.fill(name)
+    async def begin_with(self, flow: str, name: str) -> None:
+        """Open a dialog, and type a name into its first field.
+
+        On a busy machine the browser may fail to load what draws a field, and never tries again:
+        then the page is opened anew.
+        """
+        field = self.page.locator("step-flow-form ha-selector-text input").first
+        for _ in range(3):
+            await self.begin(flow)
+            with suppress(BrowserTimeoutError):
+                await field.wait_for(timeout=10_000)
+                break
+        await field.fill(name)
 
     async def select(self, option: str) -> None:
         """Open the list of a field, and choose from it."""
@@ -254,8 +266,7 @@ async def test_people_by_clicks(hass: HomeAssistant, driver: LockDriver, page: P
     """Two people get a finger each, and are led through it at the lock, all in one dialog."""
     hand = Hand(page)
     for name in ("Hua", "Lei"):
-        await hand.begin("Add person")
-        await hand.type_name(name)
+        await hand.begin_with("Add person", name)
         await hand.select("Fingerprint")
         await hand.click("Submit")
         await hand.see("Enroll at the lock")
@@ -297,8 +308,7 @@ async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: 
     """A guest has a password until a day, after few clicks; it is shown to be copied."""
     await hass.config.async_set_time_zone("Asia/Shanghai")  # as the browser's
     hand = Hand(page)
-    await hand.begin("Add guest")
-    await hand.type_name("Wei")
+    await hand.begin_with("Add guest", "Wei")
     day = (dt_util.now().replace(day=1) + timedelta(days=45)).date().replace(day=15)
     await hand.choose_day(day)
     await hand.click("Submit")
