@@ -178,7 +178,8 @@ class Hand:
         """Wait until setting up has ended, in the browser too; return what came of it."""
         await until(lambda: hass.config_entries.async_loaded_entries(DOMAIN))
         await self.page.locator("step-flow-create-entry").first.wait_for()
-        [entry] = hass.config_entries.async_loaded_entries(DOMAIN)
+        # loaded or not: it is reloaded where the specification of a lock was learned meanwhile
+        [entry] = hass.config_entries.async_entries(DOMAIN)
         return entry
 
 
