@@ -494,4 +494,6 @@ async def test_lately_follows(
     await hass.config.async_update(language="zh-Hans")
     await async_load_integrations(hass, {"xiaomi_smart_lock"})
     hass.config_entries.async_update_subentry(loaded, ming, title="Ming")
-    await becomes("Gate 由 Ming 用指纹从门外开锁")
+    await becomes("Gate：Ming 从门外用指纹开锁")
+    hass.config_entries.async_update_subentry(loaded, ming, title="小明")
+    await becomes("Gate：小明从门外用指纹开锁")

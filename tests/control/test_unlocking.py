@@ -696,7 +696,7 @@ async def mock_recorder_before_hass(
         ),
         (
             "zh-Hans",
-            ["未能从 Home Assistant 开锁：开锁码错误", "已应 Home Assistant 的请求同意开锁"],
+            ["未能从 Home Assistant 开锁：开锁码错误", "已同意 Home Assistant 的开锁请求"],
         ),
     ],
 )
