@@ -264,7 +264,7 @@ async def test_a_fresh_lock(
     driver.do("fingerprint", 3)
     await page.locator("strong", has_text="Ming").wait_for()
     driver.do("stay")
-    await page.locator("hui-event-entity-row", has_text="Visitor").wait_for()
+    await page.locator("hui-event-entity-row", has_text="Stay").wait_for()
     assert not await unknown.count()
     first = ["Door", "People", "At the door", "Last 24 hours"]
     await until_headings(page, [*first, *settings])

@@ -319,6 +319,7 @@ OWN_WORDS = {
     "last_stay": "上次停留",
     "last_visitor": "上次访客",
     "pending_changes": "等待中的更改",
+    "someone_at_the_door": "停留",
     "users_and_credentials": "用户与凭据",
     "unlocking": "开锁",
 }

@@ -23,7 +23,6 @@ const TEXTS = {
     came: "Last 24 hours",
     nobody: "Nobody came.",
     visitor: "At the door",
-    stayed: "Visitor",
     people: "People",
     never: "None of them has come yet.",
     waiting: "Changes waiting for the lock",
@@ -47,7 +46,6 @@ const TEXTS = {
     came: "最近 24 小时",
     nobody: "没有人来过。",
     visitor: "门口",
-    stayed: "访客",
     people: "人员",
     never: "他们都还没有回来过。",
     waiting: "等待门锁唤醒的更改",
@@ -333,11 +331,6 @@ class LockView {
   visitor() {
     const image = this.find("image.last_visitor");
     const recordings = image && has(this.hass, "media_source") && RECORDINGS;
-    // What happened is told beside the name, and has the name of its entity.
-    const stayed = this.finds("event.someone_at_the_door").map((entity) => ({
-      ...entity,
-      name: this.texts.stayed,
-    }));
     return titled(
       heading(this.texts.visitor, "mdi:doorbell-video", recordings),
       image && {
@@ -348,7 +341,7 @@ class LockView {
         ...when(image, { state_not: ["unknown", "unavailable"] }),
         grid_options: { columns: "full", rows: 5 },
       },
-      knownRows([...this.finds("event.doorbell"), ...stayed, ...this.finds("event.exception")]),
+      knownRows(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
     );
   }
 
