@@ -516,5 +516,6 @@ async def test_who_came(
     driver.do("fingerprint", 3)
     await page.get_by_text("was unlocked from outside with fingerprint 3").wait_for()
     assert "Last 24 hours" in await headings(page)
-    give(hass, loaded, "[Ming](/x) *Li*", (FINGERPRINT, 3))
-    await page.get_by_text("by [Ming](/x) *Li* with a fingerprint").wait_for()
+    give(hass, loaded, "[Ming](/x) *Li*：`_甲_`", (FINGERPRINT, 3))
+    await page.get_by_text("by [Ming](/x) *Li*：`_甲_` with a fingerprint").wait_for()
+    await page.locator("strong", has_text="[Ming](/x) *Li*：`_甲_`").wait_for()

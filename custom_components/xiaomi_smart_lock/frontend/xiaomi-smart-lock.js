@@ -134,8 +134,11 @@ const heading = (text, icon, path) => ({
   ...(path && { tap_action: { action: "navigate", navigation_path: path } }),
 });
 const subheading = (text) => ({ type: "heading", heading: text, heading_style: "subtitle" });
-/** Names are from outside: what would be a link or emphasis in Markdown is shown as it is. */
-const AS_IT_IS = String.raw`regex_replace('([^\\w\\s])', '\\\\\\1')`;
+/**
+ * Names are from outside: what would be a link or emphasis in Markdown is shown as it is. That is
+ * ASCII punctuation: nothing else is escaped by a backslash.
+ */
+const AS_IT_IS = String.raw`regex_replace('([!-/:-@\\x5b-\\x60{-~])', '\\\\\\1')`;
 /** What happened within a day, in sentences; the sensor keeps it a little longer than that. */
 const lately = (id, nobody) => `{% set since = now() - timedelta(days=1) -%}
 {% set shown = namespace(any=false) -%}
