@@ -206,11 +206,15 @@ async def play_on(demo: Demo, port: int) -> None:
             await until_day_goes_on(demo.home)
             await play(demo, [step], PAUSE)
 
-    obeying = asyncio.create_task(obey(demo.home, demo.lock, progress))
-    try:
-        await ends(demo, day())
-    finally:
-        obeying.cancel()
+    async def together() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(day())
+                group.create_task(obey(demo.home, demo.lock, progress))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    await ends(demo, together())
 
 
 async def show(options: argparse.Namespace) -> bool:
