@@ -94,8 +94,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     if runtime.link is None and all(lock.is_learned for lock in runtime.locks.values()):
         _async_forget_what_linking_gave(hass, entry)
     runtime.async_listen()
-    learning = runtime.async_learn_specifications()
-    entry.async_create_background_task(hass, learning, "learn specifications")
+    runtime.async_keep_learning()
     return True
 
 
