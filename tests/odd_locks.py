@@ -151,6 +151,26 @@ ODD: Final[dict[str, list[Item]]] = {
         service(2002, "s", prop(1, "door", "int16", "rn"), event(1, "e"), description="<i>S</i>"),
         service(65535, "s", prop(65535, "Door", "bool", "n", values={0: "A", 1: "B"})),
     ],
+    # Duress in each place and language: nobody has confirmed that a number means it.
+    "odd.lock.forced": [
+        service(
+            2,
+            "lock",
+            prop(
+                1, "operation-method", "uint8", "rn", values={1: "Fingerprint", 2: "Duress finger"}
+            ),
+            prop(2, "abnormal-condition", "uint8", "rn", values={1: "Hijack alarm", 2: "Ajar"}),
+            prop(3, "mood", "uint8", "rn", values={1: "被胁迫", 2: "劫持", 3: "Good"}),
+            prop(4, "duress", "bool", "rn"),
+            prop(5, "p-2-5", "uint8", "rn", description="胁迫报警", values={0: "Off", 1: "On"}),
+            prop(6, "flag", "bool", "n", description="Coerced"),
+            event(1, "lock-event", 1, 2, 3, 4, 5, 6),
+            event(2, "duress-alarm", 1),
+            event(3, "event-3", 1, description="挟持"),
+            event(4, "exception-occurred", 2),
+        ),
+        service(3, "hijacking", prop(1, "now", "bool", "rn"), event(1, "begun")),
+    ],
 }
 
 

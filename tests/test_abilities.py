@@ -6,6 +6,7 @@ other models: whatever its items offer, a model without tables that allow it can
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,8 +16,15 @@ from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.spec import Access
-from custom_components.xiaomi_smart_lock.model.lock_model import MODELS, NEEDS, LockModel, tables_of
-from custom_components.xiaomi_smart_lock.model.roles import COMPLETION_EVENTS
+from custom_components.xiaomi_smart_lock.model.lock_model import (
+    MODELS,
+    NEEDS,
+    LockModel,
+    model_with,
+    tables_of,
+)
+from custom_components.xiaomi_smart_lock.model.roles import COMPLETION_EVENTS, DURESS
+from custom_components.xiaomi_smart_lock.model.s1 import S1
 from custom_components.xiaomi_smart_lock.model.tables import Ability
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 from simulator.model import SPEC
@@ -66,6 +74,33 @@ def test_abilities(name: str) -> None:
     assert bool(model.masks) is bool(tables.masks)
     if name == UNKNOWN:
         assert used.masked is used
+
+
+@pytest.mark.parametrize("name", [*MODELS, UNKNOWN])
+def test_duress(name: str) -> None:
+    """Whatever a specification calls duress is only a number, but for a method that is masked."""
+    instance = json.loads(S1.specs[0].read_text(encoding="utf-8"))
+    forced = {201: ("Duress alarm", ""), 202: ("Coercion", "劫持"), 203: ("Palm", "胁迫掌静脉")}
+    for service in instance["services"]:
+        for prop in service["properties"]:
+            if "value-list" in prop:
+                prop["value-list"] += [
+                    {"value": number, "description": said, "description_zh": said_zh}
+                    for number, (said, said_zh) in forced.items()
+                ]
+    model = model_with(name, instance)
+    told = {
+        (prop.name, named.value)
+        for prop in model.spec.properties.values()
+        for named in prop.values
+        if DURESS.search(f"{named.key} {named.description} {named.description_zh}".lower())
+    }
+    assert {prop for prop, _ in told} == ({"operation-method"} if tables_of(name).masks else set())
+    assert {number for _, number in told} == model.masks.keys()
+    shown = {model.methods.key_of(number) for number in model.masks.values()}  # type: ignore[union-attr]
+    assert not [key for key in shown if DURESS.search(str(key))]
+    if name != UNKNOWN:
+        assert model.masks.keys() >= ({*forced} if tables_of(name).masks else set())
 
 
 def test_only_ours_can_do_everything() -> None:

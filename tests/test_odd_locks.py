@@ -7,7 +7,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
+
+from custom_components.xiaomi_smart_lock.model.roles import DURESS
 
 from .lock_driver import until
 from .lock_harness import diagnostics
@@ -198,3 +202,42 @@ async def test_texts(
             lambda: harness.attributes("event", "event_2000_1020").get("event_type") is not None
         )
     assert troubles(caplog) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_duress(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Who forces somebody to open the door reads it nowhere, and nothing claims it."""
+    hass.config.language = language
+    add_odd(monkeypatch, "odd.lock.forced")
+    seen: list[str] = []
+    hass.bus.async_listen(MATCH_ALL, callback(lambda event: seen.append(f"{event.as_dict()}")))
+    async with sibling(hass, driver, "odd.lock.forced") as harness:
+        push = harness.driver.push_property
+        for address, value, state in (
+            ((2, 1), 1, "fingerprint"),
+            ((2, 1), 2, "2"),
+            ((2, 2), 2, "ajar"),
+            ((2, 2), 1, "1"),
+            ((2, 3), 3, "good"),
+            ((2, 3), 1, "1"),
+            ((2, 3), 2, "2"),
+        ):
+            push(address, value)
+            await becomes(harness, "sensor", "property_{}_{}".format(*address), state)
+        for address, value in (((2, 4), True), ((2, 5), 1), ((2, 6), True), ((3, 1), True)):
+            push(address, value)
+        forced = ((1, 2), (2, 1), (3, 1), (4, True), (5, 1), (6, True))
+        arguments = [{"piid": piid, "value": value} for piid, value in forced]
+        for happened in ((2, 2), (2, 3), (3, 1), (2, 4), (2, 1)):
+            harness.driver.push_event(happened, *arguments)
+        await until(lambda: harness.attributes("event", "event_2_1").get("operation_method"))
+        told = harness.attributes("event", "event_2_1")
+        assert {told["operation_method"], told["abnormal_condition"], told["mood"]} == {"1", "2"}
+        events = {key for key in keys(hass, harness) if key.startswith("event.")}
+        assert events == {"event.event_2_1", "event.event_2_4"}
+        seen += [str(one.as_dict()) for one in hass.states.async_all()]
+        seen += [str(one.as_partial_dict) for one in er.async_get(hass).entities.values()]
+        telling = [text for text in seen if DURESS.search(text.lower())]
+        assert telling == []
