@@ -185,6 +185,30 @@ async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> N
         assert told_of["locks"][0]["specification"] == facts.urn
 
 
+@pytest.mark.parametrize("model", [*EXPECTED, "xiaomi.lock.d100e", GENERIC[0]])
+async def test_nothing_waits(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """Of waiting changes nothing is shown where nothing can be set, now and when it was before."""
+    settings = {"switch", "select", "number", "text", "time"}
+    async with sibling(hass, driver, model) as harness:
+        found = keys(hass, harness)
+        waits = {"sensor.pending_changes", "button.discard_pending"}
+        if settings & {key.partition(".")[0] for key in found}:
+            assert found >= waits
+            return
+        assert not found & waits
+        registry = er.async_get(hass)
+        for platform, key in (key.split(".") for key in waits):
+            registry.async_get_or_create(
+                platform,
+                DOMAIN,
+                f"{harness.driver.lock.did}-{key}",
+                config_entry=harness.entry,
+            )
+        await harness.stop()
+        await harness.start()
+        assert keys(hass, harness) == found
+
+
 async def test_d100e(hass: HomeAssistant, driver: LockDriver) -> None:
     """The family of its own is read, and its log is told in words; it cannot be unlocked."""
     async with sibling(hass, driver, "xiaomi.lock.d100e") as harness:

@@ -67,6 +67,8 @@ class LockEntityDescription(EntityDescription):
     """The property that a lock must not have, as it is shown by another description."""
     ability: Ability | None = None
     """What must be possible with the lock."""
+    of_settings: bool = False
+    """Whether it is about settings that wait, so that the lock must have some."""
     undescribed: UndescribedItem | None = None
     """The item of the specification that gives the name, None for a translated one."""
     for_admins: bool = False
@@ -100,6 +102,7 @@ class LockEntityDescription(EntityDescription):
             (self.ability and not model.can(self.ability))
             or (self.fact and not model.tells(self.fact))
             or (self.instead_of and model.property(self.instead_of))
+            or (self.of_settings and not lock.has_settings)
         ):
             return False
         told_by = self.told_by(model)
