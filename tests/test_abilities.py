@@ -31,6 +31,7 @@ from simulator.model import SPEC
 
 from .lock_driver import until
 from .lock_harness import entry_of, lock_of
+from .siblings import ACTIONS
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -43,18 +44,6 @@ URN: Final = SPEC.urn[:-1] + "2"
 """A revision that is not shipped, so that it is learned."""
 
 SETTINGS: Final = {"switch", "select", "number", "text", "time", "button"}
-
-# Actions that only a model with tables may take, with what they need
-ACTIONS: Final[dict[str, dict[str, Any]]] = {
-    "set_user": {"user_id": 5},
-    "delete_user": {"user_id": 5},
-    "delete_all_users": {},
-    "set_credential": {"user_id": 1, "credential_type": "password", "credential_data": "246810"},
-    "delete_credential": {"user_id": 1, "operation_id": 1},
-    "delete_all_credentials": {"user_id": 1},
-    "sync_users": {},
-    "sync_credentials": {},
-}
 
 
 @pytest.mark.parametrize("name", [*MODELS, UNKNOWN])

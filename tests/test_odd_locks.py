@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,22 +15,13 @@ from custom_components.xiaomi_smart_lock.model.roles import DURESS
 from .lock_driver import until
 from .lock_harness import diagnostics
 from .odd_locks import ODD, add_odd
-from .siblings import becomes, keys, sibling
+from .siblings import becomes, keys, sibling, troubles
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .lock_driver import LockDriver
     from .lock_harness import LockHarness, Storage
-
-
-def troubles(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what was logged as an error or with a traceback."""
-    return [
-        one.getMessage()
-        for one in [*caplog.get_records("setup"), *caplog.get_records("call")]
-        if one.levelno >= logging.ERROR or one.exc_info
-    ]
 
 
 def names(hass: HomeAssistant, harness: LockHarness) -> dict[str, str | None]:
