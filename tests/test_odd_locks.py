@@ -11,6 +11,7 @@ from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.model.roles import DURESS
+from custom_components.xiaomi_smart_lock.undescribed import MOST
 
 from .lock_driver import until
 from .lock_harness import diagnostics
@@ -231,3 +232,93 @@ async def test_duress(
         seen += [str(one.as_partial_dict) for one in er.async_get(hass).entities.values()]
         telling = [text for text in seen if DURESS.search(text.lower())]
         assert telling == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_chinese(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    language: str,
+) -> None:
+    """What is called alike is told apart by its service, and says nothing of a door or a bolt."""
+    hass.config.language = language
+    add_odd(monkeypatch, "odd.lock.chinese")
+    async with sibling(hass, driver, "odd.lock.chinese") as harness:
+        found = keys(hass, harness)
+        assert not {key.partition(".")[2] for key in found} & {
+            "door",
+            "lock",
+            "door_state",
+            "battery",
+        }
+        called = names(hass, harness)
+        assert called["property_2_3"] == "最近一次开锁时间"
+        assert "property_2_4" not in called
+        for value, state in ((0, "已上锁"), (1, "已打开")):
+            harness.driver.push_property((2, 1), value)
+            await becomes(harness, "sensor", "property_2_1", state)
+        harness.driver.push_property((2, 2), 2)
+        await becomes(harness, "sensor", "property_2_2", "2")
+        harness.driver.push_property((2, 5), 1_764_400_000_123)
+        await becomes(harness, "sensor", "property_2_5", "1764400000123")
+        harness.driver.push_property((3, 1), "true")
+        await becomes(harness, "binary_sensor", "property_3_1", "on")
+        harness.driver.push_event((2, 1), {"piid": 1, "value": 0}, {"piid": 5, "value": "soon"})
+        await until(lambda: harness.attributes("event", "event_2_1").get("p1") == "已上锁")
+        harness.driver.push_event((2, 2), {"piid": 4, "value": "1"})
+        await until(lambda: harness.attributes("event", "event_2_2").get("p4") is True)
+    assert troubles(caplog) == []
+
+
+async def test_types(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A value that does not fit is not known, and one that does is shown by its words."""
+    add_odd(monkeypatch, "odd.lock.types")
+    async with sibling(hass, driver, "odd.lock.types") as harness:
+        found = keys(hass, harness)
+        assert {"binary_sensor.property_2_1", "event.event_2_1"} <= found
+        assert "event.event_2_2" not in found
+        assert not {key.partition(".")[0] for key in found} & {"number", "switch", "select"}
+        for told, state in (("true", "on"), (0, "off"), ("false", "off"), (2, "unknown")):
+            harness.driver.push_property((2, 1), told)
+            await becomes(harness, "binary_sensor", "property_2_1", state)
+        for told, state in (("9007199254740993", "9007199254740993"), (-1, "unknown")):
+            harness.driver.push_property((2, 5), told)
+            await becomes(harness, "sensor", "property_2_5", state)
+        harness.driver.push_event((2, 1), {"piid": 1, "value": "yes"}, {"piid": 2, "value": 2**63})
+        lock = harness.driver.lock
+        given = ({"piid": 1, "value": "1"}, {"piid": 2, "value": str(lock.time)})
+        harness.driver.push_event((2, 1), *given)
+        await until(lambda: harness.attributes("event", "event_2_1").get("lock_state") is True)
+    assert troubles(caplog) == []
+
+
+async def test_huge(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more entities than somebody can look at, all by different names."""
+    add_odd(monkeypatch, "odd.lock.huge")
+    async with sibling(hass, driver, "odd.lock.huge") as harness:
+        called = [name for key, name in names(hass, harness).items() if key[-1].isdigit()]
+        assert len(called) == MOST
+        ids = [one.entity_id for one in er.async_get(hass).entities.values()]
+        assert len({*ids}) == len(ids)
+
+
+async def test_in_one_second(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens twice in a second, with other arguments, happens twice; again, it does not."""
+    add_odd(monkeypatch, "odd.lock.chinese")
+    async with sibling(hass, driver, "odd.lock.chinese") as harness:
+        fired = harness.events("event_2_1")
+        for value in (0, 0, 1, 1, 0):
+            harness.driver.push_event((2, 1), {"piid": 1, "value": value}, {"piid": 5, "value": 9})
+        harness.driver.push_event((2, 1), {"piid": 1, "value": 0}, {"piid": 5, "value": 10})
+        await until(lambda: [one["p1"] for one in fired] == ["已上锁", "已打开", "已上锁"])
