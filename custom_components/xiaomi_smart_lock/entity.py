@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
+UNDESCRIBED: Final = "undescribed"
+"""The key of translations of usual states, for what only a specification describes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
     """Description of an entity and what it shows, by roles and names; see ``LockModel``.
@@ -160,10 +164,10 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     @override
-    def translation_key(self) -> str | None:
-        """The description's key, None for an item that has no translation."""
+    def translation_key(self) -> str:
+        """The description's key; for an item that has none, that of the words of many locks."""
         description = self.entity_description
-        return None if description.undescribed else description.key
+        return UNDESCRIBED if description.undescribed else description.key
 
     @property
     @override
