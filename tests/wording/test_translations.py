@@ -194,7 +194,10 @@ def test_every_entity_has_a_name() -> None:
             for key, texts in entities.items()
             if texts["name"]
         }
-        of_others = {(Platform.SENSOR, UNDESCRIBED), (Platform.EVENT, UNDESCRIBED)}
+        of_others = {
+            (platform, UNDESCRIBED)
+            for platform in (Platform.EVENT, Platform.SELECT, Platform.SENSOR)
+        }
         described = {(platform, description.key) for platform, description in NAMED}
         assert named == described | of_others
 
@@ -215,6 +218,8 @@ def test_words_of_other_locks() -> None:
             assert said == {key: ours[key] for key in ours if not DURESS.search(key)}
             assert {*words_of_all()[role]} - known.keys() <= {"duress_fingerprint"}
         assert not [key for key in known if DURESS.search(key)]
+        options = translation["select"][UNDESCRIBED]["state"]
+        assert options.items() <= known.items()
 
 
 def test_every_state_has_a_text() -> None:
