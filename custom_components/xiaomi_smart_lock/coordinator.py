@@ -103,6 +103,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Events that the history of the Mi Home app has, whether or not they are pushed."""
         self.gone = False
         """Whether the account no longer has the lock."""
+        self.has_settings = False
+        """Whether an entity lets a user set something of the lock; known before they are added."""
         self.caught_up_at = 0.0
         """When a recent event was last known only from the history, in Unix seconds; 0 if never."""
         self.moments: Signal[Moment, Mapping[Address, Reading]] = Signal()
