@@ -23,6 +23,7 @@ from .messages import RING, UNLOCKED, Happening, Kind, unlocked_at
 from .observer import observing
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from simulator.device import Device
@@ -39,6 +40,8 @@ BURST: Final = 10
 WARMING_ROUNDS: Final = 20
 STALLED: Final = 0.25
 """Time-out for a message in a race, in seconds; a lost message counts with this time."""
+TOGETHER: Final = 0.1
+"""Seconds within which entities change that change together."""
 LATE: Final = 1.0
 """Seconds for which what is late is waited for, so that it does not count for what comes next."""
 PATIENCE: Final = 60
@@ -190,23 +193,31 @@ async def _lanes_beside(house: House, observer: Observer) -> dict[tuple[str, str
 async def _shown_by(house: House, observer: Observer, kind: Kind, did: str) -> str:
     """Return the other integration's event entity that shows an event of a lock.
 
+    It is the only one that changes, twice: when an integration has connected, all of them may.
     Raises HomeAssistantError if none does within READY_WITHIN seconds.
     """
-    assert house.site.beside
-    deadline = time.monotonic() + READY_WITHIN
-    for number in count(1):
-        enabled = await house.registered(house.site.beside)
-        known = [entity_id for entity_id, _ in enabled if entity_id.startswith("event.")]
+    deadline, last = time.monotonic() + READY_WITHIN, None
+    for number in count():
+        known = await house.event_entity_ids(house.site.beside)
         before = observer.changes.copy()
-        topic, payload = kind.pushed(did, kind.happening(number))
-        await house.site.simulator.broker.publish(topic, payload)
-        for _ in range(50):
-            await asyncio.sleep(0.01)
-            if changed := [one for one in known if observer.changes[one] > before[one]]:
-                return changed[0]
+        await house.site.simulator.broker.publish(*kind.pushed(did, kind.happening(number)))
+        changed = await _changed(observer, known, before)
+        if len(changed) == 1 and changed == last:
+            return changed[0]
         if time.monotonic() > deadline:
             break
+        last = changed
     raise HomeAssistantError(f"no event entity of {house.site.beside} shows: {kind.name}")
+
+
+async def _changed(observer: Observer, known: list[str], before: Counter[str]) -> list[str]:
+    """Return which entities change soon."""
+    for _ in range(50):
+        await asyncio.sleep(0.01)
+        if any(observer.changes[one] > before[one] for one in known):
+            await asyncio.sleep(TOGETHER)
+            break
+    return [one for one in known if observer.changes[one] > before[one]]
 
 
 async def states_written(measured: Course, kind: Kind, side: str, sample: int) -> float:

@@ -32,6 +32,8 @@ GOAL_MEBIBYTES_A_LOCK: Final = 0.4
 POLL_INTERVAL: Final = 5
 SETTLED: Final = 2.0
 """Seconds without a change after which a number counts as final."""
+SETTLED_BESIDE: Final = 30.0
+"""The same for the requests of another integration: it may connect long after its set-up."""
 PATIENCE: Final = 120
 
 type Measured = Mapping[str, float]
@@ -71,6 +73,7 @@ def figures_of(locks: int, sides: Mapping[str, Measured]) -> list[Figure]:
             goal=goal,
         )
         for name, (limit, goal) in limits.items()
+        if name in sides[OURS]
     ]
 
 
@@ -105,8 +108,10 @@ async def _measured(place: Site, house: House, entry_id: str) -> dict[str, float
     before = await _settled(lambda: resident(house.process))
     requests.clear()
     measured = {"set-up": await house.enable(entry_id)}
-    measured["requests for set-up"] = await _settled(lambda: len(requests))
-    if entry_id == LOCK_ENTRY:
+    ours = entry_id == LOCK_ENTRY
+    still = SETTLED if ours else SETTLED_BESIDE
+    measured["requests for set-up"] = await _settled(lambda: len(requests), still)
+    if ours:
         measured["requests for a refresh"] = await _requests_of_a_refresh(place)
     return measured | {"memory": await _settled(lambda: resident(house.process)) - before}
 
@@ -123,14 +128,14 @@ async def _requests_of_a_refresh(place: Site) -> int:
     return await _settled(lambda: len(requests))
 
 
-async def _settled[Number: float](measure: Callable[[], Number]) -> Number:
-    """Return a number once it has not changed for SETTLED seconds, or after PATIENCE seconds.
+async def _settled[Number: float](measure: Callable[[], Number], still: float = SETTLED) -> Number:
+    """Return a number once it has not changed for ``still`` seconds, or after PATIENCE seconds.
 
     Changes of up to 0.1 are ignored, as memory always varies a little.
     """
     value, since = measure(), time.monotonic()
     deadline = since + PATIENCE
-    while time.monotonic() - since < SETTLED and time.monotonic() < deadline:
+    while time.monotonic() - since < still and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         if abs((new := measure()) - value) > 0.1:
             value, since = new, time.monotonic()

@@ -101,6 +101,13 @@ class House:
             if entry["platform"] == platform and entry["disabled_by"] is None
         ]
 
+    async def event_entity_ids(self, platform: str | None) -> list[str]:
+        """Return the ids of an integration's enabled event entities."""
+        assert platform
+        return [
+            entity_id for entity_id, _ in await self.registered(platform) if _is_event(entity_id)
+        ]
+
     async def event_entities(self, platform: str, unique_ids: Iterable[str]) -> dict[str, str]:
         """Return the ids of an integration's event entities once all of these have a state.
 
@@ -110,7 +117,7 @@ class House:
         missing = wanted
         while time.monotonic() < deadline:
             enabled = await self.registered(platform)
-            known = {unique: entity for entity, unique in enabled if entity.startswith("event.")}
+            known = {unique: entity for entity, unique in enabled if _is_event(entity)}
             states = await self.client.command("get_states")
             there = {state["entity_id"] for state in states}
             missing = {one for one in wanted if known.get(one) not in there}
@@ -210,6 +217,10 @@ def _installed(setting: Setting, directory: Path) -> Path:
         if folder and folder.is_dir():
             (directory / folder.name).symlink_to(folder, target_is_directory=True)
     return directory
+
+
+def _is_event(entity_id: str) -> bool:
+    return entity_id.startswith("event.")
 
 
 def _free_port() -> int:
