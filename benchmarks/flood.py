@@ -36,7 +36,7 @@ async def flood(measured: Course, events: int) -> list[Figure]:
             times = await measured.send(islice(cycle(lanes), events), 1, PATIENCE)
             await asyncio.sleep(CALM)
             spent = processor_time(measured.house.process) - started
-            floods[side].append((events - len(times), max(times), spent))
+            floods[side].append((events - len(times), max(times, default=PATIENCE), spent))
     return flooded(f"{events} unlocked over {len(sides[OURS])} locks", floods)
 
 
