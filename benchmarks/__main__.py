@@ -10,7 +10,9 @@ from pathlib import Path
 
 from homeassistant.const import __version__
 
+from demo.home_assistant import HOST
 from demo.other_integrations import SETUPS
+from simulator import real_names
 
 from .compare import compare
 from .figures import BROKEN, comparison, table
@@ -29,6 +31,12 @@ def other_integration(text: str) -> Path:
     raise argparse.ArgumentTypeError(f"{text}/custom_components has none of {', '.join(SETUPS)}")
 
 
+def simulated() -> bool:
+    """Return whether the names of Xiaomi's services lead to the simulator."""
+    hosts = Path("/etc/hosts").read_text(encoding="utf-8")
+    return real_names.hosts(HOST) in hosts
+
+
 def main() -> int:
     """Return 0 if all limits are kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -45,6 +53,8 @@ def main() -> int:
     )
     other.add_argument("--compare", metavar="REV", help="in turn with the integration of a commit")
     options = parser.parse_args()
+    if options.beside and not simulated():
+        parser.error("--beside would reach the real cloud here; please run scripts/benchmark")
     setting = Setting(beside=options.beside, recorder=options.recorder)
     extent = QUICK if options.quick else FULL
     print(f"Home Assistant {__version__}, Python {platform.python_version()}\n")
