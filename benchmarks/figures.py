@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final, Self
@@ -59,7 +60,8 @@ class Figure:
         if side not in self.races:
             return None
         pairs = zip(self.races[OURS], self.races[side], strict=True)
-        return Spread.of([ours / theirs for ours, theirs in pairs])
+        # Processor time is counted in hundredths of a second: a short one may be none.
+        return Spread.of([ours / theirs if theirs else math.inf for ours, theirs in pairs])
 
     def joined(self, other: Figure) -> Figure:
         """Return the figure with the races of another one too."""

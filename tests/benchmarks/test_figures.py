@@ -29,6 +29,10 @@ def test_a_ratio_is_that_of_each_race() -> None:
     assert raced.ratio(BESIDE) is None
 
 
+def test_nothing_at_all_can_be_beaten_by_nobody() -> None:
+    assert figure([0.1], [0.0], limit=1).verdict == "BROKEN"
+
+
 def test_one_race_has_no_spread() -> None:
     assert str(Spread.of([1.5])) == "1.50"
 
