@@ -44,7 +44,8 @@ TOGETHER: Final = 0.1
 """Seconds within which entities change that change together."""
 LATE: Final = 1.0
 """Seconds for which what is late is waited for, so that it does not count for what comes next."""
-PATIENCE: Final = 60
+PATIENCE: Final = 300
+"""Seconds after which what was not seen of a flood is lost; one that is only slow is none."""
 
 
 @dataclass(frozen=True)
