@@ -6,24 +6,35 @@ import argparse
 import asyncio
 import platform
 import sys
-from typing import Final
+from pathlib import Path
 
 from homeassistant.const import __version__
 
-from .figures import Figure, table
-from .footprint import footprints
-from .latency import latencies
+from demo.home_assistant import HOST
+from demo.other_integrations import SETUPS
+from simulator import real_names
 
-ROUNDS: Final = 500
-QUICK_ROUNDS: Final = 100
+from .compare import compare
+from .figures import BROKEN, comparison, table
+from .house import Setting
+from .measure import FULL, QUICK, measure
 
 
-async def measure(rounds: int, *, recorder: bool) -> list[Figure]:
-    """Measure everything."""
-    return [
-        *await latencies(rounds, recorder=recorder),
-        *await footprints(recorder=recorder),
-    ]
+def other_integration(text: str) -> Path:
+    """Return the folder of the integration in ``DIR/custom_components``.
+
+    Raises ArgumentTypeError if there is none that can be set up here.
+    """
+    for name in SETUPS:
+        if (folder := Path(text).resolve() / "custom_components" / name).is_dir():
+            return folder
+    raise argparse.ArgumentTypeError(f"{text}/custom_components has none of {', '.join(SETUPS)}")
+
+
+def simulated() -> bool:
+    """Return whether the names of Xiaomi's services lead to the simulator."""
+    hosts = Path("/etc/hosts").read_text(encoding="utf-8")
+    return real_names.hosts(HOST) in hosts
 
 
 def main() -> int:
@@ -33,12 +44,26 @@ def main() -> int:
     parser.add_argument(
         "--recorder", action="store_true", help="with a recorder, whose cost then counts as ours"
     )
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--beside",
+        metavar="DIR",
+        type=other_integration,
+        help="with the integration in DIR/custom_components beside it; see scripts/benchmark",
+    )
+    other.add_argument("--compare", metavar="REV", help="in turn with the integration of a commit")
     options = parser.parse_args()
-    rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    figures = asyncio.run(measure(rounds, recorder=options.recorder))
+    if options.beside and not simulated():
+        parser.error("--beside would reach the real cloud here; please run scripts/benchmark")
+    setting = Setting(beside=options.beside, recorder=options.recorder)
+    extent = QUICK if options.quick else FULL
     print(f"Home Assistant {__version__}, Python {platform.python_version()}\n")
-    print(table(figures))
-    return 0 if all(figure.kept for figure in figures) else 1
+    if options.compare:
+        print(comparison(*compare(options.compare, setting, extent)))
+        return 0
+    figures = asyncio.run(measure(setting, extent))
+    print(table(figures, options.beside.name if options.beside else None))
+    return 1 if any(figure.verdict == BROKEN for figure in figures) else 0
 
 
 if __name__ == "__main__":

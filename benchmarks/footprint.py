@@ -1,78 +1,124 @@
-"""Set-up time, memory and cloud requests for different numbers of locks."""
+"""Set-up time, memory and cloud requests for different numbers of locks, after a restart."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .figures import Figure
-from .house import house
+from custom_components.xiaomi_smart_lock.const import DOMAIN
+
+from .entries import LOCK_ENTRY
+from .figures import BESIDE, OURS, Figure
+from .house import site
+from .process import resident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from .house import House
+    from .house import House, Setting, Site
 
-REQUESTS: Final = {1: 1, 3: 1, 10: 3, 100: 30}
+REFRESH: Final = {1: 1, 3: 1, 10: 3, 100: 30}
 """The most requests for a refresh of all locks: 45 properties each, 150 a request."""
-MEMORY: Final = (1, 10, 50)
-MEBIBYTES: Final = 10
-MEBIBYTES_A_LOCK: Final = 1
+START: Final = {1: 2, 3: 2, 10: 4}
+"""The goals for the requests of a set-up."""
+SET_UP: Final = {1: 0.15, 100: 1.5}
+"""The goals for the set-up, in seconds."""
+MEBIBYTES: Final = 10.0
+MEBIBYTES_A_LOCK: Final = 1.0
+GOAL_MEBIBYTES: Final = 5.0
+GOAL_MEBIBYTES_A_LOCK: Final = 0.4
 
 POLL_INTERVAL: Final = 5
 SETTLED: Final = 2.0
 """Seconds without a change after which a number counts as final."""
+SETTLED_BESIDE: Final = 30.0
+"""The same for the requests of another integration: it may connect long after its set-up."""
 PATIENCE: Final = 120
 
-
-async def footprints(*, recorder: bool) -> list[Figure]:
-    """Measure each number of locks in a Home Assistant of its own."""
-    return [
-        figure
-        for locks in sorted({*REQUESTS, *MEMORY})
-        for figure in await footprint(locks, recorder=recorder)
-    ]
+type Measured = Mapping[str, float]
+"""What was measured of one side, by name."""
 
 
-async def footprint(locks: int, *, recorder: bool) -> list[Figure]:
-    """Measure with a number of locks.
-
-    Memory is the growth of the process's resident memory since before the integration's set-up.
-    """
-    name = f"{locks} lock{'s' if locks > 1 else ''}: "
-    async with house(locks, recorder=recorder, poll_interval=POLL_INTERVAL) as measured:
-        before = await _settled(lambda: _resident(measured.process))
-        set_up = await measured.set_up()
-        requests = await _requests_of_a_refresh(measured)
-        memory = await _settled(lambda: _resident(measured.process)) - before
-    figures = [Figure(name=name + "set-up", value=set_up, unit="s")]
-    if locks in MEMORY:
-        limit = float(MEBIBYTES + MEBIBYTES_A_LOCK * locks)
-        figures.append(Figure(name=name + "memory", value=memory, unit="MiB", limit=limit))
-    if locks in REQUESTS:
-        figures.append(
-            Figure(
-                name=name + "requests for a refresh",
-                value=requests,
-                unit="",
-                limit=REQUESTS[locks],
-            )
-        )
+async def footprints(setting: Setting, sizes: Sequence[int]) -> list[Figure]:
+    """Measure each number of locks, and each side, in a Home Assistant of its own."""
+    figures = []
+    for locks in sizes:
+        sides = {OURS: await _footprint(setting, locks, OURS)}
+        if setting.beside:
+            sides[BESIDE] = await _footprint(setting, locks, BESIDE)
+        figures += figures_of(locks, sides)
     return figures
 
 
-def _resident(process: int) -> float:
-    """Return how much memory of a process is resident, in MiB."""
-    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
+def figures_of(locks: int, sides: Mapping[str, Measured]) -> list[Figure]:
+    """Return the figures for a number of locks."""
+    further = locks - 1
+    limits: dict[str, tuple[float | None, float | None]] = {
+        "set-up": (None, SET_UP.get(locks)),
+        "memory": (
+            MEBIBYTES + MEBIBYTES_A_LOCK * locks,
+            GOAL_MEBIBYTES + GOAL_MEBIBYTES_A_LOCK * further,
+        ),
+        "requests for set-up": (None, START.get(locks)),
+        "requests for a refresh": (REFRESH.get(locks), None),
+    }
+    units = {"set-up": "s", "memory": "MiB"}
+    return [
+        Figure(
+            name=f"{locks} lock{'s' if further else ''}: {name}",
+            unit=units.get(name, ""),
+            races={side: [measured[name]] for side, measured in sides.items() if name in measured},
+            limit=limit,
+            goal=goal,
+        )
+        for name, (limit, goal) in limits.items()
+        if name in sides[OURS]
+    ]
 
 
-async def _requests_of_a_refresh(measured: House) -> int:
+async def _footprint(setting: Setting, locks: int, side: str) -> dict[str, float]:
+    """Measure a side with a number of locks, after it was set up once.
+
+    Memory is the growth of the process's resident memory since before the set-up.
+    """
+    async with site(setting, locks, poll_interval=POLL_INTERVAL) as place:
+        async with place.house() as house:
+            entry_id = await _set_up_once(house, side)
+        async with place.house(again=True) as house:
+            return await _measured(place, house, entry_id)
+
+
+async def _set_up_once(house: House, side: str) -> str:
+    """Set up a side for the first time, and unload it; return the id of its config entry."""
+    if side == OURS:
+        await house.enable()
+        entry_id = LOCK_ENTRY
+        locks = house.site.accounts[0].locks
+        await house.event_entities(DOMAIN, (f"{did}-doorbell" for did in locks))
+    else:
+        entry_id = await house.add_beside()
+    await _settled(lambda: len(house.site.simulator.cloud.requests))
+    await house.disable(entry_id)
+    return entry_id
+
+
+async def _measured(place: Site, house: House, entry_id: str) -> dict[str, float]:
+    requests = place.simulator.cloud.requests
+    before = await _settled(lambda: resident(house.process))
+    requests.clear()
+    measured = {"set-up": await house.enable(entry_id)}
+    ours = entry_id == LOCK_ENTRY
+    still = SETTLED if ours else SETTLED_BESIDE
+    measured["requests for set-up"] = await _settled(lambda: len(requests), still)
+    if ours:
+        measured["requests for a refresh"] = await _requests_of_a_refresh(place)
+    return measured | {"memory": await _settled(lambda: resident(house.process)) - before}
+
+
+async def _requests_of_a_refresh(place: Site) -> int:
     """Return how many requests of any kind a regular refresh makes."""
-    requests = measured.simulator.cloud.requests
+    requests = place.simulator.cloud.requests
     await _settled(lambda: len(requests))
     requests.clear()
     deadline = time.monotonic() + PATIENCE
@@ -82,14 +128,14 @@ async def _requests_of_a_refresh(measured: House) -> int:
     return await _settled(lambda: len(requests))
 
 
-async def _settled[Number: float](measure: Callable[[], Number]) -> Number:
-    """Return a number once it has not changed for SETTLED seconds, or after PATIENCE seconds.
+async def _settled[Number: float](measure: Callable[[], Number], still: float = SETTLED) -> Number:
+    """Return a number once it has not changed for ``still`` seconds, or after PATIENCE seconds.
 
     Changes of up to 0.1 are ignored, as memory always varies a little.
     """
     value, since = measure(), time.monotonic()
     deadline = since + PATIENCE
-    while time.monotonic() - since < SETTLED and time.monotonic() < deadline:
+    while time.monotonic() - since < still and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         if abs((new := measure()) - value) > 0.1:
             value, since = new, time.monotonic()

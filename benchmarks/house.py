@@ -8,25 +8,13 @@ import socket
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from typing import TYPE_CHECKING, Final
 
-from custom_components.xiaomi_smart_lock.account.clients import redirect_path
-from custom_components.xiaomi_smart_lock.const import (
-    CONF_LOCKS,
-    CONF_POLL_INTERVAL,
-    CONF_TOKENS,
-    CONF_USER_ID,
-    CONF_UUID,
-    DOMAIN,
-    ENDPOINTS_VARIABLE,
-)
-from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT, load
-from demo.client import onboard
+from custom_components.xiaomi_smart_lock.const import ENDPOINTS_VARIABLE
+from demo.client import onboard, signed_in
 from demo.home_assistant import (
     HOST,
     HomeAssistantError,
@@ -34,118 +22,205 @@ from demo.home_assistant import (
     running,
     write_configuration,
 )
-from demo.setup import READY_WITHIN, enable_all
+from demo.other_integrations import COMPONENTS, PORT, SETUPS, add, trusting
+from demo.setup import READY_WITHIN
+from simulator import real_names
 from simulator.model import MODEL
 from simulator.simulator import Simulator
-from simulator.tokens import CLIENT_ID, Grant
 
-from .messages import EVENT_TYPE, UNLOCKED, mqtt_topic
+from .entries import LOCK_ENTRY, REGION, lock_entry, mqtt_entities, mqtt_entry, write_entries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from demo.client import Client
     from simulator.account import Account
-    from simulator.lock import Lock
-    from simulator.sibling import Sibling
 
 INTEGRATIONS: Final = Path(__file__).parents[1] / "custom_components"
 USER: Final = "benchmark"
 LOGGER: Final = "logger:\n  default: warning\n"
-LOCK_ENTRY: Final = f"{DOMAIN}_of_the_benchmarks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is measured, for all that is measured in one run."""
+
+    integrations: Path = INTEGRATIONS
+    """The folder that has this integration, of this commit or another one."""
+    beside: Path | None = None
+    """The folder of another integration, which runs beside this one."""
+    recorder: bool = False
+    """Whether there is a recorder, whose cost then counts too."""
 
 
 @dataclass(frozen=True)
 class House:
-    """The installation to measure. The integration is installed, but not set up yet."""
+    """A Home Assistant that runs. Its integrations are installed, but not set up yet."""
 
-    simulator: Simulator
-    locks: list[Lock | Sibling]
-    address: str
+    site: Site
     client: Client
     process: int
     """Home Assistant's process id."""
 
-    async def set_up(self) -> float:
-        """Set up the integration; return how long it took, in seconds."""
+    @property
+    def address(self) -> str:
+        """Home Assistant's address."""
+        return address(self.site.port)
+
+    async def enable(self, entry_id: str = LOCK_ENTRY) -> float:
+        """Set up a config entry that is disabled; return how long it took, in seconds."""
         started = time.perf_counter()
-        await self.client.command("config_entries/disable", entry_id=LOCK_ENTRY, disabled_by=None)
+        await self._disable(entry_id, None)
         return time.perf_counter() - started
 
-    async def learned(self) -> None:
-        """Wait until the specifications of all locks are known, so that they have entities.
+    async def disable(self, entry_id: str) -> None:
+        """Unload a config entry."""
+        await self._disable(entry_id, "user")
 
-        Raises TimeoutError if they are not within READY_WITHIN seconds.
-        """
-        needed = {f"{lock.did}-lock_event" for lock in self.locks}
-        async with asyncio.timeout(READY_WITHIN):
-            while needed:
-                registered = await self.client.command("config/entity_registry/list")
-                needed -= {entry["unique_id"] for entry in registered}
-                await asyncio.sleep(0.2)
+    async def _disable(self, entry_id: str, by: str | None) -> None:
+        await self.client.command("config_entries/disable", entry_id=entry_id, disabled_by=by)
 
-    async def event_entities(self, platform: str) -> dict[str, str]:
-        """Return the ids of an integration's event entities by their unique ids.
+    async def add_beside(self) -> str:
+        """Set up the other integration by its dialog; return the id of its config entry."""
+        site, beside = self.site, self.site.beside
+        assert beside
+        cloud = site.simulator.cloud
+        answers = SETUPS[beside](
+            cloud.url, site.simulator.ca_file, site.accounts[1].user_id, REGION
+        )
+        await add(self.client, beside, answers)
+        [entry] = await self.client.command("config_entries/get", domain=beside)
+        entry_id: str = entry["entry_id"]
+        return entry_id
 
-        Those that are off by default are enabled, and waited for.
-        """
-        await enable_all(self.client, LOCK_ENTRY)
-        entities = {
-            entry["unique_id"]: entry["entity_id"]
+    async def registered(self, platform: str) -> list[tuple[str, str]]:
+        """Return the entity ids and the unique ids of an integration's enabled entities."""
+        return [
+            (entry["entity_id"], entry["unique_id"])
             for entry in await self.client.command("config/entity_registry/list")
-            if entry["platform"] == platform and entry["entity_id"].startswith("event.")
-        }
-        await self.client.follow_states()
-        there = partial(self._have_states, set(entities.values()))
-        if not await self.client.wait_until(there, READY_WITHIN):
-            raise HomeAssistantError(f"event entities of {platform} without a state")
-        return entities
+            if entry["platform"] == platform and entry["disabled_by"] is None
+        ]
 
-    def _have_states(self, entity_ids: set[str]) -> bool:
-        return entity_ids <= self.client.states.keys()
+    async def event_entity_ids(self, platform: str | None) -> list[str]:
+        """Return the ids of an integration's enabled event entities."""
+        assert platform
+        return [
+            entity_id for entity_id, _ in await self.registered(platform) if _is_event(entity_id)
+        ]
+
+    async def event_entities(self, platform: str, unique_ids: Iterable[str]) -> dict[str, str]:
+        """Return the ids of an integration's event entities once all of these have a state.
+
+        Raises HomeAssistantError if they have none within READY_WITHIN seconds.
+        """
+        wanted, deadline = set(unique_ids), time.monotonic() + READY_WITHIN
+        missing = wanted
+        while time.monotonic() < deadline:
+            enabled = await self.registered(platform)
+            known = {unique: entity for entity, unique in enabled if _is_event(entity)}
+            states = await self.client.command("get_states")
+            there = {state["entity_id"] for state in states}
+            missing = {one for one in wanted if known.get(one) not in there}
+            if not missing:
+                return known
+            await asyncio.sleep(0.2)
+        raise HomeAssistantError(f"event entities of {platform} without a state: {sorted(missing)}")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A simulator with locks, and the configuration of a Home Assistant for them."""
+
+    simulator: Simulator
+    accounts: list[Account]
+    """The account of this integration and of ``mqtt``, and that of the other integration."""
+    configuration: Path
+    port: int
+    beside: str | None
+    """The domain of the other integration."""
+
+    @asynccontextmanager
+    async def house(self, *, again: bool = False) -> AsyncIterator[House]:
+        """Start Home Assistant, for the first time or ``again``; stop it on leaving."""
+        environment = {ENDPOINTS_VARIABLE: str(self.simulator.endpoints)}
+        if self.beside:
+            environment |= trusting(self.simulator.ca_file)
+        sign_in = signed_in if again else onboard
+        async with (
+            running(self.configuration, self.port, environment) as process,
+            sign_in(address(self.port), USER, USER) as client,
+        ):
+            await client.ready()
+            yield House(self, client, process.pid)
 
 
 @asynccontextmanager
-async def house(
+async def site(
+    setting: Setting,
     locks: int,
     *,
     others: Iterable[str] = (),
-    recorder: bool,
     poll_interval: int | None = None,
     with_mqtt: bool = False,
-) -> AsyncIterator[House]:
-    """Start Home Assistant and a simulator with some locks; stop them on leaving.
+) -> AsyncIterator[Site]:
+    """Start a simulator with some locks, and prepare a Home Assistant; stop and remove both.
 
-    ``others`` are the models of more locks, after these. The poll interval is in seconds; None is
-    the integration's default. ``with_mqtt`` adds an event entity and sensors of ``mqtt`` for each
-    lock.
+    ``others`` are the models of more locks, after these. The other integration has as many locks
+    of an account of its own. The poll interval is in seconds; None is the integration's default.
+    ``with_mqtt`` adds an event entity and sensors of ``mqtt`` for each lock.
     """
     with TemporaryDirectory(prefix="xiaomi-smart-lock-benchmarks-") as temporary:
         directory = Path(temporary)
-        async with Simulator(directory / "simulator", broker="mosquitto") as simulator:
-            account = simulator.add_account()
-            models = [*repeat(MODEL, locks), *others]
-            installed = [
-                simulator.add_lock(account, f"Lock {n}", model=model)
-                for n, model in enumerate(models)
-            ]
-            port = _free_port()
-            configuration = directory / "home-assistant"
+        async with _simulator(setting, directory / "simulator") as simulator:
+            ours = simulator.add_account()
+            for number, model in enumerate([*repeat(MODEL, locks), *others]):
+                simulator.add_lock(ours, f"Lock {number}", model=model)
+            accounts = [ours]
             components = [LOGGER]
-            entries = [_lock_entry(simulator, account, poll_interval)]
-            if recorder:
+            entries = [lock_entry(simulator, ours, poll_interval)]
+            if setting.recorder:
                 components.append("recorder:\n")
             if with_mqtt:
-                components.append(f"mqtt: {json.dumps(_mqtt_entities(account))}\n")
-                entries.append(_mqtt_entry(simulator, account))
-            write_configuration(configuration, INTEGRATIONS, port, "".join(components))
-            _write_entries(configuration, entries)
-            environment = {ENDPOINTS_VARIABLE: str(simulator.endpoints)}
-            async with (
-                running(configuration, port, environment) as process,
-                onboard(address(port), USER, USER) as client,
-            ):
-                yield House(simulator, installed, address(port), client, process.pid)
+                components.append(f"mqtt: {json.dumps(mqtt_entities(ours))}\n")
+                entries.append(mqtt_entry(simulator, ours))
+            if setting.beside:
+                components.append(COMPONENTS)
+                theirs = simulator.add_account("Hua")
+                for number in range(locks):
+                    simulator.add_lock(theirs, f"Lock {number} beside")
+                accounts.append(theirs)
+            configuration = directory / "home-assistant"
+            port = PORT if setting.beside else _free_port()
+            installed = _installed(setting, directory / "integrations")
+            write_configuration(configuration, installed, port, "".join(components))
+            write_entries(configuration, entries)
+            beside = setting.beside.name if setting.beside else None
+            yield Site(simulator, accounts, configuration, port, beside)
+
+
+def _simulator(setting: Setting, directory: Path) -> Simulator:
+    """Return a simulator, under the names of Xiaomi's services if others are to find it."""
+    if setting.beside is None:
+        return Simulator(directory, broker="mosquitto")
+    return Simulator(
+        directory,
+        broker="mosquitto",
+        http_port=real_names.CLOUD_PORT,
+        broker_port=real_names.BROKER_PORT,
+    )
+
+
+def _installed(setting: Setting, directory: Path) -> Path:
+    """Return a folder with all integrations that are not Home Assistant's."""
+    directory.mkdir()
+    for folder in (*setting.integrations.iterdir(), setting.beside):
+        if folder and folder.is_dir():
+            (directory / folder.name).symlink_to(folder, target_is_directory=True)
+    return directory
+
+
+def _is_event(entity_id: str) -> bool:
+    return entity_id.startswith("event.")
 
 
 def _free_port() -> int:
@@ -153,104 +228,3 @@ def _free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _sign_in(simulator: Simulator, account: Account, uuid: str) -> dict[str, Any]:
-    """Return the tokens of a client that the account's owner has just authorized."""
-    tokens = simulator.cloud.tokens
-    grant = Grant(account, f"ha.{uuid}", REDIRECT + redirect_path(uuid))
-    return tokens.exchange(
-        {
-            "client_id": CLIENT_ID,
-            "redirect_uri": grant.redirect_uri,
-            "device_id": grant.device_id,
-            "code": tokens.code(grant),
-        }
-    )
-
-
-def _lock_entry(
-    simulator: Simulator, account: Account, poll_interval: int | None
-) -> dict[str, Any]:
-    """Return the integration's config entry, as its config flow makes it, but disabled."""
-    uuid = uuid4().hex
-    tokens = _sign_in(simulator, account, uuid)
-    data = {
-        "region": "cn",
-        CONF_UUID: uuid,
-        CONF_USER_ID: account.user_id,
-        CONF_TOKENS: {
-            "access": tokens["access_token"],
-            "refresh": tokens["refresh_token"],
-            "renew_at": time.time() + tokens["expires_in"],
-        },
-        CONF_LOCKS: list(account.locks),
-    }
-    options = {} if poll_interval is None else {CONF_POLL_INTERVAL: poll_interval}
-    return _entry(DOMAIN, data) | {"options": options, "disabled_by": "user"}
-
-
-def _mqtt_entry(simulator: Simulator, account: Account) -> dict[str, Any]:
-    """Return a config entry of Home Assistant's ``mqtt``, for a connection to the same gate."""
-    uuid = uuid4().hex
-    endpoints = load(simulator.endpoints)
-    assert endpoints.ca_file
-    data = {
-        "broker": endpoints.broker_host("cn"),
-        "port": endpoints.broker_port,
-        "protocol": "5",
-        "client_id": f"ha.{uuid}",
-        "username": str(CLIENT_ID),
-        "password": _sign_in(simulator, account, uuid)["access_token"],
-        "certificate": Path(endpoints.ca_file).read_text(encoding="utf-8"),
-    }
-    return _entry("mqtt", data)
-
-
-def _mqtt_entities(account: Account) -> list[dict[str, Any]]:
-    """Return the ``mqtt`` entities of each lock: an event, and sensors that an unlock changes."""
-    return [entity for did in account.locks for entity in _beside(did)]
-
-
-def _beside(did: str) -> list[dict[str, Any]]:
-    event = {
-        "name": f"Beside {did}",
-        "unique_id": did,
-        "state_topic": mqtt_topic(did),
-        "event_types": [EVENT_TYPE],
-        "qos": 2,
-    }
-    sensors = [
-        {
-            "name": f"Beside {did}, {number}",
-            "unique_id": f"{did}-{number}",
-            "state_topic": mqtt_topic(did, UNLOCKED),
-            "value_template": template,
-            "qos": 2,
-        }
-        for number, template in enumerate(UNLOCKED.shown_too)
-    ]
-    return [{"event": event}, *({"sensor": sensor} for sensor in sensors)]
-
-
-def _entry(domain: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return a config entry in the oldest format, which every Home Assistant migrates."""
-    return {
-        "entry_id": f"{domain}_of_the_benchmarks",
-        "domain": domain,
-        "title": domain,
-        "source": "user",
-        "version": 1,
-        "data": data,
-    }
-
-
-def _write_entries(configuration: Path, entries: list[dict[str, Any]]) -> None:
-    content = {
-        "key": "core.config_entries",
-        "version": 1,
-        "minor_version": 1,
-        "data": {"entries": entries},
-    }
-    path = configuration / ".storage" / "core.config_entries"
-    path.write_text(json.dumps(content), encoding="utf-8")

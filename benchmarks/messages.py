@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from simulator.facts import Facts
 
 LOCK_EVENT: Final = (2, 1020)
+PEOPLE: Final = 2
+"""How many people each lock has, who come in turn."""
+FINGERPRINTS: Final = 998
+"""How many fingerprints the people of a lock have: no two events of a second are duplicates."""
 EVENT_TYPE: Final = "happened"
 """The only type of the event entities of ``mqtt``."""
+EVENT: Final = "event"
+ALL: Final = "all"
+"""The ends of the topics for the event entity of ``mqtt``, and for the sensors too."""
 
 _FIRST_RING: Final = int(time.time())
 _BETWEEN_RINGS: Final = 2
@@ -36,15 +43,14 @@ class Happening:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event. The value of the attribute ``mark`` is different for each event."""
+    """A kind of event."""
 
     name: str
     address: Address
-    entity: str
-    """The end of the unique id of the entity that shows it."""
-    mark: str
+    unique_ids: Sequence[str]
+    """Those of the entities that show it in turn, with the lock's did as ``{did}``."""
     happening: Callable[[int], Happening]
-    """Makes the event for a number below 65536."""
+    """Makes the event for a number."""
     piids: Sequence[int]
     """The piids of its arguments, in order."""
     shown_too: Sequence[str] = ()
@@ -63,24 +69,42 @@ class Kind:
 
     def mqtt(self, did: str, happening: Happening) -> tuple[str, bytes]:
         """Return topic and payload for ``mqtt``: the same attributes, and as many bytes."""
+        topic = mqtt_topic(did, ALL if self.shown_too else EVENT)
+        return topic, self._beside(did, happening)
+
+    def mqtt_event(self, did: str, happening: Happening) -> tuple[str, bytes]:
+        """Return topic and payload for the event entity of ``mqtt`` alone."""
+        return mqtt_topic(did, EVENT), self._beside(did, happening)
+
+    def _beside(self, did: str, happening: Happening) -> bytes:
         _, pushed = self.pushed(did, happening)
         message = {"event_type": EVENT_TYPE, **happening.attributes}
-        return mqtt_topic(did, self), json.dumps(message).encode().ljust(len(pushed))
+        return json.dumps(message).encode().ljust(len(pushed))
 
 
-def mqtt_topic(did: str, kind: Kind | None = None) -> str:
-    """Return the topic of a lock's ``mqtt`` entities for a kind of event, or for all kinds."""
-    return f"benchmarks/{did}/{kind.name if kind else '+'}"
+def mqtt_topic(did: str, end: str = "+") -> str:
+    """Return a topic of a lock's ``mqtt`` entities, by default that of all of them."""
+    return f"benchmarks/{did}/{end}"
+
+
+def person_of(did: str, number: int) -> str:
+    """Return the id of the subentry of a person who has fingerprints of a lock."""
+    return f"person_{number}_of_{did}"
+
+
+def fingerprints_of(number: int) -> range:
+    """Return the fingerprints of a person: those of the events whose turn it is."""
+    return range(number + 1, FINGERPRINTS + 1, PEOPLE)
 
 
 def _lock_event(number: int) -> Happening:
-    now = int(time.time())
+    now, fingerprint = int(time.time()), number % FINGERPRINTS + 1
     return Happening(
-        (Position.OUTSIDE, Method.FINGERPRINT, Action.UNLOCKED, number, now),
+        (Position.OUTSIDE, Method.FINGERPRINT, Action.UNLOCKED, fingerprint, now),
         {
             "position": "outside",
             "method": "fingerprint",
-            "operation_id": number,
+            "operation_id": fingerprint,
             "device_time": _iso(now),
         },
     )
@@ -99,18 +123,16 @@ def _piids(address: Address) -> tuple[int, ...]:
     return tuple(argument.address[1] for argument in SPEC.events[address].arguments)
 
 
-RING: Final = Kind("ring", (21, 1), "doorbell", "device_time", _ring, _piids((21, 1)))
+RING: Final = Kind("ring", (21, 1), ("{did}-doorbell",), _ring, _piids((21, 1)))
 UNLOCKED: Final = Kind(
     "unlocked",
     LOCK_EVENT,
-    "lock_event",
-    "operation_id",
+    tuple(f"{person_of('{did}', number)}-activity" for number in range(PEOPLE)),
     _lock_event,
     _piids(LOCK_EVENT),
     (
-        "{{ value_json.operation_id }}",
-        "{{ value_json.device_time }}",
         "{{ value_json.method }} {{ value_json.operation_id }}",  # the lock's changed_by
+        "{{ value_json.operation_id }}",  # the person who came last
     ),
 )
 
@@ -122,9 +144,15 @@ def unlocked_at(facts: Facts) -> Kind:
 
     def happening(number: int) -> Happening:
         now = int(time.time())
-        given = {**told, "id": number, "time": now}
+        given = {**told, "id": number % FINGERPRINTS + 1, "time": now}
         arguments = [given[name] for name in facts.arguments]
         return Happening(arguments, _lock_event(number).attributes)
 
     piids = tuple(facts.arguments.values())
-    return replace(UNLOCKED, address=facts.event, happening=happening, piids=piids)
+    return replace(
+        UNLOCKED,
+        name=f"{UNLOCKED.name}, {facts.model}",
+        address=facts.event,
+        happening=happening,
+        piids=piids,
+    )

@@ -4,56 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter, defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from .house import House
 
-type Mark = tuple[str, object]
-"""An entity id, and the value of one of its attributes."""
-
 
 class Observer:
-    """A record of when expected values are seen."""
+    """A record of when entities change, as often as was expected of each."""
 
     def __init__(self) -> None:
         """Expect nothing yet."""
-        self._expected: set[Mark] = set()
-        self._seen: dict[Mark, float] = {}
+        self.changes: Counter[str] = Counter()
+        """How often each entity has changed so far, by entity id."""
+        self._missing: Counter[str] = Counter()
+        self._left = 0
+        self._seen: defaultdict[str, list[float]] = defaultdict(list)
         self._complete = asyncio.Event()
 
-    def expect(self, marks: Iterable[Mark]) -> None:
-        """Expect these marks from now on, and forget the previous ones."""
-        self._expected = set(marks)
-        self._seen = {}
+    def expect(self, entity_ids: Iterable[str]) -> None:
+        """Expect so many changes of each entity from now on, and forget what was seen."""
+        self._missing = Counter(entity_ids)
+        self._left = self._missing.total()
+        self._seen = defaultdict(list)
         self._complete.clear()
 
-    async def seen(self, patience: float) -> dict[Mark, float]:
-        """Return when each mark was seen, once all were seen or after ``patience`` seconds."""
+    async def seen(self, patience: float) -> Mapping[str, Sequence[float]]:
+        """Return when the entities changed, once all have or after ``patience`` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._complete.wait()
-        return self._seen
+        return {entity_id: tuple(times) for entity_id, times in self._seen.items()}
 
     async def follow(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         """Read the messages of ``subscribe_entities`` until the connection ends."""
         async for message in websocket:
             now = time.perf_counter()
-            for entity_id, change in message.json()["event"].get("c", {}).items():
-                for value in change.get("+", {}).get("a", {}).values():
-                    if isinstance(value, str | int) and (entity_id, value) in self._expected:
-                        self._note((entity_id, value), now)
+            for entity_id in message.json()["event"].get("c", ()):
+                self.note(entity_id, now)
 
-    def _note(self, mark: Mark, now: float) -> None:
-        self._expected.remove(mark)
-        self._seen[mark] = now
-        if not self._expected:
-            self._complete.set()
+    def note(self, entity_id: str, now: float) -> None:
+        """Note that an entity has changed."""
+        self.changes[entity_id] += 1
+        if self._missing[entity_id] > 0:
+            self._missing[entity_id] -= 1
+            self._left -= 1
+            self._seen[entity_id].append(now)
+            if not self._left:
+                self._complete.set()
 
 
 @asynccontextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .home_assistant import add, home_assistant
+from demo.other_integrations import add
+
+from .home_assistant import home_assistant
 
 if TYPE_CHECKING:
     from pathlib import Path

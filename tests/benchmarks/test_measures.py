@@ -1,0 +1,84 @@
+"""What the benchmarks read and compute."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from benchmarks.figures import BESIDE, MQTT, OURS
+from benchmarks.flood import flooded
+from benchmarks.footprint import figures_of
+from benchmarks.latency import Line, medians, p99, raced
+from benchmarks.messages import FINGERPRINTS, PEOPLE, RING, UNLOCKED, fingerprints_of
+from benchmarks.observer import Observer
+from benchmarks.process import processor_time, resident, ticks
+
+
+def test_races_have_medians_in_ms() -> None:
+    assert medians([[0.001, 0.002, 0.009], [0.004]]) == [2, 4]
+
+
+def test_the_p99_is_of_all_races_together() -> None:
+    fast, slow = [0.001] * 98, [0.5] * 2
+    assert p99([fast, slow]) > 400
+    assert p99([fast * 3, slow]) < 400
+
+
+def test_unlocking_is_raced_beside_as_many_entities_and_beside_one() -> None:
+    races = {side: [[0.002, 0.002]] * 5 for side in (OURS, MQTT, BESIDE)}
+    races["one entity of mqtt"] = [[0.001, 0.001]] * 5
+    median, slowest, one_entity = raced(Line(UNLOCKED, 1, 1), races)
+    assert (median.races[BESIDE], median.goal_beside) == ([2] * 5, 0.95)
+    assert slowest.races == {side: [2] for side in (OURS, MQTT, BESIDE)}
+    assert one_entity.races == {OURS: [2] * 5, MQTT: [1] * 5}
+    assert [one.limit for one in raced(Line(RING, 1, 10), {OURS: [[1, 1]]})] == [1.1, 1.0]
+
+
+def test_floods() -> None:
+    floods = {OURS: [(0, 2.0, 3.0)], MQTT: [(1, 4.0, 6.0)], "one entity of mqtt": [(0, 1.0, 1.5)]}
+    figures = {figure.name: figure for figure in flooded("f", floods)}
+    assert (figures["f: lost"].value(OURS), figures["f: lost"].limit) == (0, 0)
+    assert figures["f: lost by mqtt"].value(OURS) == 1
+    assert figures["f: processor time"].races == {OURS: [3.0], MQTT: [6.0]}
+    assert figures["f: the last after"].verdict == "kept"
+    assert figures["f, beside one entity: the last after"].races == {OURS: [2.0], MQTT: [1.0]}
+
+
+def test_goals_grow_with_the_number_of_locks() -> None:
+    sides = {OURS: {"set-up": 0.1, "memory": 9.0, "requests for set-up": 4}}
+    figures = {figure.name: figure for figure in figures_of(10, sides)}
+    memory = figures["10 locks: memory"]
+    assert memory.limit == 20
+    assert memory.goal == pytest.approx(8.6)
+    assert figures["10 locks: requests for set-up"].verdict == "kept"
+    assert "10 locks: requests for a refresh" not in figures
+
+
+def test_processor_time_of_a_process() -> None:
+    assert ticks("7 (a (b) c) S 1 7 7 0 -1 4 9 0 0 0 120 34 5 6 20 0 3") == 154
+    before = processor_time(os.getpid())
+    while processor_time(os.getpid()) == before:
+        pass
+    assert resident(os.getpid()) > 1
+
+
+def test_the_people_of_a_lock_have_all_its_fingerprints() -> None:
+    held = [number for person in range(PEOPLE) for number in fingerprints_of(person)]
+    assert sorted(held) == [*range(1, FINGERPRINTS + 1)]
+    for number in (0, 1, FINGERPRINTS - 1, FINGERPRINTS):
+        *_, fingerprint, _time = UNLOCKED.happening(number).arguments
+        assert fingerprint in fingerprints_of(number % PEOPLE)
+
+
+async def test_the_observer_counts_the_changes_of_each_entity() -> None:
+    observer = Observer()
+    observer.expect(["event.a", "event.a", "event.b"])
+    seeing = asyncio.ensure_future(observer.seen(60))
+    for moment, entity_id in enumerate(("event.a", "event.c", "event.b", "event.b", "event.a")):
+        observer.note(entity_id, moment)
+    assert await seeing == {"event.a": (0, 4), "event.b": (2,)}
+    assert observer.changes["event.b"] == 2
+    observer.expect(["event.a"])
+    assert await observer.seen(0) == {}
