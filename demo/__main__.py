@@ -24,6 +24,7 @@ from .any_day import ANY_DAY, CHECKED, Act
 from .bad_day import BadDay, add_locks, live_through
 from .check import BETWEEN_STEPS, check, is_well
 from .client import onboard
+from .controls import add_controls, obey, show_controls, until_day_goes_on
 from .dashboard import add_dashboard
 from .day import DAY, Command
 from .home_assistant import HomeAssistantError, address, running, write_configuration
@@ -99,10 +100,12 @@ async def started(
     *,
     model: str = MODEL,
     all_enabled: bool = False,
+    controls: bool = False,
 ) -> AsyncIterator[Demo]:
     """Start the simulator and Home Assistant, and add the integration; stop all on exit.
 
-    ``all_enabled`` enables the entities that are off by default. Unlocking and people are set up
+    ``all_enabled`` enables the entities that are off by default. ``controls`` adds what users can
+    do at the door by clicking. Unlocking and people are set up
     for a Xiaomi Smart Door Lock 4 Pro only.
     """
     door = DOORS[language]
@@ -124,6 +127,8 @@ async def started(
             progress("Starting Home Assistant; the first time takes longest")
             configuration = directory / "home-assistant"
             write_configuration(configuration, INTEGRATIONS, port, language=language)
+            if controls:
+                add_controls(configuration, language)
             environment = {ENDPOINTS_VARIABLE: str(simulator.endpoints)}
             async with (
                 running(configuration, port, environment) as home_assistant,
@@ -142,6 +147,8 @@ async def started(
                 await add_dashboard(client, door.name)
                 if model == MODEL and isinstance(lock, Lock):
                     await add_people(home, lock)
+                if controls:
+                    await show_controls(client, language)
                 progress(f"Ready: {len(home.entity_ids)} entities")
                 yield Demo(simulator, lock, home, home_assistant, account, others)
                 progress("Ending")
@@ -184,18 +191,43 @@ async def ends(demo: Demo, playing: Awaitable[None]) -> None:
 
 
 async def play_on(demo: Demo, port: int) -> None:
-    """Print the address, and repeat the day as long as Home Assistant runs."""
+    """Print the address, and repeat the day as long as Home Assistant runs.
+
+    What users click at the door is done meanwhile; they can stop the day, too.
+    """
     own = demo.lock.model == MODEL
     unlocking = f" The lock can be unlocked with {CODE}." if own else ""
     print(f"\n  {address(port)}\n  User name {USER}, password {USER}.{unlocking} Ctrl-C ends it.\n")
-    await ends(demo, play(demo, cycle(DAY if own else ANY_DAY), PAUSE))
+
+    steps: Sequence[Step | Command | Act] = DAY if own else ANY_DAY
+
+    async def day() -> None:
+        for step in cycle(steps):
+            await until_day_goes_on(demo.home)
+            await play(demo, [step], PAUSE)
+
+    async def together() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(day())
+                group.create_task(obey(demo.home, demo.lock, progress))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    await ends(demo, together())
 
 
 async def show(options: argparse.Namespace) -> bool:
     """Run the chosen mode; return whether its checks passed."""
     checks = options.check or options.soak
+    unattended = checks or options.screenshots
     async with started(
-        options.port, options.language, options.day, model=options.model, all_enabled=checks
+        options.port,
+        options.language,
+        options.day,
+        model=options.model,
+        all_enabled=checks,
+        controls=not unattended,
     ) as demo:
         if options.day == BAD:
             day = BadDay(demo.simulator, demo.account, demo.home, demo.s1, demo.others)

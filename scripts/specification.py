@@ -80,7 +80,7 @@ def _names() -> dict[tuple[Platform, str], str]:
         (platform, description.key): translated[platform][description.key]["name"]
         for platform, descriptions in DESCRIPTIONS.items()
         for description in descriptions
-        if platform is not Platform.LOCK
+        if description.name is not None
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,26 @@ def give(
     )
     hass.config_entries.async_add_subentry(entry, person)
     return person
+
+
+def invite(hass: HomeAssistant, entry: MockConfigEntry, name: str, *held: Any) -> ConfigSubentry:
+    """Add a guest, as a subentry whose title says more than the name."""
+    guest = ConfigSubentry(
+        data=MappingProxyType(
+            {
+                "name": name,
+                "credentials": list(held),
+                "user_id": 7,
+                "valid_until": time.time() + 3600,
+                "uses": None,
+            }
+        ),
+        subentry_type="guest",
+        title=f"{name} (until tomorrow)",
+        unique_id=None,
+    )
+    hass.config_entries.async_add_subentry(entry, guest)
+    return guest
 
 
 def person_entity(hass: HomeAssistant, name: str) -> er.RegistryEntry:

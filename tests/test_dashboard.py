@@ -15,17 +15,19 @@ from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.const import MAJOR_VERSION, MINOR_VERSION, Platform
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.util import dt as dt_util
 from playwright.async_api import TimeoutError as BrowserTimeoutError
 from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.frontend.registration import MODULE
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
+from demo.any_day import ANY_DAY
 from scripts.specification import TRANSLATION
-from simulator.siblings import INVENTED
+from simulator.siblings import INVENTED, MODELS
 
+from .lock_driver import until
 from .lock_harness import running_lock
+from .people import FINGERPRINT, give
 from .siblings import sibling
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
     from .browsing import Browse
     from .lock_driver import LockDriver
-from .people import FINGERPRINT, give
 
 SOURCE: Final = MODULE.read_text(encoding="utf-8")
 PATH: Final = "door-locks"
@@ -197,10 +198,22 @@ def dashboard(hass: HomeAssistant, hass_ws_client: WebSocketGenerator, browse: B
 
 
 async def headings(page: Page) -> list[str]:
-    """Return the headings, in order."""
+    """Return the headings that are shown, in order."""
     cards = page.locator("hui-heading-card")
-    texts = await cards.evaluate_all("all => all.map(card => card.shadowRoot.textContent.trim())")
+    texts = await cards.evaluate_all(
+        "all => all.filter(card => card.checkVisibility())"
+        ".map(card => card.shadowRoot.textContent.trim())"
+    )
     return [text for text in texts if text]
+
+
+async def until_headings(page: Page, expected: list[str]) -> None:
+    """Wait until these headings are shown."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while await headings(page) != expected:
+                await page.wait_for_timeout(100)
+    assert await headings(page) == expected
 
 
 async def rename(hass: HomeAssistant, driver: LockDriver, platform: str, key: str) -> str:
@@ -214,11 +227,18 @@ async def rename(hass: HomeAssistant, driver: LockDriver, platform: str, key: st
 
 @pytest.mark.parametrize("width", [1400, 390])
 async def test_a_linked_lock(
-    dashboard: Dashboard, linked: MockConfigEntry, driver: LockDriver, width: int
+    hass: HomeAssistant,
+    dashboard: Dashboard,
+    linked: MockConfigEntry,
+    driver: LockDriver,
+    width: int,
 ) -> None:
     """Who is at the door is seen at once, then the settings, on a desk and on a phone."""
     driver.lock.camera.upload_seconds = 0
     driver.do("ring")
+    give(hass, linked, "Ming", (FINGERPRINT, 3))
+    driver.do("fingerprint", 3)
+    await until(lambda: driver.state(hass, "sensor", "last_person").state == "Ming")
     page = await dashboard.open(width)
     image = page.locator("hui-picture-entity-card img")
     await image.wait_for()
@@ -226,6 +246,44 @@ async def test_a_linked_lock(
     first = ["Door", "People", "Lock", "At the door", "Last 24 hours"]
     settings = ["Bell", "More settings", "Sounds and reminders", "Camera"]
     assert await headings(page) == first + settings
+
+
+@pytest.mark.usefixtures("default_entities")
+async def test_a_fresh_lock(
+    hass: HomeAssistant, dashboard: Dashboard, linked: MockConfigEntry, driver: LockDriver
+) -> None:
+    """Of what never happened nothing is said; it comes with the first time that it happens."""
+    give(hass, linked, "Ming", (FINGERPRINT, 3))
+    await hass.async_block_till_done()
+    page = await dashboard.open()
+    unknown = page.get_by_text("Unknown", exact=True).locator("visible=true")
+    assert not await unknown.count()
+    settings = ["Bell", "Sounds and reminders", "Camera"]
+    first = ["Door", "People", "Last 24 hours"]
+    assert await headings(page) == [*first, *settings]
+    driver.do("fingerprint", 3)
+    await page.locator("strong", has_text="Ming").wait_for()
+    driver.do("stay")
+    await page.locator("hui-event-entity-row", has_text="Stay").wait_for()
+    assert not await unknown.count()
+    first = ["Door", "People", "At the door", "Last 24 hours"]
+    await until_headings(page, [*first, *settings])
+
+
+async def test_where_headings_lead(
+    hass: HomeAssistant, dashboard: Dashboard, loaded: MockConfigEntry, driver: LockDriver
+) -> None:
+    """All activity of the lock and its people is where the heading of the last day leads."""
+    hass.config.components.add("logbook")
+    give(hass, loaded, "Ming", (FINGERPRINT, 3))
+    await hass.async_block_till_done()
+    page = await dashboard.open()
+    heading = page.locator("hui-heading-card", has_text="Last 24 hours")
+    action = await heading.evaluate("card => card._config.tap_action")
+    _, _, ids = action["navigation_path"].partition("/logbook?device_id=")
+    devices = dr.async_get(hass)
+    shown = [device.name for one in ids.split(",") if (device := devices.async_get(one))]
+    assert shown == ["Front door", "Ming"]
 
 
 async def test_a_lock_nearby(
@@ -242,13 +300,24 @@ async def test_a_lock_nearby(
         assert "ago" not in await tile.inner_text()
 
 
-OF_OTHERS: Final = {
-    "xiaomi.lock.m30fa": ["Door", "People", "At the door", "Last 24 hours"],
-    "loock.lock.r2": ["Door", "People", "At the door", "Last 24 hours"],
-    "lumi.lock.mcn002": ["Door", "People", "At the door", "Last 24 hours"],
-    "loock.lock.v5": ["What else it tells"],
-    INVENTED: ["At the door", "What else it tells"],
+LIKE_OURS: Final = (
+    ["Door", "People", "Last 24 hours"],
+    ["Door", "People", "At the door", "Last 24 hours"],
+)
+OF_OTHERS: Final[dict[str, tuple[list[str], list[str]]]] = {
+    "xiaomi.lock.m30fa": LIKE_OURS,
+    "loock.lock.r2": LIKE_OURS,
+    "lumi.lock.mcn002": LIKE_OURS,
+    "loock.lock.v5": (["What else it tells"], ["What else it tells"]),
+    INVENTED: (["What else it tells"], ["At the door", "What else it tells"]),
 }
+"""The headings of other models, before something happens and afterwards."""
+HAPPENS: Final = (
+    "Somebody comes home by fingerprint",
+    "The bell rings",
+    "Somebody tries to prise the lock",
+)
+"""What happens meanwhile, of the demo's day."""
 
 
 @pytest.mark.usefixtures("default_entities")
@@ -259,9 +328,19 @@ async def test_a_lock_of_another_model(
     """What the model has is shown, be it only what its specification says; nothing else is."""
     async with sibling(hass, driver, model) as harness:
         harness.driver.do("set_battery", 41)
+        fresh, later = OF_OTHERS[model]
+        if "People" in later:
+            finger = MODELS[model].facts.number("method", "fingerprint")
+            give(hass, harness.entry, "Ming", (finger, 3))
+            await hass.async_block_till_done()
         page = await dashboard.open()
-        assert await headings(page) == OF_OTHERS[model]
+        assert await headings(page) == fresh
         await page.locator("hui-entity-badge", has_text="41%").wait_for()
+        for act in ANY_DAY:
+            if act.name in HAPPENS:
+                harness.driver.simulation.call(act.play, harness.driver.lock)
+        await until_headings(page, later)
+        assert not await page.get_by_text("Unknown", exact=True).locator("visible=true").count()
         assert not await page.get_by_text("undefined").count()
 
 
@@ -292,7 +371,8 @@ async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: Loc
         waits = page.get_by_text("Changes waiting for the lock")
         assert not await waits.count()
         await harness.put_to_sleep()
-        await page.get_by_text("Wake", exact=True).wait_for()
+        await page.get_by_text("Touch the lock to wake it").wait_for()
+        assert not await page.get_by_text("Wake", exact=True).count()
         await harness.call("switch", "turn_on", "away_mode")
         await waits.wait_for()
         discard = page.locator("hui-tile-card", has_text="Discard waiting changes")
@@ -304,6 +384,8 @@ async def test_what_waits(hass: HomeAssistant, dashboard: Dashboard, driver: Loc
         await waits.wait_for(state="detached")
         driver.do("fingerprint", 3)
         await buttons.first.wait_for(state="detached")
+        driver.do("close_door")
+        await buttons.first.wait_for()
         assert await page.evaluate(COMPLAINTS) == []
 
 
@@ -322,7 +404,7 @@ async def test_for_everybody(
     group = await hass.auth.async_get_group(GROUP_ID_USER)
     guest = MockUser(groups=[group]).add_to_hass(hass)
     page = await dashboard.open(user=guest, locale="zh-CN")
-    first = ["门", "人员", "门锁", "门口", "最近 24 小时"]
+    first = ["门", "门锁", "最近 24 小时"]
     assert await headings(page) == [*first, "门铃", "更多设置", "声音与提醒", "摄像头"]
     shown = await page.locator("hui-tile-card").evaluate_all(
         "all => all.map(c => c._config.entity)"
@@ -359,23 +441,16 @@ async def test_two_locks_and_people(
     async with running_lock(hass, driver) as front, running_lock(hass, driver, local=True) as back:
         [device] = dr.async_entries_for_config_entry(devices, back.entry.entry_id)
         devices.async_update_device(device.id, name_by_user="Back door")
-        person = devices.async_get_or_create(
-            config_entry_id=front.entry.entry_id,
-            entry_type=dr.DeviceEntryType.SERVICE,
-            identifiers={(DOMAIN, "person")},
-            name="Li",
-        )
-        event = er.async_get(hass).async_get_or_create(
-            "event", DOMAIN, "person", config_entry=front.entry, device_id=person.id
-        )
+        give(hass, front.entry, "Li", (FINGERPRINT, 3))
+        await hass.async_block_till_done()
         page = await dashboard.open()
         tabs = page.locator("ha-tab-group-tab, sl-tab, paper-tab")
         names = [name.casefold() for name in await tabs.all_inner_texts()]
         assert names == ["back door", "front door"]
-        hass.states.async_set(event.entity_id, dt_util.utcnow().isoformat(), {"event_type": "home"})
         await tabs.nth(1).click()
-        await follow(page)
-        li = page.get_by_text("Li", exact=True)
+        await page.get_by_text("None of them has come yet.").wait_for()
+        driver.do("fingerprint", 3)
+        li = page.locator("strong", has_text="Li")
         await li.wait_for()
         await tabs.nth(0).click()
         await li.wait_for(state="detached")
@@ -441,5 +516,6 @@ async def test_who_came(
     driver.do("fingerprint", 3)
     await page.get_by_text("was unlocked from outside with fingerprint 3").wait_for()
     assert "Last 24 hours" in await headings(page)
-    give(hass, loaded, "[Ming](/x) *Li*", (FINGERPRINT, 3))
-    await page.get_by_text("by [Ming](/x) *Li* with a fingerprint").wait_for()
+    give(hass, loaded, "[Ming](/x) *Li*：`_甲_`", (FINGERPRINT, 3))
+    await page.get_by_text("by [Ming](/x) *Li*：`_甲_` with a fingerprint").wait_for()
+    await page.locator("strong", has_text="[Ming](/x) *Li*：`_甲_`").wait_for()

@@ -167,10 +167,10 @@ async def test_in_chinese(
     await tell(home)
     events = await shown(home, hass_client, NOON - DAY, NOON + DAY)
     assert [event["summary"] for event in events][1:] == [
-        "Front door 由 Mei 用指纹从门外开锁",
+        "Front door：Mei 从门外用指纹开锁",
         "门虚掩,请及时关门",
         "门铃响了",
-        "Front door 自动关门",
+        "Front door：自动关门",
     ]
 
 

@@ -116,7 +116,6 @@ PRIMARY: Final = {
     "sensor": {"battery", "last_person", "pending_changes"},
     "event": {"doorbell", "exception", "duress", "someone_at_the_door"},
     "image": {"last_visitor"},
-    "button": {"wake"},
 }
 SETTINGS: Final = {
     "switch": {"away_mode", "doorbell", "do_not_disturb", "recording"},

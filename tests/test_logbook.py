@@ -115,7 +115,7 @@ async def test_operations(
                 "was locked from inside with the knob",
             ],
         ),
-        ("zh-Hans", ["用指静脉 7 门外上锁", "用旋钮从门内上锁"]),
+        ("zh-Hans", ["用指静脉 7 从门外上锁", "从门内用旋钮上锁"]),
     ],
 )
 async def test_operations_of_another_model(

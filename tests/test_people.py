@@ -28,6 +28,7 @@ from .people import (
     NOON_TEXT,
     begin,
     give,
+    invite,
     named,
     names,
     offers,
@@ -41,6 +42,8 @@ from .people import (
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+PASSWORD = 3
 
 # The lock's own users
 
@@ -440,6 +443,31 @@ async def test_lately(hass: HomeAssistant, driver: LockDriver, loaded: MockConfi
     assert told == [now, now - MINUTE, now - HOUR]
 
 
+async def test_when_people_came(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """Who came last is first, and who is named later came all the same; an ended guest is gone."""
+
+    def came() -> list[tuple[str, float]]:
+        people = driver.state(hass, "sensor", "last_person").attributes["people"]
+        return [(one["name"], datetime.fromisoformat(one["when"]).timestamp()) for one in people]
+
+    now = driver.lock.time
+    give(hass, loaded, "Ming", (FINGERPRINT, 3), (FINGERPRINT, 4))
+    wei = {"did": driver.lock.did, "method": PASSWORD, "operation_id": 21, "since": now - 9 * DAY}
+    invite(hass, loaded, "Wei", wei)
+    await use(loaded, driver, now - DAY, 3)
+    await use(loaded, driver, now - HOUR, 5)
+    await use(loaded, driver, now - MINUTE, 21, method=PASSWORD)
+    await use(loaded, driver, now - 1, 4)
+    await until(lambda: came() == [("Ming", now - 1), ("Wei", now - MINUTE)])
+    li = give(hass, loaded, "Li", (FINGERPRINT, 5))
+    await until(lambda: came()[2:] == [("Li", now - HOUR)])
+    hass.config_entries.async_remove_subentry(loaded, li.subentry_id)
+    driver.push_event((4, 7), 7, 21, PASSWORD, now)
+    await until(lambda: came() == [("Ming", now - 1)])
+
+
 async def test_lately_follows(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
@@ -466,4 +494,6 @@ async def test_lately_follows(
     await hass.config.async_update(language="zh-Hans")
     await async_load_integrations(hass, {"xiaomi_smart_lock"})
     hass.config_entries.async_update_subentry(loaded, ming, title="Ming")
-    await becomes("Gate 由 Ming 用指纹从门外开锁")
+    await becomes("Gate：Ming 从门外用指纹开锁")
+    hass.config_entries.async_update_subentry(loaded, ming, title="小明")
+    await becomes("Gate：小明从门外用指纹开锁")

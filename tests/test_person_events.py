@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from awesomeversion import AwesomeVersion
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EVENT_STATE_CHANGED, Platform, __version__
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import device_registry as dr
@@ -21,9 +19,10 @@ from custom_components.xiaomi_smart_lock.const import DOMAIN
 
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness, running_lock
-from .people import DURESS, FINGERPRINT, NOON, give, the_lock
+from .people import DURESS, FINGERPRINT, NOON, give, invite, the_lock
 
 if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigSubentry
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -128,7 +127,7 @@ async def test_people_come_and_go(
     ming = give(hass, loaded, "Ming", (FINGERPRINT, 3))
     await hass.async_block_till_done()
     entity_id = activity(hass, ming)
-    assert entity_id == "event.ming_activity"
+    assert entity_id == "event.ming"
     entity = er.async_get(hass).async_get(entity_id)
     assert entity
     assert entity.config_subentry_id == ming.subentry_id
@@ -144,7 +143,7 @@ async def test_people_come_and_go(
     assert renamed.name == "Xiao Ming"
     state = hass.states.get(entity_id)
     assert state
-    assert state.name == "Xiao Ming Activity"
+    assert state.name == "Xiao Ming"
     assert await hass.config_entries.async_reload(loaded.entry_id)
     await hass.async_block_till_done()
     assert hass.states.get(entity_id)
@@ -232,26 +231,6 @@ async def test_event_received(
 # Guests
 
 
-def invite(hass: HomeAssistant, entry: MockConfigEntry, name: str, *held: Any) -> ConfigSubentry:
-    """Add a guest, as a subentry whose title says more than the name."""
-    guest = ConfigSubentry(
-        data=MappingProxyType(
-            {
-                "name": name,
-                "credentials": list(held),
-                "user_id": 7,
-                "valid_until": time.time() + 3600,
-                "uses": None,
-            }
-        ),
-        subentry_type="guest",
-        title=f"{name} (until tomorrow)",
-        unique_id=None,
-    )
-    hass.config_entries.async_add_subentry(entry, guest)
-    return guest
-
-
 async def test_the_end_of_a_guest(hass: HomeAssistant, harness: LockHarness) -> None:
     """It is told when the password of a guest was deleted because its time had come."""
     await harness.manage("set_user", user_id=7, user_type="frequent_visitor")
@@ -274,7 +253,7 @@ async def test_the_end_of_a_guest(hass: HomeAssistant, harness: LockHarness) -> 
     of_mei, of_wei = told(hass, activity(hass, earlier)), told(hass, activity(hass, wei))
     state = hass.states.get(activity(hass, wei) or "")
     assert state
-    assert state.name == "Wei Activity"
+    assert state.name == "Wei"
     assert state.attributes["event_types"] == ["used", "ended"]
     expiries = harness.known.expiries.known
     for one, expiry in list(expiries.items()):

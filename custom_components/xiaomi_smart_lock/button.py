@@ -57,12 +57,8 @@ class LockButtonDescription(LockEntityDescription, ButtonEntityDescription):
 
 
 BUTTONS: Final = (
-    LockButtonDescription(
-        key="wake",
-        action=Role.WAKE,
-        press=_acts(Role.WAKE),
-        entity_registry_enabled_default=True,
-    ),
+    # It keeps a lock awake. One that sleeps is not reached, therefore it is off by default.
+    LockButtonDescription(key="wake", action=Role.WAKE, press=_acts(Role.WAKE)),
     LockButtonDescription(
         key="wake_camera", action=Role.WAKE_CAMERA, press=_acts(Role.WAKE_CAMERA)
     ),

@@ -290,10 +290,12 @@ def _undescribed(found: UndescribedItem) -> LockEventDescription:
     )
 
 
-# What those do who have credentials, by the type of their subentry
+# What those do who have credentials, by the type of their subentry. Their device has their name:
+# where the automation editor shows the name of an entity alone, it says whose it is.
 HOLDERS: Final = {
     SUBENTRY_PERSON: LockEventDescription(
         key="person_activity",
+        name=None,
         ability=Ability.PEOPLE,
         kinds=(Role.LOCK_EVENT,),
         types=tuple(BY_SIDE.values()),
@@ -302,6 +304,7 @@ HOLDERS: Final = {
     ),
     SUBENTRY_GUEST: LockEventDescription(
         key="guest_activity",
+        name=None,
         ability=Ability.MANAGEMENT,
         kinds=(Role.LOCK_EVENT,),
         types=(USED, ENDED),

@@ -61,13 +61,23 @@ class DoorLock(LockEntity, HomeAssistantLock):
         )
         self._was_locked = self.is_locked
         self._refused = False
-        self._attr_code_format = CODE_FORMAT if self._unlocking.needs_code else None
 
     @property
     @override
     def is_locked(self) -> bool | None:
         """Whether the bolt is out, None if unknown. It is not while the door is open or ajar."""
         return self.coordinator.data.door.locked
+
+    @property
+    @override
+    def code_format(self) -> str | None:
+        """What a code looks like, None if none is asked for, as while it is unlocked.
+
+        Home Assistant's frontend would ask for it before locking as well, only for that to be
+        refused. Without a format the code is checked all the same, see ``RemoteUnlock``.
+        """
+        asks = self._unlocking.needs_code and self.is_locked is not False
+        return CODE_FORMAT if asks else None
 
     @property
     @override

@@ -132,7 +132,10 @@ def _changes(runtime: LockRuntime, _name: str) -> dict[str, Any]:
 
 
 def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
-    """Return what happened at the door within a day, in sentences, the latest first."""
+    """Return what happened at the door within a day, in sentences, and when people came last.
+
+    The latest is the first.
+    """
     now, lock = time.time(), runtime.coordinator
     happened = (
         one
@@ -146,8 +149,23 @@ def _lately(runtime: LockRuntime, name: str) -> dict[str, Any]:
                 "what": in_a_sentence_of(lock, name, one),
             }
             for one in islice(happened, MOST_LATELY)
-        ]
+        ],
+        "people": _came(lock),
     }
+
+
+def _came(lock: LockCoordinator) -> list[dict[str, str]]:
+    """Return when each person used a credential last, the latest first.
+
+    A guest whose credential was deleted is left out.
+    """
+    came: dict[str, dict[str, str]] = {}
+    for credential, use in reversed(lock.data.users.uses.items()):
+        one = person_of(lock, credential, use.when)
+        if one and (not one.is_guest or one.has(lock, credential)):
+            when = dt_util.utc_from_timestamp(use.when).isoformat()
+            came.setdefault(one.subentry.subentry_id, {"name": one.name, "when": when})
+    return list(came.values())
 
 
 def _operated_at(lock: LockCoordinator) -> float | None:
@@ -291,7 +309,7 @@ class LockSensor(LockEntity, SensorEntity):
 
     entity_description: LockSensorDescription
     # The journal has it already.
-    _unrecorded_attributes = frozenset({"lately"})
+    _unrecorded_attributes = frozenset({"lately", "people"})
     _cancel_look: CALLBACK_TYPE | None = None
     """Cancels the next look at attributes that are shown later, None if there is none."""
 

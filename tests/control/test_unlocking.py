@@ -511,6 +511,16 @@ async def test_locking_asks_for_no_code(guarded: Doorkeeper) -> None:
     assert raised.value.translation_key == "cannot_be_locked_remotely"
 
 
+async def test_no_code_while_it_is_unlocked(guarded: Doorkeeper) -> None:
+    """The frontend asks for none before locking, and unlocking again needs it all the same."""
+    await guarded.unlock(CODE)
+    await until(lambda: guarded.states == ["unlocking", "unlocked"])
+    assert "code_format" not in guarded.harness.attributes("lock", "lock")
+    assert (await guarded.refused()).translation_key == "unlocking_no_code"
+    assert (await guarded.refused("abcd")).translation_key == "unlocking_wrong_code"
+    assert guarded.asked == 1
+
+
 async def test_guessing(frozen: FrozenDateTimeFactory, guarded: Doorkeeper) -> None:
     """Five wrong codes block the right one too, for five minutes, and after a restart."""
     for _ in range(5):
@@ -686,7 +696,7 @@ async def mock_recorder_before_hass(
         ),
         (
             "zh-Hans",
-            ["未能从 Home Assistant 开锁：开锁码错误", "已应 Home Assistant 的请求同意开锁"],
+            ["未能从 Home Assistant 开锁：开锁码错误", "已同意 Home Assistant 的开锁请求"],
         ),
     ],
 )

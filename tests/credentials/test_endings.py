@@ -139,7 +139,7 @@ async def test_until_a_time(
     assert entity
     assert event.data == {
         "type": "credential_ended",
-        "credential": "Password 20",
+        "credential": "password 20",
         "entity_id": entity.entity_id,
         "device_id": entity.device_id,
     }

@@ -15,7 +15,7 @@ from ..reporting.issues import Issue
 from ..signal import Signal
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
-from ..wording.phrases import credential_in_words, listed
+from ..wording.phrases import credential_in_words, in_a_sentence, listed
 from .lock_user import OWNER
 from .pending_command import NOT_FOUND, CommandRejectedError
 
@@ -241,7 +241,7 @@ class ExpiryWorker:
         lock = self._lock
         for credential in self._asked.keys() - lock.data.expiries.known.keys():
             if self._asked.pop(credential).enrolled:
-                words = credential_in_words(lock.hass, lock.model, credential)
+                words = in_a_sentence(credential_in_words(lock.hass, lock.model, credential))
                 self._reporter.log("credential_ended", credential=words)
                 self._ended.async_send((None,), credential)
 

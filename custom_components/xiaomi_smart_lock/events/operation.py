@@ -10,6 +10,7 @@ from ..model.roles import Role
 from ..people import person_of
 from ..wording.phrases import (
     OTHER,
+    common_text,
     credential_in_words,
     in_a_sentence,
     in_words,
@@ -58,7 +59,8 @@ def in_a_sentence_of(lock: LockCoordinator, name: str, lock_event: LockEvent) ->
     """Return what happened at a lock of a name, in Home Assistant's language."""
     model = lock_event.model
     if lock_event.kind == model.lock_event:
-        return f"{name} {sentence(lock.hass, *described(lock, lock_event))}"
+        what = sentence(lock.hass, *described(lock, lock_event))
+        return common_text(lock.hass, "of_lock", "{lock} {what}").format(lock=name, what=what)
     if lock_event.kind == model.address_of(Role.EXCEPTION):
         code = lock_event.get("abnormal-condition")
         if code is not None:

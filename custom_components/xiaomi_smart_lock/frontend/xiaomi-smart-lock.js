@@ -24,14 +24,17 @@ const TEXTS = {
     nobody: "Nobody came.",
     visitor: "At the door",
     people: "People",
+    never: "None of them has come yet.",
     waiting: "Changes waiting for the lock",
     discard: "Discard the changes that wait for the lock?",
     lock: "Lock",
+    touch: "Touch the lock to wake it",
     bell: "Bell",
     camera: "Camera",
     sounds: "Sounds and reminders",
     more: "More settings",
     told: "What else it tells",
+    silent: "Nothing was told yet.",
     none: "No lock is here yet. [Add one](/config/integrations/dashboard/add?domain=xiaomi_smart_lock), and it is shown here by itself.",
     gone: "This lock is no longer here.",
   },
@@ -44,14 +47,17 @@ const TEXTS = {
     nobody: "没有人来过。",
     visitor: "门口",
     people: "人员",
+    never: "他们都还没有回来过。",
     waiting: "等待门锁唤醒的更改",
     discard: "要放弃等待门锁唤醒的更改吗？",
     lock: "门锁",
+    touch: "触摸门锁即可唤醒",
     bell: "门铃",
     camera: "摄像头",
     sounds: "声音与提醒",
     more: "更多设置",
     told: "其他状态与事件",
+    silent: "尚未收到任何状态或事件。",
     none: "这里还没有门锁。[添加门锁](/config/integrations/dashboard/add?domain=xiaomi_smart_lock)后，会自动显示在这里。",
     gone: "此门锁已不存在。",
   },
@@ -97,6 +103,16 @@ const entitiesOf = (hass) =>
       };
     });
 
+/** The locks that ask for a code to be unlocked. */
+const CODED = new Set();
+/** Return whether a lock asks for a code; while it is unlocked, whether it did when it was not. */
+const asksForCode = (hass, id) => {
+  const { state, attributes } = hass.states[id] ?? {};
+  if (attributes?.code_format) CODED.add(id);
+  else if (state === "locked") CODED.delete(id);
+  return CODED.has(id);
+};
+
 const compare = (hass) => {
   const { compare: by } = new Intl.Collator(hass.language);
   return (one, other) => by(one.name, other.name);
@@ -119,17 +135,24 @@ const heading = (text, icon, path) => ({
 });
 const subheading = (text) => ({ type: "heading", heading: text, heading_style: "subtitle" });
 /**
- * What happened within a day, in sentences; the sensor keeps it a little longer than that. Names
- * are from outside: what would be a link or emphasis in Markdown is shown as it is.
+ * Names are from outside: what would be a link or emphasis in Markdown is shown as it is. That is
+ * ASCII punctuation: nothing else is escaped by a backslash.
  */
-const lately = (id, nobody) => String.raw`{% set since = now() - timedelta(days=1) -%}
+const AS_IT_IS = String.raw`regex_replace('([!-/:-@\\x5b-\\x60{-~])', '\\\\\\1')`;
+/** What happened within a day, in sentences; the sensor keeps it a little longer than that. */
+const lately = (id, nobody) => `{% set since = now() - timedelta(days=1) -%}
 {% set shown = namespace(any=false) -%}
 {% for one in state_attr('${id}', 'lately') or [] if as_datetime(one.when) > since -%}
 {% set shown.any = true -%}
-- **{{ as_timestamp(one.when) | timestamp_custom('%H:%M') }}** {{ one.what
-  | regex_replace('([^\\w\\s])', '\\\\\\1') }}
+- **{{ as_timestamp(one.when) | timestamp_custom('%H:%M') }}** {{ one.what | ${AS_IT_IS} }}
 {% endfor -%}
 {% if not shown.any %}${nobody}{% endif %}`;
+/** When each person came last: the time, on other days with the date. */
+const people = (id, never) => `{% for one in state_attr('${id}', 'people') or [] -%}
+{% set today = as_local(as_datetime(one.when)).date() == now().date() -%}
+- **{{ one.name | ${AS_IT_IS} }}** {{ as_timestamp(one.when)
+  | timestamp_custom('%H:%M' if today else '%Y-%m-%d %H:%M') }}
+{% else %}${never}{% endfor %}`;
 
 const markdown = (content) => ({ type: "markdown", content });
 
@@ -145,30 +168,49 @@ const button = (entity, options, question) => {
   };
   return tile(entity, { hide_state: true, tap_action: press, icon_tap_action: press, ...options });
 };
-const rows = (entities) =>
+const list = (entities, options) =>
   entities.length && {
     type: "entities",
     show_header_toggle: false,
-    entities: entities.map(({ id, name }) => ({ entity: id, name })),
+    entities,
     ...FULL,
+    ...options,
   };
+const row = ({ id, name }) => ({ entity: id, name });
+const rows = (entities) => list(entities.map(row));
 const when = (entity, condition) => ({
   visibility: entity ? [{ condition: "state", entity: entity.id, ...condition }] : [],
 });
+/** While there is nothing to say of an entity, as of an event that never happened, it is hidden. */
+const known = (entity) => when(entity, { state_not: "unknown" });
+const knownTile = (entity, options) => tile(entity, { ...known(entity), ...options });
+const knownRows = (entities) =>
+  list(
+    entities.map((entity) => ({
+      type: "conditional",
+      conditions: known(entity).visibility,
+      row: row(entity),
+    })),
+    whileAnyOf(entities.map(known)),
+  );
+
+/** Return the condition that one of some cards is visible. */
+const whileAnyOf = (cards) => {
+  const always = cards.some(({ visibility }) => !visibility?.length);
+  const conditions = cards.map(({ visibility }) => ({ condition: "and", conditions: visibility }));
+  return { visibility: always ? [] : [{ condition: "or", conditions }] };
+};
 
 /** Return a title with cards, nothing without any card. It is visible while one of them is. */
 const titled = (title, ...cards) => {
   const shown = cards.flat().filter(Boolean);
-  const always = shown.some(({ visibility }) => !visibility?.length);
-  const conditions = shown.map(({ visibility }) => ({ condition: "and", conditions: visibility }));
-  const visibility = always ? [] : [{ condition: "or", conditions }];
-  return shown.length ? [{ ...title, visibility }, ...shown] : [];
+  return shown.length ? [{ ...title, ...whileAnyOf(shown) }, ...shown] : [];
 };
 
-/** Return a list with a section of cards, an empty one without any card. */
+/** Return a list with a section of cards, an empty one without any card; visible as its cards. */
 const section = (...cards) => {
   const shown = cards.flat().filter(Boolean);
-  return shown.length ? [{ type: "grid", cards: shown }] : [];
+  return shown.length ? [{ type: "grid", cards: shown, ...whileAnyOf(shown) }] : [];
 };
 
 /** The view of one lock. */
@@ -195,15 +237,13 @@ class LockView {
     );
   }
 
-  /** The events of people and guests, who have devices of their own in the lock's entry. */
+  /** The ids of people and guests, who have devices of their own in the lock's entry. */
   get people() {
-    const locks = new Set(locksOf(this.hass).map(({ id }) => id));
-    return this.all
-      .filter(({ domain, device }) => domain === "event" && device && !locks.has(device))
-      .map((entity) => ({ ...entity, of: this.hass.devices[entity.device] }))
-      .filter(({ of }) => entriesOf(of).some((entry) => this.lock.entries.includes(entry)))
-      .map((entity) => ({ ...entity, name: nameOf(entity.of) }))
-      .sort(compare(this.hass));
+    const ids = new Set(this.all.map(({ device }) => device));
+    return Object.values(this.hass.devices)
+      .filter(({ id, entry_type: type }) => type === "service" && ids.has(id))
+      .filter((device) => entriesOf(device).some((entry) => this.lock.entries.includes(entry)))
+      .map(({ id }) => id);
   }
 
   view() {
@@ -224,7 +264,13 @@ class LockView {
   }
 
   badges() {
-    const badge = ({ id, name }, options) => ({ type: "entity", entity: id, name, ...options });
+    const badge = (entity, options) => ({
+      type: "entity",
+      entity: entity.id,
+      name: entity.name,
+      ...known(entity),
+      ...options,
+    });
     return [
       ...this.finds("binary_sensor.awake").map((entity) => badge(entity)),
       ...this.batteries.map((entity) => badge(entity, { show_name: true })),
@@ -235,13 +281,13 @@ class LockView {
     return titled(
       heading(this.texts.door, "mdi:door"),
       this.doorLock(),
-      rows(
+      knownRows(
         this.finds("event.lock_event").map((entity) => ({ ...entity, name: this.texts.last })),
       ),
       tile(this.find("binary_sensor.door"), { color: "amber" }),
-      tile(this.find("binary_sensor.deadbolt"), { color: "indigo" }),
+      knownTile(this.find("binary_sensor.deadbolt"), { color: "indigo" }),
       tile(this.find("switch.away_mode")),
-      tile(this.find("binary_sensor.child_lock")),
+      knownTile(this.find("binary_sensor.child_lock")),
     );
   }
 
@@ -257,7 +303,7 @@ class LockView {
       state_content: ["state", "changed_by"],
       ...FULL,
     });
-    if (!lock?.attributes.code_format) return card;
+    if (!lock || !asksForCode(this.hass, lock.id)) return card;
     const buttons = { features: [{ type: "lock-commands" }] };
     return [
       { ...card, ...buttons, ...when(lock, { state: "locked" }) },
@@ -271,15 +317,17 @@ class LockView {
       visibility: [{ condition: "numeric_state", entity: waiting?.id, above: 0 }],
     };
     const awake = this.find("binary_sensor.awake");
+    // Nothing that Home Assistant could ask for reaches a lock that sleeps, not even to wake up.
+    const asleep = { name: this.texts.touch, ...FULL, ...when(awake, { state: "off" }) };
     return titled(
       subheading(this.texts.lock),
       tile(waiting, { name: this.texts.waiting, color: "amber", ...FULL, ...some }),
       waiting &&
         button(this.find("button.discard_pending"), { ...FULL, ...some }, this.texts.discard),
-      tile(this.find("sensor.last_contact")),
-      button(this.find("button.wake"), when(awake, { state: "off" })),
-      tile(this.find("sensor.wifi_status")),
-      tile(this.find("sensor.charging_state")),
+      tile(awake, asleep),
+      knownTile(this.find("sensor.last_contact")),
+      knownTile(this.find("sensor.wifi_status")),
+      knownTile(this.find("sensor.charging_state")),
     );
   }
 
@@ -296,24 +344,26 @@ class LockView {
         ...when(image, { state_not: ["unknown", "unavailable"] }),
         grid_options: { columns: "full", rows: 5 },
       },
-      rows(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
+      knownRows(this.finds("event.doorbell", "event.someone_at_the_door", "event.exception")),
     );
   }
 
   whoOpens() {
+    const last = this.find("sensor.last_person");
     return titled(
       subheading(this.texts.people),
-      tile(this.find("sensor.last_person")),
-      tile(this.find("sensor.last_method")),
-      rows(this.people),
+      knownTile(last),
+      knownTile(this.find("sensor.last_method")),
+      last && this.people.length && markdown(people(last.id, this.texts.never)),
     );
   }
 
   came() {
     const last = this.find("sensor.last_person");
-    const lock = this.find("lock.lock");
+    const devices = [this.lock.id, ...this.people];
+    const activity = has(this.hass, "logbook") && `/logbook?device_id=${devices}`;
     return titled(
-      heading(this.texts.came, "mdi:account-clock", lock && `/logbook?entity_id=${lock.id}`),
+      heading(this.texts.came, "mdi:account-clock", activity),
       last && markdown(lately(last.id, this.texts.nobody)),
     );
   }
@@ -321,7 +371,12 @@ class LockView {
   /** What only the specification knows: it has a name, and no translation. */
   told() {
     const told = this.entities.filter(({ domain, key }) => !key && !ROWS.includes(domain));
-    return titled(heading(this.texts.told, "mdi:eye-outline"), rows(told.sort(compare(this.hass))));
+    const nothing = told.flatMap((entity) => when(entity, { state: "unknown" }).visibility);
+    return titled(
+      heading(this.texts.told, "mdi:eye-outline"),
+      knownRows(told.sort(compare(this.hass))),
+      told.length && { ...markdown(this.texts.silent), visibility: nothing },
+    );
   }
 
   /** What the camera does at once, which is possible only while the lock is awake. */
@@ -346,7 +401,7 @@ class LockView {
 const REGISTERED = new WeakMap();
 
 /** Return what a view depends on of an entity, beside its entry in the registry. */
-const shownBy = (hass, id) => hass.states[id] && (hass.states[id].attributes.code_format ?? "");
+const shownBy = (hass, id) => hass.states[id] && asksForCode(hass, id);
 
 /** Generates the view of one lock, by default the first: `device_id` names another. */
 class ViewStrategy extends HTMLElement {

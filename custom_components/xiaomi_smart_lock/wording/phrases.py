@@ -38,6 +38,8 @@ OTHER: Final = "other"
 # Characters that make links, pictures, code, HTML or emphasis in Markdown. A "_" within a word is
 # not among them: it emphasizes nothing there, and names have it.
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# Chinese words are written together, and apart only from words and numbers in other letters.
+_BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
 
 def escaped(text: str) -> str:
@@ -121,7 +123,7 @@ def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
     for name, fact in facts.items():
         said[name] = texts.get(f"{common}.{name}_{fact}", fact)
     pattern = texts.get(f"{common}.logbook_{kind}", "")
-    return " ".join(pattern.format_map(said).split())
+    return _BETWEEN_CHINESE.sub("", " ".join(pattern.format_map(said).split()))
 
 
 def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
