@@ -151,6 +151,69 @@ ODD: Final[dict[str, list[Item]]] = {
         service(2002, "s", prop(1, "door", "int16", "rn"), event(1, "e"), description="<i>S</i>"),
         service(65535, "s", prop(65535, "Door", "bool", "n", values={0: "A", 1: "B"})),
     ],
+    # Duress in each place and language: nobody has confirmed that a number means it.
+    "odd.lock.forced": [
+        service(
+            2,
+            "lock",
+            prop(
+                1, "operation-method", "uint8", "rn", values={1: "Fingerprint", 2: "Duress finger"}
+            ),
+            prop(2, "abnormal-condition", "uint8", "rn", values={1: "Hijack alarm", 2: "Ajar"}),
+            prop(3, "mood", "uint8", "rn", values={1: "被胁迫", 2: "劫持", 3: "Good"}),
+            prop(4, "duress", "bool", "rn"),
+            prop(5, "p-2-5", "uint8", "rn", description="胁迫报警", values={0: "Off", 1: "On"}),
+            prop(6, "flag", "bool", "n", description="Coerced"),
+            event(1, "lock-event", 1, 2, 3, 4, 5, 6),
+            event(2, "duress-alarm", 1),
+            event(3, "event-3", 1, description="挟持"),
+            event(4, "exception-occurred", 2),
+        ),
+        service(3, "hijacking", prop(1, "now", "bool", "rn"), event(1, "begun")),
+    ],
+    # Names of no standard, in Chinese only; all that a published list gets wrong.
+    "odd.lock.chinese": [
+        service(
+            2,
+            "smart-thing",
+            prop(1, "p1", "uint8", "rn", description="门的状态", values={0: "已上锁", 1: "已打开"}),
+            prop(2, "p2", "uint8", "rn", description="门的状态", values={0: "关", 1: "关", 2: ""}),
+            prop(3, "p3", "string", "n", description="最近一次开锁时间"),
+            prop(4, "p4", "bool", description="没有任何权限"),
+            prop(5, "p5", "uint64", "rn", description="时间戳", unit="ms"),
+            event(1, "e1", 1, 5, description="开门了"),
+            event(2, "e2", 4, description="开门了"),
+            description="智能门锁",
+        ),
+        service(3, "smart-thing", prop(1, "p1", "bool", "rn", description="已上锁")),
+    ],
+    # Values of other types than they are said to be, and types that there are not.
+    "odd.lock.types": [
+        service(
+            2,
+            "lock",
+            prop(1, "lock-state", "bool", "rn"),
+            prop(2, "current-time", "uint64", "rn"),
+            prop(3, "battery-level", "float", "rn", unit="percentage"),
+            prop(4, "door-state", "int", "rn", values={1: "Locked"}),
+            prop(5, "count", "uint64", "rn"),
+            prop(6, "mode", "bool", "rnw", values={0: "Unlocked", 1: "Locked"}),
+            prop(7, "volume", "uint8", "rnw", **{"value-range": [10, 0, 1]}),
+            prop(8, "level", "uint8", "rnw", **{"value-range": ["0", "10", "1"]}),
+            event(1, "lock-event", 1, 2, 5),
+            event(2, "doorbell-ring", 99),
+        ),
+    ],
+    # More than anybody has: each is a property that nobody asks for.
+    "odd.lock.huge": [
+        service(
+            siid,
+            "lock",
+            *(prop(piid, f"p-{piid}", "uint8", "rn", description="Value") for piid in range(1, 61)),
+            event(1, "lock-event", *range(1, 61), description="Happened"),
+        )
+        for siid in range(2, 15)
+    ],
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import entity_registry as er
@@ -14,7 +15,21 @@ from .lock_harness import LockHarness, caught_up, running_lock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import pytest
     from homeassistant.core import HomeAssistant
+
+
+# Actions that only a model with tables may take, with what they need
+ACTIONS: Final[dict[str, dict[str, Any]]] = {
+    "set_user": {"user_id": 5},
+    "delete_user": {"user_id": 5},
+    "delete_all_users": {},
+    "set_credential": {"user_id": 1, "credential_type": "password", "credential_data": "246810"},
+    "delete_credential": {"user_id": 1, "operation_id": 1},
+    "delete_all_credentials": {"user_id": 1},
+    "sync_users": {},
+    "sync_credentials": {},
+}
 
 
 @asynccontextmanager
@@ -45,3 +60,12 @@ def keys(hass: HomeAssistant, harness: LockHarness) -> set[str]:
 async def becomes(harness: LockHarness, platform: str, key: str, state: str) -> None:
     """Wait until an entity has a state."""
     await until(lambda: harness.state(platform, key) == state)
+
+
+def troubles(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged as an error or with a traceback."""
+    return [
+        one.getMessage()
+        for one in [*caplog.get_records("setup"), *caplog.get_records("call")]
+        if one.levelno >= logging.ERROR or one.exc_info
+    ]

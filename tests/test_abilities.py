@@ -6,6 +6,7 @@ other models: whatever its items offer, a model without tables that allow it can
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,14 +16,22 @@ from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.miot.spec import Access
-from custom_components.xiaomi_smart_lock.model.lock_model import MODELS, NEEDS, LockModel, tables_of
-from custom_components.xiaomi_smart_lock.model.roles import COMPLETION_EVENTS
+from custom_components.xiaomi_smart_lock.model.lock_model import (
+    MODELS,
+    NEEDS,
+    LockModel,
+    model_with,
+    tables_of,
+)
+from custom_components.xiaomi_smart_lock.model.roles import COMPLETION_EVENTS, DURESS
+from custom_components.xiaomi_smart_lock.model.s1 import S1
 from custom_components.xiaomi_smart_lock.model.tables import Ability
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
 from simulator.model import SPEC
 
 from .lock_driver import until
 from .lock_harness import entry_of, lock_of
+from .siblings import ACTIONS
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -35,18 +44,6 @@ URN: Final = SPEC.urn[:-1] + "2"
 """A revision that is not shipped, so that it is learned."""
 
 SETTINGS: Final = {"switch", "select", "number", "text", "time", "button"}
-
-# Actions that only a model with tables may take, with what they need
-ACTIONS: Final[dict[str, dict[str, Any]]] = {
-    "set_user": {"user_id": 5},
-    "delete_user": {"user_id": 5},
-    "delete_all_users": {},
-    "set_credential": {"user_id": 1, "credential_type": "password", "credential_data": "246810"},
-    "delete_credential": {"user_id": 1, "operation_id": 1},
-    "delete_all_credentials": {"user_id": 1},
-    "sync_users": {},
-    "sync_credentials": {},
-}
 
 
 @pytest.mark.parametrize("name", [*MODELS, UNKNOWN])
@@ -66,6 +63,33 @@ def test_abilities(name: str) -> None:
     assert bool(model.masks) is bool(tables.masks)
     if name == UNKNOWN:
         assert used.masked is used
+
+
+@pytest.mark.parametrize("name", [*MODELS, UNKNOWN])
+def test_duress(name: str) -> None:
+    """Whatever a specification calls duress is only a number, but for a method that is masked."""
+    instance = json.loads(S1.specs[0].read_text(encoding="utf-8"))
+    forced = {201: ("Duress alarm", ""), 202: ("Coercion", "劫持"), 203: ("Palm", "胁迫掌静脉")}
+    for service in instance["services"]:
+        for prop in service["properties"]:
+            if "value-list" in prop:
+                prop["value-list"] += [
+                    {"value": number, "description": said, "description_zh": said_zh}
+                    for number, (said, said_zh) in forced.items()
+                ]
+    model = model_with(name, instance)
+    told = {
+        (prop.name, named.value)
+        for prop in model.spec.properties.values()
+        for named in prop.values
+        if DURESS.search(f"{named.key} {named.description} {named.description_zh}".lower())
+    }
+    assert {prop for prop, _ in told} == ({"operation-method"} if tables_of(name).masks else set())
+    assert {number for _, number in told} == model.masks.keys()
+    shown = {model.methods.key_of(number) for number in model.masks.values()}  # type: ignore[union-attr]
+    assert not [key for key in shown if DURESS.search(str(key))]
+    if name != UNKNOWN:
+        assert model.masks.keys() >= ({*forced} if tables_of(name).masks else set())
 
 
 def test_only_ours_can_do_everything() -> None:

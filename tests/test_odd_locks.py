@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.const import MATCH_ALL
+from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
+
+from custom_components.xiaomi_smart_lock.model.roles import DURESS
+from custom_components.xiaomi_smart_lock.undescribed import MOST
 
 from .lock_driver import until
 from .lock_harness import diagnostics
 from .odd_locks import ODD, add_odd
-from .siblings import becomes, keys, sibling
+from .siblings import becomes, keys, sibling, troubles
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .lock_driver import LockDriver
     from .lock_harness import LockHarness, Storage
-
-
-def troubles(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what was logged as an error or with a traceback."""
-    return [
-        one.getMessage()
-        for one in [*caplog.get_records("setup"), *caplog.get_records("call")]
-        if one.levelno >= logging.ERROR or one.exc_info
-    ]
 
 
 def names(hass: HomeAssistant, harness: LockHarness) -> dict[str, str | None]:
@@ -198,3 +193,132 @@ async def test_texts(
             lambda: harness.attributes("event", "event_2000_1020").get("event_type") is not None
         )
     assert troubles(caplog) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_duress(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """Who forces somebody to open the door reads it nowhere, and nothing claims it."""
+    hass.config.language = language
+    add_odd(monkeypatch, "odd.lock.forced")
+    seen: list[str] = []
+    hass.bus.async_listen(MATCH_ALL, callback(lambda event: seen.append(f"{event.as_dict()}")))
+    async with sibling(hass, driver, "odd.lock.forced") as harness:
+        push = harness.driver.push_property
+        for address, value, state in (
+            ((2, 1), 1, "fingerprint"),
+            ((2, 1), 2, "2"),
+            ((2, 2), 2, "ajar"),
+            ((2, 2), 1, "1"),
+            ((2, 3), 3, "good"),
+            ((2, 3), 1, "1"),
+            ((2, 3), 2, "2"),
+        ):
+            push(address, value)
+            await becomes(harness, "sensor", "property_{}_{}".format(*address), state)
+        for address, value in (((2, 4), True), ((2, 5), 1), ((2, 6), True), ((3, 1), True)):
+            push(address, value)
+        forced = ((1, 2), (2, 1), (3, 1), (4, True), (5, 1), (6, True))
+        arguments = [{"piid": piid, "value": value} for piid, value in forced]
+        for happened in ((2, 2), (2, 3), (3, 1), (2, 4), (2, 1)):
+            harness.driver.push_event(happened, *arguments)
+        await until(lambda: harness.attributes("event", "event_2_1").get("operation_method"))
+        told = harness.attributes("event", "event_2_1")
+        assert {told["operation_method"], told["abnormal_condition"], told["mood"]} == {"1", "2"}
+        events = {key for key in keys(hass, harness) if key.startswith("event.")}
+        assert events == {"event.event_2_1", "event.event_2_4"}
+        seen += [str(one.as_dict()) for one in hass.states.async_all()]
+        seen += [str(one.as_partial_dict) for one in er.async_get(hass).entities.values()]
+        telling = [text for text in seen if DURESS.search(text.lower())]
+        assert telling == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+async def test_chinese(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    language: str,
+) -> None:
+    """What is called alike is told apart by its service, and says nothing of a door or a bolt."""
+    hass.config.language = language
+    add_odd(monkeypatch, "odd.lock.chinese")
+    async with sibling(hass, driver, "odd.lock.chinese") as harness:
+        found = keys(hass, harness)
+        assert not {key.partition(".")[2] for key in found} & {
+            "door",
+            "lock",
+            "door_state",
+            "battery",
+        }
+        called = names(hass, harness)
+        assert called["property_2_3"] == "最近一次开锁时间"
+        assert "property_2_4" not in called
+        for value, state in ((0, "已上锁"), (1, "已打开")):
+            harness.driver.push_property((2, 1), value)
+            await becomes(harness, "sensor", "property_2_1", state)
+        harness.driver.push_property((2, 2), 2)
+        await becomes(harness, "sensor", "property_2_2", "2")
+        harness.driver.push_property((2, 5), 1_764_400_000_123)
+        await becomes(harness, "sensor", "property_2_5", "1764400000123")
+        harness.driver.push_property((3, 1), "true")
+        await becomes(harness, "binary_sensor", "property_3_1", "on")
+        harness.driver.push_event((2, 1), {"piid": 1, "value": 0}, {"piid": 5, "value": "soon"})
+        await until(lambda: harness.attributes("event", "event_2_1").get("p1") == "已上锁")
+        harness.driver.push_event((2, 2), {"piid": 4, "value": "1"})
+        await until(lambda: harness.attributes("event", "event_2_2").get("p4") is True)
+    assert troubles(caplog) == []
+
+
+async def test_types(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A value that does not fit is not known, and one that does is shown by its words."""
+    add_odd(monkeypatch, "odd.lock.types")
+    async with sibling(hass, driver, "odd.lock.types") as harness:
+        found = keys(hass, harness)
+        assert {"binary_sensor.property_2_1", "event.event_2_1"} <= found
+        assert "event.event_2_2" not in found
+        assert not {key.partition(".")[0] for key in found} & {"number", "switch", "select"}
+        for told, state in (("true", "on"), (0, "off"), ("false", "off"), (2, "unknown")):
+            harness.driver.push_property((2, 1), told)
+            await becomes(harness, "binary_sensor", "property_2_1", state)
+        for told, state in (("9007199254740993", "9007199254740993"), (-1, "unknown")):
+            harness.driver.push_property((2, 5), told)
+            await becomes(harness, "sensor", "property_2_5", state)
+        harness.driver.push_event((2, 1), {"piid": 1, "value": "yes"}, {"piid": 2, "value": 2**63})
+        lock = harness.driver.lock
+        given = ({"piid": 1, "value": "1"}, {"piid": 2, "value": str(lock.time)})
+        harness.driver.push_event((2, 1), *given)
+        await until(lambda: harness.attributes("event", "event_2_1").get("lock_state") is True)
+    assert troubles(caplog) == []
+
+
+async def test_huge(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more entities than somebody can look at, all by different names."""
+    add_odd(monkeypatch, "odd.lock.huge")
+    async with sibling(hass, driver, "odd.lock.huge") as harness:
+        called = [name for key, name in names(hass, harness).items() if key[-1].isdigit()]
+        assert len(called) == MOST
+        ids = [one.entity_id for one in er.async_get(hass).entities.values()]
+        assert len({*ids}) == len(ids)
+
+
+async def test_in_one_second(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens twice in a second, with other arguments, happens twice; again, it does not."""
+    add_odd(monkeypatch, "odd.lock.chinese")
+    async with sibling(hass, driver, "odd.lock.chinese") as harness:
+        fired = harness.events("event_2_1")
+        for value in (0, 0, 1, 1, 0):
+            harness.driver.push_event((2, 1), {"piid": 1, "value": value}, {"piid": 5, "value": 9})
+        harness.driver.push_event((2, 1), {"piid": 1, "value": 0}, {"piid": 5, "value": 10})
+        await until(lambda: [one["p1"] for one in fired] == ["已上锁", "已打开", "已上锁"])

@@ -8,6 +8,7 @@ import pytest
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.translation import async_get_translations, async_translate_state
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from simulator.facts import FACTS
@@ -185,6 +186,30 @@ async def test_generic(hass: HomeAssistant, driver: LockDriver, model: str) -> N
         assert told_of["locks"][0]["specification"] == facts.urn
 
 
+@pytest.mark.parametrize("model", [*EXPECTED, "xiaomi.lock.d100e", GENERIC[0]])
+async def test_nothing_waits(hass: HomeAssistant, driver: LockDriver, model: str) -> None:
+    """Of waiting changes nothing is shown where nothing can be set, now and when it was before."""
+    settings = {"switch", "select", "number", "text", "time"}
+    async with sibling(hass, driver, model) as harness:
+        found = keys(hass, harness)
+        waits = {"sensor.pending_changes", "button.discard_pending"}
+        if settings & {key.partition(".")[0] for key in found}:
+            assert found >= waits
+            return
+        assert not found & waits
+        registry = er.async_get(hass)
+        for platform, key in (key.split(".") for key in waits):
+            registry.async_get_or_create(
+                platform,
+                DOMAIN,
+                f"{harness.driver.lock.did}-{key}",
+                config_entry=harness.entry,
+            )
+        await harness.stop()
+        await harness.start()
+        assert keys(hass, harness) == found
+
+
 async def test_d100e(hass: HomeAssistant, driver: LockDriver) -> None:
     """The family of its own is read, and its log is told in words; it cannot be unlocked."""
     async with sibling(hass, driver, "xiaomi.lock.d100e") as harness:
@@ -207,6 +232,25 @@ async def test_d100e(hass: HomeAssistant, driver: LockDriver) -> None:
         assert not keys(hass, harness) & {"event.duress", "sensor.last_person", "button.wake"}
         with pytest.raises(HomeAssistantError):
             await harness.call("lock", "unlock", "lock")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Closed"), ("zh-Hans", "已关闭")])
+async def test_words_that_many_locks_use(
+    hass: HomeAssistant, driver: LockDriver, language: str, said: str
+) -> None:
+    """A usual state reads in the user's language, whatever language the specification has."""
+    await hass.config.async_update(language=language)
+    async with sibling(hass, driver, INVENTED) as harness:
+        harness.driver.do("close_door")
+        siid, piid = MODELS[INVENTED].facts.door or (0, 0)
+        await becomes(harness, "sensor", f"property_{siid}_{piid}", "closed")
+        entity_id = harness.driver.entity_id(hass, "sensor", f"property_{siid}_{piid}")
+        entity = er.async_get(hass).async_get(entity_id)
+        assert entity
+        await async_get_translations(hass, language, "entity", [DOMAIN])
+        key = entity.translation_key
+        assert async_translate_state(hass, "closed", "sensor", DOMAIN, key, None) == said
+        assert async_translate_state(hass, "杂", "sensor", DOMAIN, key, None) == "杂"
 
 
 async def test_generic_in_chinese(hass: HomeAssistant, driver: LockDriver) -> None:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import AsyncMock
 
 import pytest
+from aiohttp import ClientTimeout
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import entity_registry as er
 
+from custom_components.xiaomi_smart_lock.account import specifications
 from custom_components.xiaomi_smart_lock.connection import LIST_AGAIN_AFTER
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.descriptions import described
+from custom_components.xiaomi_smart_lock.miot import http
 from custom_components.xiaomi_smart_lock.miot.spec import parse
 from custom_components.xiaomi_smart_lock.model.lock_model import MODELS
 from custom_components.xiaomi_smart_lock.model.r2 import R2
+from custom_components.xiaomi_smart_lock.runtime import LEARN_AGAIN_AFTER
+from custom_components.xiaomi_smart_lock.store import LockStore
 from simulator import faults, instances
 from simulator.instances import DEVICE
+from simulator.siblings import MODELS as SIBLINGS
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, caught_up, entry_of, running_lock, runtime_of
+from .lock_harness import LockHarness, caught_up, entry_of, running_lock, runtime_of, setups
 from .siblings import becomes, keys, sibling
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
     from .lock_harness import Storage
@@ -59,6 +69,35 @@ async def test_a_suffix(hass: HomeAssistant, driver: LockDriver) -> None:
         await runtime_of(harness.entry).async_learn_specifications()
         assert SPECIFICATION not in [path for path, _ in requests[before:]]
         assert harness.lock.is_learned
+
+
+def another(driver: LockDriver, model: str) -> LockDriver:
+    """Return the driver of another lock of the account, of a model."""
+    lock = driver.simulation.call(driver.simulator.add_lock, driver.account, model=model)
+    return LockDriver(driver.simulation, driver.account, lock)
+
+
+def of_another(hass: HomeAssistant, driver: LockDriver, model: str) -> LockHarness:
+    """Return Home Assistant with an entry of another lock of the account, not set up yet."""
+    side = another(driver, model)
+    return LockHarness(hass, side, entry_of(hass, side.account_data()))
+
+
+def paths(driver: LockDriver) -> list[str]:
+    """Return the paths of all requests that the cloud has got."""
+    return [path for path, _ in driver.simulator.cloud.requests]
+
+
+async def passes(harness: LockHarness, condition: Callable[[], object]) -> None:
+    """Let time pass until a condition holds."""
+    while not condition():
+        await harness.later(LEARN_AGAIN_AFTER[-1])
+        await asyncio.sleep(0.01)
+
+
+async def asked(harness: LockHarness, times: int) -> None:
+    """Let time pass until specifications were asked for so often."""
+    await passes(harness, lambda: paths(harness.driver).count(SPECIFICATION) >= times)
 
 
 DAMAGE: Final[dict[str, Any]] = {
@@ -98,6 +137,90 @@ async def test_lost(
         await until(lambda: harness.state("event", "event_2_1020") != "unavailable")
         assert registry.async_get(entity_id).name == "Who comes"  # type: ignore[union-attr]
         await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+
+
+FAULTS: Final = [faults.page, faults.cut, faults.said("[]"), faults.status(404), faults.silence]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_it_is_asked_for_again(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    """Whatever the service did at first, the lock is learned later, without a restart."""
+    monkeypatch.setattr(http, "TIMEOUT", ClientTimeout(total=0.2))
+    cloud, at_first = driver.simulator.cloud, 2
+    cloud.disturb_next(fault, SPECIFICATION, times=at_first)
+    async with running_lock(hass, another(driver, GENERIC)) as harness:
+        await asked(harness, at_first)
+        assert "event.event_2_1020" not in keys(hass, harness)
+        await passes(harness, lambda: "event.event_2_1020" in keys(hass, harness))
+        await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+        await caught_up(hass, harness.entry)
+
+
+async def test_it_never_answers(hass: HomeAssistant, driver: LockDriver) -> None:
+    """Neither setting up nor unloading waits for the service, and nothing is asked after that."""
+    held = faults.Held()
+    driver.simulator.cloud.disturb_next(held, SPECIFICATION)
+    harness = of_another(hass, driver, GENERIC)
+    await harness.start()
+    await until(lambda: held.waiting)
+    await harness.stop()
+    held.let_go()
+    before = len(driver.simulator.cloud.requests)
+    await harness.later(sum(LEARN_AGAIN_AFTER))
+    assert SPECIFICATION not in [path for path, _ in driver.simulator.cloud.requests[before:]]
+
+
+async def test_more_is_published(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was a stub grows by itself under the same URN; keys and texts stay as they were."""
+    whole = instances.instance
+    stub = _stub(whole(SIBLINGS[GENERIC].facts.urn))
+    monkeypatch.setattr(instances, "instance", lambda _urn: stub)
+    async with sibling(hass, driver, GENERIC) as harness:
+        small = keys(hass, harness)
+        types = harness.attributes("event", "event_2_1020")["event_types"]
+        monkeypatch.setattr(instances, "instance", whole)
+        times = paths(driver).count(SPECIFICATION)
+        for _ in range(3):
+            await harness.later(LEARN_AGAIN_AFTER[-1])
+        assert paths(driver).count(SPECIFICATION) == times
+        assert keys(hass, harness) == small
+        monkeypatch.setattr(specifications, "ASK_AGAIN_AFTER", 0)
+        await passes(harness, lambda: "sensor.property_3_1021" in keys(hass, harness))
+        await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+        await caught_up(hass, harness.entry)
+        assert keys(hass, harness) > small
+        assert harness.attributes("event", "event_2_1020")["event_types"] == types
+        # What lacks something is not taken over.
+        monkeypatch.setattr(instances, "instance", lambda _urn: stub)
+        grown = keys(hass, harness)
+        await asked(harness, paths(driver).count(SPECIFICATION) + 2)
+        await harness.stop()
+        await harness.start()
+        assert keys(hass, harness) == grown
+        assert harness.state("sensor", "property_3_1021") != "unavailable"
+
+
+async def test_a_full_disk(
+    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be stored does not make the entry reload for ever."""
+    monkeypatch.setattr(LockStore, "async_save", AsyncMock())
+    async with running_lock(hass, another(driver, GENERIC)) as harness:
+        states = setups(harness.entry)
+        await asked(harness, 2)
+        assert states == []
+
+
+def _stub(published: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification with little more than one event, and in other words."""
+    stub = deepcopy(published)
+    stub["services"] = [one for one in stub["services"] if one["iid"] in (1, 2)]
+    stub["services"][-1]["events"][0]["description"] = "Something happened"
+    return stub
 
 
 @pytest.mark.parametrize(

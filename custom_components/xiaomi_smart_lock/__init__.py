@@ -25,7 +25,7 @@ from .account.entry_data import (
 )
 from .const import DOMAIN
 from .control.unlock_attempts import async_forget_guesses
-from .descriptions import DESCRIPTIONS, described
+from .descriptions import DESCRIPTIONS, described, has_settings
 from .frontend.registration import (
     async_add_dashboard,
     async_remove_dashboard,
@@ -55,6 +55,9 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 ACCEPT_BROKER_NAME = "accept_broker_name"
 
 PLATFORMS = tuple(DESCRIPTIONS)
+OF_SETTINGS = {
+    one.key for descriptions in DESCRIPTIONS.values() for one in descriptions if one.of_settings
+}
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -85,6 +88,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     _async_part_devices(hass, entry)
     for lock in runtime.locks.values():
         lock.undescribed = undescribed(lock.model, described(lock.model))
+        lock.coordinator.has_settings = has_settings(lock.coordinator, lock.undescribed)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in runtime.locks.values():
         entry.async_on_unload(lock.async_start())
@@ -94,8 +98,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     if runtime.link is None and all(lock.is_learned for lock in runtime.locks.values()):
         _async_forget_what_linking_gave(hass, entry)
     runtime.async_listen()
-    learning = runtime.async_learn_specifications()
-    entry.async_create_background_task(hass, learning, "learn specifications")
+    runtime.async_keep_learning()
     return True
 
 
@@ -194,7 +197,10 @@ async def async_remove_config_entry_device(
 
 @callback
 def _async_forget_what_is_described(hass: HomeAssistant, entry: LockConfigEntry) -> None:
-    """Delete entities of items that have another one since a later version describes them."""
+    """Delete entities of items that have another one since a later version describes them.
+
+    What is about settings that wait goes from a lock that has none to set.
+    """
     registry = er.async_get(hass)
     shown = {
         did: {(platform, one.key) for platform, found in lock.undescribed.items() for one in found}
@@ -203,7 +209,11 @@ def _async_forget_what_is_described(hass: HomeAssistant, entry: LockConfigEntry)
     }
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
         did, _, key = entity.unique_id.partition("-")
-        if did in shown and KEY.fullmatch(key) and (entity.domain, key) not in shown[did]:
+        if did not in shown:
+            continue
+        gone = KEY.fullmatch(key) and (entity.domain, key) not in shown[did]
+        has_none = not entry.runtime_data.locks[did].coordinator.has_settings
+        if gone or (has_none and key in OF_SETTINGS):
             registry.async_remove(entity.entity_id)
 
 

@@ -80,6 +80,7 @@ BUTTONS: Final = (
     LockButtonDescription(
         key="discard_pending",
         ability=Ability.SLEEP,
+        of_settings=True,
         press=lambda lock: lock.settings.async_discard(),
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=True,

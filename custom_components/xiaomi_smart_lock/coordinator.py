@@ -107,6 +107,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Whether the account no longer has the lock."""
         self.fails = False
         """Whether the last reading failed, even if that was tolerated."""
+        self.has_settings = False
+        """Whether an entity lets a user set something of the lock; known before they are added."""
         self.caught_up_at = 0.0
         """When a recent event was last known only from the history, in Unix seconds; 0 if never."""
         self.moments: Signal[Moment, Mapping[Address, Reading]] = Signal()

@@ -22,9 +22,11 @@ from .time import TIMES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .coordinator import LockCoordinator
     from .entity import LockEntityDescription
     from .miot.spec import Event, Property
     from .model.lock_model import LockModel
+    from .undescribed import Undescribed
 
 DESCRIPTIONS: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.BINARY_SENSOR: BINARY_SENSORS,
@@ -40,6 +42,24 @@ DESCRIPTIONS: Final[dict[Platform, Sequence[LockEntityDescription]]] = {
     Platform.TEXT: TEXTS,
     Platform.TIME: TIMES,
 }
+
+
+# The platforms of what a user sets
+_OF_SETTINGS: Final = (
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SWITCH,
+    Platform.TEXT,
+    Platform.TIME,
+)
+
+
+def has_settings(lock: LockCoordinator, more: Undescribed) -> bool:
+    """Return whether a lock has something to set, in a description or in what has none."""
+    return any(
+        more.get(platform) or any(one.supported(lock) for one in DESCRIPTIONS[platform])
+        for platform in _OF_SETTINGS
+    )
 
 
 def described(model: LockModel) -> Iterator[Property | Event]:

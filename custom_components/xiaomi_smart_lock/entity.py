@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 MAC: Final = re.compile("(?!00(:00){5}|ff(:ff){5})[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
+UNDESCRIBED: Final = "undescribed"
+"""The key of translations of usual states, for what only a specification describes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockEntityDescription(EntityDescription):
     """Description of an entity and what it shows, by roles and names; see ``LockModel``.
@@ -67,6 +71,8 @@ class LockEntityDescription(EntityDescription):
     """The property that a lock must not have, as it is shown by another description."""
     ability: Ability | None = None
     """What must be possible with the lock."""
+    of_settings: bool = False
+    """Whether it is about settings that wait, so that the lock must have some."""
     undescribed: UndescribedItem | None = None
     """The item of the specification that gives the name, None for a translated one."""
     for_admins: bool = False
@@ -100,6 +106,7 @@ class LockEntityDescription(EntityDescription):
             (self.ability and not model.can(self.ability))
             or (self.fact and not model.tells(self.fact))
             or (self.instead_of and model.property(self.instead_of))
+            or (self.of_settings and not lock.has_settings)
         ):
             return False
         told_by = self.told_by(model)
@@ -157,10 +164,10 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
 
     @property
     @override
-    def translation_key(self) -> str | None:
-        """The description's key, None for an item that has no translation."""
+    def translation_key(self) -> str:
+        """The description's key; for an item that has none, that of the words of many locks."""
         description = self.entity_description
-        return None if description.undescribed else description.key
+        return UNDESCRIBED if description.undescribed else description.key
 
     @property
     @override

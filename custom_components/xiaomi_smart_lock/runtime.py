@@ -6,12 +6,14 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.event import async_call_later
 
 from .account.app_session import AppSession, async_link
 from .account.clients import async_cloud, async_token_keeper
@@ -60,9 +62,13 @@ from .wording.reasons import translatable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from .miot.client import Client, Message
     from .undescribed import Undescribed
+
+LEARN_AGAIN_AFTER: Final = (60, 600, 3600, 6 * 3600, 24 * 3600)
+"""Seconds until specifications are asked for again that could not be had; the last one repeats."""
 
 type LockConfigEntry = ConfigEntry[Runtime]
 
@@ -204,16 +210,43 @@ class Runtime:
         if self.push:
             self.push.release()
 
+    @callback
+    def async_keep_learning(self) -> None:
+        """Learn specifications in the background: now, and again after each of LEARN_AGAIN_AFTER.
+
+        This ends when the entry is unloaded.
+        """
+        pauses = chain(LEARN_AGAIN_AFTER, repeat(LEARN_AGAIN_AFTER[-1]))
+        cancel: CALLBACK_TYPE | None = None
+
+        @callback
+        def begin(_now: datetime | None = None) -> None:
+            self.entry.async_create_background_task(self.hass, learn(), "learn specifications")
+
+        async def learn() -> None:
+            nonlocal cancel
+            await self.async_learn_specifications()
+            again = HassJob(begin, "learn specifications", cancel_on_shutdown=True)
+            cancel = async_call_later(self.hass, next(pauses), again)
+
+        @callback
+        def end() -> None:
+            if cancel:
+                cancel()
+
+        self.entry.async_on_unload(end)
+        begin()
+
     async def async_learn_specifications(self) -> None:
-        """Fetch the specifications that are not known yet, and reload to show their items."""
+        """Fetch the specifications that are due, and reload to show what they add."""
         # Of several locks with the same one, the first one notes what is new.
         by_urn = {lock.session.device.urn: lock for lock in reversed(self.locks.values())}
-        learned = [
-            await async_learn_specification(
-                self.hass, lock.session.device, lock.model, lock.reporter
+        learned = await asyncio.gather(
+            *(
+                async_learn_specification(self.hass, lock.session.device, lock.model, lock.reporter)
+                for lock in by_urn.values()
             )
-            for lock in by_urn.values()
-        ]
+        )
         if any(learned):
             self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
 

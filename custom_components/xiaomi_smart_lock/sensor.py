@@ -194,6 +194,7 @@ SENSORS: Final = (
     LockSensorDescription(
         key="pending_changes",
         ability=Ability.SLEEP,
+        of_settings=True,
         is_line=False,
         sources=(Topic.CHANGES,),
         read=lambda lock: len(lock.data.pending),

@@ -22,7 +22,7 @@ from homeassistant.const import (
 )
 
 from .miot.spec import FORMATS, Access, Event, Property
-from .model.lock_model import is_secret
+from .model.lock_model import is_secret, says_duress
 from .model.roles import Role
 from .model.tables import Ability, Support
 
@@ -87,8 +87,8 @@ class UndescribedItem:
 def undescribed(model: LockModel, described: Iterable[Property | Event]) -> Undescribed:
     """Return a model's properties and events that are not described, by the platform that has them.
 
-    Left out are secrets, parts of messages that are shown as something else, and what is more than
-    MOST.
+    Left out are secrets, what speaks of duress, parts of messages that are shown as something else,
+    and what is more than MOST.
     """
     # A property and an event may have the same address.
     properties, events = model.spec.properties, model.spec.events
@@ -101,6 +101,7 @@ def undescribed(model: LockModel, described: Iterable[Property | Event]) -> Unde
     everything: Iterator[tuple[Service, Property | Event]] = (
         (service, item)
         for service in model.spec.services
+        if not says_duress(service)
         for items in (service.properties, service.events)
         for item in items
     )
@@ -129,7 +130,7 @@ def _is_setting(item: Property | Event) -> bool:
 def platform_of(model: LockModel, item: Property | Event) -> Platform | None:
     """Return the platform that shows an item, by format, access and values; None if none does."""
     if isinstance(item, Event):
-        return Platform.EVENT
+        return None if says_duress(item) else Platform.EVENT
     if item.format not in FORMATS:
         return None
     is_bool = item.format == "bool"

@@ -26,8 +26,8 @@ DOOR_STATE: Final = (5, 1021)
 BATTERY: Final = (7, 1003)
 VALUES: Final[dict[Address, int]] = {DOOR_STATE: 11, BATTERY: 87}
 
-# What there is of every lock, and what there is of this one; see tests/model/two.json
-OF_EVERY_LOCK: Final = {"awake", "discard_pending", "last_contact", "pending_changes"}
+# What there is of every lock that sleeps, and what there is of this one; see tests/model/two.json
+OF_EVERY_LOCK: Final = {"awake", "last_contact"}
 OF_THIS_LOCK: Final = {
     "battery",
     "deadbolt",

@@ -10,6 +10,7 @@ from homeassistant.const import Platform
 from custom_components.xiaomi_smart_lock.button import LockButtonDescription
 from custom_components.xiaomi_smart_lock.control.remote_unlock import FAILURES, Refusal
 from custom_components.xiaomi_smart_lock.credentials.enrolment import CANCELED, STOPPED
+from custom_components.xiaomi_smart_lock.entity import UNDESCRIBED
 from custom_components.xiaomi_smart_lock.event import (
     ATTRIBUTES,
     EVENTS,
@@ -21,7 +22,7 @@ from custom_components.xiaomi_smart_lock.media.recordings import WORDS
 from custom_components.xiaomi_smart_lock.miot.errors import NotSent, Reason
 from custom_components.xiaomi_smart_lock.model.lock_model import MODELS
 from custom_components.xiaomi_smart_lock.model.naming import words as words_of_all
-from custom_components.xiaomi_smart_lock.model.roles import Role
+from custom_components.xiaomi_smart_lock.model.roles import DURESS, Role
 from custom_components.xiaomi_smart_lock.model.words import MORE_WORDS
 from custom_components.xiaomi_smart_lock.wording.phrases import OTHER
 from custom_components.xiaomi_smart_lock.wording.reasons import REASONS
@@ -193,7 +194,31 @@ def test_every_entity_has_a_name() -> None:
             for platform, entities in translation.items()
             for key, texts in entities.items()
         }
-        assert named == expected
+        of_others = {
+            (platform, UNDESCRIBED)
+            for platform in (Platform.EVENT, Platform.SELECT, Platform.SENSOR)
+        }
+        assert named == expected | dict.fromkeys(of_others, True)
+
+
+def test_words_of_other_locks() -> None:
+    """Their entities know our words, and the same ones say the same; none says duress."""
+    for translation in (ENGLISH["entity"], CHINESE["entity"]):
+        known = translation["sensor"][UNDESCRIBED]["state"]
+        attributes = translation["event"][UNDESCRIBED]["state_attributes"]
+        for role, key, argument in (
+            (Role.OPERATION_METHOD, "last_method", "operation_method"),
+            (Role.OPERATION_POSITION, "last_position", "operation_position"),
+            (Role.LOCK_ACTION, "last_action", "lock_action"),
+            (Role.ABNORMAL_CONDITION, "last_exception", "abnormal_condition"),
+        ):
+            ours = translation["sensor"][key]["state"]
+            said = attributes[argument]["state"]
+            assert said == {key: ours[key] for key in ours if not DURESS.search(key)}
+            assert {*words_of_all()[role]} - known.keys() <= {"duress_fingerprint"}
+        assert not [key for key in known if DURESS.search(key)]
+        options = translation["select"][UNDESCRIBED]["state"]
+        assert options.items() <= known.items()
 
 
 def test_every_state_has_a_text() -> None:

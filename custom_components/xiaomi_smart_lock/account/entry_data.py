@@ -11,7 +11,7 @@ from homeassistant.config_entries import (
     SOURCE_INTEGRATION_DISCOVERY,
     SOURCE_ZEROCONF,
 )
-from homeassistant.const import MAJOR_VERSION, MINOR_VERSION
+from homeassistant.const import CONF_HOST, MAJOR_VERSION, MINOR_VERSION
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import discovery_flow
@@ -121,9 +121,14 @@ def is_offered(device: Device) -> bool:
 
 @callback
 def async_can(hass: HomeAssistant, entry: ConfigEntry, did: str, ability: Ability) -> bool:
-    """Return whether something is possible with a lock. The entry need not be set up."""
+    """Return whether something is possible with a lock. The entry need not be set up.
+
+    Nothing is possible with a lock of an account that was never set up: nobody knows its model yet.
+    """
     device = async_device_of(hass, entry, did)
-    return ability in tables_of((device and device.model_id) or S1.model).abilities
+    known = (device and device.model_id) or ""
+    model = S1.model if CONF_HOST in entry.data else known
+    return ability in tables_of(model).abilities
 
 
 # Discovery

@@ -1,9 +1,13 @@
-"""The specification of each lock: shipped, stored, or fetched and stored for the next start."""
+"""The specification of each lock: shipped, stored, or fetched and stored for the next start.
+
+A stored one is asked for again from time to time: MIoT may have published more under its URN.
+"""
 
 from __future__ import annotations
 
 import logging
 import textwrap
+import time
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -12,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from ..miot.errors import CannotConnectError, MiotError
-from ..miot.instance import additions, adopt, as_instance, fetch, plain, revision_of
+from ..miot.instance import additions, adopt, as_instance, fetch, has_all, plain, revision_of
 from ..miot.spec import parse
+from ..miot.values import number
 from ..model.lock_model import LockModel, model_of, model_with, shipped
 from ..reporting.issues import Issue
 from ..store import async_specification_store
@@ -33,6 +38,11 @@ if TYPE_CHECKING:
     """Specifications by URN."""
 
 _LOGGER = logging.getLogger(__name__)
+
+ASK_AGAIN_AFTER: Final = 7 * 24 * 3600
+"""Seconds after which a stored specification is asked for again."""
+ASKED: Final = "asked"
+"""The key of the time at which a stored specification was asked for, in Unix seconds."""
 
 MOST_ADDITIONS: Final = 50
 """Maximum number of new items listed in a note."""
@@ -97,58 +107,72 @@ def _readable(stored: object) -> Instances:
     for urn, instance in stored.items() if isinstance(stored, dict) else ():
         with suppress(CannotConnectError):
             if isinstance(instance, dict):
-                found[urn] = as_instance(parse(instance)) | {"type": urn}
+                asked = number(instance.get(ASKED)) or 0
+                found[urn] = as_instance(parse(instance)) | {"type": urn, ASKED: asked}
     return found
 
 
 async def async_learned(hass: HomeAssistant, model: LockModel) -> Instance | None:
     """Return a model's specification as it was learned; None for one that was shipped."""
-    return (await _async_stored(hass)).get(model.spec.urn)
+    learned = (await _async_stored(hass)).get(model.spec.urn)
+    return learned and {key: value for key, value in learned.items() if key != ASKED}
 
 
-def is_known(name: str, urn: str, stored: Instances) -> bool:
-    """Return whether the specification of a URN is shipped or stored."""
-    return urn in stored or urn in shipped(name)
+def _is_due(name: str, urn: str, stored: Instances) -> bool:
+    """Return whether to ask for a specification: it is not known, or was asked for long ago."""
+    if revision_of(urn) is None or urn in shipped(name):
+        return False
+    asked = stored[urn][ASKED] if urn in stored else 0
+    return not 0 <= time.time() - asked < ASK_AGAIN_AFTER
 
 
 async def async_learn_specification(
     hass: HomeAssistant, device: Device, model: LockModel, reporter: LockReporter
 ) -> bool:
-    """Fetch and store the specification of a lock; return whether it has something to show.
+    """Fetch and store the specification of a lock if it is due; return whether more is known now.
 
-    A note says what it has that the specification which served before has not. If it cannot be
-    fetched, the next start tries again.
+    A note says what it has that the specification which serves has not. If it cannot be fetched,
+    it stays due.
     """
-    urn, stored = plain(device.urn), await _async_stored(hass)
-    known = await hass.async_add_executor_job(is_known, device.model, urn, stored)
-    if known or revision_of(urn) is None:
-        # Another entry may have learned it since this one was set up.
-        return known and model.spec.urn != urn
+    name, urn, stored = device.model, plain(device.urn), await _async_stored(hass)
+    if await hass.async_add_executor_job(_is_due, name, urn, stored):
+        stored = await _async_fetched(hass, device) or stored
+    # Another entry may have learned it since this one was set up.
+    newer = await hass.async_add_executor_job(_model, name, urn, stored)
+    words = partial(in_words, hass)
+    lines = await hass.async_add_executor_job(additions, newer.spec, model.spec, words)
+    if model.spec.services:
+        _note(reporter, lines)
+    return bool(lines)
+
+
+async def _async_fetched(hass: HomeAssistant, device: Device) -> Instances | None:
+    """Fetch and store a lock's specification; return what is stored then, None if that fails."""
     endpoints, tls = await async_endpoints(hass)
     try:
         published = await fetch(async_get_clientsession(hass), tls, endpoints, device.urn)
     except MiotError as error:
         _LOGGER.debug("%s: no specification: %s", device.name, error)
-        return False
-    store = async_specification_store(hass)
+        return None
+    urn, store = plain(device.urn), async_specification_store(hass)
     async with store.changing:
         stored = await _async_stored(hass)  # Another one may have been learned meanwhile.
         theirs = {**published, "type": urn}
-        learned, newer = await hass.async_add_executor_job(_learn, device.model, theirs, stored)
-        await store.async_save({**stored, urn: learned})
-    if not model.spec.services:
-        return True
-    words = partial(in_words, hass)
-    lines = await hass.async_add_executor_job(additions, newer.spec, model.spec, words)
-    _note(reporter, lines)
-    return bool(lines)
+        learned = await hass.async_add_executor_job(_learn, device.model, theirs, stored)
+        await store.async_save({**stored, urn: learned | {ASKED: int(time.time())}})
+        return await _async_stored(hass)  # It is not there if the disk is full.
 
 
-def _learn(name: str, theirs: Instance, stored: Instances) -> tuple[Instance, LockModel]:
-    """Return a specification with the texts of the newest known revision, and its model."""
+def _learn(name: str, theirs: Instance, stored: Instances) -> Instance:
+    """Return a specification as it is to be stored, with the texts of what is known already.
+
+    What was stored of the same URN stays if the new one lacks something of it.
+    """
+    if (known := stored.get(theirs["type"])) is not None:
+        learned = adopt(theirs, known)
+        return learned if has_all(parse(learned), parse(known)) else known
     earlier = _newest(theirs["type"], {**stored, **shipped(name)})
-    learned = adopt(theirs, earlier) if earlier else theirs
-    return learned, model_with(name, learned)
+    return adopt(theirs, earlier) if earlier else theirs
 
 
 def _note(reporter: LockReporter, new: list[str]) -> None:

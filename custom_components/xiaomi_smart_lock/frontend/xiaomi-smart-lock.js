@@ -76,6 +76,8 @@ const SETTINGS = [
 const RECORDINGS = `/media-browser/browser/${encodeURIComponent(`app,media-source://${DOMAIN}`)}`;
 const ROWS = ["switch", "select", "number", "text", "time"];
 
+const UNDESCRIBED = "undescribed";
+
 const texts = (hass) => (hass?.language?.startsWith("zh") ? TEXTS.zh : TEXTS.en);
 const has = (hass, component) => hass.config.components.includes(component);
 const nameOf = (device) => device.name_by_user || device.name || DOMAIN;
@@ -94,7 +96,8 @@ const entitiesOf = (hass) =>
       return {
         id,
         domain,
-        key: entry.translation_key ?? "",
+        // What only a specification describes has the words of many locks, and no key of its own.
+        key: entry.translation_key === UNDESCRIBED ? "" : (entry.translation_key ?? ""),
         place: `${domain}.${entry.translation_key}`,
         category: entry.entity_category,
         name: entry.name || state.attributes.friendly_name || id,

@@ -11,7 +11,7 @@ from yarl import URL
 
 from .errors import CannotConnectError, StatusError
 from .http import request
-from .spec import Access, Property, parse, slug
+from .spec import Access, Event, Property, parse, slug
 from .values import objects
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _alike(item: Instance, known: Any) -> Instance:
 
 
 def _adopted(theirs: Instance, ours: Instance) -> Instance:
-    texts = {key: ours[key] for key in ("description", "description_zh") if key in ours}
+    texts = {key: said for key in ("description", "description_zh") if (said := ours.get(key))}
     if not (ours and theirs.get("value-list")):
         return theirs | texts
     known = {one["value"]: one for one in ours.get("value-list", ())}
@@ -219,6 +219,26 @@ def _distinct(value: Instance, taken: set[str]) -> Instance:
     if slug(said := value["description"]) not in taken:
         return value
     return value | {"description": f"{said} {value['value']}"}
+
+
+def has_all(theirs: Spec, ours: Spec) -> bool:
+    """Return whether their specification has everything that ours has, under the same names."""
+    return all(
+        (same := getattr(theirs, kind).get(address)) is not None and _has_all_of(same, item)
+        for kind in _KINDS
+        for address, item in getattr(ours, kind).items()
+    )
+
+
+def _has_all_of(theirs: Item, ours: Item) -> bool:
+    match theirs, ours:
+        case Property(), Property():
+            values = {one.value for one in ours.values} <= {one.value for one in theirs.values}
+            same = theirs.format == ours.format and bool(theirs.values) == bool(ours.values)
+            return theirs.name == ours.name and same and values and ours.access <= theirs.access
+        case Event(), Event():
+            return theirs.name == ours.name and ours.piids.items() <= theirs.piids.items()
+    return theirs.name == ours.name
 
 
 def additions(theirs: Spec, ours: Spec, words: Callable[[Item | NamedValue], str]) -> list[str]:

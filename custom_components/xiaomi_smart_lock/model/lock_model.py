@@ -26,6 +26,7 @@ from .roles import (
     SECRET,
     STANDARD,
     USER_SERVICE,
+    WITH_DURESS,
     Role,
 )
 from .s1 import S1, S2
@@ -331,13 +332,23 @@ def _mask(masks: Mapping[str, str], method: NamedValue, known: Iterable[str]) ->
     return plain if plain in known else next(iter(masks.values()))
 
 
+def says_duress(item: Item) -> bool:
+    """Return whether the name of an item, or what it is called, speaks of duress."""
+    return (
+        DURESS.search(f"{item.name} {item.description} {item.description_zh}".lower()) is not None
+    )
+
+
 def is_secret(prop: Property) -> bool:
     """Return whether the values of a property are secrets, by its name or what it is called.
 
-    What it is called counts only where a value can be one: a text, or a number of many digits.
+    What it is called counts only where a value can be one: a text, or a number of many digits; or
+    if it is duress.
     """
     if prop.name in NOT_SECRET:
         return False
+    if says_duress(prop) and prop.name not in WITH_DURESS:
+        return True
     called = f"{prop.name} {prop.description} {prop.description_zh}".lower()
     has_room = prop.format in ROOM_FOR_SECRETS and not prop.values
     has_room = has_room and not ABOUT_SECRETS.search(prop.name)

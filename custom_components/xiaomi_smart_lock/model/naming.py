@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ..miot.spec import NamedValue, parse
-from .roles import Role
+from .roles import DURESS, Role
 from .s1 import S1
 from .words import MORE_WORDS
 
@@ -54,7 +54,9 @@ def naming_of(tables: Tables) -> Naming:
     """Return how the values of a model's properties get their keys.
 
     A model's tables win over the texts of its specification, which were seen to be wrong. A text
-    in either language that means the same as one of ours gives the same key.
+    in either language that means the same as one of ours gives the same key. A value that says
+    duress is only a number, unless it is a method of opening the door and the tables name one of
+    duress: who forces somebody must not see it, and nobody has confirmed that it is one.
     """
     by_number: dict[str, Mapping[int, str]] = dict(tables.words)
     if tables.door_bits:
@@ -63,7 +65,7 @@ def naming_of(tables: Tables) -> Naming:
     roles = {place: role for role, place in tables.places.items()}
     vocabulary = words()
 
-    def named(
+    def known_as(
         name: str, address: tuple[int, int], values: tuple[NamedValue, ...]
     ) -> tuple[NamedValue, ...]:
         if texts := tables.texts.get(address):
@@ -76,7 +78,30 @@ def naming_of(tables: Tables) -> Naming:
         more = (NamedValue(number, "", "") for number in keys if number not in listed)
         return tuple(_called(one, keys.get(one.value), known) for one in (*values, *more))
 
+    def named(
+        name: str, address: tuple[int, int], values: tuple[NamedValue, ...]
+    ) -> tuple[NamedValue, ...]:
+        found = known_as(name, address, values)
+        if tables.masks and roles.get(address, name) == Role.OPERATION_METHOD:
+            return found
+        return tuple(
+            one if name.endswith(":operation-method") and is_masked(one) else _without_duress(one)
+            for one in found
+        )
+
+    def is_masked(method: NamedValue) -> bool:
+        """Return whether a method in another service is one that the tables mask, too."""
+        keys = by_number.get(Role.OPERATION_METHOD)
+        return method.key in tables.masks and (keys is None or keys.get(method.value) == method.key)
+
     return named
+
+
+def _without_duress(value: NamedValue) -> NamedValue:
+    """Return a value, without its texts if it says duress."""
+    said = f"{value.key} {value.description} {value.description_zh}".lower()
+    number = value.value
+    return NamedValue(number, "", "", str(number)) if DURESS.search(said) else value
 
 
 def _called(value: NamedValue, key: str | None, known: Words) -> NamedValue:

@@ -95,8 +95,10 @@ SECRET: Final = (
     "user-key-delete-string",
     "wechat-info",
 )
-DURESS: Final = re.compile("duress|coercion|hijack|胁迫|劫持|挟持")
+DURESS: Final = re.compile("duress|coerc[a-z]*|hijack[a-z]*|胁迫|脅迫|劫持|挟持|挾持|被迫")
 """What the use of a credential under duress is called."""
+WITH_DURESS: Final = ("operation-method", "abnormal-condition")
+"""Properties that are shown even if their description speaks of duress, but for such values."""
 
 # What secrets are called in names and descriptions that nobody has looked at
 CALLED_SECRET: Final = re.compile(

@@ -30,6 +30,8 @@ _IDENTIFYING: Final = (
     "credential-step-all",
 )
 _ALIKE: Final = " ".join("-1" for _ in _IDENTIFYING)
+LONGEST_PART: Final = 40
+"""Characters of an argument that are compared; many are kept."""
 _TIMES: Final = ("current-time", "last-history-time")
 
 
@@ -146,9 +148,17 @@ class LockEvent:
 
     @cached_property
     def identity_suffix(self) -> str:
-        """The values that distinguish it from other events of its kind at the same second."""
+        """The values that distinguish it from other events of its kind at the same second.
+
+        Of an event without arguments of the known names, those are all but times and secrets.
+        """
         if self.event.piids.keys().isdisjoint(_IDENTIFYING):
-            return _ALIKE
+            others = (
+                f"{argument.address[1]}={value}"[:LONGEST_PART]
+                for argument, value in self.known_arguments
+                if argument.name not in _TIMES and argument.address not in self.model.secret
+            )
+            return " ".join(others) or _ALIKE
         identifying = (self.get(name) for name in _IDENTIFYING)
         return " ".join(map(_identifying, identifying))
 
