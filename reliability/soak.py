@@ -30,7 +30,7 @@ import psutil  # type: ignore[import-untyped]
 from aiohttp import connector
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock.const import POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.connection import READ_AFTER_PUSH
 from simulator.simulator import Simulator
 
 from .home import Home
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 LOCKS: Final = 3
 DAYS: Final = 30
 DAY: Final = 86_400
-POLLS_A_DAY: Final = DAY // POLL_INTERVAL_CLOUD
+STEPS_A_DAY: Final = DAY // READ_AFTER_PUSH
 MEBIBYTES: Final = 2
 PATIENCE: Final = 30
 IDLE: Final = 60  # seconds after which idle connections are closed
@@ -129,13 +129,13 @@ class Month:
         plan = [*TROUBLES, *(act for act, times in ACTS.items() for _ in range(times * LOCKS))]
         at: dict[int, list[Callable[[Month], object]]] = {}
         for act in plan:
-            at.setdefault(self._chance.randrange(POLLS_A_DAY), []).append(act)
-        for poll in range(POLLS_A_DAY):
-            for act in at.get(poll, ()):
+            at.setdefault(self._chance.randrange(STEPS_A_DAY), []).append(act)
+        for step in range(STEPS_A_DAY):
+            for act in at.get(step, ()):
                 if asyncio.iscoroutine(doing := act(self)):
                     await doing
                 await self._settle()
-            self._time.leap(POLL_INTERVAL_CLOUD)
+            self._time.leap(READ_AFTER_PUSH)
             await self._settle()
         await self._quiet()
         return Left.now()
@@ -225,7 +225,7 @@ class Month:
         cloud.online = gate.open = False
         gate.cut()
         for _ in range(6):
-            self._time.leap(POLL_INTERVAL_CLOUD)
+            self._time.leap(READ_AFTER_PUSH)
             await self._settle()
         cloud.online = gate.open = True
 

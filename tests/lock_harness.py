@@ -31,7 +31,8 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN, POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.connection import READ_AFTER_PUSH
+from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from simulator.model import SPEC
 
@@ -269,7 +270,7 @@ class LockHarness:
 
     async def poll(self) -> None:
         """Fire the next poll, and wait for it."""
-        await self.later(POLL_INTERVAL_CLOUD + 1)
+        await self.later(READ_AFTER_PUSH + 1)
 
     async def reached(self) -> None:
         """Wait until everything pushed before has been processed, by a later message.

@@ -336,7 +336,7 @@ async def test_a_lock_is_renamed_in_the_app(
     state = driver.state(hass, "sensor", "lithium_battery")
     assert state.entity_id == battery
     assert state.name.startswith(shown)
-    await later(hass, 301)
+    await later(hass, LIST_AGAIN_AFTER + 1)
     assert requests.paths == [DEVICES, READ, READ]
 
 

@@ -26,6 +26,7 @@ from .lock_harness import caught_up, disconnected, push_of, running_locks
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
 
     from simulator.account import Account
@@ -343,6 +344,60 @@ async def test_woken_are_read_once(house: House, monkeypatch: pytest.MonkeyPatch
     await until(lambda: set(house.states(*BATTERY)) == {"41"})
     await house.later(1)
     assert house.asked() == [DEVICES, READ]
+
+
+# While nothing happens
+
+
+async def pass_by(house: House, frozen: FrozenDateTimeFactory, seconds: int) -> list[str]:
+    """Let some time go by, of which nothing happens until its end; return what is asked then."""
+    house.asked()
+    await house.later(seconds - 2)
+    assert house.asked() == []
+    frozen.tick(seconds)
+    await house.later(seconds + 1)
+    return house.asked()
+
+
+@locks(1)
+async def test_a_quiet_night(frozen: FrozenDateTimeFactory, house: House) -> None:
+    """A lock that pushes nothing is read less and less, and once an hour in the end."""
+    await house.start()
+    for seconds in (300, 300, 600, 1200):
+        assert await pass_by(house, frozen, seconds) == [READ]
+    assert sorted(await pass_by(house, frozen, 2400)) == [DEVICES, READ]
+    for _ in range(3):
+        assert sorted(await pass_by(house, frozen, 3600)) == [DEVICES, READ]
+
+
+@locks(3)
+async def test_a_lock_that_was_used(frozen: FrozenDateTimeFactory, house: House) -> None:
+    """All are read five minutes later, for what push may have lost."""
+    await house.start()
+    frozen.tick(4 * 3600)
+    await house.later(301)
+    _, used, lost = house.doors
+    used.do("set_battery", 41)
+    await until(lambda: house.states(*BATTERY) == ["87", "41", "87"])
+    lost.do("set_battery", 40, push=False)
+    assert await pass_by(house, frozen, 300) == [READ]
+    assert house.states(*BATTERY) == ["87", "41", "40"]
+
+
+@locks(1)
+async def test_the_cloud_fails_at_night(frozen: FrozenDateTimeFactory, house: House) -> None:
+    """That is borne as long as by day, and the lock is read again soon."""
+    await house.start()
+    frozen.tick(4 * 3600)
+    await house.later(301)
+    house.simulator.cloud.disturb_next(status(500), times=NEVER)
+    assert READ in await pass_by(house, frozen, 3600)
+    assert house.states(*BATTERY) == ["87"]
+    assert READ in await pass_by(house, frozen, 300)
+    assert house.states(*BATTERY) == [STATE_UNAVAILABLE]
+    house.simulator.cloud.calm()
+    assert READ in await pass_by(house, frozen, 60)
+    assert house.states(*BATTERY) == ["87"]
 
 
 # Between the subscription and the entities

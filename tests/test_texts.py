@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -86,7 +87,7 @@ def texts_in(data: Any) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize(("name", "shown"), NAMES)
+@pytest.mark.parametrize(("name", "shown"), NAMES, ids=count(1))
 async def test_names_of_a_lock(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, name: str, shown: str
 ) -> None:
@@ -181,6 +182,7 @@ async def test_push_names_a_lock(harness: LockHarness) -> None:
         ("1.0\x1b[2J\u202e", "1.0 [2J"),
         ("1" * 300, "1" * 255),
     ],
+    ids=count(1),
 )
 async def test_texts_of_the_lock(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, raw: str, shown: str

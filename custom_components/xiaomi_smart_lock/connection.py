@@ -40,6 +40,9 @@ _LOGGER = logging.getLogger(__name__)
 PUSH_DOWN_AFTER: Final = 3600  # seconds without push until an issue is raised
 PUSH_TAKES: Final = 2  # seconds that the first reading waits for push to connect
 LIST_AGAIN_AFTER: Final = 3600  # seconds after which names and firmware may have changed
+# Seconds until the locks are read after one of them has pushed something. As long as none does,
+# each reading has to wait longer than the one before.
+READ_AFTER_PUSH: Final = 300
 # Seconds in which locks that wake up are read together. The delay does no harm: the reason for
 # which a lock woke up is pushed.
 WAKING_TOGETHER: Final = 0.15
@@ -64,6 +67,8 @@ class Connection:
     listed: float = 0
     """When the device list of the account was last read, in Unix seconds; 0 if never."""
     _cancel_poll: CALLBACK_TYPE | None = None
+    _polls_at: float = 0
+    """When the locks are read next, in Unix seconds."""
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
     _cancel_push_down: CALLBACK_TYPE | None = None
@@ -94,6 +99,7 @@ class Connection:
         """Add a lock to the polling schedule, and read it whenever it wakes up."""
         self.coordinators[lock.session.did] = lock
         lock.moments.async_listen(Moment.WOKE_UP, lambda _: self._read_woken_soon(lock))
+        lock.moments.async_listen(Moment.HEARD, lambda _: self._read_sooner())
 
     async def async_start(self) -> None:
         """Read all locks for the first time, and start polling.
@@ -195,6 +201,12 @@ class Connection:
         return woken.values()
 
     @callback
+    def _read_sooner(self) -> None:
+        """Read the locks soon after one has pushed something, if they would be read much later."""
+        if self._cancel_poll and self._polls_at > time.time() + READ_AFTER_PUSH:
+            self._schedule()
+
+    @callback
     def _schedule(self) -> None:
         if self._cancel_poll:
             self._cancel_poll()
@@ -202,21 +214,35 @@ class Connection:
         if self._started:
             job = HassJob(self._poll, "poll the locks", cancel_on_shutdown=True)
             wait = 0 if self._missed else self._interval
+            self._polls_at = time.time() + wait
             self._cancel_poll = async_call_later(self.hass, wait, job)
 
     @property
-    def _interval(self) -> int:
-        options = self.entry.options
+    def _interval(self) -> float:
+        """Seconds until the locks are read again.
+
+        While push works, that is as long as none of them has pushed anything, within limits: what
+        push may have lost is found soon after the lock was used, and little is asked of a lock at
+        night.
+        """
+        options, locks = self.entry.options, self.coordinators.values()
         if self.push is None:
             return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_LOCAL))
-        all_read = all(lock.last_update_success for lock in self.coordinators.values())
-        if self.push.connected and self.listed and all_read:
-            return int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD))
-        return int(options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH))
+        all_read = all(lock.last_update_success for lock in locks)
+        if not (self.push.connected and self.listed and all_read):
+            return int(options.get(CONF_POLL_INTERVAL_WITHOUT_PUSH, POLL_INTERVAL_WITHOUT_PUSH))
+        longest = int(options.get(CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD))
+        if any(lock.fails or lock.data.pending for lock in locks):
+            return min(longest, READ_AFTER_PUSH)
+        quiet = time.time() - max(lock.heard_at for lock in locks)
+        return min(longest, max(READ_AFTER_PUSH, quiet))
 
     @callback
     def _poll(self, _now: datetime) -> None:
         self._cancel_poll = None
+        for lock in self.coordinators.values():
+            if not lock.fails:
+                lock.not_asked_until = self._polls_at - READ_AFTER_PUSH
         self._polling = self.entry.async_create_task(self.hass, self._async_poll())
 
     async def _async_poll(self) -> None:

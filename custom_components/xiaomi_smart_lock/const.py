@@ -42,7 +42,7 @@ CONF_POLL_INTERVAL: Final = "poll_interval"
 CONF_POLL_INTERVAL_WITHOUT_PUSH: Final = "poll_interval_without_push"
 
 # Defaults of options, in seconds
-POLL_INTERVAL_CLOUD: Final = 300
+POLL_INTERVAL_CLOUD: Final = 3600
 POLL_INTERVAL_WITHOUT_PUSH: Final = 60
 POLL_INTERVAL_LOCAL: Final = 30
 

@@ -79,6 +79,8 @@ class Moment(Enum):
     BEFORE_READING = auto()
     READ = auto()
     """All readable properties were just read."""
+    HEARD = auto()
+    """The lock has just pushed something."""
     WOKE_UP = auto()
 
 
@@ -103,6 +105,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Events that the history of the Mi Home app has, whether or not they are pushed."""
         self.gone = False
         """Whether the account no longer has the lock."""
+        self.fails = False
+        """Whether the last reading failed, even if that was tolerated."""
         self.has_settings = False
         """Whether an entity lets a user set something of the lock; known before they are added."""
         self.caught_up_at = 0.0
@@ -111,6 +115,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """Calls other parts at a moment, with the readings after a read, else with none."""
         self._news: Signal[Source] = Signal()
         unavailable_after = UNAVAILABLE_AFTER_CLOUD if session.pushes else UNAVAILABLE_AFTER_LOCAL
+        self.heard_at = time.time()
+        """When the lock last pushed something, or when this began, in Unix seconds."""
+        self.not_asked_until = 0.0
+        """Until when the lock was not read on purpose, in Unix seconds."""
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
         self._hardware_version = model.address_of(Role.HARDWARE_VERSION)
         self._reporter = reporter
@@ -168,8 +176,10 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         try:
             readings = await self.session.read(self.model.readable)
         except MiotError as error:
+            self.fails = True
             self._bear(error)
             return self.data
+        self.fails = False
         self.gone = bool(readings) and all(_is_gone(one.code) for one in readings.values())
         if self.gone:
             self._reporter.raise_issue(Issue.GONE)
@@ -193,7 +203,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         ConfigEntryAuthFailed if the tokens are refused. Refused tokens are tolerated only while
         push is connected, since pushed messages still arrive then; the reauth flow is started.
         """
-        heard_lately = time.time() - self.data.last_response < self._patience
+        # A cloud that was not asked could not answer.
+        expected = max(self.data.last_response, self.not_asked_until)
+        heard_lately = time.time() - expected < self._patience
         if isinstance(error, NotSignedInError):
             if not (heard_lately and self.session.hears):
                 raise translatable(ConfigEntryAuthFailed, "not_signed_in") from error
@@ -223,6 +235,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def async_hear(self, now: float) -> None:
         """Record a pushed message: the lock is available even if readings fail."""
         self.record_contact(now)
+        self.heard_at = now
+        self.moments.async_send((Moment.HEARD,), {})
         if not self.last_update_success:
             # Do this before the event is shown: automations ignore an event that makes its entity
             # available.

@@ -27,6 +27,7 @@ from .model.roles import Role
 from .model.tables import Ability
 from .people import last_holder, person_of, who
 from .reporting.devices import async_device_of, shortened
+from .signal import Signal
 from .state.credential import masked
 from .undescribed import is_shown
 from .wording.phrases import OTHER, credential_in_words
@@ -170,15 +171,11 @@ class LockEventDescription(LockEntityDescription, EventEntityDescription):
 
     def attributes(self, lock: LockCoordinator, lock_event: LockEvent) -> dict[str, Any]:
         """Return the attributes of an event, beside its type."""
-        shown = lock_event.masked if self.masks else lock_event
-        said: dict[str, Any] = {
-            ATTRIBUTES[argument.name]: _attribute(argument, value)
-            for argument in shown.event.arguments
-            if argument.name in ATTRIBUTES
-            and (value := shown.arguments.get(argument.address[1])) is not None
-        }
-        if lock_event.kind == lock.model.lock_event:
-            said |= who(lock, lock_event)
+        return _details(lock, lock_event, masks=self.masks) | self.code_of(lock_event)
+
+    def code_of(self, lock_event: LockEvent) -> dict[str, Value]:
+        """Return the number of the argument ``code`` if the type does not tell it."""
+        said = {}
         if self.code and (code := lock_event.get(self.code)) is not None:
             argument = lock_event.argument(self.code)
             if argument.key_of(code) is None or len(argument.options) < len(argument.values):
@@ -316,6 +313,20 @@ HOLDERS: Final = {
 }
 
 
+def _details(lock: LockCoordinator, lock_event: LockEvent, *, masks: bool) -> dict[str, Any]:
+    """Return what is told of an event in whichever way: its arguments, and who it was.
+
+    ``masks`` is whether a duress fingerprint is shown as an ordinary one.
+    """
+    shown = lock_event.masked if masks else lock_event
+    said = {
+        ATTRIBUTES[argument.name]: _attribute(argument, value)
+        for argument, value in shown.known_arguments
+        if argument.name in ATTRIBUTES
+    }
+    return said | who(lock, lock_event) if shown.kind == lock.model.lock_event else said
+
+
 def _attribute(argument: Property, value: Value) -> object:
     """Return an argument in a form for automations: keys of value lists, times with time zone.
 
@@ -375,19 +386,27 @@ def _async_tell(hass: HomeAssistant, entry: LockConfigEntry) -> None:
     """
 
     @callback
-    def tell(lock: LockRuntime, description: LockEventDescription, lock_event: LockEvent) -> None:
-        device = async_device_of(hass, entry, lock.session.did)
-        if device and (its_type := description.type_of(lock_event)):
-            told = {"device_id": device.id, "kind": description.key, "type": its_type}
-            hass.bus.async_fire(
-                HAPPENED, told | description.attributes(lock.coordinator, lock_event)
-            )
+    def tell(
+        lock: LockRuntime, descriptions: list[LockEventDescription], lock_event: LockEvent
+    ) -> None:
+        types = {one.key: one.type_of(lock_event) for one in descriptions}
+        if not any(types.values()):
+            return
+        if device := async_device_of(hass, entry, lock.session.did):
+            details = _details(lock.coordinator, lock_event, masks=True)
+            for one in descriptions:
+                if its_type := types[one.key]:
+                    told = {"device_id": device.id, "kind": one.key, "type": its_type}
+                    hass.bus.async_fire(HAPPENED, told | details | one.code_of(lock_event))
 
     for lock in entry.runtime_data.locks.values():
+        told: dict[Address, list[LockEventDescription]] = {}
         for description in TOLD:
             for kind in description.addresses(lock.model):
-                told = partial(tell, lock, description)
-                entry.async_on_unload(lock.events.async_listen(kind, told))
+                told.setdefault(kind, []).append(description)
+        for kind, descriptions in told.items():
+            listener = partial(tell, lock, descriptions)
+            entry.async_on_unload(lock.events.async_listen(kind, listener))
 
 
 class HolderEventEntity(EventEntity):
@@ -397,9 +416,16 @@ class HolderEventEntity(EventEntity):
     _attr_should_poll = False
 
     def __init__(
-        self, locks: list[LockRuntime], subentry: ConfigSubentry, description: LockEventDescription
+        self,
+        locks: list[LockRuntime],
+        operated: Signal[str, LockRuntime, LockEvent],
+        subentry: ConfigSubentry,
+        description: LockEventDescription,
     ) -> None:
-        """Take the types from the specifications of the locks."""
+        """Take the types from the specifications of the locks.
+
+        ``operated`` is sent when somebody operates a lock, by the id of their subentry.
+        """
         types = (one for lock in locks for one in description.event_types_of(lock.model))
         self.entity_description: LockEventDescription = description
         self._attr_translation_key = description.key
@@ -413,6 +439,7 @@ class HolderEventEntity(EventEntity):
         )
         self._subentry_id = subentry.subentry_id
         self._locks = locks
+        self._operated = operated
         self._shown_available = False
 
     @override
@@ -420,10 +447,8 @@ class HolderEventEntity(EventEntity):
         """Listen to the operations of all locks, and to the ends of credentials."""
         await super().async_added_to_hass()
         self._shown_available = self.available
+        self.async_on_remove(self._operated.async_listen(self._subentry_id, self._async_operated))
         for lock in self._locks:
-            operated = partial(self._async_operated, lock)
-            for kind in self.entity_description.addresses(lock.model):
-                self.async_on_remove(lock.events.async_listen(kind, operated))
             self.async_on_remove(lock.coordinator.async_add_listener(self._async_look))
             if ENDED in self.event_types:
                 self.async_on_remove(lock.expiry.async_listen(partial(self._async_ended, lock)))
@@ -443,12 +468,9 @@ class HolderEventEntity(EventEntity):
 
     @callback
     def _async_operated(self, lock: LockRuntime, lock_event: LockEvent) -> None:
-        """Show an operation of a lock if it was by this holder."""
-        if (credential := lock_event.credential) is None:
-            return
-        by = person_of(lock.coordinator, credential, lock_event.when)
-        its_type = self.entity_description.type_of(lock_event)
-        if by and by.subentry.subentry_id == self._subentry_id and its_type:
+        """Show an operation of a lock by this holder."""
+        its_type, credential = self.entity_description.type_of(lock_event), lock_event.credential
+        if its_type and credential:
             self._show(lock, its_type, credential)
 
     @callback
@@ -485,6 +507,23 @@ def _hears(lock: LockCoordinator) -> bool:
 
 
 @callback
+def _async_operated(entry: LockConfigEntry) -> Signal[str, LockRuntime, LockEvent]:
+    """Return a signal that is sent when somebody operates a lock, by the id of their subentry."""
+    signal: Signal[str, LockRuntime, LockEvent] = Signal()
+
+    @callback
+    def happened(lock: LockRuntime, lock_event: LockEvent) -> None:
+        credential = lock_event.credential
+        if credential and (by := person_of(lock.coordinator, credential, lock_event.when)):
+            signal.async_send((by.subentry.subentry_id,), lock, lock_event)
+
+    for lock in entry.runtime_data.locks.values():
+        if kind := lock.model.lock_event:
+            entry.async_on_unload(lock.events.async_listen(kind, partial(happened, lock)))
+    return signal
+
+
+@callback
 def _async_follow_holders(
     hass: HomeAssistant,
     entry: LockConfigEntry,
@@ -495,6 +534,7 @@ def _async_follow_holders(
     A device is renamed with its person. Home Assistant removes what belongs to a removed subentry.
     """
     known: dict[str, str] = {}
+    operated = _async_operated(entry)
 
     @callback
     def follow(_change: ConfigEntryChange, changed: ConfigEntry) -> None:
@@ -518,7 +558,7 @@ def _async_follow_holders(
                     if description.supported(lock.coordinator)
                 ]
                 if locks:
-                    entity = HolderEventEntity(locks, subentry, description)
+                    entity = HolderEventEntity(locks, operated, subentry, description)
                     async_add_entities([entity], config_subentry_id=subentry_id)
             elif known[subentry_id] != name and (
                 device := async_device_of(hass, entry, subentry_id)

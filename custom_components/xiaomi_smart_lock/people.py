@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.exceptions import ServiceValidationError
@@ -27,9 +28,8 @@ from .state.credential import Credential
 from .wording.reasons import translatable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from .coordinator import LockCoordinator
@@ -85,17 +85,8 @@ class Person:
         return user_id
 
     def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
-        """Return whether a credential was theirs when it was used, by default now.
-
-        After a credential is deleted, the same number means another credential.
-        """
-        did, deleted = lock.device.did, lock.data.users.deleted(credential)
-        # Every event asks this of everybody, so ``holds`` is not made for it.
-        return any(
-            (stored["since"] < deleted) == (when < deleted)
-            for stored in self.subentry.data[CONF_CREDENTIALS]
-            if (stored["method"], stored["operation_id"]) == credential and stored[CONF_DID] == did
-        )
+        """Return whether a credential was theirs when it was used, by default now."""
+        return self in _holders(lock, credential, when)
 
     def has_now(self, lock: LockCoordinator) -> list[Credential]:
         """Return their credentials that a lock still has, as far as is known."""
@@ -103,13 +94,62 @@ class Person:
         return [one for of, one in self.holds if of == did and self.has(lock, one)]
 
 
-def people(entry: ConfigEntry) -> list[Person]:
+class _Everyone:
+    """The people and guests of an entry, and who has each credential."""
+
+    def __init__(self, entry: ConfigEntry) -> None:
+        """Read the subentries."""
+        self._read = _subentries(entry)
+        self.people: Final = [
+            Person(subentry)
+            for subentry in entry.subentries.values()
+            if subentry.subentry_type in TYPES
+        ]
+        self.holders: Final[dict[Key, list[Person]]] = {}
+        for person in self.people:
+            for key in person.holds:
+                self.holders.setdefault(key, []).append(person)
+
+    def is_of(self, entry: ConfigEntry) -> bool:
+        """Return whether this is how an entry is now."""
+        return self._read == _subentries(entry)
+
+
+def _subentries(entry: ConfigEntry) -> list[object]:
+    """Return the subentries of an entry, and their data, which Home Assistant replaces."""
+    subentries = entry.subentries.values()
+    return [*subentries, *[one.data for one in subentries]]
+
+
+_EVERYONE: Final[WeakKeyDictionary[ConfigEntry, _Everyone]] = WeakKeyDictionary()
+"""Every event asks several times whose a credential is."""
+
+
+def _everyone(entry: ConfigEntry) -> _Everyone:
+    """Return the people of an entry, read again only if they have changed."""
+    known = _EVERYONE.get(entry)
+    if known is None or not known.is_of(entry):
+        known = _EVERYONE[entry] = _Everyone(entry)
+    return known
+
+
+def people(entry: ConfigEntry) -> Sequence[Person]:
     """Return the people and guests of an entry."""
-    return [
-        Person(subentry)
-        for subentry in entry.subentries.values()
-        if subentry.subentry_type in TYPES
-    ]
+    return _everyone(entry).people
+
+
+def _holders(
+    lock: LockCoordinator, credential: Credential, when: float = math.inf
+) -> Sequence[Person]:
+    """Return the people whose a credential was when it was used, by default now.
+
+    After a credential is deleted, the same number means another credential.
+    """
+    key = lock.device.did, credential
+    if not (given := _everyone(lock.config_entry).holders.get(key)):
+        return ()
+    deleted = lock.data.users.deleted(credential)
+    return [one for one in given if (one.holds[key].since < deleted) == (when < deleted)]
 
 
 def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
@@ -148,7 +188,7 @@ def as_stored(holds: Mapping[Key, Held]) -> list[dict[str, Any]]:
 
 def holder(lock: LockCoordinator, credential: Credential) -> Person | None:
     """Return the person whom a credential was given to, None if nobody has it."""
-    return next((one for one in people(lock.config_entry) if one.has(lock, credential)), None)
+    return next(iter(_holders(lock, credential)), None)
 
 
 def person_of(
@@ -160,13 +200,17 @@ def person_of(
     the same user of the lock, and None if several do: if a whole family was enrolled as one user,
     each credential has to be given to its person.
     """
-    everyone, users = people(lock.config_entry), lock.data.users
-    given_to = next((one for one in everyone if one.has(lock, credential, when)), None)
-    if given_to or (user_id := users.user_of(credential)) is None:
-        return given_to
-    others = users.credentials_of(user_id)
-    of_user = [one for one in everyone if any(one.has(lock, other, when) for other in others)]
-    return of_user[0] if len(of_user) == 1 else None
+    if given_to := _holders(lock, credential, when):
+        return given_to[0]
+    users = lock.data.users
+    if (user_id := users.user_of(credential)) is None:
+        return None
+    of_user = {
+        one.subentry.subentry_id: one
+        for other in users.credentials_of(user_id)
+        for one in _holders(lock, other, when)
+    }
+    return next(iter(of_user.values())) if len(of_user) == 1 else None
 
 
 def name_in_app(lock: LockCoordinator, credential: Credential) -> str | None:

@@ -60,7 +60,7 @@ async def test_of_an_account(hass: HomeAssistant, loaded: MockConfigEntry) -> No
         "events": {CONF_LATE_AFTER: 5, CONF_JOURNAL_ENTRIES: 1000},
         "unlocking": {},
         "advanced": {
-            CONF_POLL_INTERVAL: 300,
+            CONF_POLL_INTERVAL: 3600,
             CONF_POLL_INTERVAL_WITHOUT_PUSH: 60,
             CONF_UNAVAILABLE_AFTER: 10,
             CONF_LEAST_DIGITS: 6,

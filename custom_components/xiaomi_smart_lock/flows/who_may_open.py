@@ -20,7 +20,7 @@ from .progress import long_enough
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from homeassistant.config_entries import SubentryFlowResult
 
@@ -150,6 +150,6 @@ class WhoMayOpenFlow(ManagementFlow):
         )
 
 
-def _people_first(everyone: list[Person]) -> list[Person]:
+def _people_first(everyone: Sequence[Person]) -> list[Person]:
     """Return people before guests, each by name."""
     return sorted(everyone, key=lambda one: (one.is_guest, one.name))

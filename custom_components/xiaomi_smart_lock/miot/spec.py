@@ -148,6 +148,8 @@ class Property(Item):
 
     def key_of(self, value: Value) -> str | None:
         """Return the key of an enumeration value, None if there is no such value."""
+        if type(value) is int:
+            return self._keys.get(value)
         found = int(value) if isinstance(value, bool) else whole(value)
         return None if found is None else self._keys.get(found)
 
@@ -206,21 +208,28 @@ class Property(Item):
         return True
 
     def reported(self, raw: object) -> Value:
-        """Return the property's value in an event: a valid value, or the number as received.
+        """Return the property's value in an event: a valid value, or what it is beyond those.
 
-        A number outside of the specification comes from newer firmware, or is an id longer than its
-        format; it is kept unchanged. Some locks send numbers, such as times, where the format is a
-        text. Raises InvalidValueError for anything else.
+        Raises InvalidValueError if it is neither.
         """
         try:
             return self.validate(raw)
         except InvalidValueError:
-            found = whole(raw)
-            if self.format == "string" and found is not None:
-                return str(found)
-            if self.format not in _LIMITS or found is None or not 0 <= found <= _LARGEST:
+            if (found := self.beyond(raw)) is None:
                 raise
             return found
+
+    def beyond(self, raw: object) -> Value | None:
+        """Return an event's value that is not valid but makes sense, None if it makes none.
+
+        A number outside of the specification comes from newer firmware, or is an id longer than its
+        format; it is kept unchanged. Some locks send numbers, such as times, where the format is a
+        text.
+        """
+        found = whole(raw)
+        if self.format == "string":
+            return None if found is None else str(found)
+        return found if self.format in _LIMITS and found in range(_LARGEST + 1) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,11 +317,13 @@ class Event(Item):
         for argument, value in paired.items():
             _, piid = argument.address
             try:
-                arguments[piid] = argument.reported(value)
-                if argument.values:
-                    argument.validate(value)
+                arguments[piid] = argument.validate(value)
             except InvalidValueError as error:
-                wrong.append((argument.address, str(error)))
+                found = argument.beyond(value)
+                if found is not None:
+                    arguments[piid] = found
+                if found is None or argument.values:
+                    wrong.append((argument.address, str(error)))
         return arguments, wrong
 
 

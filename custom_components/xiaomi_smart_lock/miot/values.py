@@ -98,6 +98,8 @@ def number(raw: object) -> int | float | None:
     Observed: locks report ``"57"`` and ``57.0`` where the format is an integer. None for a boolean,
     an infinite number, and a number with too many digits to store.
     """
+    if type(raw) is int:  # nearly always; no boolean
+        return raw if -_LARGEST <= raw <= _LARGEST else None
     if isinstance(raw, str) and _NUMBER.fullmatch(raw):
         raw = float(raw) if "." in raw else int(raw)
     if isinstance(raw, float) and raw.is_integer() and abs(raw) < _EXACT:

@@ -61,10 +61,19 @@ class LockEvent:
     def known_arguments(self) -> list[tuple[Property, Value]]:
         """The arguments and their values, in the specification's order."""
         return [
-            (argument, self.arguments[argument.address[1]])
+            (argument, value)
             for argument in self.event.arguments
-            if argument.address[1] in self.arguments
+            if (value := self.arguments.get(argument.address[1])) is not None
         ]
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """The keys of the arguments' values, by the arguments' names; without those of no key."""
+        return {
+            argument.name: key
+            for argument, value in self.known_arguments
+            if argument.values and (key := argument.key_of(value)) is not None
+        }
 
     def argument(self, name: str) -> Property:
         """Return the argument with a name in the specification."""
@@ -77,13 +86,12 @@ class LockEvent:
 
     def word(self, name: str) -> str | None:
         """Return the key of an argument's value, None if there is no value or no key for it."""
-        value = self.get(name)
-        return None if value is None else self.argument(name).key_of(value)
+        return self.words.get(name)
 
     def listed(self, name: str) -> int | None:
         """Return an argument's value by its name, None if it is not in the value list."""
         value = self.get(name)
-        return int(value) if value is not None and self.word(name) is not None else None
+        return int(value) if value is not None and name in self.words else None
 
     @cached_property
     def time(self) -> int | None:
@@ -122,7 +130,7 @@ class LockEvent:
         shown = masked(self.model, int(method))
         return replace(self, arguments={**self.arguments, piid: shown})
 
-    @property
+    @cached_property
     def kind(self) -> Address:
         """The event's address; the same one for an event that two services report."""
         return self.model.kind_of(self.event.address)
@@ -138,7 +146,7 @@ class LockEvent:
         usable = self.time is not None and says_something(self.time, self.when)
         return self.time if usable else None
 
-    @property
+    @cached_property
     def identity_suffix(self) -> str:
         """The values that distinguish it from other events of its kind at the same second.
 

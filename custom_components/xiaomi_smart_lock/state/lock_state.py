@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import Address, Event, Value
-from ..model.door import DoorFacts
+from ..model.door import UNKNOWN, DoorFacts
 from .deduplicator import EventDeduplicator
 from .device_clock import LockClock
 from .expiry import ExpiryRegistry
@@ -85,6 +85,8 @@ class LockData:
     """Whether the stored data had a shape that we do not write."""
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself last reported each value, in Unix seconds."""
+    _door: DoorFacts | None = field(default=None, compare=False)
+    """What is known of the door, None if that has to be found out again."""
 
     def record_contact(self, contact: float) -> None:
         """Note that the lock itself reported something, at a time in Unix seconds."""
@@ -112,12 +114,15 @@ class LockData:
     @property
     def door(self) -> DoorFacts:
         """What is known of the door: the bolt, the door, the deadbolt and the child lock."""
-        told = [
-            values.get(self.values.get(address, ""), DoorFacts())
-            for address, values in self.model.door_facts.items()
-        ]
-        facts = zip(*told, strict=True)
-        return DoorFacts(*(next((one for one in fact if one is not None), None) for fact in facts))
+        if self._door is None:
+            told = [
+                values.get(self.values.get(address, ""), UNKNOWN)
+                for address, values in self.model.door_facts.items()
+            ]
+            facts = zip(*told, strict=True)
+            known = (next((one for one in fact if one is not None), None) for fact in facts)
+            self._door = DoorFacts(*known)
+        return self._door
 
     def last(self, name: str) -> LockEvent | None:
         """Return the last event of a kind by its role or name, None if there is none."""
@@ -167,10 +172,12 @@ class LockData:
 
     def _forget(self, address: Address) -> None:
         self.values.pop(address, None)
+        self._door = None
         self.news.add(address)
 
     def _set(self, address: Address, value: Value) -> None:
         self.values[address] = value
+        self._door = None
         self.unknown.pop(address, None)
         self.news.add(address)
 
