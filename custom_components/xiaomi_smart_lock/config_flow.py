@@ -132,6 +132,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="account",
             data_schema=vol.Schema({vol.Required(CONF_REGION, default=likely): selector}),
+            last_step=False,
         )
 
     @override
@@ -215,6 +216,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 }
             ),
             errors=errors,
+            last_step=self._entry is not None,
         )
 
     async def _async_finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:

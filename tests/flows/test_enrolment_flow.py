@@ -198,11 +198,16 @@ async def test_rename_and_delete(hass: HomeAssistant, harness: LockHarness) -> N
     await dialog.choose("choose")
     labels = dialog.labels("credential")
     assert list(labels) == ["NFC 1"]
+    assert dialog.says == {"name": "Ming"}
     await dialog.submit(credential=labels["NFC 1"])
     assert dialog.options == ["rename", "delete"]
     await dialog.choose("rename")
+    assert dialog.says["without"] == "NFC 1"
+    await dialog.submit(name=" ")
+    assert dialog.now["errors"] == {"name": "no_name"}
     await dialog.submit(name="white card")
     assert dialog.step == "renamed"
+    assert dialog.says["credential"] == "white card"
 
     dialog = await opened(hass, harness)
     assert dialog.says["credentials"] == "- white card"
@@ -216,6 +221,22 @@ async def test_rename_and_delete(hass: HomeAssistant, harness: LockHarness) -> N
     assert dialog.says == {"credential": "white card", "lock": "Front door"}
     assert held(harness) == {}
     assert (await opened(hass, harness)).step == "without_credential"
+
+
+async def test_a_name_goes_again(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Without a name, a credential is called what it is; the dialog says so."""
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    for name, outcome, called in (("blue", "renamed", "blue"), ("", "name_removed", "NFC 1")):
+        dialog = await opened(hass, harness)
+        await dialog.choose("choose")
+        [chosen] = dialog.labels("credential").values()
+        await dialog.submit(credential=chosen)
+        await dialog.choose("rename")
+        await dialog.submit(name=name)
+        assert dialog.step == outcome
+        assert dialog.says["credential"] == called
+        assert (await opened(hass, harness)).says["credentials"] == f"- {called}"
 
 
 async def test_deleted_once_the_lock_wakes(hass: HomeAssistant, harness: LockHarness) -> None:

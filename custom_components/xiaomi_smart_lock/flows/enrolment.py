@@ -189,7 +189,6 @@ class EnrolmentFlow(ConfigSubentryFlow):
                 vol.Schema({vol.Optional(CONF_PASSWORD): TextSelector()}), {CONF_PASSWORD: password}
             ),
             description_placeholders={"lock": escaped(self._live.lock.session.name)},
-            last_step=True,
         )
 
     async def async_step_enrol_again(

@@ -114,6 +114,7 @@ class LinkFlow(AppCodeFlow):
             return self.async_show_form(
                 step_id="confirm_sign_in",
                 description_placeholders={"url": escaped_url(self._confirm_url)},
+                last_step=False,
             )
         return await self.async_step_link_again(user_input)
 

@@ -162,7 +162,9 @@ class LocalFlow(LinkFlow):
             SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
         )
         return self.async_show_form(
-            step_id="which", data_schema=vol.Schema({vol.Required(CONF_LOCK): selector})
+            step_id="which",
+            data_schema=vol.Schema({vol.Required(CONF_LOCK): selector}),
+            last_step=False,
         )
 
     async def async_step_found(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
@@ -196,6 +198,7 @@ class LocalFlow(LinkFlow):
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             description_placeholders={"lock": escaped(device.name)} if device else None,
             errors=errors,
+            last_step=entry is not None,
         )
 
     async def _async_look(self, data: Mapping[str, str], errors: dict[str, str]) -> Info | None:

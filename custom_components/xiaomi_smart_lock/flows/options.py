@@ -54,7 +54,7 @@ from ..const import (
 from ..control.unlock_attempts import async_forget_guesses
 from ..model.tables import Ability
 from ..state.unlock_code import CODE, hash_code
-from ..wording.phrases import escaped
+from ..wording.phrases import common_text, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -201,6 +201,9 @@ class LockOptionsFlow(OptionsFlow):
                     if sections[part].schema
                 }
             ),
+            description_placeholders={
+                "note": "" if locks else common_text(self.hass, "unlocking_none")
+            },
             errors=errors,
         )
 
@@ -237,7 +240,12 @@ class LockOptionsFlow(OptionsFlow):
         return self.async_show_form(
             step_id="unlocking_of",
             data_schema=vol.Schema({vol.Required(CONF_UNLOCKING, default=before): selector}),
-            description_placeholders={"lock": escaped(self._names[self._did])},
+            description_placeholders={
+                "lock": escaped(self._names[self._did]),
+                "warning": common_text(self.hass, "unlocking_recorded")
+                if CONF_HOST in self.config_entry.data
+                else "",
+            },
         )
 
     async def async_step_code(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:

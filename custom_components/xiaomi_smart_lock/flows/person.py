@@ -212,6 +212,7 @@ class PersonFlow(ManagementFlow):
                         **self._lock_field(),
                     }
                 ),
+                last_step=False,
             )
         self._kind = user_input[CONF_CREDENTIAL_TYPE]
         self._did = self._chosen_lock(user_input).session.did
@@ -236,6 +237,7 @@ class PersonFlow(ManagementFlow):
             ),
             description_placeholders=self._rules,
             errors=errors,
+            last_step=False,
         )
 
     async def _async_begin(self, content: str) -> SubentryFlowResult:
@@ -268,7 +270,9 @@ class PersonFlow(ManagementFlow):
             data_schema=vol.Schema(
                 {vol.Required(CONF_CREDENTIAL): self._choice_field(choices, labels)}
             ),
+            description_placeholders={"name": escaped(person.name)},
             errors=errors,
+            last_step=False,
         )
 
     async def async_step_manage(

@@ -81,6 +81,7 @@ class WhoMayOpenFlow(ManagementFlow):
             data_schema=vol.Schema(schema),
             description_placeholders={"who": "\n".join(self._lines())},
             errors=errors,
+            last_step=False,
         )
 
     async_step_look_only = async_step_look
