@@ -21,8 +21,8 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
-from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
-from ..people import Held, Person, as_stored, async_add
+from ..credentials.guests import USES, guest_title, left_in_words
+from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
