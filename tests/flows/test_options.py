@@ -195,6 +195,7 @@ async def test_a_code(
     assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "same_code", "new_code"]
     await submit(hass, result, unlocking="same_code")
     assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: hashed}
+    assert locks(await begin(hass, loaded)) == {driver.lock.did: "Front door: allowed with a code"}
     await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="without_code")
     assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
 
@@ -234,7 +235,10 @@ async def test_each_lock_has_its_own(
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await begin(hass, entry)
-    assert locks(result) == {driver.lock.did: "Front door", back.did: "Back door"}
+    assert locks(result) == {
+        driver.lock.did: "Front door: allowed without a code",
+        back.did: "Back door: off",
+    }
     result = await submit(hass, result, **filled(result, lock=back.did))
     assert result["description_placeholders"] == {"lock": "Back door", "warning": ""}
     assert default(result, CONF_UNLOCKING) == "off"
@@ -253,13 +257,17 @@ async def test_locks_of_one_name(
     hass.config_entries.async_update_entry(entry, data=data)
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await begin(hass, entry)
-    assert [*locks(result).values()] == ["Front door (Hall)", "Front door (Attic)", "Front door"]
+    assert [*locks(result).values()] == [
+        "Front door (Hall): off",
+        "Front door (Attic): off",
+        "Front door: off",
+    ]
     result = await submit(hass, result, **filled(result, lock=dids[1]))
     assert result["description_placeholders"] == {"lock": "Front door (Attic)", "warning": ""}
     hass.config_entries.options.async_abort(result["flow_id"])
     hass.config_entries.async_update_entry(entry, data={**data, CONF_ROOMS: {}})
     result = await begin(hass, entry)
-    assert [*locks(result).values()] == [f"Front door (…{did[-4:]})" for did in dids]
+    assert [*locks(result).values()] == [f"Front door (…{did[-4:]}): off" for did in dids]
     hass.config_entries.options.async_abort(result["flow_id"])
     await hass.config_entries.async_unload(entry.entry_id)
 

@@ -184,7 +184,10 @@ class LockOptionsFlow(OptionsFlow):
             )
             for part, kinds in OPTIONS.items()
         }
-        locks = [SelectOptionDict(value=did, label=name) for did, name in self._names.items()]
+        locks = [
+            SelectOptionDict(value=did, label=self._with_unlocking(did, name))
+            for did, name in self._names.items()
+        ]
         selector = SelectSelector(
             SelectSelectorConfig(options=locks, mode=SelectSelectorMode.DROPDOWN)
         )
@@ -206,6 +209,13 @@ class LockOptionsFlow(OptionsFlow):
             },
             errors=errors,
         )
+
+    def _with_unlocking(self, did: str, name: str) -> str:
+        """Return the name of a lock with whether it may be unlocked now."""
+        allowed: Mapping[str, str | None] = self.config_entry.options.get(CONF_UNLOCKING, {})
+        now = "off" if did not in allowed else "with_code" if allowed[did] else "allowed"
+        said = common_text(self.hass, f"unlocking_{now}")
+        return common_text(self.hass, "unlocking_of", "{lock}").format(lock=name, unlocking=said)
 
     @property
     def _kinds(self) -> set[str]:
