@@ -95,6 +95,10 @@ async def test_the_form_asks_for_an_end(hass: HomeAssistant, harness: LockHarnes
     }
     await dialog.submit(name=" ", password=made_up, uses=1)
     assert dialog.now["errors"] == {"name": "no_name"}
+    for uses in (0, -1, 1.5, 1001):
+        await dialog.submit(name="Wei", password=made_up, uses=uses)
+        assert dialog.now["errors"] == {"uses": "uses_range"}
+        assert dialog.default("uses") == uses
     assert passwords(harness) == []
 
 

@@ -86,10 +86,13 @@ class GuestFlow(ManagementFlow):
             errors[CONF_NAME] = "no_name"
         elif name in names_taken(self._entry, but=guest):
             errors[CONF_NAME] = "name_taken"
-        if valid_until is None and user_input.get(USES) is None:
+        uses = user_input.get(USES)
+        if valid_until is None and uses is None:
             errors["base"] = "no_end"
         elif valid_until is not None and valid_until <= time.time():
             errors[VALID_UNTIL] = "valid_until_past"
+        if uses is not None and uses not in range(1, MOST_USES + 1):
+            errors[USES] = "uses_range"
         return errors
 
     async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
@@ -201,7 +204,8 @@ class GuestFlow(ManagementFlow):
 
 def _end_fields() -> dict[vol.Marker, Any]:
     """Return the fields for when a guest's password ends."""
-    uses = NumberSelectorConfig(min=1, max=MOST_USES, step=1, mode=NumberSelectorMode.BOX)
+    # Without limits, which would be refused in English words of Home Assistant's own.
+    uses = NumberSelectorConfig(step=1, mode=NumberSelectorMode.BOX)
     return {vol.Optional(VALID_UNTIL): DateTimeSelector(), vol.Optional(USES): NumberSelector(uses)}
 
 
