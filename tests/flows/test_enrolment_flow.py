@@ -127,6 +127,29 @@ async def test_a_password_is_shown_once(hass: HomeAssistant, harness: LockHarnes
     assert dialog.step == "enrolled"
 
 
+async def test_a_password_that_the_lock_has_already(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """Another one can be chosen; to try the same again would not help."""
+    give(hass, harness.entry, "Ming")
+    for first in (True, False):
+        dialog = await opened(hass, harness)
+        await dialog.choose("add")
+        await dialog.submit(credential_type="password")
+        await dialog.submit(password="246810")
+        await dialog.done()
+        assert dialog.step == ("password_made" if first else "enrolled")
+        if first:
+            await dialog.submit()
+    assert "has that credential already" in dialog.says["error"]
+    await dialog.choose("enter_again")
+    assert dialog.step == "password"
+    await dialog.submit(password="135790")
+    await dialog.done()
+    assert dialog.step == "password_made"
+    assert {one.text for one in inside(harness).credentials.values()} == {"246810", "135790"}
+
+
 async def test_duress_is_called_a_fingerprint(hass: HomeAssistant, harness: LockHarness) -> None:
     """Once it is there, nothing tells it from another, in no list."""
     give(hass, harness.entry, "Ming")

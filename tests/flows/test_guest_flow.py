@@ -343,8 +343,17 @@ async def test_a_refusal(hass: HomeAssistant, harness: LockHarness) -> None:
     )
     dialog = await add(hass, harness)
     assert dialog.step == "enrolled"
-    assert dialog.options == ["enrol_again", "give_up"]
+    assert dialog.options == ["enrol_again", "enter_again", "give_up"]
     assert "has that credential already" in dialog.says["error"]
     await dialog.choose("give_up")
     assert list(harness.entry.subentries.values()) == []
     assert set(inside(harness).types) == {0, 9}
+
+    dialog = await add(hass, harness, uses=3)
+    await dialog.choose("enter_again")
+    assert dialog.step == "user"
+    assert [dialog.default(key) for key in ("name", "password", "uses")] == ["Wei", "246810", 3]
+    await dialog.submit(name="Wei", password="135790", uses=3)
+    await dialog.done()
+    assert dialog.step == "password_made"
+    assert guest(harness).title == "Wei (3 uses left)"

@@ -42,6 +42,9 @@ MOST_USES: Final = 1000
 class GuestFlow(ManagementFlow):
     """Subentry flow that adds a guest, and changes or ends what they may."""
 
+    _entered: dict[str, Any] | None = None
+    """What was entered for a guest whose password the lock did not take."""
+
     @property
     def _guest(self) -> Person:
         return Person(self._subentry(self._reconfigure_subentry_id))
@@ -73,10 +76,17 @@ class GuestFlow(ManagementFlow):
         )
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or self._entered),
             description_placeholders=self._rules,
             errors=errors,
         )
+
+    @override
+    async def async_step_enter_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show what was entered once more."""
+        return await self.async_step_user()
 
     def _errors(self, user_input: dict[str, Any], guest: Person | None = None) -> dict[str, str]:
         """Return what is wrong with name and end."""
@@ -96,6 +106,7 @@ class GuestFlow(ManagementFlow):
         return errors
 
     async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
+        self._entered = user_input
         lock, name = self._chosen_lock(user_input), user_input[CONF_NAME].strip()
         valid_until, uses = _valid_until(user_input), _uses(user_input)
 

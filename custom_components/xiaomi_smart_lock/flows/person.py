@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
 from homeassistant.config_entries import (
@@ -239,6 +239,13 @@ class PersonFlow(ManagementFlow):
             errors=errors,
             last_step=False,
         )
+
+    @override
+    async def async_step_enter_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for another password."""
+        return await self.async_step_password()
 
     async def _async_begin(self, content: str) -> SubentryFlowResult:
         person, runtime, name = self._person, self._lock_of(self._did), self._credential_name
