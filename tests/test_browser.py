@@ -367,7 +367,7 @@ async def test_whose_it_is_by_clicks(hass: HomeAssistant, driver: LockDriver, pa
     await hand.see("In the Mi Home app, it belongs to user 3, 李明.")
     await expect(page.locator(NAME).first).to_have_value("李明")
     await hand.click("Submit")
-    await hand.see("Given. From now on it is called by their name.")
+    await hand.see("From now on it is called by their name.")
     assert hand.clicks <= 6
     await hand.click("Close")
     await page.locator(".sub-entry >> text='李明'").first.wait_for()
