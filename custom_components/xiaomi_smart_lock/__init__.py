@@ -234,7 +234,7 @@ async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -
     """
     store = async_store(hass, did)
     match await store.async_load():
-        case {"device": {"name": str(name)}, "data": {"endings": endings}}:
+        case {"device": {"name": str(name)}, "data": {"endings": [_, *_] as endings}}:
             # Only locks of this model can be given credentials.
             model = await hass.async_add_executor_job(model_of, S1.model)
             stay = ", ".join(
