@@ -24,6 +24,7 @@ from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.events import history_sync
+from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.media import views
 from demo.recording import named, open_folder, play_recording, until_shown
 from simulator import recording
@@ -63,6 +64,12 @@ HAS_MENU: Final = (MAJOR_VERSION, MINOR_VERSION) < (2025, 7)
 """Whether the dialogs of an entry are opened by its menu; later, each has a button."""
 NAME: Final = "step-flow-form ha-selector-text input"
 DIALOG: Final = ":is(step-flow-form, step-flow-menu, step-flow-progress)"
+
+
+@pytest.fixture(autouse=True)
+def _slow_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a browser on a busy machine more time until it listens: it is told of no earlier end."""
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 5)
 
 
 @pytest.fixture
@@ -361,7 +368,7 @@ async def test_whose_it_is_by_clicks(hass: HomeAssistant, driver: LockDriver, pa
     users.credentials[20] = Credential(3, FINGERPRINT)
     driver.lock.kept_by_app[USER_LIST] = user_list({3: "李明"})
     hand = Hand(page)
-    await hand.begin("Who may open?")
+    await hand.begin("Who may open?", "step-flow-form")
     await hand.tick("user 3 – 李明 in the Mi Home app")
     await hand.click("Next", "Say whose it is")
     await hand.see("In the Mi Home app, it belongs to user 3, 李明.")
@@ -423,7 +430,7 @@ async def test_who_came_by_clicks(
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "sensor", "last_person").state == "Hua")
     hand = Hand(page)
-    await hand.begin("Who may open?")
+    await hand.begin("Who may open?", "step-flow-form")
     await hand.find("Hua: Fingerprint 7 · today")
     assert hand.clicks <= 2
     await hand.open_entry()
