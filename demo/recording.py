@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 
 _MAP: Final = re.compile(r'#EXT-X-MAP:URI="([^"]*)"')
+PLAYS_WITHIN: Final = 120
+"""Seconds within which a player reaches what is waited for, even on a busy machine."""
 _CHOICE: Final = "#EXT-X-STREAM-INF"
 
 
@@ -44,12 +47,18 @@ async def play_recording(page: Page, title: str) -> Locator:
     """Play an item of the open folder; return the player once it shows a moving picture."""
     await named(page, title).click()
     video = page.locator("ha-hls-player video")
-    await video.wait_for(state="attached")
-    await page.wait_for_function(
-        "video => video.currentTime > 0.5 && video.videoWidth > 0",
-        arg=await video.element_handle(),
-    )
+    await until_shown(video, "video => video.currentTime > 0.5 && video.videoWidth > 0")
     return video
+
+
+async def until_shown(video: Locator, condition: str) -> None:
+    """Wait until a condition of JavaScript holds for a player, also if it is drawn anew meanwhile.
+
+    Raises TimeoutError.
+    """
+    async with asyncio.timeout(PLAYS_WITHIN):
+        while not await video.evaluate(condition):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 def named(page: Page, name: str) -> Locator:

@@ -70,7 +70,7 @@ PICTURES: Final = (
             "ha-config-entry-row ha-dropdown ha-icon-button",
             "text=Reconfigure",
             "text='Link the Mi Home app'",
-            "role=button[name=Submit]",
+            "role=button[name='Show the code']",
         ),
     ),
     Picture(

@@ -13,6 +13,8 @@ from homeassistant.setup import async_setup_component
 
 from demo.browser import signed_in
 
+from .lock_driver import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -62,8 +64,10 @@ async def browsing(
                 "token_type": "Bearer",
             }
             context = await browsers.enter_async_context(signed_in(address, tokens, locale))
-            pages.append(await context.new_page())
-            return pages[-1]
+            page = await context.new_page()
+            page.set_default_timeout(PATIENCE * 1000)
+            pages.append(page)
+            return page
 
         yield browse
         await hass.async_block_till_done()

@@ -184,7 +184,7 @@ def assert_account_entry(result: ConfigFlowResult, driver: LockDriver, *locks: L
     """Check that the account is set up with these locks, and loaded."""
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
-    assert entry.title == "Ming"
+    assert entry.title == "Xiaomi account · Ming"
     assert entry.unique_id == driver.account.user_id
     assert entry.data[CONF_REGION] == "cn"
     assert entry.data[CONF_USER_ID] == driver.account.user_id

@@ -8,17 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from homeassistant.const import ATTR_ENTITY_ID, CONF_TOKEN, Platform
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    CONF_TOKEN,
+    MAJOR_VERSION,
+    MINOR_VERSION,
+    Platform,
+)
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 from playwright.async_api import TimeoutError as BrowserTimeoutError
+from playwright.async_api import expect
 from yarl import URL
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.events import history_sync
+from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.media import views
-from demo.recording import named, open_folder, play_recording
+from demo.recording import named, open_folder, play_recording, until_shown
 from simulator import recording
 from simulator.app_home import USER_LIST, user_list
 from simulator.users import Credential
@@ -30,12 +38,12 @@ from .lock_harness import nearby
 from .people import FINGERPRINT, give
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import date, datetime
 
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
-    from playwright.async_api import Page
+    from playwright.async_api import Locator, Page
     from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -48,6 +56,20 @@ HOUR: Final = 3600  # seconds
 FINGER_STEPS: Final = 5
 WIDTH: Final = 270
 """Of what the simulator's camera shows."""
+
+TRIES: Final = 3
+A_WHILE: Final = 30_000  # milliseconds, after which something is tried again
+BUTTONS: Final = ("OK", "Submit", "Next", "Add", "Delete", "Done")
+HAS_MENU: Final = (MAJOR_VERSION, MINOR_VERSION) < (2025, 7)
+"""Whether the dialogs of an entry are opened by its menu; later, each has a button."""
+NAME: Final = "step-flow-form ha-selector-text input"
+DIALOG: Final = ":is(step-flow-form, step-flow-menu, step-flow-progress)"
+
+
+@pytest.fixture(autouse=True)
+def _slow_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a browser on a busy machine more time until it listens: it is told of no earlier end."""
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 5)
 
 
 @pytest.fixture
@@ -85,65 +107,100 @@ class Hand:
     async def click(self, *those: str) -> None:
         """Click what is called so, one after the other."""
         for one in those:
-            named = f"role=button[name='{one}']" if one in ("OK", "Submit") else f"text='{one}'"
-            await self.page.locator(f"{named} >> visible=true").first.click()
-            self.clicks += 1
+            named = f"role=button[name='{one}']" if one in BUTTONS else f"text='{one}'"
+            await self.press(self.page.locator(f"{named} >> visible=true").first)
+
+    async def press(self, what: Locator) -> None:
+        """Click something."""
+        await what.click()
+        self.clicks += 1
+
+    async def have(self, shown: Locator, act: Callable[[], Awaitable[None]]) -> None:
+        """Act until something is shown.
+
+        On a busy machine the browser may fail to load what draws it, and never tries again; or what
+        was opened is closed when the page is drawn anew. Clicks that led nowhere do not count.
+        """
+        clicks = self.clicks
+        for _ in range(TRIES):
+            with suppress(BrowserTimeoutError):
+                await act()
+                await shown.wait_for(timeout=A_WHILE)
+                return
+            self.clicks = clicks
+        await act()
+        await shown.wait_for()
 
     async def open_entry(self) -> None:
         """Open the page of the entry, where counting begins."""
         await self.page.goto(f"/config/integrations/integration/{DOMAIN}")
         self.clicks = 0
 
-    async def begin(self, flow: str) -> None:
+    async def begin(self, flow: str, shown: str = DIALOG) -> None:
         """Open the entry's page and a dialog by its button, which is in a menu in 2025.4."""
-        await self.open_entry()
-        button = self.page.locator(f"text='{flow}' >> visible=true")
-        menu = self.page.locator(".config_entry ha-md-button-menu")
-        await button.or_(menu).first.wait_for()
-        if await menu.count():
-            await menu.first.click()
-            self.clicks += 1
-        await self.click(flow)
+        button = self.page.locator(f"text='{flow}' >> visible=true").first
+        menu = self.page.locator(".config_entry ha-md-button-menu").first
+
+        async def act() -> None:
+            await self.open_entry()
+            await button.or_(menu).first.wait_for(timeout=A_WHILE)
+            if HAS_MENU:
+                await self.press(menu)
+                await button.wait_for(timeout=A_WHILE)
+            await self.press(button)
+
+        await self.have(self.page.locator(shown).first, act)
 
     async def configure(self, name: str) -> None:
         """Open the dialog that changes a person or a guest."""
-        await self.open_entry()
-        await self.page.locator(f".sub-entry:has-text('{name}') > [slot=end]").first.click()
-        self.clicks += 1
+        gear = self.page.locator(f".sub-entry:has-text('{name}') > [slot=end]").first
+
+        async def act() -> None:
+            await self.open_entry()
+            await gear.wait_for(timeout=A_WHILE)
+            await self.press(gear)
+
+        await self.have(self.page.locator(DIALOG).first, act)
 
     async def begin_with(self, flow: str, name: str) -> None:
-        """Open a dialog, and type a name into its first field.
+        """Open a dialog, and type a name into its first field."""
+        await self.begin(flow, NAME)
+        await self.type(name)
 
-        On a busy machine the browser may fail to load what draws a field, and never tries again:
-        then the page is opened anew.
-        """
-        field = self.page.locator("step-flow-form ha-selector-text input").first
-        for _ in range(3):
-            await self.begin(flow)
-            with suppress(BrowserTimeoutError):
-                await field.wait_for(timeout=10_000)
-                break
-        await field.fill(name)
+    async def type(self, text: str) -> None:
+        """Type into the first field."""
+        field = self.page.locator(NAME).first
+        await field.fill(text)
+        await expect(field).to_have_value(text)
 
     async def select(self, option: str) -> None:
         """Open the list of a field, and choose from it."""
-        await self.page.locator(
+        field = self.page.locator(
             "step-flow-form ha-select :is(ha-picker-field, .mdc-select__anchor)"
-        ).click()
-        self.clicks += 1
-        await self.click(option)
+        )
+        listed = self.page.locator(f"text='{option}' >> visible=true").first
+        await self.have(listed, lambda: self.press(field))
+        await self.press(listed)
 
     async def tick(self, option: str) -> None:
         """Choose one of the options that are shown."""
-        await self.page.locator(
-            f"step-flow-form :is(label, ha-radio-option):has-text('{option}')"
-        ).first.click()
-        self.clicks += 1
+        await self.press(
+            self.page.locator(
+                f"step-flow-form :is(label, ha-radio-option):has-text('{option}')"
+            ).first
+        )
 
     async def check(self, option: str) -> None:
         """Choose one more of several options."""
-        await self.page.get_by_role("checkbox", name=option).first.check(force=True)
-        self.clicks += 1
+        box = self.page.get_by_role("checkbox", name=option).first
+        checked = self.page.get_by_role("checkbox", name=option, checked=True).first
+
+        async def act() -> None:
+            if not await box.is_checked():
+                await box.click(force=True)
+                self.clicks += 1
+
+        await self.have(checked, act)
 
     async def choose_day(self, day: date) -> None:
         """Choose a day of the next month."""
@@ -154,17 +211,32 @@ class Hand:
             picker.locator(f"[aria-label^='{day.day} {day:%b}']"),
             picker.locator("text='OK'"),
         ):
-            await one.first.click()
-            self.clicks += 1
+            await self.press(one.first)
 
     async def see(self, text: str) -> None:
         """Wait until a text is shown."""
         await self.page.locator(f"text='{text}' >> visible=true").first.wait_for()
 
+    async def find(self, start: str) -> None:
+        """Wait until a text is shown that begins so."""
+        await self.page.locator(f"text=/{start}/ >> visible=true").first.wait_for()
+
     async def add_integration(self) -> None:
         """Open the first step, as by a link of My Home Assistant."""
-        await self.page.goto(f"/config/integrations/dashboard/add?domain={DOMAIN}")
-        await self.click("OK")
+
+        async def act() -> None:
+            await self.page.goto(f"/config/integrations/dashboard/add?domain={DOMAIN}")
+            await self.click("OK")
+
+        await self.have(self.page.locator("step-flow-menu").first, act)
+
+    async def sign_in(self, driver: LockDriver) -> None:
+        """Choose the account, and sign in to it by pasting the address on which that ends."""
+        await self.click("Xiaomi account", "Next", "Paste the address of the page")
+        link = await self.page.locator("step-flow-form a").first.get_attribute("href")
+        await self.type(str(await sign_in(driver, URL(link or ""))))
+        await self.click("Next")
+        await self.see("Choose the locks that Home Assistant is to show.")
 
     async def scan(self, driver: LockDriver) -> None:
         """Confirm the code that is shown, with the phone, and see the next step."""
@@ -189,13 +261,8 @@ async def test_setting_up_by_clicks(
     """An account is signed in and linked to the Mi Home app; the lock's area is its room."""
     hand = Hand(first_page)
     await hand.add_integration()
-    await hand.click("Xiaomi account", "Submit", "Paste the address of the page")
-    link = await first_page.locator("step-flow-form a").first.get_attribute("href")
-    address = first_page.locator("step-flow-form input").first
-    await address.fill(str(await sign_in(driver, URL(link or ""))))
-    await hand.click("Submit")
-    await hand.see("Choose the locks that Home Assistant is to show.")
-    await hand.click("Submit", "Link now")
+    await hand.sign_in(driver)
+    await hand.click("Next", "Link now")
     await hand.scan(driver)
     entry = await hand.see_entry(hass)
     assert hand.clicks == 7
@@ -217,15 +284,10 @@ async def test_setting_up_other_models_by_clicks(
         driver.simulation.call(driver.simulator.add_lock, driver.account, "Gate", model=model)
     hand = Hand(first_page)
     await hand.add_integration()
-    await hand.click("Xiaomi account", "Submit", "Paste the address of the page")
-    link = await first_page.locator("step-flow-form a").first.get_attribute("href")
-    address = first_page.locator("step-flow-form input").first
-    await address.fill(str(await sign_in(driver, URL(link or ""))))
-    await hand.click("Submit")
-    await hand.see("Choose the locks that Home Assistant is to show.")
+    await hand.sign_in(driver)
     for said in others.values():
         await hand.check(f"Gate: {said}")
-    await hand.click("Submit", "Later")
+    await hand.click("Next", "Later")
     entry = await hand.see_entry(hass)
     expected = {
         driver.lock.model: "Xiaomi Smart Door Lock 4 Pro",
@@ -253,35 +315,48 @@ async def test_setting_up_nearby_by_clicks(
     await hand.add_integration()
     await hand.click("Local network", "Read them from my Mi Home app (QR code)")
     await hand.scan(driver)
-    await hand.click("Submit")
+    await hand.click("Next")
     await first_page.locator("ha-alert >> text=/Touch it to wake it/").first.wait_for()
     there.do("wake")
-    await hand.click("Submit", "Later")
+    await hand.click("Next", "Later")
     entry = await hand.see_entry(hass)
     assert hand.clicks == 6
     assert entry.data[CONF_TOKEN] == there.lock.token
     assert CONF_APP not in entry.data
 
 
+def listening(hass: HomeAssistant) -> int:
+    """Return how many browsers wait for a dialog to go on by itself."""
+    return hass.bus.async_listeners().get(EVENT_DATA_ENTRY_FLOW_PROGRESSED, 0)
+
+
+async def add_with_finger(hass: HomeAssistant, driver: LockDriver, hand: Hand, name: str) -> None:
+    """Add a person, and enroll a finger of theirs in the same dialog."""
+    listeners = listening(hass)
+    await hand.begin_with("Add person", name)
+    await hand.select("Fingerprint")
+    await hand.click("Add")
+    await hand.see("Enroll at the lock")
+    driver.do("wake")  # in case that it fell asleep meanwhile
+    await until(lambda: driver.lock.users.enrolment)
+    await hand.see("Put the finger on the fingerprint sensor of the lock now.")
+    await until(lambda: listening(hass) > listeners)
+    for step in range(1, FINGER_STEPS):
+        driver.do("enrol")
+        await hand.see(f"Lift the finger, and put it down again. ({step} of {FINGER_STEPS})")
+    driver.do("enrol")
+    await hand.see("The lock has it, and it opens the door.")
+    assert hand.clicks <= 5
+    await hand.click("Finish", "Close")
+    # The browser listens no more: it is not taken for that of the next dialog.
+    await until(lambda: listening(hass) == listeners)
+
+
 async def test_people_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:
     """Two people get a finger each, and are led through it at the lock, all in one dialog."""
     hand = Hand(page)
     for name in ("Hua", "Lei"):
-        await hand.begin_with("Add person", name)
-        await hand.select("Fingerprint")
-        await hand.click("Submit")
-        await hand.see("Enroll at the lock")
-        driver.do("wake")  # in case that it fell asleep meanwhile
-        await until(lambda: driver.lock.users.enrolment)
-        await hand.see("Put the finger on the fingerprint sensor of the lock now.")
-        await until(lambda: EVENT_DATA_ENTRY_FLOW_PROGRESSED in hass.bus.async_listeners())
-        for step in range(1, FINGER_STEPS):
-            driver.do("enrol")
-            await hand.see(f"Lift the finger, and put it down again. ({step} of {FINGER_STEPS})")
-        driver.do("enrol")
-        await hand.see("The lock has it, and it opens the door.")
-        assert hand.clicks <= 5
-        await hand.click("Finish", "Close")
+        await add_with_finger(hass, driver, hand, name)
     assert [one.method for one in driver.lock.users.credentials.values()] == 2 * [FINGERPRINT]
     await page.locator(".sub-entry >> text='Lei'").first.wait_for()
 
@@ -293,13 +368,13 @@ async def test_whose_it_is_by_clicks(hass: HomeAssistant, driver: LockDriver, pa
     users.credentials[20] = Credential(3, FINGERPRINT)
     driver.lock.kept_by_app[USER_LIST] = user_list({3: "李明"})
     hand = Hand(page)
-    await hand.begin("Who may open?")
+    await hand.begin("Who may open?", "step-flow-form")
     await hand.tick("user 3 – 李明 in the Mi Home app")
-    await hand.click("Submit", "Say whose it is")
+    await hand.click("Next", "Say whose it is")
     await hand.see("In the Mi Home app, it belongs to user 3, 李明.")
-    assert await page.locator("step-flow-form input").first.input_value() == "李明"
+    await expect(page.locator(NAME).first).to_have_value("李明")
     await hand.click("Submit")
-    await hand.see("Given. From now on it is called by their name.")
+    await hand.see("From now on it is called by their name.")
     assert hand.clicks <= 6
     await hand.click("Close")
     await page.locator(".sub-entry >> text='李明'").first.wait_for()
@@ -312,14 +387,13 @@ async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: 
     await hand.begin_with("Add guest", "Wei")
     day = (dt_util.now().replace(day=1) + timedelta(days=45)).date().replace(day=15)
     await hand.choose_day(day)
-    await hand.click("Submit")
+    await hand.click("Add")
     driver.do("wake")  # in case that it fell asleep meanwhile
     await hand.see("The password works now")
     assert hand.clicks <= 8
     [credential] = driver.lock.users.credentials.values()
-    field = page.locator("step-flow-form input").first
-    assert await field.input_value() == credential.text
-    await hand.click("Submit", "Close")
+    await expect(page.locator(NAME).first).to_have_value(credential.text)
+    await hand.click("Done", "Close")
     await hand.see(f"Wei (until {day} 00:00)")
 
 
@@ -338,10 +412,10 @@ async def test_a_lost_card_by_clicks(
     await hand.configure("Hua")
     await hand.click("Rename or delete one")
     await hand.tick("NFC 1")
-    await hand.click("Submit", "Delete at the lock")
-    await page.locator("text=/^NFC 1 will no longer open Front door/").first.wait_for()
-    await hand.click("Submit")
-    await page.locator("text=/: NFC 1 still opens the door. It is deleted as/").first.wait_for()
+    await hand.click("Next", "Delete at the lock")
+    await hand.find("^NFC 1 will no longer open Front door")
+    await hand.click("Delete")
+    await hand.find(": NFC 1 still opens the door. It is deleted as")
     assert hand.clicks == 6
     assert driver.lock.users.credentials
     driver.do("wake")
@@ -356,12 +430,13 @@ async def test_who_came_by_clicks(
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "sensor", "last_person").state == "Hua")
     hand = Hand(page)
-    await hand.begin("Who may open?")
-    await page.locator("text=/Hua: Fingerprint 7 · today/").first.wait_for()
+    await hand.begin("Who may open?", "step-flow-form")
+    await hand.find("Hua: Fingerprint 7 · today")
     assert hand.clicks <= 2
     await hand.open_entry()
-    device = "ha-config-entry-device-row, .config_entry a[href*='/config/devices/device/']"
-    await page.locator(f":is({device}) >> visible=true").first.click()
+    row = "ha-config-entry-device-row:has-text('Front door')"
+    link = ".config_entry a[href*='/config/devices/device/']"  # in 2025.4, to the only device
+    await page.locator(f":is({row}, {link}) >> visible=true").first.click()
     await page.locator("hui-sensor-entity-row >> text='Hua'").first.wait_for()
 
 
@@ -389,7 +464,7 @@ async def test_a_recording_is_found_and_played(
     # The sound of a part is a little longer than its picture.
     assert await video.evaluate("video => video.duration") == pytest.approx(seconds, abs=0.5)
     await video.evaluate("(video, seconds) => { video.currentTime = seconds; }", seconds - 0.6)
-    await page.wait_for_function("video => video.ended", arg=await video.element_handle())
+    await until_shown(video, "video => video.ended")
 
 
 async def test_whoever_has_the_choice_takes_the_recording(
@@ -406,7 +481,7 @@ async def test_whoever_has_the_choice_takes_the_recording(
     page.on("request", lambda request: asked.append(request.url))
     await open_folder(page, "Xiaomi Smart Lock", "Front door", "Today")
     video = await play_recording(page, f"{when:%H:%M} bell")
-    await page.wait_for_function("video => video.ended", arg=await video.element_handle())
+    await until_shown(video, "video => video.ended")
     assert await video.evaluate("video => video.videoWidth") == WIDTH
     assert not [url for url in asked if "unplayable" in url]
 

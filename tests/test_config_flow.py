@@ -98,6 +98,26 @@ async def test_account_by_paste(hass: HomeAssistant, driver: LockDriver) -> None
     assert_account_entry(result, driver, driver.lock)
 
 
+@pytest.mark.parametrize(
+    ("language", "nickname", "title"),
+    [
+        ("en", "Ming", "Xiaomi account · Ming"),
+        ("en", None, "Xiaomi account"),
+        ("zh-Hans", "小明", "小米账号 · 小明"),
+        ("zh-Hans", None, "小米账号"),
+    ],
+)
+async def test_the_title_says_what_it_is(
+    hass: HomeAssistant, driver: LockDriver, language: str, nickname: str | None, title: str
+) -> None:
+    """Who deletes the entry is not asked whether to delete a person."""
+    hass.config.language = language
+    profile = {"data": {"miliaoNick": nickname}}
+    driver.simulator.cloud.disturb_next(changed(lambda it: it | profile), "profile")
+    result = await submit(hass, await signed_in(hass, driver), {CONF_LOCKS: [driver.lock.did]})
+    assert (await later(hass, result))["title"] == title
+
+
 @pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize(
     ("country", "region"),

@@ -141,7 +141,7 @@ async def test_all_that_an_account_is_called(
     result = await later(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
-    assert entry.title == "All doors"
+    assert entry.title == "Xiaomi account · All doors"
     assert entry.data[CONF_ROOMS][lock.did] == "All doors"
     for key in ("core.config_entries", "core.device_registry"):
         kept = await written(hass, hass_storage, key)

@@ -208,7 +208,10 @@ QUESTIONS: Final = [
             ),
             "fine": "No: Lithium battery 80 %, Dry cells 90 %.",
             "low": "Yes, it is low: Lithium battery 12 %, Dry cells 90 %.",
-            "none": "No door lock is exposed to Assist.",
+            "none": (
+                "No door lock that you may see is exposed to Assist. "
+                "An administrator can expose one: Settings > Voice assistants > Expose."
+            ),
         },
     ),
     Asked(
@@ -223,7 +226,10 @@ QUESTIONS: Final = [
             "today": "今天回家的有：Ming（{time}、{time}）、未知人员（{time}）。",
             "fine": "电量不低：锂电池电量 80%、干电池电量 90%。",
             "low": "电量低：锂电池电量 12%、干电池电量 90%。",
-            "none": "没有向 Assist 公开的门锁。",
+            "none": (
+                "没有向 Assist 公开且您有权查看的门锁。"
+                "管理员可以在“设置” → “语音助手” → “公开”中公开门锁。"
+            ),
         },
     ),
 ]

@@ -33,17 +33,22 @@ from .frontend.registration import (
 )
 from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
+from .model.lock_model import model_of
+from .model.s1 import S1
 from .people import async_follow_entities
 from .reporting.issues import (
     Issue,
     async_clear_issues_of_entry,
     async_clear_issues_of_lock,
+    async_raise_issue,
     is_raised,
 )
 from .runtime import async_create_runtime
 from .services.registration import async_register_actions
+from .state.expiry import ExpiryRegistry
 from .store import async_journal_store, async_specification_store, async_store
 from .undescribed import KEY, undescribed
+from .wording.phrases import credential_in_words
 
 if TYPE_CHECKING:
     from homeassistant.helpers.typing import ConfigType
@@ -157,7 +162,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
     """Delete the issues of an entry and the stored data of its locks."""
     async_clear_issues_of_entry(hass, entry)
     for did in lock_ids(entry):
-        await _async_forget(hass, did)
+        await _async_forget(hass, entry, did)
     if not hass.config_entries.async_entries(DOMAIN):
         async_remove_dashboard(hass)
         await async_specification_store(hass).async_remove()
@@ -175,7 +180,7 @@ async def _async_forget_other_locks(hass: HomeAssistant, entry: LockConfigEntry)
                 registry.async_update_device(device.id, remove_config_entry_id=entry.entry_id)
             for did in dids:
                 async_clear_issues_of_lock(hass, entry, did)
-                await _async_forget(hass, did)
+                await _async_forget(hass, entry, did)
 
 
 async def async_remove_config_entry_device(
@@ -232,9 +237,23 @@ def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry)
             registry.async_remove(entity.entity_id)
 
 
-async def _async_forget(hass: HomeAssistant, did: str) -> None:
-    """Delete the stored state, journal, wrong codes and pictures of a lock."""
-    await async_store(hass, did).async_remove()
+async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
+    """Delete the stored state, journal, wrong codes and pictures of a lock.
+
+    Credentials that were to end stay in the lock, and nobody ends them any more: that is told.
+    """
+    store = async_store(hass, did)
+    match await store.async_load():
+        case {"device": {"name": str(name)}, "data": {"endings": [_, *_] as endings}}:
+            # Only locks of this model can be given credentials.
+            model = await hass.async_add_executor_job(model_of, S1.model)
+            stay = ", ".join(
+                expiry.name or credential_in_words(hass, model, credential)
+                for credential, expiry in ExpiryRegistry.from_list(model, endings).known.items()
+            )
+            if stay:
+                async_raise_issue(hass, entry, Issue.LEFT_BEHIND, did, lock=name, credentials=stay)
+    await store.async_remove()
     await async_journal_store(hass, did).async_remove()
     await async_forget_guesses(hass, did)
     await async_forget_pictures(hass, did)

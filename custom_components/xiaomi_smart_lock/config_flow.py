@@ -132,6 +132,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="account",
             data_schema=vol.Schema({vol.Required(CONF_REGION, default=likely): selector}),
+            last_step=False,
         )
 
     @override
@@ -215,6 +216,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 }
             ),
             errors=errors,
+            last_step=self._entry is not None,
         )
 
     async def _async_finish(self, chosen: list[str], offered: list[str]) -> ConfigFlowResult:
@@ -228,7 +230,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
             async_end_discoveries(self.hass, chosen, but=self.flow_id)
             return self._update(self._entry, reason="reconfigure_successful", **data)
         return await self._async_offer_link(
-            self._nickname or "Xiaomi",
+            await self._async_title(),
             {
                 CONF_REGION: self._region,
                 CONF_UUID: self._uuid,
@@ -237,6 +239,16 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 **data,
             },
         )
+
+    async def _async_title(self) -> str:
+        """Return the title of a new entry: that it is an account, and whose.
+
+        The owner's name alone would read like a person who can be deleted.
+        """
+        if self._nickname is None:
+            return await self._async_common("account", "Xiaomi account")
+        pattern = await self._async_common("account_of", "Xiaomi account · {name}")
+        return pattern.format(name=self._nickname)
 
     def _rooms_of(self, locks: list[str]) -> dict[str, str]:
         """Return the rooms of locks that are in one; they are suggested as areas of the devices."""

@@ -42,6 +42,11 @@ type Key = tuple[str, Credential]
 TYPES: Final = (SUBENTRY_PERSON, SUBENTRY_GUEST)
 """The types of subentries that hold credentials."""
 
+ENDED: Final = "ended"
+"""When the access of a guest ended, in the data of the subentry."""
+VALID_UNTIL: Final = "valid_until"
+"""When it ends, in Unix seconds, in the same place; None for no time limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -66,6 +71,12 @@ class Person:
     def is_guest(self) -> bool:
         """Whether this is a guest, whose credentials end."""
         return self.subentry.subentry_type == SUBENTRY_GUEST
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this is a guest whose time is over, even if the lock could not be reached yet."""
+        due = self.subentry.data.get(VALID_UNTIL)
+        return ENDED in self.subentry.data or (due is not None and due <= time.time())
 
     @property
     def name(self) -> str:

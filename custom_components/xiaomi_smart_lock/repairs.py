@@ -44,20 +44,14 @@ async def _sign_in_again(hass: HomeAssistant, entry: LockConfigEntry, did: str) 
     entry.async_start_reauth(hass)
 
 
-async def _acknowledge(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Do nothing: the issue only has to be read."""
-
-
 type _Fix = Callable[[HomeAssistant, LockConfigEntry, str], Awaitable[None]]
 
 FIXES: Final[dict[Issue, _Fix]] = {
     Issue.CLOCK: _set_clock,
     Issue.GONE: async_forget_lock,
-    Issue.JOURNAL: _acknowledge,
     Issue.PUSH_TAKEN_OVER: _sign_in_again,
-    Issue.SPECIFICATION: _acknowledge,
-    Issue.STORAGE: _acknowledge,
 }
+"""What is done about issues that do not only have to be read."""
 
 
 _CONF_NOBODY: Final = "nobody"
@@ -80,9 +74,10 @@ class LockRepairFlow(RepairsFlow):
         texts = {name: escaped(str(value)) for name, value in data.items()}
         errors: dict[str, str] = {}
         if user_input is not None:
-            entry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
             try:
-                await FIXES[Issue(data["issue"])](self.hass, entry, data["did"])
+                if fix := FIXES.get(Issue(data["issue"])):
+                    entry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
+                    await fix(self.hass, entry, data["did"])
             except HomeAssistantError as error:
                 errors["base"] = "not_fixed"
                 texts["error"] = escaped(error_in_words(self.hass, error))

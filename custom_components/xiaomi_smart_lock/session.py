@@ -73,6 +73,12 @@ class LockSession:
         """Whether messages that the lock pushes arrive right now."""
         return self._hears()
 
+    def unheard[E: HomeAssistantError](self, kind: type[E]) -> E:
+        """Return the error that the lock cannot be heard: now, or ever on the local network."""
+        if self.pushes:
+            return translatable(kind, "not_heard", lock=self.name)
+        return translatable(kind, "not_heard_locally", lock=self.name)
+
     async def read(self, addresses: Collection[Address]) -> dict[Address, Reading]:
         """Return readings of properties by address. Properties without an answer are missing."""
         return await self._client.read(self.did, addresses) if addresses else {}

@@ -319,7 +319,7 @@ async def test_busy_with_another_ones(harness: LockHarness) -> None:
 async def test_nearby(neighbour: LockHarness) -> None:
     """What cannot be followed is not begun."""
     neighbour.acts.clear()
-    assert await failure(neighbour.manage("set_credential", **FINGER)) == "not_heard"
+    assert await failure(neighbour.manage("set_credential", **FINGER)) == "not_heard_locally"
     assert neighbour.acts == []
     await neighbour.manage("set_credential", **CODE)
     assert held(neighbour) == {1: (GUEST, PASSWORD)}

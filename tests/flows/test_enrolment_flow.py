@@ -127,6 +127,29 @@ async def test_a_password_is_shown_once(hass: HomeAssistant, harness: LockHarnes
     assert dialog.step == "enrolled"
 
 
+async def test_a_password_that_the_lock_has_already(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """Another one can be chosen; to try the same again would not help."""
+    give(hass, harness.entry, "Ming")
+    for first in (True, False):
+        dialog = await opened(hass, harness)
+        await dialog.choose("add")
+        await dialog.submit(credential_type="password")
+        await dialog.submit(password="246810")
+        await dialog.done()
+        assert dialog.step == ("password_made" if first else "enrolled")
+        if first:
+            await dialog.submit()
+    assert "has that credential already" in dialog.says["error"]
+    await dialog.choose("enter_again")
+    assert dialog.step == "password"
+    await dialog.submit(password="135790")
+    await dialog.done()
+    assert dialog.step == "password_made"
+    assert {one.text for one in inside(harness).credentials.values()} == {"246810", "135790"}
+
+
 async def test_duress_is_called_a_fingerprint(hass: HomeAssistant, harness: LockHarness) -> None:
     """Once it is there, nothing tells it from another, in no list."""
     give(hass, harness.entry, "Ming")
@@ -198,11 +221,16 @@ async def test_rename_and_delete(hass: HomeAssistant, harness: LockHarness) -> N
     await dialog.choose("choose")
     labels = dialog.labels("credential")
     assert list(labels) == ["NFC 1"]
+    assert dialog.says == {"name": "Ming"}
     await dialog.submit(credential=labels["NFC 1"])
     assert dialog.options == ["rename", "delete"]
     await dialog.choose("rename")
+    assert dialog.says["without"] == "NFC 1"
+    await dialog.submit(name=" ")
+    assert dialog.now["errors"] == {"name": "no_name"}
     await dialog.submit(name="white card")
     assert dialog.step == "renamed"
+    assert dialog.says["credential"] == "white card"
 
     dialog = await opened(hass, harness)
     assert dialog.says["credentials"] == "- white card"
@@ -216,6 +244,22 @@ async def test_rename_and_delete(hass: HomeAssistant, harness: LockHarness) -> N
     assert dialog.says == {"credential": "white card", "lock": "Front door"}
     assert held(harness) == {}
     assert (await opened(hass, harness)).step == "without_credential"
+
+
+async def test_a_name_goes_again(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Without a name, a credential is called what it is; the dialog says so."""
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    for name, outcome, called in (("blue", "renamed", "blue"), ("", "name_removed", "NFC 1")):
+        dialog = await opened(hass, harness)
+        await dialog.choose("choose")
+        [chosen] = dialog.labels("credential").values()
+        await dialog.submit(credential=chosen)
+        await dialog.choose("rename")
+        await dialog.submit(name=name)
+        assert dialog.step == outcome
+        assert dialog.says["credential"] == called
+        assert (await opened(hass, harness)).says["credentials"] == f"- {called}"
 
 
 async def test_deleted_once_the_lock_wakes(hass: HomeAssistant, harness: LockHarness) -> None:

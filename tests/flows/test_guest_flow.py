@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.flows import progress
@@ -14,12 +15,13 @@ from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
-from tests.lock_harness import stored_key
+from tests.lock_harness import fix, stored_key
 from tests.people import give
 
 if TYPE_CHECKING:
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import HomeAssistant
+    from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from tests.lock_harness import LockHarness, Storage
 
@@ -93,6 +95,10 @@ async def test_the_form_asks_for_an_end(hass: HomeAssistant, harness: LockHarnes
     }
     await dialog.submit(name=" ", password=made_up, uses=1)
     assert dialog.now["errors"] == {"name": "no_name"}
+    for uses in (0, -1, 1.5, 1001):
+        await dialog.submit(name="Wei", password=made_up, uses=uses)
+        assert dialog.now["errors"] == {"uses": "uses_range"}
+        assert dialog.default("uses") == uses
     assert passwords(harness) == []
 
 
@@ -250,6 +256,24 @@ async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
     assert guest(harness).title == "Wei (ended)"
 
 
+async def test_nothing_more_for_who_has_ended(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Actions give nothing to a guest who would never end again; what was is still theirs."""
+    await add(hass, harness, uses=1)
+    harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: passwords(harness) == [])
+    for action, fields in (
+        ("set_credential", {"credential_type": "password", "credential_data": "135790"}),
+        ("assign_credential", {"credential_type": "fingerprint", "operation_id": 7}),
+    ):
+        with pytest.raises(ServiceValidationError) as raised:
+            await harness.manage(action, person="Wei", **fields)
+        assert raised.value.translation_key == "guest_ended"
+    assert passwords(harness) == []
+    history = await harness.manage("get_history", person="Wei")
+    assert [event["person"] for event in history["history"]] == ["Wei"]
+
+
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])
 async def test_removed(hass: HomeAssistant, harness: LockHarness, loaded: bool) -> None:
     """With the guest goes the password, whenever the lock can be reached."""
@@ -266,6 +290,36 @@ async def test_removed(hass: HomeAssistant, harness: LockHarness, loaded: bool) 
     assert "is deleted as soon as the lock wakes up" in dialog.says["who"]
     harness.driver.do("wake")
     await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+
+
+async def test_the_entry_is_removed(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, harness: LockHarness
+) -> None:
+    """Nobody ends the password any more, which is said until it is read."""
+    await add(hass, harness)
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc", uses=3)
+    await hass.config_entries.async_remove(harness.entry.entry_id)
+    assert "246810" in passwords(harness)
+    issue = harness.issue("left_behind", of_lock=True)
+    assert issue
+    assert issue.translation_placeholders == {"lock": "Front door", "credentials": "Wei, NFC 2"}
+    assert (await fix(hass, hass_client, issue))["type"] == "create_entry"
+    assert harness.issue("left_behind", of_lock=True) is None
+
+
+async def test_the_entry_is_removed_after_the_end(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """What has ended stays nowhere, and nothing is said."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    await hass.config_entries.async_remove(harness.entry.entry_id)
+    assert harness.issue("left_behind", of_lock=True) is None
 
 
 async def test_stored_data_is_lost(
@@ -289,8 +343,17 @@ async def test_a_refusal(hass: HomeAssistant, harness: LockHarness) -> None:
     )
     dialog = await add(hass, harness)
     assert dialog.step == "enrolled"
-    assert dialog.options == ["enrol_again", "give_up"]
+    assert dialog.options == ["enrol_again", "enter_again", "give_up"]
     assert "has that credential already" in dialog.says["error"]
     await dialog.choose("give_up")
     assert list(harness.entry.subentries.values()) == []
     assert set(inside(harness).types) == {0, 9}
+
+    dialog = await add(hass, harness, uses=3)
+    await dialog.choose("enter_again")
+    assert dialog.step == "user"
+    assert [dialog.default(key) for key in ("name", "password", "uses")] == ["Wei", "246810", 3]
+    await dialog.submit(name="Wei", password="135790", uses=3)
+    await dialog.done()
+    assert dialog.step == "password_made"
+    assert guest(harness).title == "Wei (3 uses left)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
@@ -24,11 +25,12 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_ROOMS,
     CONF_UNAVAILABLE_AFTER,
     CONF_UNLOCKING,
+    DOMAIN,
 )
 from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
 from tests.flow import add_lock, default, local_entry
 from tests.hosts import NEARBY
-from tests.lock_harness import diagnostics, setups
+from tests.lock_harness import diagnostics, running_lock, setups
 from tests.options import begin, filled, locks, submit, values
 
 if TYPE_CHECKING:
@@ -159,7 +161,7 @@ async def test_unlocking_is_off_until_it_is_allowed(
 ) -> None:
     """It can be allowed without a code, and turned off again."""
     result = await begin(hass, loaded, "unlocking")
-    assert result["description_placeholders"] == {"lock": "Front door"}
+    assert result["description_placeholders"] == {"lock": "Front door", "warning": ""}
     assert default(result, CONF_UNLOCKING) == "off"
     assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "new_code"]
     await submit(hass, result, unlocking="without_code")
@@ -193,6 +195,7 @@ async def test_a_code(
     assert offered(result, CONF_UNLOCKING) == ["off", "without_code", "same_code", "new_code"]
     await submit(hass, result, unlocking="same_code")
     assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: hashed}
+    assert locks(await begin(hass, loaded)) == {driver.lock.did: "Front door: allowed with a code"}
     await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="without_code")
     assert loaded.options[CONF_UNLOCKING] == {driver.lock.did: None}
 
@@ -232,9 +235,12 @@ async def test_each_lock_has_its_own(
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await begin(hass, entry)
-    assert locks(result) == {driver.lock.did: "Front door", back.did: "Back door"}
+    assert locks(result) == {
+        driver.lock.did: "Front door: allowed without a code",
+        back.did: "Back door: off",
+    }
     result = await submit(hass, result, **filled(result, lock=back.did))
-    assert result["description_placeholders"] == {"lock": "Back door"}
+    assert result["description_placeholders"] == {"lock": "Back door", "warning": ""}
     assert default(result, CONF_UNLOCKING) == "off"
     await submit(hass, result, unlocking="without_code")
     assert entry.options[CONF_UNLOCKING] == {driver.lock.did: None, back.did: None}
@@ -251,20 +257,53 @@ async def test_locks_of_one_name(
     hass.config_entries.async_update_entry(entry, data=data)
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await begin(hass, entry)
-    assert [*locks(result).values()] == ["Front door (Hall)", "Front door (Attic)", "Front door"]
+    assert [*locks(result).values()] == [
+        "Front door (Hall): off",
+        "Front door (Attic): off",
+        "Front door: off",
+    ]
     result = await submit(hass, result, **filled(result, lock=dids[1]))
-    assert result["description_placeholders"] == {"lock": "Front door (Attic)"}
+    assert result["description_placeholders"] == {"lock": "Front door (Attic)", "warning": ""}
     hass.config_entries.options.async_abort(result["flow_id"])
     hass.config_entries.async_update_entry(entry, data={**data, CONF_ROOMS: {}})
     result = await begin(hass, entry)
-    assert [*locks(result).values()] == [f"Front door (…{did[-4:]})" for did in dids]
+    assert [*locks(result).values()] == [f"Front door (…{did[-4:]}): off" for did in dids]
     hass.config_entries.options.async_abort(result["flow_id"])
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(("local", "warned"), [(True, True), (False, False)])
+async def test_recordings_of_requests(
+    hass: HomeAssistant, driver: LockDriver, *, local: bool, warned: bool
+) -> None:
+    """They are warned of on the local network only."""
+    nearby = add_lock(driver, "Back door", host=NEARBY)
+    entry = local_entry(hass, nearby)
+    if not local:
+        hass.config_entries.async_update_entry(entry, data=driver.account_data())
+    assert await async_setup_component(hass, DOMAIN, {})
+    result = await begin(hass, entry, "unlocking")
+    assert result["description_placeholders"]
+    assert ("recording" in result["description_placeholders"]["warning"]) is warned
+    hass.config_entries.options.async_abort(result["flow_id"])
+
+
+async def test_a_lock_that_cannot_be_unlocked(hass: HomeAssistant, driver: LockDriver) -> None:
+    """There is nothing to choose, and it is said why."""
+    driver.lock.model = "xiaomi.lock.m30fa"
+    async with running_lock(hass, driver) as harness:
+        result = await begin(hass, harness.entry)
+        assert "unlocking" not in values(result)
+        placeholders = result["description_placeholders"]
+        assert placeholders
+        assert "not possible with this model" in placeholders["note"]
+        hass.config_entries.options.async_abort(result["flow_id"])
 
 
 async def test_a_lock_that_was_never_seen(hass: HomeAssistant, driver: LockDriver) -> None:
     """It is called by its number until its name is known."""
     nearby = add_lock(driver, "Back door", host=NEARBY)
     result = await begin(hass, local_entry(hass, nearby), "unlocking")
-    assert result["description_placeholders"] == {"lock": nearby.did}
+    assert result["description_placeholders"]
+    assert result["description_placeholders"]["lock"] == nearby.did
     hass.config_entries.options.async_abort(result["flow_id"])

@@ -41,8 +41,23 @@ async def test_nothing_known(hass: HomeAssistant, harness: LockHarness) -> None:
     await harness.put_to_sleep()
     dialog = await look(hass, harness)
     assert dialog.step == "look_only"
+    assert dialog.says["how"].startswith("The lock tells it while it is awake: touch it")
     assert dialog.says["who"].strip() == (
         "Front door is asleep, and may have more than it has told."
+    )
+
+
+async def test_on_the_local_network(hass: HomeAssistant, neighbour: LockHarness) -> None:
+    """Touching it does not help: there it tells nothing of itself, which is said."""
+    neighbour.driver.do("wake")
+    await neighbour.poll()
+    dialog = await look(hass, neighbour)
+    assert dialog.step == "look_only"
+    assert dialog.says["how"] == ""
+    assert (
+        dialog.says["who"]
+        .strip()
+        .startswith("On the local network Front door does not tell who may open it")
     )
 
 

@@ -495,7 +495,7 @@ async def test_nearby(neighbour: LockHarness) -> None:
     [user] = (await neighbour.manage("get_users"))["users"]
     assert user["user_type"] == "normal_user"
     assert [one["operation_id"] for one in user["credentials"]] == [20]
-    assert await refused(neighbour, "sync_users") == "not_heard"
+    assert await refused(neighbour, "sync_users") == "not_heard_locally"
     await neighbour.manage("delete_credential", user_id=5, operation_id=20)
     [user] = (await neighbour.manage("get_users"))["users"]
     assert user["credentials"] == []
@@ -509,7 +509,7 @@ async def test_nearby_without_a_result(
     door = neighbour.driver.simulator.miio[neighbour.driver.lock]
     answer = {"code": 0, "out": out}
     monkeypatch.setattr(door, "_handle", lambda *_: answer)
-    assert await refused(neighbour, "set_user", user_id=5) == "not_heard"
+    assert await refused(neighbour, "set_user", user_id=5) == "not_heard_locally"
 
 
 # Targets

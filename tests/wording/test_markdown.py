@@ -116,7 +116,7 @@ async def test_repairs(
 async def test_options(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever allows unlocking reads which lock it is."""
     result = await begin(hass, harness.entry, "unlocking")
-    assert result["description_placeholders"] == {"lock": escaped(NAME)}
+    assert result["description_placeholders"] == {"lock": escaped(NAME), "warning": ""}
     hass.config_entries.options.async_abort(result["flow_id"])
 
 

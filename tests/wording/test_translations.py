@@ -132,6 +132,13 @@ def test_chinese_punctuation() -> None:
         assert not blank.search(text), path
 
 
+def test_chinese_is_bold_where_it_is_to_be() -> None:
+    """Markdown ends nothing between a full stop and a letter: it would show asterisks."""
+    never_ends = re.compile(r"\*\*[^*]+[，。：；？！、）”]\*\*[^\s，。：；？！、（）“”]")
+    for path, text in written_chinese():
+        assert not never_ends.search(text), path
+
+
 def test_chinese_and_latin_words_are_apart() -> None:
     """There is a blank between them, as in Home Assistant's own texts."""
     joined = re.compile(r"[\u4e00-\u9fff][A-Za-z0-9]|[A-Za-z0-9][\u4e00-\u9fff]")
@@ -427,7 +434,7 @@ def test_every_attempt_to_unlock_has_words() -> None:
     """The logbook has a sentence for whatever comes of it."""
     outcomes = {*Refusal, *FAILURES.values(), "done", "refused", "blocked"}
     kinds = {f"logbook_unlocking_{outcome.removeprefix('unlocking_')}" for outcome in outcomes}
-    assert {key for key in ENGLISH["common"] if "unlocking" in key} == kinds
+    assert {key for key in ENGLISH["common"] if key.startswith("logbook_unlocking_")} == kinds
 
 
 def test_icons() -> None:

@@ -257,7 +257,7 @@ class Enrolment:
         if self._turn.locked():
             raise translatable(ServiceValidationError, "enrolment_busy", lock=lock)
         if wanted.method != PASSWORD and not self._session.hears:
-            raise translatable(ServiceValidationError, "not_heard", lock=lock)
+            raise self._session.unheard(ServiceValidationError)
         if wanted.operation_id in _present(self._lock.data):
             raise translatable(
                 ServiceValidationError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 
-from ..people import people
+from ..people import ENDED, VALID_UNTIL, people
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
 from ..wording.phrases import common_text
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from ..state.credential import Credential
     from .expiry_worker import ExpiryWorker
 
-VALID_UNTIL: Final = "valid_until"
 USES: Final = "uses"
-ENDED: Final = "ended"
 
 
 class Guests:

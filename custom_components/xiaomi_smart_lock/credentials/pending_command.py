@@ -155,4 +155,4 @@ class PendingCommand:
         if self._lock.data.awake is False:
             self.end(translatable(HomeAssistantError, "fell_asleep", lock=self._session.name))
         elif not self._session.hears:
-            self.end(translatable(HomeAssistantError, "not_heard", lock=self._session.name))
+            self.end(self._session.unheard(HomeAssistantError))

@@ -181,6 +181,7 @@ class AppCodeFlow(ConfigFlow):
             data_schema=vol.Schema({vol.Optional(CONF_QR_CODE): selector, **self._way_out}),
             description_placeholders={"url": escaped_url(code.login_url)},
             errors={} if user_input is None else {"base": "not_scanned"},
+            last_step=False,
         )
 
     @property
@@ -228,7 +229,10 @@ class AppCodeFlow(ConfigFlow):
         self._app = None
         self._forget_code()
         return self.async_show_form(
-            step_id="another_code", data_schema=vol.Schema(self._way_out), errors={"base": error}
+            step_id="another_code",
+            data_schema=vol.Schema(self._way_out),
+            errors={"base": error},
+            last_step=False,
         )
 
     async def async_step_another_code(

@@ -157,11 +157,15 @@ def _use_in_words(choice: Choice, names: Mapping[str, str]) -> Iterator[str]:
         yield names[lock.device.did]
 
 
+def own_name(choice: Choice) -> str:
+    """Return the name that somebody gave a credential, empty without one."""
+    return choice.holder.holds[choice.key].name if choice.holder else ""
+
+
 def credential_name(choice: Choice) -> str:
     """Return the name of a credential, as within a sentence: ``right thumb``, ``Fingerprint 7``."""
     lock, credential = choice
-    own = choice.holder.holds[choice.key].name if choice.holder else ""
-    return own or credential_in_words(lock.hass, lock.model, credential)
+    return own_name(choice) or credential_in_words(lock.hass, lock.model, credential)
 
 
 def credential_label(choice: Choice, names: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import abstractmethod
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, override
 
@@ -150,9 +151,11 @@ class EnrolmentFlow(ConfigSubentryFlow):
         if self._live.task.cancelled():
             return self.async_abort(reason="entry_not_loaded")
         if isinstance(error := self._live.task.exception(), HomeAssistantError):
+            # The same password may be refused again: the lock has it already, for example.
+            another = ["enter_again"] if is_password(self._live.wanted) else []
             return self.async_show_menu(
                 step_id="enrolled",
-                menu_options=["enrol_again", "give_up"],
+                menu_options=["enrol_again", *another, "give_up"],
                 description_placeholders={"error": escaped(error_in_words(self.hass, error))},
             )
         await self._live.task
@@ -189,7 +192,6 @@ class EnrolmentFlow(ConfigSubentryFlow):
                 vol.Schema({vol.Optional(CONF_PASSWORD): TextSelector()}), {CONF_PASSWORD: password}
             ),
             description_placeholders={"lock": escaped(self._live.lock.session.name)},
-            last_step=True,
         )
 
     async def async_step_enrol_again(
@@ -201,6 +203,12 @@ class EnrolmentFlow(ConfigSubentryFlow):
             return self.async_abort(reason="entry_not_loaded")
         self._live = self._live.again()
         return await self.async_step_enrol()
+
+    @abstractmethod
+    async def async_step_enter_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for another password."""
 
     async def async_step_give_up(
         self, user_input: dict[str, Any] | None = None

@@ -21,8 +21,8 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
-from ..credentials.guests import ENDED, USES, VALID_UNTIL, guest_title, left_in_words
-from ..people import Held, Person, as_stored, async_add
+from ..credentials.guests import USES, guest_title, left_in_words
+from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
@@ -41,6 +41,9 @@ MOST_USES: Final = 1000
 
 class GuestFlow(ManagementFlow):
     """Subentry flow that adds a guest, and changes or ends what they may."""
+
+    _entered: dict[str, Any] | None = None
+    """What was entered for a guest whose password the lock did not take."""
 
     @property
     def _guest(self) -> Person:
@@ -73,10 +76,17 @@ class GuestFlow(ManagementFlow):
         )
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or self._entered),
             description_placeholders=self._rules,
             errors=errors,
         )
+
+    @override
+    async def async_step_enter_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Show what was entered once more."""
+        return await self.async_step_user()
 
     def _errors(self, user_input: dict[str, Any], guest: Person | None = None) -> dict[str, str]:
         """Return what is wrong with name and end."""
@@ -86,13 +96,17 @@ class GuestFlow(ManagementFlow):
             errors[CONF_NAME] = "no_name"
         elif name in names_taken(self._entry, but=guest):
             errors[CONF_NAME] = "name_taken"
-        if valid_until is None and user_input.get(USES) is None:
+        uses = user_input.get(USES)
+        if valid_until is None and uses is None:
             errors["base"] = "no_end"
         elif valid_until is not None and valid_until <= time.time():
             errors[VALID_UNTIL] = "valid_until_past"
+        if uses is not None and uses not in range(1, MOST_USES + 1):
+            errors[USES] = "uses_range"
         return errors
 
     async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
+        self._entered = user_input
         lock, name = self._chosen_lock(user_input), user_input[CONF_NAME].strip()
         valid_until, uses = _valid_until(user_input), _uses(user_input)
 
@@ -201,7 +215,8 @@ class GuestFlow(ManagementFlow):
 
 def _end_fields() -> dict[vol.Marker, Any]:
     """Return the fields for when a guest's password ends."""
-    uses = NumberSelectorConfig(min=1, max=MOST_USES, step=1, mode=NumberSelectorMode.BOX)
+    # Without limits, which would be refused in English words of Home Assistant's own.
+    uses = NumberSelectorConfig(step=1, mode=NumberSelectorMode.BOX)
     return {vol.Optional(VALID_UNTIL): DateTimeSelector(), vol.Optional(USES): NumberSelector(uses)}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import CONF_REGION
 from homeassistant.core import callback
+from homeassistant.helpers.translation import async_get_translations
 
 from ..account.entry_data import async_end_discoveries, configured_locks, dids_in
 from ..const import (
@@ -14,6 +15,7 @@ from ..const import (
     CONF_CONFIRM_URL,
     CONF_USER_ID,
     CONF_UUID,
+    DOMAIN,
 )
 from ..miot.endpoints import Endpoints
 from ..wording.phrases import escaped_url
@@ -40,6 +42,15 @@ class LinkFlow(AppCodeFlow):
         return self._get_reauth_entry() if again else self._get_reconfigure_entry()
 
     # A new entry
+
+    async def _async_common(self, key: str, default: str) -> str:
+        """Return a text of the translations' section ``common``.
+
+        They are loaded for it: nothing of the integration may be set up yet.
+        """
+        language = self.hass.config.language
+        texts = await async_get_translations(self.hass, language, "common", {DOMAIN})
+        return texts.get(f"component.{DOMAIN}.common.{key}", default)
 
     async def _async_offer_link(self, title: str, data: Mapping[str, Any]) -> ConfigFlowResult:
         """Ask whether to link the Mi Home app, then create the entry."""
@@ -103,6 +114,7 @@ class LinkFlow(AppCodeFlow):
             return self.async_show_form(
                 step_id="confirm_sign_in",
                 description_placeholders={"url": escaped_url(self._confirm_url)},
+                last_step=False,
             )
         return await self.async_step_link_again(user_input)
 

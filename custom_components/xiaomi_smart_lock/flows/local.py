@@ -25,7 +25,6 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-from homeassistant.helpers.translation import async_get_translations
 
 from ..account.entry_data import MOST_DISCOVERED, configured_locks, last_digits, unambiguous
 from ..const import CONF_DID, CONF_ROOMS, DOMAIN
@@ -89,15 +88,9 @@ class LocalFlow(LinkFlow):
         if len(discovered) > MOST_DISCOVERED:
             return self.async_abort(reason="too_many_discovered")
         self._host, self._discovered_did = host, did
-        name = f"{await self._async_product()} ({last_digits(did)})"
+        name = f"{await self._async_common('product', PRODUCT)} ({last_digits(did)})"
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_discovered()
-
-    async def _async_product(self) -> str:
-        """Return the product name in Home Assistant's language."""
-        language = self.hass.config.language
-        texts = await async_get_translations(self.hass, language, "common", {DOMAIN})
-        return texts.get(f"component.{DOMAIN}.common.product", PRODUCT)
 
     async def async_step_discovered(
         self, user_input: dict[str, Any] | None = None
@@ -169,7 +162,9 @@ class LocalFlow(LinkFlow):
             SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
         )
         return self.async_show_form(
-            step_id="which", data_schema=vol.Schema({vol.Required(CONF_LOCK): selector})
+            step_id="which",
+            data_schema=vol.Schema({vol.Required(CONF_LOCK): selector}),
+            last_step=False,
         )
 
     async def async_step_found(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:
@@ -203,6 +198,7 @@ class LocalFlow(LinkFlow):
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             description_placeholders={"lock": escaped(device.name)} if device else None,
             errors=errors,
+            last_step=entry is not None,
         )
 
     async def _async_look(self, data: Mapping[str, str], errors: dict[str, str]) -> Info | None:

@@ -21,9 +21,9 @@ from homeassistant.helpers.selector import (
 from ..account.entry_data import async_lock_names
 from ..people import async_rename_credential
 from ..state.lock_state import Topic
-from ..wording.phrases import escaped
+from ..wording.phrases import credential_in_words, escaped
 from ..wording.reasons import error_in_words, translatable
-from .choices import Choice, credential_label, credential_name
+from .choices import Choice, credential_label, credential_name, own_name
 from .enrolment import EnrolmentFlow
 from .progress import long_enough
 
@@ -95,19 +95,26 @@ class ManagementFlow(EnrolmentFlow):
     async def async_step_rename(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Ask for a name of the chosen credential."""
+        """Ask for a name of the chosen credential; an empty one takes its name away."""
+        chosen, errors = self._chosen, {}
+        before = own_name(chosen)
         if user_input is not None:
             name = user_input.get(CONF_NAME, "").strip()[:LONGEST_NAME]
-            async_rename_credential(*self._chosen, name)
-            return self.async_abort(reason="renamed")
-        holder = self._chosen.holder
-        before = holder.holds[self._chosen.key].name if holder else ""
+            if name or before:
+                async_rename_credential(*chosen, name)
+                return self.async_abort(
+                    reason="renamed" if name else "name_removed",
+                    description_placeholders=self._about,
+                )
+            errors = {CONF_NAME: "no_name"}
+        without = credential_in_words(self.hass, chosen.lock.model, chosen.credential)
         return self.async_show_form(
             step_id="rename",
             data_schema=self.add_suggested_values_to_schema(
                 vol.Schema({vol.Optional(CONF_NAME): TextSelector()}), {CONF_NAME: before}
             ),
-            description_placeholders=self._about,
+            description_placeholders=self._about | {"without": escaped(without)},
+            errors=errors,
         )
 
     async def async_step_delete(

@@ -54,7 +54,7 @@ from ..const import (
 from ..control.unlock_attempts import async_forget_guesses
 from ..model.tables import Ability
 from ..state.unlock_code import CODE, hash_code
-from ..wording.phrases import escaped
+from ..wording.phrases import common_text, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -184,7 +184,10 @@ class LockOptionsFlow(OptionsFlow):
             )
             for part, kinds in OPTIONS.items()
         }
-        locks = [SelectOptionDict(value=did, label=name) for did, name in self._names.items()]
+        locks = [
+            SelectOptionDict(value=did, label=self._with_unlocking(did, name))
+            for did, name in self._names.items()
+        ]
         selector = SelectSelector(
             SelectSelectorConfig(options=locks, mode=SelectSelectorMode.DROPDOWN)
         )
@@ -201,8 +204,18 @@ class LockOptionsFlow(OptionsFlow):
                     if sections[part].schema
                 }
             ),
+            description_placeholders={
+                "note": "" if locks else common_text(self.hass, "unlocking_none")
+            },
             errors=errors,
         )
+
+    def _with_unlocking(self, did: str, name: str) -> str:
+        """Return the name of a lock with whether it may be unlocked now."""
+        allowed: Mapping[str, str | None] = self.config_entry.options.get(CONF_UNLOCKING, {})
+        now = "off" if did not in allowed else "with_code" if allowed[did] else "allowed"
+        said = common_text(self.hass, f"unlocking_{now}")
+        return common_text(self.hass, "unlocking_of", "{lock}").format(lock=name, unlocking=said)
 
     @property
     def _kinds(self) -> set[str]:
@@ -237,7 +250,12 @@ class LockOptionsFlow(OptionsFlow):
         return self.async_show_form(
             step_id="unlocking_of",
             data_schema=vol.Schema({vol.Required(CONF_UNLOCKING, default=before): selector}),
-            description_placeholders={"lock": escaped(self._names[self._did])},
+            description_placeholders={
+                "lock": escaped(self._names[self._did]),
+                "warning": common_text(self.hass, "unlocking_recorded")
+                if CONF_HOST in self.config_entry.data
+                else "",
+            },
         )
 
     async def async_step_code(self, user_input: dict[str, str] | None = None) -> ConfigFlowResult:

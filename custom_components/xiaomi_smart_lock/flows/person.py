@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
 from homeassistant.config_entries import (
@@ -212,6 +212,7 @@ class PersonFlow(ManagementFlow):
                         **self._lock_field(),
                     }
                 ),
+                last_step=False,
             )
         self._kind = user_input[CONF_CREDENTIAL_TYPE]
         self._did = self._chosen_lock(user_input).session.did
@@ -236,7 +237,15 @@ class PersonFlow(ManagementFlow):
             ),
             description_placeholders=self._rules,
             errors=errors,
+            last_step=False,
         )
+
+    @override
+    async def async_step_enter_again(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask for another password."""
+        return await self.async_step_password()
 
     async def _async_begin(self, content: str) -> SubentryFlowResult:
         person, runtime, name = self._person, self._lock_of(self._did), self._credential_name
@@ -268,7 +277,9 @@ class PersonFlow(ManagementFlow):
             data_schema=vol.Schema(
                 {vol.Required(CONF_CREDENTIAL): self._choice_field(choices, labels)}
             ),
+            description_placeholders={"name": escaped(person.name)},
             errors=errors,
+            last_step=False,
         )
 
     async def async_step_manage(

@@ -256,6 +256,7 @@ class SignInFlow(ConfigFlow):
             data_schema=vol.Schema({vol.Required(CONF_ADDRESS): TextSelector()}),
             description_placeholders=self._placeholders,
             errors=errors,
+            last_step=False,
         )
 
     async def _async_exchange(self, answer: Mapping[str, str]) -> None:

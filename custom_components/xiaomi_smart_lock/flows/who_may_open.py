@@ -49,7 +49,11 @@ class WhoMayOpenFlow(ManagementFlow):
 
     async def _async_ask(self) -> None:
         """Have the locks that are awake tell their users and credentials, and the app its names."""
-        awake = [lock for lock in self._locks.values() if lock.coordinator.data.awake]
+        awake = [
+            lock
+            for lock in self._locks.values()
+            if lock.session.pushes and lock.coordinator.data.awake
+        ]
         async with long_enough():
             for lock in awake:
                 try:
@@ -79,11 +83,18 @@ class WhoMayOpenFlow(ManagementFlow):
         return self.async_show_form(
             step_id="look" if choices else "look_only",
             data_schema=vol.Schema(schema),
-            description_placeholders={"who": "\n".join(self._lines())},
+            description_placeholders={"who": "\n".join(self._lines()), "how": self._how},
             errors=errors,
+            last_step=False,
         )
 
     async_step_look_only = async_step_look
+
+    @property
+    def _how(self) -> str:
+        """How more becomes known, empty where no lock ever tells it."""
+        tells = any(lock.session.pushes for lock in self._locks.values())
+        return common_text(self.hass, "told_awake") if tells else ""
 
     def _choices(self) -> dict[str, Choice]:
         """Return all credentials: those of nobody first, then people's, then guests'."""
@@ -114,8 +125,9 @@ class WhoMayOpenFlow(ManagementFlow):
             nobody = common_text(self.hass, "nobody")
             yield f"- **{nobody}**: {escaped(credential_label(choice, names))}"
         for lock in self._locks.values():
-            if not lock.coordinator.data.awake:
-                said = common_text(self.hass, "maybe_more").format(lock=lock.session.name)
+            key = "maybe_more" if lock.session.pushes else "told_nothing"
+            if not (lock.session.pushes and lock.coordinator.data.awake):
+                said = common_text(self.hass, key).format(lock=lock.session.name)
                 yield f"\n{escaped(said)}"
 
     async def async_step_manage(

@@ -25,6 +25,7 @@ class Issue(StrEnum):
     CLOCK = "clock_off"
     GONE = "lock_gone"
     JOURNAL = "journal_unreadable"
+    LEFT_BEHIND = "left_behind"
     PUSH_DOWN = "push_down"
     PUSH_NAME = "push_wrong_name"
     PUSH_REFUSED = "push_refused"
@@ -51,6 +52,7 @@ FIXABLE: Final = (
     Issue.CLOCK,
     Issue.GONE,
     Issue.JOURNAL,
+    Issue.LEFT_BEHIND,
     Issue.PUSH_TAKEN_OVER,
     Issue.SPECIFICATION,
     Issue.STORAGE,

@@ -97,7 +97,7 @@ async def _delete_user(lock: LockRuntime, data: Data) -> None:
 
 
 async def _set_credential(lock: LockRuntime, data: Data) -> SetCredentialResponse:
-    person, user_id = _given_person(lock, data), data.get(ATTR_USER_ID)
+    person, user_id = _present_person(lock, data), data.get(ATTR_USER_ID)
     valid_until = data.get(ATTR_VALID_UNTIL)
     wanted = Wanted(
         user_id=user_id,
@@ -126,6 +126,18 @@ def _given_person(lock: LockRuntime, data: Data) -> str | None:
     if ATTR_USER_ID not in data:
         raise translatable(ServiceValidationError, "nobody_given")
     return None
+
+
+def _present_person(lock: LockRuntime, data: Data) -> str | None:
+    """Return the same of who is to get a credential.
+
+    Raises ServiceValidationError also for a guest whose access has ended: it would never end again.
+    """
+    if ATTR_PERSON in data:
+        person = named(lock.coordinator, data[ATTR_PERSON])
+        if person.has_ended:
+            raise translatable(ServiceValidationError, "guest_ended", person=person.name)
+    return _given_person(lock, data)
 
 
 async def _cancel_enrolment(lock: LockRuntime, _data: Data) -> None:
@@ -197,7 +209,7 @@ async def _async_have_told(lock: LockRuntime, name: str) -> None:
 
 async def _assign_credential(lock: LockRuntime, data: Data) -> CredentialName:
     """Give a credential to a user at the lock, to a person in Home Assistant, or to both."""
-    known, person, user_id = lock.coordinator, _given_person(lock, data), data.get(ATTR_USER_ID)
+    known, person, user_id = lock.coordinator, _present_person(lock, data), data.get(ATTR_USER_ID)
     credential = _credential_to_assign(known, data)
     if user_id is not None:
         await lock.commands.async_assign_credential(user_id, credential)
