@@ -229,7 +229,9 @@ class Property(Item):
         found = whole(raw)
         if self.format == "string":
             return None if found is None else str(found)
-        return found if self.format in _LIMITS and found in range(_LARGEST + 1) else None
+        if self.format not in _LIMITS or found is None or not 0 <= found <= _LARGEST:
+            return None
+        return found
 
 
 @dataclass(frozen=True, eq=False)
