@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.xiaomi_smart_lock import calendar
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.events import journal
 from custom_components.xiaomi_smart_lock.services.history import KINDS, OPEN_KINDS
 from tests.operations import SAID
 from tests.translations import HERE, SELECTORS
@@ -40,7 +42,7 @@ from .past import (
 from .people import give, person_entity
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import (
@@ -313,6 +315,38 @@ async def test_get_history(home: LinkedHarness) -> None:
     }
     assert told[3]["code"] == 24
     assert told[6]["user_id"] == 3
+
+
+async def turns_during(asking: Awaitable[object]) -> int:
+    """Return how many turns of the event loop others have while something is asked."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(take_turns())
+    await asking
+    others.cancel()
+    return turns
+
+
+async def test_much_happened(home: LinkedHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is told, Home Assistant does other things."""
+    for number in range(200):
+        home.driver.push_event(LOCK_EVENT, 2, 2, 2, 3, NOON - number)
+    await home.reached()
+    diary = home.hass.data["entity_components"]["calendar"].get_entity(
+        home.driver.entity_id(home.hass, Platform.CALENDAR, "diary")
+    )
+    day = (dt_util.utc_from_timestamp(NOON - DAY), dt_util.utc_from_timestamp(NOON + DAY))
+    for lines in (50, 1):
+        monkeypatch.setattr(journal, "AT_ONCE", lines)
+        # Whoever asks for the action waits for more than that.
+        assert await turns_during(ask(home, limit=200)) >= 200 // lines
+        assert await turns_during(diary.async_get_events(home.hass, *day)) == 200 // lines
 
 
 async def test_duress(home: LinkedHarness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, override
@@ -14,6 +15,7 @@ from homeassistant.components.calendar import (
 from homeassistant.util import dt as dt_util
 
 from .entity import LockEntity, LockEntityDescription, add_entities
+from .events.journal import async_lines
 from .events.operation import in_a_sentence_of
 from .state.lock_state import Topic
 
@@ -60,12 +62,13 @@ class LockDiary(LockEntity, CalendarEntity):
     ) -> list[CalendarEvent]:
         """Return the events between two times."""
         start, end = start_date.timestamp(), end_date.timestamp()
-        happened = self._runtime.journal.between(start - LASTS, end)
-        return [
-            self._event(one)
-            for one in happened
-            if one.kind in self._runtime.model.remembered and one.when + LASTS > start
-        ]
+
+        def told(one: LockEvent) -> list[CalendarEvent]:
+            shown = one.kind in self._runtime.model.remembered and one.when + LASTS > start
+            return [self._event(one)] if shown else []
+
+        happened = self._runtime.journal.newest_first(start - LASTS, end)
+        return (await async_lines(happened, told, sys.maxsize))[::-1]
 
     def _event(self, lock_event: LockEvent) -> CalendarEvent:
         """Return a lock event as a calendar event."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import math
+from itertools import batched
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +16,7 @@ from ..state.lock_event import LockEvent
 from ..store import async_journal_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from homeassistant.core import HomeAssistant
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ..model.lock_model import LockModel
 
 SAVE_DELAY: Final = 5  # seconds in which entries are written together
+
+AT_ONCE: Final = 50
+"""Events of which something is told in one turn of the event loop; each takes some 50 µs."""
 
 type Entry = tuple[Any, ...]
 """An event's time, its address, and its arguments in the specification's order (None: unknown).
@@ -129,6 +134,23 @@ class Journal:
     def _as_list(self) -> list[Entry]:
         self._unsaved = False
         return list(self._entries)
+
+
+async def async_lines[Line](
+    events: Iterable[LockEvent], lines_of: Callable[[LockEvent], Iterable[Line]], most: int
+) -> list[Line]:
+    """Return what is told of many events, at most ``most`` lines.
+
+    Home Assistant does other things in between.
+    """
+    lines: list[Line] = []
+    for some in batched(events, AT_ONCE):  # noqa: B911  the last one has fewer
+        for lock_event in some:
+            lines += lines_of(lock_event)
+        if len(lines) >= most:
+            break
+        await asyncio.sleep(0)
+    return lines[:most]
 
 
 def _entry(lock_event: LockEvent) -> Entry:

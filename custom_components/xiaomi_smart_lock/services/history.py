@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import voluptuous as vol
@@ -11,6 +10,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from ..event import EVENTS
+from ..events.journal import async_lines
 from ..people import named, person_of
 from ..wording.reasons import translatable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from homeassistant.helpers.typing import VolDictType
 
     from ..coordinator import LockCoordinator
+    from ..miot.spec import Address
     from ..people import Person
     from ..runtime import LockRuntime
     from ..state.lock_event import LockEvent
@@ -60,14 +61,14 @@ async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> Hi
         dt_util.as_utc(data[key]).timestamp() if key in data else default
         for key, default in ((ATTR_START, 0.0), (ATTR_END, float("inf")))
     )
-    happened = reversed(runtime.journal.between(start, end))
-    told = (
-        line
-        for lock_event in happened
-        if person is None or _is_by(lock, lock_event, person)
-        for line in _lines(lock, lock_event, data[ATTR_KIND])
-    )
-    return {"history": list(islice(told, data[ATTR_LIMIT]))}
+    kinds = {kind: KINDS[kind].addresses(lock.model) for kind in data[ATTR_KIND]}
+
+    def lines(lock_event: LockEvent) -> Iterator[dict[str, Any]]:
+        if person is None or _is_by(lock, lock_event, person):
+            yield from _lines(lock, lock_event, kinds)
+
+    happened = runtime.journal.newest_first(start, end)
+    return {"history": await async_lines(happened, lines, data[ATTR_LIMIT])}
 
 
 def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool:
@@ -81,14 +82,15 @@ def _is_by(lock: LockCoordinator, lock_event: LockEvent, person: Person) -> bool
 
 
 def _lines(
-    lock: LockCoordinator, lock_event: LockEvent, kinds: list[str]
+    lock: LockCoordinator, lock_event: LockEvent, kinds: Mapping[str, tuple[Address, ...]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield an entry for each requested kind that shows an event, as its event entity does."""
-    for kind in kinds:
+    """Yield an entry for each requested kind that shows an event, as its event entity does.
+
+    ``kinds`` has the addresses of the events that each kind shows.
+    """
+    for kind, addresses in kinds.items():
         description = KINDS[kind]
-        if lock_event.kind in description.addresses(lock.model) and (
-            its_type := description.type_of(lock_event)
-        ):
+        if lock_event.kind in addresses and (its_type := description.type_of(lock_event)):
             yield {
                 "when": dt_util.as_local(dt_util.utc_from_timestamp(lock_event.when)).isoformat(),
                 "kind": kind,
