@@ -214,6 +214,8 @@ async def test_duress(
             ((2, 3), 3, "good"),
             ((2, 3), 1, "1"),
             ((2, 3), 2, "2"),
+            *(((2, 7), number, f"{number}") for number in range(1, 6)),
+            ((2, 7), 6, "pried"),
         ):
             push(address, value)
             await becomes(harness, "sensor", "property_{}_{}".format(*address), state)
@@ -221,7 +223,7 @@ async def test_duress(
             push(address, value)
         forced = ((1, 2), (2, 1), (3, 1), (4, True), (5, 1), (6, True))
         arguments = [{"piid": piid, "value": value} for piid, value in forced]
-        for happened in ((2, 2), (2, 3), (3, 1), (2, 4), (2, 1)):
+        for happened in ((2, 2), (2, 3), (2, 5), (2, 6), (3, 1), (2, 4), (2, 1)):
             harness.driver.push_event(happened, *arguments)
         await until(lambda: harness.attributes("event", "event_2_1").get("operation_method"))
         told = harness.attributes("event", "event_2_1")
