@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .miot.spec import Property, Value
     from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
+    from .state.history_gaps import HistoryGaps
     from .state.user_registry import Users
 
 TO_REDACT: Final = {
@@ -89,6 +90,14 @@ def _users(model: LockModel, users: Users) -> dict[str, Any]:
     }
 
 
+def _unread(history: HistoryGaps) -> dict[str, list[str]]:
+    """Return the kinds of events that were read and that have gaps, without times of events."""
+    return {
+        "known": ["{}.{}".format(*kind) for kind in history.known],
+        "spans": ["{}.{}".format(*gap.kind) for gap in history.gaps],
+    }
+
+
 def _lock(lock: LockRuntime) -> dict[str, Any]:
     data, model = lock.coordinator.data, lock.model
     properties = model.spec.properties
@@ -111,7 +120,7 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
         "contact": data.contact,
         "clock_behind": data.clock.behind,
         "journal_entries": len(lock.journal),
-        "unread": data.history_gaps.as_dict(),
+        "unread": _unread(data.history_gaps),
         "users": _users(model, data.users),
         "pending": [str(properties[address]) for address in data.pending],
         "endings": [
