@@ -11,7 +11,7 @@ from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.model.roles import DURESS
-from custom_components.xiaomi_smart_lock.undescribed import MOST
+from custom_components.xiaomi_smart_lock.undescribed import KEY, MOST
 
 from .lock_driver import until
 from .lock_harness import diagnostics
@@ -45,7 +45,10 @@ async def test_set_up(
     model: str,
     language: str,
 ) -> None:
-    """Each is set up and survives a restart without an error; nothing of it can be set."""
+    """Each is set up and survives a restart without an error; nothing of it can be set.
+
+    No two of its items are called the same, in either language.
+    """
     hass.config.language = language
     add_odd(monkeypatch, model)
     async with sibling(hass, driver, model) as harness:
@@ -53,6 +56,8 @@ async def test_set_up(
         await harness.stop()
         await harness.start()
         assert keys(hass, harness) == before
+        called = [name for key, name in names(hass, harness).items() if KEY.fullmatch(key)]
+        assert len({*called}) == len(called)
         platforms = {key.partition(".")[0] for key in before}
         assert not platforms & {"lock", "switch", "select", "number", "text"}
     assert troubles(caplog) == []
