@@ -229,7 +229,9 @@ class Property(Item):
         found = whole(raw)
         if self.format == "string":
             return None if found is None else str(found)
-        return found if self.format in _LIMITS and found in range(_LARGEST + 1) else None
+        if found is None or self.format not in _LIMITS:
+            return None  # A range looks through all its numbers for what is none.
+        return found if 0 <= found <= _LARGEST else None
 
 
 @dataclass(frozen=True, eq=False)
