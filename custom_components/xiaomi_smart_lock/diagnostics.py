@@ -67,7 +67,9 @@ def _value(model: LockModel, prop: Property, value: Value) -> Value:
     hidden = prop.address in model.secret or prop.address in model.past or prop.name in TIMES
     if model.support is not Support.SUPPORTED:
         may_be_a_time = _TIME.search(prop.name) and Access.WRITE not in prop.access
-        hidden = hidden or isinstance(value, str) or may_be_a_time or value in _UNIX_TIMES
+        hidden = hidden or isinstance(value, str) or bool(may_be_a_time)
+        # A range looks through all its numbers for a fraction.
+        hidden = hidden or int(value) in _UNIX_TIMES
     return REDACTED if hidden else value
 
 
