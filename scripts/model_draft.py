@@ -13,7 +13,7 @@ from custom_components.xiaomi_smart_lock.miot.spec import Event, Property, parse
 from custom_components.xiaomi_smart_lock.model.door import DoorBits
 from custom_components.xiaomi_smart_lock.model.lock_model import NEEDS, LockModel
 from custom_components.xiaomi_smart_lock.model.naming import naming_of, words
-from custom_components.xiaomi_smart_lock.model.roles import USER_SERVICE, Role
+from custom_components.xiaomi_smart_lock.model.roles import DURESS, USER_SERVICE, Role
 from custom_components.xiaomi_smart_lock.model.s1 import S1
 from custom_components.xiaomi_smart_lock.model.tables import Support, Tables
 
@@ -95,8 +95,6 @@ SAID_AS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
 }
 
-DURESS: Final = re.compile(r"duress|coerc|hijack|stress|胁迫|挟持|劫持", re.IGNORECASE)
-"""What texts of a method that tells of duress have."""
 _CHILD_LOCK: Final = re.compile(r"child|童锁", re.IGNORECASE)
 _DEADBOLT: Final = re.compile(r"anti-?lock|deadbolt|反锁", re.IGNORECASE)
 _STEP: Final = 16
@@ -141,7 +139,7 @@ def is_plain(role: Role) -> bool:
 
 def is_duress(value: NamedValue) -> bool:
     """Return whether a value's texts speak of duress."""
-    return DURESS.search(texts_of(value)) is not None
+    return DURESS.search(texts_of(value).lower()) is not None
 
 
 def key_for(role: str, value: NamedValue) -> str:

@@ -11,7 +11,7 @@ from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.xiaomi_smart_lock.model.roles import DURESS
-from custom_components.xiaomi_smart_lock.undescribed import MOST
+from custom_components.xiaomi_smart_lock.undescribed import KEY, MOST
 
 from .lock_driver import until
 from .lock_harness import diagnostics
@@ -45,7 +45,10 @@ async def test_set_up(
     model: str,
     language: str,
 ) -> None:
-    """Each is set up and survives a restart without an error; nothing of it can be set."""
+    """Each is set up and survives a restart without an error; nothing of it can be set.
+
+    No two of its items are called the same, in either language.
+    """
     hass.config.language = language
     add_odd(monkeypatch, model)
     async with sibling(hass, driver, model) as harness:
@@ -53,6 +56,8 @@ async def test_set_up(
         await harness.stop()
         await harness.start()
         assert keys(hass, harness) == before
+        called = [name for key, name in names(hass, harness).items() if KEY.fullmatch(key)]
+        assert len({*called}) == len(called)
         platforms = {key.partition(".")[0] for key in before}
         assert not platforms & {"lock", "switch", "select", "number", "text"}
     assert troubles(caplog) == []
@@ -214,6 +219,8 @@ async def test_duress(
             ((2, 3), 3, "good"),
             ((2, 3), 1, "1"),
             ((2, 3), 2, "2"),
+            *(((2, 7), number, f"{number}") for number in range(1, 6)),
+            ((2, 7), 6, "pried"),
         ):
             push(address, value)
             await becomes(harness, "sensor", "property_{}_{}".format(*address), state)
@@ -221,7 +228,7 @@ async def test_duress(
             push(address, value)
         forced = ((1, 2), (2, 1), (3, 1), (4, True), (5, 1), (6, True))
         arguments = [{"piid": piid, "value": value} for piid, value in forced]
-        for happened in ((2, 2), (2, 3), (3, 1), (2, 4), (2, 1)):
+        for happened in ((2, 2), (2, 3), (2, 5), (2, 6), (3, 1), (2, 4), (2, 1)):
             harness.driver.push_event(happened, *arguments)
         await until(lambda: harness.attributes("event", "event_2_1").get("operation_method"))
         told = harness.attributes("event", "event_2_1")

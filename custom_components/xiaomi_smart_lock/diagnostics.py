@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .miot.spec import Property, Value
     from .model.lock_model import LockModel
     from .runtime import LockConfigEntry, LockRuntime
+    from .state.history_gaps import HistoryGaps
     from .state.user_registry import Users
 
 TO_REDACT: Final = {
@@ -66,7 +67,9 @@ def _value(model: LockModel, prop: Property, value: Value) -> Value:
     hidden = prop.address in model.secret or prop.address in model.past or prop.name in TIMES
     if model.support is not Support.SUPPORTED:
         may_be_a_time = _TIME.search(prop.name) and Access.WRITE not in prop.access
-        hidden = hidden or isinstance(value, str) or may_be_a_time or value in _UNIX_TIMES
+        hidden = hidden or isinstance(value, str) or bool(may_be_a_time)
+        # A range looks through all its numbers for a fraction.
+        hidden = hidden or int(value) in _UNIX_TIMES
     return REDACTED if hidden else value
 
 
@@ -86,6 +89,14 @@ def _users(model: LockModel, users: Users) -> dict[str, Any]:
         "users": [[number, one.user_type, one.deleted] for number, one in users.known.items()],
         "grants": [[*one.masked(model), grant.user_id] for one, grant in users.grants.items()],
         "uses": [[*one.masked(model), use.position] for one, use in users.uses.items()],
+    }
+
+
+def _unread(history: HistoryGaps) -> dict[str, list[str]]:
+    """Return the kinds of events that were read and that have gaps, without times of events."""
+    return {
+        "known": ["{}.{}".format(*kind) for kind in history.known],
+        "spans": ["{}.{}".format(*gap.kind) for gap in history.gaps],
     }
 
 
@@ -111,7 +122,7 @@ def _lock(lock: LockRuntime) -> dict[str, Any]:
         "contact": data.contact,
         "clock_behind": data.clock.behind,
         "journal_entries": len(lock.journal),
-        "unread": data.history_gaps.as_dict(),
+        "unread": _unread(data.history_gaps),
         "users": _users(model, data.users),
         "pending": [str(properties[address]) for address in data.pending],
         "endings": [

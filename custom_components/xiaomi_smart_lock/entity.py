@@ -290,13 +290,19 @@ def _manufacturer(model: LockModel) -> str:
 
 
 def _name_of(runtime: LockRuntime, named: UndescribedItem) -> str:
-    """Return the name of an item in Home Assistant's language, with its service if needed."""
+    """Return the name of an item in Home Assistant's language.
+
+    It has the service, and the address, where there are others of that name.
+    """
     hass = runtime.coordinator.hass
     name = in_words(hass, named.item)
     if named.of_service is None:
         return name
     pattern = common_text(hass, "name_of_service", "{name} ({service})")
-    return pattern.format(name=name, service=in_words(hass, named.of_service))
+    service = in_words(hass, named.of_service)
+    if named.has_address:
+        service = f"{service} {named.name}"
+    return pattern.format(name=name, service=service)
 
 
 def described_as[Description: LockEntityDescription](

@@ -29,7 +29,7 @@ from .model.tables import Ability, Support
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .miot.spec import Service
+    from .miot.spec import Item, Service
     from .model.lock_model import LockModel
 
     type Undescribed = Mapping[Platform, list[UndescribedItem]]
@@ -69,6 +69,8 @@ class UndescribedItem:
     item: Property | Event
     of_service: Service | None
     """The service to name beside the item, None if the item's name is enough."""
+    has_address: bool
+    """Whether the address is named, too, since the service is not enough."""
     is_enabled: bool
     """Whether its entity is enabled by default."""
 
@@ -110,17 +112,26 @@ def undescribed(model: LockModel, described: Iterable[Property | Event]) -> Unde
         for service, item in everything
         if item not in known and (platform := platform_of(model, item))
     ][:MOST]
-    times = Counter(item.description for _, item, _ in items)
+    times = Counter(
+        name for service, item, _ in items for name in (*_called(item), *_called(item, service))
+    )
     found: dict[Platform, list[UndescribedItem]] = defaultdict(list)
     for service, item, platform in items:
         found[platform].append(
             UndescribedItem(
                 item,
-                service if times[item.description] > 1 else None,
+                service if any(times[name] > 1 for name in _called(item)) else None,
+                any(times[name] > 1 for name in _called(item, service)),
                 model.support is not Support.SUPPORTED and not _is_setting(item),
             )
         )
     return found
+
+
+def _called(*items: Item) -> Iterator[tuple[str, ...]]:
+    """Return what items are called together, in each language."""
+    yield "en", *(one.description for one in items)
+    yield "zh", *(one.description_zh or one.description for one in items)
 
 
 def _is_setting(item: Property | Event) -> bool:

@@ -95,8 +95,12 @@ SECRET: Final = (
     "user-key-delete-string",
     "wechat-info",
 )
-DURESS: Final = re.compile("duress|coerc[a-z]*|hijack[a-z]*|胁迫|脅迫|劫持|挟持|挾持|被迫")
-"""What the use of a credential under duress is called."""
+DURESS: Final = re.compile(
+    r"duress|coerc[a-z]*|hijack[a-z]*|kidnap[a-z]*|hostage|(di)?stress[a-z]*|threat[a-z]*"
+    r"|(alarm|panic|sos)(?=[ _-](finger|password))"
+    r"|胁迫|脅迫|劫持|挟持|挾持|被迫|威胁|威脅|绑架|綁架|(报警|求救)(?=指纹|密码)"
+)
+"""What the use of a credential under duress is called, also in other words for 胁迫."""
 WITH_DURESS: Final = ("operation-method", "abnormal-condition")
 """Properties that are shown even if their description speaks of duress, but for such values."""
 
