@@ -190,6 +190,22 @@ async def ends(demo: Demo, playing: Awaitable[None]) -> None:
         home_assistant.cancel()
 
 
+async def play_day_after_day(
+    demo: Demo, steps: Iterable[Step | Command | Act], pause: float
+) -> None:
+    """Repeat the steps until cancelled, and leave out what a user at the door stands in the way of.
+
+    While a finger is being added, say, Home Assistant gives nobody else a password.
+    """
+    for step in cycle(steps):
+        await until_day_goes_on(demo.home)
+        try:
+            await play(demo, [step], pause)
+        except (HomeAssistantError, LookupError) as error:
+            progress(f"Left out: {error}")
+            await asyncio.sleep(pause)
+
+
 async def play_on(demo: Demo, port: int) -> None:
     """Print the address, and repeat the day as long as Home Assistant runs.
 
@@ -201,15 +217,10 @@ async def play_on(demo: Demo, port: int) -> None:
 
     steps: Sequence[Step | Command | Act] = DAY if own else ANY_DAY
 
-    async def day() -> None:
-        for step in cycle(steps):
-            await until_day_goes_on(demo.home)
-            await play(demo, [step], PAUSE)
-
     async def together() -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(day())
+                group.create_task(play_day_after_day(demo, steps, PAUSE))
                 group.create_task(obey(demo.home, demo.lock, progress))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None

@@ -105,6 +105,23 @@ async def test_operations(
     assert {line["entity_id"] for line in lines} == {entity_id}
 
 
+async def test_a_cause_has_an_icon(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    driver: LockDriver,
+    ming: None,
+) -> None:
+    """Among all activity a cause is a line of its own, which has no entity to take one from."""
+    driver.do("close_door")
+    await until(lambda: driver.state(hass, "lock", "lock").state == "locked")
+    driver.do("fingerprint", 7)
+    await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
+    lines = await read(hass, recorder_mock, hass_ws_client)
+    icons = [line.get("icon") for line in lines if line["name"] == "Ming with a fingerprint"]
+    assert icons == ["mdi:account-key"]
+
+
 @pytest.mark.parametrize(
     ("language", "sentences"),
     [

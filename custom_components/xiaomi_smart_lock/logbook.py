@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.components.lock import DOMAIN as LOCK
 from homeassistant.components.logbook import (
     LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_ICON,
     LOGBOOK_ENTRY_MESSAGE,
     LOGBOOK_ENTRY_NAME,
 )
@@ -76,6 +77,8 @@ def async_describe_events(
         return {
             LOGBOOK_ENTRY_NAME: str(event.data.get(CONF_NAME, NAME)),
             LOGBOOK_ENTRY_MESSAGE: sentence(hass, "cause", event.data),
+            # Where all activity is shown, a cause is a line of its own, of no entity.
+            LOGBOOK_ENTRY_ICON: "mdi:account-key",
         }
 
     async_describe_event(DOMAIN, EVENT, describe)

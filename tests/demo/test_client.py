@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 
-from demo.__main__ import Demo, ends
+from demo.__main__ import Demo, ends, play_day_after_day
 from demo.client import Client
+from demo.controls import DAY
+from demo.day import Command, Step
 from demo.home_assistant import HomeAssistantError
 
 if TYPE_CHECKING:
@@ -132,3 +134,34 @@ async def test_a_step_that_fails_ends_the_demo_with_its_words() -> None:
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(HomeAssistantError, match="closed door"):
             await ends(_demo(), fail())
+
+
+async def test_the_day_goes_on_whatever_is_in_its_way() -> None:
+    class Over(Exception):  # noqa: N818
+        """The day came to its last step."""
+
+    def nobody(_: object) -> None:
+        raise KeyError(21)
+
+    def over(_: object) -> None:
+        raise Over
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise HomeAssistantError("A credential is being enrolled already")
+
+    async def at_once(condition: Any, _: float) -> bool:
+        return bool(condition())
+
+    client = SimpleNamespace(
+        action=refuse, wait_until=at_once, states={DAY: SimpleNamespace(state="on")}
+    )
+    home = SimpleNamespace(client=client, entity_ids={"lock.lock": "lock.front_door"})
+    demo = cast("Demo", SimpleNamespace(home=home, lock=None, s1=None))
+    steps = (
+        Command("A password is given", "lock.lock", "domain.action", bool),
+        Step("It is used", nobody),
+        Step("The door opens", over),
+    )
+
+    with pytest.raises(Over):
+        await play_day_after_day(demo, steps, 0)

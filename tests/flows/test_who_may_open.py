@@ -87,6 +87,19 @@ async def test_a_fresh_entry_asks_the_lock(hass: HomeAssistant, harness: LockHar
     await until(lambda: harness.state("sensor", "last_person") == "Ming")
 
 
+async def test_in_chinese(hass: HomeAssistant, harness: LockHarness) -> None:
+    """With a full-width colon, in the list as in the choice."""
+    await hass.config.async_update(language="zh-Hans")
+    give(hass, harness.entry, "小明")
+    users = inside(harness)
+    users.types[5] = 2
+    users.credentials[20] = Credential(5, FINGERPRINT)
+    dialog = await look(hass, harness)
+    said = ["- **小明**：暂无凭据", "- **无人认领**：指纹 20"]
+    assert dialog.says["who"].splitlines() == said
+    assert list(dialog.labels("credential")) == ["无人认领：指纹 20"]
+
+
 async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness) -> None:
     """An old password of somebody is deleted at the lock from here."""
     users = inside(harness)

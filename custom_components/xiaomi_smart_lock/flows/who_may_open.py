@@ -108,7 +108,10 @@ class WhoMayOpenFlow(ManagementFlow):
     def _label(self, choice: Choice) -> str:
         holder = choice.holder
         who = holder.name if holder else common_text(self.hass, "nobody")
-        return f"{who}: {credential_label(choice, self._lock_names)}"
+        return self._whose(who, credential_label(choice, self._lock_names))
+
+    def _whose(self, who: str, what: str) -> str:
+        return common_text(self.hass, "whose").format(who=who, what=what)
 
     def _lines(self) -> Iterator[str]:
         """Yield the lines of the look, in Markdown."""
@@ -120,10 +123,10 @@ class WhoMayOpenFlow(ManagementFlow):
             if one.is_guest:
                 theirs.insert(0, left_in_words(self.hass, one.subentry.data))
             said = " — ".join(map(escaped, theirs)) or common_text(self.hass, "no_credential")
-            yield f"- **{escaped(one.name)}**: {said}"
+            yield self._whose(f"- **{escaped(one.name)}**", said)
         for choice in by_value(of_nobody(entry)).values():
             nobody = common_text(self.hass, "nobody")
-            yield f"- **{nobody}**: {escaped(credential_label(choice, names))}"
+            yield self._whose(f"- **{nobody}**", escaped(credential_label(choice, names)))
         for lock in self._locks.values():
             key = "maybe_more" if lock.session.pushes else "told_nothing"
             if not (lock.session.pushes and lock.coordinator.data.awake):
