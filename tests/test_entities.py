@@ -219,8 +219,8 @@ async def test_one_battery(
         values = lithium if service == 13 else dry
         driver.push_property(level, values[0])
         driver.push_property(status, values[1])
+    await until(lambda: driver.state(hass, "sensor", "dry_cells").state == str(dry[0]))
     await until(lambda: driver.state(hass, "sensor", "battery").state == lower)
-    assert driver.state(hass, "sensor", "dry_cells").state == str(dry[0])
     assert driver.state(hass, "sensor", "battery").attributes["device_class"] == "battery"
 
 

@@ -69,6 +69,8 @@ class Connection:
     _cancel_poll: CALLBACK_TYPE | None = None
     _polls_at: float = 0
     """When the locks are read next, in Unix seconds."""
+    _waits: float = 0
+    """How long that is after it was decided, in seconds."""
     _polling: asyncio.Task[None] | None = None
     _listening: asyncio.Task[None] | None = None
     _cancel_push_down: CALLBACK_TYPE | None = None
@@ -213,9 +215,9 @@ class Connection:
             self._cancel_poll = None
         if self._started:
             job = HassJob(self._poll, "poll the locks", cancel_on_shutdown=True)
-            wait = 0 if self._missed else self._interval
-            self._polls_at = time.time() + wait
-            self._cancel_poll = async_call_later(self.hass, wait, job)
+            self._waits = 0 if self._missed else self._interval
+            self._polls_at = time.time() + self._waits
+            self._cancel_poll = async_call_later(self.hass, self._waits, job)
 
     @property
     def _interval(self) -> float:
@@ -241,7 +243,7 @@ class Connection:
     def _poll(self, _now: datetime) -> None:
         self._cancel_poll = None
         for lock in self.coordinators.values():
-            if not lock.fails:
+            if self._waits > READ_AFTER_PUSH and not lock.fails:
                 lock.not_asked_until = self._polls_at - READ_AFTER_PUSH
         self._polling = self.entry.async_create_task(self.hass, self._async_poll())
 

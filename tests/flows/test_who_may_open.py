@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from homeassistant.helpers import translation
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from simulator.users import Credential
@@ -89,7 +90,9 @@ async def test_a_fresh_entry_asks_the_lock(hass: HomeAssistant, harness: LockHar
 
 async def test_in_chinese(hass: HomeAssistant, harness: LockHarness) -> None:
     """With a full-width colon, in the list as in the choice."""
+    translation.async_setup(hass)
     await hass.config.async_update(language="zh-Hans")
+    await hass.async_block_till_done()
     give(hass, harness.entry, "小明")
     users = inside(harness)
     users.types[5] = 2

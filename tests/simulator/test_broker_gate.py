@@ -79,6 +79,7 @@ def client(gate: Gate, tls: Tls, **changes: Any) -> aiomqtt.Client:
         "username": USER,
         "password": PASSWORD,
         "protocol": aiomqtt.ProtocolVersion.V5,
+        "timeout": PATIENCE,
     }
     return aiomqtt.Client(
         "127.0.0.1",

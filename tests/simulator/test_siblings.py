@@ -121,6 +121,7 @@ async def listen(
         password=client.token,
         protocol=aiomqtt.ProtocolVersion.V5,
         tls_context=ssl.create_default_context(cafile=client.addresses["ca_file"]),
+        timeout=PATIENCE,
     )
     async with mqtt:
 

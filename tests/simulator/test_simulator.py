@@ -46,6 +46,7 @@ async def subscribed(client: Client, did: str) -> aiomqtt.Client:
         password=client.token,
         protocol=aiomqtt.ProtocolVersion.V5,
         tls_context=ssl.create_default_context(cafile=addresses["ca_file"]),
+        timeout=PATIENCE,
     )
 
 
