@@ -133,7 +133,8 @@ async def mosquitto_sub(gate: Gate, tls: Tls, *arguments: str) -> AsyncIterator[
         yield MosquittoSub(process)
     finally:
         if process.returncode is None:
-            process.terminate()
+            # Told to end just when it was disconnected, it sometimes waits for itself forever.
+            process.kill()
         await process.communicate()
 
 
