@@ -455,9 +455,9 @@ def _spoil_files(house: House) -> None:
     torn, deep = _file(house, house.lock).read_text(encoding="utf-8"), "[" * 100_000
     expect('"unread"' in torn, "the file of a lock has changed")
     _file(house, house.lock).write_text(torn[: torn.index('"unread"')], encoding="utf-8")
-    _file(house, house.lock, ".journal").write_text(deep, encoding="utf-8")
+    _file(house, house.lock, ".log").write_text(deep, encoding="utf-8")
     _file(house, house.shut).write_text(deep, encoding="utf-8")
-    _file(house, house.shut, ".journal").write_text('{"version": 1, "data": 7}', encoding="utf-8")
+    _file(house, house.shut, ".log").write_text('{"version": 1, "data": 7}', encoding="utf-8")
     _file(house, house.shut, ".guesses").write_bytes(b"\0garbage")
     shaped = json.loads(_file(house, house.nearby).read_bytes())
     shaped["data"] = dict.fromkeys(shaped["data"], "none")
@@ -565,7 +565,7 @@ def _add_entry_that_leads_elsewhere(house: House) -> None:
 
 
 def _baits(house: House) -> list[Path]:
-    return [house.configuration / f"bait{kind}" for kind in ("", ".journal", ".guesses")]
+    return [house.configuration / f"bait{kind}" for kind in ("", ".journal", ".log", ".guesses")]
 
 
 @ATTACKS.try_to("reach other files by the id of a lock in changed settings", in_short=False)

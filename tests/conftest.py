@@ -22,6 +22,7 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 from paho.mqtt import client as paho
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.xiaomi_smart_lock import lock_log
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
     CONF_LATE_AFTER,
@@ -134,6 +135,12 @@ def enable_event_loop_debug() -> None:
 def _a_busy_machine() -> None:
     """Give idle threads more time to end at shutdown, for busy machines."""
     executor.EXECUTOR_SHUTDOWN_TIMEOUT = 120
+
+
+@pytest.fixture(autouse=True)
+def _logs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the logs of locks in a folder of each test: all tests share one configuration."""
+    monkeypatch.setattr(lock_log, "FOLDER", str(tmp_path_factory.mktemp("logs")))
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -31,6 +33,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.xiaomi_smart_lock import lock_log
 from custom_components.xiaomi_smart_lock.connection import READ_AFTER_PUSH
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
@@ -333,10 +336,23 @@ def stored(storage: Storage, driver: LockDriver) -> dict[str, Any]:
     return copy.deepcopy(storage[stored_key(driver)]["data"]["data"])
 
 
-def waiting(storage: Storage, driver: LockDriver) -> list[tuple[Address, Value]]:
-    """Return the stored queue of settings, in order."""
-    pending = stored(storage, driver)["pending"]
-    return [((siid, piid), value) for siid, piid, value, *_ in pending]
+def log_file(hass: HomeAssistant, driver: LockDriver) -> Path:
+    """Return the path of the log of the lock."""
+    return Path(hass.config.path(lock_log.FOLDER, f"{stored_key(driver)}.log"))
+
+
+def logged(hass: HomeAssistant, driver: LockDriver) -> list[dict[str, Any]]:
+    """Return the lines of the log of the lock, none if there is no file."""
+    file = log_file(hass, driver)
+    _, *lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else [""]
+    return [json.loads(line) for line in lines]
+
+
+def waiting(harness: LockHarness) -> list[tuple[Address, Value]]:
+    """Return the queue of settings as it was written last, in order."""
+    lines = logged(harness.hass, harness.driver)
+    written = [line["pending"] for line in lines if "pending" in line]
+    return [((siid, piid), value) for siid, piid, value, *_ in (written or [[]])[-1]]
 
 
 def name_of(address: Address) -> str:

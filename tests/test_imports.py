@@ -32,7 +32,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = tuple(
             ("state",),
             ("undescribed", "wording"),
             ("session", "signal", "store"),
-            ("reporting",),
+            ("lock_log", "reporting"),
             ("coordinator",),
             ("people",),
             ("account",),

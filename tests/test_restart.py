@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
@@ -14,7 +15,6 @@ from homeassistant.util import dt as dt_util
 from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, CONF_UNAVAILABLE_AFTER
 from custom_components.xiaomi_smart_lock.state import deduplicator as handled
-from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 
 from .lock_driver import until
 from .lock_harness import (
@@ -22,8 +22,9 @@ from .lock_harness import (
     Storage,
     connected,
     entry_of,
+    log_file,
+    logged,
     running_lock,
-    stored,
     stored_key,
 )
 
@@ -306,16 +307,26 @@ async def test_again_after_a_restart(harness: LockHarness) -> None:
     assert harness.state("sensor", "last_operation_id") == "3"
 
 
+@contextmanager
+def crash(harness: LockHarness, hass_storage: Storage) -> Iterator[None]:
+    """Forget all that is written within, as if Home Assistant was killed before."""
+    file, state = log_file(harness.hass, harness.driver), hass_storage[stored_key(harness.driver)]
+    written = file.read_bytes()
+    yield
+    file.write_bytes(written)
+    hass_storage[stored_key(harness.driver)] = state
+
+
 async def test_again_after_a_crash(harness: LockHarness, hass_storage: Storage) -> None:
-    """Handled events are saved soon, so that they are known after a crash."""
+    """Handled events are written soon, so that they are known after a crash."""
+    await harness.lock.coordinator.async_save()
     rung = harness.events("doorbell")
     harness.driver.do("ring")
     await until(lambda: rung)
     await harness.later(coordinator.SAVE_DELAY_OF_AN_EVENT)
-    [identity] = stored(hass_storage, harness.driver)["handled"]
-    crashed = hass_storage[stored_key(harness.driver)]
-    await harness.stop()
-    hass_storage[stored_key(harness.driver)] = crashed
+    [identity] = logged(harness.hass, harness.driver)[-1]["handled"]
+    with crash(harness, hass_storage):
+        await harness.stop()
     await harness.start()
     rung.clear()
     harness.driver.push_event(RING, {"value": [int(identity.split()[1])]})
@@ -323,26 +334,47 @@ async def test_again_after_a_crash(harness: LockHarness, hass_storage: Storage) 
     assert rung == []
 
 
-async def test_a_burst_is_written_down_together(
+async def test_all_is_known_after_a_crash(
+    harness: LockHarness, hass_storage: Storage, internet: Callable[[bool], None]
+) -> None:
+    """What was written since the state was saved is part of it: values, events and settings."""
+    await harness.lock.coordinator.async_save()
+    harness.driver.do("deadbolt", True)
+    harness.driver.do("fingerprint", 3)
+    harness.driver.do("set_battery", 41)
+    await harness.reached()
+    await harness.poll()
+    await harness.put_to_sleep()
+    await harness.call("switch", "turn_on", "do_not_disturb")
+    await harness.later(coordinator.SAVE_DELAY)
+    before = shown(harness)
+    with crash(harness, hass_storage):
+        await harness.stop()
+    internet(False)
+    await harness.start()
+    assert shown(harness) == before
+    assert harness.state("sensor", "last_operation_id") == "3"
+    assert harness.state("switch", "do_not_disturb") == "on"
+
+
+async def test_a_burst_is_written_together(
     harness: LockHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first event is saved at once, and those that follow together."""
+    """The first event is written at once, and those that follow together."""
     monkeypatch.setattr(coordinator, "SAVE_DELAY_OF_EVENTS", 20)
-    written: list[int] = []
-    as_dict = LockData.as_dict
+    before = len(logged(harness.hass, harness.driver))
 
-    def note(data: LockData) -> dict[str, Any]:
-        written.append(len(data.deduplicator.known))
-        return as_dict(data)
+    def written() -> list[int]:
+        lines = logged(harness.hass, harness.driver)[before:]
+        return [len(line["events"]) for line in lines if "events" in line]
 
-    monkeypatch.setattr(LockData, "as_dict", note)
     for operation_id in range(5):
         harness.driver.push_event(LOCK_EVENT, operation(operation_id, time.time()))
         await harness.reached()
         await harness.later(1)
-    assert written == [1]
+    assert written() == [1]
     await harness.later(20)
-    assert written == [1, 5]
+    assert written() == [1, 4]
 
 
 @pytest.mark.parametrize("arrive", [(0, 2), (2, 0)], ids=["in order", "out of order"])
@@ -427,12 +459,12 @@ async def test_what_is_remembered_is_bounded(
         harness.driver.push_event(LOCK_EVENT, operation(number, now + number))
     await until(lambda: len(operated) == 12)
     await harness.stop()
-    identities = stored(hass_storage, harness.driver)["handled"]
-    times = [int(identity.split()[1]) for identity in identities]
-    assert times == [*range(now + 7, now + 12)]
     await harness.start()
     operated.clear()
     for number in range(7, 12):
         harness.driver.push_event(LOCK_EVENT, operation(number, now + number))
     await harness.reached()
     assert operated == []
+    for number in range(7):
+        harness.driver.push_event(LOCK_EVENT, operation(number, now + number))
+    await until(lambda: len(operated) == 7)

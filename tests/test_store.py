@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -21,13 +22,12 @@ from homeassistant.exceptions import (
 from homeassistant.helpers import storage
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock import coordinator
+from custom_components.xiaomi_smart_lock import coordinator, lock_log
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.expiry import Expiry, ExpiryRegistry
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from custom_components.xiaomi_smart_lock.store import (
-    async_journal_store,
     async_store,
     salvaged_expiries,
 )
@@ -40,6 +40,8 @@ from .lock_harness import (
     caught_up,
     entry_of,
     fix,
+    log_file,
+    logged,
     running_lock,
     runtime_of,
     stored,
@@ -48,7 +50,6 @@ from .lock_harness import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -64,10 +65,13 @@ DISK: Final = {
 
 
 @pytest.fixture
-def disk(hass: HomeAssistant, hass_storage: Storage, tmp_path: Path) -> Iterator[Path]:
+def disk(
+    hass: HomeAssistant, hass_storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Have Home Assistant's storage in real files, and return where."""
     with patch.multiple(storage.Store, **DISK):
         hass.config.config_dir = str(tmp_path)
+        monkeypatch.setattr(lock_log, "FOLDER", storage.STORAGE_DIR)
         yield tmp_path / ".storage"
 
 
@@ -142,7 +146,9 @@ async def test_what_was_deleted_after_a_failure(
 
 def kept(storage_data: Storage, driver: LockDriver) -> list[str]:
     """Return the names under which something of the lock is kept."""
-    return [key for key in storage_data if key.startswith(stored_key(driver))]
+    files = Path(lock_log.FOLDER).glob("*")
+    names = [*storage_data, *(file.name for file in files)]
+    return [name for name in names if name.startswith(stored_key(driver))]
 
 
 async def test_what_was_deleted_while_it_could_not_be_unloaded(
@@ -163,7 +169,7 @@ async def test_what_was_deleted_while_it_could_not_be_unloaded(
     await hass.config_entries.async_remove(harness.entry.entry_id)
     lock.coordinator.record_contact(contact=1.0)
     await lock.coordinator.async_save()
-    await lock.journal.async_stop()
+    await lock.coordinator.async_write()
     await harness.later(coordinator.SAVE_DELAY + 1)
     assert not kept(hass_storage, harness.driver)
     # What nobody unloaded ends with Home Assistant.
@@ -233,9 +239,9 @@ async def test_a_write_under_way(
 
 async def test_one_store_for_a_file(hass: HomeAssistant) -> None:
     """Nobody but Home Assistant may read it."""
-    for find in (async_store, async_journal_store):
+    assert async_store(hass, "1")._private
+    for find in (async_store, lock_log.async_log):
         assert find(hass, "1") is find(hass, "1")
-        assert find(hass, "1")._private
         assert find(hass, "1") is not find(hass, "2")
 
 
@@ -334,7 +340,7 @@ async def test_what_is_to_end_outlives_a_spoilt_file(
     [b"", b"{", b"[]", b"[1]", b"null", b"7", b'"a"', b"\xff\xfe", b'{"version": 1}', b"[" * 9999],
     ids=range(10),
 )
-@pytest.mark.parametrize("of", ["", ".journal"])
+@pytest.mark.parametrize("of", ["", ".journal", ".log"])
 async def test_a_file_that_is_none(
     hass: HomeAssistant, disk: Path, driver: LockDriver, content: bytes, of: str
 ) -> None:
@@ -351,8 +357,9 @@ async def test_a_file_that_is_none(
         assert copy.read_bytes() == content
         driver.do("fingerprint", 1)
         await harness.reached()
-    assert json.loads(file.read_bytes())["version"] == 1
-    assert len(json.loads((disk / f"{stored_key(driver)}.journal").read_bytes())["data"]) == 1
+    assert len([line for line in logged(hass, driver) if line.get("events")]) == 1
+    if of != ".journal":
+        assert file.read_bytes() != content
 
 
 async def test_a_copy_is_for_nobody_else(
@@ -391,7 +398,7 @@ async def test_a_journal_of_a_newer_version(
     driver.do("fingerprint", 1)
     await on_disk.reached()
     await on_disk.stop()
-    file = disk / f"{stored_key(driver)}.journal"
+    file = log_file(on_disk.hass, driver)
     file.write_text(newer(file.read_text(encoding="utf-8")), encoding="utf-8")
     await on_disk.start()
     assert len(on_disk.lock.journal) == 0

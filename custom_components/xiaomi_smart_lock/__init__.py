@@ -31,6 +31,7 @@ from .frontend.registration import (
     async_remove_dashboard,
     async_serve_dashboard,
 )
+from .lock_log import async_log
 from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .model.lock_model import model_of
@@ -255,5 +256,6 @@ async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -
                 async_raise_issue(hass, entry, Issue.LEFT_BEHIND, did, lock=name, credentials=stay)
     await store.async_remove()
     await async_journal_store(hass, did).async_remove()
+    await async_log(hass, did).async_remove()
     await async_forget_guesses(hass, did)
     await async_forget_pictures(hass, did)

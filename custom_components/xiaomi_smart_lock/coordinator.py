@@ -11,10 +11,12 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.core import CALLBACK_TYPE, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_call_at
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from orjson import Fragment
 
 from .const import (
     CONF_APP,
@@ -25,39 +27,44 @@ from .const import (
 from .miot.cloud import Device
 from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
 from .miot.spec import FORMATS
-from .miot.values import number, text
+from .miot.values import number, text, whole
 from .model.roles import Role
 from .reporting.devices import async_device_of, shortened
 from .reporting.issues import Issue
 from .signal import Signal
 from .state.expiry import ExpiryRegistry
-from .state.lock_state import LockData, Source, Topic
+from .state.lock_state import LockData, Source, Topic, restored
 from .store import async_store, salvaged_expiries
 from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from datetime import datetime
 
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
+    from .lock_log import Line, LockLog
     from .miot.client import Reading
     from .miot.spec import Address
     from .model.lock_model import LockModel
     from .reporting.reporter import LockReporter
     from .session import LockSession
     from .state.credential import Credential
+    from .state.event_row import Row
     from .state.lock_event import LockEvent
 
 _LOGGER = logging.getLogger(__name__)
 
 MOST_REJECTED: Final = 100  # addresses counted by themselves; further ones count as OTHERS
 OTHERS: Final = "others"
-SAVE_DELAY: Final = 30  # seconds in which changes are saved together
+SAVE_DELAY: Final = 30  # seconds in which changes are written together
 # The same for events, which must not fire again after a restart: for a single event, just long
 # enough not to delay its display, and for further ones after it.
 SAVE_DELAY_OF_AN_EVENT: Final = 0.1
 SAVE_DELAY_OF_EVENTS: Final = 1
+# The same while only the time of the last contact changes
+SAVE_DELAY_OF_CONTACT: Final = 300
 
 
 async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
@@ -96,6 +103,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         session: LockSession,
         model: LockModel,
         reporter: LockReporter,
+        log: LockLog,
     ) -> None:
         """Prepare for a lock of an entry."""
         super().__init__(hass, _LOGGER, config_entry=entry, name=session.name)
@@ -122,9 +130,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._patience = 60 * entry.options.get(CONF_UNAVAILABLE_AFTER, unavailable_after)
         self._hardware_version = model.address_of(Role.HARDWARE_VERSION)
         self._reporter = reporter
+        self.kept_events: Callable[[], Sequence[Row]] = tuple
+        """Returns the events that the log is to keep."""
         self._store = async_store(hass, session.did)
-        self._save_at = math.inf
-        self._saved_at = -math.inf
+        self._log = log
+        self._write_at = math.inf
+        self._written_at = -math.inf
+        self._cancel_write: CALLBACK_TYPE | None = None
         self._stopped = False
         self.showing: LockEvent | None = None
         """The event that tells the news that entities are being updated with, None without one."""
@@ -138,22 +150,25 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """The lock as in the device list of the account, or as last known."""
         return self.session.device
 
-    async def async_load(self) -> None:
-        """Restore the state from before the restart."""
-        if (stored := await self._store.async_load()) is not None:
-            if known := _device(stored):
-                self.session.device = self.device.completed(known)
-            self.data = LockData.from_dict(
-                self.model, stored.get("data") if isinstance(stored, dict) else stored
-            )
+    async def async_load(self, lines: Sequence[Line]) -> None:
+        """Restore the state from before the restart, as saved and as ``lines`` of the log tell."""
+        stored = await self._store.async_load()
+        if known := _device(stored):
+            self.session.device = self.device.completed(known)
+        saved, number = stored, 0
+        if isinstance(stored, dict):
+            saved, number = stored.get("data"), whole(stored.get("line")) or 0
+        if stored is not None or lines:
+            self.data = restored(self.model, saved, number, lines)
             self.data.awake = self.device.online
-        if self._store.unreadable or self.data.spoilt:
+        self._log.number = max(self._log.number, number)
+        if self._store.unreadable or (stored is not None and self.data.spoilt):
             await self._async_begin_anew()
         if self.data.clock.is_off:
             self._reporter.raise_issue(Issue.CLOCK)
 
     async def _async_begin_anew(self) -> None:
-        """Start with empty data after unreadable storage, and raise an issue.
+        """Start with what the log tells after unreadable storage, and raise an issue.
 
         The file is copied. The expiries of credentials that can still be read in it are kept.
         """
@@ -193,6 +208,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             known = self.data.values.get(address)
             if reading.code == 0 and known in (before.get(address), reading.value):
                 self._take(address, reading.value)
+        self._write_values()
         self.moments.async_send((Moment.READ,), readings)
         return self.data
 
@@ -262,6 +278,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         ``lock_event`` is the event that tells the news, if one does.
         """
         news, self.data.news = self.data.news, set()
+        self._write_values()
         self.showing = lock_event
         try:
             self._news.async_send(news)
@@ -287,7 +304,34 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     async def async_save(self) -> None:
         """Save the state now."""
         if not self._stopped:
-            await self._store.async_save(self._as_dict())
+            state = self._as_dict()
+            await self._log.async_write()
+            await self._store.async_save(state)
+
+    async def async_write(self) -> None:
+        """Write now what has happened and changed, other than users and expiries."""
+        if not self._stopped:
+            self._add_line()
+            await self._log.async_write()
+            if self._log.is_long:
+                await self.async_rewrite_log()
+
+    async def async_rewrite_log(self) -> None:
+        """Replace all lines of the log by one, with the events to keep and the whole state."""
+        self.data.take_changes()
+        self._log.async_replace(
+            {
+                "events": [Fragment(row) for row in self.kept_events()],
+                "handled": list(self.data.deduplicator.known),
+                "state": self.data.as_dict(),
+            }
+        )
+        await self._log.async_write()
+
+    def _add_line(self) -> None:
+        """Add what has happened and changed to what is written next."""
+        if changes := self.data.take_changes():
+            self._log.async_add(changes)
 
     async def async_save_expiry(self, credential: Credential) -> None:
         """Save the expiry of a credential. Raises HomeAssistantError if it is not on the disk then.
@@ -317,24 +361,46 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self._stopped:
             self._stopped = True
             self._store.async_cancel()
+            self._log.async_cancel()
+            if self._cancel_write:
+                self._cancel_write()
 
-    def _save_by(self, at: float) -> None:
-        """Save the state by a time of the event loop's clock; a later time does not postpone it."""
-        if at < self._save_at and not self._shutdown_requested and not self._stopped:
-            self._save_at = at
-            self._store.async_delay_save(self._as_dict, at - self.hass.loop.time())
+    def _write_by(self, at: float) -> None:
+        """Write changes by a time of the event loop's clock; a later time does not postpone it."""
+        if at < self._write_at and not self._shutdown_requested and not self._stopped:
+            if self._cancel_write:
+                self._cancel_write()
+            self._write_at = at
+            job = HassJob(self._write, "write the log", cancel_on_shutdown=True)
+            self._cancel_write = async_call_at(self.hass, job, at)
 
-    def save_event(self) -> None:
-        """Save very soon after an event; events of a burst are saved together."""
+    @callback
+    def _write(self, _now: datetime) -> None:
+        self._write_at, self._written_at = math.inf, self.hass.loop.time()
+        self._cancel_write = None
+        self.hass.async_create_task(self.async_write(), f"write the log of {self.name}")
+
+    def _write_values(self) -> None:
+        """Write within SAVE_DELAY if values have changed."""
+        if self.data.unwritten.values:
+            self._write_by(self.hass.loop.time() + SAVE_DELAY)
+
+    def write_event(self) -> None:
+        """Write very soon after an event; events of a burst are written together."""
         soon = self.hass.loop.time() + SAVE_DELAY_OF_AN_EVENT
-        self._save_by(max(soon, self._saved_at + SAVE_DELAY_OF_EVENTS))
+        self._write_by(max(soon, self._written_at + SAVE_DELAY_OF_EVENTS))
+
+    def save_soon(self) -> None:
+        """Save the state within SAVE_DELAY, with changes that no event told."""
+        if not self._shutdown_requested and not self._stopped:
+            self._store.async_delay_save(self._as_dict, SAVE_DELAY)
 
     def _as_dict(self) -> dict[str, Any]:
-        """Return the data to save, and note the time: called when it is written."""
-        self._save_at, self._saved_at = math.inf, self.hass.loop.time()
+        """Return the state to save, with the number of the last line of the log that it has."""
+        self._add_line()
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
-        return {"device": device, "data": self.data.as_dict()}
+        return {"device": device, "line": self._log.number, "data": self.data.as_dict()}
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background, until the entry is unloaded."""
@@ -343,11 +409,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     def record_contact(self, contact: float) -> None:
         """Record a response now, and when the lock itself last reported, in Unix seconds.
 
-        Both are saved within SAVE_DELAY.
+        Both are written within SAVE_DELAY_OF_CONTACT.
         """
         self.data.last_response = time.time()
         self.data.record_contact(contact)
-        self._save_by(self.hass.loop.time() + SAVE_DELAY)
+        self._write_by(self.hass.loop.time() + SAVE_DELAY_OF_CONTACT)
 
     def _take(self, address: Address, raw: object, told: float | None = None) -> None:
         """Store a value that the specification allows; another one makes the property unknown."""

@@ -43,6 +43,7 @@ from .events.history_sync import HistorySync
 from .events.journal import Journal
 from .events.operation import OperationLog
 from .events.processor import EventProcessor
+from .lock_log import async_log
 from .media.latest_pictures import LatestPictures
 from .media.picture_archive import PictureArchive
 from .media.recordings import Recordings
@@ -93,9 +94,12 @@ class LockRuntime:
         """What only its specification describes."""
         self.session = LockSession(hass, entry, client, lock, lambda: connection.hears)
         self.reporter = LockReporter(hass, entry, self.session)
-        self.coordinator = LockCoordinator(hass, entry, self.session, model, self.reporter)
+        self.log = async_log(hass, lock.did)
+        self.coordinator = LockCoordinator(
+            hass, entry, self.session, model, self.reporter, self.log
+        )
         entries = int(entry.options.get(CONF_JOURNAL_ENTRIES, JOURNAL_ENTRIES))
-        self.journal = Journal(hass, lock.did, model, entries)
+        self.journal = Journal(self.coordinator, entries)
         self.events = EventProcessor(self.coordinator, self.journal, self.reporter)
         self.operations = OperationLog(self.coordinator, self.reporter)
         self.settings = SettingQueue(self.session, self.coordinator, self.reporter)
@@ -111,7 +115,6 @@ class LockRuntime:
         self.pictures: LatestPictures | None = None
         self.history: HistorySync | None = None
         self.app_names: AppNames | None = None
-        entry.async_on_unload(self.journal.async_abandon)
         # Add it after the setting queue: settings are written to a lock that wakes up before it is
         # read.
         connection.add_lock(self.coordinator)
@@ -134,8 +137,12 @@ class LockRuntime:
 
     async def async_load(self) -> None:
         """Restore state and journal from before the restart."""
-        await self.coordinator.async_load()
-        if not await self.journal.async_load():
+        lines = await self.log.async_load()
+        await self.coordinator.async_load(lines)
+        is_whole = await self.journal.async_load(lines)
+        if self.log.unreadable:
+            await self.coordinator.async_rewrite_log()
+        if self.log.unreadable or not is_whole:
             self.reporter.raise_issue(Issue.JOURNAL)
 
     @callback
@@ -179,7 +186,6 @@ class LockRuntime:
     async def async_stop(self) -> None:
         """Save state and journal before the entry is unloaded. Later changes are not saved."""
         await self.coordinator.async_stop()
-        await self.journal.async_stop()
 
 
 @dataclass

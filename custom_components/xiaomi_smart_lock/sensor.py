@@ -32,7 +32,7 @@ from .miot.spec import Property
 from .miot.values import text
 from .model.roles import Role
 from .model.tables import Ability
-from .people import person_of
+from .people import people, person_of
 from .state.lock_state import Topic
 from .undescribed import UNITS, UndescribedItem
 
@@ -54,7 +54,7 @@ PARALLEL_UPDATES: Final = 0
 
 MINUTE: Final = 60  # seconds
 DAY: Final = 24 * 60 * MINUTE
-LATER: Final = 0.1  # seconds
+LATER: Final = 0.5  # seconds
 MOST_LATELY: Final = 20
 """How much of what happened lately is an attribute."""
 
@@ -66,7 +66,7 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
     attributes: Callable[[LockRuntime, str], dict[str, Any]] | None = None
     """Returns the attributes for a lock and its name."""
     attributes_later: bool = False
-    """Whether a change of only the attributes is shown LATER, once for a burst of events."""
+    """Whether the attributes are found out and shown LATER, once for a burst of events."""
     is_line: bool = True
     """Whether the activity has a line of each change."""
 
@@ -160,7 +160,10 @@ def _came(lock: LockCoordinator) -> list[dict[str, str]]:
     A guest whose credential was deleted is left out.
     """
     came: dict[str, dict[str, str]] = {}
+    everybody = len(people(lock.config_entry))
     for credential, use in reversed(lock.data.users.uses.items()):
+        if len(came) == everybody:
+            break
         one = person_of(lock, credential, use.when)
         if one and (not one.is_guest or one.has(lock, credential)):
             when = dt_util.utc_from_timestamp(use.when).isoformat()
@@ -313,6 +316,8 @@ class LockSensor(LockEntity, SensorEntity):
     _unrecorded_attributes = frozenset({"lately", "people"})
     _cancel_look: CALLBACK_TYPE | None = None
     """Cancels the next look at attributes that are shown later, None if there is none."""
+    _attributes: dict[str, Any] | None = None
+    """The attributes that are shown later, as they were found out last."""
 
     @property
     @override
@@ -359,10 +364,10 @@ class LockSensor(LockEntity, SensorEntity):
 
     @callback
     def _async_show_attributes(self, _now: datetime) -> None:
-        """Write the state if other attributes are shown."""
+        """Find out the attributes, and write the state if they have changed."""
         self._cancel_look = None
-        shown, attributes = self.hass.states.get(self.entity_id), self.extra_state_attributes
-        if shown and self.available and not attributes.items() <= shown.attributes.items():
+        before, self._attributes = self._attributes, self._find_attributes()
+        if self._attributes != before:
             self.async_write_ha_state()
 
     @override
@@ -376,6 +381,13 @@ class LockSensor(LockEntity, SensorEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """The attributes of the description."""
+        if not self.entity_description.attributes_later:
+            return self._find_attributes()
+        if self._attributes is None:
+            self._attributes = self._find_attributes()
+        return self._attributes
+
+    def _find_attributes(self) -> dict[str, Any]:
         description = self.entity_description
         shown = {} if description.is_line else UNLOGGED
         if description.attributes:

@@ -1,4 +1,4 @@
-"""Storage files of a lock: its state, its journal and its wrong codes."""
+"""Storage files of a lock that are written as a whole: its state and its wrong codes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class LockStore(Store[Any]):
 
         The file stays until the next write, so that nothing is lost by a crash before that.
         """
-        return await self.hass.async_add_executor_job(_put_aside, Path(self.path))
+        return await self.hass.async_add_executor_job(put_aside, Path(self.path))
 
     @callback
     def async_cancel(self) -> None:
@@ -101,7 +101,7 @@ class LockStore(Store[Any]):
         async with self._write_lock:
             pass
         await super().async_remove()
-        await self.hass.async_add_executor_job(_remove_copies, Path(self.path))
+        await self.hass.async_add_executor_job(remove_copies, Path(self.path))
 
 
 @callback
@@ -112,7 +112,7 @@ def async_store(hass: HomeAssistant, did: str) -> LockStore:
 
 @callback
 def async_journal_store(hass: HomeAssistant, did: str) -> LockStore:
-    """Return the store for the journal of a lock."""
+    """Return the store in which earlier versions kept the journal of a lock."""
     return _async_store(hass, f"{DOMAIN}.{path_part(did)}.journal")
 
 
@@ -160,7 +160,8 @@ def _is_json(path: str) -> bool:
     return True
 
 
-def _put_aside(path: Path) -> str:
+def put_aside(path: Path) -> str:
+    """Copy a file that cannot be read, and return its text, empty if that fails."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
         # Home Assistant gives the same name to files that are not JSON.
@@ -173,6 +174,7 @@ def _put_aside(path: Path) -> str:
     return text
 
 
-def _remove_copies(path: Path) -> None:
+def remove_copies(path: Path) -> None:
+    """Remove the copies that were made of a file when it could not be read."""
     for copy in path.parent.glob(f"{path.name}.corrupt.*"):
         copy.unlink(missing_ok=True)

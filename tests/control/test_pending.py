@@ -106,7 +106,7 @@ async def test_shown_kept_and_delivered(harness: LockHarness, hass_storage: Stor
     assert harness.state("sensor", "pending_changes") == "1"
     changes = harness.attributes("sensor", "pending_changes")["changes"]
     assert changes == {name_of(DO_NOT_DISTURB): True}
-    assert waiting(hass_storage, harness.driver) == [(DO_NOT_DISTURB, True)]
+    assert waiting(harness) == [(DO_NOT_DISTURB, True)]
     assert harness.driver.lock.values[DO_NOT_DISTURB] is False
 
     await harness.wake()
@@ -115,7 +115,7 @@ async def test_shown_kept_and_delivered(harness: LockHarness, hass_storage: Stor
     assert harness.state("switch", "do_not_disturb") == "on"
     assert "pending" not in harness.attributes("switch", "do_not_disturb")
     assert_nothing_waits(harness)
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
 
 
 @pytest.mark.parametrize("code", ASLEEP + TIMED_OUT)
@@ -235,7 +235,7 @@ async def test_refused_when_it_wakes(
     assert harness.state("switch", "recording") == "on"
     assert harness.state("switch", "do_not_disturb") == "on"
     assert_nothing_waits(harness)
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
     _assert_undelivered(harness, RINGTONE, RECORDING)
 
     await choose_ringtone(harness, 4)
@@ -268,7 +268,7 @@ async def test_refused_while_awake(
     assert refusal.value.translation_key == "lock_wrong_value"
     assert harness.state("switch", "do_not_disturb") == "off"
     assert_nothing_waits(harness)
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
     assert harness.issue("undelivered") is None
 
 
@@ -277,7 +277,7 @@ async def test_delivered_at_once(harness: LockHarness, hass_storage: Storage) ->
     await ask_not_to_be_disturbed(harness)
     assert harness.taken.count((DO_NOT_DISTURB, True)) == 1
     assert "pending" not in harness.attributes("switch", "do_not_disturb")
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
 
 
 @pytest.mark.parametrize(("minutes", "waits"), [(59, True), (61, False)])
@@ -300,7 +300,7 @@ async def test_expiry(
         return
     _assert_undelivered(harness, DO_NOT_DISTURB)
     await harness.stop()
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
     await harness.start()
     await harness.wake()
     await harness.poll()
@@ -334,7 +334,7 @@ async def test_discarding(harness: LockHarness, hass_storage: Storage) -> None:
     await harness.call("button", "press", "discard_pending")
     assert harness.state("switch", "do_not_disturb") == "off"
     assert_nothing_waits(harness)
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
     harness.taken.clear()
     await harness.wake()
     await harness.poll()
@@ -491,7 +491,7 @@ async def test_set_at_the_lock_meanwhile(
     await harness.wake()
     await harness.all_delivered()
     assert_nothing_waits(harness)
-    assert waiting(hass_storage, harness.driver) == []
+    assert waiting(harness) == []
     assert harness.issue("undelivered") is None
     wanted = SET_BY_HAND if harness.pushes else CHOSEN
     await until(lambda: harness.state("number", "camera_ringtone") == str(wanted))

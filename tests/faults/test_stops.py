@@ -176,7 +176,7 @@ async def _assert_delivered(harness: LockHarness, storage: Storage) -> None:
     assert harness.state("number", "camera_ringtone") == str(WANTED)
     assert "pending" not in harness.attributes("number", "camera_ringtone")
     assert harness.state("sensor", "pending_changes") == "0"
-    assert waiting(storage, harness.driver) == []
+    assert waiting(harness) == []
 
 
 @at_any_moment

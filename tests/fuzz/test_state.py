@@ -6,13 +6,15 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from custom_components.xiaomi_smart_lock.miot.client import EventOccurred, PropertyChanged
 from custom_components.xiaomi_smart_lock.model.period import format_period, parse_period
-from custom_components.xiaomi_smart_lock.state.lock_state import LockData
+from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData, restored
 from simulator.model import S1, SPEC
 from tests.lock_harness import lock_of
 
@@ -52,6 +54,21 @@ STORED = {
     "contact": 1790000000.5,
 }
 
+CHANGES = {
+    "line": 1,
+    "events": [[1790000001.0, 2, 1020, 1, 3, 2, 8, 1790000001]],
+    "replaced": [[1790000001.0, 2, 1020, 1, 3, 2, 8, 1790000001]],
+    "handled": ["2.1020 1790000001 2 -1 -1 8 -1 -1 -1"],
+    "values": [[13, 1, 41], [2, 7, None]],
+    "state": STORED,
+    **{name: STORED[name] for name in ("pending", "undelivered", "unread", "heard", "contact")},
+}
+
+
+def without(stored: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return stored data without a part."""
+    return {key: part for key, part in stored.items() if key != name}
+
 
 @given(stored=damaged(STORED) | json_values)
 @example({**STORED, "heard": HUGE})
@@ -66,12 +83,54 @@ def test_what_was_kept(stored: Any) -> None:
         for argument, value in occurrence.known_arguments:
             assert argument.reported(value) == value
     kept = json.loads(json.dumps(data.as_dict(), allow_nan=False))
-    assert LockData.from_dict(S1, kept) == data
+    again = LockData.from_dict(S1, kept | {"handled": list(data.deduplicator.known)})
+    assert again == data
+
+
+@given(changes=damaged(CHANGES) | st.dictionaries(st.sampled_from([*CHANGES]), json_values))
+def test_what_the_log_tells(changes: dict[str, Any]) -> None:
+    """Nothing invalid comes of it, and what comes of it can be kept."""
+    lines = [{**changes, "line": 1}] if isinstance(changes, dict) else []
+    data = restored(S1, STORED, 0, lines)
+    for address, value in data.values.items():
+        assert SPEC.properties[address].validate(value) == value
+    kept = json.loads(json.dumps(data.as_dict(), allow_nan=False))
+    again = LockData.from_dict(S1, kept | {"handled": list(data.deduplicator.known)})
+    assert again == data
 
 
 def test_all_that_was_kept_comes_back() -> None:
-    """Where nothing is wrong with it."""
-    assert json.loads(json.dumps(LockData.from_dict(S1, STORED).as_dict())) == STORED
+    """Where nothing is wrong with it, but for what the log keeps."""
+    data = LockData.from_dict(S1, STORED)
+    assert json.loads(json.dumps(data.as_dict())) == without(STORED, "handled")
+    assert list(data.deduplicator.known) == STORED["handled"]
+
+
+def test_what_changes_comes_back() -> None:
+    """All of it, from the state before and the line that was written of it."""
+    data = LockData.from_dict(S1, without(STORED, "handled"))
+    data.take_changes()
+    before = json.loads(json.dumps(data.as_dict()))
+    data.set((13, 1), 41, 1790000002.0)
+    data.forget((2, 7), 7)
+    data.pending.clear()
+    data.undelivered[21, 5] = None
+    data.clock.behind = 7.5
+    data.last_response = data.contact = 1790000002.0
+    happened = LockEvent(
+        S1, SPEC.events[2, 1020], {1: 1, 2: 3, 3: 2, 5: 8, 6: 1790000001}, 1790000001.0
+    )
+    assert data.deduplicator.take(happened)
+    data.record_last(happened)
+    data.unwritten.events.append(happened)
+    line = orjson.loads(orjson.dumps(data.take_changes()))
+    again = restored(S1, before, 6, [{"line": 7, **line}])
+    assert again.as_dict() == data.as_dict()
+    assert again.deduplicator.known == data.deduplicator.known
+    assert again.events[2, 1020] == happened
+    # The state that was saved has the line already.
+    assert restored(S1, before, 7, [{"line": 7, **line}]).values[13, 1] == 87
+    assert data.take_changes() == {}
 
 
 clock_times = st.times().map(str)

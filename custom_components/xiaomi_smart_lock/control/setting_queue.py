@@ -83,7 +83,7 @@ class SettingQueue:
         pending.pop(address, None)
         pending[address] = wanted
         # Save before the first try, so that the setting survives whatever happens meanwhile.
-        await lock.async_save()
+        await lock.async_write()
         failure = await self._deliver(address)
         may_wait = failure and _may_wait(failure) and lock.model.can(Ability.SLEEP)
         refused = None if may_wait else failure
@@ -93,7 +93,7 @@ class SettingQueue:
             self._reporter.log("setting_waits", context, entity_id)
         lock.async_update_listeners()
         # Save again: a delivered or refused setting must not be retried after a restart.
-        await lock.async_save()
+        await lock.async_write()
         if refused:
             raise self._session.failure(refused) from refused
 
@@ -124,7 +124,7 @@ class SettingQueue:
             elif error:
                 break
         self._tell_undelivered()
-        await lock.async_save()
+        await lock.async_write()
         lock.async_update_listeners()
 
     async def _read(self) -> Readings:
@@ -157,7 +157,7 @@ class SettingQueue:
     async def async_discard(self) -> None:
         """Discard all pending settings."""
         self._lock.data.pending.clear()
-        await self._lock.async_save()
+        await self._lock.async_write()
         self._lock.async_update_listeners()
 
     def reports_pending_value(self, address: Address) -> bool:

@@ -281,6 +281,7 @@ class CredentialCommands:
                 if argument.name not in NON_STATE_ARGUMENTS
             }
             self._lock.data.apply_credentials(LockEvent(model, event, arguments, time.time()))
+            self._lock.save_soon()
 
 
 def _valid(action: Action, out: list[object]) -> Arguments:

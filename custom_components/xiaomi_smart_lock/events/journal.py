@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import bisect
 import math
+from array import array
+from bisect import bisect_left, bisect_right
 from itertools import batched
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from homeassistant.core import callback
-
-from ..miot.errors import InvalidValueError
-from ..state.lock_event import LockEvent
+from ..state.event_row import event_of, row_of, rows_in
 from ..store import async_journal_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from homeassistant.core import HomeAssistant
-
-    from ..miot.spec import Address, Value
-    from ..model.lock_model import LockModel
-
-SAVE_DELAY: Final = 5  # seconds in which entries are written together
+    from ..coordinator import LockCoordinator
+    from ..lock_log import Line
+    from ..miot.spec import Address
+    from ..state.event_row import Row
+    from ..state.lock_event import LockEvent
 
 AT_ONCE: Final = 50
 """Events of which something is told in one turn of the event loop; each takes some 50 µs."""
-
-type Entry = tuple[Any, ...]
-"""An event's time, its address, and its arguments in the specification's order (None: unknown).
-
-Entries are this small because thousands of them are kept in memory.
-"""
-
-WHEN: Final = itemgetter(0)
 
 
 class Journal:
@@ -43,58 +31,74 @@ class Journal:
     Events are stored unmasked; use ``.masked`` for display.
     """
 
-    def __init__(self, hass: HomeAssistant, did: str, model: LockModel, most: int) -> None:
+    def __init__(self, coordinator: LockCoordinator, most: int) -> None:
         """Prepare to keep at most ``most`` events of a lock."""
         self.changes = 0
         """How often an event was added."""
-        self._model = model
+        self._lock = coordinator
+        self._model = coordinator.model
         self._most = most
-        self._store = async_journal_store(hass, did)
-        self._sorted: list[Entry] = []
+        self._times = array("d")
+        self._rows: list[Row] = []
+        """The events in order, and their times in ``_times``."""
         self._added: list[LockEvent] = []
-        self._unsaved = False
-        self._stopped = False
+        coordinator.kept_events = self._all_rows
 
-    async def async_load(self) -> bool:
-        """Load the stored events; return False if the file is unreadable, and put it aside then."""
-        stored = await self._store.async_load()
-        self._sorted = sorted(map(_entry, _read(self._model, stored)), key=WHEN)[-self._most :]
-        if self._store.unreadable or not isinstance(stored, list | None):
-            await self._store.async_put_aside()
-            await self._store.async_save([])
-            return False
-        return True
+    async def async_load(self, lines: Sequence[Line]) -> bool:
+        """Load the events from lines of the log, or from the file of an earlier version.
 
-    @property
-    def _entries(self) -> list[Entry]:
-        """The entries in order; events that were added in a burst are sorted in only here."""
+        Returns False if that file is unreadable; it is put aside then.
+        """
+        store = async_journal_store(self._lock.hass, self._lock.session.did)
+        whole, is_old = True, not lines
+        if is_old:
+            stored = await store.async_load()
+            if store.unreadable or not isinstance(stored, list | None):
+                await store.async_put_aside()
+                whole = False
+            lines = [{"events": stored}]
+        found = await self._lock.hass.async_add_executor_job(rows_in, self._model, lines)
+        self._times = array("d", (when for when, _ in found[-self._most :]))
+        self._rows = [row for _, row in found[-self._most :]]
+        if is_old and (found or self._lock.data.deduplicator.known or not whole):
+            await self._lock.async_rewrite_log()
+            if whole:
+                await store.async_remove()
+        return whole
+
+    def _all_rows(self) -> list[Row]:
+        """Return the events in order; those that were added in a burst are sorted in only here."""
         self._settle()
-        return self._sorted
+        return self._rows
 
     def _settle(self) -> None:
         """Sort in the added events, and drop the oldest beyond the limit."""
-        added, self._added = map(_entry, self._added), []
-        for entry in added:
-            bisect.insort(self._sorted, entry, key=WHEN)
-        del self._sorted[: -self._most]
+        added, self._added = self._added, []
+        for lock_event in added:
+            place = bisect_right(self._times, lock_event.when)
+            self._times.insert(place, lock_event.when)
+            self._rows.insert(place, row_of(lock_event))
+        del self._times[: -self._most], self._rows[: -self._most]
 
     def __len__(self) -> int:
         """Return the number of events."""
-        return len(self._entries)
+        return len(self._all_rows())
 
     def add(self, lock_event: LockEvent) -> None:
-        """Store an event, without its secrets."""
+        """Add an event, which the coordinator writes down without its secrets."""
         self._added.append(lock_event)
         if len(self._added) > self._most:
             self._settle()
         self.changes += 1
-        if not self._unsaved and not self._stopped:
-            self._unsaved = True
-            self._store.async_delay_save(self._as_list, SAVE_DELAY)
+        self._lock.data.unwritten.events.append(lock_event)
 
     def replace(self, kept: LockEvent, lock_event: LockEvent) -> None:
-        """Store an event instead of one that was stored before."""
-        self._sorted = [entry for entry in self._entries if entry != _entry(kept)]
+        """Keep an event instead of one that was added before."""
+        row = row_of(kept)
+        if row in self._all_rows():
+            place = self._rows.index(row)
+            del self._times[place], self._rows[place]
+        self._lock.data.unwritten.replaced.append(kept)
         self.add(lock_event)
 
     def between(self, start: float, end: float) -> Sequence[LockEvent]:
@@ -109,31 +113,12 @@ class Journal:
         """Return the last event of some kinds, None if there is none."""
         return next((one for one in self.newest_first() if one.kind in kinds), None)
 
-    def _between(self, start: float, end: float) -> list[Entry]:
-        entries = self._entries
-        first = bisect.bisect_left(entries, start, key=WHEN)
-        after = bisect.bisect_left(entries, end, key=WHEN)
-        return entries[first:after]
+    def _between(self, start: float, end: float) -> list[Row]:
+        rows = self._all_rows()
+        return rows[bisect_left(self._times, start) : bisect_left(self._times, end)]
 
-    def _read_in_order(self, entries: Iterable[Entry]) -> Iterator[LockEvent]:
-        return (_lock_event(self._model, *entry) for entry in entries)
-
-    async def async_stop(self) -> None:
-        """Write unsaved entries, and write nothing afterwards."""
-        if self._unsaved:
-            await self._store.async_save(self._as_list())
-        self._stopped = True
-
-    @callback
-    def async_abandon(self) -> None:
-        """Cancel pending writes, unless already stopped: a later instance may have newer data."""
-        if not self._stopped:
-            self._stopped = True
-            self._store.async_cancel()
-
-    def _as_list(self) -> list[Entry]:
-        self._unsaved = False
-        return list(self._entries)
+    def _read_in_order(self, rows: Iterable[Row]) -> Iterator[LockEvent]:
+        return (event_of(self._model, row) for row in rows)
 
 
 async def async_lines[Line](
@@ -151,36 +136,3 @@ async def async_lines[Line](
             break
         await asyncio.sleep(0)
     return lines[:most]
-
-
-def _entry(lock_event: LockEvent) -> Entry:
-    """Return the entry of an event, without its secrets."""
-    secret = lock_event.model.secret
-    arguments = (
-        None if argument.address in secret else lock_event.arguments.get(argument.address[1])
-        for argument in lock_event.event.arguments
-    )
-    return (lock_event.when, *lock_event.event.address, *arguments)
-
-
-def _lock_event(
-    model: LockModel, when: float, siid: int, eiid: int, *values: Value | None
-) -> LockEvent:
-    event = model.spec.events[siid, eiid]
-    given = zip(event.arguments, values, strict=True)
-    known = {argument.address[1]: value for argument, value in given if value is not None}
-    return LockEvent(model, event, known, when)
-
-
-def _read(model: LockModel, stored: object) -> Iterable[LockEvent]:
-    """Return the stored events; invalid entries are skipped one by one."""
-    for entry in stored if isinstance(stored, list) else []:
-        try:
-            when, siid, eiid, *values = entry
-            piids = (one.address[1] for one in model.spec.events[siid, eiid].arguments)
-            arguments = zip(piids, values, strict=False)
-            lock_event = LockEvent.from_list(model, [siid, eiid, arguments, when])
-        except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
-            continue
-        if lock_event:
-            yield lock_event

@@ -67,7 +67,7 @@ class EventProcessor:
         for address, reason in wrong:
             lock.reject(address, reason)
         lock_event = LockEvent(lock.model, event, arguments, now, message.tid)
-        lock.save_event()
+        lock.write_event()
         if not lock.data.deduplicator.take(lock_event):
             return
         self._read_clock(lock_event, now)
@@ -95,7 +95,7 @@ class EventProcessor:
                 lock_event.when = min(lock.data.clock.was(lock_event.time, told), now)
                 if self._take_event(lock_event, now - min(lock_event.when, told)):
                     missed.append(lock_event)
-        lock.save_event()
+        lock.write_event()
         if missed:
             lock.caught_up_at = now
             if not lock.last_update_success:

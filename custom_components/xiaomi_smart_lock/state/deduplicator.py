@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .lock_event import LockEvent
 
 # Identities that are kept: the events of weeks, so that no late duplicate is taken as new
@@ -23,7 +25,7 @@ TWINS_WITHIN: Final = 2.0
 TWINS_LIMIT: Final = 100
 
 type Identity = str
-"""The identity of an event, in one line: many are kept, and all are written on each save."""
+"""The identity of an event, in one text: many are kept."""
 
 
 @dataclass
@@ -37,6 +39,8 @@ class EventDeduplicator:
 
     known: dict[Identity, None] = field(default_factory=dict)
     """The identities, oldest first."""
+    added: list[Identity] = field(default_factory=list, compare=False)
+    """The identities that were added since somebody took them away to write them down."""
     _alone: list[tuple[float, LockEvent]] = field(default_factory=list, compare=False)
     """Recent events that another service may report too, with their time of arrival."""
 
@@ -45,10 +49,16 @@ class EventDeduplicator:
         seen_as = _seen_as(lock_event)
         if not self.known.keys().isdisjoint(seen_as):
             return False
-        self.known.update(dict.fromkeys((seen_as[0], *_kept_too(lock_event))))
+        self.remember((seen_as[0], *_kept_too(lock_event)))
+        return not self._was_reported(lock_event)
+
+    def remember(self, identities: Iterable[Identity]) -> None:
+        """Remember identities, and forget the oldest ones beyond the limit."""
+        new = tuple(identities)
+        self.known.update(dict.fromkeys(new))
+        self.added += new
         if len(self.known) > REMEMBERED + FORGOTTEN_TOGETHER:
             self.known = dict.fromkeys(list(self.known)[-REMEMBERED:])
-        return not self._was_reported(lock_event)
 
     def _was_reported(self, lock_event: LockEvent) -> bool:
         """Return whether the other one of two services has just reported the same event.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from orjson import Fragment
 
 from ..miot.errors import InvalidValueError
 from ..miot.spec import Address, Event, Value
 from ..model.door import UNKNOWN, DoorFacts
 from .deduplicator import EventDeduplicator
 from .device_clock import LockClock
+from .event_row import events_in, row_of
 from .expiry import ExpiryRegistry
 from .history_gaps import HistoryGaps
 from .lock_event import LockEvent
@@ -19,7 +22,7 @@ from .serialization import number
 from .user_registry import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..miot.spec import Spec
     from ..model.lock_model import LockModel
@@ -40,6 +43,9 @@ class Topic(Enum):
     """The events that happened."""
 
 
+# Parts that every version has stored
+ALWAYS: Final = frozenset({"pending", "behind", "heard", "contact"})
+
 type Source = Address | Event | Topic
 """A source of news: a property by its address, an event, or a topic."""
 
@@ -52,6 +58,19 @@ class Pending:
     since: float
     before: Value | None = None
     """The lock's value when the setting was requested, None if it was not known."""
+
+
+@dataclass
+class Unwritten:
+    """What has happened at a lock and changed since it was last written down."""
+
+    events: list[LockEvent] = field(default_factory=list)
+    replaced: list[LockEvent] = field(default_factory=list)
+    """Events that were kept before, and that some of ``events`` replace."""
+    values: dict[Address, None] = field(default_factory=dict)
+    """The properties whose values changed."""
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    """The parts of the state that are written as a whole, as they were written last."""
 
 
 @dataclass
@@ -83,6 +102,8 @@ class LockData:
     """Properties whose last value was not understood, with the number that came, if any."""
     spoilt: bool = field(default=False, compare=False)
     """Whether the stored data had a shape that we do not write."""
+    unwritten: Unwritten = field(default_factory=Unwritten, compare=False)
+    """What has happened and changed since it was last written down."""
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself last reported each value, in Unix seconds."""
     _door: DoorFacts | None = field(default=None, compare=False)
@@ -171,11 +192,14 @@ class LockData:
                 self._forget(other)
 
     def _forget(self, address: Address) -> None:
-        self.values.pop(address, None)
+        if self.values.pop(address, None) is not None:
+            self.unwritten.values[address] = None
         self._door = None
         self.news.add(address)
 
     def _set(self, address: Address, value: Value) -> None:
+        if self.values.get(address) != value:
+            self.unwritten.values[address] = None
         self.values[address] = value
         self._door = None
         self.unknown.pop(address, None)
@@ -211,28 +235,90 @@ class LockData:
     def as_dict(self) -> dict[str, Any]:
         """Return the state to keep over a restart, as JSON data.
 
-        Secrets that nothing shows are left out.
+        Secrets that nothing shows are left out, and so are the identities of events.
         """
         return {
-            "values": [
-                [*address, value]
-                for address, value in self.values.items()
-                if address not in self.model.not_stored
-            ],
+            "values": self._rows(self.values),
             "events": [lock_event.as_list() for lock_event in self.events.values()],
+            "users": self.users.as_dict(self.model),
+            "endings": self.expiries.as_list(),
+            **self._parts(),
+        }
+
+    def _rows(self, addresses: Iterable[Address]) -> list[list[Any]]:
+        """Return the values of properties as JSON data, null for one that is not known."""
+        return [
+            [*address, self.values.get(address)]
+            for address in addresses
+            if address not in self.model.not_stored
+        ]
+
+    def _parts(self) -> dict[str, Any]:
+        """Return the parts of the state that are small enough to be written after each change."""
+        return {
             "pending": [
                 [*address, wanted.value, wanted.since, wanted.before]
                 for address, wanted in self.pending.items()
             ],
             "undelivered": [list(address) for address in self.undelivered],
-            "handled": list(self.deduplicator.known),
-            "users": self.users.as_dict(self.model),
-            "endings": self.expiries.as_list(),
             "unread": self.history_gaps.as_dict(),
             "behind": self.clock.behind,
             "heard": self.last_response,
             "contact": self.contact,
         }
+
+    def take_changes(self) -> dict[str, Any]:
+        """Return what has happened and changed since the last call, for orjson; empty if nothing.
+
+        ``apply`` takes it once it was read again. Users and expiries are part of it only where an
+        event tells of them.
+        """
+        before, parts = self.unwritten, self._parts()
+        handled, self.deduplicator.added = self.deduplicator.added, []
+        self.unwritten = Unwritten(parts=parts)
+        changes = {
+            "events": [Fragment(row_of(one)) for one in before.events],
+            "replaced": [Fragment(row_of(one)) for one in before.replaced],
+            "handled": handled,
+            "values": self._rows(before.values),
+        }
+        changed = {name: part for name, part in parts.items() if part != before.parts.get(name)}
+        return {name: rows for name, rows in changes.items() if rows} | changed
+
+    def apply(self, changes: Mapping[str, Any]) -> None:
+        """Apply what ``take_changes`` returned.
+
+        What the specification no longer allows is left out, and what was not written by us.
+        """
+        try:
+            self._apply(changes)
+        except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
+            return
+
+    def _apply(self, changes: Mapping[str, Any]) -> None:
+        for siid, piid, value in changes.get("values", ()):
+            if (valid := _still_valid(self.model.spec, (siid, piid), value)) is None:
+                self.values.pop((siid, piid), None)
+            else:
+                self.values[siid, piid] = valid
+        for lock_event in events_in(self.model, changes.get("events")):
+            self.record_last(lock_event)
+        self._apply_parts(changes)
+
+    def _apply_parts(self, stored: Mapping[str, Any]) -> None:
+        """Take the parts that are there; raises as ``_from_dict``."""
+        spec = self.model.spec
+        if "pending" in stored:
+            self.pending = dict(_pending(spec, stored["pending"]))
+        if "undelivered" in stored:
+            given_up = ((siid, piid) for siid, piid in stored["undelivered"])
+            self.undelivered = dict.fromkeys(one for one in given_up if one in spec.properties)
+        if "unread" in stored:
+            self.history_gaps = HistoryGaps.from_dict(spec, stored["unread"])
+        if "behind" in stored:
+            self.clock = LockClock(number(stored["behind"]))
+        self.last_response = number(stored.get("heard", self.last_response))
+        self.contact = number(stored.get("contact", self.contact))
 
     @classmethod
     def from_dict(cls, model: LockModel, stored: Any) -> LockData:
@@ -251,30 +337,47 @@ class LockData:
 
     @classmethod
     def _from_dict(cls, model: LockModel, stored: Mapping[str, Any]) -> LockData:
-        spec = model.spec
-        data = cls(
-            model,
-            clock=LockClock(number(stored["behind"])),
-            last_response=number(stored["heard"]),
-            contact=number(stored["contact"]),
-        )
+        if not isinstance(stored, dict):
+            raise TypeError("no object")
+        data = cls(model)
         if "users" in stored:
             data.users = Users.from_dict(model, stored["users"])
-        data.deduplicator = EventDeduplicator(dict.fromkeys(map(_text, stored["handled"])))
+        # Earlier versions kept the identities of events here.
+        data.deduplicator.remember(map(_text, stored.get("handled", ())))
         for siid, piid, value in stored["values"]:
-            if (valid := _still_valid(spec, (siid, piid), value)) is not None:
+            if (valid := _still_valid(model.spec, (siid, piid), value)) is not None:
                 data.values[siid, piid] = valid
-        data.pending = dict(_pending(spec, stored["pending"]))
-        for siid, piid in stored.get("undelivered", ()):
-            if (siid, piid) in spec.properties:
-                data.undelivered[siid, piid] = None
-        data.history_gaps = HistoryGaps.from_dict(
-            spec, stored.get("unread", HistoryGaps().as_dict())
-        )
+        if missing := ALWAYS - stored.keys():
+            raise LookupError(f"without {missing}")
+        data._apply_parts(stored)
         for event in stored["events"]:
             if lock_event := LockEvent.from_list(model, event):
                 data.events[lock_event.kind] = lock_event
         return data
+
+
+def restored(
+    model: LockModel, saved: Any, number_of_saved: int, lines: Sequence[Mapping[str, Any]]
+) -> LockData:
+    """Return the state that was saved, with all that lines of the log tell since.
+
+    A line has a ``line`` number, what ``LockData.take_changes`` returned, and in ``state`` the
+    whole state if it replaces all lines before.
+    """
+    data = LockData.from_dict(model, saved)
+    for line in lines:
+        if line["line"] > number_of_saved:
+            if "state" in line:
+                data = LockData.from_dict(model, line["state"])
+            data.apply(line)
+    for line in lines:
+        handled = line.get("handled")
+        data.deduplicator.remember(
+            one for one in (handled if isinstance(handled, list) else []) if isinstance(one, str)
+        )
+    data.news.clear()
+    data.take_changes()
+    return data
 
 
 def _text(raw: object) -> str:
