@@ -28,7 +28,7 @@ class Disk:
         """Count what is written within."""
         with (
             patch.object(storage, "write_utf8_file", self._counted(storage.write_utf8_file)),
-            patch.object(lock_log, "write_utf8_file", self._counted(lock_log.write_utf8_file)),
+            patch.object(lock_log, "replace", self._counted(lock_log.replace)),
             patch.object(lock_log, "append", self._counted(lock_log.append)),
         ):
             yield

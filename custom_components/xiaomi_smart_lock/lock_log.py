@@ -111,7 +111,7 @@ class LockLog:
                 (self._unwritten, self._anew),
                 ([], False),
             )
-            write = _replace if anew else append
+            write = replace if anew else append
             try:
                 size = await self._hass.async_add_executor_job(write, self._path, b"".join(lines))
             except (OSError, WriteError) as error:
@@ -209,7 +209,7 @@ def append(path: Path, lines: bytes) -> int:
     return before + len(lines)
 
 
-def _replace(path: Path, lines: bytes) -> int:
+def replace(path: Path, lines: bytes) -> int:
     """Replace a file by lines; return its size then. Raises OSError or WriteError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_utf8_file(str(path), HEADER + lines, private=True, mode="wb")
