@@ -1,4 +1,7 @@
-"""Set-up time, memory and cloud requests for different numbers of locks, after a restart."""
+"""Set-up time, its longest callback, memory and cloud requests, by numbers of locks.
+
+All of it is after a restart.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 
+from .callbacks import longest
 from .entries import LOCK_ENTRY
 from .figures import BESIDE, OURS, Figure
 from .house import site
@@ -15,6 +19,7 @@ from .process import resident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from .house import House, Setting, Site
 
@@ -24,6 +29,8 @@ START: Final = {1: 2, 3: 2, 10: 4}
 """The goals for the requests of a set-up."""
 SET_UP: Final = {1: 0.15, 100: 1.5}
 """The goals for the set-up, in seconds."""
+CALLBACK: Final = 20.0
+"""The goal for the longest callback of the event loop during the set-up, in milliseconds."""
 MEBIBYTES: Final = 10.0
 MEBIBYTES_A_LOCK: Final = 1.0
 GOAL_MEBIBYTES: Final = 5.0
@@ -56,6 +63,7 @@ def figures_of(locks: int, sides: Mapping[str, Measured]) -> list[Figure]:
     further = locks - 1
     limits: dict[str, tuple[float | None, float | None]] = {
         "set-up": (None, SET_UP.get(locks)),
+        "longest callback": (None, CALLBACK),
         "memory": (
             MEBIBYTES + MEBIBYTES_A_LOCK * locks,
             GOAL_MEBIBYTES + GOAL_MEBIBYTES_A_LOCK * further,
@@ -63,7 +71,7 @@ def figures_of(locks: int, sides: Mapping[str, Measured]) -> list[Figure]:
         "requests for set-up": (None, START.get(locks)),
         "requests for a refresh": (REFRESH.get(locks), None),
     }
-    units = {"set-up": "s", "memory": "MiB"}
+    units = {"set-up": "s", "longest callback": "ms", "memory": "MiB"}
     return [
         Figure(
             name=f"{locks} lock{'s' if further else ''}: {name}",
@@ -85,8 +93,9 @@ async def _footprint(setting: Setting, locks: int, side: str) -> dict[str, float
     async with site(setting, locks, poll_interval=POLL_INTERVAL) as place:
         async with place.house() as house:
             entry_id = await _set_up_once(house, side)
-        async with place.house(again=True) as house:
-            return await _measured(place, house, entry_id)
+        notes = place.configuration / "callbacks"
+        async with place.house(again=True, callbacks=notes) as house:
+            return await _measured(place, house, entry_id, notes)
 
 
 async def _set_up_once(house: House, side: str) -> str:
@@ -103,11 +112,14 @@ async def _set_up_once(house: House, side: str) -> str:
     return entry_id
 
 
-async def _measured(place: Site, house: House, entry_id: str) -> dict[str, float]:
+async def _measured(place: Site, house: House, entry_id: str, notes: Path) -> dict[str, float]:
     requests = place.simulator.cloud.requests
     before = await _settled(lambda: resident(house.process))
     requests.clear()
+    since = time.monotonic()
     measured = {"set-up": await house.enable(entry_id)}
+    lines = notes.read_text(encoding="utf-8").splitlines()
+    measured["longest callback"] = 1000 * longest(lines, since, time.monotonic())
     ours = entry_id == LOCK_ENTRY
     still = SETTLED if ours else SETTLED_BESIDE
     measured["requests for set-up"] = await _settled(lambda: len(requests), still)

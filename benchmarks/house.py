@@ -28,6 +28,7 @@ from simulator import real_names
 from simulator.model import MODEL
 from simulator.simulator import Simulator
 
+from .callbacks import watched
 from .entries import LOCK_ENTRY, REGION, lock_entry, mqtt_entities, mqtt_entry, write_entries
 
 if TYPE_CHECKING:
@@ -146,9 +147,16 @@ class Site:
     """The domain of the other integration."""
 
     @asynccontextmanager
-    async def house(self, *, again: bool = False) -> AsyncIterator[House]:
-        """Start Home Assistant, for the first time or ``again``; stop it on leaving."""
+    async def house(
+        self, *, again: bool = False, callbacks: Path | None = None
+    ) -> AsyncIterator[House]:
+        """Start Home Assistant, for the first time or ``again``; stop it on leaving.
+
+        ``callbacks`` is the file in which it notes its callbacks that take long.
+        """
         environment = {ENDPOINTS_VARIABLE: str(self.simulator.endpoints)}
+        if callbacks:
+            environment |= watched(callbacks)
         if self.beside:
             environment |= trusting(self.simulator.ca_file)
         sign_in = signed_in if again else onboard

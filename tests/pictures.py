@@ -12,6 +12,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.media import picture_schedule as schedule
 from tests.conftest import TEN_YEARS
 from tests.lock_driver import LockDriver, idle
 from tests.lock_harness import entry_of
@@ -19,6 +20,7 @@ from tests.lock_harness import entry_of
 from .lock_harness import caught_up, lock_of
 
 if TYPE_CHECKING:
+    import pytest
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.common import MockConfigEntry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -32,6 +34,13 @@ VISITOR = "last_visitor"
 STAY = "last_stay"
 NEVER = float("inf")
 RING: Address = (21, 1)
+
+
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pictures looked for at once and often."""
+    monkeypatch.setattr(schedule, "INTERVAL", 0.02)
+    monkeypatch.setattr(schedule, "CLOSE", 0.02)
+    monkeypatch.setattr(schedule, "FIRST", (0.0, 0.0))
 
 
 def see(driver: LockDriver, kind: str, ago: float = 0) -> Sight:

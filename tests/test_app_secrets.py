@@ -12,12 +12,12 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.xiaomi_smart_lock.account.app_session import Service
 from custom_components.xiaomi_smart_lock.const import CONF_APP
 from custom_components.xiaomi_smart_lock.flows import progress
-from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from custom_components.xiaomi_smart_lock.media import views
 from simulator import app_cloud, faults, recording
 
 from .lock_driver import LockDriver, until
 from .lock_harness import app_session, lock_of
+from .pictures import look_often
 from .recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def test_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a picture is asked for with, and by whom, while all goes wrong and at last well."""
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
     driver.lock.camera.upload_seconds = 0
     cloud = driver.simulator.cloud
     those = session(linked)

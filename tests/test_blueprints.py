@@ -38,14 +38,13 @@ from custom_components.xiaomi_smart_lock.const import (
     SUBENTRY_PERSON,
 )
 from custom_components.xiaomi_smart_lock.event import EVENTS
-from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from custom_components.xiaomi_smart_lock.reporting.devices import async_device_of
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.unlock_code import hash_code
 from simulator import faults
 from simulator.model import S1, SPEC
 from simulator.users import UserType
-from tests.pictures import rang, upload, when
+from tests.pictures import look_often, rang, upload, when
 
 from .documents import PAGES
 from .lock_driver import LockDriver, until
@@ -380,7 +379,7 @@ async def test_doorbell_rang_with_its_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Text comes at once; the same again with the picture when it is there, and then no more."""
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
     hass.config_entries.async_update_entry(
         loaded, data={**loaded.data, CONF_APP: driver.app_data()}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from homeassistant.config_entries import (
@@ -36,7 +37,7 @@ from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .model.lock_model import model_of
 from .model.s1 import S1
-from .people import async_follow_entities
+from .people import async_follow_entities, async_read_people
 from .reporting.issues import (
     Issue,
     async_clear_issues_of_entry,
@@ -87,22 +88,28 @@ async def async_migrate_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bo
 async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool:
     """Connect, and set up the platforms for the locks of an entry."""
     async_add_dashboard(hass)
+    await async_read_people(hass, entry)
     async_follow_entities(hass, entry)
     runtime = entry.runtime_data = await async_create_runtime(hass, entry)
     entry.async_on_unload(runtime.connection.async_stop)
     _async_follow_changes(hass, entry)
     _async_part_devices(hass, entry)
+    models = dict.fromkeys(lock.model for lock in runtime.locks.values())
+    more = {model: undescribed(model, described(model)) for model in models}
     for lock in runtime.locks.values():
-        lock.undescribed = undescribed(lock.model, described(lock.model))
+        lock.undescribed = more[lock.model]
         lock.coordinator.has_settings = has_settings(lock.coordinator, lock.undescribed)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     for lock in runtime.locks.values():
         entry.async_on_unload(lock.async_start())
+        await asyncio.sleep(0)
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, runtime.async_end))
     await _async_forget_other_locks(hass, entry)
     _async_forget_what_is_described(hass, entry)
+    await asyncio.sleep(0)
     if runtime.link is None and all(lock.is_learned for lock in runtime.locks.values()):
         _async_forget_what_linking_gave(hass, entry)
+    await asyncio.sleep(0)
     runtime.async_listen()
     runtime.async_keep_learning()
     return True

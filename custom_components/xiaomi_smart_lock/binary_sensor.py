@@ -126,4 +126,4 @@ async def async_setup_entry(
 ) -> None:
     """Add the binary sensors of each lock."""
     undescribed = Platform.BINARY_SENSOR, described_as(detail)
-    add_entities(entry, async_add_entities, LockBinarySensor, BINARY_SENSORS, undescribed)
+    await add_entities(entry, async_add_entities, LockBinarySensor, BINARY_SENSORS, undescribed)

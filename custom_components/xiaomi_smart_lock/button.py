@@ -109,4 +109,4 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the buttons of each lock."""
-    add_entities(entry, async_add_entities, LockButton, BUTTONS)
+    await add_entities(entry, async_add_entities, LockButton, BUTTONS)

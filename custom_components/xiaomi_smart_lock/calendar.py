@@ -101,4 +101,4 @@ async def async_setup_entry(
 ) -> None:
     """Add the diary of each lock of a linked config entry."""
     if entry.runtime_data.link:
-        add_entities(entry, async_add_entities, LockDiary, DIARIES)
+        await add_entities(entry, async_add_entities, LockDiary, DIARIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, override
@@ -132,8 +133,7 @@ def connections(lock: LockCoordinator) -> set[tuple[str, str]]:
     That is its MAC address, if it is valid and no other lock of the config entry has it.
     """
     mac = format_mac(lock.device.mac or "")
-    locks = lock.config_entry.runtime_data.locks.values()
-    shared = sum(format_mac(one.session.device.mac or "") == mac for one in locks) > 1
+    shared = lock.config_entry.runtime_data.macs[mac] > 1
     return {(CONNECTION_NETWORK_MAC, mac)} if MAC.fullmatch(mac) and not shared else set()
 
 
@@ -322,7 +322,7 @@ def described_as[Description: LockEntityDescription](
     return describe
 
 
-def add_entities[Description: LockEntityDescription](
+async def add_entities[Description: LockEntityDescription](
     entry: LockConfigEntry,
     add: AddConfigEntryEntitiesCallback,
     entity: Callable[[LockRuntime, Description], Entity],
@@ -331,7 +331,8 @@ def add_entities[Description: LockEntityDescription](
 ) -> None:
     """Add an entity of each description to each lock whose connection can provide its state.
 
-    ``undescribed`` is a platform, and what returns the description of an item that has none.
+    ``undescribed`` is a platform, and what returns the description of an item that has none. Home
+    Assistant does other things between the locks: those of a hundred take long.
     """
 
     def all_of(lock: LockRuntime) -> Iterator[Description]:
@@ -340,9 +341,12 @@ def add_entities[Description: LockEntityDescription](
             platform, describe = undescribed
             yield from map(describe, lock.undescribed.get(platform, ()))
 
-    add(
-        entity(lock, description)
-        for lock in entry.runtime_data.locks.values()
-        for description in all_of(lock)
-        if description.supported(lock.coordinator)
-    )
+    for lock in entry.runtime_data.locks.values():
+        await asyncio.sleep(0)
+        add(
+            [
+                entity(lock, description)
+                for description in all_of(lock)
+                if description.supported(lock.coordinator)
+            ]
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
@@ -409,28 +410,37 @@ def _async_tell(hass: HomeAssistant, entry: LockConfigEntry) -> None:
             entry.async_on_unload(lock.events.async_listen(kind, listener))
 
 
+@dataclass(frozen=True, eq=False)
+class Holders:
+    """What the event entities of all people have in common, or those of all guests."""
+
+    description: LockEventDescription
+    locks: list[LockRuntime]
+    """The locks at which they can be told of."""
+    event_types: list[str]
+    operated: Signal[str, LockRuntime, LockEvent]
+    """Sent when somebody operates a lock, by the id of their subentry."""
+    looked: Signal[None]
+    """Sent when it changed whether events of any of the locks are being received."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether events of a lock are being received; see ``LockEventEntity``."""
+        return any(_hears(lock.coordinator) for lock in self.locks)
+
+
 class HolderEventEntity(EventEntity):
     """What a person or a guest does with their credentials, at all locks of the config entry."""
 
     _attr_has_entity_name = True
     _attr_should_poll = False
 
-    def __init__(
-        self,
-        locks: list[LockRuntime],
-        operated: Signal[str, LockRuntime, LockEvent],
-        subentry: ConfigSubentry,
-        description: LockEventDescription,
-    ) -> None:
-        """Take the types from the specifications of the locks.
-
-        ``operated`` is sent when somebody operates a lock, by the id of their subentry.
-        """
-        types = (one for lock in locks for one in description.event_types_of(lock.model))
-        self.entity_description: LockEventDescription = description
-        self._attr_translation_key = description.key
+    def __init__(self, holders: Holders, subentry: ConfigSubentry) -> None:
+        """Attach the entity to its person or guest."""
+        self.entity_description: LockEventDescription = holders.description
+        self._attr_translation_key = holders.description.key
         self._attr_unique_id = f"{subentry.subentry_id}-activity"
-        self._attr_event_types = [*dict.fromkeys(types)]
+        self._attr_event_types = holders.event_types
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, subentry.subentry_id)},
             name=shortened(_name(subentry)),
@@ -438,26 +448,26 @@ class HolderEventEntity(EventEntity):
             entry_type=DeviceEntryType.SERVICE,
         )
         self._subentry_id = subentry.subentry_id
-        self._locks = locks
-        self._operated = operated
+        self._holders = holders
         self._shown_available = False
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the operations of all locks, and to the ends of credentials."""
         await super().async_added_to_hass()
+        holders = self._holders
         self._shown_available = self.available
-        self.async_on_remove(self._operated.async_listen(self._subentry_id, self._async_operated))
-        for lock in self._locks:
-            self.async_on_remove(lock.coordinator.async_add_listener(self._async_look))
-            if ENDED in self.event_types:
+        self.async_on_remove(holders.operated.async_listen(self._subentry_id, self._async_operated))
+        self.async_on_remove(holders.looked.async_listen(None, self._async_look))
+        if ENDED in self.event_types:
+            for lock in holders.locks:
                 self.async_on_remove(lock.expiry.async_listen(partial(self._async_ended, lock)))
 
     @property
     @override
     def available(self) -> bool:
         """Whether the events of a lock are being received; see ``LockEventEntity``."""
-        return any(_hears(lock.coordinator) for lock in self._locks)
+        return self._holders.hears
 
     @callback
     def _async_look(self) -> None:
@@ -524,52 +534,94 @@ def _async_operated(entry: LockConfigEntry) -> Signal[str, LockRuntime, LockEven
 
 
 @callback
-def _async_follow_holders(
-    hass: HomeAssistant,
+def _async_holders(
     entry: LockConfigEntry,
-    async_add_entities: AddConfigEntryEntitiesCallback,
-) -> None:
-    """Add an event entity for each person and guest, now and when they are added.
-
-    A device is renamed with its person. Home Assistant removes what belongs to a removed subentry.
-    """
-    known: dict[str, str] = {}
-    operated = _async_operated(entry)
-
-    @callback
-    def follow(_change: ConfigEntryChange, changed: ConfigEntry) -> None:
-        if changed is entry:
-            look()
+    description: LockEventDescription,
+    operated: Signal[str, LockRuntime, LockEvent],
+) -> Holders:
+    """Return what people or guests have in common, by the description of their entities."""
+    locks = [
+        lock
+        for lock in entry.runtime_data.locks.values()
+        if description.supported(lock.coordinator)
+    ]
+    models = dict.fromkeys(lock.model for lock in locks)
+    types = dict.fromkeys(one for model in models for one in description.event_types_of(model))
+    holders = Holders(description, locks, [*types], operated, Signal())
+    hears = holders.hears
 
     @callback
     def look() -> None:
-        found = {
-            subentry_id: subentry
-            for subentry_id, subentry in entry.subentries.items()
-            if subentry.subentry_type in HOLDERS
-        }
-        for subentry_id, subentry in found.items():
-            name = shortened(_name(subentry))
-            if subentry_id not in known:
-                description = HOLDERS[subentry.subentry_type]
-                locks = [
-                    lock
-                    for lock in entry.runtime_data.locks.values()
-                    if description.supported(lock.coordinator)
-                ]
-                if locks:
-                    entity = HolderEventEntity(locks, operated, subentry, description)
-                    async_add_entities([entity], config_subentry_id=subentry_id)
-            elif known[subentry_id] != name and (
-                device := async_device_of(hass, entry, subentry_id)
-            ):
-                dr.async_get(hass).async_update_device(device.id, name=name)
-            known[subentry_id] = name
-        for subentry_id in known.keys() - found.keys():
-            del known[subentry_id]
+        # Those of a hundred locks look once at each of them, and not each of them.
+        nonlocal hears
+        if (now := holders.hears) != hears:
+            hears = now
+            holders.looked.async_send((None,))
 
-    look()
-    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, follow))
+    for lock in locks:
+        entry.async_on_unload(lock.coordinator.async_add_listener(look))
+    return holders
+
+
+class HolderEntities:
+    """The event entities of an entry's people and guests, each of which gets one."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: LockConfigEntry,
+        async_add_entities: AddConfigEntryEntitiesCallback,
+    ) -> None:
+        """Prepare to add entities."""
+        self._hass = hass
+        self._entry = entry
+        self._async_add_entities = async_add_entities
+        operated = _async_operated(entry)
+        self._holders = {
+            kind: _async_holders(entry, description, operated)
+            for kind, description in HOLDERS.items()
+        }
+        self._known: dict[str, str] = {}
+        """Their names, by the id of the subentry."""
+
+    async def async_start(self) -> None:
+        """Add the entities, and follow who is added, renamed and removed.
+
+        Home Assistant does other things between them. It removes what belongs to a removed
+        subentry.
+        """
+        entry = self._entry
+        entry.async_on_unload(
+            async_dispatcher_connect(self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_changed)
+        )
+        for subentry_id in list(entry.subentries):
+            await asyncio.sleep(0)
+            if subentry := entry.subentries.get(subentry_id):
+                self._async_look(subentry)
+
+    @callback
+    def _async_changed(self, _change: ConfigEntryChange, changed: ConfigEntry) -> None:
+        if changed is not self._entry:
+            return
+        for subentry in changed.subentries.values():
+            self._async_look(subentry)
+        for subentry_id in self._known.keys() - changed.subentries.keys():
+            del self._known[subentry_id]
+
+    @callback
+    def _async_look(self, subentry: ConfigSubentry) -> None:
+        """Add the entity of a person or a guest who is new; rename the device of others."""
+        if (holders := self._holders.get(subentry.subentry_type)) is None:
+            return
+        subentry_id, name = subentry.subentry_id, shortened(_name(subentry))
+        known, self._known[subentry_id] = self._known.get(subentry_id), name
+        if known is None and holders.locks:
+            entity = HolderEventEntity(holders, subentry)
+            self._async_add_entities([entity], config_subentry_id=subentry_id)
+        elif known not in (None, name) and (
+            device := async_device_of(self._hass, self._entry, subentry_id)
+        ):
+            dr.async_get(self._hass).async_update_device(device.id, name=name)
 
 
 async def async_setup_entry(
@@ -580,5 +632,7 @@ async def async_setup_entry(
     """Add the events of each lock, and those of each person and guest."""
     _async_tell(hass, entry)
     undescribed = Platform.EVENT, _undescribed
-    add_entities(entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING), undescribed)
-    _async_follow_holders(hass, entry, async_add_entities)
+    await add_entities(
+        entry, async_add_entities, LockEventEntity, (*EVENTS, UNLOCKING), undescribed
+    )
+    await HolderEntities(hass, entry, async_add_entities).async_start()

@@ -12,8 +12,9 @@ from homeassistant.components.image import ImageEntity, ImageEntityDescription
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
-from .entity import LockEntity, LockEntityDescription
+from .entity import LockEntity, LockEntityDescription, add_entities
 from .media.recordings import BELL, STAY
+from .model.tables import Ability
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-    from .media.latest_pictures import LatestPictures, Picture
+    from .media.latest_pictures import Picture
     from .runtime import LockConfigEntry, LockRuntime
 
 PARALLEL_UPDATES: Final = 0
@@ -31,6 +32,7 @@ PARALLEL_UPDATES: Final = 0
 class LockImageDescription(LockEntityDescription, ImageEntityDescription):
     """Description of an image: the kind of pictures that it shows."""
 
+    ability: Ability | None = Ability.CAMERA
     kind: str
     or_any: bool = False
     """Whether the newest picture of any kind is shown while there is none of this kind."""
@@ -52,13 +54,12 @@ class LockImage(LockEntity, ImageEntity):
 
     entity_description: LockImageDescription
 
-    def __init__(
-        self, pictures: LatestPictures, runtime: LockRuntime, description: LockImageDescription
-    ) -> None:
+    def __init__(self, runtime: LockRuntime, description: LockImageDescription) -> None:
         """Attach the entity to its lock and the lock's pictures."""
         LockEntity.__init__(self, runtime, description)
         ImageEntity.__init__(self, runtime.coordinator.hass)
-        self._pictures = pictures
+        assert runtime.pictures  # noqa: S101
+        self._pictures = runtime.pictures
         self._picture: Picture | None = None
 
     @override
@@ -107,9 +108,5 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the images of each lock of a linked config entry."""
-    async_add_entities(
-        LockImage(lock.pictures, lock, description)
-        for lock in entry.runtime_data.locks.values()
-        if lock.pictures
-        for description in IMAGES
-    )
+    if entry.runtime_data.link:
+        await add_entities(entry, async_add_entities, LockImage, IMAGES)

@@ -156,4 +156,4 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the lock entity of each lock."""
-    add_entities(entry, async_add_entities, DoorLock, LOCKS)
+    await add_entities(entry, async_add_entities, DoorLock, LOCKS)

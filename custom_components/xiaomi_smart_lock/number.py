@@ -75,4 +75,4 @@ async def async_setup_entry(
 ) -> None:
     """Add the numbers of each lock."""
     undescribed = Platform.NUMBER, _undescribed
-    add_entities(entry, async_add_entities, LockNumber, NUMBERS, undescribed)
+    await add_entities(entry, async_add_entities, LockNumber, NUMBERS, undescribed)

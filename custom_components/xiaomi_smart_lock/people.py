@@ -116,10 +116,18 @@ class _Everyone:
             for subentry in entry.subentries.values()
             if subentry.subentry_type in TYPES
         ]
-        self.holders: Final[dict[Key, list[Person]]] = {}
+        self.holders: Final[dict[str, dict[tuple[int, int], tuple[Person, ...]]]] = {}
+        """Who has a credential, by the did of the lock and the credential as a plain tuple.
+
+        Python's garbage collector need not look at plain tuples of numbers, and there may be many.
+        """
         for person in self.people:
-            for key in person.holds:
-                self.holders.setdefault(key, []).append(person)
+            alone = (person,)
+            for stored in person.subentry.data[CONF_CREDENTIALS]:
+                of_lock = self.holders.setdefault(stored[CONF_DID], {})
+                credential = stored["method"], stored["operation_id"]
+                if (others := of_lock.setdefault(credential, alone)) is not alone:
+                    of_lock[credential] = (*others, person)
 
     def is_of(self, entry: ConfigEntry) -> bool:
         """Return whether this is how an entry is now."""
@@ -144,6 +152,11 @@ def _everyone(entry: ConfigEntry) -> _Everyone:
     return known
 
 
+async def async_read_people(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Read the people of an entry before they are asked for: those of many locks take long."""
+    _EVERYONE[entry] = await hass.async_add_executor_job(_Everyone, entry)
+
+
 def people(entry: ConfigEntry) -> Sequence[Person]:
     """Return the people and guests of an entry."""
     return _everyone(entry).people
@@ -156,10 +169,11 @@ def _holders(
 
     After a credential is deleted, the same number means another credential.
     """
-    key = lock.device.did, credential
-    if not (given := _everyone(lock.config_entry).holders.get(key)):
-        return ()
-    deleted = lock.data.users.deleted(credential)
+    did, deleted = lock.device.did, lock.data.users.deleted(credential)
+    given = _everyone(lock.config_entry).holders.get(did, {}).get(credential, ())
+    if not deleted:
+        return given
+    key = did, credential
     return [one for one in given if (one.holds[key].since < deleted) == (when < deleted)]
 
 

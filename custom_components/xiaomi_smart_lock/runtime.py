@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, Event, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers.device_registry import format_mac
 from homeassistant.helpers.event import async_call_later
 
 from .account.app_session import AppSession, async_link
@@ -200,6 +202,11 @@ class Runtime:
     link: AppSession | None = None
     recordings: Recordings | None = None
     _stops: list[CALLBACK_TYPE] = field(default_factory=list)
+
+    @cached_property
+    def macs(self) -> Counter[str]:
+        """How many of the locks have each MAC address, as Home Assistant writes it."""
+        return Counter(format_mac(lock.session.device.mac or "") for lock in self.locks.values())
 
     @property
     def push(self) -> Push | None:

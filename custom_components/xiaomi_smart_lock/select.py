@@ -115,4 +115,4 @@ async def async_setup_entry(
     """Add the selects of each lock."""
     # Nobody has checked what such a setting decides.
     undescribed = Platform.SELECT, described_as(LockSelectDescription, for_admins=True)
-    add_entities(entry, async_add_entities, LockSelect, SELECTS, undescribed)
+    await add_entities(entry, async_add_entities, LockSelect, SELECTS, undescribed)

@@ -402,4 +402,4 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of each lock."""
     undescribed = Platform.SENSOR, _undescribed
-    add_entities(entry, async_add_entities, LockSensor, SENSORS, undescribed)
+    await add_entities(entry, async_add_entities, LockSensor, SENSORS, undescribed)

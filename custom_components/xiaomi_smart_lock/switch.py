@@ -102,4 +102,4 @@ async def async_setup_entry(
     """Add the switches of each lock."""
     # Nobody has checked what such a setting decides.
     undescribed = Platform.SWITCH, described_as(LockSwitchDescription, for_admins=True)
-    add_entities(entry, async_add_entities, LockSwitch, SWITCHES, undescribed)
+    await add_entities(entry, async_add_entities, LockSwitch, SWITCHES, undescribed)

@@ -100,4 +100,4 @@ async def async_setup_entry(
     """Add the texts of each lock."""
     # Nobody has checked what such a setting decides.
     undescribed = Platform.TEXT, described_as(LockTextDescription, for_admins=True)
-    add_entities(entry, async_add_entities, LockText, TEXTS, undescribed)
+    await add_entities(entry, async_add_entities, LockText, TEXTS, undescribed)

@@ -90,4 +90,4 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the times of each lock."""
-    add_entities(entry, async_add_entities, LockTime, TIMES)
+    await add_entities(entry, async_add_entities, LockTime, TIMES)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.callbacks import longest, watched
 from benchmarks.figures import BESIDE, MQTT, OURS
 from benchmarks.flood import flooded
 from benchmarks.footprint import figures_of
@@ -14,6 +19,9 @@ from benchmarks.latency import Line, medians, p99, raced
 from benchmarks.messages import FINGERPRINTS, PEOPLE, RING, UNLOCKED, fingerprints_of
 from benchmarks.observer import Observer
 from benchmarks.process import processor_time, resident, ticks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_races_have_medians_in_ms() -> None:
@@ -54,6 +62,23 @@ def test_goals_grow_with_the_number_of_locks() -> None:
     assert memory.goal == pytest.approx(8.6)
     assert figures["10 locks: requests for set-up"].verdict == "kept"
     assert "10 locks: requests for a refresh" not in figures
+
+
+def test_the_longest_callback_of_a_time() -> None:
+    notes = ["1.5 0.2 <Task a>", "2.0 0.01 <Task b>", "2.5 0.03 <Task c>", "3.5 0.4 <Task d>"]
+    assert longest([*notes, "2.2 0.9 <Task coro=<RequestHandler._handle()>>"], 2, 3) == 0.03
+    assert longest(notes, 4, 5) == 0
+
+
+def test_callbacks_are_noted_within_another_process(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    beside = "import asyncio, time; asyncio.run(asyncio.to_thread(time.sleep, 0.05))"
+    slow = "async def slow(): time.sleep(0.05)\nimport asyncio, time\nasyncio.run(slow())"
+    for program in (slow, beside):
+        since = time.monotonic()
+        subprocess.run((sys.executable, "-c", program), env=watched(notes), check=True)  # noqa: S603
+        found = longest(notes.read_text().splitlines(), since, time.monotonic())
+        assert (found >= 0.05) == (program == slow)
 
 
 def test_processor_time_of_a_process() -> None:

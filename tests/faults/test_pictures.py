@@ -28,6 +28,7 @@ from tests.pictures import (
     awaited,
     follow,
     happen,
+    look_often,
     rang,
     see,
     set_up,
@@ -69,7 +70,7 @@ SPOILT: Final[dict[str, Fault]] = {
 @pytest.fixture(autouse=True)
 def _seen_before(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
     """Have somebody ring and stay before the home is set up; pictures arrive at once then."""
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
     driver.lock.camera.upload_seconds = 0
     see(driver, "Bell", ago=300)
     see(driver, "Stay", ago=200)

@@ -11,9 +11,8 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_KEEP_PICTURES
-from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from tests.lock_driver import LockDriver, idle, until
-from tests.pictures import VISITOR, rang, see, set_up, state, when
+from tests.pictures import VISITOR, look_often, rang, see, set_up, state, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,7 @@ DAY: Final = 86400
 
 @pytest.fixture(autouse=True)
 def _short_timeouts(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
     driver.lock.camera.upload_seconds = 0
 
 

@@ -28,6 +28,7 @@ from tests.pictures import (
     awaited,
     follow,
     happen,
+    look_often,
     rang,
     see,
     set_up,
@@ -49,7 +50,7 @@ STAYS: Address = (17, 2)
 @pytest.fixture(autouse=True)
 def _short_timeouts(monkeypatch: pytest.MonkeyPatch, driver: LockDriver) -> None:
     """Have pictures asked for often, and arrive at once unless a test says otherwise."""
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
     driver.lock.camera.upload_seconds = 0
 
 
@@ -300,7 +301,7 @@ NOON = 1790000000.0
 
 def ring(when: float, told: float | None = None, kind: str = "Bell") -> PendingPicture:
     """Return a ring at some seconds past noon, and when it was told."""
-    return PendingPicture(kind, NOON + when, NOON + (when + 1 if told is None else told), 0)
+    return PendingPicture(kind, NOON + when, NOON + (when + 1 if told is None else told), 0, 0)
 
 
 def seen(when: float, *kinds: str) -> Seen:

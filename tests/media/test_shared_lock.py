@@ -9,11 +9,11 @@ from homeassistant.const import STATE_UNKNOWN, Platform
 
 from custom_components.xiaomi_smart_lock.account.app_session import REFUSAL_PAUSE
 from custom_components.xiaomi_smart_lock.const import CONF_APP
-from custom_components.xiaomi_smart_lock.media import latest_pictures as pictures
 from simulator.app_account import SERVICE_LOGIN
 from tests.lock_driver import LockDriver, until
 from tests.lock_harness import diagnostics, entry_of
 from tests.past import HOUR, LinkedHarness, unlocked
+from tests.pictures import look_often
 from tests.recordings import EVENTS, PICTURE, RECORDING, SOURCE, sit_down
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NOT_ALLOWED: Final = (
 
 @pytest.fixture(autouse=True)
 def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "INTERVAL", 0.02)
+    look_often(monkeypatch)
 
 
 @pytest.fixture(params=[401, 403])

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from homeassistant.core import CALLBACK_TYPE, callback
 
@@ -20,6 +20,8 @@ from ..account.app_session import Service
 from ..miot.errors import MiotError, ResultError
 from ..model.roles import Role
 from ..signal import Signal
+from . import picture_schedule as schedule
+from .picture_schedule import Delays, Requests, next_look
 from .recordings import BELL, STAY
 
 if TYPE_CHECKING:
@@ -36,10 +38,11 @@ _LOGGER = logging.getLogger(__name__)
 # The camera's name for the kind of a detection, by the event that the lock reports for it
 KINDS: Final = {Role.DOORBELL: BELL, Role.SOMEONE_STAYS: STAY}
 
-# Interval of the requests for the picture of an event, and time-out, in seconds
-INTERVAL: Final = 3.0
+# How many seconds the picture of an event is awaited
 PATIENCE: Final = 45.0
-NEAR: Final = 5  # maximum seconds between a detection and its event, before or after
+# Maximum seconds between a detection and its event, before or after, and between an event and its
+# arrival, for both to belong together without doubt
+NEAR: Final = 5
 # How many events may wait for a picture: of many rings in a row, only the last few get one.
 AWAITED: Final = 4
 
@@ -72,7 +75,7 @@ class Picture:
     jpeg: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class PendingPicture:
     """An event that waits for its picture.
 
@@ -82,8 +85,24 @@ class PendingPicture:
     kind: str
     when: float
     told: float
+    since: float
+    """When it arrived, or happened if it arrived late, in seconds of the monotonic clock."""
     until: float
-    """When to give up, in seconds of the event loop's clock."""
+    """When to give up, by the same clock."""
+    teaches: bool = True
+    """Whether it can be told from its requests how long its picture took."""
+    found: Seen | None = None
+    """The detection in the cloud's list whose picture was not there yet, None if none is listed."""
+    missing: float | None = None
+    """When the picture was last looked for in vain, in seconds after ``since``; None if never."""
+    timed_out: bool = False
+
+    @classmethod
+    def of(cls, kind: str, when: float) -> Self:
+        """Return an event that arrives now."""
+        told, now = time.time(), time.monotonic()
+        late = told - when if told - when > NEAR else 0.0
+        return cls(kind, when, told, now - late, now + PATIENCE, teaches=not late)
 
     def gap(self, began: float) -> float:
         """Return how many seconds a detection is away from the event, infinite if too far.
@@ -146,6 +165,8 @@ class LatestPictures:
         self._awaited: deque[PendingPicture] = deque(maxlen=AWAITED)
         """The last events without a picture, including those that timed out."""
         self._waiting: asyncio.Task[None] | None = None
+        self._delays: defaultdict[str, Delays] = defaultdict(Delays)
+        """How long the pictures of each kind took."""
         self.newest: dict[str, Picture] = {}
         """The newest picture of each kind."""
 
@@ -171,48 +192,96 @@ class LatestPictures:
     @callback
     def _async_happened(self, kind: str, lock_event: LockEvent) -> None:
         """Wait for the picture of an event."""
-        until = self._lock.hass.loop.time() + PATIENCE
-        self._awaited.append(PendingPicture(kind, lock_event.when, time.time(), until))
+        self._awaited.append(PendingPicture.of(kind, lock_event.when))
         if not self._waiting or self._waiting.done():
             self._waiting = self._in_background(self._async_wait())
 
     async def _async_wait(self) -> None:
-        """Request the pictures repeatedly, until each has come or timed out."""
-        wanted = self._wanted()
-        while wanted:
-            asked_for = wanted
+        """Request the pictures when they are likely to be there, until each came or timed out."""
+        looked, requests = -inf, Requests(time.monotonic())
+        while wanted := self._wanted():
+            now, moment = time.monotonic(), self._next_look(wanted, looked, requests)
+            if now < moment:
+                # Another event may arrive meanwhile, whose picture is there sooner.
+                await asyncio.sleep(min(moment - now, schedule.CLOSE))
+                continue
+            looked = now
             try:
-                await self._async_look(asked_for)
+                await self._async_look(wanted, requests)
             except MiotError as error:
                 _LOGGER.debug("%s: no pictures: %s", self._lock.name, error)
-            if self._wanted():
-                await asyncio.sleep(INTERVAL)
-            wanted = self._wanted()
-            for event in asked_for:
-                if event in self._awaited and event not in wanted:
-                    _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
+                for event in wanted:
+                    event.teaches = False
+            requests.note(looked, listed=any(event.found for event in self._awaited))
 
     def _wanted(self) -> list[PendingPicture]:
         """Return the events that still wait for a picture, oldest first."""
-        now = self._lock.hass.loop.time()
-        wanted = (event for event in self._awaited if event.until > now)
+        now = time.monotonic()
+        wanted = []
+        for event in self._awaited:
+            if now < event.until:
+                wanted.append(event)
+            elif not event.timed_out:
+                event.timed_out, event.found = True, None
+                _LOGGER.debug("%s: no picture came in time: %s", self._lock.name, event.kind)
         return sorted(wanted, key=lambda event: event.when)
 
-    async def _async_look(self, wanted: list[PendingPicture]) -> None:
-        """Fetch the wanted pictures that are available now."""
-        entries = await self._async_seen(min(event.when for event in wanted) - BEFORE)
-        frames = [(seen, kind) for seen in entries for kind in seen.frames]
-        newer = [(seen, kind) for seen, kind in frames if self._is_newer(seen, kind)]
-        ahead = self._link.client.ahead
-        found = match(self._awaited, newer, ahead)
+    def _next_look(self, wanted: list[PendingPicture], looked: float, requests: Requests) -> float:
+        """Return when to look for the pictures again, by the monotonic clock."""
+        listed = sum(event.found is not None for event in wanted)
+        cost = listed + (not self._are_found(wanted))
+        moments = []
         for event in wanted:
-            if seen := found.get(event):
+            earliest, latest = self._delays[event.kind].likely
+            likely = event.since + earliest, event.since + latest
+            moments.append(next_look(max(looked, event.since), likely, requests, cost))
+        return min(moments)
+
+    def _are_found(self, wanted: list[PendingPicture]) -> bool:
+        """Return whether the detections of events are known, so that the list is not needed."""
+        ahead = self._link.client.ahead
+        return all(
+            event.found
+            and event.gap(event.found.time / 1000 - ahead) < NEAR
+            and self._is_newer(event.found, event.kind)
+            for event in wanted
+        )
+
+    async def _async_look(self, wanted: list[PendingPicture], requests: Requests) -> None:
+        """Fetch the wanted pictures that are available now."""
+        looked = time.monotonic()
+        if not self._are_found(wanted):
+            requests.made += 1
+            await self._async_find(wanted)
+        ahead = self._link.client.ahead
+        for event in wanted:
+            if seen := event.found:
+                requests.made += 1
                 try:
                     await self._async_fetch(seen, event.kind, event.taken(seen, ahead))
                 except MiotError as error:
                     _LOGGER.debug("%s: no picture yet: %s", self._lock.name, error)
+                    event.teaches &= isinstance(error, ResultError)
                 else:
+                    self._learn(event)
                     self._no_longer_await(event)
+            event.missing = looked - event.since
+
+    async def _async_find(self, wanted: list[PendingPicture]) -> None:
+        """Look for the detections of events in the cloud's list."""
+        entries = await self._async_seen(min(event.when for event in wanted) - BEFORE)
+        frames = [(seen, kind) for seen in entries for kind in seen.frames]
+        newer = [(seen, kind) for seen, kind in frames if self._is_newer(seen, kind)]
+        found = match(self._awaited, newer, self._link.client.ahead)
+        for event in wanted:
+            event.found = found.get(event)
+
+    def _learn(self, event: PendingPicture) -> None:
+        """Learn how long the picture of an event took that has just come."""
+        if event.teaches:
+            there = time.monotonic() - event.since
+            self._delays[event.kind].learn(event.missing, there)
+            _LOGGER.debug("%s: the picture took %.1f s at most", self._lock.name, there)
 
     def _no_longer_await(self, fulfilled: PendingPicture) -> None:
         """Stop waiting for a picture that came, and for older ones of its kind.
@@ -236,7 +305,7 @@ class LatestPictures:
             try:
                 uploading = await self._async_fetch_newest(of_budget=True)
                 while uploading:
-                    await asyncio.sleep(INTERVAL)
+                    await asyncio.sleep(schedule.INTERVAL)
                     uploading = await self._async_fetch_newest()
             except MiotError as error:
                 _LOGGER.debug("%s: no pictures at the start: %s", self._lock.name, error)
