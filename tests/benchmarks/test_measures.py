@@ -12,8 +12,10 @@ from benchmarks.flood import flooded
 from benchmarks.footprint import figures_of
 from benchmarks.latency import Line, medians, p99, raced
 from benchmarks.messages import FINGERPRINTS, PEOPLE, RING, UNLOCKED, fingerprints_of
+from benchmarks.nearby import nearby
 from benchmarks.observer import Observer
 from benchmarks.process import processor_time, resident, ticks
+from tests.hosts import NEARBY
 
 
 def test_races_have_medians_in_ms() -> None:
@@ -54,6 +56,13 @@ def test_goals_grow_with_the_number_of_locks() -> None:
     assert memory.goal == pytest.approx(8.6)
     assert figures["10 locks: requests for set-up"].verdict == "kept"
     assert "10 locks: requests for a refresh" not in figures
+
+
+async def test_readings_on_the_local_network_beside_another_client() -> None:
+    """Ours greets the lock before each reading; python-miio keeps what it once heard."""
+    took, trips = await nearby(1, NEARBY)
+    assert {side: len(races) for side, races in took.races.items()} == {OURS: 5, MQTT: 5}
+    assert trips.races == {OURS: [4], MQTT: [3]}
 
 
 def test_processor_time_of_a_process() -> None:
