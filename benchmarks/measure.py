@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .footprint import footprints
 from .latency import Effort, latencies
+from .nearby import nearby
 
 if TYPE_CHECKING:
     from .figures import Figure
@@ -30,4 +31,5 @@ async def measure(setting: Setting, extent: Extent) -> list[Figure]:
     return [
         *await latencies(setting, extent.effort),
         *await footprints(setting, extent.sizes),
+        *await nearby(extent.effort.singles),
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryNotReady
 from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 
 from .account.entry_data import async_offer_new_locks, lock_ids
 from .const import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
 
     from .miot.cloud import CloudClient, Device
+    from .miot.local import LocalClient
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ READ_AFTER_PUSH: Final = 300
 # Seconds in which locks that wake up are read together. The delay does no harm: the reason for
 # which a lock woke up is pushed.
 WAKING_TOGETHER: Final = 0.15
+# Seconds between greetings to a lock on the local network that is silent. One that sleeps does not
+# hear them; one that is awake gets none, since that might keep it awake.
+GREETING_EVERY: Final = 1.5
 
 ISSUES: Final = {
     PushProblem.REFUSED: Issue.PUSH_REFUSED,
@@ -64,6 +69,8 @@ class Connection:
     coordinators: dict[str, LockCoordinator] = field(default_factory=dict)
     cloud: CloudClient | None = None
     push: Push | None = None
+    local: LocalClient | None = None
+    """The client of the only lock, on the local network; None for an account."""
     listed: float = 0
     """When the device list of the account was last read, in Unix seconds; 0 if never."""
     _cancel_poll: CALLBACK_TYPE | None = None
@@ -124,6 +131,25 @@ class Connection:
         if self.push:
             self._look_at_push(self.push)
         self._schedule()
+        if self.local:
+            waking = self._async_read_when_it_wakes(self.local)
+            self._listening = self.entry.async_create_background_task(
+                self.hass, waking, "notice that the lock wakes up"
+            )
+
+    async def _async_read_when_it_wakes(self, client: LocalClient) -> None:
+        """Read a lock on the local network as soon as it answers a greeting after it was silent.
+
+        Only the reading shows that it is the lock, since anybody can answer a greeting. The next
+        regular reading is an interval later.
+        """
+        (did,) = self.coordinators
+        while self._started:
+            await client.silent.wait()
+            if await client.greet(did, GREETING_EVERY) and client.silent.is_set():
+                self._poll_now()
+                if self._polling:
+                    await asyncio.wait([self._polling])
 
     @callback
     def async_stop(self) -> None:
@@ -136,7 +162,7 @@ class Connection:
                 cancel()
 
     async def async_stop_listening(self) -> None:
-        """Disconnect from push."""
+        """Disconnect from push, and greet a silent lock no more."""
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
@@ -238,6 +264,14 @@ class Connection:
             return min(longest, READ_AFTER_PUSH)
         quiet = time.time() - max(lock.heard_at for lock in locks)
         return min(longest, max(READ_AFTER_PUSH, quiet))
+
+    @callback
+    def _poll_now(self) -> None:
+        """Read the locks now instead of later, unless they are being read."""
+        if self._started and self._cancel_poll:
+            self._cancel_poll()
+            self._polls_at = time.time()
+            self._poll(dt_util.utcnow())
 
     @callback
     def _poll(self, _now: datetime) -> None:

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .miot.client import Client, Message
+    from .miot.client import Message
     from .undescribed import Undescribed
 
 LEARN_AGAIN_AFTER: Final = (60, 600, 3600, 6 * 3600, 24 * 3600)
@@ -88,9 +88,8 @@ class LockRuntime:
         model: LockModel,
     ) -> None:
         """Create the parts. Nothing is read, received or sent yet."""
-        client: Client = connection.cloud or LocalClient(
-            entry.data[CONF_HOST], entry.data[CONF_TOKEN]
-        )
+        client = connection.cloud or connection.local
+        assert client is not None  # noqa: S101
         self.model = model
         self.undescribed: Undescribed = {}
         """What only its specification describes."""
@@ -321,7 +320,8 @@ async def _async_create_local(hass: HomeAssistant, entry: LockConfigEntry) -> Ru
         address=entry.data[CONF_HOST],
         token=None,
     )
-    connection = Connection(hass, entry)
+    client = LocalClient(entry.data[CONF_HOST], entry.data[CONF_TOKEN])
+    connection = Connection(hass, entry, local=client)
     return await _async_start(Runtime(hass, entry, connection), {device.did: device})
 
 

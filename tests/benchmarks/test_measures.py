@@ -17,8 +17,10 @@ from benchmarks.flood import flooded
 from benchmarks.footprint import figures_of
 from benchmarks.latency import Line, medians, p99, raced
 from benchmarks.messages import FINGERPRINTS, PEOPLE, RING, UNLOCKED, fingerprints_of
+from benchmarks.nearby import nearby
 from benchmarks.observer import Observer
 from benchmarks.process import processor_time, resident, ticks
+from tests.hosts import NEARBY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +81,13 @@ def test_callbacks_are_noted_within_another_process(tmp_path: Path) -> None:
         subprocess.run((sys.executable, "-c", program), env=watched(notes), check=True)  # noqa: S603
         found = longest(notes.read_text().splitlines(), since, time.monotonic())
         assert (found >= 0.05) == (program == slow)
+
+
+async def test_readings_on_the_local_network_beside_another_client() -> None:
+    """Ours greets the lock before each reading; python-miio keeps what it once heard."""
+    took, trips = await nearby(1, NEARBY)
+    assert {side: len(races) for side, races in took.races.items()} == {OURS: 5, MQTT: 5}
+    assert trips.races == {OURS: [4], MQTT: [3]}
 
 
 def test_processor_time_of_a_process() -> None:

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from miio.protocol import Message, Utils
@@ -34,7 +35,7 @@ from simulator.model import SPEC
 from tests.hosts import ELSEWHERE, NEARBY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
     from custom_components.xiaomi_smart_lock.miot.spec import Address
     from simulator.lock import Lock
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 DID = 700_000_000
 TOKEN = "0123456789abcdef" * 2
 NOWHERE = ("127.0.0.1", 9)
+NO_ADDRESS = (socket.gaierror(socket.EAI_NONAME, "not known"), UnicodeError("label too long"))
 
 READABLE = SPEC.having(Access.READ)
 BATTERY = (13, 1)
@@ -51,6 +53,13 @@ RECORD_VIDEO = (17, 4)
 ADD_USER = (4, 1)
 
 pytestmark = pytest.mark.usefixtures("short_timeouts")
+
+
+@pytest.fixture
+def patience(short_timeouts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for as long as a busy machine needs, where packets are counted."""
+    monkeypatch.setattr(local, "HELLO_TIMEOUT", 3)
+    monkeypatch.setattr(local, "ANSWER_TIMEOUT", 1)
 
 
 # With the simulated lock
@@ -81,6 +90,49 @@ async def test_reading_in_pages(client: LocalClient, lock: Lock) -> None:
     """The lock refuses more than 15 properties a request; there are 45."""
     readings = await client.read(lock.did, READABLE)
     assert readings == {address: Reading(0, lock.values[address]) for address in READABLE}
+
+
+async def test_one_greeting_for_a_reading(
+    client: LocalClient, lock: Lock, driver: LockDriver, patience: None
+) -> None:
+    """A reading of 45 properties is one packet more than the limit demands, and its answers.
+
+    The next reading, and whatever is written or done, begins with a greeting of its own.
+    """
+    asked: list[str] = []
+
+    def note(packet: bytes) -> None:
+        asked.append("hello" if packet == GREETING else opened(packet, lock.token)["method"])
+
+    driver.simulator.miio[lock].stray = note
+    reading = ["hello", *["get_properties"] * 3]
+    for _ in range(2):
+        assert len(await client.read(lock.did, READABLE)) == 45
+    await client.write(lock.did, RECORDING, False)
+    await client.act(lock.did, SPEC.actions[RECORD_VIDEO])
+    assert await client.read(lock.did, READABLE)
+    assert asked == [*reading * 2, "hello", "set_properties", "hello", "action", *reading]
+
+
+async def test_greeting(
+    client: LocalClient, lock: Lock, driver: LockDriver, patience: None
+) -> None:
+    """Who is awake answers, without a token; others at its address do not count."""
+    assert await client.greet(lock.did, 10)
+    assert await LocalClient(NEARBY, TOKEN).greet(lock.did, 10)
+    assert not await client.greet(str(DID), 0.1)
+    driver.do("sleep")
+    assert not await client.greet(lock.did, 0.1)
+
+
+async def test_greeting_where_nobody_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor where nobody can be."""
+    assert not await LocalClient(ELSEWHERE, TOKEN).greet(str(DID), 0.01)
+    for error in NO_ADDRESS:
+        find_nothing = Mock(side_effect=error)
+        monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
+        assert not await LocalClient("no.such.host.invalid", TOKEN).greet(str(DID), 0.01)
+        find_nothing.assert_called()
 
 
 async def test_answers_get_lost(
@@ -156,9 +208,7 @@ async def test_nobody_there() -> None:
         await LocalClient(ELSEWHERE, TOKEN).info()
 
 
-@pytest.mark.parametrize(
-    "error", [socket.gaierror(socket.EAI_NONAME, "not known"), UnicodeError("label too long")]
-)
+@pytest.mark.parametrize("error", NO_ADDRESS)
 async def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """What was entered leads nowhere, or is no host's name at all."""
 
@@ -197,6 +247,9 @@ class Device(MiioServer):
         self.params: object = None
         self.awake = True
         self.loses = self.falls_asleep = False
+        self.lost: Collection[int] = ()
+        """The numbers of the packets that get lost on their way here."""
+        self.packets: list[bytes] = []
         self.asked_by: tuple[str | Any, int] = NOWHERE
 
     def _next(self, method: str, params: object) -> object:
@@ -211,7 +264,9 @@ class Device(MiioServer):
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a packet, and do not answer it as it should be."""
         self.asked_by = addr
-        super().datagram_received(data, addr)
+        self.packets.append(data)
+        if len(self.packets) not in self.lost:
+            super().datagram_received(data, addr)
 
     def _answer(self, data: bytes) -> bytes | None:
         answer = super()._answer(data)
@@ -391,6 +446,74 @@ async def test_falling_asleep_while_reading(device: Device) -> None:
         await read(LocalClient(NEARBY, TOKEN))
 
 
+# A reading of three requests, which share a greeting
+
+PAGES = [READABLE[start : start + 15] for start in range(0, 45, 15)]
+"""What is asked in each request."""
+
+
+def answered(page: Collection[Address]) -> list[dict[str, int]]:
+    """Return the answer to a request; the values are as good as others."""
+    return [{"siid": siid, "piid": piid, "code": 0, "value": piid} for siid, piid in page]
+
+
+@pytest.fixture
+def asked(device: Device, patience: None) -> Callable[[], list[str]]:
+    """Return what tells which packets arrived at a device that has answers to a reading."""
+    device.answers = [answered(page) for page in PAGES]
+    return lambda: ["hello" if one == GREETING else "request" for one in device.packets]
+
+
+async def read_all(client: LocalClient) -> list[Address]:
+    """Read all properties; return those that were answered."""
+    readings = await client.read(str(DID), READABLE)
+    assert all(reading == Reading(0, piid) for (_, piid), reading in readings.items())
+    return list(readings)
+
+
+async def test_a_request_within_a_reading_gets_lost(
+    device: Device, asked: Callable[[], list[str]]
+) -> None:
+    """It is sent again after a new greeting, which serves the rest of the reading too."""
+    device.lost = {3}
+    assert await read_all(LocalClient(NEARBY, TOKEN)) == [*READABLE]
+    assert asked() == ["hello", "request", "request", "hello", "request", "request"]
+
+
+async def test_a_greeting_gets_lost(device: Device, asked: Callable[[], list[str]]) -> None:
+    """Another one follows."""
+    device.lost = {1}
+    assert await read_all(LocalClient(NEARBY, TOKEN)) == [*READABLE]
+    assert asked() == ["hello", "hello", *["request"] * 3]
+
+
+async def test_restarting_within_a_reading(device: Device, asked: Callable[[], list[str]]) -> None:
+    """Its clock starts anew: it takes no request of the time before, but one after a greeting."""
+
+    def restart(sent: bytes) -> None:
+        if len(device.packets) == 2:
+            device.restart()
+
+    device.stray = restart
+    assert await read_all(LocalClient(NEARBY, TOKEN)) == [*READABLE]
+    assert asked() == ["hello", "request", "request", "hello", "request", "request"]
+    assert device.methods == ["get_properties"] * 3
+
+
+async def test_another_device_within_a_reading(
+    device: Device, asked: Callable[[], list[str]]
+) -> None:
+    """It is not believed, even if it has the same token; what the lock said before counts."""
+
+    def replace(sent: bytes) -> None:
+        if len(device.packets) == 2:
+            device._did = (DID + 1).to_bytes(4)
+
+    device.stray = replace
+    assert await read_all(LocalClient(NEARBY, TOKEN)) == [*PAGES[0]]
+    assert asked() == ["hello", "request", "request"]
+
+
 type Change = Callable[[bytes, dict[str, Any]], bytes]
 
 
@@ -454,9 +577,9 @@ async def test_nothing_but_what_is_no_answer(device: Device, ask: Ask, name: str
         await ask(LocalClient(NEARBY, TOKEN))
 
 
-def opened(sent: bytes) -> dict[str, Any]:
+def opened(sent: bytes, token: str = TOKEN) -> dict[str, Any]:
     """Return a request as the lock reads it."""
-    request: dict[str, Any] = Message.parse(sent, token=bytes.fromhex(TOKEN)).data.value
+    request: dict[str, Any] = Message.parse(sent, token=bytes.fromhex(token)).data.value
     return request
 
 

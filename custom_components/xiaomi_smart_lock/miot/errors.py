@@ -29,6 +29,10 @@ class NoAnswerError(CannotConnectError):
     """No answer before the time-out."""
 
 
+class SilentError(NoAnswerError):
+    """A lock on the local network answers nothing at all: it is asleep or out of reach."""
+
+
 class NotSent(StrEnum):
     """Why an action was not sent; the value is the translation key."""
 

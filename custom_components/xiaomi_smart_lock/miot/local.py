@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, override
 
 from .attempt import Attempt
 from .client import Client, Reading, address_of
@@ -31,12 +31,14 @@ from .errors import (
     NoConnectionError,
     NotSignedInError,
     ResultError,
+    SilentError,
     check,
 )
 from .values import objects, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
 
     from .spec import Action, Address, Value
 
@@ -48,8 +50,8 @@ LONGEST_PACKET: Final = 65535  # bytes
 PACKETS_LIMIT: Final = 100  # packets to check while waiting for an answer
 
 READ_LIMIT: Final = 15  # properties per request
-HELLO_TIMEOUT: Final = 1  # seconds until a lock counts as asleep
-ANSWER_TIMEOUT: Final = 3  # seconds
+HELLO_TIMEOUT: Final = 1.0  # seconds until a lock counts as asleep
+ANSWER_TIMEOUT: Final = 3.0  # seconds
 LAST_ID: Final = 2**31 - 1  # the same range as Xiaomi's own client
 BUSY: Final = (-9999, -30001)  # codes of a device that accepts a retry
 SILENCES: Final = 10  # unanswered calls in a row until a token that worked counts as wrong
@@ -67,6 +69,26 @@ class Info:
     mac: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Greeting:
+    """What a device answered to a greeting: which device it is, and its clock."""
+
+    device_id: bytes
+    clock: datetime
+    received: float
+    """When it was received, by this machine's monotonic clock."""
+
+    @property
+    def did(self) -> str:
+        """The device's did."""
+        return str(int.from_bytes(self.device_id))
+
+    @property
+    def now(self) -> datetime:
+        """The device's clock now, if it has not restarted since."""
+        return self.clock + timedelta(seconds=int(time.monotonic() - self.received))
+
+
 class LocalClient(Client):
     """A connection to one lock, with its address and its token of 32 hexadecimal digits.
 
@@ -80,21 +102,53 @@ class LocalClient(Client):
         self._token = token
         self._patience = 0
         self._lock = asyncio.Lock()
+        self.silent = asyncio.Event()
+        """Set while the lock, when it was last asked something, did not answer a greeting."""
+
+    async def greet(self, did: str, seconds: float) -> bool:
+        """Send a single greeting; return whether the device ``did`` answers within some seconds.
+
+        It takes as long if not. Anybody can answer a greeting, without the token.
+        """
+        loop = asyncio.get_running_loop()
+        answered = loop.create_future()
+        listener = _GreetingListener(int(did), answered)
+        try:
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: listener, remote_addr=(self._host, PORT), family=socket.AF_INET
+            )
+        except (OSError, ValueError):  # ValueError: the host is no name
+            await asyncio.sleep(seconds)
+            return False
+        try:
+            transport.sendto(GREETING)
+            await asyncio.wait([answered], timeout=seconds)
+        finally:
+            transport.close()
+        return answered.done()
 
     async def info(self) -> Info:
         """Return the device's information about itself."""
-        did, answer = await self._call(None, "miIO.info", [])
+        greeting, answer = await self._call(None, "miIO.info", [])
         if isinstance(answer, dict) and (model := text(answer.get("model"))):
-            return Info(did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac")))
+            return Info(
+                greeting.did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac"))
+            )
         raise CannotConnectError("the answer has another shape")
 
     async def read(self, did: str, addresses: Collection[Address]) -> dict[Address, Reading]:
-        """Read properties from the lock itself; return those that it answers."""
+        """Read properties from the lock itself; return those that it answers.
+
+        The lock is greeted once for all requests of a reading.
+        """
         readings: dict[Address, Reading] = {}
+        greeting: _Greeting | None = None
         for page in batched(addresses, READ_LIMIT, strict=False):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             try:
-                _, answer = await self._call(did, "get_properties", params)
+                greeting, answer = await self._call(
+                    did, "get_properties", params, greeting=greeting
+                )
             except CannotConnectError:
                 if not readings:
                     raise
@@ -139,15 +193,28 @@ class LocalClient(Client):
         *,
         retries: int = 2,
         attempt: Attempt | None = None,
-    ) -> tuple[str, Any]:
-        """Send a request and return the device's did and its answer, one request at a time.
+        greeting: _Greeting | None = None,
+    ) -> tuple[_Greeting, Any]:
+        """Send a request, one at a time; return the greeting before it, and its answer.
 
-        The request is sent only to the device ``did``; None for any device.
+        The request is sent only to the device ``did``; None for any device. ``greeting`` is one
+        from just before, None to greet the device anew.
         """
         async with attempt.in_time() if attempt else nullcontext():
             await self._lock.acquire()
         try:
-            return await asyncio.to_thread(self._send, did, method, params, retries, attempt)
+            answered = await asyncio.to_thread(
+                self._send, did, method, params, retries, attempt, greeting
+            )
+        except (SilentError, NoConnectionError):
+            self.silent.set()
+            raise
+        except MiotError:
+            self.silent.clear()
+            raise
+        else:
+            self.silent.clear()
+            return answered
         finally:
             self._lock.release()
 
@@ -158,15 +225,17 @@ class LocalClient(Client):
         params: object,
         retries: int,
         attempt: Attempt | None,
-    ) -> tuple[str, Any]:
+        greeting: _Greeting | None,
+    ) -> tuple[_Greeting, Any]:
         """Send a request, with retries if nothing is answered or the lock is busy.
 
+        Before a retry the lock is greeted anew: it may have restarted since, or be another device.
         A request that nobody waits for anymore is not sent if its attempt was called off.
         """
         _keep_quiet()
         for left in range(retries, -1, -1):
             try:
-                answered = self._exchange(did, method, params, attempt)
+                answered = self._exchange(did, method, params, attempt, greeting)
             except TimeoutError:
                 # A single request may have got lost. A lock that never answers while it is awake
                 # has another token.
@@ -180,23 +249,28 @@ class LocalClient(Client):
             else:
                 self._patience = SILENCES
                 return answered
+            greeting = None
         raise AssertionError  # unreachable: the last try returns or raises
 
     def _exchange(
-        self, did: str | None, method: str, params: object, attempt: Attempt | None
-    ) -> tuple[str, Any]:
-        """Send a request once and return the device's did and its answer.
+        self,
+        did: str | None,
+        method: str,
+        params: object,
+        attempt: Attempt | None,
+        greeting: _Greeting | None,
+    ) -> tuple[_Greeting, Any]:
+        """Send a request once, after a greeting; return the greeting and the request's answer.
 
         Ignores other packets: those of other devices, answers to other requests, and replayed
         ones, as the random number of a request is not known in advance. Raises TimeoutError if
-        nothing answers, NoAnswerError without an answer to the greeting, AnotherDeviceError if
+        nothing answers, SilentError without an answer to the greeting, AnotherDeviceError if
         another device answers it, and CannotConnectError if only other packets arrive.
         """
         with _Socket(self._host) as sock:
-            if (greeting := sock.greet()) is None:
-                raise NoAnswerError("the lock does not answer: it is asleep or out of reach")
-            found = str(int.from_bytes(greeting.device_id))
-            if did not in (None, found):
+            if (greeting := greeting or sock.greet()) is None:
+                raise SilentError("the lock does not answer: it is asleep or out of reach")
+            if did not in (None, greeting.did):
                 raise AnotherDeviceError("another device answers at the lock's address")
             number = secrets.randbelow(LAST_ID) + 1
             request = {"id": number, "method": method, "params": params}
@@ -211,7 +285,7 @@ class LocalClient(Client):
                     case {"id": int(answered), "error": error} if answered == number:
                         raise _refusal(error)
                     case {"id": int(answered), "result": result} if answered == number:
-                        return found, result
+                        return greeting, result
                 others += 1 if len(packet) == HEADER else GREETINGS
         if others > 0:
             raise CannotConnectError("what arrives is no answer to the request")
@@ -219,8 +293,10 @@ class LocalClient(Client):
 
     def _silence(self, *, lasting: bool) -> MiotError:
         """Return the error for a call without an answer."""
-        if not (lasting and self._is_awake()):
+        if not lasting:
             return NoAnswerError("the lock does not answer anymore")
+        if not self._is_awake():
+            return SilentError("the lock does not answer anymore")
         if self._patience:
             self._patience -= 1
             return NoAnswerError("the lock is awake but does not answer")
@@ -274,17 +350,34 @@ class _Socket:
                 continue
             yield packet
 
-    def greet(self) -> Any:
-        """Send greetings and return the header of the first answer, None if there is none."""
+    def greet(self) -> _Greeting | None:
+        """Send greetings and return the first answer, None if there is none."""
         for _ in range(GREETINGS):
             self.send(GREETING)
             for packet in self.received(HELLO_TIMEOUT / GREETINGS):
                 if len(packet) == HEADER and (parsed := _parsed(packet)):
-                    return parsed.header.value
+                    header = parsed.header.value
+                    return _Greeting(header.device_id, header.ts, time.monotonic())
         return None
 
 
-def _built(request: object, greeting: Any, token: bytes) -> bytes:
+class _GreetingListener(asyncio.DatagramProtocol):
+    """Waits for a device to answer a greeting."""
+
+    def __init__(self, did: int, answered: asyncio.Future[None]) -> None:
+        """Wait for the device with a did; ``answered`` is done then."""
+        self._did = did
+        self._answered = answered
+
+    @override
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Look whether a packet is the device's answer."""
+        is_greeting = len(data) == HEADER and data.startswith(GREETING[:4])
+        if is_greeting and int.from_bytes(data[8:12]) == self._did and not self._answered.done():
+            self._answered.set_result(None)
+
+
+def _built(request: object, greeting: _Greeting, token: bytes) -> bytes:
     """Return the packet of a request to the device that answered a greeting."""
     from construct import ConstructError  # noqa: PLC0415
     from miio.protocol import Message  # noqa: PLC0415
@@ -293,7 +386,7 @@ def _built(request: object, greeting: Any, token: bytes) -> bytes:
         "length": 0,
         "unknown": 0,
         "device_id": greeting.device_id,
-        "ts": greeting.ts + timedelta(seconds=1),
+        "ts": greeting.now + timedelta(seconds=1),
     }
     message = {"data": {"value": request}, "header": {"value": header}, "checksum": 0}
     try:
