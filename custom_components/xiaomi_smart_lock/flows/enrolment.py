@@ -27,6 +27,7 @@ from ..model.tables import Ability
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words
 from .live_enrolment import LiveEnrolment
+from .progress import async_tell_until_heard
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from ..credentials.enrolment import Wanted
     from ..runtime import LockConfigEntry, LockRuntime
-    from .live_enrolment import Keep
 
 CONF_LOCK: Final = "lock"
 CONF_PASSWORD: Final = "password"  # noqa: S105
@@ -121,11 +121,9 @@ class EnrolmentFlow(ConfigSubentryFlow):
         least, most = self._digits
         return {"least": str(least), "most": str(most)}
 
-    async def _async_enrol(
-        self, lock: LockRuntime, wanted: Wanted, keep: Keep
-    ) -> SubentryFlowResult:
+    async def _async_enrol(self, lock: LockRuntime, wanted: Wanted) -> SubentryFlowResult:
         """Begin an enrollment, and follow it; see ``LiveEnrolment``."""
-        self._live = LiveEnrolment(lock, wanted, keep)
+        self._live = LiveEnrolment(lock, wanted)
         return await self.async_step_enrol()
 
     async def async_step_enrol(
@@ -134,6 +132,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
         """Show what to do at the lock, until the enrollment has ended."""
         live = self._live
         if live.task.done():
+            async_tell_until_heard(self)
             return self.async_show_progress_done(next_step_id="enrolled")
         if self._news is None or self._news.done():
             self._news = self.hass.async_create_task(live.async_news(), "follow an enrollment")
