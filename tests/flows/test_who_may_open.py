@@ -162,6 +162,24 @@ async def test_a_browser_that_listens_late(hass: HomeAssistant, harness: LockHar
     assert told == []
 
 
+async def test_a_browser_is_not_told_of_a_flow_that_is_over(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """It would ask for the flow once more, and show an error."""
+    inside(harness).types[5] = 2
+    inside(harness).credentials[20] = Credential(5, FINGERPRINT)
+    dialog = await look(hass, harness)
+    await dialog.submit(credential=dialog.labels("credential")["Nobody’s: Fingerprint 20"])
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    told = async_capture_events(hass, EVENT_DATA_ENTRY_FLOW_PROGRESSED)
+    for pause in progress.TOLD_AGAIN:
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=pause))
+    assert told == []
+
+
 async def test_just_looking(hass: HomeAssistant, harness: LockHarness) -> None:
     """Who chooses nothing changes nothing."""
     await harness.manage("set_user", user_id=5)

@@ -29,7 +29,7 @@ from ..miot.errors import (
     SignInRefusedError,
 )
 from ..wording.phrases import escaped_url
-from .progress import async_tell_browser, async_tell_until_heard, long_enough
+from .progress import async_tell_browser, async_tell_until_heard, long_enough, nothing
 
 if TYPE_CHECKING:
     import asyncio
@@ -86,12 +86,14 @@ class AppCodeFlow(ConfigFlow):
     _scanned: asyncio.Task[None] | None = None
     _app_session: aiohttp.ClientSession | None = None
     _cancel_end: CALLBACK_TYPE | None = None
+    _stop_telling: CALLBACK_TYPE = staticmethod(nothing)
     _endpoints: Endpoints
     _tls: ssl.SSLContext
 
     @callback
     def async_remove(self) -> None:
         """Stop waiting for the phone when the flow ends."""
+        self._stop_telling()
         self._forget_code()
         if self._cancel_end:
             self._cancel_end()
@@ -136,7 +138,8 @@ class AppCodeFlow(ConfigFlow):
             return self.async_show_progress(
                 step_id="code", progress_action="code", progress_task=self._begun
             )
-        async_tell_until_heard(self)
+        self._stop_telling()
+        self._stop_telling = async_tell_until_heard(self)
         return self.async_show_progress_done(next_step_id="scan")
 
     async def _async_begin(self) -> tuple[AppLogin, QrCode]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
@@ -27,7 +27,7 @@ from ..model.tables import Ability
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words
 from .live_enrolment import LiveEnrolment
-from .progress import async_tell_until_heard
+from .progress import async_tell_until_heard, nothing
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,6 +50,14 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     _live: LiveEnrolment
     _news: asyncio.Task[None] | None = None
+    _stop_telling: CALLBACK_TYPE = staticmethod(nothing)
+
+    @callback
+    def _show_done(self, next_step_id: str) -> SubentryFlowResult:
+        """End the progress that is shown; the browser goes on with another step."""
+        self._stop_telling()
+        self._stop_telling = async_tell_until_heard(self)
+        return self.async_show_progress_done(next_step_id=next_step_id)
 
     @property
     def _entry(self) -> LockConfigEntry:
@@ -132,8 +140,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
         """Show what to do at the lock, until the enrollment has ended."""
         live = self._live
         if live.task.done():
-            async_tell_until_heard(self)
-            return self.async_show_progress_done(next_step_id="enrolled")
+            return self._show_done("enrolled")
         if self._news is None or self._news.done():
             self._news = self.hass.async_create_task(live.async_news(), "follow an enrollment")
         return self.async_show_progress(
@@ -219,6 +226,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
     @override
     def async_remove(self) -> None:
         """Cancel an enrollment whose dialog was closed."""
+        self._stop_telling()
         if live := getattr(self, "_live", None):
             live.async_cancel()
 

@@ -25,7 +25,7 @@ from ..wording.phrases import credential_in_words, escaped
 from ..wording.reasons import error_in_words, translatable
 from .choices import Choice, credential_label, credential_name, own_name
 from .enrolment import EnrolmentFlow
-from .progress import async_tell_until_heard, long_enough
+from .progress import long_enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,8 +140,7 @@ class ManagementFlow(EnrolmentFlow):
                 description_placeholders=self._deleted,
                 progress_task=self._deleting,
             )
-        async_tell_until_heard(self)
-        return self.async_show_progress_done(next_step_id="deleted")
+        return self._show_done("deleted")
 
     async def async_step_deleted(
         self, user_input: dict[str, Any] | None = None

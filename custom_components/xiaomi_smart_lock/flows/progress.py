@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.core import HassJob, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED, FlowResultType
 from homeassistant.helpers.event import async_call_later
 
@@ -34,6 +34,11 @@ async def long_enough() -> AsyncIterator[None]:
 
 
 @callback
+def nothing() -> None:
+    """Do nothing, where there is nothing to stop."""
+
+
+@callback
 def async_tell_browser(flow: FlowHandler[Any, Any, Any]) -> None:
     """Make the browser load the next step of a flow."""
     told = {"handler": flow.handler, "flow_id": flow.flow_id, "refresh": True}
@@ -41,18 +46,21 @@ def async_tell_browser(flow: FlowHandler[Any, Any, Any]) -> None:
 
 
 @callback
-def async_tell_until_heard(flow: FlowHandler[Any, Any, Any]) -> None:
-    """Tell the browser of the end of progress again, unless it loads the next step meanwhile.
+def async_tell_until_heard(flow: FlowHandler[Any, Any, Any]) -> CALLBACK_TYPE:
+    """Tell the browser again that progress has ended, unless it loads the next step meanwhile.
 
     Home Assistant tells it once. A browser that listens only later would show progress forever.
+    Return a function that stops this. Call it when the flow is over, of which nothing is seen here.
     """
     pauses = iter(TOLD_AGAIN)
+    cancel: CALLBACK_TYPE | None = None
 
     @callback
     def wait() -> None:
+        nonlocal cancel
         if pause := next(pauses, None):
             job = HassJob(look, "tell of the end of progress", cancel_on_shutdown=True)
-            async_call_later(flow.hass, pause, job)
+            cancel = async_call_later(flow.hass, pause, job)
 
     @callback
     def look(_now: datetime) -> None:
@@ -60,4 +68,10 @@ def async_tell_until_heard(flow: FlowHandler[Any, Any, Any]) -> None:
             async_tell_browser(flow)
             wait()
 
+    @callback
+    def stop() -> None:
+        if cancel:
+            cancel()
+
     wait()
+    return stop

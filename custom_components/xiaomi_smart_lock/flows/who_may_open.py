@@ -16,7 +16,7 @@ from ..people import people
 from ..wording.phrases import common_text, escaped, listed
 from .choices import by_value, credential_label, of_nobody, of_person
 from .management import CONF_CREDENTIAL, ManagementFlow
-from .progress import async_tell_until_heard, long_enough
+from .progress import long_enough
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,8 +45,7 @@ class WhoMayOpenFlow(ManagementFlow):
             return self.async_show_progress(
                 step_id="user", progress_action="asking", progress_task=self._asking
             )
-        async_tell_until_heard(self)
-        return self.async_show_progress_done(next_step_id="look")
+        return self._show_done("look")
 
     async def _async_ask(self) -> None:
         """Have the locks that are awake tell their users and credentials, and the app its names."""
