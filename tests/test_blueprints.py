@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import Event, HomeAssistant, ServiceCall
+    from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
     from pytest_homeassistant_custom_component.typing import (
         ClientSessionGenerator,
         WebSocketGenerator,
@@ -186,6 +187,30 @@ def test_every_blueprint(file: Path) -> None:
         key for key, one in entity_filters(blueprint).items() if one["domain"] != ["calendar"]
     }
     assert not others
+
+
+@pytest.mark.parametrize("file", BLUEPRINTS, ids=lambda file: file.stem)
+async def test_import_by_a_click(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    aioclient_mock: AiohttpClientMocker,
+    file: Path,
+) -> None:
+    """Home Assistant reads the file where the link says it is, and has nothing against it."""
+    source = read(file).metadata["source_url"]
+    path = source.removeprefix("https://github.com/").replace("/blob/", "/")
+    text = file.read_text(encoding="utf-8")
+    aioclient_mock.get(f"https://raw.githubusercontent.com/{path}", text=text)
+    assert await async_setup_component(hass, "automation", {})
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id({"type": "blueprint/import", "url": source})
+    answer = await client.receive_json()
+    assert answer["success"]
+    imported = answer["result"]
+    assert imported["suggested_filename"].endswith(f"/{file.stem}")
+    assert imported["raw_data"] == text
+    assert imported["validation_errors"] is None
+    assert imported["blueprint"]["metadata"]["domain"] == "automation"
 
 
 def test_only_those_that_exist_are_linked() -> None:

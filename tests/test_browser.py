@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from homeassistant.const import (
 )
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from playwright.async_api import TimeoutError as BrowserTimeoutError
 from playwright.async_api import expect
@@ -59,7 +61,7 @@ WIDTH: Final = 270
 
 TRIES: Final = 3
 A_WHILE: Final = 30_000  # milliseconds, after which something is tried again
-BUTTONS: Final = ("OK", "Submit", "Next", "Add", "Delete", "Done")
+BUTTONS: Final = ("OK", "Submit", "Next", "Add", "Delete", "Done", "Save")
 HAS_MENU: Final = (MAJOR_VERSION, MINOR_VERSION) < (2025, 7)
 """Whether the dialogs of an entry are opened by its menu; later, each has a button."""
 NAME: Final = "step-flow-form ha-selector-text input"
@@ -373,11 +375,32 @@ async def test_whose_it_is_by_clicks(hass: HomeAssistant, driver: LockDriver, pa
     await hand.click("Next", "Say whose it is")
     await hand.see("In the Mi Home app, it belongs to user 3, 李明.")
     await expect(page.locator(NAME).first).to_have_value("李明")
-    await hand.click("Submit")
+    await hand.click("Save")
     await hand.see("From now on it is called by their name.")
     assert hand.clicks <= 6
     await hand.click("Close")
     await page.locator(".sub-entry >> text='李明'").first.wait_for()
+
+
+async def test_what_a_person_did_is_a_trigger_by_clicks(
+    hass: HomeAssistant, linked: MockConfigEntry, page: Page
+) -> None:
+    """The automation editor has what a person can do by choosing just the person."""
+    give(hass, linked, "Hua", (FINGERPRINT, 7))
+    await hass.async_block_till_done()
+    if find_spec("homeassistant.components.event.trigger") is None:
+        assert hass.states.get("event.hua")
+        return  # There is no such trigger yet.
+    assert await async_setup_component(hass, "automation", {})
+    hand = Hand(page)
+    offered = page.locator("text='Came home' >> visible=true").first
+
+    async def act() -> None:
+        await page.goto("/config/automation/edit/new")
+        await hand.click("Add trigger", "Services", "Hua", "Event received")
+        await hand.press(page.locator("ha-entity-states-picker ha-generic-picker").first)
+
+    await hand.have(offered, act)
 
 
 async def test_a_guest_by_clicks(hass: HomeAssistant, driver: LockDriver, page: Page) -> None:

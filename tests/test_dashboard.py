@@ -72,14 +72,14 @@ def modules(hass: HomeAssistant) -> list[str]:
     return [url for url in hass.data[DATA_EXTRA_MODULE_URL].urls if DOMAIN in url]
 
 
-async def test_the_module_comes_and_goes(
+async def test_the_module_comes_and_stays(
     hass: HomeAssistant,
     frontend: None,
     hass_client_no_auth: ClientSessionGenerator,
     driver: LockDriver,
     short_timeouts: None,
 ) -> None:
-    """Browsers load it as long as there is an entry, once however many there are."""
+    """Browsers load it once however many entries there are, and after the last one is deleted."""
     async with running_lock(hass, driver) as first:
         [url] = modules(hass)
         async with running_lock(hass, driver, local=True) as second:
@@ -90,7 +90,7 @@ async def test_the_module_comes_and_goes(
         await first.stop()
         assert modules(hass) == [url]
         await hass.config_entries.async_remove(first.entry.entry_id)
-    assert modules(hass) == []
+    assert modules(hass) == [url]
     async with running_lock(hass, driver):
         assert modules(hass) == [url]
     answer = await (await hass_client_no_auth()).get(url)
@@ -460,14 +460,27 @@ async def test_two_locks_and_people(
 async def test_without_a_lock(
     hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver
 ) -> None:
-    """Who has no lock reads how to add one."""
+    """Who has deleted the lock reads how to add one, and where to delete the dashboard."""
     async with running_lock(hass, driver) as harness:
-        await harness.stop()
-        registry = dr.async_get(hass)
-        for device in dr.async_entries_for_config_entry(registry, harness.entry.entry_id):
-            registry.async_remove_device(device.id)
         page = await dashboard.open()
-        await page.get_by_text("No lock is here yet.").wait_for()
+        assert "Door" in await headings(page)
+        await harness.stop()
+        await hass.config_entries.async_remove(harness.entry.entry_id)
+        await page.reload()
+        await page.get_by_text("No lock is set up here.").wait_for()
+        await is_well(page)
+
+
+async def test_while_the_entry_is_not_loaded(
+    hass: HomeAssistant, dashboard: Dashboard, driver: LockDriver
+) -> None:
+    """Everything is in its place, and unavailable."""
+    async with running_lock(hass, driver) as harness:
+        await hass.config_entries.async_unload(harness.entry.entry_id)
+        page = await dashboard.open()
+        await is_well(page)
+        assert "Door" in await headings(page)
+        await page.get_by_text("Unavailable").first.wait_for()
 
 
 async def test_before_the_frontend(dashboard: Dashboard, linked: MockConfigEntry) -> None:

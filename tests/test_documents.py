@@ -246,7 +246,7 @@ def test_each_repair_is_described(language: str) -> None:
     """By its title."""
     lock, plain = LANGUAGES[language].lock, LANGUAGES[language].plain
     titles = [
-        re.sub(r"\{\w+\}", "…", issue["title"].replace("{lock}", lock))
+        re.sub(r"\{\w+\}", "…", re.sub("“?{lock}”?", lock, issue["title"]))
         for issue in texts(language)["issues"].values()
     ]
     described = plain(page(language, "troubleshooting"))

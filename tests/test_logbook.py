@@ -112,14 +112,15 @@ async def test_a_cause_has_an_icon(
     driver: LockDriver,
     ming: None,
 ) -> None:
-    """Among all activity a cause is a line of its own, which has no entity to take one from."""
+    """A cause is a line of its own with a verb, and has no entity to take an icon from."""
     driver.do("close_door")
     await until(lambda: driver.state(hass, "lock", "lock").state == "locked")
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
     lines = await read(hass, recorder_mock, hass_ws_client)
-    icons = [line.get("icon") for line in lines if line["name"] == "Ming with a fingerprint"]
-    assert icons == ["mdi:account-key"]
+    of_cause = [line for line in lines if line["name"] == "Ming with a fingerprint"]
+    assert [line["icon"] for line in of_cause] == ["mdi:account-key"]
+    assert [line["message"] for line in of_cause] == ["unlocked from outside"]
 
 
 @pytest.mark.parametrize(

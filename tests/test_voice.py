@@ -212,6 +212,10 @@ QUESTIONS: Final = [
                 "No door lock that you may see is exposed to Assist. "
                 "An administrator can expose one: Settings > Voice assistants > Expose."
             ),
+            "not set up": (
+                "The door lock is not set up at the moment. "
+                "An administrator can see why: Settings > Devices & services."
+            ),
         },
     ),
     Asked(
@@ -230,6 +234,7 @@ QUESTIONS: Final = [
                 "没有向 Assist 公开且您有权查看的门锁。"
                 "管理员可以在“设置” → “语音助手” → “公开”中公开门锁。"
             ),
+            "not set up": "门锁目前未加载。管理员可以在“设置” → “设备与服务”中查看原因。",
         },
     ),
 ]
@@ -341,6 +346,19 @@ async def test_who_is_told_nothing(hass: HomeAssistant, voice: Voice, asked: Ask
     for sentence in sentences:
         assert await voice.ask(sentence, asked.language, may_see.id) == none
         assert await voice.ask(sentence, asked.language) == none
+
+
+@ASKED
+async def test_a_lock_that_is_not_set_up(hass: HomeAssistant, voice: Voice, asked: Asked) -> None:
+    """That is what is said of an exposed lock whose entry is not loaded."""
+    assert await hass.config_entries.async_unload(voice.harness.entry.entry_id)
+    sentences = (asked.last[0], asked.today[0], asked.battery[0])
+    for sentence in sentences:
+        assert await voice.ask(sentence, asked.language) == asked.answers["not set up"]
+        assert await voice.ask(sentence, asked.language, "nobody") == asked.answers["none"]
+    voice.expose(exposed=False)
+    for sentence in sentences:
+        assert await voice.ask(sentence, asked.language) == asked.answers["none"]
 
 
 async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> None:

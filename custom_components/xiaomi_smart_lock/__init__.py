@@ -27,11 +27,7 @@ from .account.entry_data import (
 from .const import DOMAIN
 from .control.unlock_attempts import async_forget_guesses
 from .descriptions import DESCRIPTIONS, described, has_settings
-from .frontend.registration import (
-    async_add_dashboard,
-    async_remove_dashboard,
-    async_serve_dashboard,
-)
+from .frontend.registration import async_add_dashboard, async_serve_dashboard
 from .lock_log import async_log
 from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
@@ -172,7 +168,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: LockConfigEntry) -> Non
     for did in lock_ids(entry):
         await _async_forget(hass, entry, did)
     if not hass.config_entries.async_entries(DOMAIN):
-        async_remove_dashboard(hass)
         await async_specification_store(hass).async_remove()
 
 

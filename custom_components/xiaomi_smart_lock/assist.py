@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
@@ -23,6 +23,7 @@ from .account.entry_data import async_lock_names
 from .const import DOMAIN
 from .model.roles import Role
 from .people import person_of
+from .wording.phrases import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.intent import Intent
 
-    from .runtime import LockRuntime
+    from .runtime import LockConfigEntry, LockRuntime
     from .state.lock_event import LockEvent
+
+LOCK_ID: Final = "-lock"
+"""What the unique id of a lock entity has after the did."""
 
 CONVERSATION: Final = "conversation"
 """The assistant that an intent is for, unless it says another one."""
@@ -71,7 +75,7 @@ class Texts:
 
     def said(self, key: str, **facts: object) -> str:
         """Return a text of the section ``common`` whose placeholders are filled in."""
-        return self.get(f"common.{key}").format(**facts)
+        return together(self.get(f"common.{key}").format(**facts))
 
     def listed(self, words: list[str]) -> str:
         """Return words joined to a list."""
@@ -247,10 +251,18 @@ class QuestionHandler(IntentHandler):
 
     async def _async_answer(self, intent_obj: Intent, texts: Texts) -> str:
         hass = intent_obj.hass
-        locks = await _async_locks(intent_obj)
+        if not (spoken_of := await _async_spoken_of(intent_obj)):
+            return texts.said("answer_no_lock")
+        loaded: list[LockConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+        locks = {
+            did: lock
+            for entry in loaded
+            for did, lock in entry.runtime_data.locks.items()
+            if did in spoken_of
+        }
         answers = {did: self._question.answer(lock, texts) for did, lock in locks.items()}
         if len(answers) < 2:  # noqa: PLR2004
-            return next(iter(answers.values()), texts.said("answer_no_lock"))
+            return next(iter(answers.values()), texts.said("answer_not_set_up"))
         entries = ((lock.coordinator.config_entry, did) for did, lock in locks.items())
         names = async_lock_names(hass, entries)
         return " ".join(
@@ -259,23 +271,19 @@ class QuestionHandler(IntentHandler):
         )
 
 
-async def _async_locks(intent_obj: Intent) -> dict[str, LockRuntime]:
-    """Return the locks by did that may be spoken of to who asks."""
+async def _async_spoken_of(intent_obj: Intent) -> set[str]:
+    """Return the dids of locks that may be spoken of to who asks, also if they are not set up."""
     hass, registry = intent_obj.hass, er.async_get(intent_obj.hass)
     assistant = intent_obj.assistant or CONVERSATION
     user_id = intent_obj.context.user_id
     user = await hass.auth.async_get_user(user_id) if user_id else None
     if user_id and user is None:
-        return {}
-    locks: dict[str, Any] = {
-        did: lock
-        for entry in hass.config_entries.async_loaded_entries(DOMAIN)
-        for did, lock in entry.runtime_data.locks.items()
-    }
+        return set()
     return {
-        did: lock
-        for did, lock in locks.items()
-        if (entity_id := registry.async_get_entity_id(LOCK_DOMAIN, DOMAIN, f"{did}-lock"))
-        and async_should_expose(hass, assistant, entity_id)
-        and (user is None or user.permissions.check_entity(entity_id, POLICY_READ))
+        entity.unique_id.removesuffix(LOCK_ID)
+        for entry in hass.config_entries.async_entries(DOMAIN)
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+        if entity.domain == LOCK_DOMAIN
+        and async_should_expose(hass, assistant, entity.entity_id)
+        and (user is None or user.permissions.check_entity(entity.entity_id, POLICY_READ))
     }

@@ -420,7 +420,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if raw is None:
             return
         if (prop := self.model.spec.properties.get(address)) is None:
-            self.reject(address, "no such property")
+            self.reject(address)
             return
         try:
             value = prop.validate(raw)
@@ -455,23 +455,24 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         version = self._hardware_version and self.data.values.get(self._hardware_version)
         return None if version is None else text(version)
 
-    def reject(self, address: Address, reason: object) -> None:
-        """Count what the specification does not allow; warn of the first per address."""
+    def reject(self, address: Address, reason: object = None) -> None:
+        """Count what the specification does not allow; warn of the first per address.
+
+        ``reason`` is what is wrong with a value, None if there is no such item.
+        """
         if not self.model.spec.services:
             return  # It is not known yet.
-        if address in self.model.secret:
-            reason = "a secret that it does not allow"
         rejected, name = self.data.rejected, "{}.{}".format(*address)
+        if reason is None:
+            warning = f"{name}, which its specification does not have"
+        elif address in self.model.secret:
+            warning = f"a value of {name}, a secret, that its specification does not allow"
+        else:
+            warning = f"a value of {name} that its specification does not allow: {reason}"
         if name not in rejected and len(rejected) >= MOST_REJECTED:
             name = OTHERS
         level = logging.DEBUG if name in rejected or name == OTHERS else logging.WARNING
-        _LOGGER.log(
-            level,
-            "%s sent %s.%s, which its specification does not have: %s",
-            self.name,
-            *address,
-            reason,
-        )
+        _LOGGER.log(level, "%s sent %s", self.name, warning)
         rejected[name] += 1
 
 

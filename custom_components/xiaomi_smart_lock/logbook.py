@@ -77,7 +77,7 @@ def async_describe_events(
         return {
             LOGBOOK_ENTRY_NAME: str(event.data.get(CONF_NAME, NAME)),
             LOGBOOK_ENTRY_MESSAGE: sentence(hass, "cause", event.data),
-            # Where all activity is shown, a cause is a line of its own, of no entity.
+            # A cause is also a line of its own, of no entity.
             LOGBOOK_ENTRY_ICON: "mdi:account-key",
         }
 

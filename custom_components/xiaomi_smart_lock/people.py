@@ -24,7 +24,14 @@ from .const import (
     SUBENTRY_GUEST,
     SUBENTRY_PERSON,
 )
-from .state.credential import Credential
+from .state.credential import Credential, masked
+from .wording.phrases import (
+    common_text,
+    credential_in_words,
+    in_a_sentence,
+    together,
+    value_in_words,
+)
 from .wording.reasons import translatable
 
 if TYPE_CHECKING:
@@ -266,6 +273,25 @@ def last_holder(lock: LockCoordinator, credential: Credential) -> str | None:
         if (lock.device.did, credential) in one.holds
     )
     return max(given, default=(0, None))[1]
+
+
+def with_whose(lock: LockCoordinator, credential: Credential, guest: str | None = None) -> str:
+    """Return a credential as within a sentence, by its name if it has one, with whose it is.
+
+    ``guest`` is the name of a guest whose it was, if they may have been removed. A guest has one
+    credential, which needs no number.
+    """
+    hass, model = lock.hass, lock.model
+    person = holder(lock, credential)
+    words = in_a_sentence(credential_in_words(hass, model, credential))
+    if person and not person.is_guest:
+        words = person.holds[lock.device.did, credential].name or words
+    elif person or guest:
+        method = masked(model, credential.method)
+        words = in_a_sentence(value_in_words(hass, model.methods, method))
+    if (name := person.name if person else guest) is None:
+        return words
+    return together(common_text(hass, "credential_of").format(person=name, credential=words))
 
 
 def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:

@@ -106,7 +106,9 @@ class LockRuntime:
         self.settings = SettingQueue(self.session, self.coordinator, self.reporter)
         self.commands = CredentialCommands(self.session, self.coordinator, self.events)
         self.expiry = ExpiryWorker(self.session, self.coordinator, self.commands, self.reporter)
-        self.enrolment = Enrolment(self.session, self.coordinator, self.commands, self.expiry)
+        self.enrolment = Enrolment(
+            self.session, self.coordinator, self.commands, self.expiry, self.reporter
+        )
         self.first_sync = FirstSync(self.session, self.coordinator, self.commands)
         self.guests = Guests(self.coordinator, self.expiry)
         self.unknown = UnknownCredentials(self.coordinator, self.events, self.reporter)

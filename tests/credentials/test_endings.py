@@ -463,7 +463,7 @@ async def test_worth_a_word(
         assert issue.is_persistent
         assert issue.translation_placeholders == {
             "lock": "Front door",
-            "credentials": "Password 20",
+            "credentials": "password 20",
         }
         await harness.stop()
         assert harness.issue("still_opens")

@@ -152,9 +152,9 @@ async def test_for_whom_is_renamed_or_removed_meanwhile(harness: LockHarness) ->
         (
             "zh-Hans",
             [
-                "Front door 正在录入：指纹 30 | 请将手指放在门锁的指纹识别区上。",
-                "Front door 正在录入：指纹 30 | 手指潮湿。请擦干后重试。",
-                "Front door 正在录入：指纹 30 | 请抬起手指，然后再次按下。（1/5）",
+                "“Front door”正在录入：指纹 30 | 请将手指放在门锁的指纹识别区上。",
+                "“Front door”正在录入：指纹 30 | 手指潮湿。请擦干后重试。",
+                "“Front door”正在录入：指纹 30 | 请抬起手指，然后再次按下。（1/5）",
                 "gone",
             ],
         ),

@@ -394,8 +394,12 @@ async def test_invalid_properties(
     }
     warnings = _warnings(caplog)
     assert len(warnings) == len(names)
-    assert all(any(f" {name}, " in warning for warning in warnings) for name in names)
-    assert all("Front door" in warning for warning in warnings)
+    for address, _ in INVALID:
+        of_it = "Front door sent a value of {}.{}".format(*address)
+        assert any(one.startswith((f"{of_it} that", f"{of_it}, a secret,")) for one in warnings)
+    for address, _ in NO_PROPERTIES:
+        name = "{}.{}".format(*address)
+        assert f"Front door sent {name}, which its specification does not have" in warnings
     driver.push_property((13, 1), 55)
     await until(lambda: driver.state(hass, "sensor", "lithium_battery").state == "55")
     assert (13, 1) not in known.unknown

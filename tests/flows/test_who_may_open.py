@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers import translation
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    async_capture_events,
+    async_fire_time_changed,
+)
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from simulator.users import Credential
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 FINGERPRINT = 2
 DURESS = 9
 PASSWORD = 3
+ONE_TIME_PASSWORD = 7
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +80,9 @@ async def test_a_fresh_entry_asks_the_lock(hass: HomeAssistant, harness: LockHar
     dialog = await look(hass, harness)
     assert dialog.step == "look"
     assert dialog.says["who"].splitlines() == [
-        "- **Ming**: nothing known",
         "- **Nobody’s**: Fingerprint 20",
         "- **Nobody’s**: Fingerprint 21",
+        "- **No credential known**: Ming",
     ]
     labels = dialog.labels("credential")
     await dialog.submit(credential=labels["Nobody’s: Fingerprint 21"])
@@ -98,9 +106,29 @@ async def test_in_chinese(hass: HomeAssistant, harness: LockHarness) -> None:
     users.types[5] = 2
     users.credentials[20] = Credential(5, FINGERPRINT)
     dialog = await look(hass, harness)
-    said = ["- **小明**：暂无凭据", "- **无人认领**：指纹 20"]
+    said = ["- **无人认领**：指纹 20", "- **暂无凭据**：小明"]
     assert dialog.says["who"].splitlines() == said
     assert list(dialog.labels("credential")) == ["无人认领：指纹 20"]
+
+
+async def test_who_cannot_open(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Who has no credential is named last, in one line; a used one-time password opens no more."""
+    give(hass, harness.entry, "Ming", (FINGERPRINT, 20), (ONE_TIME_PASSWORD, 12))
+    give(hass, harness.entry, "Ling")
+    give(hass, harness.entry, "Wei")
+    users = inside(harness)
+    users.types[5] = 2
+    users.credentials[20] = Credential(5, FINGERPRINT)
+    for number in (12, 13):
+        harness.driver.do("one_time_password", number)
+    used = [(ONE_TIME_PASSWORD, number) for number in (12, 13)]
+    await until(lambda: harness.known.users.uses.keys() >= set(used))
+    dialog = await look(hass, harness)
+    assert dialog.says["who"].splitlines() == [
+        "- **Ming**: Fingerprint 20",
+        "- **No credential known**: Ling, Wei",
+    ]
+    assert list(dialog.labels("credential")) == ["Ming: Fingerprint 20"]
 
 
 async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -116,6 +144,40 @@ async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness)
     assert dialog.step == "deleted"
     assert users.credentials == {}
     assert (await look(hass, harness)).step == "look_only"
+
+
+async def test_a_browser_that_listens_late(hass: HomeAssistant, harness: LockHarness) -> None:
+    """It is told of the end of progress again, until it loads what follows."""
+    told = async_capture_events(hass, EVENT_DATA_ENTRY_FLOW_PROGRESSED)
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await until(lambda: told)
+    for more in progress.TOLD_AGAIN[:2]:
+        before = len(told)
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=more))
+        assert [one.data["flow_id"] for one in told[before:]] == [dialog.now["flow_id"]]
+    await dialog.look()
+    assert dialog.step == "look_only"
+    told.clear()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=10))
+    assert told == []
+
+
+async def test_a_browser_is_not_told_of_a_flow_that_is_over(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """It would ask for the flow once more, and show an error."""
+    inside(harness).types[5] = 2
+    inside(harness).credentials[20] = Credential(5, FINGERPRINT)
+    dialog = await look(hass, harness)
+    await dialog.submit(credential=dialog.labels("credential")["Nobody’s: Fingerprint 20"])
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert dialog.step == "deleted"
+    told = async_capture_events(hass, EVENT_DATA_ENTRY_FLOW_PROGRESSED)
+    for pause in progress.TOLD_AGAIN:
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=pause))
+    assert told == []
 
 
 async def test_just_looking(hass: HomeAssistant, harness: LockHarness) -> None:

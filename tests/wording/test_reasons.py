@@ -79,7 +79,7 @@ async def test_an_action_fails(
     with pytest.raises(HomeAssistantError) as failure:
         await harness.call(Platform.BUTTON, "press", "fetch_history")
     said = as_shown(failure.value.translation_key, failure.value.translation_placeholders)
-    assert said == f"无法连接 Front door：{reason}。未确认有任何更改。"
+    assert said == f"无法连接“Front door”：{reason}。未确认有任何更改。"
     assert is_chinese(said)
 
 
@@ -126,4 +126,4 @@ async def test_a_repair_fails(
     await harness.put_to_sleep()
     result = await fix(hass, hass_client, harness.issue("clock_off"))
     said = result["description_placeholders"]["error"]
-    assert said == "Front door 正在休眠。请触摸门锁将其唤醒，然后重试。"
+    assert said == "“Front door”正在休眠。请触摸门锁将其唤醒，然后重试。"

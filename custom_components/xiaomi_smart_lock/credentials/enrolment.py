@@ -22,7 +22,7 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..model.roles import Role
-from ..people import async_assign, named
+from ..people import async_assign, named, with_whose
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.enrolment_hint import hint_for_step, shown_method
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from ..coordinator import LockCoordinator
+    from ..reporting.reporter import LockReporter
     from ..session import LockSession
     from ..state.lock_event import LockEvent
     from ..state.lock_state import LockData
@@ -74,6 +75,8 @@ class Wanted:
     time_limit: float = TIME_LIMIT
     on_step: Callable[[str], None] | None = field(default=None, repr=False)
     """Receives what to do at the lock, in words, whenever that changes; None for a notification."""
+    keep: Callable[[Credential], None] | None = field(default=None, repr=False)
+    """Keeps whose the credential is, beside ``person``, as soon as the lock has it."""
 
 
 # Translation keys of the reasons why an enrollment ended
@@ -103,6 +106,7 @@ class Enrolment:
         coordinator: LockCoordinator,
         commands: CredentialCommands,
         expiry: ExpiryWorker,
+        reporter: LockReporter,
     ) -> None:
         """Prepare for a lock."""
         self.stage = Stage.NONE
@@ -110,6 +114,7 @@ class Enrolment:
         self._lock = coordinator
         self._commands = commands
         self._expiry = expiry
+        self._reporter = reporter
         self._turn = asyncio.Lock()
         self._command: PendingCommand | None = None
         self._stopping = False
@@ -135,16 +140,24 @@ class Enrolment:
         data = self._lock.data
         if wanted.name is not None and (known := _named(data, wanted.name)):
             await self._async_change_end(wanted, known)
-            credential = known
-        else:
-            self._check(wanted)
-            method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
-            async with self._turn, self._user_of(wanted) as user_id:
-                credential = await self._async_try(wanted, user_id, method)
+            self._keep(wanted, known)
+            return known
+        self._check(wanted)
+        method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
+        async with self._turn, self._user_of(wanted) as user_id:
+            credential = await self._async_try(wanted, user_id, method)
+        self._keep(wanted, credential)
+        self._reporter.log("credential_added", credential=with_whose(self._lock, credential))
+        return credential
+
+    @callback
+    def _keep(self, wanted: Wanted, credential: Credential) -> None:
+        """Keep whose a credential is that the lock has now."""
         if wanted.person is not None:
             with suppress(ServiceValidationError):  # They were removed; the credential exists.
                 async_assign(self._lock, credential, wanted.person)
-        return credential
+        if wanted.keep:
+            wanted.keep(credential)
 
     def _user_of(self, wanted: Wanted) -> AbstractAsyncContextManager[int]:
         """Provide the user of the lock that a credential is for."""

@@ -11,11 +11,12 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
+from ..people import with_whose
 from ..reporting.issues import Issue
 from ..signal import Signal
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
-from ..wording.phrases import credential_in_words, in_a_sentence, listed
+from ..wording.phrases import listed
 from .lock_user import OWNER
 from .pending_command import NOT_FOUND, CommandRejectedError
 
@@ -59,7 +60,8 @@ class ExpiryWorker:
         self._failures = 0
         self._leave_out = 0
         self._reachable = False
-        self._asked: dict[Credential, Expiry] = {}
+        self._asked: dict[Credential, str | None] = {}
+        """What the lock was asked to delete, in words; None for what it never confirmed."""
         self._ended: Signal[None, Credential] = Signal()
 
     @callback
@@ -168,7 +170,9 @@ class ExpiryWorker:
     async def _async_end_one(self, credential: Credential) -> bool:
         """Delete a credential; return whether the lock no longer has it."""
         lock, known = self._lock, self._lock.data.expiries.known
-        expiry = self._asked[credential] = known[credential]
+        expiry = known[credential]
+        # Whose it is cannot be said any more when the lock no longer has it.
+        self._asked[credential] = self._in_words(credential, expiry) if expiry.enrolled else None
         user_id = self._user_of(credential, expiry)
         try:
             await self._commands.async_delete_credential(user_id, credential.operation_id)
@@ -202,6 +206,10 @@ class ExpiryWorker:
             await self._commands.async_synchronise("sync-unlock-method")
             if not self._lock.data.users.credentials_of(user_id):
                 await self._commands.async_delete_user(user_id, None)
+
+    def _in_words(self, credential: Credential, expiry: Expiry) -> str:
+        """Return a credential in words, with the guest whose it is, also if they were removed."""
+        return with_whose(self._lock, credential, expiry.name if expiry.guest else None)
 
     def _user_of(self, credential: Credential, expiry: Expiry) -> int:
         """Return the current owner of a credential, as far as the lock has reported it."""
@@ -238,10 +246,8 @@ class ExpiryWorker:
 
         The lock reports a deletion before or after it answers.
         """
-        lock = self._lock
-        for credential in self._asked.keys() - lock.data.expiries.known.keys():
-            if self._asked.pop(credential).enrolled:
-                words = in_a_sentence(credential_in_words(lock.hass, lock.model, credential))
+        for credential in self._asked.keys() - self._lock.data.expiries.known.keys():
+            if words := self._asked.pop(credential):
                 self._reporter.log("credential_ended", credential=words)
                 self._ended.async_send((None,), credential)
 
@@ -260,9 +266,8 @@ class ExpiryWorker:
         """Raise an issue for credentials that still open the door long after their expiry."""
         lock = self._lock
         if late := lock.data.expiries.due(time.time() - LATE_AFTER):
-            words = listed(
-                lock.hass, (credential_in_words(lock.hass, lock.model, one) for one in late)
-            )
+            known = lock.data.expiries.known
+            words = listed(lock.hass, (self._in_words(one, known[one]) for one in late))
             self._reporter.raise_issue(Issue.STILL_OPENS, credentials=words)
         else:
             self._reporter.clear_issue(Issue.STILL_OPENS)

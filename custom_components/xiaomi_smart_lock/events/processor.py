@@ -61,7 +61,7 @@ class EventProcessor:
         lock = self._coordinator
         event = lock.model.spec.events.get(message.address)
         if event is None:
-            lock.reject(message.address, "no such event")
+            lock.reject(message.address)
             return
         arguments, wrong = event.understand(message.arguments)
         for address, reason in wrong:

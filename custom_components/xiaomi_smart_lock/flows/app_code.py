@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import voluptuous as vol
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigFlow
 from homeassistant.core import CALLBACK_TYPE, HassJob, callback
-from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -30,7 +29,7 @@ from ..miot.errors import (
     SignInRefusedError,
 )
 from ..wording.phrases import escaped_url
-from .progress import long_enough
+from .progress import async_tell_browser, async_tell_until_heard, long_enough, nothing
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,12 +86,14 @@ class AppCodeFlow(ConfigFlow):
     _scanned: asyncio.Task[None] | None = None
     _app_session: aiohttp.ClientSession | None = None
     _cancel_end: CALLBACK_TYPE | None = None
+    _stop_telling: CALLBACK_TYPE = staticmethod(nothing)
     _endpoints: Endpoints
     _tls: ssl.SSLContext
 
     @callback
     def async_remove(self) -> None:
         """Stop waiting for the phone when the flow ends."""
+        self._stop_telling()
         self._forget_code()
         if self._cancel_end:
             self._cancel_end()
@@ -137,6 +138,8 @@ class AppCodeFlow(ConfigFlow):
             return self.async_show_progress(
                 step_id="code", progress_action="code", progress_task=self._begun
             )
+        self._stop_telling()
+        self._stop_telling = async_tell_until_heard(self)
         return self.async_show_progress_done(next_step_id="scan")
 
     async def _async_begin(self) -> tuple[AppLogin, QrCode]:
@@ -203,8 +206,7 @@ class AppCodeFlow(ConfigFlow):
     def _go_on(self, scanned: asyncio.Task[None]) -> None:
         """Make the browser load the next step."""
         if not scanned.cancelled():
-            told = {"handler": self.handler, "flow_id": self.flow_id, "refresh": True}
-            self.hass.bus.async_fire(EVENT_DATA_ENTRY_FLOW_PROGRESSED, told)
+            async_tell_browser(self)
 
     async def _async_wait(self, login: AppLogin, code: QrCode) -> None:
         """Wait for the session of the account that scans the code, and look at what it gives.

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DAYS: Final = 30
 """Days within which somebody may remember who used a credential; older uses are not offered."""
 
+ONE_TIME_PASSWORD: Final = "one_time_password"  # noqa: S105
+
 
 class Choice(NamedTuple):
     """A credential of a lock."""
@@ -75,8 +77,13 @@ def by_value(choices: Iterable[Choice]) -> dict[str, Choice]:
 
 
 def of_person(entry: LockConfigEntry, person: Person) -> list[Choice]:
-    """Return the credentials that a person has now."""
-    return [Choice(lock, one) for lock in of_all_locks(entry) for one in person.has_now(lock)]
+    """Return the credentials that a person opens the door with."""
+    return [
+        Choice(lock, one)
+        for lock in of_all_locks(entry)
+        for one in person.has_now(lock)
+        if not _is_used_up(lock, one)
+    ]
 
 
 def of_nobody(entry: LockConfigEntry) -> list[Choice]:
@@ -88,8 +95,15 @@ def of_nobody(entry: LockConfigEntry) -> list[Choice]:
         choice
         for lock in of_all_locks(entry)
         for choice in (Choice(lock, one) for one in _present(lock))
-        if choice.holder is None
+        if choice.holder is None and not _is_used_up(*choice)
     ]
+
+
+def _is_used_up(lock: LockCoordinator, credential: Credential) -> bool:
+    """Return whether a credential is a one-time password that has opened the door."""
+    methods = lock.model.methods
+    key = methods.key_of(credential.method) if methods else None
+    return key == ONE_TIME_PASSWORD and credential in lock.data.users.uses
 
 
 def _present(lock: LockCoordinator) -> Iterator[Credential]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow
-from homeassistant.core import callback
+from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
@@ -27,6 +27,7 @@ from ..model.tables import Ability
 from ..wording.phrases import escaped
 from ..wording.reasons import error_in_words
 from .live_enrolment import LiveEnrolment
+from .progress import async_tell_until_heard, nothing
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from ..credentials.enrolment import Wanted
     from ..runtime import LockConfigEntry, LockRuntime
-    from .live_enrolment import Keep
 
 CONF_LOCK: Final = "lock"
 CONF_PASSWORD: Final = "password"  # noqa: S105
@@ -50,6 +50,14 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     _live: LiveEnrolment
     _news: asyncio.Task[None] | None = None
+    _stop_telling: CALLBACK_TYPE = staticmethod(nothing)
+
+    @callback
+    def _show_done(self, next_step_id: str) -> SubentryFlowResult:
+        """End the progress that is shown; the browser goes on with another step."""
+        self._stop_telling()
+        self._stop_telling = async_tell_until_heard(self)
+        return self.async_show_progress_done(next_step_id=next_step_id)
 
     @property
     def _entry(self) -> LockConfigEntry:
@@ -121,11 +129,9 @@ class EnrolmentFlow(ConfigSubentryFlow):
         least, most = self._digits
         return {"least": str(least), "most": str(most)}
 
-    async def _async_enrol(
-        self, lock: LockRuntime, wanted: Wanted, keep: Keep
-    ) -> SubentryFlowResult:
+    async def _async_enrol(self, lock: LockRuntime, wanted: Wanted) -> SubentryFlowResult:
         """Begin an enrollment, and follow it; see ``LiveEnrolment``."""
-        self._live = LiveEnrolment(lock, wanted, keep)
+        self._live = LiveEnrolment(lock, wanted)
         return await self.async_step_enrol()
 
     async def async_step_enrol(
@@ -134,7 +140,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
         """Show what to do at the lock, until the enrollment has ended."""
         live = self._live
         if live.task.done():
-            return self.async_show_progress_done(next_step_id="enrolled")
+            return self._show_done("enrolled")
         if self._news is None or self._news.done():
             self._news = self.hass.async_create_task(live.async_news(), "follow an enrollment")
         return self.async_show_progress(
@@ -220,6 +226,7 @@ class EnrolmentFlow(ConfigSubentryFlow):
     @override
     def async_remove(self) -> None:
         """Cancel an enrollment whose dialog was closed."""
+        self._stop_telling()
         if live := getattr(self, "_live", None):
             live.async_cancel()
 

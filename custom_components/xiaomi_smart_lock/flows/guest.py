@@ -23,7 +23,7 @@ from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..credentials.guests import USES, guest_title, left_in_words
 from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
-from ..wording.phrases import common_text, escaped
+from ..wording.phrases import common_text, escaped, together
 from ..wording.reasons import error_in_words
 from .choices import Choice, names_taken
 from .enrolment import CONF_PASSWORD
@@ -52,7 +52,7 @@ class GuestFlow(ManagementFlow):
     @property
     @override
     def _about(self) -> dict[str, str]:
-        whose = common_text(self.hass, "guest_password").format(name=self._guest.name)
+        whose = together(common_text(self.hass, "guest_password").format(name=self._guest.name))
         return super()._about | {"credential": escaped(whose)}
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -118,8 +118,9 @@ class GuestFlow(ManagementFlow):
             content=user_input[CONF_PASSWORD],
             valid_until=valid_until,
             uses=uses,
+            keep=keep,
         )
-        return await self._async_enrol(lock, wanted, keep)
+        return await self._async_enrol(lock, wanted)
 
     def _add(
         self,

@@ -17,33 +17,24 @@ from ..wording.reasons import translatable
 from .progress import long_enough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..credentials.enrolment import Wanted
     from ..runtime import LockRuntime
-    from ..state.credential import Credential
 
 WAKES_WITHIN: Final = TIME_LIMIT
 """Seconds that somebody may take to touch a lock that sleeps."""
 
 
-type Keep = Callable[[Credential], None]
-"""Keeps whose a credential is that the lock has now."""
-
-
 class LiveEnrolment:
     """An enrollment with what is to be done for it now.
 
-    It waits for a lock that sleeps, enrolls the credential, and has it kept whose it is, whether or
-    not the dialog is still open then.
+    It waits for a lock that sleeps, and enrolls the credential.
     """
 
-    def __init__(self, lock: LockRuntime, wanted: Wanted, keep: Keep) -> None:
+    def __init__(self, lock: LockRuntime, wanted: Wanted) -> None:
         """Begin."""
         self.lock = lock
         self.wanted = wanted
         self.hint = hint_to_begin(lock.coordinator.hass, wanted.method)
-        self._keep = keep
         self._changed = asyncio.Event()
         entry, hass = lock.coordinator.config_entry, lock.coordinator.hass
         self.task: asyncio.Task[None] = entry.async_create_background_task(
@@ -61,7 +52,7 @@ class LiveEnrolment:
 
     def again(self) -> LiveEnrolment:
         """Begin the same once more."""
-        return LiveEnrolment(self.lock, self.wanted, self._keep)
+        return LiveEnrolment(self.lock, self.wanted)
 
     @callback
     def async_cancel(self) -> None:
@@ -77,15 +68,15 @@ class LiveEnrolment:
     async def _async_run(self) -> None:
         """Enroll. Raises HomeAssistantError if there is no credential then."""
         async with long_enough():
-            self._keep(await self._async_enrol())
+            await self._async_enrol()
 
-    async def _async_enrol(self) -> Credential:
+    async def _async_enrol(self) -> None:
         lock, begin = self.lock, self.hint
         if lock.session.pushes and lock.coordinator.data.awake is False:
             self._show(common_text(lock.coordinator.hass, "hint_wake"))
             await self._async_wait_until_awake()
             self._show(begin)
-        return await lock.enrolment.async_enrol(replace(self.wanted, on_step=self._show))
+        await lock.enrolment.async_enrol(replace(self.wanted, on_step=self._show))
 
     async def _async_wait_until_awake(self) -> None:
         """Wait until somebody touches the lock. Raises HomeAssistantError if nobody does."""

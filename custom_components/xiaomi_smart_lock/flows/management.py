@@ -140,7 +140,7 @@ class ManagementFlow(EnrolmentFlow):
                 description_placeholders=self._deleted,
                 progress_task=self._deleting,
             )
-        return self.async_show_progress_done(next_step_id="deleted")
+        return self._show_done("deleted")
 
     async def async_step_deleted(
         self, user_input: dict[str, Any] | None = None

@@ -255,8 +255,8 @@ class PersonFlow(ManagementFlow):
         def keep(credential: Credential) -> None:
             async_rename_credential(runtime.coordinator, credential, name)
 
-        wanted = Wanted(person=subentry_id, method=self._kind, content=content)
-        return await self._async_enrol(runtime, wanted, keep)
+        wanted = Wanted(person=subentry_id, method=self._kind, content=content, keep=keep)
+        return await self._async_enrol(runtime, wanted)
 
     async def async_step_choose(
         self, user_input: dict[str, Any] | None = None

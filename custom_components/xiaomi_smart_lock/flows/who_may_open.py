@@ -13,7 +13,7 @@ from ..credentials.first_sync import SYNCHRONISE
 from ..credentials.guests import left_in_words
 from ..credentials.whose import async_give, in_app_words, suggestion, whose_fields
 from ..people import people
-from ..wording.phrases import common_text, escaped
+from ..wording.phrases import common_text, escaped, listed
 from .choices import by_value, credential_label, of_nobody, of_person
 from .management import CONF_CREDENTIAL, ManagementFlow
 from .progress import long_enough
@@ -45,7 +45,7 @@ class WhoMayOpenFlow(ManagementFlow):
             return self.async_show_progress(
                 step_id="user", progress_action="asking", progress_task=self._asking
             )
-        return self.async_show_progress_done(next_step_id="look")
+        return self._show_done("look")
 
     async def _async_ask(self) -> None:
         """Have the locks that are awake tell their users and credentials, and the app its names."""
@@ -116,17 +116,24 @@ class WhoMayOpenFlow(ManagementFlow):
     def _lines(self) -> Iterator[str]:
         """Yield the lines of the look, in Markdown."""
         entry, names = self._entry, self._lock_names
+        without: list[str] = []
         for one in _people_first(people(entry)):
             theirs = [
                 credential_label(of, names) for of in by_value(of_person(entry, one)).values()
             ]
+            if not theirs:
+                if not one.has_ended:
+                    without.append(one.name)
+                continue
             if one.is_guest:
                 theirs.insert(0, left_in_words(self.hass, one.subentry.data))
-            said = " — ".join(map(escaped, theirs)) or common_text(self.hass, "no_credential")
-            yield self._whose(f"- **{escaped(one.name)}**", said)
+            yield self._whose(f"- **{escaped(one.name)}**", " — ".join(map(escaped, theirs)))
         for choice in by_value(of_nobody(entry)).values():
             nobody = common_text(self.hass, "nobody")
             yield self._whose(f"- **{nobody}**", escaped(credential_label(choice, names)))
+        if without:
+            nothing = common_text(self.hass, "no_credential")
+            yield self._whose(f"- **{nothing}**", escaped(listed(self.hass, without)))
         for lock in self._locks.values():
             key = "maybe_more" if lock.session.pushes else "told_nothing"
             if not (lock.session.pushes and lock.coordinator.data.awake):

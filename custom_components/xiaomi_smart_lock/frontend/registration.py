@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.components.frontend import (
     DATA_EXTRA_MODULE_URL,
     add_extra_js_url,
-    remove_extra_js_url,
 )
 from homeassistant.components.http import StaticPathConfig
 from homeassistant.core import callback
@@ -37,20 +36,14 @@ async def async_serve_dashboard(hass: HomeAssistant) -> None:
 
 @callback
 def async_add_dashboard(hass: HomeAssistant) -> None:
-    """Have browsers load the module, where Home Assistant has a frontend."""
-    if DATA_EXTRA_MODULE_URL in hass.data and not _is_added(hass):
-        add_extra_js_url(hass, hass.data[MODULE_URL])
+    """Have browsers load the module until Home Assistant stops, where it has a frontend.
 
-
-@callback
-def async_remove_dashboard(hass: HomeAssistant) -> None:
-    """Have browsers load the module no longer. It stays where it is already loaded."""
-    if DATA_EXTRA_MODULE_URL in hass.data and _is_added(hass):
-        remove_extra_js_url(hass, hass.data[MODULE_URL])
-
-
-def _is_added(hass: HomeAssistant) -> bool:
-    return hass.data[MODULE_URL] in hass.data[DATA_EXTRA_MODULE_URL].urls
+    A dashboard that stays when the last entry is deleted says so, which it could not without it.
+    """
+    if urls := hass.data.get(DATA_EXTRA_MODULE_URL):
+        url = hass.data[MODULE_URL]
+        if url not in urls.urls:
+            add_extra_js_url(hass, url)
 
 
 def _version() -> str:

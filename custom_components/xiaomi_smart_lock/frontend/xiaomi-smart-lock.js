@@ -35,7 +35,7 @@ const TEXTS = {
     more: "More settings",
     told: "What else it tells",
     silent: "Nothing was told yet.",
-    none: "No lock is here yet. [Add one](/config/integrations/dashboard/add?domain=xiaomi_smart_lock), and it is shown here by itself.",
+    none: "No lock is set up here. [Add one](/config/integrations/dashboard/add?domain=xiaomi_smart_lock), and it is shown here by itself. If you need this dashboard no longer, delete it under [Settings → Dashboards](/config/lovelace/dashboards).",
     gone: "This lock is no longer here.",
   },
   zh: {
@@ -58,7 +58,7 @@ const TEXTS = {
     more: "更多设置",
     told: "其他状态与事件",
     silent: "尚未收到任何状态或事件。",
-    none: "这里还没有门锁。[添加门锁](/config/integrations/dashboard/add?domain=xiaomi_smart_lock)后，会自动显示在这里。",
+    none: "目前没有已设置的门锁。[添加门锁](/config/integrations/dashboard/add?domain=xiaomi_smart_lock)后，会自动显示在这里。如果不再需要此仪表盘，请在[“设置” → “仪表盘”](/config/lovelace/dashboards)中将其删除。",
     gone: "此门锁已不存在。",
   },
 };

@@ -53,10 +53,15 @@ def async_fire_logbook_event(
 
 
 @callback
-def async_fire_cause(hass: HomeAssistant, context: Context, who: str, **facts: str) -> None:
+def async_fire_cause(
+    hass: HomeAssistant, entry: ConfigEntry, did: str, context: Context, who: str, **facts: str
+) -> None:
     """Fire an event that the logbook shows as the cause of changes with the same context.
 
-    It has to be fired before they are made. It names neither a device nor an entity, so that it is
-    no line of theirs. The text is ``common.logbook_cause``, after who or what it was.
+    It has to be fired before they are made. Newer versions of Home Assistant show of a cause only
+    an icon on the page of a device. That is why it names the device, and is a line there by itself.
+    The text is ``common.logbook_cause``, after who or what it was.
     """
-    hass.bus.async_fire(CAUSE, {**facts, CONF_NAME: who}, context=context)
+    device = async_device_of(hass, entry, did)
+    told = {**facts, ATTR_DEVICE_ID: device.id if device else None, CONF_NAME: who}
+    hass.bus.async_fire(CAUSE, told, context=context)

@@ -47,4 +47,4 @@ class LockReporter:
     @callback
     def log_cause(self, context: Context, who: str, **facts: str) -> None:
         """Have the logbook tell the cause of changes; see ``async_fire_cause``."""
-        async_fire_cause(self._hass, context, who, **facts)
+        async_fire_cause(self._hass, self._entry, self._session.did, context, who, **facts)

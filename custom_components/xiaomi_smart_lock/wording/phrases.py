@@ -123,7 +123,12 @@ def sentence(hass: HomeAssistant, kind: str, facts: Mapping[str, Any]) -> str:
     for name, fact in facts.items():
         said[name] = texts.get(f"{common}.{name}_{fact}", fact)
     pattern = texts.get(f"{common}.logbook_{kind}", "")
-    return _BETWEEN_CHINESE.sub("", " ".join(pattern.format_map(said).split()))
+    return together(" ".join(pattern.format_map(said).split()))
+
+
+def together(text: str) -> str:
+    """Return a text without blanks between Chinese words, which a pattern has for Latin names."""
+    return _BETWEEN_CHINESE.sub("", text)
 
 
 def means(hass: HomeAssistant, lock_event: LockEvent) -> str | None:
