@@ -24,7 +24,16 @@ from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT, load
 from simulator.facts import FACTS
 from simulator.tokens import CLIENT_ID, Grant
 
-from .messages import ALL, EVENT_TYPE, PEOPLE, UNLOCKED, fingerprints_of, mqtt_topic, person_of
+from .messages import (
+    ALL,
+    EVENT_TYPE,
+    FINGERPRINTS_AT_HOME,
+    PEOPLE,
+    UNLOCKED,
+    fingerprints_of,
+    mqtt_topic,
+    person_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +44,16 @@ if TYPE_CHECKING:
 
 LOCK_ENTRY: Final = f"{DOMAIN}_of_the_benchmarks"
 REGION: Final = "cn"
+BETWEEN: Final = 1000
+"""Seconds between two unlockings of the past."""
 
 
-def lock_entry(simulator: Simulator, account: Account, poll_interval: int | None) -> dict[str, Any]:
+def lock_entry(
+    simulator: Simulator, account: Account, poll_interval: int | None, fingerprints: int
+) -> dict[str, Any]:
     """Return the integration's config entry, as its config flow makes it, but disabled.
 
-    Each lock has people with its fingerprints.
+    Each lock has people with so many of its fingerprints.
     """
     uuid = uuid4().hex
     tokens = _sign_in(simulator, account, uuid)
@@ -59,17 +72,19 @@ def lock_entry(simulator: Simulator, account: Account, poll_interval: int | None
         "options": {} if poll_interval is None else {CONF_POLL_INTERVAL: poll_interval},
         "disabled_by": "user",
         "subentries": [
-            _person(lock, number) for lock in account.locks.values() for number in range(PEOPLE)
+            _person(lock, number, fingerprints)
+            for lock in account.locks.values()
+            for number in range(PEOPLE)
         ],
     }
 
 
-def _person(lock: Device, person: int) -> dict[str, Any]:
+def _person(lock: Device, person: int, fingerprints: int) -> dict[str, Any]:
     """Return the subentry of a person who has fingerprints of a lock."""
     fingerprint = FACTS[lock.model].number("method", "fingerprint")
     held = [
         {CONF_DID: lock.did, "method": fingerprint, "operation_id": number, "since": 0}
-        for number in fingerprints_of(person)
+        for number in fingerprints_of(person, fingerprints)
     ]
     return {
         "subentry_id": person_of(lock.did, person),
@@ -159,3 +174,22 @@ def write_entries(configuration: Path, entries: Sequence[dict[str, Any]]) -> Non
     }
     path = configuration / ".storage" / "core.config_entries"
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_past(configuration: Path, account: Account, events: int) -> None:
+    """Write the log of each lock: what happened there before, with so many unlockings."""
+    first = int(time.time()) - events * BETWEEN
+    for did in account.locks:
+        rows = [
+            [float(when), *UNLOCKED.address, *_arguments(number), when]
+            for number, when in enumerate(range(first, first + events * BETWEEN, BETWEEN))
+        ]
+        handled = [f"2.1020 {row[0]:.0f} {row[-2]}" for row in rows]
+        line = json.dumps({"line": 1, "events": rows, "handled": handled})
+        path = configuration / ".storage" / f"{DOMAIN}.{did}.log"
+        path.write_text(f'{{"version":1}}\n{line}\n', encoding="utf-8")
+
+
+def _arguments(number: int) -> Sequence[int]:
+    """Return the arguments of an unlocking with a fingerprint of the household, without a time."""
+    return UNLOCKED.happening(number % FINGERPRINTS_AT_HOME).arguments[:-1]

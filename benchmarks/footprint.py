@@ -15,6 +15,7 @@ from .callbacks import longest
 from .entries import LOCK_ENTRY
 from .figures import BESIDE, OURS, Figure
 from .house import site
+from .messages import FINGERPRINTS_AT_HOME
 from .process import resident
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ MEBIBYTES_A_LOCK: Final = 1.0
 GOAL_MEBIBYTES: Final = 5.0
 GOAL_MEBIBYTES_A_LOCK: Final = 0.4
 
+PAST: Final = 1000
+"""How many events the journal of each lock has."""
 POLL_INTERVAL: Final = 5
 SETTLED: Final = 2.0
 """Seconds without a change after which a number counts as final."""
@@ -86,11 +89,14 @@ def figures_of(locks: int, sides: Mapping[str, Measured]) -> list[Figure]:
 
 
 async def _footprint(setting: Setting, locks: int, side: str) -> dict[str, float]:
-    """Measure a side with a number of locks, after it was set up once.
+    """Measure a side with a number of locks that are lived with, after it was set up once.
 
     Memory is the growth of the process's resident memory since before the set-up.
     """
-    async with site(setting, locks, poll_interval=POLL_INTERVAL) as place:
+    lived_in = site(
+        setting, locks, poll_interval=POLL_INTERVAL, fingerprints=FINGERPRINTS_AT_HOME, past=PAST
+    )
+    async with lived_in as place:
         async with place.house() as house:
             entry_id = await _set_up_once(house, side)
         notes = place.configuration / "callbacks"

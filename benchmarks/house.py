@@ -29,7 +29,16 @@ from simulator.model import MODEL
 from simulator.simulator import Simulator
 
 from .callbacks import watched
-from .entries import LOCK_ENTRY, REGION, lock_entry, mqtt_entities, mqtt_entry, write_entries
+from .entries import (
+    LOCK_ENTRY,
+    REGION,
+    lock_entry,
+    mqtt_entities,
+    mqtt_entry,
+    write_entries,
+    write_past,
+)
+from .messages import FINGERPRINTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -176,12 +185,15 @@ async def site(
     others: Iterable[str] = (),
     poll_interval: int | None = None,
     with_mqtt: bool = False,
+    fingerprints: int = FINGERPRINTS,
+    past: int = 0,
 ) -> AsyncIterator[Site]:
     """Start a simulator with some locks, and prepare a Home Assistant; stop and remove both.
 
     ``others`` are the models of more locks, after these. The other integration has as many locks
     of an account of its own. The poll interval is in seconds; None is the integration's default.
-    ``with_mqtt`` adds an event entity and sensors of ``mqtt`` for each lock.
+    ``with_mqtt`` adds an event entity and sensors of ``mqtt`` for each lock. Each lock has people
+    with so many ``fingerprints``, who have unlocked it ``past`` times before.
     """
     with TemporaryDirectory(prefix="xiaomi-smart-lock-benchmarks-") as temporary:
         directory = Path(temporary)
@@ -191,7 +203,7 @@ async def site(
                 simulator.add_lock(ours, f"Lock {number}", model=model)
             accounts = [ours]
             components = [LOGGER]
-            entries = [lock_entry(simulator, ours, poll_interval)]
+            entries = [lock_entry(simulator, ours, poll_interval, fingerprints)]
             if setting.recorder:
                 components.append("recorder:\n")
             if with_mqtt:
@@ -208,6 +220,8 @@ async def site(
             installed = _installed(setting, directory / "integrations")
             write_configuration(configuration, installed, port, "".join(components))
             write_entries(configuration, entries)
+            if past:
+                write_past(configuration, ours, past)
             beside = setting.beside.name if setting.beside else None
             yield Site(simulator, accounts, configuration, port, beside)
 

@@ -21,7 +21,9 @@ LOCK_EVENT: Final = (2, 1020)
 PEOPLE: Final = 2
 """How many people each lock has, who come in turn."""
 FINGERPRINTS: Final = 998
-"""How many fingerprints the people of a lock have: no two events of a second are duplicates."""
+"""How many fingerprints raced people have: no two events of a second are duplicates."""
+FINGERPRINTS_AT_HOME: Final = 10
+"""How many fingerprints the people of a household have."""
 EVENT_TYPE: Final = "happened"
 """The only type of the event entities of ``mqtt``."""
 EVENT: Final = "event"
@@ -92,9 +94,9 @@ def person_of(did: str, number: int) -> str:
     return f"person_{number}_of_{did}"
 
 
-def fingerprints_of(number: int) -> range:
+def fingerprints_of(number: int, fingerprints: int = FINGERPRINTS) -> range:
     """Return the fingerprints of a person: those of the events whose turn it is."""
-    return range(number + 1, FINGERPRINTS + 1, PEOPLE)
+    return range(number + 1, fingerprints + 1, PEOPLE)
 
 
 def _lock_event(number: int) -> Happening:
