@@ -250,7 +250,7 @@ def test_events_without_a_time_in_a_flood() -> None:
     handled = EventDeduplicator()
     for number in range(1, 5001):
         assert handled.take(LockEvent(S1, doorbell, {}, 1_790_000_000.5, tid=number))
-    assert len(handled._alone) <= TWINS_LIMIT + 1
+    assert sum(map(len, handled._alone.values())) <= TWINS_LIMIT + 1
     assert len(handled.known) <= REMEMBERED + FORGOTTEN_TOGETHER
     twin = LockEvent(S1, SPEC.events[21, 1], {}, 1_790_000_000.6, tid=1)
     assert not handled.take(twin)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from .lock_event import LockEvent
 
@@ -23,6 +24,9 @@ COUNTS_FOR: Final = 86_400
 TWINS_WITHIN: Final = 2.0
 # Limit of such reports that are kept: nobody rings that often.
 TWINS_LIMIT: Final = 100
+
+type Reports = deque[tuple[float, LockEvent]]
+"""Reports of events with the time of their arrival, oldest first."""
 
 type Identity = str
 """The identity of an event, in one text: many are kept."""
@@ -41,8 +45,11 @@ class EventDeduplicator:
     """The identities, oldest first."""
     added: list[Identity] = field(default_factory=list, compare=False)
     """The identities that were added since somebody took them away to write them down."""
-    _alone: list[tuple[float, LockEvent]] = field(default_factory=list, compare=False)
-    """Recent events that another service may report too, with their time of arrival."""
+    _alone: Mapping[bool, Reports] = field(
+        default_factory=lambda: {each: deque(maxlen=TWINS_LIMIT) for each in (True, False)},
+        compare=False,
+    )
+    """Recent reports that another service may repeat: those with a usable time, and the others."""
 
     def take(self, lock_event: LockEvent) -> bool:
         """Remember an event that has just arrived, and return whether it is new."""
@@ -68,21 +75,26 @@ class EventDeduplicator:
         """
         if not lock_event.reported_twice:
             return False
-        now = lock_event.when
-        recent = [(came, one) for came, one in self._alone if abs(now - came) < TWINS_WITHIN]
-        self._alone = recent[-TWINS_LIMIT:]
-        for came, one in self._alone:
-            if one.event is not lock_event.event and _alike(one, lock_event):
-                self._alone.remove((came, one))
-                return True
-        self._alone.append((now, lock_event))
+        now, has_time = lock_event.when, lock_event.usable_time is not None
+        for reports in self._alone.values():
+            while reports and abs(now - reports[0][0]) >= TWINS_WITHIN:
+                reports.popleft()
+        candidates = [self._alone[False], *([] if has_time else [self._alone[True]])]
+        for reports in candidates:
+            for report in reports:
+                if _is_twin(report[1], lock_event):
+                    reports.remove(report)
+                    return True
+        self._alone[has_time].append((now, lock_event))
         return False
 
 
-def _alike(one: LockEvent, other: LockEvent) -> bool:
-    told_by_time = None not in (one.usable_time, other.usable_time)
+def _is_twin(one: LockEvent, other: LockEvent) -> bool:
+    """Return whether two services have reported the same, as far as values tell."""
     return (
-        one.kind == other.kind and one.identity_suffix == other.identity_suffix and not told_by_time
+        one.event is not other.event
+        and one.kind == other.kind
+        and one.identity_suffix == other.identity_suffix
     )
 
 
