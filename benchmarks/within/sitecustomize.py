@@ -20,17 +20,20 @@ NOTED: Final = 0.001
 
 def _watch(notes: IO[str]) -> None:
     run = asyncio.Handle._run
-    collecting = 0.0
+    collected, since = 0.0, 0.0
 
     def collect(phase: str, _info: dict[str, int]) -> None:
-        nonlocal collecting
-        collecting += time.monotonic() * (1 if phase == "stop" else -1)
+        nonlocal collected, since
+        if phase == "start":
+            since = time.monotonic()
+        else:
+            collected += time.monotonic() - since
 
     def timed(handle: Any) -> None:
         callback = handle._callback
-        began, before = time.monotonic(), collecting
+        began, before = time.monotonic(), collected
         run(handle)
-        took = time.monotonic() - began - (collecting - before)
+        took = time.monotonic() - began - (collected - before)
         if took >= NOTED:
             whose = repr(getattr(callback, "__self__", callback))
             notes.write(f"{began} {took} {' '.join(whose.split())}\n")
