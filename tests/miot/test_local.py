@@ -427,7 +427,7 @@ async def test_network_is_gone_after_the_greeting(
     """That says nothing of the token."""
     device.loses = True
     client = LocalClient(NEARBY, TOKEN)
-    send, greetings = local._Socket.send, iter(range(3))
+    send, greetings = local._Socket.send, iter(range(1 + local.RETRIES_OF_A_START))
 
     def greet(sock: local._Socket, packet: bytes) -> None:
         if packet == local.GREETING and next(greetings, None) is None:

@@ -55,6 +55,10 @@ ANSWER_TIMEOUT: Final = 3.0  # seconds
 LAST_ID: Final = 2**31 - 1  # the same range as Xiaomi's own client
 BUSY: Final = (-9999, -30001)  # codes of a device that accepts a retry
 SILENCES: Final = 10  # unanswered calls in a row until a token that worked counts as wrong
+RETRIES: Final = 2
+RETRIES_OF_A_START: Final = (
+    5  # of a reading until a token that is not known to work counts as wrong
+)
 
 _speaking: ContextVar[bool] = ContextVar("speaking", default=False)
 
@@ -93,7 +97,8 @@ class LocalClient(Client):
     """A connection to one lock, with its address and its token of 32 hexadecimal digits.
 
     A lock that is awake does not answer requests with a wrong token, just as if packets were lost.
-    So a token that worked counts as wrong only after SILENCES unanswered calls in a row.
+    So a token that worked counts as wrong only after SILENCES unanswered calls in a row, and one
+    that this client has not used yet after more tries of a reading than otherwise.
     """
 
     def __init__(self, host: str, token: str) -> None:
@@ -147,7 +152,11 @@ class LocalClient(Client):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             try:
                 greeting, answer = await self._call(
-                    did, "get_properties", params, greeting=greeting
+                    did,
+                    "get_properties",
+                    params,
+                    retries=RETRIES if self._patience else RETRIES_OF_A_START,
+                    greeting=greeting,
                 )
             except CannotConnectError:
                 if not readings:
@@ -191,7 +200,7 @@ class LocalClient(Client):
         method: str,
         params: object,
         *,
-        retries: int = 2,
+        retries: int = RETRIES,
         attempt: Attempt | None = None,
         greeting: _Greeting | None = None,
     ) -> tuple[_Greeting, Any]:
