@@ -56,9 +56,7 @@ LAST_ID: Final = 2**31 - 1  # the same range as Xiaomi's own client
 BUSY: Final = (-9999, -30001)  # codes of a device that accepts a retry
 SILENCES: Final = 10  # unanswered calls in a row until a token that worked counts as wrong
 RETRIES: Final = 2
-RETRIES_OF_A_START: Final = (
-    5  # of a reading until a token that is not known to work counts as wrong
-)
+RETRIES_OF_A_START: Final = 5  # while the token of an entry has not worked yet
 
 _speaking: ContextVar[bool] = ContextVar("speaking", default=False)
 
@@ -98,7 +96,7 @@ class LocalClient(Client):
 
     A lock that is awake does not answer requests with a wrong token, just as if packets were lost.
     So a token that worked counts as wrong only after SILENCES unanswered calls in a row, and one
-    that this client has not used yet after more tries of a reading than otherwise.
+    that has not worked yet only after more tries than otherwise, unless a user waits for ``info``.
     """
 
     def __init__(self, host: str, token: str) -> None:
@@ -134,7 +132,7 @@ class LocalClient(Client):
 
     async def info(self) -> Info:
         """Return the device's information about itself."""
-        greeting, answer = await self._call(None, "miIO.info", [])
+        greeting, answer = await self._call(None, "miIO.info", [], retries=RETRIES)
         if isinstance(answer, dict) and (model := text(answer.get("model"))):
             return Info(
                 greeting.did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac"))
@@ -155,7 +153,6 @@ class LocalClient(Client):
                     did,
                     "get_properties",
                     params,
-                    retries=RETRIES if self._patience else RETRIES_OF_A_START,
                     greeting=greeting,
                 )
             except CannotConnectError:
@@ -200,15 +197,17 @@ class LocalClient(Client):
         method: str,
         params: object,
         *,
-        retries: int = RETRIES,
+        retries: int | None = None,
         attempt: Attempt | None = None,
         greeting: _Greeting | None = None,
     ) -> tuple[_Greeting, Any]:
         """Send a request, one at a time; return the greeting before it, and its answer.
 
         The request is sent only to the device ``did``; None for any device. ``greeting`` is one
-        from just before, None to greet the device anew.
+        from just before, None to greet the device anew. ``retries`` is None for the usual number.
         """
+        if retries is None:
+            retries = RETRIES if self._patience else RETRIES_OF_A_START
         async with attempt.in_time() if attempt else nullcontext():
             await self._lock.acquire()
         try:
