@@ -25,34 +25,43 @@ import aiomqtt
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.account import app_session as app_link
-from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL, DOMAIN
+from custom_components.xiaomi_smart_lock.const import CONF_APP_REQUESTS, CONF_POLL_INTERVAL
 from custom_components.xiaomi_smart_lock.events import history_sync as history
 from custom_components.xiaomi_smart_lock.miot import http, push
 from custom_components.xiaomi_smart_lock.miot.spec import Access
-from custom_components.xiaomi_smart_lock.select import SELECTS
 from custom_components.xiaomi_smart_lock.state import history_gaps as unread
-from custom_components.xiaomi_smart_lock.switch import SWITCHES
 from simulator import broker
-from simulator.door import AWAY_MODE, Action, Method, Position
-from simulator.model import S1, SPEC
+from simulator.door import Action, Method, Position
+from simulator.model import SPEC
 from simulator.sibling import Sibling
 from simulator.simulator import Simulator
 
 from .expectations import EVENTS, Expectations, Happening, kinds_of
 from .faults import OF_ANSWERS, OF_CONNECTIONS, Weather, speak_nonsense
 from .home import Home
+from .local_chaos import run as run_local
 from .mqtt_tap import MqttTap
+from .storm import (
+    CALM_WITHIN,
+    STORM,
+    WRITES_A_MINUTE,
+    Exceptions,
+    paced,
+    say,
+    set_by_hand,
+    until,
+    write,
+    wrong_values,
+)
 from .unreliable_delivery import UnreliableDelivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Iterable
 
-    from custom_components.xiaomi_smart_lock.miot.spec import Property
     from simulator.device import Device
     from simulator.lock import Lock
 
@@ -61,20 +70,10 @@ LOCKS: Final = 10
 OTHERS: Final = ("xiaomi.lock.m30fa", "loock.lock.r2", "lumi.lock.mcn002")
 """The models of the other locks of the account."""
 EVENTS_A_MINUTE: Final = 1000
-WRITES_A_MINUTE: Final = 200
 FAULTS_A_MINUTE: Final = 60
-STORM: Final = 30.0  # seconds
-CALM_WITHIN: Final = 60.0  # seconds
 OPTIONS: Final = {CONF_POLL_INTERVAL: 5, CONF_APP_REQUESTS: 1_000_000}  # seconds; requests an hour
 
 ENTITIES: Final = {entity for entity, _, _ in EVENTS.values()}
-SETTINGS: Final[dict[tuple[str, str], Property]] = {
-    (platform, description.key): prop
-    for platform, descriptions in (("select", SELECTS), ("switch", SWITCHES))
-    for description in descriptions
-    # Lock actions change the away mode too.
-    if (prop := description.prop(S1)) and prop.address != AWAY_MODE
-}
 EXCEPTIONS: Final = [named.value for named in SPEC.properties[2, 4].values]
 
 DAY: Final = 86_400
@@ -91,21 +90,6 @@ def hurry() -> None:
     unread.OVERLAP = 60  # type: ignore[misc]
     # A broker that restarts never acknowledges the messages it received just before.
     broker.PUBLISH_SECONDS = 2  # type: ignore[misc]
-
-
-class Exceptions(logging.Handler):
-    """A log handler that keeps the integration's exceptions; none is expected."""
-
-    def __init__(self) -> None:
-        """Start without exceptions."""
-        super().__init__(logging.WARNING)
-        self.seen: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record if it has an exception of the integration."""
-        text = logging.Formatter().format(record)
-        if "Traceback" in text and DOMAIN in text:
-            self.seen.append(text)
 
 
 @dataclass
@@ -176,7 +160,7 @@ class Chaos:
                 (FAULTS_A_MINUTE, self._something_fails),
             ):
                 number = round(a_minute * seconds / 60)
-                group.create_task(_paced(seconds, number, act, group))
+                group.create_task(paced(seconds, number, act, group))
 
     async def _something_happens(self) -> None:
         """Trigger an event at a lock, and sometimes a change that is no event."""
@@ -188,7 +172,7 @@ class Chaos:
         self._happens_to(lock)
         chance = self.door.random()
         if chance < 0.1:
-            self._someone_sets(lock)
+            set_by_hand(self.expectations, lock, self.door)
         elif chance < 0.15:
             lock.set_battery(self.door.randint(5, 100), push=self.door.random() < 0.5)
         elif chance < 0.25:
@@ -248,35 +232,10 @@ class Chaos:
         self.operations[lock.did] += 1
         return self.operations[lock.did]
 
-    def _someone_sets(self, lock: Lock) -> None:
-        """Change a setting at the lock itself."""
-        prop = self.door.choice(list(SETTINGS.values()))
-        value = self.door.choice([named.value for named in prop.values] or [False, True])
-        self.expectations.set_by_hand(lock.did, prop.address, value)
-        lock.set(prop.address, value)
-
     async def _someone_writes(self) -> None:
         """Change a setting in Home Assistant, as soon as its entity is available."""
         lock = self.user.choice(self.home.locks)
-        platform, key = self.user.choice(list(SETTINGS))
-        prop = SETTINGS[platform, key]
-        if platform == "select":
-            option = self.user.choice(prop.options)
-            value, call = prop.value_of(option), ("select_option", {"option": option})
-        else:
-            value = self.user.random() < 0.5
-            call = ("turn_on" if value else "turn_off", {})
-        while not self._running or self.home.state(lock, platform, key) in (
-            None,
-            STATE_UNAVAILABLE,
-        ):
-            await asyncio.sleep(0.05)
-        write = self.expectations.asked(lock.did, prop.address, value)
-        service, data = call
-        try:
-            await self.home.call(lock, platform, service, key, **data)
-        except HomeAssistantError:
-            write.refused = True
+        await write(self.home, self.expectations, lock, self.user, lambda: self._running)
 
     async def _something_fails(self) -> None:
         """Cause one fault of any kind."""
@@ -308,16 +267,16 @@ class Chaos:
             delivery.stormy = False
         self.weather.clear()
         deadline = time.monotonic() + CALM_WITHIN
-        await _until(lambda: not any(man.on_their_way for man in self.postmen), deadline)
+        await until(lambda: not any(man.on_their_way for man in self.postmen), deadline)
         if self.home.entry.state is ConfigEntryState.SETUP_ERROR:
             self.faults["signed in again"] += 1
             await self.home.sign_in_again()
-        await _until(lambda: self.home.connected, deadline)
+        await until(lambda: self.home.connected, deadline)
         for lock in (*self.home.locks, *self.home.others):
             lock.sleep()
             lock.wake()
         await self.home.simulator.settle()
-        await _until(lambda: not any(self._wrong()), deadline)
+        await until(lambda: not any(self._wrong()), deadline)
         return list(self._wrong())
 
     def _wrong(self) -> Iterable[str]:
@@ -347,20 +306,7 @@ class Chaos:
     def _wrong_values(self) -> Iterable[str]:
         """Yield each value in which Home Assistant, a lock and the user's writes differ."""
         for lock in self.home.locks:
-            coordinator = self.home.coordinator(lock)
-            for address in S1.readable:
-                has, shown = lock.values[address], coordinator.data.shown(address)
-                if has != shown:
-                    yield f"{lock.did} {address} is {has!r}, shown as {shown!r}"
-                asked = self.expectations.may_have(lock.did, address)
-                if asked and has not in asked and address not in coordinator.data.undelivered:
-                    yield f"{lock.did} {address} is {has!r}, asked for was {asked!r}"
-            for (platform, key), prop in SETTINGS.items():
-                value = lock.values[prop.address]
-                on_or_off = "on" if value else "off"
-                expected = prop.key_of(value) if platform == "select" else on_or_off
-                if (state := self.home.state(lock, platform, key)) != expected:
-                    yield f"{lock.did} {platform} {key} is {state}, the lock has {expected}"
+            yield from wrong_values(self.home, self.expectations, lock)
         for other in self.home.others:
             yield from self._wrong_values_of(other)
 
@@ -391,26 +337,6 @@ def _on(bit: int) -> str:
     return "on" if bit else "off"
 
 
-async def _paced(
-    seconds: float,
-    number: int,
-    act: Callable[[], Coroutine[None, None, None]],
-    group: asyncio.TaskGroup,
-) -> None:
-    """Start an act some times, evenly over some seconds, without waiting for earlier ones."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    for n in range(number):
-        await asyncio.sleep(started + n * seconds / number - loop.time())
-        group.create_task(act())
-
-
-async def _until(condition: Callable[[], bool], deadline: float) -> None:
-    """Wait until a condition is true, or until a deadline."""
-    while not condition() and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
-
-
 async def run(seed: int, minutes: float, *, linked: bool) -> int:
     """Run storms for some minutes, with a check after each; return 0 if nothing is wrong."""
     hurry()
@@ -427,7 +353,9 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
                 simulator.broker.port, sent=expectations.on_its_way, taken=expectations.acknowledged
             ) as mqtt_tap,
         ):
-            home = Home(directory / "ha", simulator, LOCKS, others=OTHERS, linked=linked, **OPTIONS)
+            home = Home(
+                directory / "ha", simulator, LOCKS, others=OTHERS, linked=linked, options=OPTIONS
+            )
             expectations.others |= {lock.did: kinds_of(lock.facts) for lock in home.others}
             locks: list[Device] = [*home.locks, *home.others]
             # A generator for each lock: its random choices do not depend on the other locks.
@@ -446,7 +374,7 @@ async def run(seed: int, minutes: float, *, linked: bool) -> int:
             for number in range(storms):
                 await chaos.storm(minutes * 60 / storms)
                 wrong += await chaos.calm()
-                _say(f"storm {number + 1} of {storms}: {len(expectations.happened)} events so far")
+                say(f"storm {number + 1} of {storms}: {len(expectations.happened)} events so far")
                 if wrong:
                     break
             await home.stop()
@@ -478,17 +406,17 @@ def _report(chaos: Chaos, wrong: list[str], seed: int) -> None:
     print("\n".join(dict.fromkeys(wrong)))
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Return 0 if no event was lost or fired twice, and all values are right."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--linked", action="store_true", help="link the Mi Home app as well")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--linked", action="store_true", help="link the Mi Home app as well")
+    where.add_argument("--local", action="store_true", help="at locks on the local network instead")
     options = parser.parse_args()
+    if options.local:
+        return asyncio.run(run_local(options.seed, options.minutes))
     return asyncio.run(run(options.seed, options.minutes, linked=options.linked))
 
 

@@ -1,4 +1,4 @@
-"""A complete Home Assistant in this process, with an account in a simulated cloud."""
+"""A complete Home Assistant in this process, with locks of an account and on the local network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import socket
 import sys
 import time
+from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 from uuid import uuid4
@@ -15,14 +17,17 @@ from uuid import uuid4
 from homeassistant import block_async_io, bootstrap
 from homeassistant.components import zeroconf
 from homeassistant.components.zeroconf.models import HaZeroconf
-from homeassistant.const import ATTR_ENTITY_ID, CONF_REGION
+from homeassistant.config_entries import SOURCE_ZEROCONF
+from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, CONF_REGION, CONF_TOKEN
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.runner import RuntimeConfig
 
 from custom_components.xiaomi_smart_lock.account.clients import redirect_path
 from custom_components.xiaomi_smart_lock.const import (
     CONF_APP,
+    CONF_DID,
     CONF_LOCKS,
     CONF_TOKENS,
     CONF_USER_ID,
@@ -32,13 +37,14 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.miot.endpoints import REDIRECT
 from demo.home_assistant import HOST, write_configuration
+from simulator.miio import PORT
 from simulator.sibling import Sibling
 from simulator.tokens import CLIENT_ID, Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.config_entries import ConfigEntry, ConfigFlowContext
     from homeassistant.core import HomeAssistant
 
     from custom_components.xiaomi_smart_lock.coordinator import LockCoordinator
@@ -65,13 +71,16 @@ class Home:
         locks: int,
         *,
         others: Iterable[str] = (),
+        nearby: Iterable[str] = (),
         linked: bool = False,
-        **options: int,
+        options: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """Create the locks, and write the config entry of an account that has just signed in.
+        """Create the locks, and write their config entries.
 
-        ``others`` are the models of more locks, and ``linked`` says whether the Mi Home app is
-        linked too. ``options`` are those of the entry.
+        The account has just signed in; without a lock of its own it has no entry. ``others`` are
+        the models of more locks of it, and ``linked`` says whether the Mi Home app is linked too.
+        ``nearby`` are the addresses of locks on the local network, each with an entry of its own.
+        ``options`` are those of all entries.
         """
         # What a new entry has off by default is watched as well, also of a lock of another model,
         # whose entities come once its specification is known.
@@ -82,6 +91,10 @@ class Home:
         self.account = simulator.add_account()
         self.locks = [simulator.add_lock(self.account, f"Lock {n}") for n in range(locks)]
         self.others = [add_sibling(simulator, self.account, model) for model in others]
+        neighbour = simulator.add_account("Hua")
+        self.nearby = [
+            simulator.add_lock(neighbour, f"Lock at {host}", host=host) for host in nearby
+        ]
         os.environ[ENDPOINTS_VARIABLE] = str(simulator.endpoints)
         write_configuration(directory, INTEGRATIONS, _free_port(), LOGGER)
         uuid = uuid4().hex
@@ -95,7 +108,9 @@ class Home:
         if linked:
             session = simulator.cloud.app_accounts.sign_in(self.account, uuid)
             data[CONF_APP] = {CONF_REGION: "cn", **session}
-        _write_entry(directory, data, options)
+        entries = [_entry(ENTRY, "Ming", data, options)] if self.account.locks else []
+        entries += [_entry(lock.did, lock.name, local_data(lock), options) for lock in self.nearby]
+        _write_entries(directory, entries)
 
     async def start(self, follow: Callable[[HomeAssistant], object] = lambda _hass: None) -> None:
         """Start Home Assistant. ``follow`` is called with it before anything is set up."""
@@ -139,13 +154,33 @@ class Home:
         connection = getattr(self.entry, "runtime_data", None)
         return bool(connection and connection.push and connection.push.connected)
 
+    def entry_of(self, lock: Device) -> ConfigEntry[Runtime]:
+        """Return the config entry of a lock: its own, or the account's."""
+        return self.hass.config_entries.async_get_entry(lock.did) or self.entry
+
     def coordinator(self, lock: Device) -> LockCoordinator:
         """Return the coordinator of a lock."""
-        return self.entry.runtime_data.locks[lock.did].coordinator
+        return self.entry_of(lock).runtime_data.locks[lock.did].coordinator
 
-    async def reload(self) -> None:
-        """Reload the account's config entry."""
-        await self.hass.config_entries.async_reload(ENTRY)
+    async def announce(self, lock: Device) -> None:
+        """Have a lock announce its address, as it does when it joins the local network."""
+        assert lock.host
+        kind = "_miio._udp.local."
+        info = ZeroconfServiceInfo(
+            ip_address=ip_address(lock.host),
+            ip_addresses=[ip_address(lock.host)],
+            port=PORT,
+            hostname="lock.local.",
+            type=kind,
+            name=f"xiaomi-lock-s1_miio{lock.did}.{kind}",
+            properties={},
+        )
+        context: ConfigFlowContext = {"source": SOURCE_ZEROCONF}
+        await self.hass.config_entries.flow.async_init(DOMAIN, context=context, data=info)
+
+    async def reload(self, entry_id: str = ENTRY) -> None:
+        """Reload a config entry, by default the account's."""
+        await self.hass.config_entries.async_reload(entry_id)
 
     async def sign_in_again(self) -> None:
         """Sign in again, as the user is asked to do after the account was signed out."""
@@ -207,22 +242,39 @@ def _free_port() -> int:
         return port
 
 
-def _write_entry(directory: Path, data: dict[str, Any], options: dict[str, int]) -> None:
-    """Write the config entry in the oldest format, which every Home Assistant migrates."""
-    entry = {
-        "entry_id": ENTRY,
+def local_data(lock: Device) -> dict[str, Any]:
+    """Return the data of the entry of a lock on the local network."""
+    return {
+        CONF_HOST: lock.host,
+        CONF_TOKEN: lock.token,
+        CONF_DID: lock.did,
+        "firmware": lock.firmware,
+        "mac": lock.mac,
+    }
+
+
+def _entry(
+    entry_id: str, title: str, data: dict[str, Any], options: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return a config entry in the oldest format, which every Home Assistant migrates."""
+    return {
+        "entry_id": entry_id,
+        "unique_id": data.get(CONF_DID),
         "domain": DOMAIN,
-        "title": "Ming",
+        "title": title,
         "source": "user",
         "version": 1,
         "data": data,
-        "options": options,
+        "options": dict(options),
     }
+
+
+def _write_entries(directory: Path, entries: list[dict[str, Any]]) -> None:
     content = {
         "key": "core.config_entries",
         "version": 1,
         "minor_version": 1,
-        "data": {"entries": [entry]},
+        "data": {"entries": entries},
     }
     path = directory / ".storage" / "core.config_entries"
     path.write_text(json.dumps(content), encoding="utf-8")

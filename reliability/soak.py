@@ -30,10 +30,13 @@ import psutil  # type: ignore[import-untyped]
 from aiohttp import connector
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock.connection import READ_AFTER_PUSH
+from custom_components.xiaomi_smart_lock.connection import GREETING_EVERY, READ_AFTER_PUSH
+from custom_components.xiaomi_smart_lock.const import CONF_POLL_INTERVAL, POLL_INTERVAL_CLOUD
+from custom_components.xiaomi_smart_lock.miot import local
 from simulator.simulator import Simulator
 
 from .home import Home
+from .local_chaos import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
     from simulator.lock import Lock
 
 LOCKS: Final = 3
+"""How many locks are in the account; one more is on the local network."""
+OPTIONS: Final = {CONF_POLL_INTERVAL: POLL_INTERVAL_CLOUD}
+"""The lock on the local network is read as seldom: each reading in vain takes real time."""
+HELLO_TIMEOUT: Final = 0.05  # seconds, instead of a second
 DAYS: Final = 30
 DAY: Final = 86_400
 STEPS_A_DAY: Final = DAY // READ_AFTER_PUSH
@@ -120,13 +127,14 @@ class Month:
     def __init__(self, home: Home, leaping: Time, chance: Random) -> None:
         """Prepare."""
         self.home = home
-        self.events = self.writes = self.requests = 0
+        self.events = self.writes = self.requests = self.wakings = 0
         self._time = leaping
         self._chance = chance
 
     async def day(self) -> Left:
         """Run a day of acts and troubles at random times; return the resources used after it."""
-        plan = [*TROUBLES, *(act for act, times in ACTS.items() for _ in range(times * LOCKS))]
+        acts = (act for act, times in ACTS.items() for _ in range(times * len(self._locks)))
+        plan = [*TROUBLES, *acts]
         at: dict[int, list[Callable[[Month], object]]] = {}
         for act in plan:
             at.setdefault(self._chance.randrange(STEPS_A_DAY), []).append(act)
@@ -135,6 +143,7 @@ class Month:
                 if asyncio.iscoroutine(doing := act(self)):
                     await doing
                 await self._settle()
+                await self._notice_waking()
             self._time.leap(READ_AFTER_PUSH)
             await self._settle()
         await self._quiet()
@@ -152,7 +161,8 @@ class Month:
     async def _quiet(self) -> None:
         """Wait until push is connected and idle connections are closed.
 
-        Then count the requests, and clear the simulator's requests, history and camera events.
+        Then have it noticed that the lock on the local network sleeps, which keeps a socket open,
+        count the requests, and clear the simulator's requests, history and camera events.
         """
         deadline = time.monotonic() + PATIENCE
         while not self.home.connected:
@@ -163,16 +173,33 @@ class Month:
             self._time.leap(IDLE)
             await self._settle()
             await asyncio.sleep(0.1)
+        for lock in self.home.nearby:
+            lock.sleep()
+            await self.home.coordinator(lock).async_refresh()
         requests = self.home.simulator.cloud.requests
         self.requests += len(requests)
         requests.clear()
-        for lock in self.home.locks:
+        for lock in self._locks:
             lock.history.clear()
             lock.camera.sights.clear()
 
+    async def _notice_waking(self) -> None:
+        """Wait until Home Assistant knows that a lock on the local network is awake, if one is."""
+        deadline = time.monotonic() + PATIENCE
+        for lock in self.home.nearby:
+            while lock.awake and not self.home.coordinator(lock).data.awake:
+                assert time.monotonic() < deadline, "that a lock woke up is not noticed"
+                self._time.leap(GREETING_EVERY)
+                await self._settle()
+                self.wakings += bool(self.home.coordinator(lock).data.awake)
+
+    @property
+    def _locks(self) -> list[Lock]:
+        return [*self.home.locks, *self.home.nearby]
+
     @property
     def _lock(self) -> Lock:
-        return self._chance.choice(self.home.locks)
+        return self._chance.choice(self._locks)
 
     def come_home(self) -> None:
         """Unlock the door, and close it."""
@@ -265,16 +292,19 @@ async def run(days: int, seed: int) -> int:
         directory = Path(temporary)
         async with Simulator(directory / "simulator", broker="mosquitto") as simulator:
             leaping = Time(simulator)
-            home = Home(directory / "ha", simulator, LOCKS)
+            nearby = [next(addresses())]
+            home = Home(directory / "ha", simulator, LOCKS, nearby=nearby, options=OPTIONS)
             with (
                 patch.object(time, "time", leaping.now),
                 patch.object(dt_util, "utcnow", leaping.utcnow),
                 patch.object(connector, "monotonic", asyncio.get_running_loop().time),
+                patch.object(local, "HELLO_TIMEOUT", HELLO_TIMEOUT),
             ):
                 await home.start()
                 month = Month(home, leaping, Random(seed))
                 print(
-                    " day      MiB   tasks   sockets   threads   requests   events   writes       s"
+                    " day      MiB   tasks   sockets   threads   requests   events   writes"
+                    "   wakings       s"
                 )
                 grown: list[str] = []
                 first: Left | None = None
@@ -285,7 +315,8 @@ async def run(days: int, seed: int) -> int:
                     print(
                         f"{day:4} {left.mebibytes:8.1f} {left.tasks:7} {left.sockets:9}"
                         f" {left.threads:9} {month.requests:10} {month.events:8} {month.writes:8}"
-                        f" {time.monotonic() - started:7.0f}   {', '.join(grown)}",
+                        f" {month.wakings:9} {time.monotonic() - started:7.0f}"
+                        f"   {', '.join(grown)}",
                         flush=True,
                     )
                 await home.stop()

@@ -61,6 +61,8 @@ class MiioServer(asyncio.DatagramProtocol):
         """Returns a packet to send just before the answer to a request, None for no such packet."""
         self.held: list[tuple[bytes, tuple[str | Any, int]]] | None = None
         """The packets held back by a slow network, with their senders; None if it is not slow."""
+        self.send: Callable[[bytes, tuple[str | Any, int]], None] = self._send
+        """Sends a packet to an address; a network with faults takes its place."""
         self._random = random.Random(did)  # noqa: S311
         self._started = time.monotonic() - _UPTIME
         self._closed = asyncio.Event()
@@ -94,9 +96,13 @@ class MiioServer(asyncio.DatagramProtocol):
             return
         answer = self._greeting() if data == _HELLO else self._answer(data)
         if stray := self.stray(data):
-            self._transport.sendto(stray, addr)
+            self.send(stray, addr)
         if answer and not self._is_lost():
-            self._transport.sendto(answer, addr)
+            self.send(answer, addr)
+
+    def _send(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        if not self._closed.is_set():
+            self._transport.sendto(data, addr)
 
     def let_go(self) -> None:
         """Deliver the packets that were held back, and hold back no more."""

@@ -208,6 +208,12 @@ class Simulator:
         if lock.host:
             self._move(self._close, lock)
 
+    def move_lock(self, lock: Device, host: str) -> None:
+        """Give a lock another address on the local network; its miIO server starts anew there."""
+        self._move(self._close, lock)
+        lock.host = host
+        self._move(self._open, lock, host)
+
     def name_broker(self, *names: str) -> None:
         """Give the broker a certificate for other names; without names, for the right ones."""
         self.authority.certify(self._gate_tls, *(names or self._broker_names))

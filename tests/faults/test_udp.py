@@ -239,6 +239,21 @@ async def test_setting_up_with_a_wrong_token(
     assert driver.lock.token not in caplog.text
 
 
+async def test_setting_up_while_requests_get_lost(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked for a token because some packets in a row got lost at the start."""
+    driver = nearby(driver)
+    greeted_in_vain = [False, False, True]  # the greeting, its answer, the request
+    lost = iter(greeted_in_vain * 3)
+    monkeypatch.setattr(driver.simulator.miio[driver.lock], "_is_lost", lambda: next(lost, False))
+    harness = LockHarness(hass, driver, entry_of(hass, driver.local_data(NEARBY)))
+    await harness.start()
+    assert harness.state("sensor", "lithium_battery") == "87"
+    assert not hass.config_entries.flow.async_progress()
+    await harness.stop()
+
+
 async def test_setting_up_in_spite_of_loss(
     hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -421,13 +421,28 @@ async def test_token_that_worked_is_given_time(
         await read(client)
 
 
+@pytest.mark.parametrize("ask", [read, write])
+async def test_token_of_a_lock_that_slept_at_the_start(device: Device, ask: Ask) -> None:
+    """Whatever is asked first, it is no sign of a wrong token that three packets get lost."""
+    device.answers = [[GOOD]]
+    client = LocalClient(NEARBY, TOKEN)
+    device.awake = False
+    with pytest.raises(CannotConnectError):
+        await read(client)
+    device.awake = True
+    device.packets.clear()
+    device.lost = {2, 4, 6}
+    await ask(client)
+    assert len(device.methods) == 1
+
+
 async def test_network_is_gone_after_the_greeting(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That says nothing of the token."""
     device.loses = True
     client = LocalClient(NEARBY, TOKEN)
-    send, greetings = local._Socket.send, iter(range(3))
+    send, greetings = local._Socket.send, iter(range(1 + local.RETRIES_OF_A_START))
 
     def greet(sock: local._Socket, packet: bytes) -> None:
         if packet == local.GREETING and next(greetings, None) is None:

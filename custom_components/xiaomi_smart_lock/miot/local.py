@@ -55,6 +55,8 @@ ANSWER_TIMEOUT: Final = 3.0  # seconds
 LAST_ID: Final = 2**31 - 1  # the same range as Xiaomi's own client
 BUSY: Final = (-9999, -30001)  # codes of a device that accepts a retry
 SILENCES: Final = 10  # unanswered calls in a row until a token that worked counts as wrong
+RETRIES: Final = 2
+RETRIES_OF_A_START: Final = 5  # while the token of an entry has not worked yet
 
 _speaking: ContextVar[bool] = ContextVar("speaking", default=False)
 
@@ -93,7 +95,8 @@ class LocalClient(Client):
     """A connection to one lock, with its address and its token of 32 hexadecimal digits.
 
     A lock that is awake does not answer requests with a wrong token, just as if packets were lost.
-    So a token that worked counts as wrong only after SILENCES unanswered calls in a row.
+    So a token that worked counts as wrong only after SILENCES unanswered calls in a row, and one
+    that has not worked yet only after more tries than otherwise, unless a user waits for ``info``.
     """
 
     def __init__(self, host: str, token: str) -> None:
@@ -129,7 +132,7 @@ class LocalClient(Client):
 
     async def info(self) -> Info:
         """Return the device's information about itself."""
-        greeting, answer = await self._call(None, "miIO.info", [])
+        greeting, answer = await self._call(None, "miIO.info", [], retries=RETRIES)
         if isinstance(answer, dict) and (model := text(answer.get("model"))):
             return Info(
                 greeting.did, model, *(text(answer.get(key)) or None for key in ("fw_ver", "mac"))
@@ -147,7 +150,10 @@ class LocalClient(Client):
             params = [{"did": did, "siid": siid, "piid": piid} for siid, piid in page]
             try:
                 greeting, answer = await self._call(
-                    did, "get_properties", params, greeting=greeting
+                    did,
+                    "get_properties",
+                    params,
+                    greeting=greeting,
                 )
             except CannotConnectError:
                 if not readings:
@@ -191,15 +197,17 @@ class LocalClient(Client):
         method: str,
         params: object,
         *,
-        retries: int = 2,
+        retries: int | None = None,
         attempt: Attempt | None = None,
         greeting: _Greeting | None = None,
     ) -> tuple[_Greeting, Any]:
         """Send a request, one at a time; return the greeting before it, and its answer.
 
         The request is sent only to the device ``did``; None for any device. ``greeting`` is one
-        from just before, None to greet the device anew.
+        from just before, None to greet the device anew. ``retries`` is None for the usual number.
         """
+        if retries is None:
+            retries = RETRIES if self._patience else RETRIES_OF_A_START
         async with attempt.in_time() if attempt else nullcontext():
             await self._lock.acquire()
         try:
