@@ -118,9 +118,9 @@ async def test_a_cause_has_an_icon(
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
     lines = await read(hass, recorder_mock, hass_ws_client)
-    of_cause = [line for line in lines if line["name"] == "Ming with a fingerprint"]
+    of_cause = [line for line in lines if line["name"] == "Ming"]
     assert [line["icon"] for line in of_cause] == ["mdi:account-key"]
-    assert [line["message"] for line in of_cause] == ["unlocked from outside"]
+    assert [line["message"] for line in of_cause] == ["unlocked from outside with a fingerprint"]
 
 
 @pytest.mark.parametrize(
