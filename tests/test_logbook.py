@@ -12,7 +12,7 @@ from homeassistant.helpers import translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.operations import SAID
 
@@ -161,6 +161,37 @@ async def test_operations_of_another_model(
         entity_ids = [harness.driver.entity_id(hass, "lock", "lock")]
         lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=entity_ids)
         assert [line["message"] for line in lines] == sentences
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "sentence"),
+    [
+        ("en", "Hua", "now opens with Hua’s password 1, which was added"),
+        ("zh-Hans", "Hua", "已添加 Hua 的密码 1，现在可以用它开锁"),
+        ("zh-Hans", "小华", "已添加小华的密码 1，现在可以用它开锁"),
+    ],
+)
+async def test_what_was_added(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    ming: None,
+    language: str,
+    name: str,
+    sentence: str,
+) -> None:
+    """A credential that was added is told with whose it is; Chinese words are written together."""
+    await hass.config.async_update(language=language)
+    give(hass, loaded, name)
+    entity_id = driver.entity_id(hass, "lock", "lock")
+    asked = {"person": name, "credential_type": "password", "credential_data": "246810"}
+    await hass.services.async_call(
+        DOMAIN, "set_credential", {"entity_id": entity_id, **asked}, blocking=True
+    )
+    lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=[entity_id])
+    assert [line["message"] for line in lines] == [sentence]
 
 
 async def test_what_came_late(
