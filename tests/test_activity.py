@@ -181,7 +181,7 @@ async def test_who_unlocked(
     who: str,
     how: str,
 ) -> None:
-    """By what, where it is nobody's; a duress fingerprint is one like any other."""
+    """A credential of nobody is named by its method and number; duress looks like any other."""
     since = datetime.now(UTC)
     driver.push_event((2, 1020), *operation, driver.lock.time)
     await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
@@ -233,7 +233,7 @@ async def test_a_setting_that_waits(
     waits: str,
     name: str,
 ) -> None:
-    """It says so where it was set: at once, in its name and in the activity."""
+    """A setting that waits says so at once, in its name and in the activity."""
     await hass.config.async_update(language=language)
     translation.async_setup(hass)
     assert await async_setup_component(hass, "logbook", {})

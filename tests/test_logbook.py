@@ -85,7 +85,7 @@ async def test_operations(
     ming: None,
     language: str,
 ) -> None:
-    """Who, by what, from where, and what: each that is known, in Home Assistant's language."""
+    """An operation is told with who, how, from where and what, in Home Assistant's language."""
     await hass.config.async_update(language=language)
     told = async_capture_events(hass, EVENT)
     # That the door closes by itself is told by other entities.
@@ -197,7 +197,7 @@ async def test_what_was_added(
 async def test_what_came_late(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Who came home yesterday is not said to have come now."""
+    """An event that comes late has no line."""
     hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
     await hass.async_block_till_done()
     await connected(loaded)
@@ -277,7 +277,7 @@ async def test_an_event_that_somebody_else_fired(
     ming: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Without a type and a device there is nothing to say, and nothing to complain of."""
+    """An event without type or device has an empty line, and logs no error."""
     entity_id = driver.entity_id(hass, "lock", "lock")
     said: list[dict[str, Any]] = [
         {},
