@@ -85,8 +85,8 @@ def told(lines: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 def told_of_coming_home(language: str) -> list[tuple[str, ...]]:
     """Return what the lines are to tell."""
     who = {
-        "en": ("Ming with a fingerprint", "unlocked from outside"),
-        "zh-Hans": ("Ming 用指纹", "从门外开锁"),
+        "en": ("Ming", "unlocked from outside with a fingerprint"),
+        "zh-Hans": ("Ming", "从门外用指纹开锁"),
     }
     return [
         who[language],
@@ -181,7 +181,7 @@ async def test_who_unlocked(
     who: str,
     how: str,
 ) -> None:
-    """By what, where it is nobody's; a duress fingerprint is one like any other."""
+    """A credential of nobody is named by its method and number; duress looks like any other."""
     since = datetime.now(UTC)
     driver.push_event((2, 1020), *operation, driver.lock.time)
     await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
@@ -207,7 +207,7 @@ async def test_the_cause_is_of_one_change_only(
     driver.push_property((3, 1021), 1)
     await until(lambda: driver.state(hass, "lock", "lock").state == "locked")
     lines = await lines_of_the_device_page(hass, recorder_mock, hass_ws_client, linked, since)
-    cause = ("Ming with a fingerprint", "unlocked from outside")
+    cause = ("Ming", "unlocked from outside with a fingerprint")
     assert told(lines) == [
         cause,
         ("lock.front_door", "unlocked", *cause),
@@ -233,7 +233,7 @@ async def test_a_setting_that_waits(
     waits: str,
     name: str,
 ) -> None:
-    """It says so where it was set: at once, in its name and in the activity."""
+    """A setting that waits says so at once, in its name and in the activity."""
     await hass.config.async_update(language=language)
     translation.async_setup(hass)
     assert await async_setup_component(hass, "logbook", {})

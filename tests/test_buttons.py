@@ -124,7 +124,7 @@ async def test_on_the_local_network(
 
 
 async def test_asleep(hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry) -> None:
-    """A lock that sleeps says so."""
+    """A button of a sleeping lock fails with an error that says that it sleeps."""
     driver.do("sleep")
     with pytest.raises(HomeAssistantError) as raised:
         await press(hass, driver, "record_video")

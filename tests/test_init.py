@@ -1,4 +1,4 @@
-"""An entry comes, stays for a while in a world that is not always kind, and goes."""
+"""Setting up, running and unloading a config entry, also while the cloud or the lock fails."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Requests:
 
     @property
     def paths(self) -> list[str]:
-        """Where they went, in order."""
+        """The paths of the requests, in order."""
         return [path for path, _ in self._all[self._start :]]
 
 
@@ -128,7 +128,7 @@ def outage(driver: LockDriver) -> Iterator[None]:
 
 @pytest.fixture
 def no_reconnection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have push stay away for the rest of the test once it is lost."""
+    """Keep push from reconnecting for the rest of the test once it is lost."""
     monkeypatch.setattr(push, "FIRST_DELAY", 24 * 3600)
 
 
@@ -144,7 +144,7 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 
 async def later(hass: HomeAssistant, seconds: float) -> None:
-    """Have time pass."""
+    """Let time pass, and fire the timers that are due."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await hass.async_block_till_done()
 
@@ -188,7 +188,7 @@ def signs_in_again(hass: HomeAssistant, entry: MockConfigEntry) -> bool:
 async def test_coming_and_going(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Nothing stays behind."""
+    """An unloaded entry keeps no connection and sends no request."""
     assert connections(driver, loaded) == 1
     assert await hass.config_entries.async_unload(loaded.entry_id)
     assert loaded.state is ConfigEntryState.NOT_LOADED
@@ -201,7 +201,7 @@ async def test_coming_and_going(
 async def test_what_is_known_goes_with_the_entry(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, hass_storage: dict[str, Any]
 ) -> None:
-    """It is kept while the entry is not loaded, and deleted when it is removed."""
+    """Stored data is kept while the entry is not loaded, and deleted when it is removed."""
     key = f"{DOMAIN}.{driver.lock.did}"
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
@@ -213,7 +213,7 @@ async def test_what_is_known_goes_with_the_entry(
 async def test_locks_that_are_no_longer_chosen(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Their devices go, the others stay."""
+    """The devices of locks that are no longer chosen are deleted; the others stay."""
     another = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
     registry = dr.async_get(hass)
 
@@ -270,7 +270,7 @@ async def test_locks_of_one_mac(
 async def test_locks_of_a_mac_each(
     hass: HomeAssistant, driver: LockDriver, two: tuple[MockConfigEntry, Lock]
 ) -> None:
-    """It joins the lock with what else Home Assistant knows of it."""
+    """The MAC of a lock joins its device with what other integrations know of it."""
     entry, other = two
     await set_up(hass, entry)
     for name, lock in {"Front door": driver.lock, "Back door": other}.items():
@@ -341,7 +341,7 @@ async def test_a_lock_is_renamed_in_the_app(
 
 
 async def test_lock_that_left_the_account(hass: HomeAssistant, driver: LockDriver) -> None:
-    """The others work on."""
+    """A lock that left the account does not keep the other locks from working."""
     another = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
     entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data(driver.lock, another))
     entry.add_to_hass(hass)
@@ -359,7 +359,7 @@ async def test_lock_that_left_the_account(hass: HomeAssistant, driver: LockDrive
 async def test_cloud_is_down(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry
 ) -> None:
-    """It is tried again until the cloud is back."""
+    """While the cloud is down, setting up is tried again until it is back."""
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     driver.simulator.cloud.online = True
@@ -371,7 +371,7 @@ async def test_cloud_is_down(
 async def test_cloud_fails(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, path: str
 ) -> None:
-    """Whatever it fails at."""
+    """Setting up is tried again, whichever request of the cloud fails."""
     driver.simulator.cloud.refuse_next(500, path)
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
@@ -404,7 +404,7 @@ def numbered(answer: Any) -> Any:
 async def test_answers_with_little_in_them(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Ids may be numbers, and what is not said of a lock is as it was."""
+    """Ids may be numbers, and what a list leaves out about a lock stays as it was."""
     [before] = dr.async_entries_for_config_entry(dr.async_get(hass), loaded.entry_id)
     await hass.config_entries.async_unload(loaded.entry_id)
     cloud = driver.simulator.cloud
@@ -428,7 +428,7 @@ async def test_answers_with_little_in_them(
 async def test_a_list_of_nothing(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, result: object
 ) -> None:
-    """It does not say that a lock is gone: the reading does."""
+    """An empty list of devices does not make a lock gone; only a reading does."""
     await hass.config_entries.async_unload(loaded.entry_id)
     driver.simulator.cloud.disturb_next(changed(lambda it: it | {"result": result}), DEVICES)
     await set_up(hass, loaded)
@@ -440,7 +440,7 @@ async def test_a_list_of_nothing(
 async def test_the_token_service_fails(
     hass: HomeAssistant, driver: LockDriver, entry: MockConfigEntry, fault: Fault
 ) -> None:
-    """Nobody is asked to sign in again: set-up is tried again, and works when the service does."""
+    """If the token service fails, set-up is tried again, without a new sign-in."""
     driver.simulator.cloud.expire_access_tokens()
     driver.simulator.cloud.disturb_next(fault, GET_TOKEN, times=2)
     await set_up(hass, entry)
@@ -454,7 +454,7 @@ async def test_the_token_service_fails(
 async def test_local_lock_is_asleep(
     hass: HomeAssistant, driver: LockDriver, local: MockConfigEntry
 ) -> None:
-    """It is tried again until the lock wakes up; what it said then is known from then on."""
+    """Setting up a sleeping local lock is tried again until it wakes up; its answer is kept."""
     driver.do("sleep")
     await set_up(hass, local)
     assert local.state is ConfigEntryState.SETUP_RETRY
@@ -467,7 +467,7 @@ async def test_local_lock_is_asleep(
 
 
 async def test_local_lock_has_another_token(hass: HomeAssistant, local: MockConfigEntry) -> None:
-    """The user is asked for it."""
+    """The user is asked for the new token of a local lock."""
     hass.config_entries.async_update_entry(local, data={**local.data, CONF_TOKEN: "f" * 32})
     await set_up(hass, local)
     assert local.state is ConfigEntryState.SETUP_ERROR
@@ -480,7 +480,7 @@ async def test_local_lock_has_another_token(hass: HomeAssistant, local: MockConf
 async def test_expired_token(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """It is renewed, the call is repeated once, and the new token is kept without a reload."""
+    """An expired token is renewed and kept without a reload; the call is repeated once."""
     before, again = loaded.data[CONF_TOKENS], setups(loaded)
     requests = await settle(hass, driver)
     driver.simulator.cloud.expire_access_tokens()
@@ -499,7 +499,7 @@ async def test_expired_token(
 async def test_token_is_renewed_before_it_expires(
     hass: HomeAssistant, entry: MockConfigEntry, requests: Requests
 ) -> None:
-    """When most of its lifetime is over."""
+    """A token is renewed when most of its lifetime is over."""
     tokens = entry.data[CONF_TOKENS] | {"renew_at": time.time() - 1}
     hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_TOKENS: tokens})
     await set_up(hass, entry)
@@ -511,7 +511,7 @@ async def test_token_is_renewed_before_it_expires(
 async def test_signed_out_while_running(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """An act says so; the user is asked to sign in again."""
+    """An action that fails for a refused token says so; the user is asked to sign in again."""
     driver.simulator.cloud.revoke(driver.account)
     with pytest.raises(HomeAssistantError) as raised:
         await press(hass, driver, "record_video")
@@ -536,7 +536,7 @@ async def test_signed_out_is_noticed_by_polling(
 async def test_polling_with_push(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Every five minutes, with one request."""
+    """With push, the lock is read after five minutes, with one request."""
     requests = await settle(hass, driver)
     await later(hass, 290)
     assert requests.paths == []
@@ -548,7 +548,7 @@ async def test_polling_with_push(
 async def test_polling_without_push(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Every minute; the device list tells whether the lock is asleep."""
+    """Without push, it is read every minute; the device list tells whether it is asleep."""
     requests = await lose_push(hass, driver, loaded)
     driver.do("sleep")
     await later(hass, 50)
@@ -562,7 +562,7 @@ async def test_polling_without_push(
 async def test_device_list_fails(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """The lock is read all the same."""
+    """The lock is read even if the list of devices cannot be read."""
     requests = await lose_push(hass, driver, loaded)
     driver.simulator.cloud.refuse_next(500, DEVICES)
     driver.do("set_battery", 33, push=False)
@@ -574,7 +574,7 @@ async def test_device_list_fails(
 async def test_what_push_missed_is_read(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """As soon as it is connected again."""
+    """The lock is read as soon as push is connected again."""
     await settle(hass, driver)
     driver.simulation.call(driver.simulator.gate.cut)
     await disconnected(loaded)
@@ -586,7 +586,7 @@ async def test_what_push_missed_is_read(
 async def test_local_polling(
     hass: HomeAssistant, driver: LockDriver, local: MockConfigEntry
 ) -> None:
-    """Every half a minute."""
+    """A local lock is read every half a minute."""
     await set_up(hass, local)
     driver.do("set_battery", 55)
     await later(hass, 31)
@@ -599,7 +599,7 @@ async def test_local_polling(
 async def test_poll_interval_is_an_option(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """It holds at once."""
+    """A changed poll interval applies at once."""
     hass.config_entries.async_update_entry(loaded, options={CONF_POLL_INTERVAL: 20})
     await hass.async_block_till_done()
     await connected(loaded)
@@ -614,7 +614,7 @@ async def test_poll_interval_is_an_option(
 async def test_poll_interval_without_push_is_an_option(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """It holds at once too."""
+    """A changed poll interval without push applies at once."""
     options = {CONF_POLL_INTERVAL_WITHOUT_PUSH: 10}
     hass.config_entries.async_update_entry(loaded, options=options)
     await hass.async_block_till_done()
@@ -626,7 +626,7 @@ async def test_poll_interval_without_push_is_an_option(
 async def test_unlocking_is_an_option(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, requests: Requests
 ) -> None:
-    """Without it no request is made."""
+    """Without the option, unlocking sends no request."""
     driver.lock.accepts_remote_unlock = True
     with pytest.raises(HomeAssistantError) as raised:
         await unlock(hass, driver)
@@ -647,7 +647,7 @@ async def test_unlocking_is_an_option(
 async def test_real_addresses_are_trusted_as_any_other(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Certificates are verified, and their names too."""
+    """Certificates of the real services are verified, and their names too."""
     monkeypatch.delenv(ENDPOINTS_VARIABLE, raising=False)
     endpoints, tls = await async_endpoints(hass)
     assert endpoints == Endpoints()
@@ -656,7 +656,7 @@ async def test_real_addresses_are_trusted_as_any_other(
 
 
 def test_loading_does_not_import_miio() -> None:
-    """It takes over a second, and only a lock on the local network needs it."""
+    """Loading the integration does not import python-miio, which takes over a second."""
     package = f"custom_components.{DOMAIN}"
     modules = [package, *(f"{package}.{name}" for name in (*PLATFORMS, "config_flow"))]
     program = (
@@ -674,7 +674,7 @@ def test_loading_does_not_import_miio() -> None:
 async def test_a_good_day(
     hass: HomeAssistant, driver: LockDriver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is worth a warning, and nothing holds up Home Assistant."""
+    """A day without faults logs no warning, and blocks the event loop nowhere."""
     block_async_io.enable()
     entry = MockConfigEntry(domain=DOMAIN, data=driver.account_data())
     entry.add_to_hass(hass)
@@ -697,7 +697,7 @@ async def test_a_good_day(
 async def test_a_good_day_nearby(
     hass: HomeAssistant, local: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same on the local network."""
+    """A day without faults on the local network logs no warning either."""
     block_async_io.enable()
     await set_up(hass, local)
     await later(hass, 31)
@@ -739,7 +739,7 @@ async def test_the_device_page_shows_the_lock_s_versions(
 async def test_heard_only_while_somebody_shows_it(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """What is pushed while the entities go would count as handled, and be lost."""
+    """Push ends before the entities are unloaded: an event would count as handled, and be lost."""
     connected: list[bool] = []
 
     @callback
@@ -759,7 +759,7 @@ async def test_heard_only_while_somebody_shows_it(
 async def test_home_assistant_stops(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """From then on nothing is heard, and nobody is asked."""
+    """When Home Assistant stops, push and polling end."""
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     assert not is_connected(loaded)

@@ -12,7 +12,7 @@ from homeassistant.helpers import translation
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER
+from custom_components.xiaomi_smart_lock.const import CONF_LATE_AFTER, DOMAIN
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.operations import SAID
 
@@ -85,7 +85,7 @@ async def test_operations(
     ming: None,
     language: str,
 ) -> None:
-    """Who, by what, from where, and what: each that is known, in Home Assistant's language."""
+    """An operation is told with who, how, from where and what, in Home Assistant's language."""
     await hass.config.async_update(language=language)
     told = async_capture_events(hass, EVENT)
     # That the door closes by itself is told by other entities.
@@ -118,9 +118,9 @@ async def test_a_cause_has_an_icon(
     driver.do("fingerprint", 7)
     await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
     lines = await read(hass, recorder_mock, hass_ws_client)
-    of_cause = [line for line in lines if line["name"] == "Ming with a fingerprint"]
+    of_cause = [line for line in lines if line["name"] == "Ming"]
     assert [line["icon"] for line in of_cause] == ["mdi:account-key"]
-    assert [line["message"] for line in of_cause] == ["unlocked from outside"]
+    assert [line["message"] for line in of_cause] == ["unlocked from outside with a fingerprint"]
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,41 @@ async def test_operations_of_another_model(
         assert [line["message"] for line in lines] == sentences
 
 
+@pytest.mark.parametrize(
+    ("language", "name", "sentence"),
+    [
+        ("en", "Hua", "now opens with Hua’s password 1, which was added"),
+        ("zh-Hans", "Hua", "已添加 Hua 的密码 1，现在可以用它开锁"),
+        ("zh-Hans", "小华", "已添加小华的密码 1，现在可以用它开锁"),
+    ],
+)
+async def test_what_was_added(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    ming: None,
+    language: str,
+    name: str,
+    sentence: str,
+) -> None:
+    """A credential that was added is told with whose it is; Chinese words are written together."""
+    await hass.config.async_update(language=language)
+    give(hass, loaded, name)
+    entity_id = driver.entity_id(hass, "lock", "lock")
+    asked = {"person": name, "credential_type": "password", "credential_data": "246810"}
+    await hass.services.async_call(
+        DOMAIN, "set_credential", {"entity_id": entity_id, **asked}, blocking=True
+    )
+    lines = await read(hass, recorder_mock, hass_ws_client, entity_ids=[entity_id])
+    assert [line["message"] for line in lines] == [sentence]
+
+
 async def test_what_came_late(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Who came home yesterday is not said to have come now."""
+    """An event that comes late has no line."""
     hass.config_entries.async_update_entry(loaded, options={CONF_LATE_AFTER: 5})
     await hass.async_block_till_done()
     await connected(loaded)
@@ -246,7 +277,7 @@ async def test_an_event_that_somebody_else_fired(
     ming: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Without a type and a device there is nothing to say, and nothing to complain of."""
+    """An event without type or device has an empty line, and logs no error."""
     entity_id = driver.entity_id(hass, "lock", "lock")
     said: list[dict[str, Any]] = [
         {},

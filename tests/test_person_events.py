@@ -96,7 +96,7 @@ async def test_what_a_person_does(
 async def test_duress_looks_like_any_other(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Who is forced comes home like on any day."""
+    """A duress fingerprint fires the same event as any other."""
     ming = give(hass, loaded, "Ming", (DURESS, 8))
     await hass.async_block_till_done()
     of_ming = told(hass, activity(hass, ming))
@@ -108,7 +108,7 @@ async def test_duress_looks_like_any_other(
 
 
 async def test_late_events_tell_nothing(hass: HomeAssistant, driver: LockDriver) -> None:
-    """What comes late is recorded, but starts nothing."""
+    """A late event of a person is recorded, but fires nothing."""
     async with running_lock(hass, driver, late_after=5) as harness:
         ming = give(hass, harness.entry, "Ming", (FINGERPRINT, 3))
         await hass.async_block_till_done()
@@ -161,7 +161,7 @@ async def test_people_come_and_go(
 async def test_without_a_reload(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """Nothing else is disturbed by a person who is added, renamed or removed."""
+    """Adding, renaming or removing a person does not reload the entry."""
     runtime = loaded.runtime_data
     ming = give(hass, loaded, "Ming", (FINGERPRINT, 3))
     hass.config_entries.async_update_subentry(loaded, ming, title="Xiao Ming")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
@@ -72,8 +74,9 @@ async def test_a_person_with_a_finger(hass: HomeAssistant, harness: LockHarness)
 
 
 async def test_another_one_with_a_name(hass: HomeAssistant, harness: LockHarness) -> None:
-    """What is added belongs to the same user of the lock, and is listed by its name."""
+    """What is added is of the same user, listed by its name, and told in the activity."""
     give(hass, harness.entry, "Ming")
+    told = async_capture_events(hass, EVENT)
     for name in ("right thumb", "left thumb"):
         dialog = await opened(hass, harness)
         await dialog.choose("add")
@@ -85,6 +88,10 @@ async def test_another_one_with_a_name(hass: HomeAssistant, harness: LockHarness
     assert held(harness) == {1: (1, FINGERPRINT), 2: (1, FINGERPRINT)}
     dialog = await opened(hass, harness)
     assert set(dialog.says["credentials"].splitlines()) == {"- right thumb", "- left thumb"}
+    assert [(one.data["type"], one.data["credential"]) for one in told] == [
+        ("credential_added", "Ming’s right thumb"),
+        ("credential_added", "Ming’s left thumb"),
+    ]
 
 
 async def test_one_after_the_other(hass: HomeAssistant, harness: LockHarness) -> None:

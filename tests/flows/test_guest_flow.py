@@ -9,8 +9,10 @@ import pytest
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
+from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
@@ -244,7 +246,8 @@ async def test_deleted_while_it_is_changed(
 
 
 async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
-    """One click and a confirmation end it."""
+    """One click and a confirmation end it; the activity tells whose password it was."""
+    told = async_capture_events(hass, EVENT)
     await add(hass, harness)
     dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
     await dialog.choose("delete")
@@ -254,6 +257,10 @@ async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:
     assert dialog.says == {"credential": "Wei’s password", "lock": "Front door"}
     assert passwords(harness) == []
     assert guest(harness).title == "Wei (ended)"
+    assert [(one.data["type"], one.data["credential"]) for one in told] == [
+        ("credential_added", "Wei’s password"),
+        ("credential_ended", "Wei’s password"),
+    ]
 
 
 async def test_nothing_more_for_who_has_ended(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -277,6 +284,7 @@ async def test_nothing_more_for_who_has_ended(hass: HomeAssistant, harness: Lock
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])
 async def test_removed(hass: HomeAssistant, harness: LockHarness, loaded: bool) -> None:
     """With the guest goes the password, whenever the lock can be reached."""
+    told = async_capture_events(hass, EVENT)
     await add(hass, harness)
     await harness.put_to_sleep()
     if not loaded:
@@ -290,6 +298,8 @@ async def test_removed(hass: HomeAssistant, harness: LockHarness, loaded: bool) 
     assert "is deleted as soon as the lock wakes up" in dialog.says["who"]
     harness.driver.do("wake")
     await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+    ended = [one.data["credential"] for one in told if one.data["type"] == "credential_ended"]
+    assert ended == ["Wei’s password"]
 
 
 async def test_the_entry_is_removed(

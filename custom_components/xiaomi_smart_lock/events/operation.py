@@ -96,9 +96,11 @@ class OperationLog:
         _, facts = described(self._lock, lock_event)
         if facts["action"] != "unlocked" or "position" not in facts:
             return None
-        hass = self._lock.hass
-        by_person = sentence(hass, "by_person", facts) if "person" in facts else None
-        if not (who := by_person or means(hass, lock_event.masked)):
+        if not (who := facts.get("person")):
+            # What the lock was operated with says the method.
+            facts.pop("method", None)
+            who = means(self._lock.hass, lock_event.masked)
+        if not who:
             return None
         self._told = lock_event
         context = Context()
