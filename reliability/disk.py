@@ -24,14 +24,14 @@ class Disk:
         self.written = 0
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
+    def counting(self) -> Iterator[Disk]:
         """Count what is written within."""
         with (
             patch.object(storage, "write_utf8_file", self._counted(storage.write_utf8_file)),
             patch.object(lock_log, "replace", self._counted(lock_log.replace)),
             patch.object(lock_log, "append", self._counted(lock_log.append)),
         ):
-            yield
+            yield self
 
     def _counted(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def counted(path: object, data: str | bytes, *args: Any, **kwargs: Any) -> Any:

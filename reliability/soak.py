@@ -35,6 +35,7 @@ from custom_components.xiaomi_smart_lock.const import CONF_POLL_INTERVAL, POLL_I
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator.simulator import Simulator
 
+from .disk import Disk
 from .home import Home
 from .local_chaos import addresses
 
@@ -51,6 +52,8 @@ HELLO_TIMEOUT: Final = 0.05  # seconds, instead of a second
 DAYS: Final = 30
 DAY: Final = 86_400
 STEPS_A_DAY: Final = DAY // READ_AFTER_PUSH
+BYTES_A_DAY: Final = 200_000
+"""How much may be written for a lock on a day."""
 MEBIBYTES: Final = 2
 PATIENCE: Final = 30
 IDLE: Final = 60  # seconds after which idle connections are closed
@@ -133,7 +136,7 @@ class Month:
 
     async def day(self) -> Left:
         """Run a day of acts and troubles at random times; return the resources used after it."""
-        acts = (act for act, times in ACTS.items() for _ in range(times * len(self._locks)))
+        acts = (act for act, times in ACTS.items() for _ in range(times * len(self.locks)))
         plan = [*TROUBLES, *acts]
         at: dict[int, list[Callable[[Month], object]]] = {}
         for act in plan:
@@ -179,7 +182,7 @@ class Month:
         requests = self.home.simulator.cloud.requests
         self.requests += len(requests)
         requests.clear()
-        for lock in self._locks:
+        for lock in self.locks:
             lock.history.clear()
             lock.camera.sights.clear()
 
@@ -194,12 +197,13 @@ class Month:
                 self.wakings += bool(self.home.coordinator(lock).data.awake)
 
     @property
-    def _locks(self) -> list[Lock]:
+    def locks(self) -> list[Lock]:
+        """The locks of the account and on the local network."""
         return [*self.home.locks, *self.home.nearby]
 
     @property
     def _lock(self) -> Lock:
-        return self._chance.choice(self._locks)
+        return self._chance.choice(self.locks)
 
     def come_home(self) -> None:
         """Unlock the door, and close it."""
@@ -267,12 +271,12 @@ class Month:
 
 # The acts of a day, and how often each happens per lock.
 ACTS: Final[dict[Callable[[Month], object], int]] = {
-    Month.come_home: 6,
-    Month.ring: 3,
-    Month.stay: 3,
-    Month.fail: 1,
-    Month.run_low: 1,
-    Month.change_a_setting: 2,
+    Month.come_home: 21,
+    Month.ring: 8,
+    Month.stay: 8,
+    Month.fail: 2,
+    Month.run_low: 2,
+    Month.change_a_setting: 5,
 }
 # The troubles of a day, once each.
 TROUBLES: Final[tuple[Callable[[Month], object], ...]] = (
@@ -304,18 +308,23 @@ async def run(days: int, seed: int) -> int:
                 month = Month(home, leaping, Random(seed))
                 print(
                     " day      MiB   tasks   sockets   threads   requests   events   writes"
-                    "   wakings       s"
+                    "   wakings   KB/lock   files/lock       s"
                 )
                 grown: list[str] = []
                 first: Left | None = None
                 for day in range(1, days + 1):
-                    left = await month.day()
+                    with Disk().counting() as disk:
+                        left = await month.day()
+                    locks = len(month.locks)
                     first = first or left
                     grown = left.grew(first)
+                    if disk.written > BYTES_A_DAY * locks:
+                        grown.append("disk")
                     print(
                         f"{day:4} {left.mebibytes:8.1f} {left.tasks:7} {left.sockets:9}"
                         f" {left.threads:9} {month.requests:10} {month.events:8} {month.writes:8}"
-                        f" {month.wakings:9} {time.monotonic() - started:7.0f}"
+                        f" {month.wakings:9} {disk.written / locks / 1000:9.1f}"
+                        f" {disk.writes / locks:12.1f} {time.monotonic() - started:7.0f}"
                         f"   {', '.join(grown)}",
                         flush=True,
                     )
@@ -324,7 +333,7 @@ async def run(days: int, seed: int) -> int:
 
 
 def main() -> int:
-    """Return 0 if nothing grows after the first day."""
+    """Return 0 if nothing grows after the first day, and little enough is written."""
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--seed", type=int, default=1)
