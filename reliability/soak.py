@@ -18,6 +18,7 @@ import logging
 import sys
 import threading
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,9 +39,10 @@ from simulator.simulator import Simulator
 from .disk import Disk
 from .home import Home
 from .local_chaos import addresses
+from .years import pass_years
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from simulator.lock import Lock
 
@@ -288,16 +290,16 @@ TROUBLES: Final[tuple[Callable[[Month], object], ...]] = (
 )
 
 
-async def run(days: int, seed: int) -> int:
-    """Run some days; return 0 if the last uses no more resources than the first."""
+@asynccontextmanager
+async def at_home(locks: int, *, nearby: bool) -> AsyncIterator[tuple[Home, Time]]:
+    """Start a home whose time can leap, and stop it."""
     logging.getLogger().addHandler(logging.NullHandler())  # Keeps its log off the screen.
-    started = time.monotonic()
     with TemporaryDirectory(prefix="xiaomi-smart-lock-soak-") as temporary:
         directory = Path(temporary)
         async with Simulator(directory / "simulator", broker="mosquitto") as simulator:
             leaping = Time(simulator)
-            nearby = [next(addresses())]
-            home = Home(directory / "ha", simulator, LOCKS, nearby=nearby, options=OPTIONS)
+            near = [next(addresses())] if nearby else []
+            home = Home(directory / "ha", simulator, locks, nearby=near, options=OPTIONS)
             with (
                 patch.object(time, "time", leaping.now),
                 patch.object(dt_util, "utcnow", leaping.utcnow),
@@ -305,31 +307,44 @@ async def run(days: int, seed: int) -> int:
                 patch.object(local, "HELLO_TIMEOUT", HELLO_TIMEOUT),
             ):
                 await home.start()
-                month = Month(home, leaping, Random(seed))
-                print(
-                    " day      MiB   tasks   sockets   threads   requests   events   writes"
-                    "   wakings   KB/lock   files/lock       s"
-                )
-                grown: list[str] = []
-                first: Left | None = None
-                for day in range(1, days + 1):
-                    with Disk().counting() as disk:
-                        left = await month.day()
-                    locks = len(month.locks)
-                    first = first or left
-                    grown = left.grew(first)
-                    if disk.written > BYTES_A_DAY * locks:
-                        grown.append("disk")
-                    print(
-                        f"{day:4} {left.mebibytes:8.1f} {left.tasks:7} {left.sockets:9}"
-                        f" {left.threads:9} {month.requests:10} {month.events:8} {month.writes:8}"
-                        f" {month.wakings:9} {disk.written / locks / 1000:9.1f}"
-                        f" {disk.writes / locks:12.1f} {time.monotonic() - started:7.0f}"
-                        f"   {', '.join(grown)}",
-                        flush=True,
-                    )
+                yield home, leaping
                 await home.stop()
+
+
+async def run(days: int, seed: int) -> int:
+    """Run some days; return 0 if the last uses no more resources than the first."""
+    started = time.monotonic()
+    async with at_home(LOCKS, nearby=True) as (home, leaping):
+        month = Month(home, leaping, Random(seed))
+        print(
+            " day      MiB   tasks   sockets   threads   requests   events   writes"
+            "   wakings   KB/lock   files/lock       s"
+        )
+        grown: list[str] = []
+        first: Left | None = None
+        for day in range(1, days + 1):
+            with Disk().counting() as disk:
+                left = await month.day()
+            locks = len(month.locks)
+            first = first or left
+            grown = left.grew(first)
+            if disk.written > BYTES_A_DAY * locks:
+                grown.append("disk")
+            print(
+                f"{day:4} {left.mebibytes:8.1f} {left.tasks:7} {left.sockets:9}"
+                f" {left.threads:9} {month.requests:10} {month.events:8} {month.writes:8}"
+                f" {month.wakings:9} {disk.written / locks / 1000:9.1f}"
+                f" {disk.writes / locks:12.1f} {time.monotonic() - started:7.0f}"
+                f"   {', '.join(grown)}",
+                flush=True,
+            )
     return 1 if grown else 0
+
+
+async def run_years(years: int) -> int:
+    """Run years of events at one lock; return 0 if nothing grows after the first."""
+    async with at_home(1, nearby=False) as (home, leaping):
+        return await pass_years(home, years, leaping.leap, lambda: Left.now().mebibytes)
 
 
 def main() -> int:
@@ -337,10 +352,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--years", type=int, help="years of events at one lock instead")
     options = parser.parse_args()
     # Otherwise each worker thread has a heap of its own, which takes weeks to fill once.
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        if options.years:
+            return runner.run(run_years(options.years))
         return runner.run(run(options.days, options.seed))
 
 
