@@ -61,7 +61,7 @@ WIDTH: Final = 270
 
 TRIES: Final = 3
 A_WHILE: Final = 30_000  # milliseconds, after which something is tried again
-BUTTONS: Final = ("OK", "Submit", "Next", "Add", "Delete", "Done", "Save")
+BUTTONS: Final = ("OK", "Next", "Add", "Delete", "Done", "Save")
 HAS_MENU: Final = (MAJOR_VERSION, MINOR_VERSION) < (2025, 7)
 """Whether the dialogs of an entry are opened by its menu; later, each has a button."""
 NAME: Final = "step-flow-form ha-selector-text input"
