@@ -36,8 +36,8 @@ NUMBER: Final = "line"
 
 MOST_UNWRITTEN: Final = 1000
 """Lines that are kept for the next attempt while the disk takes none."""
-GROWTH: Final = 256 * 1024
-"""Bytes by which the file may grow beyond twice its size before it is written anew."""
+GROWTH: Final = 64 * 1024
+"""Bytes by which the file may grow beyond twice its first line before it is written anew."""
 
 type Line = dict[str, Any]
 
@@ -72,10 +72,9 @@ class LockLog:
         """
         async with self._writing:
             self._unwritten, self._anew = [], False
-            lines, self._size, self.unreadable = await self._hass.async_add_executor_job(
-                _read, self._path
-            )
-        self._longest = 2 * self._size + GROWTH
+            read = await self._hass.async_add_executor_job(_read, self._path)
+            lines, self._size, first, self.unreadable = read
+        self._longest = 2 * first + GROWTH
         self.number = max((line[NUMBER] for line in lines), default=0)
         return lines
 
@@ -152,25 +151,29 @@ def async_log(hass: HomeAssistant, did: str) -> LockLog:
     return logs[did]
 
 
-def _read(path: Path) -> tuple[list[Line], int, bool]:
-    """Return the lines of a file that can be read, its size, and whether it has others.
+def _read(path: Path) -> tuple[list[Line], int, int, bool]:
+    """Return the lines of a file that can be read, and whether it has others.
+
+    In between there are the sizes of the file and of its first line, which has all that was to be
+    kept when the file was written anew.
 
     What cannot be read at the end is cut off: a power cut leaves part of a line, or zeros.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return [], 0, False
+        return [], 0, 0, False
     except OSError as error:
         _LOGGER.warning("%s cannot be read: %s", path, error)
-        return [], 0, True
+        return [], 0, 0, True
     if not content.startswith(HEADER):
         put_aside(path)
-        return [], 0, True
+        return [], 0, 0, True
     lines: list[Line] = []
     end = position = len(HEADER)
-    damaged = False
+    first, damaged = 0, False
     for row in content[position:].splitlines(keepends=True):
+        first = first or len(row)
         position += len(row)
         if row.endswith(b"\n") and (line := _line(row)):
             lines.append(line)
@@ -179,7 +182,7 @@ def _read(path: Path) -> tuple[list[Line], int, bool]:
         put_aside(path)
     elif end < len(content):
         os.truncate(path, end)
-    return lines, end, damaged
+    return lines, end, first, damaged
 
 
 def _line(row: bytes) -> Line | None:

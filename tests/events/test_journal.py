@@ -92,6 +92,27 @@ async def test_written_anew(harness: LockHarness, monkeypatch: pytest.MonkeyPatc
     assert not list(file.parent.glob("*.corrupt.*"))
 
 
+async def test_restarts_do_not_let_it_grow(
+    harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is replaced as early as without them."""
+    monkeypatch.setattr(lock_log, "GROWTH", 8000)
+    file = log_file(harness.hass, harness.driver)
+    sizes = [0]
+    for number in range(60):
+        for part in range(3):
+            harness.driver.do("fingerprint", 10 * number + part)
+            await harness.reached()
+            await harness.later(coordinator.SAVE_DELAY_OF_EVENTS)
+        await harness.stop()
+        sizes.append(file.stat().st_size)
+        await harness.start()
+        if sizes[-1] < sizes[-2]:
+            break
+    assert sizes[-1] < sizes[-2]
+    assert sizes[-2] < 3 * 8000
+
+
 async def test_not_written_for_nothing(harness: LockHarness) -> None:
     """Where nothing happened there is no journal."""
     await harness.stop()
