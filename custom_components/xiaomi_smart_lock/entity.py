@@ -172,20 +172,11 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
     @property
     @override
     def device_info(self) -> DeviceInfo:
-        """The lock's device. It is read only once, so the many entities do not store it."""
-        device = self.coordinator.device
-        rooms = self.coordinator.config_entry.data.get(CONF_ROOMS, {})
-        return DeviceInfo(
-            identifiers={(DOMAIN, device.did)},
-            connections=connections(self.coordinator),
-            manufacturer=_manufacturer(self._runtime.model),
-            model=product_in_words(self.coordinator.hass, self._runtime.model),
-            model_id=device.model,
-            name=shortened(device.name),
-            sw_version=device.firmware,
-            hw_version=self.coordinator.hardware_version,
-            suggested_area=shortened(rooms[device.did]) if device.did in rooms else None,
-        )
+        """The lock's device, which all its entities share."""
+        runtime = self._runtime
+        if runtime.device_info is None:
+            runtime.device_info = _device_info(runtime)
+        return runtime.device_info
 
     @property
     def lock_name(self) -> str:
@@ -281,6 +272,23 @@ class LockEntity(CoordinatorEntity[LockCoordinator]):
             await async_require_admin(self.hass, self._context)
         settings = self._runtime.settings
         await settings.async_write(self.prop.address, value, self._context, self.entity_id)
+
+
+def _device_info(runtime: LockRuntime) -> DeviceInfo:
+    """Return a lock's device as it is when the entities are added."""
+    lock = runtime.coordinator
+    device, rooms = lock.device, lock.config_entry.data.get(CONF_ROOMS, {})
+    return DeviceInfo(
+        identifiers={(DOMAIN, device.did)},
+        connections=connections(lock),
+        manufacturer=_manufacturer(runtime.model),
+        model=product_in_words(lock.hass, runtime.model),
+        model_id=device.model,
+        name=shortened(device.name),
+        sw_version=device.firmware,
+        hw_version=lock.hardware_version,
+        suggested_area=shortened(rooms[device.did]) if device.did in rooms else None,
+    )
 
 
 def _manufacturer(model: LockModel) -> str:

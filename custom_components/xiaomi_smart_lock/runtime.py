@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from homeassistant.helpers.device_registry import DeviceInfo
+
     from .miot.client import Message
     from .undescribed import Undescribed
 
@@ -93,6 +95,8 @@ class LockRuntime:
         self.model = model
         self.undescribed: Undescribed = {}
         """What only its specification describes."""
+        self.device_info: DeviceInfo | None = None
+        """The device that its entities share, None before the first is added."""
         self.session = LockSession(hass, entry, client, lock, lambda: connection.hears)
         self.reporter = LockReporter(hass, entry, self.session)
         self.log = async_log(hass, lock.did)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -172,6 +173,27 @@ async def test_set_up_before_it_is_uploaded(home: Home, kind: str) -> None:
     upload(sight)
     await until(lambda: shown(home)[shown_at] == when(sight))
     await idle()
+
+
+async def test_another_one_is_listed_later(home: Home) -> None:
+    """The list is read again from time to time: what it named at first may never be there."""
+    home.driver.lock.camera.upload_seconds = NEVER
+    sight = await rang_and_waits(home)
+    pictures_asked = asked(home.driver, PICTURE)
+    await until(lambda: asked(home.driver, PICTURE) > pictures_asked + 1)
+    sight.frames["Bell"] = replace(sight.frames["Bell"], store_id="CAMERA_IMG_another", ready=0)
+    await until(lambda: shown(home)[0] == when(sight))
+
+
+async def test_a_listed_picture_is_asked_for_alone(home: Home) -> None:
+    """Most requests for one that is not there yet are for the picture, not for the list."""
+    home.driver.lock.camera.upload_seconds = NEVER
+    home.cloud.requests.clear()
+    sight = await rang_and_waits(home)
+    await until(lambda: asked(home.driver, PICTURE) > 12)
+    assert asked(home.driver, EVENTS) * 3 < asked(home.driver, PICTURE)
+    upload(sight)
+    await until(lambda: shown(home)[0] == when(sight))
 
 
 async def test_not_listed_yet(home: Home) -> None:

@@ -235,7 +235,7 @@ def clocks(driver: LockDriver, frozen: FrozenDateTimeFactory) -> Iterator[_Clock
 
 
 @pytest.mark.parametrize("listed_at_once", [True, False])
-@pytest.mark.parametrize("takes", [4.8, 8.2, 14.0])
+@pytest.mark.parametrize("takes", [4.8, 7.4, 13.6])
 async def test_rings(
     hass: HomeAssistant,
     driver: LockDriver,

@@ -43,6 +43,8 @@ PATIENCE: Final = 45.0
 # Maximum seconds between a detection and its event, before or after, and between an event and its
 # arrival, for both to belong together without doubt
 NEAR: Final = 5
+# How often a picture is asked for before the list is read again: it may name another one by then.
+ASKED: Final = 4
 # How many events may wait for a picture: of many rings in a row, only the last few get one.
 AWAITED: Final = 4
 
@@ -93,6 +95,8 @@ class PendingPicture:
     """Whether it can be told from its requests how long its picture took."""
     found: Seen | None = None
     """The detection in the cloud's list whose picture was not there yet, None if none is listed."""
+    asked: int = 0
+    """How often that picture was asked for since the list was read."""
     missing: float | None = None
     """When the picture was last looked for in vain, in seconds after ``since``; None if never."""
     timed_out: bool = False
@@ -242,6 +246,7 @@ class LatestPictures:
         ahead = self._link.client.ahead
         return all(
             event.found
+            and event.asked < ASKED
             and event.gap(event.found.time / 1000 - ahead) < NEAR
             and self._is_newer(event.found, event.kind)
             for event in wanted
@@ -257,6 +262,7 @@ class LatestPictures:
         for event in wanted:
             if seen := event.found:
                 requests.made += 1
+                event.asked += 1
                 try:
                     await self._async_fetch(seen, event.kind, event.taken(seen, ahead))
                 except MiotError as error:
@@ -274,7 +280,7 @@ class LatestPictures:
         newer = [(seen, kind) for seen, kind in frames if self._is_newer(seen, kind)]
         found = match(self._awaited, newer, self._link.client.ahead)
         for event in wanted:
-            event.found = found.get(event)
+            event.found, event.asked = found.get(event), 0
 
     def _learn(self, event: PendingPicture) -> None:
         """Learn how long the picture of an event took that has just come."""
