@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WRITES_A_MINUTE: Final = 200
 STORM: Final = 30.0  # seconds
 CALM_WITHIN: Final = 60.0  # seconds
+CANCELLED: Final = "CancelledError: Home Assistant final writes shutdown stage"
 
 SETTINGS: Final[dict[tuple[str, str], Property]] = {
     (platform, description.key): prop
@@ -53,10 +54,8 @@ class Exceptions(logging.Handler):
 
         Home Assistant cancels a set-up that still runs when it stops, and logs where that was.
         """
-        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
-            return
         text = logging.Formatter().format(record)
-        if "Traceback" in text and DOMAIN in text:
+        if "Traceback" in text and DOMAIN in text and CANCELLED not in text:
             self.seen.append(text)
 
 
