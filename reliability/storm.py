@@ -87,10 +87,13 @@ async def write(
         await asyncio.sleep(0.05)
     asked = expectations.asked(lock.did, prop.address, value)
     service, data = call
+    hass = home.hass
     try:
         await home.call(lock, platform, service, key, **data)
     except HomeAssistantError:
         asked.refused = True
+    # What is set after the last save, while Home Assistant stops, is not kept.
+    asked.refused |= not hass.is_running or home.hass is not hass
 
 
 def wrong_values(home: Home, expectations: Expectations, lock: Lock) -> Iterable[str]:
