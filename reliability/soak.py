@@ -181,6 +181,7 @@ class Month:
         for lock in self.home.nearby:
             lock.sleep()
             await self.home.coordinator(lock).async_refresh()
+        await self._settle()
         requests = self.home.simulator.cloud.requests
         self.requests += len(requests)
         requests.clear()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WRITES_A_MINUTE: Final = 200
 STORM: Final = 30.0  # seconds
 CALM_WITHIN: Final = 60.0  # seconds
+CANCELLED: Final = "CancelledError: Home Assistant final writes shutdown stage"
 
 SETTINGS: Final[dict[tuple[str, str], Property]] = {
     (platform, description.key): prop
@@ -53,10 +54,8 @@ class Exceptions(logging.Handler):
 
         Home Assistant cancels a set-up that still runs when it stops, and logs where that was.
         """
-        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
-            return
         text = logging.Formatter().format(record)
-        if "Traceback" in text and DOMAIN in text:
+        if "Traceback" in text and DOMAIN in text and CANCELLED not in text:
             self.seen.append(text)
 
 
@@ -88,10 +87,13 @@ async def write(
         await asyncio.sleep(0.05)
     asked = expectations.asked(lock.did, prop.address, value)
     service, data = call
+    hass = home.hass
     try:
         await home.call(lock, platform, service, key, **data)
     except HomeAssistantError:
         asked.refused = True
+    # What is set after the last save, while Home Assistant stops, is not kept.
+    asked.refused |= not hass.is_running or home.hass is not hass
 
 
 def wrong_values(home: Home, expectations: Expectations, lock: Lock) -> Iterable[str]:

@@ -33,6 +33,7 @@ from custom_components.xiaomi_smart_lock.miot.spec import Access
 from simulator.miio import MiioError, MiioServer
 from simulator.model import SPEC
 from tests.hosts import ELSEWHERE, NEARBY
+from tests.lock_driver import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -388,6 +389,21 @@ async def test_reading_is_repeated(device: Device) -> None:
     device.answers = [refusal(-9999), [GOOD]]
     assert await read(LocalClient(NEARBY, TOKEN)) == {BATTERY: Reading(0)}
     assert device.methods == ["get_properties"] * 2
+
+
+async def test_what_nobody_waits_for_is_not_sent_again(device: Device) -> None:
+    """A setting whose entry was reloaded meanwhile does not replace one that was set since."""
+    device.answers = [[GOOD]]
+    device.lost = {2}
+    client = LocalClient(NEARBY, TOKEN)
+    first = asyncio.create_task(client.write(str(DID), BATTERY, 1))
+    await until(lambda: len(device.packets) == 2)
+    first.cancel()
+    await asyncio.wait([first])
+    await client.write(str(DID), BATTERY, 2)
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert device.methods == ["set_properties"]
+    assert device.params == [{"did": str(DID), "siid": 13, "piid": 1, "value": 2}]
 
 
 @pytest.mark.parametrize("ask", [read, write, act])

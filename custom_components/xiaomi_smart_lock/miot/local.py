@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Self, override
 
 from .attempt import Attempt
@@ -29,6 +30,8 @@ from .errors import (
     MiotError,
     NoAnswerError,
     NoConnectionError,
+    NotSent,
+    NotSentError,
     NotSignedInError,
     ResultError,
     SilentError,
@@ -208,11 +211,12 @@ class LocalClient(Client):
         """
         if retries is None:
             retries = RETRIES if self._patience else RETRIES_OF_A_START
+        given_up = Event()
         async with attempt.in_time() if attempt else nullcontext():
             await self._lock.acquire()
         try:
             answered = await asyncio.to_thread(
-                self._send, did, method, params, retries, attempt, greeting
+                self._send, did, method, params, retries, attempt, greeting, given_up
             )
         except (SilentError, NoConnectionError):
             self.silent.set()
@@ -224,6 +228,7 @@ class LocalClient(Client):
             self.silent.clear()
             return answered
         finally:
+            given_up.set()
             self._lock.release()
 
     def _send(
@@ -234,16 +239,17 @@ class LocalClient(Client):
         retries: int,
         attempt: Attempt | None,
         greeting: _Greeting | None,
+        given_up: Event,
     ) -> tuple[_Greeting, Any]:
         """Send a request, with retries if nothing is answered or the lock is busy.
 
         Before a retry the lock is greeted anew: it may have restarted since, or be another device.
-        A request that nobody waits for anymore is not sent if its attempt was called off.
+        Nothing is sent once nobody waits for it anymore, or its attempt was called off.
         """
         _keep_quiet()
         for left in range(retries, -1, -1):
             try:
-                answered = self._exchange(did, method, params, attempt, greeting)
+                answered = self._exchange(did, method, params, attempt, greeting, given_up)
             except TimeoutError:
                 # A single request may have got lost. A lock that never answers while it is awake
                 # has another token.
@@ -267,6 +273,7 @@ class LocalClient(Client):
         params: object,
         attempt: Attempt | None,
         greeting: _Greeting | None,
+        given_up: Event,
     ) -> tuple[_Greeting, Any]:
         """Send a request once, after a greeting; return the greeting and the request's answer.
 
@@ -286,6 +293,8 @@ class LocalClient(Client):
             packet = _built(request, greeting, token)
             if attempt:
                 attempt.leave()
+            if given_up.is_set():
+                raise NotSentError(NotSent.CALLED_OFF)
             sock.send(packet)
             others = 1 - GREETINGS  # Late answers to the other greetings do not count.
             for packet in sock.received(ANSWER_TIMEOUT):
