@@ -190,7 +190,22 @@ async def test_what_nobody_publishes(signed: Signed) -> None:
         await fetch(signed.session, signed.tls, signed.endpoints, "urn:of:nothing:1")
 
 
+async def test_texts_for_what_has_no_number(signed: Signed, liar: Liar) -> None:
+    """Services and items whose number is none get no text, and the others get theirs."""
+    services = [{**SERVICE, "iid": "2"}, {**SERVICE, "actions": [{**ACTION, "iid": "1"}, ACTION]}]
+    texts = {"service:002": "Door lock", "service:002:action:001": "One", ACTION_TAG: "Sing a song"}
+    liar.answers = [
+        {"type": f"{DEVICE}:2", "description": "Lock", "services": services},
+        {"data": {"en": texts}},
+    ]
+    fetched = await fetch(signed.session, liar.tls, liar.endpoints, f"{DEVICE}:2")
+    [service] = parse(fetched).services
+    assert service.description == "Door lock"
+    assert [action.description for action in service.actions] == ["Sing a song"]
+
+
 SERVICE = {"iid": 2, "type": "urn:miot-spec-v2:service:lock", "description": "Lock"}
+ACTION_TAG = "service:002:action:099"
 NULL: dict[str, Any] = {"properties": None, "actions": None, "events": None}
 
 
