@@ -11,6 +11,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.instance import (
     additions,
     fetch,
+    has_all,
     is_lock,
     revision_of,
 )
@@ -152,6 +153,23 @@ def test_what_is_no_longer_there() -> None:
     instance = published()
     instance["services"] = instance["services"][:3]
     assert added(parse(instance), SPEC) == []
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        changed(4, "actions", {"iid": 1, "type": ACTION["type"]}),
+        changed(13, "properties", {"iid": 1, "type": PROPERTY["type"]}),
+        changed(2, "events", {"iid": 1020, "type": EVENT["type"]}),
+        parse({**published(), "services": published()["services"][:3]}),
+    ],
+    ids=["action", "property", "event", "services"],
+)
+def test_what_has_less(theirs: Spec) -> None:
+    """One that lacks something, or has another thing in its place, does not have all."""
+    assert has_all(SPEC, SPEC)
+    assert has_all(changed(17, "actions", ACTION), SPEC)
+    assert not has_all(theirs, SPEC)
 
 
 def details(spec: Spec) -> dict[str, object]:

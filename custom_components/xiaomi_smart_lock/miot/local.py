@@ -241,7 +241,8 @@ class LocalClient(Client):
         A request that nobody waits for anymore is not sent if its attempt was called off.
         """
         _keep_quiet()
-        for left in range(retries, -1, -1):
+        left = retries
+        while True:
             try:
                 answered = self._exchange(did, method, params, attempt, greeting)
             except TimeoutError:
@@ -257,8 +258,7 @@ class LocalClient(Client):
             else:
                 self._patience = SILENCES
                 return answered
-            greeting = None
-        raise AssertionError  # unreachable: the last try returns or raises
+            left, greeting = left - 1, None
 
     def _exchange(
         self,
