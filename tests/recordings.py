@@ -73,9 +73,9 @@ class Viewer:
         """Close the WebSocket."""
         await self._websocket.close()
 
-    async def _ask(self, what: str, media_content_id: str) -> dict[str, Any]:
+    async def _ask(self, what: str, media_content_id: str, **more: Any) -> dict[str, Any]:
         await self._websocket.send_json_auto_id(
-            {"type": f"media_source/{what}", "media_content_id": media_content_id}
+            {"type": f"media_source/{what}", "media_content_id": media_content_id, **more}
         )
         answer: dict[str, Any] = await self._websocket.receive_json()
         return answer
@@ -103,15 +103,7 @@ class Viewer:
 
     async def search(self, query: str, place: str = SOURCE, **more: Any) -> list[dict[str, Any]]:
         """Return what is found in a folder."""
-        await self._websocket.send_json_auto_id(
-            {
-                "type": "media_source/search_media",
-                "media_content_id": place,
-                "search_query": query,
-                **more,
-            }
-        )
-        answer = await self._websocket.receive_json()
+        answer = await self._ask("search_media", place, search_query=query, **more)
         assert answer["success"], answer
         found: list[dict[str, Any]] = answer["result"]["result"]
         return found
@@ -123,9 +115,9 @@ class Viewer:
         result: dict[str, Any] = answer["result"]
         return result
 
-    async def refused(self, what: str, media_content_id: str) -> str:
+    async def refused(self, what: str, media_content_id: str, **more: Any) -> str:
         """Return the error message of a refused request."""
-        answer = await self._ask(what, media_content_id)
+        answer = await self._ask(what, media_content_id, **more)
         assert not answer["success"], answer
         message: str = answer["error"]["message"]
         return message

@@ -28,13 +28,15 @@ from tests.doorkeeper import Doorkeeper
 from tests.examples import ASKED_TO_LOCK, EXAMPLES
 
 from .lock_driver import LockDriver, until
-from .lock_harness import LockHarness, connected
+from .lock_harness import LockHarness, connected, running_lock
 from .people import give
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.intent import IntentResponse
     from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+    from .lock_harness import Storage
 
 
 # The language, what the door is called, and how one asks for its state, to lock and to unlock it
@@ -206,6 +208,9 @@ QUESTIONS: Final = [
             "today": (
                 "Today these people came home: Ming ({time}, {time}), Somebody unknown ({time})."
             ),
+            "long ago": "Somebody unknown came home last: {day}, with a fingerprint.",
+            "somehow": "Somebody unknown came home last: {day}.",
+            "unknown": "The lock has not told its battery level yet.",
             "fine": "No: Lithium battery 80 %, Dry cells 90 %.",
             "low": "Yes, it is low: Lithium battery 12 %, Dry cells 90 %.",
             "none": (
@@ -228,6 +233,9 @@ QUESTIONS: Final = [
             "nobody today": "今天还没有人回家。",
             "last": "最后回家的是 Ming：今天 {time}，用指纹开锁。",
             "today": "今天回家的有：Ming（{time}、{time}）、未知人员（{time}）。",
+            "long ago": "最后回家的是未知人员：{day}，用指纹开锁。",
+            "somehow": "最后回家的是未知人员：{day}。",
+            "unknown": "门锁尚未报告电量。",
             "fine": "电量不低：锂电池电量 80%、干电池电量 90%。",
             "low": "电量低：锂电池电量 12%、干电池电量 90%。",
             "none": (
@@ -241,7 +249,7 @@ QUESTIONS: Final = [
 ASKED: Final = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.language)
 
 INSIDE, OUTSIDE = 1, 2
-FINGERPRINT, DURESS = 2, 9
+FINGERPRINT, DURESS, NEW_METHOD = 2, 9, 99
 UNLOCKED = 2
 
 
@@ -273,15 +281,20 @@ class Voice:
         await until(lambda: self.harness.lock.journal.between(int(when), int(when) + 1))
 
 
-@pytest.fixture
-async def voice(hass: HomeAssistant, harness: LockHarness) -> Voice:
+async def speak(harness: LockHarness) -> Voice:
     """Return Assist, to which the lock is exposed."""
-    assert await async_setup_component(hass, "homeassistant", {})
-    assert await async_setup_component(hass, "conversation", {})
-    await hass.async_block_till_done()
+    assert await async_setup_component(harness.hass, "homeassistant", {})
+    assert await async_setup_component(harness.hass, "conversation", {})
+    await harness.hass.async_block_till_done()
     voice = Voice(harness)
     voice.expose()
     return voice
+
+
+@pytest.fixture
+async def voice(harness: LockHarness) -> Voice:
+    """Return Assist, for a lock of an account."""
+    return await speak(harness)
 
 
 def at(when: float) -> str:
@@ -318,6 +331,21 @@ async def test_who_came(hass: HomeAssistant, voice: Voice, asked: Asked) -> None
 
 
 @ASKED
+@NOON_THERE
+@pytest.mark.usefixtures("frozen")
+async def test_who_came_long_ago(voice: Voice, asked: Asked) -> None:
+    """Before yesterday there is a date; a way to unlock that nobody knows is not said."""
+    then = time.time() - 3 * 86_400
+    day = f"{dt_util.as_local(dt_util.utc_from_timestamp(then)):%Y-%m-%d %H:%M}"
+    await voice.operate(OUTSIDE, FINGERPRINT, 3, then)
+    said = await voice.ask(asked.last[0], asked.language)
+    assert said == asked.answers["long ago"].format(day=day)
+    await voice.operate(OUTSIDE, NEW_METHOD, 3, then + 1)
+    said = await voice.ask(asked.last[0], asked.language)
+    assert said == asked.answers["somehow"].format(day=day)
+
+
+@ASKED
 async def test_is_the_battery_low(voice: Voice, asked: Asked) -> None:
     """A battery is low below a fifth; the level of each is said."""
     for lithium, answer in ((80, "fine"), (12, "low")):
@@ -326,6 +354,23 @@ async def test_is_the_battery_low(voice: Voice, asked: Asked) -> None:
         await voice.harness.reached()
         for sentence in asked.battery:
             assert await voice.ask(sentence, asked.language) == asked.answers[answer]
+
+
+@ASKED
+async def test_no_battery_is_known(
+    hass: HomeAssistant,
+    hass_storage: Storage,
+    driver: LockDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: Asked,
+) -> None:
+    """A lock that has not told the level of any battery is not said to have enough power left."""
+    for battery in ((13, 1), (6, 1003)):
+        monkeypatch.setitem(driver.lock.values, battery, None)
+    async with running_lock(hass, driver) as harness:
+        voice = await speak(harness)
+        said = await voice.ask(asked.battery[0], asked.language)
+        assert said == asked.answers["unknown"]
 
 
 @ASKED

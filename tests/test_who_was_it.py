@@ -182,3 +182,23 @@ async def test_unloaded(hass: HomeAssistant, harness: LockHarness) -> None:
     assert issues(hass)
     await harness.stop()
     assert issues(hass) == []
+
+
+async def test_answered_when_it_is_unloaded(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A question that was open says why the answer is not taken; it can be given later."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    [issue] = issues(hass)
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    await harness.stop()
+    answer = {"person": ming.subentry_id}
+    refused = await manager.async_configure(form["flow_id"], answer)
+    assert refused["errors"] == {"base": "entry_not_loaded"}
+    assert ming.data["credentials"] == []
+    await harness.start()
+    taken = await manager.async_configure(form["flow_id"], answer)
+    assert taken["type"] is FlowResultType.CREATE_ENTRY
+    assert harness.state("sensor", "last_person") == "Ming"

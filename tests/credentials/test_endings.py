@@ -47,6 +47,7 @@ CODE: Final = Credential(PASSWORD, 20)
 MINUTE: Final = 60
 HOUR: Final = 3600
 ACTION: Final = "miotspec/action"
+SYNC_UNLOCK_METHOD: Final = (4, 7)
 OUTSIDE: Final = 2
 UNLOCKED, DOOR_CLOSED = 2, 1
 LATE: Final = 600  # seconds after which an event fires nothing any more
@@ -646,6 +647,34 @@ async def test_nobodys_by_now(anyone: LockHarness, frozen: FrozenDateTimeFactory
     await invite(anyone, minutes=5)
     del anyone.driver.lock.users.credentials[CODE.operation_id]
     await come_due(anyone, frozen)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [((0, [7]), True), ((-704053036, []), False)],
+    ids=["refuses", "says nothing"],
+)
+async def test_nobodys_by_now_as_far_as_is_known(
+    harness: LockHarness,
+    frozen: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, list[int]],
+    ended: bool,
+) -> None:
+    """A lock that will not compare is believed, one that does not answer is asked again."""
+    await invite(harness, minutes=5)
+    del harness.driver.lock.users.credentials[CODE.operation_id]
+    act = harness.driver.lock.act
+    monkeypatch.setattr(
+        harness.driver.lock,
+        "act",
+        lambda address, raw: answer if address == SYNC_UNLOCK_METHOD else act(address, raw),
+    )
+    await pass_by(harness, frozen, 6 * MINUTE)
+    assert (CODE not in harness.known.expiries.known) == ended
+    monkeypatch.undo()
+    await pass_by(harness, frozen, 16 * MINUTE)
+    await gone(harness)
 
 
 # Known again by a name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 from homeassistant.config_entries import ConfigSubentry
@@ -13,11 +14,12 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.store import LockStore
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
-from tests.lock_harness import fix, stored_key
+from tests.lock_harness import connected, fix, stored_key
 from tests.people import give
 
 if TYPE_CHECKING:
@@ -243,6 +245,44 @@ async def test_deleted_while_it_is_changed(
     await dialog.submit(name="Wei", uses=3)
     assert dialog.step == "guest_ended"
     assert guest(harness).title == "Wei (ended)"
+
+
+async def test_a_full_disk(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that cannot be written is none: the form says why, and the guest ends as before."""
+    await add(hass, harness, uses=1)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("change")
+    with monkeypatch.context() as patch:
+        patch.setattr(LockStore, "async_save", AsyncMock())
+        await dialog.submit(name="Wei Li", uses=3)
+    assert dialog.now["errors"] == {"base": "not_changed"}
+    assert dialog.says["error"]
+    assert guest(harness).title == "Wei (one use left)"
+    harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: passwords(harness) == [])
+
+
+async def test_one_of_two_locks(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Whoever has two locks says which one a guest may open, and the other takes no password."""
+    driver = harness.driver
+    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    data = driver.account_data(driver.lock, other)
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.stop()
+    await harness.start()
+    await connected(harness.entry)
+    dialog = await Dialog.open(hass, harness.entry, "guest")
+    locks = dialog.labels("lock")
+    assert locks == {"Front door": driver.lock.did, "Back door": other.did}
+    assert dialog.default("lock") == driver.lock.did
+    await dialog.submit(name="Wei", password="246810", uses=1, lock=locks["Back door"])
+    await dialog.done()
+    assert dialog.step == "password_made"
+    assert passwords(harness) == []
+    assert [one.text for one in other.users.credentials.values()] == ["246810"]
 
 
 async def test_end_early(hass: HomeAssistant, harness: LockHarness) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.flows import progress
+from custom_components.xiaomi_smart_lock.flows import live_enrolment, progress
 from simulator.users import Credential as Held
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
@@ -15,6 +15,8 @@ from tests.lock_driver import until
 from tests.people import give, person
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from homeassistant.config_entries import ConfigSubentry
     from homeassistant.core import HomeAssistant
 
@@ -76,6 +78,10 @@ async def of_guest(hass: HomeAssistant, harness: LockHarness) -> tuple[Dialog, C
     return await Dialog.open(hass, harness.entry, "guest", wei), wei
 
 
+type Open = Callable[[HomeAssistant, LockHarness], Awaitable[tuple[Dialog, ConfigSubentry]]]
+"""How the dialog of somebody is opened, who is returned too."""
+
+
 @pytest.mark.parametrize("way", OF_PERSON.values(), ids=OF_PERSON)
 async def test_unloaded_person(hass: HomeAssistant, harness: LockHarness, way: Way) -> None:
     """Each step says that there is no connection."""
@@ -97,6 +103,53 @@ async def test_unloaded_guest(hass: HomeAssistant, harness: LockHarness, way: Wa
     await go(dialog, last)
     assert dialog.step == "entry_not_loaded"
     assert wei.title == "Wei (one use left)"
+
+
+@pytest.mark.parametrize("kind", ["person", "guest", "who_may_open"])
+async def test_begun_unloaded(hass: HomeAssistant, harness: LockHarness, kind: str) -> None:
+    """A dialog that is opened without a connection says so, instead of asking in vain."""
+    await harness.stop()
+    assert (await Dialog.open(hass, harness.entry, kind)).step == "entry_not_loaded"
+
+
+@pytest.mark.parametrize("whose", [of_person, of_guest])
+async def test_opened_unloaded(hass: HomeAssistant, harness: LockHarness, whose: Open) -> None:
+    """That holds for who is there already, too."""
+    _, theirs = await whose(hass, harness)
+    await harness.stop()
+    dialog = await Dialog.open(hass, harness.entry, theirs.subentry_type, theirs)
+    assert dialog.step == "entry_not_loaded"
+
+
+async def test_unloaded_while_the_lock_sleeps(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Whoever is on the way to the lock then is not left with progress that never ends."""
+    dialog, ming = await of_person(hass, harness)
+    await harness.put_to_sleep()
+    await go(dialog, "add", {"credential_type": "fingerprint"})
+    await dialog.shows("Touch the lock")
+    await harness.stop()
+    await dialog.done()
+    assert dialog.step == "entry_not_loaded"
+    assert [held["operation_id"] for held in ming.data["credentials"]] == [30]
+    assert inside(harness).enrolment is None
+
+
+async def test_nobody_wakes_the_lock(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is said, and asked for again, after a while; the lock is asked for nothing meanwhile."""
+    monkeypatch.setattr(live_enrolment, "WAKES_WITHIN", 0)
+    dialog, _ = await of_person(hass, harness)
+    await harness.put_to_sleep()
+    harness.acts.clear()
+    await go(dialog, "add", {"credential_type": "fingerprint"})
+    await dialog.done()
+    assert dialog.step == "enrolled"
+    assert dialog.options == ["enrol_again", "give_up"]
+    assert "asleep" in dialog.says["error"]
+    assert harness.acts == []
+    await dialog.choose("give_up")
+    assert dialog.step == "not_enrolled"
 
 
 async def test_unloaded_look(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -132,6 +185,46 @@ async def test_removed_guest(hass: HomeAssistant, harness: LockHarness, way: Way
     hass.config_entries.async_remove_subentry(harness.entry, wei.subentry_id)
     await go(dialog, last)
     await until(lambda: not inside(harness).credentials)
+
+
+async def test_chosen_when_it_is_gone(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A credential that was given to somebody else while the list was open is not managed."""
+    ming = give(hass, harness.entry, "Ming", (FINGERPRINT, 30), (FINGERPRINT, 31))
+    give(hass, harness.entry, "Li")
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    await go(dialog, "choose")
+    [first, _] = dialog.labels("credential").values()
+    await harness.manage(
+        "assign_credential", person="Li", credential_type="fingerprint", operation_id=30
+    )
+    await dialog.submit(credential=first)
+    assert dialog.now["errors"] == {"credential": "credential_taken"}
+    assert list(dialog.labels("credential")) == ["Fingerprint 31"]
+
+
+async def test_looked_at_when_it_is_gone(hass: HomeAssistant, harness: LockHarness) -> None:
+    """What was deleted while the look was open is said to be gone, and is not there any more."""
+    await harness.manage("set_user", user_id=5)
+    for _ in range(2):
+        await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    chosen = dialog.labels("credential")["Nobody’s: NFC 1"]
+    await harness.manage("delete_credential", user_id=5, operation_id=1)
+    await until(lambda: 1 not in inside(harness).credentials)
+    await dialog.submit(credential=chosen)
+    assert dialog.now["errors"] == {"credential": "credential_taken"}
+    assert list(dialog.labels("credential")) == ["Nobody’s: NFC 2"]
+
+
+async def test_changed_when_it_has_ended(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A guest whose password was used up while the dialog was open is not changed."""
+    dialog, wei = await of_guest(hass, harness)
+    await harness.manage("delete_credential", operation_id=1)
+    await until(lambda: not harness.known.expiries.known)
+    await dialog.choose("change")
+    assert dialog.step == "guest_ended"
+    await until(lambda: wei.title == "Wei (ended)")
 
 
 async def test_given_to_somebody_removed(hass: HomeAssistant, harness: LockHarness) -> None:

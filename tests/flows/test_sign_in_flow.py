@@ -11,7 +11,6 @@ import pytest
 from homeassistant.components import config, webhook
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_REGION
-from homeassistant.core_config import async_process_ha_core_config
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -21,6 +20,7 @@ from yarl import URL
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.flows.sign_in import BROWSER_TIMEOUT
 from custom_components.xiaomi_smart_lock.flows.sign_in_answer import find_answer
+from custom_components.xiaomi_smart_lock.miot.oauth import SignIn
 from simulator.faults import BUSY, PLAIN_TEXT
 from simulator.tokens import CLIENT_ID
 from tests.flow import (
@@ -155,6 +155,30 @@ async def test_somebody_looks_what_is_there(
     assert result["step_id"] == "locks"
 
 
+async def test_dialog_is_closed_as_the_browser_comes_back(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page does not claim that anybody is signed in: nothing is left that goes on."""
+    result = await begin_browser(hass)
+    location = await sign_in(driver, authorize_url(result))
+    browser = await hass_client_no_auth()
+    exchange = SignIn.exchange
+
+    async def closed_now(client: SignIn, path: str, code: str) -> Any:
+        hass.config_entries.flow.async_abort(result["flow_id"])
+        return await exchange(client, path, code)
+
+    monkeypatch.setattr(SignIn, "exchange", closed_now)
+    page = await browser.get(location.path_qs)
+    assert page.status == 400
+    assert "Signed in" not in await page.text()
+    assert hass.config_entries.flow.async_progress() == []
+    assert hass.config_entries.async_entries(DOMAIN) == []
+
+
 async def test_page_is_loaded_again(
     hass: HomeAssistant, driver: LockDriver, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
@@ -280,6 +304,7 @@ HERE = "http://homeassistant.local:8123"
         ("192.168.1.5:8123", 8123, HERE, "browser"),
         ("192.168.1.5:8123", 8123, "http://homeassistant.local", "paste"),
         ("192.168.1.5:8123", 8123, "https://homeassistant.local:8123", "paste"),
+        ("192.168.1.5:8123", 8123, "http://homeassistant.local:81230", "paste"),
         ("door.example", 8123, "https://door.example", "paste"),
     ],
 )
@@ -294,7 +319,7 @@ async def test_first_is_what_works(
     """The browser comes back by itself only to port 8123 of homeassistant.local."""
     for component in (config.DOMAIN, DOMAIN):
         assert await async_setup_component(hass, component, {})
-    await async_process_ha_core_config(hass, {"internal_url": setting} if setting else {})
+    await hass.config.async_update(internal_url=setting)  # as stored by any version
     client = await hass_client()
     assert hass.config.api
     hass.config.api.port = listens_on

@@ -131,6 +131,31 @@ async def test_who_cannot_open(hass: HomeAssistant, harness: LockHarness) -> Non
     assert list(dialog.labels("credential")) == ["Ming: Fingerprint 20"]
 
 
+async def test_what_can_be_done(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Who holds a credential decides it; a guest's, which has an end, stays that guest's."""
+    give(hass, harness.entry, "Ming", (FINGERPRINT, 20))
+    users = inside(harness)
+    users.types[5] = 2
+    users.credentials[20] = Credential(5, FINGERPRINT)
+    invited = await Dialog.open(hass, harness.entry, "guest")
+    await invited.submit(name="Wei", password="246810", uses=2)
+    await invited.done()
+    await invited.submit()
+    assert invited.step == "enrolled"
+    dialog = await look(hass, harness)
+    assert dialog.says["who"].splitlines() == [
+        "- **Ming**: Fingerprint 20",
+        "- **Wei**: 2 uses left — Password 1",
+    ]
+    for label, options in (
+        ("Ming: Fingerprint 20", ["rename", "who_is_it", "delete"]),
+        ("Wei: Password 1", ["delete"]),
+    ):
+        dialog = await look(hass, harness)
+        await dialog.submit(credential=dialog.labels("credential")[label])
+        assert dialog.options == options
+
+
 async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness) -> None:
     """An old password of somebody is deleted at the lock from here."""
     users = inside(harness)

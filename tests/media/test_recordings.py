@@ -292,6 +292,20 @@ async def test_search(driver: LockDriver, viewer: Viewer) -> None:
         assert videos == [one for one in results if one["media_class"] == "video"]
 
 
+async def test_a_search_that_cannot_be_done(
+    hass: HomeAssistant, driver: LockDriver, linked: MockConfigEntry, viewer: Viewer
+) -> None:
+    """It says why: the cloud is out of reach, or nobody is linked any more."""
+    if not media_source.SEARCHES:
+        return
+    bell(driver)
+    driver.simulator.cloud.refuse_next(503, EVENTS)
+    said = await viewer.refused("search_media", SOURCE, search_query="bell")
+    assert "Xiaomi's cloud gave nothing that can be shown: it answered with an error" in said
+    assert await hass.config_entries.async_unload(linked.entry_id)
+    assert await viewer.refused("search_media", SOURCE, search_query="bell") == LINK_FIRST
+
+
 async def test_all_days_are_listed_page_by_page(driver: LockDriver, viewer: Viewer) -> None:
     """A busy lock's days are listed some at a time, with as many requests, and none is left out."""
     noon = local(*DAY, 12)

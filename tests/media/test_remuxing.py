@@ -103,6 +103,13 @@ def test_sound_alone_is_no_video() -> None:
         fragment(file.getvalue())
 
 
+def test_a_fragment_without_its_beginning() -> None:
+    """Nothing can be played of samples alone, which is not said to be a video."""
+    begun = fragment(recording.parts("x")[0])
+    with pytest.raises(NotVideoError):
+        fragment(begun.media)
+
+
 def test_what_is_mpeg_ts() -> None:
     """It is known by its first byte."""
     assert is_mpeg_ts(recording.parts("x", "H264", "ts")[0])

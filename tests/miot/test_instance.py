@@ -11,6 +11,7 @@ from custom_components.xiaomi_smart_lock.miot.errors import CannotConnectError
 from custom_components.xiaomi_smart_lock.miot.instance import (
     additions,
     fetch,
+    has_all,
     is_lock,
     revision_of,
 )
@@ -154,6 +155,23 @@ def test_what_is_no_longer_there() -> None:
     assert added(parse(instance), SPEC) == []
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        changed(4, "actions", {"iid": 1, "type": ACTION["type"]}),
+        changed(13, "properties", {"iid": 1, "type": PROPERTY["type"]}),
+        changed(2, "events", {"iid": 1020, "type": EVENT["type"]}),
+        parse({**published(), "services": published()["services"][:3]}),
+    ],
+    ids=["action", "property", "event", "services"],
+)
+def test_what_has_less(theirs: Spec) -> None:
+    """One that lacks something, or has another thing in its place, does not have all."""
+    assert has_all(SPEC, SPEC)
+    assert has_all(changed(17, "actions", ACTION), SPEC)
+    assert not has_all(theirs, SPEC)
+
+
 def details(spec: Spec) -> dict[str, object]:
     """Return all that is said of the items, by address."""
     return {
@@ -190,7 +208,22 @@ async def test_what_nobody_publishes(signed: Signed) -> None:
         await fetch(signed.session, signed.tls, signed.endpoints, "urn:of:nothing:1")
 
 
+async def test_texts_for_what_has_no_number(signed: Signed, liar: Liar) -> None:
+    """Services and items whose number is none get no text, and the others get theirs."""
+    services = [{**SERVICE, "iid": "2"}, {**SERVICE, "actions": [{**ACTION, "iid": "1"}, ACTION]}]
+    texts = {"service:002": "Door lock", "service:002:action:001": "One", ACTION_TAG: "Sing a song"}
+    liar.answers = [
+        {"type": f"{DEVICE}:2", "description": "Lock", "services": services},
+        {"data": {"en": texts}},
+    ]
+    fetched = await fetch(signed.session, liar.tls, liar.endpoints, f"{DEVICE}:2")
+    [service] = parse(fetched).services
+    assert service.description == "Door lock"
+    assert [action.description for action in service.actions] == ["Sing a song"]
+
+
 SERVICE = {"iid": 2, "type": "urn:miot-spec-v2:service:lock", "description": "Lock"}
+ACTION_TAG = "service:002:action:099"
 NULL: dict[str, Any] = {"properties": None, "actions": None, "events": None}
 
 

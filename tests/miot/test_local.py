@@ -221,6 +221,17 @@ async def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception) -> 
         await LocalClient("no.such.host.invalid", TOKEN).info()
 
 
+async def test_no_way_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network there is no connection, which says nothing of the token."""
+
+    def unreachable(_: socket.socket, _address: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    with pytest.raises(CannotConnectError):
+        await LocalClient(NEARBY, TOKEN).info()
+
+
 # With a device that does as it is told
 
 

@@ -247,7 +247,8 @@ class LocalClient(Client):
         Nothing is sent once nobody waits for it anymore, or its attempt was called off.
         """
         _keep_quiet()
-        for left in range(retries, -1, -1):
+        left = retries
+        while True:
             try:
                 answered = self._exchange(did, method, params, attempt, greeting, given_up)
             except TimeoutError:
@@ -263,8 +264,7 @@ class LocalClient(Client):
             else:
                 self._patience = SILENCES
                 return answered
-            greeting = None
-        raise AssertionError  # unreachable: the last try returns or raises
+            left, greeting = left - 1, None
 
     def _exchange(
         self,
