@@ -186,9 +186,20 @@ async def _session_ends(day: BadDay) -> None:
 
 
 async def _page_instead_of_session(day: BadDay) -> None:
-    day.simulator.cloud.app_accounts.expire_service_tokens()
-    day.simulator.cloud.disturb_next(faults.page, SERVICE_LOGIN)
+    cloud = day.simulator.cloud
+    cloud.app_accounts.expire_service_tokens()
+    cloud.disturb_next(faults.page, SERVICE_LOGIN)
+
+    def renewals() -> int:
+        return sum(path == SERVICE_LOGIN for path, _ in cloud.requests)
+
+    before = renewals()
     day.lock.ring()
+    # The picture is looked for some seconds after the ring; what follows needs the answer.
+    for _ in range(SEEN_WITHIN):
+        if renewals() > before:
+            break
+        await asyncio.sleep(1)
 
 
 async def _session_wants_confirmation(day: BadDay) -> None:
