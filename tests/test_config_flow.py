@@ -1002,6 +1002,19 @@ async def test_new_lock_is_offered(
     assert not cards(hass)
 
 
+async def test_new_lock_for_an_account_that_is_not_set_up(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """Its room cannot be asked for then; the lock is added all the same, and the account set up."""
+    new = add_lock(driver, "Back door", room="Cellar")
+    [form] = await start_again(hass, loaded, new)
+    assert await hass.config_entries.async_unload(loaded.entry_id)
+    result = await submit(hass, form, {})
+    assert result["reason"] == "lock_added"
+    assert loaded.data[CONF_ROOMS] == {}
+    await until(lambda: running_locks(hass, loaded) == [driver.lock.did, new.did])
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_new_lock_has_a_room(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, fails: bool

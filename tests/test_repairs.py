@@ -309,6 +309,24 @@ async def test_gone_and_back_over_a_restart(harness: LockHarness) -> None:
     assert harness.issue("lock_gone") is None
 
 
+async def test_gone_before_the_first_start(hass: HomeAssistant, driver: LockDriver) -> None:
+    """An account with other locks alone waits for the one that was chosen, and says for which."""
+    driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    harness = LockHarness(hass, driver, entry_of(hass, driver.account_data()))
+    places = driver.account.places
+    leave(driver, driver.lock)
+    await hass.config_entries.async_setup(harness.entry.entry_id)
+    assert harness.entry.state is ConfigEntryState.SETUP_RETRY
+    assert driver.lock.did in str(harness.entry.reason)
+    issue = await told(harness, "lock_gone", of_lock=True)
+    assert issue.translation_placeholders == {"lock": driver.lock.did}
+    driver.account.places = places
+    await harness.later(60)
+    await until(lambda: harness.entry.state is ConfigEntryState.LOADED)
+    assert harness.issue("lock_gone") is None
+    await harness.stop()
+
+
 async def test_one_of_two_comes_back(hass: HomeAssistant, driver: LockDriver) -> None:
     """A lock that was not there when Home Assistant started is there as soon as it is back."""
     other: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")

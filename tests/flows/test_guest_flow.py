@@ -265,6 +265,17 @@ async def test_a_full_disk(
     await until(lambda: passwords(harness) == [])
 
 
+async def test_given_to_somebody_else(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A guest whose password is another person's by now has nothing that could be changed."""
+    give(hass, harness.entry, "Ming")
+    await add(hass, harness, uses=1)
+    await harness.manage(
+        "assign_credential", person="Ming", credential_type="password", operation_id=1
+    )
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    assert dialog.step == "guest_ended"
+
+
 async def test_one_of_two_locks(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever has two locks says which one a guest may open, and the other takes no password."""
     driver = harness.driver

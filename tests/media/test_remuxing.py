@@ -105,9 +105,12 @@ def test_sound_alone_is_no_video() -> None:
 
 def test_a_fragment_without_its_beginning() -> None:
     """Nothing can be played of samples alone, which is not said to be a video."""
-    begun = fragment(recording.parts("x")[0])
-    with pytest.raises(NotVideoError):
-        fragment(begun.media)
+    whole = fragment(recording.parts("x")[0])
+    assert whole.initialization
+    file_type = whole.initialization[: int.from_bytes(whole.initialization[:4])]
+    for samples in (whole.media, file_type + whole.media):
+        with pytest.raises(NotVideoError):
+            fragment(samples)
 
 
 def test_what_is_mpeg_ts() -> None:

@@ -222,6 +222,16 @@ async def test_texts_for_what_has_no_number(signed: Signed, liar: Liar) -> None:
     assert [action.description for action in service.actions] == ["Sing a song"]
 
 
+async def test_no_texts_are_published(signed: Signed, liar: Liar) -> None:
+    """Then the specification's own words are the only ones; any other error is one."""
+    said = {"type": f"{DEVICE}:2", "description": "Lock", "services": [SERVICE]}
+    liar.answers = [said, web.Response(status=404), said, web.Response(status=503)]
+    fetched = await fetch(signed.session, liar.tls, liar.endpoints, f"{DEVICE}:2")
+    assert [service.description for service in parse(fetched).services] == ["Lock"]
+    with pytest.raises(CannotConnectError, match="HTTP 503"):
+        await fetch(signed.session, liar.tls, liar.endpoints, f"{DEVICE}:2")
+
+
 SERVICE = {"iid": 2, "type": "urn:miot-spec-v2:service:lock", "description": "Lock"}
 ACTION_TAG = "service:002:action:099"
 NULL: dict[str, Any] = {"properties": None, "actions": None, "events": None}
