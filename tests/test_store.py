@@ -208,6 +208,32 @@ async def test_after_a_reload(harness: LockHarness, hass_storage: Storage) -> No
     assert stored(hass_storage, harness.driver)["endings"]
 
 
+async def test_several_saves_at_once(
+    on_disk: LockHarness, disk: Path, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one has the newest state, also where writing the log takes one of them longer."""
+    lock, append = on_disk.lock.coordinator, lock_log.append
+    go_on = threading.Event()
+
+    def slow(*args: Any) -> int:
+        assert go_on.wait(30)
+        return append(*args)
+
+    monkeypatch.setattr(lock_log, "append", slow)
+    lock.data.set((13, 1), 41)
+    first = asyncio.create_task(lock.async_save())
+    await asyncio.sleep(0)
+    lock.data.users.synchronised = not lock.data.users.synchronised
+    second = asyncio.create_task(lock.async_save())
+    await asyncio.sleep(0)
+    expected = lock.data.users.synchronised
+    go_on.set()
+    await asyncio.gather(first, second)
+    kept = json.loads((disk / stored_key(driver)).read_text(encoding="utf-8"))["data"]
+    assert kept["data"]["users"].get("synchronised", False) == expected
+    assert kept["line"] == logged(on_disk.hass, driver)[-1]["line"]
+
+
 async def test_a_write_under_way(
     hass: HomeAssistant, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

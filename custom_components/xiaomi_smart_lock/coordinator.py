@@ -302,18 +302,21 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.async_set_awake(awake=device.online)
 
     async def async_save(self) -> None:
-        """Save the state now."""
+        """Save the state now, after the log.
+
+        The state is taken when it is handed over, so that of several saves the last one is newest.
+        """
+        await self.async_write()
         if not self._stopped:
-            state = self._as_dict()
+            await self._store.async_save(self._as_dict())
             await self._log.async_write()
-            await self._store.async_save(state)
 
     async def async_write(self) -> None:
         """Write now what has happened and changed, other than users and expiries."""
         if not self._stopped:
             self._add_line()
             await self._log.async_write()
-            if self._log.is_long:
+            if self._log.is_long and not self._stopped:
                 await self.async_rewrite_log()
 
     async def async_rewrite_log(self) -> None:

@@ -99,8 +99,9 @@ class LockLog:
 
     async def async_write(self) -> None:
         """Write what was added. The write is finished even if the caller is canceled."""
-        work = self._hass.async_create_task(self._async_write(), f"write {self._path.name}")
-        await asyncio.shield(work)
+        if self._unwritten or self._writing.locked():
+            work = self._hass.async_create_task(self._async_write(), f"write {self._path.name}")
+            await asyncio.shield(work)
 
     async def _async_write(self) -> None:
         async with self._writing:

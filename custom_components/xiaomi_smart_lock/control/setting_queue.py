@@ -124,8 +124,8 @@ class SettingQueue:
             elif error:
                 break
         self._tell_undelivered()
-        await lock.async_write()
         lock.async_update_listeners()
+        await lock.async_write()
 
     async def _read(self) -> Readings:
         """Read the lock's values of pending settings; nothing if it does not say when it got them.
@@ -157,8 +157,8 @@ class SettingQueue:
     async def async_discard(self) -> None:
         """Discard all pending settings."""
         self._lock.data.pending.clear()
-        await self._lock.async_write()
         self._lock.async_update_listeners()
+        await self._lock.async_write()
 
     def reports_pending_value(self, address: Address) -> bool:
         """Return whether the lock reported the pending value, and not due to a current write."""
