@@ -43,7 +43,7 @@ STALLED: Final = 0.25
 TOGETHER: Final = 0.1
 """Seconds within which entities change that change together."""
 SILENT_AFTER: Final = 5
-"""Rounds of which nothing is seen, after which a side is not waited for any more in a race."""
+"""Rounds of which nothing is seen, after which a side is not waited for anymore in a race."""
 LATE: Final = 1.0
 """Seconds for which what is late is waited for, so that it does not count for what comes next."""
 PATIENCE: Final = 300
@@ -110,7 +110,7 @@ class Course:
     async def race(self, kind: Kind, qos: int, size: int, rounds: int) -> dict[str, list[float]]:
         """Send bursts to the first lock of each side in turn; return their latencies.
 
-        Each round begins with another side. A side that hears nothing any more is sent nothing in
+        Each round begins with another side. A side that hears nothing anymore is sent nothing in
         the rest of the race, which counts as not seen, and is set up again for the next one.
         """
         sides = {side: lanes[0] for side, lanes in self.sides(kind).items()}

@@ -202,3 +202,22 @@ async def test_answered_when_it_is_unloaded(hass: HomeAssistant, harness: LockHa
     taken = await manager.async_configure(form["flow_id"], answer)
     assert taken["type"] is FlowResultType.CREATE_ENTRY
     assert harness.state("sensor", "last_person") == "Ming"
+
+
+async def test_answered_when_it_is_deleted(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Nobody is given a credential that was deleted while its question was open."""
+    ming = give(hass, harness.entry, "Ming")
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    harness.driver.push_event((2, 1020), 2, 4, 2, 1, harness.driver.lock.time)
+    await until(lambda: issues(hass))
+    [issue] = issues(hass)
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    await harness.manage("delete_credential", user_id=5, operation_id=1)
+    answer = {"person": ming.subentry_id}
+    refused = await manager.async_configure(form["flow_id"], answer)
+    assert refused["errors"] == {"base": "credential_gone"}
+    assert ming.data["credentials"] == []

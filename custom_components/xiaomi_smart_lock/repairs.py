@@ -143,9 +143,17 @@ class WhoWasItFlow(RepairsFlow):
         return lock.coordinator if lock else None
 
     def _used(self, lock: LockCoordinator) -> list[Credential]:
-        """Return the credentials that the issue may be about, which may look the same."""
+        """Return the credentials that the issue may be about, which may look the same.
+
+        Those that were deleted since are left out: their numbers may be others' by now.
+        """
         shown = Credential(int(self._data["method"]), int(self._data["operation_id"]))
-        return [one for one in lock.data.users.uses if one.masked(lock.model) == shown]
+        users = lock.data.users
+        return [
+            credential
+            for credential, use in users.uses.items()
+            if credential.masked(lock.model) == shown and users.deleted(credential) < use.when
+        ]
 
 
 def _give(
