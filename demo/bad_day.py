@@ -96,7 +96,7 @@ EXPECTED_WARNINGS: Final = (
     r".*Front door is no longer in the account.*",
     r".*has not been heard from for too long.*",
     # The unknown door state
-    r".*Front door sent 3\.1021, .* 17 is not in the value list",
+    r".*Front door sent a value of 3\.1021 .* 17 is not in the value list",
 )
 
 
