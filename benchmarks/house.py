@@ -103,12 +103,6 @@ class House:
         entry_id: str = entry["entry_id"]
         return entry_id
 
-    async def set_up_beside_again(self) -> None:
-        """Set up the other integration again."""
-        for entry in await self.client.command("config_entries/get", domain=self.site.beside):
-            await self.disable(entry["entry_id"])
-            await self.enable(entry["entry_id"])
-
     async def registered(self, platform: str) -> list[tuple[str, str]]:
         """Return the entity ids and the unique ids of an integration's enabled entities."""
         return [
