@@ -42,8 +42,9 @@ STALLED: Final = 0.25
 """Time-out for a message in a race, in seconds; a lost message counts with this time."""
 TOGETHER: Final = 0.1
 """Seconds within which entities change that change together."""
-DEAF_AFTER: Final = 2
-"""The QoS of which the official integration hears some ten thousand messages, and then nothing."""
+ONLY_BESIDE_MQTT: Final = 2
+"""The QoS that is raced beside ``mqtt`` alone: after some ten thousand messages of it, the official
+integration hears nothing anymore."""
 SILENT_AFTER: Final = 5
 """Rounds of which nothing is seen, after which a side is not waited for anymore in a race."""
 LATE: Final = 1.0
@@ -114,12 +115,12 @@ class Course:
 
         Each round begins with another side. A side that hears nothing anymore is sent nothing in
         the rest of the race, which counts as not seen. The other integration is not in races of
-        QoS 2, see ``DEAF_AFTER``.
+        QoS 2, see ``ONLY_BESIDE_MQTT``.
         """
         sides = {
             side: lanes[0]
             for side, lanes in self.sides(kind).items()
-            if side != BESIDE or qos != DEAF_AFTER
+            if side != BESIDE or qos != ONLY_BESIDE_MQTT
         }
         times: dict[str, list[float]] = {side: [] for side in sides}
         unseen = dict.fromkeys(sides, 0)

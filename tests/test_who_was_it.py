@@ -18,6 +18,7 @@ from tests.people import give
 from tests.translations import CHINESE, ENGLISH
 
 if TYPE_CHECKING:
+    from homeassistant.components.repairs import RepairsFlowManager
     from homeassistant.core import HomeAssistant
 
     from tests.lock_harness import LockHarness, Storage
@@ -79,20 +80,24 @@ async def test_one_of_the_people(hass: HomeAssistant, harness: LockHarness) -> N
     assert issues(hass) == []
 
 
-async def test_somebody_removed(hass: HomeAssistant, harness: LockHarness) -> None:
-    """Whoever was removed while it was asked is not chosen."""
-    ming = give(hass, harness.entry, "Ming")
-    await unlock(harness, FINGERPRINT, 3)
+async def opened(hass: HomeAssistant) -> tuple[RepairsFlowManager, str]:
+    """Open the dialog of the only question; return the manager of its flow, and its id."""
     [issue] = issues(hass)
     assert await async_setup_component(hass, REPAIRS, {})
     manager = repairs_flow_manager(hass)
     assert manager
     form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    return manager, form["flow_id"]
+
+
+async def test_somebody_removed(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Whoever was removed while it was asked is not chosen."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    manager, flow_id = await opened(hass)
     hass.config_entries.async_remove_subentry(harness.entry, ming.subentry_id)
     answer = {"person": ming.subentry_id}
-    assert (await manager.async_configure(form["flow_id"], answer))["errors"] == {
-        "base": "nobody_chosen"
-    }
+    assert (await manager.async_configure(flow_id, answer))["errors"] == {"base": "nobody_chosen"}
 
 
 async def test_somebody_new(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -188,18 +193,14 @@ async def test_answered_when_it_is_unloaded(hass: HomeAssistant, harness: LockHa
     """A question that was open says why the answer is not taken; it can be given later."""
     ming = give(hass, harness.entry, "Ming")
     await unlock(harness, FINGERPRINT, 3)
-    [issue] = issues(hass)
-    assert await async_setup_component(hass, REPAIRS, {})
-    manager = repairs_flow_manager(hass)
-    assert manager
-    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    manager, flow_id = await opened(hass)
     await harness.stop()
     answer = {"person": ming.subentry_id}
-    refused = await manager.async_configure(form["flow_id"], answer)
+    refused = await manager.async_configure(flow_id, answer)
     assert refused["errors"] == {"base": "entry_not_loaded"}
     assert ming.data["credentials"] == []
     await harness.start()
-    taken = await manager.async_configure(form["flow_id"], answer)
+    taken = await manager.async_configure(flow_id, answer)
     assert taken["type"] is FlowResultType.CREATE_ENTRY
     assert harness.state("sensor", "last_person") == "Ming"
 
@@ -211,13 +212,9 @@ async def test_answered_when_it_is_deleted(hass: HomeAssistant, harness: LockHar
     await harness.manage("set_credential", user_id=5, credential_type="nfc")
     harness.driver.push_event((2, 1020), 2, 4, 2, 1, harness.driver.lock.time)
     await until(lambda: issues(hass))
-    [issue] = issues(hass)
-    assert await async_setup_component(hass, REPAIRS, {})
-    manager = repairs_flow_manager(hass)
-    assert manager
-    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    manager, flow_id = await opened(hass)
     await harness.manage("delete_credential", user_id=5, operation_id=1)
     answer = {"person": ming.subentry_id}
-    refused = await manager.async_configure(form["flow_id"], answer)
+    refused = await manager.async_configure(flow_id, answer)
     assert refused["errors"] == {"base": "credential_gone"}
     assert ming.data["credentials"] == []
