@@ -117,7 +117,7 @@ class _Everyone:
 
     def __init__(self, entry: ConfigEntry) -> None:
         """Read the subentries."""
-        self._read = _subentries(entry)
+        self._as_of = entry.modified_at
         self.people: Final = [
             Person(subentry)
             for subentry in entry.subentries.values()
@@ -135,16 +135,16 @@ class _Everyone:
                 credential = stored["method"], stored["operation_id"]
                 if (others := of_lock.setdefault(credential, alone)) is not alone:
                     of_lock[credential] = (*others, person)
+        self.numbers: Final = {
+            did: len({one.subentry.subentry_id for held_by in of_lock.values() for one in held_by})
+            for did, of_lock in self.holders.items()
+        }
+        """How many of them have or had credentials of a lock, by its did."""
 
     def is_of(self, entry: ConfigEntry) -> bool:
         """Return whether this is how an entry is now."""
-        return self._read == _subentries(entry)
-
-
-def _subentries(entry: ConfigEntry) -> list[object]:
-    """Return the subentries of an entry, and their data, which Home Assistant replaces."""
-    subentries = entry.subentries.values()
-    return [*subentries, *[one.data for one in subentries]]
+        # Home Assistant sets another time whenever it changes an entry or one of its subentries.
+        return self._as_of is entry.modified_at
 
 
 _EVERYONE: Final[WeakKeyDictionary[ConfigEntry, _Everyone]] = WeakKeyDictionary()
@@ -167,6 +167,11 @@ async def async_read_people(hass: HomeAssistant, entry: ConfigEntry) -> None:
 def people(entry: ConfigEntry) -> Sequence[Person]:
     """Return the people and guests of an entry."""
     return _everyone(entry).people
+
+
+def number_at(lock: LockCoordinator) -> int:
+    """Return how many people and guests have or had credentials of a lock."""
+    return _everyone(lock.config_entry).numbers.get(lock.device.did, 0)
 
 
 def _holders(

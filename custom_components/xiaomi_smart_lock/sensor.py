@@ -32,7 +32,7 @@ from .miot.spec import Property
 from .miot.values import text
 from .model.roles import Role
 from .model.tables import Ability
-from .people import people, person_of
+from .people import number_at, person_of
 from .state.lock_state import Topic
 from .undescribed import UNITS, UndescribedItem
 
@@ -160,7 +160,7 @@ def _came(lock: LockCoordinator) -> list[dict[str, str]]:
     A guest whose credential was deleted is left out.
     """
     came: dict[str, dict[str, str]] = {}
-    everybody = len(people(lock.config_entry))
+    everybody = number_at(lock)
     for credential, use in reversed(lock.data.users.uses.items()):
         if len(came) == everybody:
             break

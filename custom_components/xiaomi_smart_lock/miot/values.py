@@ -59,11 +59,14 @@ def text(raw: object, longest: int = LONGEST_TEXT) -> str:
     A whole number is converted to text. Unpaired surrogates, which JSON may contain, are removed:
     they would prevent Home Assistant from saving a whole registry.
     """
-    shown = (
-        char if char in _JOINERS else _INSTEAD.get(unicodedata.category(char), char)
-        for char in _written(raw)[:longest]
-    )
-    return " ".join("".join(shown).split()).strip(f" {_JOINERS}")
+    written = _written(raw)[:longest]
+    if not written.isprintable():  # A printable text has none of these characters.
+        shown = (
+            char if char in _JOINERS else _INSTEAD.get(unicodedata.category(char), char)
+            for char in written
+        )
+        written = "".join(shown)
+    return " ".join(written.split()).strip(f" {_JOINERS}")
 
 
 def identifier(raw: object) -> str | None:

@@ -39,5 +39,10 @@ def async_device_of(hass: HomeAssistant, entry: ConfigEntry, did: str) -> dr.Dev
 
     From 2026.8 on, several config entries may each have a device with the same identifier.
     """
-    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
-    return next((device for device in devices if (DOMAIN, did) in device.identifiers), None)
+    registry, identifier = dr.async_get(hass), (DOMAIN, did)
+    # Older versions of Home Assistant cannot find the one of an entry.
+    if find := getattr(registry, "async_get_device_by_identifier", None):
+        found: dr.DeviceEntry | None = find(identifier, entry.entry_id)
+        return found
+    devices = dr.async_entries_for_config_entry(registry, entry.entry_id)
+    return next((device for device in devices if identifier in device.identifiers), None)

@@ -25,4 +25,5 @@ class Credential(NamedTuple):
 
     def masked(self, model: LockModel) -> Credential:
         """Return the credential as it is shown, with its method masked."""
-        return self._replace(method=masked(model, self.method))
+        shown = masked(model, self.method)
+        return self if shown == self.method else Credential(shown, self.operation_id)

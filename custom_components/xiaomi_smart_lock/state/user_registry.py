@@ -191,8 +191,10 @@ class Users:
         }
         for name, roles in NUMBERS.items():
             numbers = [model.property(role) for role in roles]
-            kept[OTHER + name] = [row for row in kept[name] if not _are_listed(numbers, row)]
-            kept[name] = [row for row in kept[name] if _are_listed(numbers, row)]
+            listed: dict[bool, list[Any]] = {True: [], False: []}
+            for row in kept[name]:
+                listed[_are_listed(numbers, row)].append(row)
+            kept[name], kept[OTHER + name] = listed[True], listed[False]
         shown = {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
         return shown | ({"synchronised": True} if self.synchronised else {})
 
