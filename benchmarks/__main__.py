@@ -17,7 +17,7 @@ from simulator import real_names
 from .compare import compare
 from .figures import BROKEN, comparison, table
 from .house import Setting
-from .measure import FULL, QUICK, measure
+from .measure import BESIDE, FULL, QUICK, measure
 
 
 def other_integration(text: str) -> Path:
@@ -56,7 +56,7 @@ def main() -> int:
     if options.beside and not simulated():
         parser.error("--beside would reach the real cloud here; please run scripts/benchmark")
     setting = Setting(beside=options.beside, recorder=options.recorder)
-    extent = QUICK if options.quick else FULL
+    extent = QUICK if options.quick else BESIDE if options.beside else FULL
     print(f"Home Assistant {__version__}, Python {platform.python_version()}\n")
     if options.compare:
         print(comparison(*compare(options.compare, setting, extent)))

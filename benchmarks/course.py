@@ -42,13 +42,12 @@ STALLED: Final = 0.25
 """Time-out for a message in a race, in seconds; a lost message counts with this time."""
 TOGETHER: Final = 0.1
 """Seconds within which entities change that change together."""
-ONLY_BESIDE_MQTT: Final = 2
-"""The QoS that is raced beside ``mqtt`` alone: after some ten thousand messages of it, the official
-integration hears nothing anymore."""
 SILENT_AFTER: Final = 5
 """Rounds of which nothing is seen, after which a side is not waited for anymore in a race."""
 LATE: Final = 1.0
 """Seconds for which what is late is waited for, so that it does not count for what comes next."""
+SILENCE: Final = 20.0
+"""Seconds without any of the changes, after which no more are waited for."""
 PATIENCE: Final = 300
 """Seconds after which what was not seen of a flood is lost; one that is only slow is none."""
 
@@ -100,7 +99,7 @@ class Course:
 
         self.observer.expect(entity_id for entity_id, *_ in events)
         await asyncio.gather(*(publish(*event) for event in events))
-        seen = await self.observer.seen(patience)
+        seen = await self.observer.seen(patience, SILENCE)
         times = [
             when - start
             for entity_id, moments in seen.items()
@@ -114,14 +113,9 @@ class Course:
         """Send bursts to the first lock of each side in turn; return their latencies.
 
         Each round begins with another side. A side that hears nothing anymore is sent nothing in
-        the rest of the race, which counts as not seen. The other integration is not in races of
-        QoS 2, see ``ONLY_BESIDE_MQTT``.
+        the rest of the race, which counts as not seen.
         """
-        sides = {
-            side: lanes[0]
-            for side, lanes in self.sides(kind).items()
-            if side != BESIDE or qos != ONLY_BESIDE_MQTT
-        }
+        sides = {side: lanes[0] for side, lanes in self.sides(kind).items()}
         times: dict[str, list[float]] = {side: [] for side in sides}
         unseen = dict.fromkeys(sides, 0)
         order = list(sides)

@@ -12,32 +12,26 @@ from .messages import UNLOCKED
 from .process import processor_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from .course import Course
 
-FLOODS: Final = 3
 CALM: Final = 2.0
 """Seconds after the last event, for what is done later: it counts as processor time too."""
 GOAL: Final = 0.75
 GOAL_BESIDE: Final = 0.95
 
-type Floods = Mapping[str, Sequence[tuple[float, float, float]]]
+type Floods = dict[str, list[tuple[float, float, float]]]
 """How many were lost, when the last was seen and the processor time, of each flood by side."""
 
 
-async def flood(measured: Course, events: int) -> list[Figure]:
-    """Send events at once to all locks of each side in turn, FLOODS times."""
-    sides = measured.sides(UNLOCKED)
-    floods: dict[str, list[tuple[float, float, float]]] = {side: [] for side in sides}
-    for _ in range(FLOODS):
-        for side, lanes in sides.items():
-            started = processor_time(measured.house.process)
-            times = await measured.send(islice(cycle(lanes), events), 1, PATIENCE)
-            await asyncio.sleep(CALM)
-            spent = processor_time(measured.house.process) - started
-            floods[side].append((events - len(times), max(times, default=PATIENCE), spent))
-    return flooded(f"{events} unlocked over {len(sides[OURS])} locks", floods)
+async def flood(measured: Course, events: int, floods: Floods) -> None:
+    """Send events at once to all locks of each side in turn, and add how that went."""
+    for side, lanes in measured.sides(UNLOCKED).items():
+        started = processor_time(measured.house.process)
+        times = await measured.send(islice(cycle(lanes), events), 1, PATIENCE)
+        await asyncio.sleep(CALM)
+        spent = processor_time(measured.house.process) - started
+        one = events - len(times), max(times, default=PATIENCE), spent
+        floods.setdefault(side, []).append(one)
 
 
 def flooded(name: str, floods: Floods) -> list[Figure]:

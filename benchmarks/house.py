@@ -157,7 +157,9 @@ class Site:
 
         ``callbacks`` is the file in which it notes its callbacks that take long.
         """
-        environment = {ENDPOINTS_VARIABLE: str(self.simulator.endpoints)}
+        # At a restart Python has compiled the modules already, other than where this is set.
+        compiled = {"PYTHONDONTWRITEBYTECODE": ""}
+        environment = {ENDPOINTS_VARIABLE: str(self.simulator.endpoints), **compiled}
         if callbacks:
             environment |= watched(callbacks)
         if self.beside:

@@ -8,8 +8,8 @@ also changes the lock and sensors; it is compared with as many entities of ``mqt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import chain, product
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
@@ -17,13 +17,13 @@ from simulator.facts import FACTS
 
 from .course import BURST, ONE_ENTITY, course, states_written
 from .figures import BESIDE, MQTT, OURS, Figure
-from .flood import flood
+from .flood import flood, flooded
 from .messages import RING, UNLOCKED, Kind, unlocked_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .course import Course
+    from .flood import Floods
     from .house import Setting
 
 type Races = Mapping[str, Sequence[Sequence[float]]]
@@ -36,6 +36,7 @@ OTHERS: Final = ("xiaomi.lock.m30fa", "loock.lock.r2", "lumi.lock.mcn002")
 """The models of the other locks of the account."""
 FLOOD: Final = 5_000
 FLOOD_OF_CROWD: Final = 10_000
+FLOODS_OF_CROWD: Final = 3
 SAMPLE: Final = 10
 
 RATIO_OF_MEDIANS: Final = 1.1
@@ -69,35 +70,41 @@ class Line:
 
 
 async def latencies(setting: Setting, effort: Effort) -> list[Figure]:
-    """Measure each kind, QoS and size, other models, and floods."""
-    async with course(setting, LOCKS, OTHERS) as measured:
-        figures = [
-            *await _raced(measured, effort),
-            await _states(measured),
-            *await flood(measured, effort.flood),
-        ]
-    if effort.crowd:
-        async with course(setting, CROWD) as measured:
-            figures += await flood(measured, FLOOD_OF_CROWD)
-    return figures
+    """Measure each kind, QoS and size, other models, and floods.
 
-
-async def _raced(measured: Course, effort: Effort) -> list[Figure]:
-    """Race all lines one after the other, RACES times."""
+    Each round of races and floods has a Home Assistant of its own.
+    """
     lines = [
         *(Line(*one) for one in product((RING, UNLOCKED), (0, 1, 2), (1, BURST))),
         *(Line(unlocked_at(FACTS[model]), 1, 1) for model in OTHERS),
     ]
     races: list[dict[str, list[list[float]]]] = [{} for _ in lines]
+    floods: Floods = {}
+    states: dict[str, list[float]] = {}
     for _ in range(RACES):
-        for line, times in zip(lines, races, strict=True):
-            rounds = effort.singles if line.size == 1 else effort.bursts
-            seen_by = await measured.race(line.kind, line.qos, line.size, rounds)
-            for side, seen in seen_by.items():
-                times.setdefault(side, []).append(seen)
-    return [
-        figure for line, times in zip(lines, races, strict=True) for figure in raced(line, times)
+        async with course(setting, LOCKS, OTHERS) as measured:
+            for line, times in zip(lines, races, strict=True):
+                rounds = effort.singles if line.size == 1 else effort.bursts
+                seen_by = await measured.race(line.kind, line.qos, line.size, rounds)
+                for side, seen in seen_by.items():
+                    times.setdefault(side, []).append(seen)
+            for side in (OURS, MQTT, BESIDE):
+                if (side, UNLOCKED.name) in measured.lanes:
+                    written = await states_written(measured, UNLOCKED, side, SAMPLE)
+                    states.setdefault(side, []).append(written)
+            await flood(measured, effort.flood, floods)
+    figures = [
+        *chain.from_iterable(map(raced, lines, races)),
+        Figure(name="unlocked: states written", races=states),
+        *flooded(f"{effort.flood} unlocked over {LOCKS} locks", floods),
     ]
+    if effort.crowd:
+        of_crowd: Floods = {}
+        async with course(replace(setting, beside=None), CROWD) as measured:
+            for _ in range(FLOODS_OF_CROWD):
+                await flood(measured, FLOOD_OF_CROWD, of_crowd)
+        figures += flooded(f"{FLOOD_OF_CROWD} unlocked over {CROWD} locks", of_crowd)
+    return figures
 
 
 def raced(line: Line, races: Races) -> list[Figure]:
@@ -139,10 +146,3 @@ def medians(races: Sequence[Sequence[float]]) -> list[float]:
 def p99(races: Sequence[Sequence[float]]) -> float:
     """Return the 99th percentile of the latencies of all races together, in ms."""
     return quantiles([one for times in races for one in times], n=100)[-1] * 1000
-
-
-async def _states(measured: Course) -> Figure:
-    """Return how many states an unlocking changes."""
-    sides = [side for side in (OURS, MQTT, BESIDE) if (side, UNLOCKED.name) in measured.lanes]
-    written = {side: [await states_written(measured, UNLOCKED, side, SAMPLE)] for side in sides}
-    return Figure(name="unlocked: states written", races=written)

@@ -23,6 +23,8 @@ class Extent:
 
 
 FULL: Final = Extent(Effort(singles=200, bursts=400, flood=5_000, crowd=True), (1, 3, 10, 50, 100))
+BESIDE: Final = Extent(Effort(singles=50, bursts=40, flood=5_000, crowd=True), (1, 3, 10))
+"""Beside another integration: Xiaomi Home hears nothing after some ten thousand messages."""
 QUICK: Final = Extent(Effort(singles=20, bursts=10, flood=1_000, crowd=False), (1, 10))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -35,19 +35,30 @@ class Observer:
         self._seen = defaultdict(list)
         self._complete.clear()
 
-    async def seen(self, patience: float) -> Mapping[str, Sequence[float]]:
-        """Return when the entities changed, once all have or after ``patience`` seconds."""
+    async def seen(
+        self, patience: float, silence: float | None = None
+    ) -> Mapping[str, Sequence[float]]:
+        """Return when the entities changed, once all have or after ``patience`` seconds.
+
+        It waits no longer than ``silence`` seconds in which none of them changes, if given.
+        """
+        before = None
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                await self._complete.wait()
+                while self._left not in (0, before):
+                    before = self._left
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(silence):
+                            await self._complete.wait()
         return {entity_id: tuple(times) for entity_id, times in self._seen.items()}
 
     async def follow(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         """Read the messages of ``subscribe_entities`` until the connection ends."""
         async for message in websocket:
             now = time.perf_counter()
-            for entity_id in message.json()["event"].get("c", ()):
-                self.note(entity_id, now)
+            for told in _each(message.json()):
+                for entity_id in told["event"].get("c", ()):
+                    self.note(entity_id, now)
 
     def note(self, entity_id: str, now: float) -> None:
         """Note that an entity has changed."""
@@ -58,6 +69,11 @@ class Observer:
             self._seen[entity_id].append(now)
             if not self._left:
                 self._complete.set()
+
+
+def _each(received: Any) -> list[Any]:
+    """Return the messages of a frame, which has one or a list of them."""
+    return received if isinstance(received, list) else [received]
 
 
 @asynccontextmanager
@@ -71,8 +87,12 @@ async def observing(house: House) -> AsyncIterator[Observer]:
         token = house.client.tokens["access_token"]
         await websocket.send_json({"type": "auth", "access_token": token})
         await websocket.receive_json()
-        await websocket.send_json({"id": 1, "type": "subscribe_entities"})
-        assert (await websocket.receive_json())["success"]
+        # Home Assistant's frontend asks for it too: what is due at once comes in one message.
+        together = {"id": 1, "type": "supported_features", "features": {"coalesce_messages": 1}}
+        for request in (together, {"id": 2, "type": "subscribe_entities"}):
+            await websocket.send_json(request)
+            answer, *_ = _each(await websocket.receive_json())
+            assert answer["success"]
         observer = Observer()
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(observer.follow(websocket))

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.callbacks import longest, watched
 from benchmarks.figures import BESIDE, MQTT, OURS
-from benchmarks.flood import flooded
+from benchmarks.flood import Floods, flooded
 from benchmarks.footprint import figures_of
 from benchmarks.latency import Line, medians, p99, raced
 from benchmarks.messages import FINGERPRINTS, PEOPLE, RING, UNLOCKED, fingerprints_of
@@ -47,7 +47,11 @@ def test_unlocking_is_raced_beside_as_many_entities_and_beside_one() -> None:
 
 
 def test_floods() -> None:
-    floods = {OURS: [(0, 2.0, 3.0)], MQTT: [(1, 4.0, 6.0)], "one entity of mqtt": [(0, 1.0, 1.5)]}
+    floods: Floods = {
+        OURS: [(0, 2.0, 3.0)],
+        MQTT: [(1, 4.0, 6.0)],
+        "one entity of mqtt": [(0, 1.0, 1.5)],
+    }
     figures = {figure.name: figure for figure in flooded("f", floods)}
     assert (figures["f: lost"].value(OURS), figures["f: lost"].limit) == (0, 0)
     assert figures["f: lost by mqtt"].value(OURS) == 1
@@ -116,3 +120,4 @@ async def test_the_observer_counts_the_changes_of_each_entity() -> None:
     assert observer.changes["event.b"] == 2
     observer.expect(["event.a"])
     assert await observer.seen(0) == {}
+    assert await observer.seen(60, silence=0) == {}
