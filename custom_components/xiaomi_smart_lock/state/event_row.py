@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import orjson
 
 from ..miot.errors import InvalidValueError
 from .lock_event import LockEvent
+from .serialization import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..miot.spec import Property, Value
     from ..model.lock_model import LockModel
 
 type Row = bytes
@@ -45,17 +48,32 @@ def event_of(model: LockModel, row: Row) -> LockEvent:
 
 
 def events_in(model: LockModel, stored: object) -> Iterator[LockEvent]:
-    """Yield the events of stored rows; invalid ones are skipped one by one."""
+    """Yield the events of stored rows, without arguments that the specification no longer allows.
+
+    Invalid rows are skipped one by one. There may be a thousand with the same few values.
+    """
+    understood = lru_cache(maxsize=None, typed=True)(_understood)
     for row in stored if isinstance(stored, list) else []:
         try:
             when, siid, eiid, *values = row
-            piids = (one.address[1] for one in model.spec.events[siid, eiid].arguments)
-            arguments = zip(piids, values, strict=False)
-            lock_event = LockEvent.from_list(model, [siid, eiid, arguments, when])
-        except (InvalidValueError, LookupError, OverflowError, TypeError, ValueError):
+            event = model.spec.events[siid, eiid]
+            arguments = {
+                argument.address[1]: known
+                for argument, value in zip(event.arguments, values, strict=False)
+                if value is not None and (known := understood(argument, value)) is not None
+            }
+            lock_event = LockEvent(model, event, arguments, number(when))
+        except (LookupError, OverflowError, TypeError, ValueError):
             continue
-        if lock_event:
-            yield lock_event
+        yield lock_event
+
+
+def _understood(argument: Property, value: object) -> Value | None:
+    """Return a value that an argument may have, None for another one."""
+    try:
+        return argument.reported(value)
+    except InvalidValueError:
+        return None
 
 
 def rows_in(model: LockModel, lines: Iterable[object]) -> list[tuple[float, Row]]:
