@@ -7,7 +7,10 @@ import logging
 import math
 import secrets
 import time
+from collections import defaultdict
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
@@ -72,36 +75,49 @@ async def _closed_connections() -> AsyncIterator[None]:
     )
 
 
-# Slow tests, skipped by --fast
-SLOW: Final = (
-    "tests/demo/",
-    "tests/faults/",
-    "tests/fuzz/",
-    "tests/simulator/",
-    "tests/test_browser.py",
-    "tests/test_dashboard.py",
-    "tests/test_chaos.py",
+# What --fast keeps
+
+SLOW: Final = frozenset(
+    {
+        "demo",
+        "faults",
+        "fuzz",
+        "simulator",
+        "test_browser.py",
+        "test_chaos.py",
+        "test_dashboard.py",
+    }
 )
+"""Folders and files of tests that --fast leaves out."""
+FIRST: Final = 8
+"""How many tests of each other file --fast keeps, each with its first case."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option --fast."""
     parser.addoption(
-        "--fast", action="store_true", help="one case of each test, and none that takes long"
+        "--fast",
+        action="store_true",
+        help=f"the first {FIRST} tests of each file, each with one case, none that takes long",
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import slow tests with --fast; None leaves the decision to others."""
+    slow = collection_path.parent == Path(__file__).parent and collection_path.name in SLOW
+    return True if slow and config.getoption("--fast") else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect slow tests, and all cases of a test but its first, with --fast."""
+    """Keep the first tests of each file, and the first case of each, with --fast."""
     if not config.getoption("--fast"):
         return
-    cases: dict[str, pytest.Item] = {}
+    files: defaultdict[Path, dict[str, pytest.Item]] = defaultdict(dict)
     for item in items:
-        if not item.nodeid.startswith(SLOW):
-            cases.setdefault(item.nodeid.partition("[")[0], item)
-    chosen = set(cases.values())
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = [item for item in items if item in chosen]
+        files[item.path].setdefault(item.nodeid.partition("[")[0], item)
+    kept = {one for tests in files.values() for one in islice(tests.values(), FIRST)}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 @pytest.fixture(autouse=True)
