@@ -44,6 +44,8 @@ class GuestFlow(ManagementFlow):
 
     _entered: dict[str, Any] | None = None
     """What was entered for a guest whose password the lock did not take."""
+    _filled_in: dict[str, Any]
+    """What the form that changes a guest was filled in with when it was shown first."""
 
     @property
     def _guest(self) -> Person:
@@ -179,9 +181,7 @@ class GuestFlow(ManagementFlow):
         placeholders = {"error": ""}
         if user_input is not None and not (errors := self._errors(user_input, self._guest)):
             name = user_input[CONF_NAME].strip()
-            changed = replace(
-                expiry, name=name, due=_valid_until(user_input), uses=_uses(user_input)
-            )
+            changed = replace(expiry, name=name, **self._changed_end(user_input))
             try:
                 await self._lock_of(lock.device.did).expiry.async_change(credential, changed)
             except HomeAssistantError as error:
@@ -198,11 +198,13 @@ class GuestFlow(ManagementFlow):
                     title=guest_title(self.hass, data),
                     data=data,
                 )
-        shown = user_input or {
-            CONF_NAME: self._guest.name,
-            VALID_UNTIL: expiry.due and f"{_local(expiry.due):%Y-%m-%d %H:%M:%S}",
-            USES: expiry.uses,
-        }
+        if user_input is None:
+            self._filled_in = {
+                CONF_NAME: self._guest.name,
+                VALID_UNTIL: expiry.due and f"{_local(expiry.due):%Y-%m-%d %H:%M:%S}",
+                USES: expiry.uses,
+            }
+        shown = user_input or self._filled_in
         schema = vol.Schema({vol.Required(CONF_NAME): TextSelector(), **_end_fields()})
         return self.async_show_form(
             step_id="change",
@@ -212,6 +214,17 @@ class GuestFlow(ManagementFlow):
             description_placeholders=placeholders,
             errors=errors,
         )
+
+    def _changed_end(self, user_input: dict[str, Any]) -> dict[str, Any]:
+        """Return the parts of an expiry that were changed in the form.
+
+        What was not stays as it is by now: the password may have been used or ended meanwhile.
+        """
+        changed = {
+            key for key in (VALID_UNTIL, USES) if user_input.get(key) != self._filled_in[key]
+        }
+        due = {"due": _valid_until(user_input)} if VALID_UNTIL in changed else {}
+        return due | ({"uses": _uses(user_input)} if USES in changed else {})
 
 
 def _end_fields() -> dict[vol.Marker, Any]:
