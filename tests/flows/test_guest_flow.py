@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock
 
 import pytest
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
@@ -18,6 +15,7 @@ from custom_components.xiaomi_smart_lock.store import LockStore
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
+from tests.flows.guests import add, guest, in_hours, passwords
 from tests.lock_driver import until
 from tests.lock_harness import connected, fix, stored_key
 from tests.people import give
@@ -39,33 +37,6 @@ LOCK_RESET = 12
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have progress end at once: no browser has to begin to listen."""
     monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
-
-
-def in_hours(hours: float) -> str:
-    """Return a local time, as a date and time field gives it."""
-    return f"{dt_util.now() + timedelta(hours=hours):%Y-%m-%d %H:%M:%S}"
-
-
-def guest(harness: LockHarness) -> ConfigSubentry:
-    """Return the only guest."""
-    [found] = [one for one in harness.entry.subentries.values() if one.subentry_type == "guest"]
-    assert isinstance(found, ConfigSubentry)
-    return found
-
-
-def passwords(harness: LockHarness) -> list[str]:
-    """Return the passwords in the lock itself."""
-    return [one.text for one in inside(harness).credentials.values()]
-
-
-async def add(hass: HomeAssistant, harness: LockHarness, **fields: Any) -> Dialog:
-    """Add a guest named Wei, up to what is shown in the end."""
-    dialog = await Dialog.open(hass, harness.entry, "guest")
-    assert dialog.step == "user"
-    end = {} if "uses" in fields else {"valid_until": in_hours(48)}
-    await dialog.submit(**{"name": "Wei", "password": "246810", **end} | fields)
-    await dialog.done()
-    return dialog
 
 
 async def test_a_weekend(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -104,6 +75,47 @@ async def test_the_form_asks_for_an_end(hass: HomeAssistant, harness: LockHarnes
         assert dialog.now["errors"] == {"uses": "uses_range"}
         assert dialog.default("uses") == uses
     assert passwords(harness) == []
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
+async def test_the_ends_of_time(hass: HomeAssistant, harness: LockHarness, zone: str) -> None:
+    """Who enters the last day of all for *never* gets nearly that, in every time zone."""
+    await hass.config.async_set_time_zone(zone)
+    dialog = await Dialog.open(hass, harness.entry, "guest")
+    await dialog.submit(name="Wei", password="246810", valid_until="0001-01-01 00:00:00")
+    assert dialog.now["errors"] == {"valid_until": "valid_until_past"}
+    await add(hass, harness, valid_until="9999-12-31 23:59:59")
+    for anywhere in ("America/Los_Angeles", "Pacific/Kiritimati"):
+        await hass.config.async_set_time_zone(anywhere)
+        await harness.stop()
+        await harness.start()
+        assert guest(harness).title.startswith("Wei (until 9999-12-")
+    await harness.manage(
+        "set_credential",
+        person="Wei",
+        credential_type="password",
+        credential_data="135790",
+        valid_until="9999-12-31T23:59:59-11:00",
+    )
+    assert sorted(passwords(harness)) == ["135790", "246810"]
+    assert await harness.manage("get_history", start="0001-01-01", end="9999-12-31T23:59:59-11:00")
+
+
+async def test_two_of_one_name(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Two who are added at the same time are not called the same."""
+    await harness.put_to_sleep()
+    dialogs = [await Dialog.open(hass, harness.entry, "guest") for _ in range(2)]
+    for password, dialog in zip(("246810", "135790"), dialogs, strict=True):
+        await dialog.submit(name="Wei", password=password, uses=1)
+    await harness.wake()
+    for dialog in dialogs:
+        await dialog.done()
+        if dialog.step == "enrolled":
+            await dialog.choose("enrol_again")
+            await dialog.done()
+        assert dialog.step == "password_made"
+    titles = sorted(one.title for one in harness.entry.subentries.values())
+    assert titles == ["Wei (one use left)", "Wei 2 (one use left)"]
 
 
 async def test_who_came(hass: HomeAssistant, harness: LockHarness) -> None:

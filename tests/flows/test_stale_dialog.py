@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from tests.flows.dialog import Dialog
-from tests.flows.test_guest_flow import add, guest, in_hours, passwords
+from tests.flows.guests import add, guest, in_hours, passwords
 from tests.lock_driver import until
 from tests.people import give, person
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from homeassistant.core import HomeAssistant
 
     from tests.lock_harness import LockHarness
@@ -114,3 +116,83 @@ async def test_an_hour_that_is_there_twice(hass: HomeAssistant, harness: LockHar
     assert dialog.default("valid_until") == "2027-10-31 02:30:00"
     await dialog.submit(name="Wei Li", valid_until=dialog.default("valid_until"))
     assert known[credential].due == second
+
+
+async def of_person(hass: HomeAssistant, harness: LockHarness) -> Dialog:
+    """Choose the card of a person, in the dialog of that person."""
+    ming = give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    await dialog.choose("choose")
+    [card] = dialog.labels("credential").values()
+    await dialog.submit(credential=card)
+    return dialog
+
+
+async def of_nobody(hass: HomeAssistant, harness: LockHarness) -> Dialog:
+    """Choose a card of nobody in the look at who may open the door."""
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_user", user_id=5)
+    await harness.manage("set_credential", user_id=5, credential_type="nfc")
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    [card] = dialog.labels("credential").values()
+    await dialog.submit(credential=card)
+    return dialog
+
+
+@pytest.mark.parametrize(
+    ("chosen", "option", "fields"),
+    [
+        (of_person, "rename", {"name": "white card"}),
+        (of_person, "delete", {}),
+        (of_nobody, "who_is_it", {"name": "Li"}),
+        (of_nobody, "delete", {}),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+async def test_deleted_meanwhile(
+    hass: HomeAssistant,
+    harness: LockHarness,
+    chosen: Callable[[HomeAssistant, LockHarness], Awaitable[Dialog]],
+    option: str,
+    fields: dict[str, Any],
+    early: bool,
+) -> None:
+    """Nothing is done with a credential that is gone, nor with the next one of its number."""
+    dialog = await chosen(hass, harness)
+    if not early:
+        await dialog.choose(option)
+    await harness.manage("delete_credential", operation_id=1)
+    if early:
+        await dialog.choose(option)
+    else:
+        await dialog.submit(**fields)
+    assert dialog.step == "credential_gone"
+    [ming] = harness.entry.subentries.values()
+    assert all("name" not in one for one in ming.data["credentials"])
+
+
+async def test_a_guest_who_ended(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A guest whose password was deleted meanwhile has ended."""
+    await add(hass, harness)
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("delete")
+    await harness.manage("delete_credential", operation_id=1)
+    await dialog.submit()
+    assert dialog.step == "guest_ended"
+
+
+@pytest.mark.parametrize("kind", ["person", "guest", "who_may_open"])
+async def test_the_entry_was_removed(hass: HomeAssistant, harness: LockHarness, kind: str) -> None:
+    """A dialog that outlives its entry ends without an error of the server."""
+    dialog = await Dialog.open(hass, harness.entry, kind)
+    if kind == "who_may_open":
+        await dialog.done()
+    await hass.config_entries.async_remove(harness.entry.entry_id)
+    fields: dict[str, dict[str, Any]] = {
+        "person": {"name": "Ming"},
+        "guest": {"name": "Wei", "password": "246810", "uses": 1},
+    }
+    await dialog.submit(**fields.get(kind, {}))
+    assert dialog.step == "entry_not_loaded"

@@ -16,6 +16,7 @@ from ..wording.phrases import common_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from homeassistant.core import HomeAssistant
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .expiry_worker import ExpiryWorker
 
 USES: Final = "uses"
+
+LATEST: Final = 253402128000.0
+"""The latest end that is kept, in Unix seconds: 9999-12-30, which is a time in every zone."""
 
 
 class Guests:
@@ -127,6 +131,16 @@ class Guests:
         lock.hass.config_entries.async_update_subentry(
             lock.config_entry, guest.subentry, data=data, title=title
         )
+
+
+def seconds_of(moment: datetime) -> float:
+    """Return a time that somebody entered, in Unix seconds and LATEST at most.
+
+    Its time zone is Home Assistant's unless it says another one. Of the first and last days of all
+    years nothing is converted, which would fail: who means *never* may say 9999-12-31.
+    """
+    zone = moment.tzinfo or dt_util.get_default_time_zone()
+    return min(moment.replace(tzinfo=zone).timestamp(), LATEST)
 
 
 def guest_title(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, UnknownEntry
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
@@ -61,7 +61,10 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     @property
     def _entry(self) -> LockConfigEntry:
-        return self._get_entry()
+        try:
+            return self._get_entry()
+        except UnknownEntry:  # It was removed while the dialog was open.
+            raise AbortFlow("entry_not_loaded") from None
 
     @property
     def _locks(self) -> dict[str, LockRuntime]:

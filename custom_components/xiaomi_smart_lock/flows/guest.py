@@ -21,11 +21,11 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
-from ..credentials.guests import USES, guest_title, left_in_words
+from ..credentials.guests import USES, guest_title, left_in_words, seconds_of
 from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped, together
 from ..wording.reasons import error_in_words
-from .choices import Choice, names_taken
+from .choices import Choice, free_name, names_taken
 from .enrolment import CONF_PASSWORD
 from .management import ManagementFlow
 
@@ -42,6 +42,7 @@ MOST_USES: Final = 1000
 class GuestFlow(ManagementFlow):
     """Subentry flow that adds a guest, and changes or ends what they may."""
 
+    _gone = "guest_ended"
     _entered: dict[str, Any] | None = None
     """What was entered for a guest whose password the lock did not take."""
     _filled_in: dict[str, Any]
@@ -134,6 +135,7 @@ class GuestFlow(ManagementFlow):
     ) -> None:
         """Add the guest's subentry; how long it lasts is kept with the lock already."""
         did, expiry = lock.session.did, lock.coordinator.data.expiries.known[credential]
+        name = free_name(self._entry, name)
         data = {
             CONF_NAME: name,
             CONF_CREDENTIALS: as_stored({(did, credential): Held(time.time())}),
@@ -239,7 +241,7 @@ def _valid_until(user_input: dict[str, Any]) -> float | None:
     if not (entered := user_input.get(VALID_UNTIL)):
         return None
     moment = dt_util.parse_datetime(entered, raise_on_error=True)
-    return dt_util.as_utc(moment).timestamp()
+    return seconds_of(moment)
 
 
 def _uses(user_input: dict[str, Any]) -> int | None:
