@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from custom_components.xiaomi_smart_lock.const import SUBENTRY_PERSON
 from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import CAUSE, EVENT
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.wording.phrases import sentence
 
 from .flows.dialog import Dialog
@@ -137,6 +139,17 @@ async def test_nothing_tells(
         for what in ("_enrolment_", "'credentials': ", "form: ", CAUSE):
             assert any(what in text for text in told), what
         assert f"'method': 'fingerprint', 'operation_id': {FINGER}" in "\n".join(onlooker.seen)
+
+
+async def test_no_log_tells(
+    hass: HomeAssistant, harness: LockHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads the log, with all that it can have, does not find out which finger it is either."""
+    caplog.set_level(logging.DEBUG, "custom_components.xiaomi_smart_lock")
+    await harness.put_to_sleep()
+    await harness.lock.expiry.async_expire(Credential(DURESS, FINGER), GUEST)
+    await until(lambda: f"operation_id={FINGER}" in caplog.text)
+    assert f"method={DURESS}" not in caplog.text
 
 
 @pytest.mark.parametrize("alike", [False, True])

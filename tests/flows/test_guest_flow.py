@@ -143,6 +143,20 @@ async def test_the_time_has_come(
     assert dialog.step == "guest_ended"
 
 
+async def test_the_time_has_come_for_a_lock_that_sleeps(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Whoever still can open the door is not listed with a time that is over."""
+    await add(hass, harness, valid_until=in_hours(1))
+    await harness.put_to_sleep()
+    frozen.tick(3601)
+    await harness.later(61)
+    await until(lambda: guest(harness).title == "Wei (to be deleted as soon as the lock wakes up)")
+    assert passwords(harness) == ["246810"]
+    await harness.wake()
+    await until(lambda: guest(harness).title == "Wei (ended)")
+
+
 async def test_deleted_elsewhere(
     hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
 ) -> None:

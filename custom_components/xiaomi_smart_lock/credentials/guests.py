@@ -49,6 +49,7 @@ class Guests:
         self.async_look()
         stops = (
             self._expiry.async_listen(self._async_note_end),
+            self._expiry.async_listen_put_off(self.async_look),
             self._lock.async_watch(Topic.ENDINGS, self.async_look),
         )
 

@@ -54,7 +54,7 @@ class Choice(NamedTuple):
     @property
     def use(self) -> Use | None:
         """The last use of the credential, None if none is known."""
-        return self.lock.data.users.uses.get(self.credential)
+        return self.lock.data.users.use_of(self.credential)
 
     @property
     def used(self) -> float:
@@ -121,7 +121,7 @@ def _is_used_up(lock: LockCoordinator, credential: Credential) -> bool:
     """Return whether a credential is a one-time password that has opened the door."""
     methods = lock.model.methods
     key = methods.key_of(credential.method) if methods else None
-    return key == ONE_TIME_PASSWORD and credential in lock.data.users.uses
+    return key == ONE_TIME_PASSWORD and lock.data.users.use_of(credential) is not None
 
 
 def _present(lock: LockCoordinator) -> Iterator[Credential]:

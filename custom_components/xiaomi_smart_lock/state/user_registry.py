@@ -101,6 +101,14 @@ class Users:
         """Return when a credential was last deleted, in Unix seconds; 0 if never."""
         return self.grants.get(credential, UNTOLD).deleted
 
+    def use_of(self, credential: Credential) -> Use | None:
+        """Return the last use of a credential, None if none is known.
+
+        That of a deleted credential of the same number is not one of the present one.
+        """
+        use = self.uses.get(credential)
+        return use if use and use.when > self.deleted(credential) else None
+
     @property
     def last_use(self) -> tuple[Credential, Use] | None:
         """The credential that was used last, with its use; None if there is none."""
