@@ -312,3 +312,19 @@ async def test_deleted_once_the_lock_wakes(hass: HomeAssistant, harness: LockHar
     await harness.start()
     harness.driver.do("wake")
     await until(lambda: held(harness) == {})
+
+
+async def test_names_with_markup(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A name is text: as it is in a title, and escaped where Markdown is shown."""
+    ming = give(hass, harness.entry, "~Ming~", (FINGERPRINT, 30))
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    await dialog.choose("choose")
+    await dialog.submit(credential=next(iter(dialog.labels("credential").values())))
+    await dialog.choose("rename")
+    await dialog.submit(name="#\u202e thumb\n")
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    assert dialog.says == {
+        "title": "~Ming~",
+        "name": r"\~Ming\~",
+        "credentials": r"- \# thumb",
+    }

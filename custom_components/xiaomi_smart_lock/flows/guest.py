@@ -22,6 +22,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
 from ..credentials.guests import USES, guest_title, left_in_words, seconds_of
+from ..miot.values import text
 from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped, together
 from ..wording.reasons import error_in_words
@@ -94,7 +95,7 @@ class GuestFlow(ManagementFlow):
     def _errors(self, user_input: dict[str, Any], guest: Person | None = None) -> dict[str, str]:
         """Return what is wrong with name and end."""
         errors: dict[str, str] = {}
-        name, valid_until = user_input[CONF_NAME].strip(), _valid_until(user_input)
+        name, valid_until = text(user_input[CONF_NAME]), _valid_until(user_input)
         if not name:
             errors[CONF_NAME] = "no_name"
         elif name in names_taken(self._entry, but=guest):
@@ -110,7 +111,7 @@ class GuestFlow(ManagementFlow):
 
     async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
         self._entered = user_input
-        lock, name = self._chosen_lock(user_input), user_input[CONF_NAME].strip()
+        lock, name = self._chosen_lock(user_input), text(user_input[CONF_NAME])
         valid_until, uses = _valid_until(user_input), _uses(user_input)
 
         def keep(credential: Credential) -> None:
@@ -154,7 +155,9 @@ class GuestFlow(ManagementFlow):
         if self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_not_loaded")
         data = self._guest.subentry.data
-        about = {"name": escaped(self._guest.name), "left": left_in_words(self.hass, data)}
+        name = self._guest.name
+        left = left_in_words(self.hass, data)
+        about = {"title": name, "name": escaped(name), "left": left}
         choice = self._choice()
         if choice is None or ENDED in data:
             return self.async_abort(reason="guest_ended", description_placeholders=about)
@@ -182,7 +185,7 @@ class GuestFlow(ManagementFlow):
         errors: dict[str, str] = {}
         placeholders = {"error": ""}
         if user_input is not None and not (errors := self._errors(user_input, self._guest)):
-            name = user_input[CONF_NAME].strip()
+            name = text(user_input[CONF_NAME])
             changed = replace(expiry, name=name, **self._changed_end(user_input))
             try:
                 await self._lock_of(lock.device.did).expiry.async_change(credential, changed)

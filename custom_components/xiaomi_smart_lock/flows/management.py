@@ -20,6 +20,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..account.entry_data import async_lock_names
+from ..miot.values import text
 from ..people import async_rename_credential
 from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, escaped
@@ -110,7 +111,7 @@ class ManagementFlow(EnrolmentFlow):
         chosen, errors = self._chosen, {}
         before = own_name(chosen)
         if user_input is not None:
-            name = user_input.get(CONF_NAME, "").strip()[:LONGEST_NAME]
+            name = text(user_input.get(CONF_NAME), LONGEST_NAME)
             if name or before:
                 async_rename_credential(*chosen, name)
                 return self.async_abort(

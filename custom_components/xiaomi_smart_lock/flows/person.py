@@ -23,6 +23,7 @@ from homeassistant.helpers.selector import (
 
 from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY, SUBENTRY_PERSON
 from ..credentials.enrolment import PASSWORD, Wanted
+from ..miot.values import text
 from ..people import (
     Held,
     Person,
@@ -98,6 +99,7 @@ class PersonFlow(ManagementFlow):
             step_id="reconfigure" if theirs else "without_credential",
             menu_options=[*can_add, *(["choose"] if theirs else []), "details"],
             description_placeholders={
+                "title": person.name,
                 "name": escaped(person.name),
                 "credentials": "\n".join(lines),
             },
@@ -126,7 +128,7 @@ class PersonFlow(ManagementFlow):
         if user_input is None:
             self._offered = frozenset(choice.key for choice in choices.values())
             return await self._async_show(choices, _as_input(self.hass, person, choices))
-        name = user_input[CONF_NAME].strip()
+        name = text(user_input[CONF_NAME])
         errors = {}
         if not name:
             errors[CONF_NAME] = "no_name"
@@ -222,7 +224,7 @@ class PersonFlow(ManagementFlow):
             )
         self._kind = kind
         self._did = self._chosen_lock(user_input).session.did
-        self._credential_name = user_input.get(CONF_CREDENTIAL_NAME, "").strip()[:LONGEST_NAME]
+        self._credential_name = text(user_input.get(CONF_CREDENTIAL_NAME), LONGEST_NAME)
         if self._kind == PASSWORD:
             return await self.async_step_password()
         return await self._async_begin("")
