@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
@@ -161,7 +161,7 @@ async def test_a_number_that_is_used_again(hass: HomeAssistant, harness: LockHar
     """A card of a number that was another's has not opened the door because that did."""
     for name in ("Ming", "Li"):
         give(hass, harness.entry, name)
-    card = {"credential_type": "nfc", "operation_id": 5}
+    card: dict[str, Any] = {"credential_type": "nfc", "operation_id": 5}
     await harness.manage("set_credential", person="Ming", **card)
     harness.driver.push_event((2, 1020), 2, NFC, 2, 5, harness.driver.lock.time - 1)
     await until(lambda: harness.state("sensor", "last_person") == "Ming")
