@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 """The key of values that the specification does not list."""
 
-# Characters that make links, pictures, code, HTML or emphasis in Markdown, or begin a heading. A "_"
-# within a word is not among them: it emphasizes nothing there, and names have it.
+# Characters that make links, pictures, code, HTML or emphasis in Markdown, or begin a heading.
+# A "_" within a word is not one of them: it emphasizes nothing there, and names have it.
 _MARKDOWN: Final = re.compile(
     r"[\\`*\[\]<>@~]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.|&(?=#?\w+;)|\A#(?=[#\s])",
     re.IGNORECASE,
