@@ -11,6 +11,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.state import user_registry
 from custom_components.xiaomi_smart_lock.store import LockStore
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
@@ -128,6 +129,31 @@ async def test_who_came(hass: HomeAssistant, harness: LockHarness) -> None:
     harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
     await until(lambda: guest(harness).title == "Wei (ended)")
     await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+
+
+async def test_more_guests_than_are_remembered(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After years of guests the family is known, and a number of one who left is the next one's."""
+    monkeypatch.setattr(user_registry, "REMEMBERED", 4)
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    numbers = []
+    for number in range(6):
+        await add(hass, harness, name=f"Guest {number}", uses=1)
+        *_, newest = harness.entry.subentries.values()
+        numbers.append(newest.data["credentials"][0]["operation_id"])
+        if number < 5:
+            await harness.manage("delete_credential", operation_id=numbers[-1])
+    assert numbers == [2, 3, 4, 5, 2, 3]
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    assert dialog.says["who"].splitlines() == [
+        "- **Ming**: NFC 1",
+        "- **Guest 5**: one use left — Password 3",
+    ]
+    answer = await harness.manage("get_users")
+    assert {one["user_name"] for one in answer["users"]} >= {"Ming", "Guest 5"}
 
 
 async def test_the_time_has_come(
