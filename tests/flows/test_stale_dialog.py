@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -196,3 +197,24 @@ async def test_the_entry_was_removed(hass: HomeAssistant, harness: LockHarness, 
     }
     await dialog.submit(**fields.get(kind, {}))
     assert dialog.step == "entry_not_loaded"
+
+
+@pytest.mark.parametrize("kind", ["person", "guest", "who_may_open"])
+async def test_the_lock_left_the_account(
+    hass: HomeAssistant, harness: LockHarness, kind: str
+) -> None:
+    """Where the only lock that could be given anything is gone, nothing is asked in vain."""
+    driver = harness.driver
+    other = driver.simulation.call(
+        partial(driver.simulator.add_lock, driver.account, "Gate", model="loock.lock.r2")
+    )
+    data = driver.account_data(driver.lock, other)
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.stop()
+    driver.simulation.call(driver.simulator.remove_lock, driver.lock)
+    await hass.config_entries.async_setup(harness.entry.entry_id)
+    dialog = await Dialog.open(hass, harness.entry, kind)
+    if kind == "who_may_open":
+        await dialog.done()
+    expected = {"guest": "entry_not_loaded", "person": "nothing_known", "who_may_open": "look_only"}
+    assert dialog.step == expected[kind]

@@ -75,10 +75,14 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     @property
     def _managed(self) -> dict[str, LockRuntime]:
-        """The locks whose users and credentials can be managed, by did."""
-        return {
-            did: lock for did, lock in self._locks.items() if lock.model.can(Ability.MANAGEMENT)
-        }
+        """The locks whose users and credentials can be managed, by did.
+
+        The flow ends if there is none: it may be gone from the account, where others are not.
+        """
+        can = {did: lock for did, lock in self._locks.items() if lock.model.can(Ability.MANAGEMENT)}
+        if not can:
+            raise AbortFlow("entry_not_loaded")
+        return can
 
     def _lock_of(self, did: str) -> LockRuntime:
         """Return a lock of the entry. The flow ends if it is not there any more."""
