@@ -102,6 +102,14 @@ async def test_the_ends_of_time(hass: HomeAssistant, harness: LockHarness, zone:
     assert await harness.manage("get_history", start="0001-01-01", end="9999-12-31T23:59:59-11:00")
 
 
+async def test_another_time_zone(hass: HomeAssistant, harness: LockHarness) -> None:
+    """The list says when a guest's time ends on the clocks of the house."""
+    await hass.config.async_update(time_zone="Asia/Shanghai")
+    await add(hass, harness, valid_until="2099-01-01 12:00:00")
+    await hass.config.async_update(time_zone="Europe/Berlin")
+    await until(lambda: guest(harness).title == "Wei (until 2099-01-01 05:00)")
+
+
 async def test_two_of_one_name(hass: HomeAssistant, harness: LockHarness) -> None:
     """Two who are added at the same time are not called the same."""
     await harness.put_to_sleep()

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import Event, HomeAssistant
 
     from ..coordinator import LockCoordinator
     from ..people import Person
@@ -51,6 +52,7 @@ class Guests:
             self._expiry.async_listen(self._async_note_end),
             self._expiry.async_listen_put_off(self.async_look),
             self._lock.async_watch(Topic.ENDINGS, self.async_look),
+            self._lock.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_note_zone),
         )
 
         @callback
@@ -72,6 +74,12 @@ class Guests:
         if changed:
             self._lock.in_background(self._lock.async_save())
             self._expiry.async_look()
+
+    @callback
+    def _async_note_zone(self, event: Event[Any]) -> None:
+        """Show the ends in another time zone if that is changed."""
+        if "time_zone" in event.data:
+            self.async_look()
 
     @callback
     def _async_note_end(self, credential: Credential) -> None:
