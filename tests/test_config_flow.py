@@ -1096,3 +1096,18 @@ async def test_offered_lock_that_nobody_needs_any_more(
     result = await submit(hass, form, {})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == reason
+
+
+async def test_set_up_elsewhere_meanwhile(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """A lock that got an entry of its own while the list was open is not in two entries then."""
+    another = add_lock(driver, "Back door")
+    result = await sign_in_again(hass, driver, await begin_again(hass, loaded, SOURCE_RECONFIGURE))
+    local_entry(hass, another)
+    result = await submit(hass, result, {CONF_LOCKS: [another.did]})
+    assert result["errors"] == {CONF_LOCKS: "no_lock_chosen"}
+    assert offered(result) == [driver.lock.did]
+    result = await submit(hass, result, {CONF_LOCKS: [driver.lock.did]})
+    assert result["reason"] == "reconfigure_successful"
+    assert loaded.data[CONF_LOCKS] == [driver.lock.did]

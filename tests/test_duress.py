@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,11 +18,13 @@ from custom_components.xiaomi_smart_lock.const import SUBENTRY_PERSON
 from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.diagnostics import async_get_config_entry_diagnostics
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import CAUSE, EVENT
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.wording.phrases import sentence
 
+from .flows.dialog import Dialog
 from .lock_driver import until
 from .lock_harness import LockHarness, running_lock
-from .people import DURESS, give
+from .people import DURESS, FINGERPRINT, give
 
 if TYPE_CHECKING:
     from homeassistant.core import Event, HomeAssistant
@@ -136,3 +139,41 @@ async def test_nothing_tells(
         for what in ("_enrolment_", "'credentials': ", "form: ", CAUSE):
             assert any(what in text for text in told), what
         assert f"'method': 'fingerprint', 'operation_id': {FINGER}" in "\n".join(onlooker.seen)
+
+
+async def test_no_log_tells(
+    hass: HomeAssistant, harness: LockHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads the log, with all that it can have, does not find out which finger it is either."""
+    caplog.set_level(logging.DEBUG, "custom_components.xiaomi_smart_lock")
+    await harness.put_to_sleep()
+    await harness.lock.expiry.async_expire(Credential(DURESS, FINGER), GUEST)
+    await until(lambda: f"operation_id={FINGER}" in caplog.text)
+    assert f"method={DURESS}" not in caplog.text
+
+
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize("of_person", [False, True])
+async def test_no_value_of_a_form_tells(
+    hass: HomeAssistant, harness: LockHarness, of_person: bool, alike: bool
+) -> None:
+    """What a browser keeps of a list is that of fingerprints; each is still chosen for itself."""
+    number = FINGER if alike else FINGER + 1
+    ming = give(hass, harness.entry, "Ming", (FINGERPRINT, FINGER))
+    li = give(hass, harness.entry, "Li", (DURESS, number))
+    if of_person:
+        dialog = await Dialog.open(hass, harness.entry, "person", li)
+        await dialog.choose("choose")
+    else:
+        dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+        await dialog.done()
+    values = dialog.labels("credential")
+    shown = {" ".join(value.split()[:3]) for value in values.values()}
+    did = harness.driver.lock.did
+    assert shown <= {f"{did} {FINGERPRINT} {one}" for one in (FINGER, number)}
+    whose = "" if of_person else "Li: "
+    await dialog.submit(credential=values[f"{whose}Fingerprint {number}"])
+    await dialog.choose("rename")
+    await dialog.submit(name="thumb")
+    assert [one.get("name") for one in ming.data["credentials"]] == [None]
+    assert [one.get("name") for one in li.data["credentials"]] == ["thumb"]

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 import trustme
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account.endpoints import async_endpoints
@@ -512,3 +516,17 @@ async def test_issues_go_with_the_entry(hass: HomeAssistant, harness: LockHarnes
     await told(harness, "clock_off", of_lock=True)
     await hass.config_entries.async_remove(harness.entry.entry_id)
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
+async def test_the_entry_is_removed_meanwhile(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A repair that outlives its entry has nothing to do, and says no number of it."""
+    leave(harness.driver, harness.driver.lock)
+    await harness.poll()
+    issue = await told(harness, "lock_gone", of_lock=True)
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+    await hass.config_entries.async_remove(harness.entry.entry_id)
+    result = await manager.async_configure(form["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY

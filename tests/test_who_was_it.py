@@ -218,3 +218,16 @@ async def test_answered_when_it_is_deleted(hass: HomeAssistant, harness: LockHar
     refused = await manager.async_configure(flow_id, answer)
     assert refused["errors"] == {"base": "credential_gone"}
     assert ming.data["credentials"] == []
+
+
+async def test_answered_when_the_entry_is_removed(
+    hass: HomeAssistant, harness: LockHarness
+) -> None:
+    """A question that outlives the entry ends without an error of the server."""
+    ming = give(hass, harness.entry, "Ming")
+    await unlock(harness, FINGERPRINT, 3)
+    manager, flow_id = await opened(hass)
+    await hass.config_entries.async_remove(harness.entry.entry_id)
+    ended = await manager.async_configure(flow_id, {"person": ming.subentry_id})
+    for translation in (ENGLISH, CHINESE):
+        assert translation["issues"]["who_was_it"]["fix_flow"]["abort"][ended["reason"]]

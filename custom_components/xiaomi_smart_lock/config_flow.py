@@ -197,10 +197,11 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
             return self.async_abort(reason="already_configured" if self._locks else "no_lock")
         errors: dict[str, str] = {}
         if user_input is not None:
-            if user_input[CONF_LOCKS]:
-                return await self._async_finish(user_input[CONF_LOCKS], [lock.did for lock in free])
+            # One may have been set up elsewhere while the form was shown.
+            if chosen := [did for did in user_input[CONF_LOCKS] if did not in elsewhere]:
+                return await self._async_finish(chosen, [lock.did for lock in free])
             errors[CONF_LOCKS] = "no_lock_chosen"
-        chosen = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
+        before = lock_ids(self._entry) if self._entry else [lock.did for lock in free]
         places = {did: ", ".join(filter(None, of)) for did, of in self._account.rooms.items()}
         names = {lock.did: lock_in_words(self.hass, lock.name, lock.model) for lock in free}
         names = unambiguous(names, places)
@@ -211,7 +212,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
                 {
                     vol.Required(
                         CONF_LOCKS,
-                        default=[did for did in names if did in (*chosen, self._discovered_did)],
+                        default=[did for did in names if did in (*before, self._discovered_did)],
                     ): SelectSelector(SelectSelectorConfig(options=options, multiple=True))
                 }
             ),

@@ -79,6 +79,11 @@ class Person:
         """Whether this is a guest, whose credentials end."""
         return self.subentry.subentry_type == SUBENTRY_GUEST
 
+    def had_ended(self, when: float) -> bool:
+        """Return whether this is a guest whose access had ended by a time in Unix seconds."""
+        ended: float | None = self.subentry.data.get(ENDED)
+        return ended is not None and ended <= when
+
     @property
     def has_ended(self) -> bool:
         """Whether this is a guest whose time is over, even if the lock could not be reached yet."""
@@ -182,7 +187,8 @@ def _holders(
     After a credential is deleted, the same number means another credential.
     """
     did, deleted = lock.device.did, lock.data.users.deleted(credential)
-    given = _everyone(lock.config_entry).holders.get(did, {}).get(credential, ())
+    of_lock = _everyone(lock.config_entry).holders.get(did, {})
+    given = [one for one in of_lock.get(credential, ()) if not one.had_ended(when)]
     if not deleted:
         return given
     key = did, credential

@@ -75,8 +75,9 @@ class LockRepairFlow(RepairsFlow):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                if fix := FIXES.get(Issue(data["issue"])):
-                    entry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
+                entry = self.hass.config_entries.async_get_entry(data["entry_id"])
+                # An entry that was removed while this was open has no issues any more.
+                if entry and (fix := FIXES.get(Issue(data["issue"]))):
                     await fix(self.hass, entry, data["did"])
             except HomeAssistantError as error:
                 errors["base"] = "not_fixed"
@@ -110,7 +111,10 @@ class WhoWasItFlow(RepairsFlow):
         if user_input is not None and user_input.get(_CONF_NOBODY):
             ir.async_ignore_issue(self.hass, DOMAIN, self.issue_id, ignore=True)
             return self.async_abort(reason="not_asked_again")
-        entry: LockConfigEntry = self.hass.config_entries.async_get_known_entry(data["entry_id"])
+        entry: LockConfigEntry | None
+        entry = self.hass.config_entries.async_get_entry(data["entry_id"])
+        if entry is None:
+            return self.async_abort(reason="entry_removed")
         lock = await self._async_lock(entry)
         used = self._used(lock) if lock else []
         errors: dict[str, str] = {}

@@ -130,6 +130,20 @@ async def test_nothing_is_left_of_a_failure(harness: LockHarness) -> None:
     await until(lambda: not harness.known.expiries.known)
 
 
+async def test_what_could_not_be_taken_back(harness: LockHarness) -> None:
+    """A user of a lock that fell asleep in the middle is the one of the next attempt."""
+    give(harness.hass, harness.entry, "Ming")
+    enrolling = await begin(harness, person="Ming", user_id=None)
+    await harness.put_to_sleep()
+    with pytest.raises(HomeAssistantError):
+        await enrolling
+    await harness.wake()
+    await until(lambda: not harness.known.expiries.known)
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    assert {one.user for one in inside(harness).credentials.values()} == {1}
+    assert set(inside(harness).types) == {0, 1, GUEST}
+
+
 async def test_nothing_is_left_when_all_stops(harness: LockHarness) -> None:
     """That is done while the entry is being unloaded, too."""
     give(harness.hass, harness.entry, "Ming")

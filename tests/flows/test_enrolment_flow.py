@@ -12,6 +12,7 @@ from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
+from tests.lock_harness import connected
 from tests.people import give, person
 
 if TYPE_CHECKING:
@@ -71,6 +72,28 @@ async def test_a_person_with_a_finger(hass: HomeAssistant, harness: LockHarness)
     assert dialog.says["credentials"] == "- Fingerprint 1"
     harness.driver.push_event((2, 1020), 2, FINGERPRINT, 2, 1, harness.driver.lock.time)
     await until(lambda: harness.state("sensor", "last_person") == "Ming")
+
+
+async def test_at_one_of_two_locks(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Whoever adds a person at an entry of two locks says at which of them they stand."""
+    driver = harness.driver
+    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
+    data = driver.account_data(driver.lock, other)
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.stop()
+    await harness.start()
+    await connected(harness.entry)
+    dialog = await Dialog.open(hass, harness.entry, "person")
+    await dialog.submit(name="Ming", credential_type="nfc")
+    assert dialog.step == "add"
+    assert dialog.default("credential_type") == "nfc"
+    await dialog.submit(credential_type="nfc", lock=dialog.labels("lock")["Back door"])
+    await dialog.done()
+    assert dialog.step == "has_it"
+    assert inside(harness).credentials == {}
+    assert list(other.users.credentials) == [1]
+    [card] = person(harness.entry, "Ming").data["credentials"]
+    assert card["did"] == other.did
 
 
 async def test_another_one_with_a_name(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -289,3 +312,19 @@ async def test_deleted_once_the_lock_wakes(hass: HomeAssistant, harness: LockHar
     await harness.start()
     harness.driver.do("wake")
     await until(lambda: held(harness) == {})
+
+
+async def test_names_with_markup(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A name is text: as it is in a title, and escaped where Markdown is shown."""
+    ming = give(hass, harness.entry, "~Ming~", (FINGERPRINT, 30))
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    await dialog.choose("choose")
+    await dialog.submit(credential=next(iter(dialog.labels("credential").values())))
+    await dialog.choose("rename")
+    await dialog.submit(name="#\u202e thumb\n")
+    dialog = await Dialog.open(hass, harness.entry, "person", ming)
+    assert dialog.says == {
+        "title": "~Ming~",
+        "name": r"\~Ming\~",
+        "credentials": r"- \# thumb",
+    }

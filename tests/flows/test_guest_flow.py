@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock
 
 import pytest
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
+from custom_components.xiaomi_smart_lock.state import user_registry
 from custom_components.xiaomi_smart_lock.store import LockStore
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
+from tests.flows.guests import add, guest, in_hours, passwords
 from tests.lock_driver import until
 from tests.lock_harness import connected, fix, stored_key
 from tests.people import give
@@ -39,33 +38,6 @@ LOCK_RESET = 12
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have progress end at once: no browser has to begin to listen."""
     monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
-
-
-def in_hours(hours: float) -> str:
-    """Return a local time, as a date and time field gives it."""
-    return f"{dt_util.now() + timedelta(hours=hours):%Y-%m-%d %H:%M:%S}"
-
-
-def guest(harness: LockHarness) -> ConfigSubentry:
-    """Return the only guest."""
-    [found] = [one for one in harness.entry.subentries.values() if one.subentry_type == "guest"]
-    assert isinstance(found, ConfigSubentry)
-    return found
-
-
-def passwords(harness: LockHarness) -> list[str]:
-    """Return the passwords in the lock itself."""
-    return [one.text for one in inside(harness).credentials.values()]
-
-
-async def add(hass: HomeAssistant, harness: LockHarness, **fields: Any) -> Dialog:
-    """Add a guest named Wei, up to what is shown in the end."""
-    dialog = await Dialog.open(hass, harness.entry, "guest")
-    assert dialog.step == "user"
-    end = {} if "uses" in fields else {"valid_until": in_hours(48)}
-    await dialog.submit(**{"name": "Wei", "password": "246810", **end} | fields)
-    await dialog.done()
-    return dialog
 
 
 async def test_a_weekend(hass: HomeAssistant, harness: LockHarness) -> None:
@@ -106,6 +78,55 @@ async def test_the_form_asks_for_an_end(hass: HomeAssistant, harness: LockHarnes
     assert passwords(harness) == []
 
 
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
+async def test_the_ends_of_time(hass: HomeAssistant, harness: LockHarness, zone: str) -> None:
+    """Who enters the last day of all for *never* gets nearly that, in every time zone."""
+    await hass.config.async_set_time_zone(zone)
+    dialog = await Dialog.open(hass, harness.entry, "guest")
+    await dialog.submit(name="Wei", password="246810", valid_until="0001-01-01 00:00:00")
+    assert dialog.now["errors"] == {"valid_until": "valid_until_past"}
+    await add(hass, harness, valid_until="9999-12-31 23:59:59")
+    for anywhere in ("America/Los_Angeles", "Pacific/Kiritimati"):
+        await hass.config.async_set_time_zone(anywhere)
+        await harness.stop()
+        await harness.start()
+        assert guest(harness).title.startswith("Wei (until 9999-12-")
+    await harness.manage(
+        "set_credential",
+        person="Wei",
+        credential_type="password",
+        credential_data="135790",
+        valid_until="9999-12-31T23:59:59-11:00",
+    )
+    assert sorted(passwords(harness)) == ["135790", "246810"]
+    assert await harness.manage("get_history", start="0001-01-01", end="9999-12-31T23:59:59-11:00")
+
+
+async def test_another_time_zone(hass: HomeAssistant, harness: LockHarness) -> None:
+    """The list says when a guest's time ends on the clocks of the house."""
+    await hass.config.async_update(time_zone="Asia/Shanghai")
+    await add(hass, harness, valid_until="2099-01-01 12:00:00")
+    await hass.config.async_update(time_zone="Europe/Berlin")
+    await until(lambda: guest(harness).title == "Wei (until 2099-01-01 05:00)")
+
+
+async def test_two_of_one_name(hass: HomeAssistant, harness: LockHarness) -> None:
+    """Two who are added at the same time are not called the same."""
+    await harness.put_to_sleep()
+    dialogs = [await Dialog.open(hass, harness.entry, "guest") for _ in range(2)]
+    for password, dialog in zip(("246810", "135790"), dialogs, strict=True):
+        await dialog.submit(name="Wei", password=password, uses=1)
+    await harness.wake()
+    for dialog in dialogs:
+        await dialog.done()
+        if dialog.step == "enrolled":
+            await dialog.choose("enrol_again")
+            await dialog.done()
+        assert dialog.step == "password_made"
+    titles = sorted(one.title for one in harness.entry.subentries.values())
+    assert titles == ["Wei (one use left)", "Wei 2 (one use left)"]
+
+
 async def test_who_came(hass: HomeAssistant, harness: LockHarness) -> None:
     """A guest is called by name, and each use is counted in the list."""
     await add(hass, harness, uses=2)
@@ -116,6 +137,31 @@ async def test_who_came(hass: HomeAssistant, harness: LockHarness) -> None:
     harness.driver.push_event((2, 1020), 2, PASSWORD, 2, 1, harness.driver.lock.time + 1)
     await until(lambda: guest(harness).title == "Wei (ended)")
     await until(lambda: passwords(harness) == [] and set(inside(harness).types) == {0})
+
+
+async def test_more_guests_than_are_remembered(
+    hass: HomeAssistant, harness: LockHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After years of guests the family is known, and a number of one who left is the next one's."""
+    monkeypatch.setattr(user_registry, "REMEMBERED", 4)
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    numbers = []
+    for number in range(6):
+        await add(hass, harness, name=f"Guest {number}", uses=1)
+        *_, newest = harness.entry.subentries.values()
+        numbers.append(newest.data["credentials"][0]["operation_id"])
+        if number < 5:
+            await harness.manage("delete_credential", operation_id=numbers[-1])
+    assert numbers == [2, 3, 4, 5, 2, 3]
+    dialog = await Dialog.open(hass, harness.entry, "who_may_open")
+    await dialog.done()
+    assert dialog.says["who"].splitlines() == [
+        "- **Ming**: NFC 1",
+        "- **Guest 5**: one use left — Password 3",
+    ]
+    answer = await harness.manage("get_users")
+    assert {one["user_name"] for one in answer["users"]} >= {"Ming", "Guest 5"}
 
 
 async def test_the_time_has_come(
@@ -129,6 +175,20 @@ async def test_the_time_has_come(
     await until(lambda: guest(harness).title == "Wei (ended)")
     dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
     assert dialog.step == "guest_ended"
+
+
+async def test_the_time_has_come_for_a_lock_that_sleeps(
+    hass: HomeAssistant, harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Whoever still can open the door is not listed with a time that is over."""
+    await add(hass, harness, valid_until=in_hours(1))
+    await harness.put_to_sleep()
+    frozen.tick(3601)
+    await harness.later(61)
+    await until(lambda: guest(harness).title == "Wei (to be deleted as soon as the lock wakes up)")
+    assert passwords(harness) == ["246810"]
+    await harness.wake()
+    await until(lambda: guest(harness).title == "Wei (ended)")
 
 
 async def test_deleted_elsewhere(

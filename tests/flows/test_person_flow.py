@@ -174,6 +174,29 @@ async def test_names_that_do_not_work(
     assert result["errors"] == {"name": error}
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a\n\n# b", "a # b"),
+        ("\u202eMing\u2066", "Ming"),
+        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
+        ("محمد", "محمد"),
+        ("x" * 5000, "x" * 200),
+        ("\u200b", ""),
+        ("\ud800", ""),
+    ],
+)
+async def test_names_on_one_line(
+    hass: HomeAssistant, loaded: MockConfigEntry, name: str, kept: str
+) -> None:
+    """What cannot be seen is no name, and turns nothing around that is written beside it."""
+    result = await submit(hass, await begin(hass, loaded), name=name)
+    if kept:
+        assert person(loaded, kept)
+    else:
+        assert result["errors"] == {"name": "no_name"}
+
+
 async def test_two_who_say_that_it_was_them(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:

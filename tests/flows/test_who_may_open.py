@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from homeassistant.data_entry_flow import EVENT_DATA_ENTRY_FLOW_PROGRESSED
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FINGERPRINT = 2
 DURESS = 9
 PASSWORD = 3
+NFC = 4
 ONE_TIME_PASSWORD = 7
 
 
@@ -154,6 +155,24 @@ async def test_what_can_be_done(hass: HomeAssistant, harness: LockHarness) -> No
         dialog = await look(hass, harness)
         await dialog.submit(credential=dialog.labels("credential")[label])
         assert dialog.options == options
+
+
+async def test_a_number_that_is_used_again(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A card of a number that was another's has not opened the door because that did."""
+    for name in ("Ming", "Li"):
+        give(hass, harness.entry, name)
+    card: dict[str, Any] = {"credential_type": "nfc", "operation_id": 5}
+    await harness.manage("set_credential", person="Ming", **card)
+    harness.driver.push_event((2, 1020), 2, NFC, 2, 5, harness.driver.lock.time - 1)
+    await until(lambda: harness.state("sensor", "last_person") == "Ming")
+    await harness.manage("delete_credential", person="Ming", operation_id=5)
+    await harness.manage("set_credential", person="Li", **card)
+    dialog = await look(hass, harness)
+    assert dialog.says["who"].splitlines()[0] == "- **Li**: NFC 5"
+    answer = await harness.manage("get_users")
+    [its] = [one for user in answer["users"] for one in user["credentials"]]
+    assert (its["person"], its["last_used"]) == ("Li", None)
+    assert harness.state("sensor", "last_person") == "Ming"
 
 
 async def test_delete_what_is_nobodys(hass: HomeAssistant, harness: LockHarness) -> None:

@@ -48,7 +48,9 @@ async def harness(
         yield harness
 
 
-@pytest.mark.parametrize("name", ["Front door", "大门（三楼）", "Door_2", "Anna's #1 & 2.5-3!"])
+@pytest.mark.parametrize(
+    "name", ["Front door", "大门（三楼）", "Door_2", "Anna's #1 & 2.5-3!", "#1", "-1"]
+)
 def test_usual_names(name: str) -> None:
     """They stay as they are, so that they look the same in a title."""
     assert escaped(name) == name
@@ -65,6 +67,10 @@ def test_usual_names(name: str) -> None:
         ("https://e.com HTTP://e.com", r"https\://e.com HTTP\://e.com"),
         ("WWW.e.com", r"WWW\.e.com"),
         ("a@e.com", r"a\@e.com"),
+        ("~~x~~ ~x~", r"\~\~x\~\~ \~x\~"),
+        ("&lt;b&gt; &#60;", r"\&lt;b\&gt; \&#60;"),
+        ("# big", r"\# big"),
+        ("## big", r"\## big"),
     ],
 )
 def test_markdown(name: str, shown: str) -> None:

@@ -63,6 +63,7 @@ class ExpiryWorker:
         self._asked: dict[Credential, str | None] = {}
         """What the lock was asked to delete, in words; None for what it never confirmed."""
         self._ended: Signal[None, Credential] = Signal()
+        self._put_off: Signal[None] = Signal()
 
     @callback
     def async_listen(self, listener: Callable[[Credential], object]) -> CALLBACK_TYPE:
@@ -71,6 +72,14 @@ class ExpiryWorker:
         Return a function that stops this.
         """
         return self._ended.async_listen(None, listener)
+
+    @callback
+    def async_listen_put_off(self, listener: Callable[[], object]) -> CALLBACK_TYPE:
+        """Call a listener when a credential should have ended, and the lock could not be reached.
+
+        Return a function that stops this.
+        """
+        return self._put_off.async_listen(None, listener)
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -163,6 +172,8 @@ class ExpiryWorker:
             ended = [await self._async_end_one(one) for one in self._due() if one in known]
             self._failures = 0 if all(ended) else self._failures + 1
             self._leave_out = min(2**self._failures - 1, MOST_LOOKS_LEFT_OUT)
+            if self._failures:
+                self._put_off.async_send((None,))
         finally:
             self._working = False
         self.async_look()
@@ -185,7 +196,8 @@ class ExpiryWorker:
             if credential in known and not gone:
                 if self._user_of(credential, expiry) != user_id:
                     return await self._async_end_one(credential)
-                _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, credential, error)
+                shown = credential.masked(lock.model)
+                _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, shown, error)
                 return False
         if expiry.enrolled:
             self._commands.note_deleted(user_id, credential)

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 
@@ -16,8 +17,9 @@ from ..wording.phrases import common_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import Event, HomeAssistant
 
     from ..coordinator import LockCoordinator
     from ..people import Person
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from .expiry_worker import ExpiryWorker
 
 USES: Final = "uses"
+
+LATEST: Final = 253402128000.0
+"""The latest end that is kept, in Unix seconds: 9999-12-30, which is a time in every zone."""
 
 
 class Guests:
@@ -45,7 +50,9 @@ class Guests:
         self.async_look()
         stops = (
             self._expiry.async_listen(self._async_note_end),
+            self._expiry.async_listen_put_off(self.async_look),
             self._lock.async_watch(Topic.ENDINGS, self.async_look),
+            self._lock.hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_note_zone),
         )
 
         @callback
@@ -67,6 +74,12 @@ class Guests:
         if changed:
             self._lock.in_background(self._lock.async_save())
             self._expiry.async_look()
+
+    @callback
+    def _async_note_zone(self, event: Event[Any]) -> None:
+        """Show the ends in another time zone if that is changed."""
+        if "time_zone" in event.data:
+            self.async_look()
 
     @callback
     def _async_note_end(self, credential: Credential) -> None:
@@ -127,6 +140,16 @@ class Guests:
         lock.hass.config_entries.async_update_subentry(
             lock.config_entry, guest.subentry, data=data, title=title
         )
+
+
+def seconds_of(moment: datetime) -> float:
+    """Return a time that somebody entered, in Unix seconds and LATEST at most.
+
+    Its time zone is Home Assistant's unless it says another one. Of the first and last days of all
+    years nothing is converted, which would fail: who means *never* may say 9999-12-31.
+    """
+    zone = moment.tzinfo or dt_util.get_default_time_zone()
+    return min(moment.replace(tzinfo=zone).timestamp(), LATEST)
 
 
 def guest_title(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

@@ -57,8 +57,8 @@ async def async_user_of(
     """Provide the user of the lock for a person's next credential, made if there is none.
 
     Without a person, as for a guest, one is made. If the body fails, a user that was made is
-    deleted again, as far as the lock can be reached. It is kept where the lock has not told all its
-    users before: then it may be somebody's.
+    deleted again; if the lock cannot be reached, it is the person's next time. It stays where the
+    lock has not told all its users before: then it may be somebody's.
     """
     if person and (user_id := user_for(lock, person)) is not None:
         yield user_id
@@ -70,11 +70,17 @@ async def async_user_of(
     except BaseException:
         if has_told_all:
             await commands.async_take_back_user(user_id)
+            if user_id in lock.data.users.present:
+                _keep(lock, person, user_id)
         raise
-    if person is None:
-        return
-    with suppress(ServiceValidationError):  # They were removed meanwhile.
-        async_keep_user_made(lock, person.subentry.subentry_id, user_id)
+    _keep(lock, person, user_id)
+
+
+def _keep(lock: LockCoordinator, person: Person | None, user_id: int) -> None:
+    """Keep which user was made for a person, for their next credential."""
+    if person:
+        with suppress(ServiceValidationError):  # They were removed meanwhile.
+            async_keep_user_made(lock, person.subentry.subentry_id, user_id)
 
 
 async def _async_all_users(commands: CredentialCommands) -> bool:

@@ -16,6 +16,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_PERSON
+from ..miot.values import text
 from ..people import async_add, async_assign, name_in_app, people
 from ..wording.phrases import common_text
 
@@ -73,7 +74,7 @@ def async_give(
 ) -> dict[str, str]:
     """Give credentials to the person whom the form names; return the errors of the form."""
     entry = lock.config_entry
-    name = user_input.get(CONF_NAME, "").strip()
+    name = text(user_input.get(CONF_NAME))
     if person := user_input.get(CONF_PERSON):
         if person not in _people(entry):
             return {"base": "nobody_chosen"}

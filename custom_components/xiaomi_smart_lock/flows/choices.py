@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..credentials.whose import in_app_words
@@ -45,18 +47,24 @@ class Choice(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The value of the choice in a form."""
-        return " ".join(map(str, (self.lock.device.did, *self.credential)))
+        """The value of the choice in a form, which a browser shows to who looks for it: masked."""
+        shown = self.credential.masked(self.lock.model)
+        return " ".join(map(str, (self.lock.device.did, *shown)))
 
     @property
     def use(self) -> Use | None:
         """The last use of the credential, None if none is known."""
-        return self.lock.data.users.uses.get(self.credential)
+        return self.lock.data.users.use_of(self.credential)
 
     @property
     def used(self) -> float:
         """The time of the last use in Unix seconds, 0 if none is known."""
         return self.use.when if self.use else 0.0
+
+    @property
+    def deleted(self) -> float:
+        """When a credential of the number was last deleted, in Unix seconds; 0 if never."""
+        return self.lock.data.users.deleted(self.credential)
 
     @property
     def holder(self) -> Person | None:
@@ -72,8 +80,18 @@ def of_all_locks(entry: LockConfigEntry) -> Iterator[LockCoordinator]:
 
 def by_value(choices: Iterable[Choice]) -> dict[str, Choice]:
     """Return choices by their values in a form, last used ones first."""
-    last_first = sorted(choices, key=lambda choice: choice.used, reverse=True)
-    return {choice.value: choice for choice in last_first}
+    return in_order(sorted(choices, key=lambda choice: choice.used, reverse=True))
+
+
+def in_order(choices: Iterable[Choice]) -> dict[str, Choice]:
+    """Return choices by their values in a form; of several that look the same, these differ."""
+    alike: Counter[str] = Counter()
+    found: dict[str, Choice] = {}
+    for choice in choices:
+        again = alike[choice.value]
+        found[f"{choice.value} {again}" if again else choice.value] = choice
+        alike[choice.value] += 1
+    return found
 
 
 def of_person(entry: LockConfigEntry, person: Person) -> list[Choice]:
@@ -103,7 +121,7 @@ def _is_used_up(lock: LockCoordinator, credential: Credential) -> bool:
     """Return whether a credential is a one-time password that has opened the door."""
     methods = lock.model.methods
     key = methods.key_of(credential.method) if methods else None
-    return key == ONE_TIME_PASSWORD and credential in lock.data.users.uses
+    return key == ONE_TIME_PASSWORD and lock.data.users.use_of(credential) is not None
 
 
 def _present(lock: LockCoordinator) -> Iterator[Credential]:
@@ -209,3 +227,10 @@ def is_ending(choice: Choice) -> bool:
 def names_taken(entry: LockConfigEntry, but: Person | None = None) -> set[str]:
     """Return the names of people and guests, but of one."""
     return {one.name for one in people(entry) if one != but}
+
+
+def free_name(entry: LockConfigEntry, name: str) -> str:
+    """Return a name, with a number if somebody was given the same name meanwhile."""
+    others = (f"{name} {number}" for number in count(2))
+    taken = names_taken(entry)
+    return next(one for one in chain((name,), others) if one not in taken)

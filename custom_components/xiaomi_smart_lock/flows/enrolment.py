@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, UnknownEntry
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
@@ -61,7 +61,10 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     @property
     def _entry(self) -> LockConfigEntry:
-        return self._get_entry()
+        try:
+            return self._get_entry()
+        except UnknownEntry:  # It was removed while the dialog was open.
+            raise AbortFlow("entry_not_loaded") from None
 
     @property
     def _locks(self) -> dict[str, LockRuntime]:
@@ -72,10 +75,14 @@ class EnrolmentFlow(ConfigSubentryFlow):
 
     @property
     def _managed(self) -> dict[str, LockRuntime]:
-        """The locks whose users and credentials can be managed, by did."""
-        return {
-            did: lock for did, lock in self._locks.items() if lock.model.can(Ability.MANAGEMENT)
-        }
+        """The locks whose users and credentials can be managed, by did.
+
+        The flow ends if there is none: it may be gone from the account, where others are not.
+        """
+        can = {did: lock for did, lock in self._locks.items() if lock.model.can(Ability.MANAGEMENT)}
+        if not can:
+            raise AbortFlow("entry_not_loaded")
+        return can
 
     def _lock_of(self, did: str) -> LockRuntime:
         """Return a lock of the entry. The flow ends if it is not there any more."""

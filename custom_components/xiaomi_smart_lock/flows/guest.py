@@ -21,11 +21,12 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
-from ..credentials.guests import USES, guest_title, left_in_words
+from ..credentials.guests import USES, guest_title, left_in_words, seconds_of
+from ..miot.values import text
 from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped, together
 from ..wording.reasons import error_in_words
-from .choices import Choice, names_taken
+from .choices import Choice, free_name, names_taken
 from .enrolment import CONF_PASSWORD
 from .management import ManagementFlow
 
@@ -42,8 +43,11 @@ MOST_USES: Final = 1000
 class GuestFlow(ManagementFlow):
     """Subentry flow that adds a guest, and changes or ends what they may."""
 
+    _gone = "guest_ended"
     _entered: dict[str, Any] | None = None
     """What was entered for a guest whose password the lock did not take."""
+    _filled_in: dict[str, Any]
+    """What the form that changes a guest was filled in with when it was shown first."""
 
     @property
     def _guest(self) -> Person:
@@ -91,7 +95,7 @@ class GuestFlow(ManagementFlow):
     def _errors(self, user_input: dict[str, Any], guest: Person | None = None) -> dict[str, str]:
         """Return what is wrong with name and end."""
         errors: dict[str, str] = {}
-        name, valid_until = user_input[CONF_NAME].strip(), _valid_until(user_input)
+        name, valid_until = text(user_input[CONF_NAME]), _valid_until(user_input)
         if not name:
             errors[CONF_NAME] = "no_name"
         elif name in names_taken(self._entry, but=guest):
@@ -107,7 +111,7 @@ class GuestFlow(ManagementFlow):
 
     async def _async_begin(self, user_input: dict[str, Any]) -> SubentryFlowResult:
         self._entered = user_input
-        lock, name = self._chosen_lock(user_input), user_input[CONF_NAME].strip()
+        lock, name = self._chosen_lock(user_input), text(user_input[CONF_NAME])
         valid_until, uses = _valid_until(user_input), _uses(user_input)
 
         def keep(credential: Credential) -> None:
@@ -132,6 +136,7 @@ class GuestFlow(ManagementFlow):
     ) -> None:
         """Add the guest's subentry; how long it lasts is kept with the lock already."""
         did, expiry = lock.session.did, lock.coordinator.data.expiries.known[credential]
+        name = free_name(self._entry, name)
         data = {
             CONF_NAME: name,
             CONF_CREDENTIALS: as_stored({(did, credential): Held(time.time())}),
@@ -150,7 +155,9 @@ class GuestFlow(ManagementFlow):
         if self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_not_loaded")
         data = self._guest.subentry.data
-        about = {"name": escaped(self._guest.name), "left": left_in_words(self.hass, data)}
+        name = self._guest.name
+        left = left_in_words(self.hass, data)
+        about = {"title": name, "name": escaped(name), "left": left}
         choice = self._choice()
         if choice is None or ENDED in data:
             return self.async_abort(reason="guest_ended", description_placeholders=about)
@@ -178,10 +185,8 @@ class GuestFlow(ManagementFlow):
         errors: dict[str, str] = {}
         placeholders = {"error": ""}
         if user_input is not None and not (errors := self._errors(user_input, self._guest)):
-            name = user_input[CONF_NAME].strip()
-            changed = replace(
-                expiry, name=name, due=_valid_until(user_input), uses=_uses(user_input)
-            )
+            name = text(user_input[CONF_NAME])
+            changed = replace(expiry, name=name, **self._changed_end(user_input))
             try:
                 await self._lock_of(lock.device.did).expiry.async_change(credential, changed)
             except HomeAssistantError as error:
@@ -198,11 +203,13 @@ class GuestFlow(ManagementFlow):
                     title=guest_title(self.hass, data),
                     data=data,
                 )
-        shown = user_input or {
-            CONF_NAME: self._guest.name,
-            VALID_UNTIL: expiry.due and f"{_local(expiry.due):%Y-%m-%d %H:%M:%S}",
-            USES: expiry.uses,
-        }
+        if user_input is None:
+            self._filled_in = {
+                CONF_NAME: self._guest.name,
+                VALID_UNTIL: expiry.due and f"{_local(expiry.due):%Y-%m-%d %H:%M:%S}",
+                USES: expiry.uses,
+            }
+        shown = user_input or self._filled_in
         schema = vol.Schema({vol.Required(CONF_NAME): TextSelector(), **_end_fields()})
         return self.async_show_form(
             step_id="change",
@@ -212,6 +219,17 @@ class GuestFlow(ManagementFlow):
             description_placeholders=placeholders,
             errors=errors,
         )
+
+    def _changed_end(self, user_input: dict[str, Any]) -> dict[str, Any]:
+        """Return the parts of an expiry that were changed in the form.
+
+        What was not stays as it is by now: the password may have been used or ended meanwhile.
+        """
+        changed = {
+            key for key in (VALID_UNTIL, USES) if user_input.get(key) != self._filled_in[key]
+        }
+        due = {"due": _valid_until(user_input)} if VALID_UNTIL in changed else {}
+        return due | ({"uses": _uses(user_input)} if USES in changed else {})
 
 
 def _end_fields() -> dict[vol.Marker, Any]:
@@ -226,7 +244,7 @@ def _valid_until(user_input: dict[str, Any]) -> float | None:
     if not (entered := user_input.get(VALID_UNTIL)):
         return None
     moment = dt_util.parse_datetime(entered, raise_on_error=True)
-    return dt_util.as_utc(moment).timestamp()
+    return seconds_of(moment)
 
 
 def _uses(user_input: dict[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import voluptuous as vol
 from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     SelectOptionDict,
@@ -19,6 +20,7 @@ from homeassistant.helpers.selector import (
 )
 
 from ..account.entry_data import async_lock_names
+from ..miot.values import text
 from ..people import async_rename_credential
 from ..state.lock_state import Topic
 from ..wording.phrases import credential_in_words, escaped
@@ -47,20 +49,30 @@ class ManagementFlow(EnrolmentFlow):
     A subclass sets ``_chosen``, and goes on with ``async_step_rename`` or ``async_step_delete``.
     """
 
+    _gone = "credential_gone"
+    """The reason with which the flow ends if the chosen credential was deleted meanwhile."""
     _key: Key
+    _before: float
+    """When a credential of the number was last deleted before it was chosen."""
     _deleting: asyncio.Task[bool] | None = None
     _deleted: dict[str, str]
     """What is deleted, as placeholders: its name is forgotten with it."""
 
     @property
     def _chosen(self) -> Choice:
-        """The chosen credential, of its lock as that is loaded now."""
+        """The chosen credential, of its lock as that is loaded now.
+
+        The flow ends if it was deleted since it was chosen: its number may be another one's by now.
+        """
         did, credential = self._key
-        return Choice(self._lock_of(did).coordinator, credential)
+        choice = Choice(self._lock_of(did).coordinator, credential)
+        if choice.deleted > self._before:
+            raise AbortFlow(self._gone)
+        return choice
 
     @_chosen.setter
     def _chosen(self, choice: Choice) -> None:
-        self._key = choice.key
+        self._key, self._before = choice.key, choice.deleted
 
     @property
     def _lock_names(self) -> dict[str, str]:
@@ -99,7 +111,7 @@ class ManagementFlow(EnrolmentFlow):
         chosen, errors = self._chosen, {}
         before = own_name(chosen)
         if user_input is not None:
-            name = user_input.get(CONF_NAME, "").strip()[:LONGEST_NAME]
+            name = text(user_input.get(CONF_NAME), LONGEST_NAME)
             if name or before:
                 async_rename_credential(*chosen, name)
                 return self.async_abort(

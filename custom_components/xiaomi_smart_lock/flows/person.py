@@ -23,6 +23,7 @@ from homeassistant.helpers.selector import (
 
 from ..const import CONF_CREDENTIALS, CONF_PERSON_ENTITY, SUBENTRY_PERSON
 from ..credentials.enrolment import PASSWORD, Wanted
+from ..miot.values import text
 from ..people import (
     Held,
     Person,
@@ -45,11 +46,12 @@ from .enrolment import CONF_PASSWORD
 from .management import CONF_CREDENTIAL, LONGEST_NAME, ManagementFlow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from homeassistant.config_entries import SubentryFlowResult
     from homeassistant.core import HomeAssistant
 
+    from ..people import Key
     from ..state.credential import Credential
     from .choices import Choice
 
@@ -65,6 +67,8 @@ class PersonFlow(ManagementFlow):
 
     _new: str | None = None
     """The id of the subentry of a person who was added in this flow."""
+    _offered: frozenset[Key] = frozenset()
+    """The credentials that the form offered when it was shown first."""
     _kind: str
     _did: str
     _credential_name: str
@@ -95,6 +99,7 @@ class PersonFlow(ManagementFlow):
             step_id="reconfigure" if theirs else "without_credential",
             menu_options=[*can_add, *(["choose"] if theirs else []), "details"],
             description_placeholders={
+                "title": person.name,
                 "name": escaped(person.name),
                 "credentials": "\n".join(lines),
             },
@@ -121,8 +126,9 @@ class PersonFlow(ManagementFlow):
         person = self._person
         choices = to_give(entry, person)
         if user_input is None:
+            self._offered = frozenset(choice.key for choice in choices.values())
             return await self._async_show(choices, _as_input(self.hass, person, choices))
-        name = user_input[CONF_NAME].strip()
+        name = text(user_input[CONF_NAME])
         errors = {}
         if not name:
             errors[CONF_NAME] = "no_name"
@@ -132,7 +138,7 @@ class PersonFlow(ManagementFlow):
             errors[CONF_CREDENTIALS] = "credential_taken"
         if errors:
             return await self._async_show(choices, user_input, errors)
-        data = _as_data(self.hass, person, choices, user_input)
+        data = _as_data(self.hass, person, choices, user_input, self._offered)
         if person:
             return self.async_update_and_abort(entry, person.subentry, title=name, data=data)
         if kind := user_input.get(CONF_CREDENTIAL_TYPE):
@@ -199,24 +205,26 @@ class PersonFlow(ManagementFlow):
         )
 
     async def async_step_add(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Ask what to enroll, and begin."""
-        if user_input is None:
+        """Ask what to enroll, and begin; a new person's form has not asked at which lock."""
+        user_input, which = user_input or {}, self._lock_field()
+        kind = user_input.get(CONF_CREDENTIAL_TYPE)
+        if kind is None or not which.keys() <= user_input.keys():
             return self.async_show_form(
                 step_id="add",
                 data_schema=vol.Schema(
                     {
                         vol.Required(
-                            CONF_CREDENTIAL_TYPE, default=self._kinds()[0]
+                            CONF_CREDENTIAL_TYPE, default=kind or self._kinds()[0]
                         ): self._kind_field(),
                         vol.Optional(CONF_CREDENTIAL_NAME): TextSelector(),
-                        **self._lock_field(),
+                        **which,
                     }
                 ),
                 last_step=False,
             )
-        self._kind = user_input[CONF_CREDENTIAL_TYPE]
+        self._kind = kind
         self._did = self._chosen_lock(user_input).session.did
-        self._credential_name = user_input.get(CONF_CREDENTIAL_NAME, "").strip()[:LONGEST_NAME]
+        self._credential_name = text(user_input.get(CONF_CREDENTIAL_NAME), LONGEST_NAME)
         if self._kind == PASSWORD:
             return await self.async_step_password()
         return await self._async_begin("")
@@ -309,13 +317,13 @@ def _as_data(
     person: Person | None,
     choices: Mapping[str, Choice],
     user_input: Mapping[str, Any],
+    offered: Container[Key],
 ) -> dict[str, Any]:
     """Return the subentry data of a person.
 
-    Credentials that the form did not offer stay theirs: their lock is not there now, or they were
-    deleted and still tell who used them before.
+    Credentials that the form did not offer stay theirs: their lock is not there now, they were
+    deleted and still tell who used them before, or they were added while the form was open.
     """
-    offered = {choice.key for choice in choices.values()}
     held = person.holds if person else {}
     not_asked = {key: kept for key, kept in held.items() if key not in offered}
     chosen = {

@@ -14,7 +14,7 @@ from ..credentials.guests import left_in_words
 from ..credentials.whose import async_give, in_app_words, suggestion, whose_fields
 from ..people import people
 from ..wording.phrases import common_text, escaped, listed
-from .choices import by_value, credential_label, of_nobody, of_person
+from .choices import by_value, credential_label, in_order, of_nobody, of_person
 from .management import CONF_CREDENTIAL, ManagementFlow
 from .progress import long_enough
 
@@ -100,10 +100,8 @@ class WhoMayOpenFlow(ManagementFlow):
         """Return all credentials: those of nobody first, then people's, then guests'."""
         entry = self._entry
         held = [by_value(of_person(entry, one)) for one in _people_first(people(entry))]
-        found = by_value(of_nobody(entry))
-        for of_one in held:
-            found |= of_one
-        return found
+        all_of_them = (by_value(of_nobody(entry)), *held)
+        return in_order(choice for of_one in all_of_them for choice in of_one.values())
 
     def _label(self, choice: Choice) -> str:
         holder = choice.holder

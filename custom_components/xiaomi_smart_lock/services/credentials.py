@@ -8,7 +8,6 @@ import voluptuous as vol
 from homeassistant.core import SupportsResponse
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.util import dt as dt_util
 
 from ..credentials.enrolment import (
     TIME_LIMIT,
@@ -16,6 +15,7 @@ from ..credentials.enrolment import (
     Wanted,
     number_of,
 )
+from ..credentials.guests import seconds_of
 from ..credentials.lock_user import OWNER, user_for
 from ..model.roles import Role
 from ..people import async_assign, named, person_of
@@ -105,7 +105,7 @@ async def _set_credential(lock: LockRuntime, data: Data) -> SetCredentialRespons
         method=data[ATTR_CREDENTIAL_TYPE],
         content=data[ATTR_CREDENTIAL_DATA],
         operation_id=data.get(ATTR_OPERATION_ID),
-        valid_until=valid_until and dt_util.as_utc(valid_until).timestamp(),
+        valid_until=valid_until and seconds_of(valid_until),
         uses=data.get(ATTR_USES),
         name=data.get(ATTR_NAME),
         time_limit=data[ATTR_TIME_LIMIT],

@@ -59,7 +59,7 @@ def credential_name(lock: LockCoordinator, credential: Credential) -> Credential
 
 def described(lock: LockCoordinator, credential: Credential) -> CredentialEntry:
     """Return what is known of a credential."""
-    use = lock.data.users.uses.get(credential)
+    use = lock.data.users.use_of(credential)
     expiry = lock.data.expiries.known.get(credential)
     return {
         **credential_name(lock, credential),

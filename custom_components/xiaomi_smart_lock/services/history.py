@@ -9,6 +9,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
+from ..credentials.guests import seconds_of
 from ..event import EVENTS
 from ..events.journal import async_lines
 from ..people import named, person_of
@@ -58,7 +59,7 @@ async def async_get_history(runtime: LockRuntime, data: Mapping[str, Any]) -> Hi
         raise translatable(ServiceValidationError, "no_history", lock=lock.name)
     person = named(lock, data[ATTR_PERSON]) if ATTR_PERSON in data else None
     start, end = (
-        dt_util.as_utc(data[key]).timestamp() if key in data else default
+        seconds_of(data[key]) if key in data else default
         for key, default in ((ATTR_START, 0.0), (ATTR_END, float("inf")))
     )
     kinds = {kind: KINDS[kind].addresses(lock.model) for kind in data[ATTR_KIND]}

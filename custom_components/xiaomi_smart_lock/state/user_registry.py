@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..model.roles import Role
 from .credential import Credential
@@ -39,6 +39,11 @@ class User:
     since: float
     deleted: bool = False
 
+    @property
+    def gone(self) -> bool:
+        """Whether the lock no longer has the user."""
+        return self.deleted
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -48,6 +53,11 @@ class Grant:
     since: float
     deleted: float = 0.0
     """When it was last deleted, in Unix seconds; its number belongs to another one since then."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the lock no longer has the credential."""
+        return self.user_id is None
 
 
 UNTOLD: Final = Grant(None, -math.inf)
@@ -59,6 +69,7 @@ class Use:
 
     when: float
     position: int | None
+    gone: ClassVar[bool] = False
 
 
 @dataclass
@@ -100,6 +111,14 @@ class Users:
     def deleted(self, credential: Credential) -> float:
         """Return when a credential was last deleted, in Unix seconds; 0 if never."""
         return self.grants.get(credential, UNTOLD).deleted
+
+    def use_of(self, credential: Credential) -> Use | None:
+        """Return the last use of a credential, None if none is known.
+
+        That of a deleted credential of the same number is not one of the present one.
+        """
+        use = self.uses.get(credential)
+        return use if use and use.when > self.deleted(credential) else None
 
     @property
     def last_use(self) -> tuple[Credential, Use] | None:
@@ -259,9 +278,13 @@ def _is_news(known: float, told: float) -> bool:
     return not _is_later(known, told) if told % 1 else known <= told
 
 
-def _remember[K, V](known: dict[K, V], key: K, value: V) -> None:
-    """Store an item as the newest one, and drop the oldest beyond the limit."""
+def _remember[K, V: User | Grant | Use](known: dict[K, V], key: K, value: V) -> None:
+    """Store an item as the newest one; beyond the limit, drop what is gone, the oldest first.
+
+    Guests come and go for years, and a family stays.
+    """
     known.pop(key, None)
     known[key] = value
     if len(known) > REMEMBERED:
-        del known[next(iter(known))]
+        gone = (one for one, item in known.items() if item.gone)
+        del known[next(gone, next(iter(known)))]

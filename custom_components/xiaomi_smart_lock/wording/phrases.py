@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 """The key of values that the specification does not list."""
 
-# Characters that make links, pictures, code, HTML or emphasis in Markdown. A "_" within a word is
-# not among them: it emphasizes nothing there, and names have it.
-_MARKDOWN: Final = re.compile(r"[\\`*\[\]<>@]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# Characters that make links, pictures, code, HTML or emphasis in Markdown, or begin a heading.
+# A "_" within a word is not one of them: it emphasizes nothing there, and names have it.
+_MARKDOWN: Final = re.compile(
+    r"[\\`*\[\]<>@~]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.|&(?=#?\w+;)|\A#(?=[#\s])",
+    re.IGNORECASE,
+)
 # Chinese words are written together, and apart only from words and numbers in other letters.
 _BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
 
