@@ -198,7 +198,15 @@ class Asked:
 QUESTIONS: Final = [
     Asked(
         "en",
-        ("Who came home last?", "who was the last to come home", "Who got home last"),
+        (
+            "Who came home last?",
+            "who was the last to come home",
+            "Who got home last",
+            "who just came home",
+            "who came home",
+            "who opened the door",
+            "who opened the front door last",
+        ),
         ("Who came home today?", "who came today", "Who has come home today?"),
         ("Is the battery low?", "is the lock's battery low", "Is the battery of the lock low?"),
         {
@@ -225,7 +233,19 @@ QUESTIONS: Final = [
     ),
     Asked(
         "zh-CN",
-        ("谁最后回家？", "最后一个回家的人是谁", "谁最后一个回来的"),
+        (
+            "谁最后回家？",
+            "最后一个回家的人是谁",
+            "谁最后一个回来的",
+            "最后谁回家？",
+            "最后是谁回家的",
+            "刚才谁回来了",
+            "谁刚回家",
+            "刚刚是谁开的门",
+            "谁开的门",
+            "谁回家了？",
+            "最近谁回来了",
+        ),
         ("今天谁回家了？", "今天有谁来过", "今天都有谁回家了？"),
         ("电池电量低吗？", "门锁的电量低吗", "门锁快没电了吗？"),
         {

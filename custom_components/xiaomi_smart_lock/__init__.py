@@ -108,7 +108,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: LockConfigEntry) -> bool
     await asyncio.sleep(0)
     runtime.async_listen()
     runtime.async_keep_learning()
+    _async_offer_anew(entry)
     return True
+
+
+@callback
+def _async_offer_anew(entry: LockConfigEntry) -> None:
+    """Have the entry's page ask again what can be added, such as a person or a guest.
+
+    Home Assistant asks once and keeps the answer until it restarts. A page that is open while the
+    entry is added asks before the model of a lock is known; linking changes the answer later.
+    """
+    entry._supported_subentry_types = None  # noqa: SLF001
 
 
 @callback

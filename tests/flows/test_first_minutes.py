@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    SOURCE_REAUTH,
+    ConfigEntryState,
+)
 from homeassistant.const import CONF_HOST, CONF_REGION, CONF_TOKEN
+from homeassistant.core import callback
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.account.entry_data import lock_ids
@@ -21,6 +27,9 @@ from custom_components.xiaomi_smart_lock.const import (
     CONF_ROOMS,
     DOMAIN,
     ENDPOINTS_VARIABLE,
+    SUBENTRY_GUEST,
+    SUBENTRY_PERSON,
+    SUBENTRY_WHO_MAY_OPEN,
 )
 from custom_components.xiaomi_smart_lock.events import history_sync
 from custom_components.xiaomi_smart_lock.flows import app_code, progress
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.config_entries import ConfigEntry, ConfigEntryChange
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -115,6 +124,25 @@ async def test_linking_as_the_last_step(
     assert entry.state is ConfigEntryState.LOADED
     with entry.runtime_data.link.request() as client:
         assert await client.dids() == {driver.lock.did}
+
+
+async def test_people_are_offered_by_the_page_that_shows_the_entry(
+    hass: HomeAssistant, newcomer: Person
+) -> None:
+    """The page is open while the lock is set up, and asks for its buttons before it is known."""
+    shown: dict[str, set[str]] = {}
+
+    @callback
+    def show(_: ConfigEntryChange, entry: ConfigEntry[Any]) -> None:
+        shown[entry.state.value] = set(entry.supported_subentry_types)
+
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, show)
+    await use_account(newcomer)
+    await newcomer.choose("later")
+    await hass.async_block_till_done()
+    assert shown[ConfigEntryState.SETUP_IN_PROGRESS.value] == set()
+    offered = {SUBENTRY_PERSON, SUBENTRY_GUEST, SUBENTRY_WHO_MAY_OPEN}
+    assert shown[ConfigEntryState.LOADED.value] == offered
 
 
 async def test_later(hass: HomeAssistant, newcomer: Person, driver: LockDriver) -> None:

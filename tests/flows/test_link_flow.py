@@ -19,7 +19,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock.const import CONF_APP
+from custom_components.xiaomi_smart_lock.const import CONF_APP, SUBENTRY_PERSON
 from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
@@ -115,11 +115,12 @@ async def test_linking_a_lock_nearby(
     hass_client: ClientSessionGenerator,
     short_timeouts: None,
 ) -> None:
-    """It is looked for in the likely region first."""
+    """It is looked for in the likely region first. Then the page offers people as well."""
     hass.config.country = "CN"
     there = nearby(driver)
     entry = entry_of(hass, there.local_data(NEARBY))
     async with at_browser(hass, there, hass_client, entry) as person:
+        assert SUBENTRY_PERSON not in entry.supported_subentry_types
         await person.choose("link")
         assert not person.shown["data_schema"]
         await person.submit()
@@ -127,6 +128,7 @@ async def test_linking_a_lock_nearby(
         assert person.shown["reason"] == "linked"
         assert entry.data[CONF_APP][CONF_REGION] == "cn"
         await hass.async_block_till_done()
+        assert SUBENTRY_PERSON in entry.supported_subentry_types
 
 
 async def test_submitting_too_early(person: Owner, driver: LockDriver) -> None:
