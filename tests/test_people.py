@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +11,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_load_integrations
-from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.xiaomi_smart_lock.connection import READ_AFTER_PUSH
 from custom_components.xiaomi_smart_lock.people import async_assign, person_of
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from tests.shown import shown
@@ -474,10 +471,7 @@ async def test_when_people_came(
 async def test_lately_follows(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
-    """What happened lately is told anew once a person, the lock or the language is another one.
-
-    The lock's new name is told from the next reading on.
-    """
+    """What happened lately is told anew once a person, the lock or the language is another one."""
 
     def told() -> str:
         lately = driver.state(hass, "sensor", "last_person").attributes["lately"]
@@ -496,7 +490,6 @@ async def test_lately_follows(
     assert device
     assert device.device_id
     dr.async_get(hass).async_update_device(device.device_id, name_by_user="Gate")
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=READ_AFTER_PUSH + 1))
     await becomes("Gate was unlocked from outside by Li with a fingerprint")
     await hass.config.async_update(language="zh-Hans")
     await async_load_integrations(hass, {"xiaomi_smart_lock"})

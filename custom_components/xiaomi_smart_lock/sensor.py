@@ -318,6 +318,8 @@ class LockSensor(LockEntity, SensorEntity):
     """Cancels the next look at attributes that are shown later, None if there is none."""
     _attributes: dict[str, Any] | None = None
     """The attributes that are shown later, as they were found out last."""
+    _attributes_for: str = ""
+    """The lock's name in them."""
 
     @property
     @override
@@ -383,15 +385,16 @@ class LockSensor(LockEntity, SensorEntity):
         """The attributes of the description."""
         if not self.entity_description.attributes_later:
             return self._find_attributes()
-        if self._attributes is None:
+        # Home Assistant writes the state when the lock is renamed.
+        if self._attributes is None or self._attributes_for != self.lock_name:
             self._attributes = self._find_attributes()
         return self._attributes
 
     def _find_attributes(self) -> dict[str, Any]:
-        description = self.entity_description
+        description, self._attributes_for = self.entity_description, self.lock_name
         shown = {} if description.is_line else UNLOGGED
         if description.attributes:
-            shown = shown | description.attributes(self._runtime, self.lock_name)
+            shown = shown | description.attributes(self._runtime, self._attributes_for)
         return shown
 
 
