@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
-from homeassistant.const import MAJOR_VERSION, MINOR_VERSION, Platform
+from homeassistant.const import EVENT_LOVELACE_UPDATED, MAJOR_VERSION, MINOR_VERSION, Platform
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from playwright.async_api import TimeoutError as BrowserTimeoutError
-from pytest_homeassistant_custom_component.common import MockUser
+from pytest_homeassistant_custom_component.common import MockUser, async_capture_events
 
 from custom_components.xiaomi_smart_lock.const import CONF_UNLOCKING, DOMAIN
 from custom_components.xiaomi_smart_lock.frontend.registration import MODULE
@@ -512,9 +512,12 @@ async def test_adding_it(hass: HomeAssistant, browse: Browse, linked: MockConfig
     if not LISTED:
         assert not await listed.count()
         return
+    saved = async_capture_events(hass, EVENT_LOVELACE_UPDATED)
     create = page.get_by_role("button", name="Create")
     await click_until(listed, create)
     await click_until(create, page.get_by_text("Door locks").first)
+    # It is listed before its content is saved, which leaving the page would prevent.
+    await until(lambda: any(event.data["url_path"] == PATH for event in saved))
     await page.goto(f"/{PATH}")
     await is_well(page)
     assert "Door" in await headings(page)
