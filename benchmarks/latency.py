@@ -34,7 +34,6 @@ LOCKS: Final = 10
 CROWD: Final = 100
 OTHERS: Final = ("xiaomi.lock.m30fa", "loock.lock.r2", "lumi.lock.mcn002")
 """The models of the other locks of the account."""
-FLOOD: Final = 5_000
 FLOOD_OF_CROWD: Final = 10_000
 FLOODS_OF_CROWD: Final = 3
 SAMPLE: Final = 10
