@@ -516,8 +516,10 @@ async def test_adding_it(hass: HomeAssistant, browse: Browse, linked: MockConfig
     create = page.get_by_role("button", name="Create")
     await click_until(listed, create)
     await click_until(create, page.get_by_text("Door locks").first)
-    # It is listed before its content is saved, which leaving the page would prevent.
+    # It is listed before its content is saved.
     await until(lambda: any(event.data["url_path"] == PATH for event in saved))
+    # The first page goes back by itself when the dialog has closed, even to another address.
+    page = await browse()
     await page.goto(f"/{PATH}")
     await is_well(page)
     assert "Door" in await headings(page)
