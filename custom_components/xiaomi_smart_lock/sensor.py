@@ -65,8 +65,8 @@ class LockSensorDescription(LockEntityDescription, SensorEntityDescription):
 
     attributes: Callable[[LockRuntime, str], dict[str, Any]] | None = None
     """Returns the attributes for a lock and its name."""
-    attributes_later: bool = False
-    """Whether the attributes are found out and shown LATER, once for a burst of events."""
+    attributes_of: Topic | None = None
+    """What else the attributes tell of: they are found out and shown LATER, once for a burst."""
     is_line: bool = True
     """Whether the activity has a line of each change."""
 
@@ -230,10 +230,10 @@ SENSORS: Final = (
         is_line=False,
         event=Role.LOCK_EVENT,
         ability=Ability.PEOPLE,
-        sources=(Topic.PEOPLE, Topic.JOURNAL),
+        sources=(Topic.PEOPLE,),
         read=_last_person,
         attributes=_lately,
-        attributes_later=True,
+        attributes_of=Topic.JOURNAL,
         entity_registry_enabled_default=True,
     ),
     LockSensorDescription(key="last_exception", item=Role.ABNORMAL_CONDITION, event=Role.EXCEPTION),
@@ -351,16 +351,29 @@ class LockSensor(LockEntity, SensorEntity):
 
     @override
     def _state_key(self) -> object:
-        if self.entity_description.attributes_later:
+        if self.entity_description.attributes_of:
             return self.known
         return self.known, self.extra_state_attributes
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Watch what the attributes tell of."""
+        await super().async_added_to_hass()
+        if topic := self.entity_description.attributes_of:
+            self.async_on_remove(self.coordinator.async_watch(topic, self._look_later))
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
         """Write the state if it has changed, and look at attributes that are shown later."""
         super()._handle_coordinator_update()
-        if self.entity_description.attributes_later and not self._cancel_look:
+        if self.entity_description.attributes_of:
+            self._look_later()
+
+    @callback
+    def _look_later(self) -> None:
+        """Look at the attributes LATER, once for all that happens until then."""
+        if not self._cancel_look:
             look = HassJob(self._async_show_attributes, cancel_on_shutdown=True)
             self._cancel_look = async_call_later(self.hass, LATER, look)
 
@@ -383,7 +396,7 @@ class LockSensor(LockEntity, SensorEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """The attributes of the description."""
-        if not self.entity_description.attributes_later:
+        if not self.entity_description.attributes_of:
             return self._find_attributes()
         # Home Assistant writes the state when the lock is renamed.
         if self._attributes is None or self._attributes_for != self.lock_name:

@@ -159,8 +159,7 @@ class LockEvent:
                 if argument.name not in _TIMES and argument.address not in self.model.secret
             )
             return " ".join(others) or _ALIKE
-        identifying = (self.get(name) for name in _IDENTIFYING)
-        return " ".join(map(_identifying, identifying))
+        return " ".join(map(_identifying, map(self.get, _IDENTIFYING)))
 
     def as_list(self) -> list[Any]:
         """Return the event as JSON data, without secrets that nothing shows."""

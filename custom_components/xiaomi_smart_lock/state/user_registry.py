@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..model.roles import Role
 from .credential import Credential
@@ -69,7 +69,6 @@ class Use:
 
     when: float
     position: int | None
-    gone: ClassVar[bool] = False
 
 
 @dataclass
@@ -153,7 +152,10 @@ class Users:
         if credential and (last is None or last.when <= lock_event.when):
             use = Use(lock_event.when, lock_event.listed("operation-position"))
             newest = self.last_use
-            _remember(self.uses, credential, use)
+            self.uses.pop(credential, None)
+            self.uses[credential] = use
+            if len(self.uses) > REMEMBERED:
+                del self.uses[next(iter(self.uses))]
             if newest and newest[1].when > use.when:
                 self._sort_uses()
 
@@ -278,7 +280,7 @@ def _is_news(known: float, told: float) -> bool:
     return not _is_later(known, told) if told % 1 else known <= told
 
 
-def _remember[K, V: User | Grant | Use](known: dict[K, V], key: K, value: V) -> None:
+def _remember[K, V: User | Grant](known: dict[K, V], key: K, value: V) -> None:
     """Store an item as the newest one; beyond the limit, drop what is gone, the oldest first.
 
     Guests come and go for years, and a family stays.
