@@ -19,7 +19,7 @@ from simulator.model import MODEL
 
 from .figures import BESIDE, MQTT, OURS
 from .house import site
-from .messages import RING, UNLOCKED, Happening, Kind, unlocked_at
+from .messages import RING, UNLOCKED, Happening, Kind, numbers, unlocked_at
 from .observer import observing
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Lane:
     encode: Encoder
     entity_ids: Sequence[str]
     """The entities that show the events in turn."""
-    numbers: count[int] = field(default_factory=count)
+    numbers: count[int] = field(default_factory=numbers)
 
     def following(self) -> tuple[str, str, bytes]:
         """Return the next event: the entity that shows it, the topic and the payload."""
@@ -208,7 +208,7 @@ async def _shown_by(house: House, observer: Observer, kind: Kind, did: str) -> s
     Raises HomeAssistantError if none does within READY_WITHIN seconds.
     """
     deadline, last = time.monotonic() + READY_WITHIN, None
-    for number in count():
+    for number in numbers():
         known = await house.event_entity_ids(house.site.beside)
         before = observer.changes.copy()
         await house.site.simulator.broker.publish(*kind.pushed(did, kind.happening(number)))

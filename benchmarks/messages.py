@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from simulator.door import Action, Method, Position
@@ -82,6 +83,11 @@ class Kind:
         _, pushed = self.pushed(did, happening)
         message = {"event_type": EVENT_TYPE, **happening.attributes}
         return json.dumps(message).encode().ljust(len(pushed))
+
+
+def numbers() -> count[int]:
+    """Return numbers for events from now on: a ring of long ago would not be shown as an event."""
+    return count((int(time.time()) - _FIRST_RING) // _BETWEEN_RINGS)
 
 
 def mqtt_topic(did: str, end: str = "+") -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import messages
 from benchmarks.callbacks import longest, watched
 from benchmarks.figures import BESIDE, MQTT, OURS
 from benchmarks.flood import Floods, flooded
@@ -108,6 +109,13 @@ def test_the_people_of_a_lock_have_all_its_fingerprints() -> None:
     for number in (0, 1, FINGERPRINTS - 1, FINGERPRINTS):
         *_, fingerprint, _time = UNLOCKED.happening(number).arguments
         assert fingerprint in fingerprints_of(number % PEOPLE)
+
+
+def test_a_ring_is_never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a race which begins an hour after the first one is of that moment."""
+    monkeypatch.setattr(messages, "_FIRST_RING", int(time.time()) - 3600)
+    ring = RING.happening(next(messages.numbers()))
+    assert ring.arguments[0] == pytest.approx(time.time(), abs=60)
 
 
 async def test_the_observer_counts_the_changes_of_each_entity() -> None:
