@@ -34,6 +34,7 @@ from custom_components.xiaomi_smart_lock.const import (
 )
 from custom_components.xiaomi_smart_lock.credentials import first_sync
 from custom_components.xiaomi_smart_lock.events import history_sync as history
+from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.miot import local
 from simulator import app_account, app_cipher, app_cloud, tokens
 from simulator.runner import SimulatorThread
@@ -44,6 +45,7 @@ from .leak_detector import LeakDetector
 from .lock_driver import LockDriver, idle, until
 from .lock_harness import LockHarness, Storage, caught_up, running_lock
 from .past import LinkedHarness, linked_lock
+from .voice import Voice, speak
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -308,6 +310,18 @@ async def harness(
     """Return a lock of an account with a Home Assistant that runs."""
     async with running_lock(hass, driver) as harness:
         yield harness
+
+
+@pytest.fixture
+def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have progress end at once: no browser has to begin to listen."""
+    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
+
+
+@pytest.fixture
+async def voice(harness: LockHarness) -> Voice:
+    """Return Assist, for a lock of an account."""
+    return await speak(harness)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.xiaomi_smart_lock.account.app_session import Service
 from custom_components.xiaomi_smart_lock.const import CONF_APP
-from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.media import views
 from simulator import app_cloud, faults, recording
 
@@ -74,10 +73,9 @@ async def test_linking(
     loaded: MockConfigEntry,
     issued: list[str],
     leak_detector: LeakDetector,
-    monkeypatch: pytest.MonkeyPatch,
+    quick_browser: None,
 ) -> None:
     """Who scans the code, refuses, is somebody else, or meets a service that is down."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
     configure = hass.config_entries.flow.async_configure
     cloud = driver.simulator.cloud
     accounts = cloud.app_accounts

@@ -18,7 +18,6 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, CONF_LOCKS, CONF_UNLOCKING, DOMAIN
-from custom_components.xiaomi_smart_lock.flows import progress
 from simulator.siblings import INVENTED
 from simulator.siblings import MODELS as SIBLINGS
 
@@ -45,10 +44,9 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
 
 @pytest.fixture
 async def both(
-    hass: HomeAssistant, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, driver: LockDriver, quick_browser: None
 ) -> AsyncIterator[tuple[LockHarness, LockHarness]]:
     """Return our lock, and one beside it that nobody knows, in one linked entry."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
     lock = driver.simulation.call(driver.simulator.add_lock, driver.account, NAME, model=INVENTED)
     side = LockDriver(driver.simulation, driver.account, lock)
     data = {

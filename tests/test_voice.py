@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from awesomeversion import AwesomeVersion
@@ -15,9 +13,7 @@ from homeassistant.components.homeassistant.exposed_entities import async_expose
 from homeassistant.const import __version__
 from homeassistant.core import Context
 from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers import llm
 from homeassistant.helpers.intent import IntentResponseType
-from homeassistant.loader import IntegrationNotFound, async_get_integration
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockUser
@@ -30,6 +26,7 @@ from tests.examples import ASKED_TO_LOCK, EXAMPLES
 from .lock_driver import LockDriver, until
 from .lock_harness import LockHarness, connected, running_lock
 from .people import give
+from .voice import Voice, speak, speech
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -71,12 +68,6 @@ class Assist:
         )
         await self._hass.async_block_till_done()
         return result.response
-
-
-def speech(response: IntentResponse) -> str:
-    """Return what is said."""
-    said: dict[str, Any] = response.speech["plain"]
-    return str(said["speech"])
 
 
 @pytest.fixture
@@ -270,51 +261,6 @@ ASKED: Final = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: ask
 
 INSIDE, OUTSIDE = 1, 2
 FINGERPRINT, DURESS, NEW_METHOD = 2, 9, 99
-UNLOCKED = 2
-
-
-class Voice:
-    """Assist, for a home with a lock whose clock is right."""
-
-    def __init__(self, harness: LockHarness) -> None:
-        """Prepare; the lock is not exposed yet."""
-        self.hass = harness.hass
-        self.harness = harness
-        self.lock = harness.driver.entity_id(harness.hass, "lock", "lock")
-
-    def expose(self, *, exposed: bool = True) -> None:
-        """Expose the lock to Assist, or not."""
-        async_expose_entity(self.hass, conversation.DOMAIN, self.lock, should_expose=exposed)
-
-    async def ask(self, sentence: str, language: str = "en", user: str | None = None) -> str:
-        """Ask, as a user if one is given, and return the answer."""
-        result = await conversation.async_converse(
-            self.hass, sentence, None, Context(user_id=user), language
-        )
-        return speech(result.response)
-
-    async def operate(self, position: int, method: int, operation_id: int, when: float) -> None:
-        """Have the door unlocked."""
-        self.harness.driver.push_event(
-            (2, 1020), position, method, UNLOCKED, operation_id, int(when)
-        )
-        await until(lambda: self.harness.lock.journal.between(int(when), int(when) + 1))
-
-
-async def speak(harness: LockHarness) -> Voice:
-    """Return Assist, to which the lock is exposed."""
-    assert await async_setup_component(harness.hass, "homeassistant", {})
-    assert await async_setup_component(harness.hass, "conversation", {})
-    await harness.hass.async_block_till_done()
-    voice = Voice(harness)
-    voice.expose()
-    return voice
-
-
-@pytest.fixture
-async def voice(harness: LockHarness) -> Voice:
-    """Return Assist, for a lock of an account."""
-    return await speak(harness)
 
 
 def at(when: float) -> str:
@@ -424,36 +370,6 @@ async def test_a_lock_that_is_not_set_up(hass: HomeAssistant, voice: Voice, aske
     voice.expose(exposed=False)
     for sentence in sentences:
         assert await voice.ask(sentence, asked.language) == asked.answers["none"]
-
-
-async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> None:
-    """A language model can ask the same, and is told no more."""
-    with suppress(IntegrationNotFound):  # older versions have it without a component of its own
-        await async_get_integration(hass, "llm")
-        assert await async_setup_component(hass, "llm", {})
-    await hass.async_block_till_done()
-    told: dict[str, Any] = {
-        "platform": "test",
-        "context": Context(),
-        "language": "en",
-        "device_id": None,
-    }
-    if "user_prompt" in inspect.signature(llm.LLMContext).parameters:
-        told["user_prompt"] = None
-    api = await llm.async_get_api(
-        hass, llm.LLM_API_ASSIST, llm.LLMContext(**told, assistant=conversation.DOMAIN)
-    )
-    tools = [tool.name for tool in api.tools if "XiaomiSmartLock" in tool.name]
-    assert len(tools) == 3
-    [name] = [name for name in tools if name.endswith("LastArrival")]
-    answers = []
-    for exposed in (True, False):
-        voice.expose(exposed=exposed)
-        result = await api.async_call_tool(llm.ToolInput(tool_name=name, tool_args={}))
-        data: Any = getattr(result, "data", result)
-        answers.append(data["speech"]["plain"]["speech"])
-    expected = QUESTIONS[0].answers
-    assert answers == [expected["nobody"], expected["none"]]
 
 
 async def test_two_locks(hass: HomeAssistant, voice: Voice) -> None:

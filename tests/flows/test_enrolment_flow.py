@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
@@ -20,17 +19,13 @@ if TYPE_CHECKING:
 
     from tests.lock_harness import LockHarness
 
+pytestmark = pytest.mark.usefixtures("quick_browser")
+
 FINGER_WET = 1004
 FAILURE = 1
 FINGERPRINT = 2
 PASSWORD = 3
 DURESS = 9
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 async def expecting(harness: LockHarness) -> None:

@@ -32,7 +32,7 @@ from custom_components.xiaomi_smart_lock.const import (
     SUBENTRY_WHO_MAY_OPEN,
 )
 from custom_components.xiaomi_smart_lock.events import history_sync
-from custom_components.xiaomi_smart_lock.flows import app_code, progress
+from custom_components.xiaomi_smart_lock.flows import app_code
 from simulator import real_names
 from tests.at_browser import Person
 from tests.flow import add_lock, authorize_url, cards, discover, local_entry, sign_in
@@ -70,9 +70,9 @@ async def newcomer(
     driver: LockDriver,
     hass_client: ClientSessionGenerator,
     monkeypatch: pytest.MonkeyPatch,
+    quick_browser: None,
 ) -> AsyncIterator[Person]:
     """Return who has nothing set up yet, with a phone and a browser."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
     monkeypatch.setattr(history_sync, "SETTLING", HOUR)
     assert await async_setup_component(hass, "config", {})
     # Unlike Home Assistant's web server, that of tests accepts no more views once it runs.

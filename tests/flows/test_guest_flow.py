@@ -9,7 +9,6 @@ import pytest
 from homeassistant.exceptions import ServiceValidationError
 from pytest_homeassistant_custom_component.common import async_capture_events
 
-from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.state import user_registry
 from custom_components.xiaomi_smart_lock.store import LockStore
@@ -28,16 +27,12 @@ if TYPE_CHECKING:
 
     from tests.lock_harness import LockHarness, Storage
 
+pytestmark = pytest.mark.usefixtures("quick_browser")
+
 PASSWORD = 3
 VISITOR = 3
 DELETE_CREDENTIAL = (4, 5)
 LOCK_RESET = 12
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 async def test_a_weekend(hass: HomeAssistant, harness: LockHarness) -> None:

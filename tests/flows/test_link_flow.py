@@ -20,7 +20,6 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.xiaomi_smart_lock.const import CONF_APP, SUBENTRY_PERSON
-from custom_components.xiaomi_smart_lock.flows import progress
 from custom_components.xiaomi_smart_lock.miot.errors import NotSignedInError
 from simulator.faults import spoilt
 from tests.at_browser import FLOW, Person
@@ -76,12 +75,6 @@ async def at_browser(
     await hass.async_block_till_done()
     assert not hass.config_entries.flow.async_progress()
     await hass.config_entries.async_unload(entry.entry_id)
-
-
-@pytest.fixture
-def quick_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the browser listen at once."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 @pytest.fixture

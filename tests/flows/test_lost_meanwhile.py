@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.flows import live_enrolment, progress
+from custom_components.xiaomi_smart_lock.flows import live_enrolment
 from simulator.users import Credential as Held
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from tests.lock_harness import LockHarness
+
+pytestmark = pytest.mark.usefixtures("quick_browser")
 
 FINGERPRINT = 2
 FAILURE = 1
@@ -43,12 +45,6 @@ OF_GUEST: dict[str, Way] = {
     "change": ("change", {"name": "Wei", "uses": 2}),
     "delete": ("delete", {}),
 }
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 async def go(dialog: Dialog, *way: str | dict[str, Any]) -> None:

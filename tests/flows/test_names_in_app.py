@@ -14,7 +14,6 @@ from homeassistant.setup import async_setup_component
 
 from custom_components.xiaomi_smart_lock.const import DOMAIN
 from custom_components.xiaomi_smart_lock.credentials import app_names
-from custom_components.xiaomi_smart_lock.flows import progress
 from simulator import faults
 from simulator.app_home import KEPT, USER_LIST, user_list
 from simulator.users import Credential
@@ -33,16 +32,12 @@ if TYPE_CHECKING:
     from tests.lock_driver import LockDriver
     from tests.lock_harness import LockHarness, Storage
 
+pytestmark = pytest.mark.usefixtures("quick_browser")
+
 FINGERPRINT: Final = 2
 USER: Final = 3
 NAME: Final = "李明"
 LABEL: Final = f"Fingerprint 20 · user {USER} – {NAME} in the Mi Home app"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 @pytest.fixture(autouse=True)

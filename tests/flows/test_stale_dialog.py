@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from custom_components.xiaomi_smart_lock.flows import progress
 from tests.flows.dialog import Dialog
 from tests.flows.guests import add, guest, in_hours, passwords
 from tests.lock_driver import until
@@ -21,15 +20,11 @@ if TYPE_CHECKING:
 
     from tests.lock_harness import LockHarness
 
+pytestmark = pytest.mark.usefixtures("quick_browser")
+
 FINGERPRINT = 2
 PASSWORD = 3
 NFC = 4
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 async def change(hass: HomeAssistant, harness: LockHarness) -> Dialog:

@@ -26,17 +26,13 @@ if TYPE_CHECKING:
 
     from tests.lock_harness import LockHarness
 
+pytestmark = pytest.mark.usefixtures("quick_browser")
+
 FINGERPRINT = 2
 DURESS = 9
 PASSWORD = 3
 NFC = 4
 ONE_TIME_PASSWORD = 7
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have progress end at once: no browser has to begin to listen."""
-    monkeypatch.setattr(progress, "LISTENS_WITHIN", 0)
 
 
 async def look(hass: HomeAssistant, harness: LockHarness) -> Dialog:
