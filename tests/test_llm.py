@@ -36,7 +36,7 @@ async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> 
         hass, llm.LLM_API_ASSIST, llm.LLMContext(**told, assistant=conversation.DOMAIN)
     )
     tools = [tool.name for tool in api.tools if "XiaomiSmartLock" in tool.name]
-    assert len(tools) == 3
+    assert len(tools) == 4
     [name] = [name for name in tools if name.endswith("LastArrival")]
     answers = []
     for exposed in (True, False):

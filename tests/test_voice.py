@@ -182,6 +182,7 @@ class Asked:
     language: str
     last: tuple[str, ...]
     today: tuple[str, ...]
+    person: tuple[str, ...]
     battery: tuple[str, ...]
     answers: dict[str, str]
 
@@ -199,11 +200,21 @@ QUESTIONS: Final = [
             "who opened the front door last",
         ),
         ("Who came home today?", "who came today", "Who has come home today?"),
+        (
+            "When did {name} come home?",
+            "when did {name} last get home",
+            "When did {name} open the door?",
+            "has {name} come home yet",
+            "Did {name} come home today?",
+        ),
         ("Is the battery low?", "is the lock's battery low", "Is the battery of the lock low?"),
         {
             "nobody": "I know of nobody who came home.",
             "nobody today": "Nobody came home today.",
             "last": "Ming came home last: today {time}, with a fingerprint.",
+            "person": "Ming last came home today {time}, with a fingerprint.",
+            "person never": "I do not know of Hua coming home.",
+            "no such person": "I know of nobody called {name}.",
             "today": (
                 "Today these people came home: Ming ({time}, {time}), Somebody unknown ({time})."
             ),
@@ -238,11 +249,21 @@ QUESTIONS: Final = [
             "最近谁回来了",
         ),
         ("今天谁回家了？", "今天有谁来过", "今天都有谁回家了？"),
+        (
+            "{name}什么时候回家的？",
+            "{name} 今天几点到家的",
+            "{name}回家了吗？",
+            "{name}今天到家了没有",
+            "{name}最后什么时候回来的",
+        ),
         ("电池电量低吗？", "门锁的电量低吗", "门锁快没电了吗？"),
         {
             "nobody": "没有人回家的记录。",
             "nobody today": "今天还没有人回家。",
             "last": "最后回家的是 Ming：今天 {time}，用指纹开锁。",
+            "person": "Ming 最近一次回家：今天 {time}，用指纹开锁。",
+            "person never": "没有 Hua 回家的记录。",
+            "no such person": "没有名为 {name} 的人员。",
             "today": "今天回家的有：Ming（{time}、{time}）、未知人员（{time}）。",
             "long ago": "最后回家的是未知人员：{day}，用指纹开锁。",
             "somehow": "最后回家的是未知人员：{day}。",
@@ -299,6 +320,29 @@ async def test_who_came(hass: HomeAssistant, voice: Voice, asked: Asked) -> None
 @ASKED
 @NOON_THERE
 @pytest.mark.usefixtures("frozen")
+async def test_when_somebody_came(hass: HomeAssistant, voice: Voice, asked: Asked) -> None:
+    """The last time of the person who is named is told, however it is written."""
+    answers, now = asked.answers, time.time()
+    give(hass, voice.harness.entry, "Ming", (FINGERPRINT, 3))
+    give(hass, voice.harness.entry, "Hua", (FINGERPRINT, 4))
+    await voice.operate(OUTSIDE, FINGERPRINT, 3, now - 90)
+    await voice.operate(OUTSIDE, FINGERPRINT, 3, now - 60)
+    await voice.operate(OUTSIDE, FINGERPRINT, 9, now - 30)
+    await voice.operate(INSIDE, FINGERPRINT, 3, now - 10)
+    for sentence in asked.person:
+        for name in ("Ming", "ming"):
+            said = await voice.ask(sentence.format(name=name), asked.language)
+            assert said == answers["person"].format(time=at(now - 60))
+        said = await voice.ask(sentence.format(name="Hua"), asked.language)
+        assert said == answers["person never"]
+    for name in ("Somebody unknown", "Li Lei"):
+        said = await voice.ask(asked.person[0].format(name=name), asked.language)
+        assert said == answers["no such person"].format(name=name)
+
+
+@ASKED
+@NOON_THERE
+@pytest.mark.usefixtures("frozen")
 async def test_who_came_long_ago(voice: Voice, asked: Asked) -> None:
     """Before yesterday there is a date; a way to unlock that nobody knows is not said."""
     then = time.time() - 3 * 86_400
@@ -346,7 +390,7 @@ async def test_who_is_told_nothing(hass: HomeAssistant, voice: Voice, asked: Ask
     user.mock_policy({"entities": {"entity_ids": {"light.hall": True}}})
     may_see = MockUser().add_to_hass(hass)
     may_see.mock_policy({"entities": True})
-    sentences = (asked.last[0], asked.today[0], asked.battery[0])
+    sentences = (asked.last[0], asked.today[0], asked.person[0], asked.battery[0])
     for sentence in sentences:
         none = asked.answers["none"]
         assert await voice.ask(sentence, asked.language, user.id) == none
@@ -363,7 +407,7 @@ async def test_who_is_told_nothing(hass: HomeAssistant, voice: Voice, asked: Ask
 async def test_a_lock_that_is_not_set_up(hass: HomeAssistant, voice: Voice, asked: Asked) -> None:
     """That is what is said of an exposed lock whose entry is not loaded."""
     assert await hass.config_entries.async_unload(voice.harness.entry.entry_id)
-    sentences = (asked.last[0], asked.today[0], asked.battery[0])
+    sentences = (asked.last[0], asked.today[0], asked.person[0], asked.battery[0])
     for sentence in sentences:
         assert await voice.ask(sentence, asked.language) == asked.answers["not set up"]
         assert await voice.ask(sentence, asked.language, "nobody") == asked.answers["none"]

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
 from homeassistant.components.lock import DOMAIN as LOCK_DOMAIN
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.intent import IntentHandler, IntentResponse, IntentResponseType
 from homeassistant.helpers.translation import async_get_translations
@@ -21,8 +22,9 @@ from homeassistant.util import dt as dt_util
 
 from .account.entry_data import async_lock_names
 from .const import DOMAIN
+from .miot.values import text
 from .model.roles import Role
-from .people import person_of
+from .people import people, person_of
 from .wording.phrases import together
 
 if TYPE_CHECKING:
@@ -89,9 +91,12 @@ class Question:
     description: str
     """What a language model is told of it."""
     title: str
-    answer: Callable[[LockRuntime, Texts], str]
+    answer: Callable[..., str]
+    """Returns what is answered about a lock in the words of some texts, given the slots."""
     sentences: Mapping[str, tuple[str, ...]]
     """Templates of sentences by language, as Home Assistant's sentence triggers have them."""
+    slots: tuple[str, ...] = ()
+    """The texts that a sentence has to have at those names."""
 
 
 def _arrivals(lock: LockRuntime, start: float) -> list[LockEvent]:
@@ -121,14 +126,30 @@ def _when(texts: Texts, when: float) -> str:
     return texts.said(day, time=f"{moment:%H:%M}")
 
 
+def _when_and_how(texts: Texts, arrival: LockEvent) -> str:
+    when = _when(texts, arrival.when)
+    if method := texts.get(f"common.method_{arrival.masked.word('operation-method')}"):
+        return texts.said("answer_how", when=when, method=method)
+    return when
+
+
 def _last_arrival(lock: LockRuntime, texts: Texts) -> str:
     if not (arrivals := _arrivals(lock, 0)):
         return texts.said("answer_nobody")
     last = arrivals[-1]
-    when = _when(texts, last.when)
-    if method := texts.get(f"common.method_{last.masked.word('operation-method')}"):
-        when = texts.said("answer_how", when=when, method=method)
-    return texts.said("answer_last", person=_who(lock, texts, last), when=when)
+    person, when = _who(lock, texts, last), _when_and_how(texts, last)
+    return texts.said("answer_last", person=person, when=when)
+
+
+def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str:
+    called = text(person)
+    names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
+    if (name := names.get(called.casefold())) is None:
+        return texts.said("answer_no_such_person", person=called)
+    theirs = (one for one in reversed(_arrivals(lock, 0)) if _who(lock, texts, one) == name)
+    if (last := next(theirs, None)) is None:
+        return texts.said("answer_person_never", person=name)
+    return texts.said("answer_person", person=name, when=_when_and_how(texts, last))
 
 
 def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
@@ -190,6 +211,26 @@ QUESTIONS: Final = {
             ),
         },
     ),
+    "XiaomiSmartLockPersonArrival": Question(
+        title="When somebody came home",
+        description=(
+            "Tells when a person came home last and how, as the door lock noticed it: "
+            "when they unlocked the door from outside"
+        ),
+        answer=_arrival_of,
+        slots=("person",),
+        sentences={
+            ENGLISH: (
+                "when did {person} [last] (come|get) (home|in|back) [last]",
+                "when did {person} [last] (open|unlock) the [front] door [last]",
+                "(did|has) {person} (come|get|gotten) home [today|yet]",
+            ),
+            CHINESE: (
+                "{person}[今天|刚才|最后|是](几点|几点钟|什么时候|何时)(回家|回来|到家|进门|开门)[的|了]",
+                "{person}[今天](回家|回来|到家)(了吗|了没|了没有)",
+            ),
+        },
+    ),
     "XiaomiSmartLockArrivalsToday": Question(
         title="Who came home today",
         description=(
@@ -242,6 +283,12 @@ class QuestionHandler(IntentHandler):
         self.description = question.description
         self._question = question
 
+    @property
+    @override
+    def slot_schema(self) -> dict[str, Any] | None:
+        """The texts that the question has to have; None without any."""
+        return dict.fromkeys(self._question.slots, cv.string) or None
+
     @override
     async def async_handle(self, intent_obj: Intent) -> IntentResponse:
         """Answer in the language of the question."""
@@ -262,7 +309,9 @@ class QuestionHandler(IntentHandler):
             for did, lock in entry.runtime_data.locks.items()
             if did in spoken_of
         }
-        answers = {did: self._question.answer(lock, texts) for did, lock in locks.items()}
+        slots = self.async_validate_slots(intent_obj.slots)
+        said = {name: slots.get(name, {}).get("value", "") for name in self._question.slots}
+        answers = {did: self._question.answer(lock, texts, **said) for did, lock in locks.items()}
         if len(answers) < 2:  # noqa: PLR2004
             return next(iter(answers.values()), texts.said("answer_not_set_up"))
         entries = ((lock.coordinator.config_entry, did) for did, lock in locks.items())

@@ -59,12 +59,13 @@ async def _async_asked(
     context: Context | None = None,
 ) -> ScriptRunResult:
     """Answer a sentence, to the user who said it if that is known."""
-    asked = variables["trigger"]["user_input"]
+    asked, slots = variables["trigger"]["user_input"], variables["trigger"]["slots"]
     response = await intent.async_handle(
         hass,
         CONVERSATION,
         intent_type,
-        text_input=asked["text"],
+        {name: {"value": value} for name, value in slots.items()},
+        asked["text"],
         context=Context(user_id=asked["context"]["user_id"]),
         language=language,
         assistant=CONVERSATION,
