@@ -44,6 +44,9 @@ CONVERSATION: Final = "conversation"
 
 LOW: Final = 20  # percent, below which a battery is called low
 
+# Words in the place of a name that ask for everybody
+ANYBODY: Final = ("anybody", "anyone", "somebody", "someone", "谁", "有人", "有谁")
+
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-Hans"
 
@@ -141,17 +144,6 @@ def _last_arrival(lock: LockRuntime, texts: Texts) -> str:
     return texts.said("answer_last", person=person, when=when)
 
 
-def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str:
-    called = text(person)
-    names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
-    if (name := names.get(called.casefold())) is None:
-        return texts.said("answer_no_such_person", person=called)
-    theirs = (one for one in reversed(_arrivals(lock, 0)) if _who(lock, texts, one) == name)
-    if (last := next(theirs, None)) is None:
-        return texts.said("answer_person_never", person=name)
-    return texts.said("answer_person", person=name, when=_when_and_how(texts, last))
-
-
 def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
     came: dict[str, list[str]] = {}
     for one in _arrivals(lock, dt_util.start_of_local_day().timestamp()):
@@ -159,11 +151,24 @@ def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
         came.setdefault(_who(lock, texts, one), []).append(f"{time:%H:%M}")
     if not came:
         return texts.said("answer_nobody_today")
-    people = [
+    arrivals = [
         texts.said("answer_arrival", person=person, times=texts.listed(times))
         for person, times in came.items()
     ]
-    return texts.said("answer_today", people=texts.listed(people))
+    return texts.said("answer_today", people=texts.listed(arrivals))
+
+
+def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str:
+    called = text(person)
+    if called.casefold() in ANYBODY:
+        return _arrivals_today(lock, texts)
+    names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
+    if (name := names.get(called.casefold())) is None:
+        return texts.said("answer_no_such_person", person=called)
+    theirs = (one for one in reversed(_arrivals(lock, 0)) if _who(lock, texts, one) == name)
+    if (last := next(theirs, None)) is None:
+        return texts.said("answer_person_never", person=name)
+    return texts.said("answer_person", person=name, when=_when_and_how(texts, last))
 
 
 def _battery(lock: LockRuntime, texts: Texts) -> str:
@@ -221,12 +226,13 @@ QUESTIONS: Final = {
         slots=("person",),
         sentences={
             ENGLISH: (
-                "when did {person} [last] (come|get) (home|in|back) [last]",
-                "when did {person} [last] (open|unlock) the [front] door [last]",
+                "when did {person} [last] (come|get) (home|in|back) [last|today|yesterday]",
+                "when did {person} [last] (open|unlock) the [front] door [last|today|yesterday]",
                 "(did|has) {person} (come|get|gotten) home [today|yet]",
             ),
             CHINESE: (
-                "{person}[今天|刚才|最后|是](几点|几点钟|什么时候|何时)(回家|回来|到家|进门|开门)[的|了]",
+                "{person}[今天|昨天|刚才|最后](几点|几点钟)(回家|回来|到家|进门|开门)[的|了]",
+                "{person}[今天|昨天|最后|是](什么时候|何时)(回家|回来|到家|进门|开门)[的|了]",
                 "{person}[今天](回家|回来|到家)(了吗|了没|了没有)",
             ),
         },
