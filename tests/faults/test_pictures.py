@@ -124,6 +124,7 @@ async def test_never(
     hass_client: ClientSessionGenerator,
 ) -> None:
     """It is given up, quietly; the old picture stays, with its own time. Another ring is well."""
+    patience = pictures.PATIENCE
     monkeypatch.setattr(pictures, "PATIENCE", 0.3)
     caplog.set_level(logging.DEBUG, pictures.__name__)
     caplog.clear()
@@ -142,6 +143,7 @@ async def test_never(
     home.driver.lock.camera.keeps_pictures = True
     await asyncio.sleep(0.1)
     assert len(home.cloud.requests) == asked_for
+    monkeypatch.setattr(pictures, "PATIENCE", patience)
     sight = rang(home.driver)
     await until(lambda: shown(home)[0] == when(sight))
 
