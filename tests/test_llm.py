@@ -6,6 +6,7 @@ import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from homeassistant.components import conversation
 from homeassistant.core import Context
 from homeassistant.helpers import llm
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from .voice import Voice
 
 
-async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> None:
-    """A language model can ask the same, and is told no more."""
+@pytest.fixture
+async def api(hass: HomeAssistant, voice: Voice) -> llm.APIInstance:
+    """Return what a language model can call."""
     with suppress(IntegrationNotFound):  # older versions have it without a component of its own
         await async_get_integration(hass, "llm")
         assert await async_setup_component(hass, "llm", {})
@@ -32,18 +34,28 @@ async def test_a_tool_for_language_models(hass: HomeAssistant, voice: Voice) -> 
     }
     if "user_prompt" in inspect.signature(llm.LLMContext).parameters:
         told["user_prompt"] = None
-    api = await llm.async_get_api(
-        hass, llm.LLM_API_ASSIST, llm.LLMContext(**told, assistant=conversation.DOMAIN)
-    )
-    tools = [tool.name for tool in api.tools if "XiaomiSmartLock" in tool.name]
-    assert len(tools) == 4
-    [name] = [name for name in tools if name.endswith("LastArrival")]
-    answers = []
-    for exposed in (True, False):
-        voice.expose(exposed=exposed)
-        result = await api.async_call_tool(llm.ToolInput(tool_name=name, tool_args={}))
-        data: Any = getattr(result, "data", result)
-        answers.append(data["speech"]["plain"]["speech"])
-    nobody, not_exposed = answers
-    assert nobody == "I know of nobody who came home."
-    assert not_exposed.startswith("No door lock that you may see is exposed to Assist.")
+    context = llm.LLMContext(**told, assistant=conversation.DOMAIN)
+    return await llm.async_get_api(hass, llm.LLM_API_ASSIST, context)
+
+
+async def answer(api: llm.APIInstance, end: str, **said: str) -> str:
+    """Return what the tool answers whose name ends so."""
+    [name] = [tool.name for tool in api.tools if tool.name.endswith(f"XiaomiSmartLock{end}")]
+    result = await api.async_call_tool(llm.ToolInput(tool_name=name, tool_args=said))
+    data: Any = getattr(result, "data", result)
+    return str(data["speech"]["plain"]["speech"])
+
+
+async def test_a_tool_for_each_question(api: llm.APIInstance) -> None:
+    """A language model can ask the same as a person."""
+    assert len([tool for tool in api.tools if "XiaomiSmartLock" in tool.name]) == 4
+    assert await answer(api, "LastArrival") == "I know of nobody who came home."
+    said = await answer(api, "PersonArrival", person="Li Lei")
+    assert said == "I know of nobody called Li Lei."
+
+
+async def test_what_is_not_exposed(api: llm.APIInstance, voice: Voice) -> None:
+    """It is told no more than a person."""
+    voice.expose(exposed=False)
+    said = await answer(api, "LastArrival")
+    assert said.startswith("No door lock that you may see is exposed to Assist.")
