@@ -222,6 +222,23 @@ async def test_uses_outlive_a_power_cut(
     assert harness.known.expiries.known[CODE].uses == 2
 
 
+async def test_uses_outlive_a_log_that_was_written_anew(
+    harness: LockHarness, hass_storage: Storage
+) -> None:
+    """What its line has of the state and of the journal is the same uses, which count once."""
+    await invite(harness, uses=6)
+    for _ in range(3):
+        use(harness)
+    await harness.reached()
+    await harness.hass.async_block_till_done()
+    assert [item[5] for item in stored(hass_storage, harness.driver)["endings"]] == [3]
+    await harness.lock.coordinator.async_rewrite_log()
+    await cut_power(harness, hass_storage)
+    await harness.start()
+    assert harness.known.expiries.known[CODE].uses == 3
+    assert opens(harness)
+
+
 @pytest.mark.parametrize("first", ["uses", "valid_until"])
 async def test_whichever_comes_first(
     harness: LockHarness, frozen: FrozenDateTimeFactory, first: str

@@ -7,8 +7,10 @@ import time
 import weakref
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
+import pytest
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -16,13 +18,16 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
+from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.deduplicator import (
     FORGOTTEN_TOGETHER,
     REMEMBERED,
     TWINS_LIMIT,
     EventDeduplicator,
 )
+from custom_components.xiaomi_smart_lock.state.expiry import Expiry
 from custom_components.xiaomi_smart_lock.state.lock_event import LockEvent
+from custom_components.xiaomi_smart_lock.state.lock_state import LockData, restored
 from simulator.model import S1, SPEC
 from tests.lock_driver import LockDriver, until
 from tests.lock_harness import connected, lock_of
@@ -31,6 +36,12 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 LOCK_EVENT = (2, 1020)
+POSITION, METHOD, ACTION, OPERATION_ID, TIME = (
+    argument.address[1] for argument in SPEC.events[LOCK_EVENT].arguments
+)
+WHOLE = {POSITION: 2, METHOD: 3, ACTION: 2, OPERATION_ID: 20}
+"""Unlocked from outside with password 20."""
+CODE = Credential(3, 20)
 
 DOOR_STATES = {
     "locked": 1,
@@ -268,3 +279,32 @@ def test_an_event_goes_when_nobody_wants_it() -> None:
     kept = weakref.ref(occurrence)
     del occurrence
     assert kept() is None
+
+
+@pytest.mark.parametrize(
+    "lacks", [(), (METHOD,), (ACTION,), (OPERATION_ID,), (POSITION,), (METHOD, POSITION)]
+)
+def test_what_the_history_completes_counts_once(lacks: tuple[int, ...]) -> None:
+    """A use of which push told in part is one use, now and after a power cut."""
+    now = int(time.time())
+    data = LockData(S1)
+    data.expiries.known[CODE] = Expiry(user_id=5, since=now - 3600, due=None, uses=2)
+    saved = json.loads(json.dumps(data.as_dict()))
+    lines = []
+    heard = {piid: value for piid, value in WHOLE.items() if piid not in lacks}
+    events = [LockEvent(S1, SPEC.events[LOCK_EVENT], told, now - 50.0) for told in (heard, WHOLE)]
+    for number, (lock_event, before) in enumerate([(events[0], None), (events[1], events[0])]):
+        data.record_last(lock_event, before)
+        data.unwritten.events.append(lock_event)
+        data.unwritten.replaced += [before] if before else []
+        lines.append({"line": number + 1, **orjson.loads(orjson.dumps(data.take_changes()))})
+    for known in (data, restored(S1, saved, 0, lines), restored(S1, saved, 0, joined(*lines))):
+        assert known.expiries.known[CODE].uses == 1
+        assert known.users.uses[CODE].position == WHOLE[POSITION]
+        assert known.events[LOCK_EVENT].arguments == WHOLE
+
+
+def joined(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return two lines as the one that is written where both happened shortly after each other."""
+    rows = {name: first.get(name, []) + second.get(name, []) for name in ("events", "replaced")}
+    return [first | second | rows]

@@ -134,9 +134,8 @@ class EventProcessor:
         data = self._coordinator.data
         lock_event.when = heard.when
         self._journal.replace(heard, lock_event)
-        if lock_event.identity_suffix != heard.identity_suffix:
-            data.record_last(lock_event)
-            data.news.add(Topic.JOURNAL)
+        data.record_last(lock_event, heard)
+        data.news.add(Topic.JOURNAL)
 
     def _take_event(self, lock_event: LockEvent, age: float) -> bool:
         """Record an event; return whether it is current. Late events do not fire."""

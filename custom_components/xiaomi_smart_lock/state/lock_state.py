@@ -205,20 +205,27 @@ class LockData:
         self.unknown.pop(address, None)
         self.news.add(address)
 
-    def record_last(self, lock_event: LockEvent) -> None:
-        """Keep an event as the last of its kind unless it is older, and apply it to credentials."""
+    def record_last(self, lock_event: LockEvent, heard: LockEvent | None = None) -> None:
+        """Keep an event as the last of its kind unless it is older, and apply it to credentials.
+
+        ``heard`` is the incomplete version of it that was recorded before, if there was one.
+        """
         last = self.events.get(lock_event.kind)
         if last is None or lock_event.when >= last.when:
             self.events[lock_event.kind] = lock_event
             self.news.add(self.model.spec.events[lock_event.kind])
-        self.apply_credentials(lock_event)
+        self.apply_credentials(lock_event, heard)
 
-    def apply_credentials(self, lock_event: LockEvent) -> None:
-        """Apply an event, or the answer to an action, to users and credentials."""
+    def apply_credentials(self, lock_event: LockEvent, heard: LockEvent | None = None) -> None:
+        """Apply an event, or the answer to an action, to users and credentials.
+
+        A use of which ``heard`` told already does not count again.
+        """
         if self.users.follow(lock_event):
             # It may tell who did the last operation, even if it is not the last event of its kind.
             self.news.add(Topic.PEOPLE)
-        if self.expiries.follow(lock_event):
+        counted = heard and heard.credential and heard.word("lock-action")
+        if not counted and self.expiries.follow(lock_event):
             self.news.add(Topic.ENDINGS)
 
     def apply_consequences(self, lock_event: LockEvent) -> None:
@@ -301,9 +308,13 @@ class LockData:
                 self.values.pop((siid, piid), None)
             else:
                 self.values[siid, piid] = valid
-        for lock_event in events_in(self.model, changes.get("events")):
-            self.record_last(lock_event)
+        replaced = {(one.kind, one.when): one for one in self._events_in(changes, "replaced")}
+        for lock_event in self._events_in(changes, "events"):
+            self.record_last(lock_event, replaced.pop((lock_event.kind, lock_event.when), None))
         self._apply_parts(changes)
+
+    def _events_in(self, changes: Mapping[str, Any], name: str) -> Iterator[LockEvent]:
+        return events_in(self.model, changes.get(name))
 
     def _apply_parts(self, stored: Mapping[str, Any]) -> None:
         """Take the parts that are there; raises as ``_from_dict``."""
@@ -368,8 +379,10 @@ def restored(
     for line in lines:
         if line["line"] > number_of_saved:
             if "state" in line:
+                # Its events are part of the state: a use of a credential counts once.
                 data = LockData.from_dict(model, line["state"])
-            data.apply(line)
+            else:
+                data.apply(line)
     for line in lines:
         handled = line.get("handled")
         data.deduplicator.remember(
