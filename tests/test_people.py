@@ -141,6 +141,23 @@ async def test_another_finger_of_the_same_number(
     await named(hass, driver, "Hua", "Hua")
 
 
+async def test_the_same_number_of_another_user(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """Who used the number before it was somebody's is not told to be who has it now."""
+    give(hass, loaded, "Ming", (FINGERPRINT, 30))
+    await allocate(loaded, driver, 30, 5)
+    now = driver.lock.time
+    driver.push_event((4, 6), 9, 3, FINGERPRINT, now - 70)
+    await use(loaded, driver, now - 60, 3)
+    await delete(loaded, driver, 3, now - 50)
+    driver.push_event((4, 6), 5, 3, FINGERPRINT, now - 45)
+    await allocate(loaded, driver, 3, 5)
+    await named(hass, driver, "Fingerprint 3", "unknown")
+    await use(loaded, driver, now - 40, 3)
+    await named(hass, driver, "Ming", "Ming")
+
+
 async def test_a_user_was_deleted(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:

@@ -246,7 +246,7 @@ def person_of(
     if given_to := _holders(lock, credential, when):
         return given_to[0]
     users = lock.data.users
-    if (user_id := users.user_of(credential)) is None:
+    if (user_id := _user_at(lock, credential, when)) is None:
         return None
     of_user = {
         one.subentry.subentry_id: one
@@ -254,6 +254,15 @@ def person_of(
         for one in _holders(lock, other, when)
     }
     return next(iter(of_user.values())) if len(of_user) == 1 else None
+
+
+def _user_at(lock: LockCoordinator, credential: Credential, when: float) -> int | None:
+    """Return the user that a credential belonged to when it was used, None if that is not known.
+
+    Of one that was deleted since, only the present user of the same number is known.
+    """
+    users = lock.data.users
+    return None if when < users.deleted(credential) else users.user_of(credential)
 
 
 def name_in_app(lock: LockCoordinator, credential: Credential) -> str | None:
@@ -312,7 +321,8 @@ def who(lock: LockCoordinator, lock_event: LockEvent) -> dict[str, str | int]:
     """
     if (credential := lock_event.credential) is None:
         return {}
-    known: dict[str, str | int | None] = {"user_id": lock.data.users.user_of(credential)}
+    user_id = _user_at(lock, credential, lock_event.when)
+    known: dict[str, str | int | None] = {"user_id": user_id}
     if person := person_of(lock, credential, lock_event.when):
         known |= {"person": person.name, CONF_PERSON_ENTITY: person.entity_id(lock.hass)}
     return {key: value for key, value in known.items() if value is not None}
