@@ -7,6 +7,7 @@ duress fingerprint is masked, and users, credentials and codes are not spoken of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, override
@@ -44,8 +45,10 @@ CONVERSATION: Final = "conversation"
 
 LOW: Final = 20  # percent, below which a battery is called low
 
-# Words in the place of a name that ask for everybody
+# What may stand in the place of a name to ask for everybody
 ANYBODY: Final = ("anybody", "anyone", "somebody", "someone", "谁", "有人", "有谁")
+# What Chinese people may say beside a name. No answer depends on it: each has its day.
+BESIDE_A_NAME: Final = re.compile("^(今天|昨天|刚才)|(今天|昨天|刚才)$")
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-Hans"
@@ -159,9 +162,9 @@ def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
 
 
 def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str:
-    called = text(person)
+    called = BESIDE_A_NAME.sub("", text(person)).strip()
     if called.casefold() in ANYBODY:
-        return _arrivals_today(lock, texts)
+        return _last_arrival(lock, texts)
     names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
     if (name := names.get(called.casefold())) is None:
         return texts.said("answer_no_such_person", person=called)
@@ -231,9 +234,9 @@ QUESTIONS: Final = {
                 "(did|has) {person} (come|get|gotten) home [today|yet]",
             ),
             CHINESE: (
-                "{person}[今天|昨天|刚才|最后](几点|几点钟)(回家|回来|到家|进门|开门)[的|了]",
-                "{person}[今天|昨天|最后|是](什么时候|何时)(回家|回来|到家|进门|开门)[的|了]",
-                "{person}[今天](回家|回来|到家)(了吗|了没|了没有)",
+                "{person}(几点|几点钟)(回家|回来|到家|进门|开门)[的|了]",
+                "{person}[最后|是](什么时候|何时)(回家|回来|到家|进门|开门)[的|了]",
+                "{person}(回家|回来|到家)(了吗|了没|了没有)",
             ),
         },
     ),
