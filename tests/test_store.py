@@ -388,6 +388,23 @@ async def test_a_file_that_is_none(
         assert file.read_bytes() != content
 
 
+async def test_a_log_that_cannot_be_read(
+    hass: HomeAssistant, disk: Path, driver: LockDriver
+) -> None:
+    """It is not lost for that: another time, or somebody else, may be able to."""
+    disk.mkdir()
+    file = disk / f"{stored_key(driver)}.log"
+    file.mkdir()
+    (file / "what is in it").touch()
+    async with running_lock(hass, driver) as harness:
+        assert harness.issue("journal_unreadable")
+        driver.do("fingerprint", 1)
+        await harness.reached()
+    assert len([line for line in logged(hass, driver) if line.get("events")]) == 1
+    [aside] = disk.glob("*.corrupt.*")
+    assert (aside / "what is in it").exists()
+
+
 async def test_a_copy_is_for_nobody_else(
     hass: HomeAssistant, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

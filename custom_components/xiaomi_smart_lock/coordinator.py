@@ -176,7 +176,8 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.expiries.known |= ExpiryRegistry.from_list(
             self.model, list(salvaged_expiries(text))
         ).known
-        await self.async_save()
+        # The log is not written anew: the journal, whose events that would keep, is read later.
+        await self._store.async_save(self._as_dict())
         self._reporter.raise_issue(Issue.STORAGE, endings=str(len(self.data.expiries.known)))
 
     @override
@@ -319,8 +320,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             if self._log.is_long and not self._stopped:
                 await self.async_rewrite_log()
 
-    async def async_rewrite_log(self) -> None:
-        """Replace all lines of the log by one, with the events to keep and the whole state."""
+    async def async_rewrite_log(self) -> bool:
+        """Replace all lines of the log by one, with the events to keep and the whole state.
+
+        Return whether it is on the disk.
+        """
         self.data.take_changes()
         self._log.async_replace(
             {
@@ -330,6 +334,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             }
         )
         await self._log.async_write()
+        return not self._log.fails
 
     def _add_line(self) -> None:
         """Add what has happened and changed to what is written next."""

@@ -54,6 +54,8 @@ class LockLog:
         """The number of the last line."""
         self.unreadable = False
         """Whether the last load found what is no line of this version, other than at the end."""
+        self.fails = False
+        """Whether the last attempt to write failed."""
         self._hass = hass
         self._did = did
         self._path = Path(hass.config.path(FOLDER, f"{DOMAIN}.{path_part(did)}.log"))
@@ -62,7 +64,6 @@ class LockLog:
         self._size = 0
         self._longest = GROWTH
         self._anew = False
-        self._fails = False
         self._removed = False
 
     async def async_load(self) -> list[Line]:
@@ -121,14 +122,14 @@ class LockLog:
                     lines = lines[1:]
                 self._unwritten = [*lines, *self._unwritten]
                 return
-            self._size, self._fails = size, False
+            self._size, self.fails = size, False
             if anew:
                 self._longest = 2 * size + GROWTH
 
     def _failed(self, error: Exception) -> None:
-        level = logging.DEBUG if self._fails else logging.WARNING
+        level = logging.DEBUG if self.fails else logging.WARNING
         _LOGGER.log(level, "%s cannot be written: %s", self._path, error)
-        self._fails = True
+        self.fails = True
 
     @callback
     def async_cancel(self) -> None:
@@ -166,6 +167,7 @@ def _read(path: Path) -> tuple[list[Line], int, int, bool]:
         return [], 0, 0, False
     except OSError as error:
         _LOGGER.warning("%s cannot be read: %s", path, error)
+        put_aside(path)
         return [], 0, 0, True
     if not content.startswith(HEADER):
         put_aside(path)

@@ -8,6 +8,7 @@ import logging
 import re
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, override
 
@@ -161,15 +162,20 @@ def _is_json(path: str) -> bool:
 
 
 def put_aside(path: Path) -> str:
-    """Copy a file that cannot be read, and return its text, empty if that fails."""
+    """Copy a file that is not understood, and return its text.
+
+    One that cannot be read or copied is moved instead, and empty text is returned.
+    """
+    # Home Assistant gives the same name to files that are not JSON.
+    copy = Path(f"{path}.corrupt.{dt_util.utcnow().isoformat()}")
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
-        # Home Assistant gives the same name to files that are not JSON.
-        copy = Path(f"{path}.corrupt.{dt_util.utcnow().isoformat()}")
         copy.touch(OWN)  # Otherwise everybody could read the copy until copy2 sets its mode.
         shutil.copy2(path, copy)
     except OSError as error:
-        _LOGGER.warning("%s cannot be kept aside: %s", path, error)
+        _LOGGER.warning("%s cannot be copied: %s", path, error)
+        with suppress(OSError):
+            path.replace(copy)
         return ""
     return text
 

@@ -113,6 +113,22 @@ async def test_restarts_do_not_let_it_grow(
     assert sizes[-2] < 3 * 8000
 
 
+async def test_a_long_log_beside_a_spoilt_state(
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the state begins anew takes no event with it, also where the log has to be replaced."""
+    monkeypatch.setattr(lock_log, "GROWTH", -1_000_000)
+    harness.driver.do("fingerprint", 1)
+    await harness.reached()
+    await harness.stop()
+    hass_storage[f"{DOMAIN}.{harness.driver.lock.did}"]["data"] = ["spoilt"]
+    for _ in range(2):
+        await harness.start()
+        assert numbers(harness) == [1]
+        assert [row[6] for row in written(harness)] == [1]
+        await harness.stop()
+
+
 async def test_not_written_for_nothing(harness: LockHarness) -> None:
     """Where nothing happened there is no journal."""
     await harness.stop()

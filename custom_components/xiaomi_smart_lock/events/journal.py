@@ -61,8 +61,8 @@ class Journal:
         self._times = array("d", (when for when, _ in found[-self._most :]))
         self._rows = [row for _, row in found[-self._most :]]
         if is_old and (found or self._lock.data.deduplicator.known or not whole):
-            await self._lock.async_rewrite_log()
-            if whole:
+            is_written = await self._lock.async_rewrite_log()
+            if whole and is_written:
                 await store.async_remove()
         return whole
 
