@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from custom_components.xiaomi_smart_lock.miot.spec import Address, Value
     from custom_components.xiaomi_smart_lock.runtime import LockRuntime, Runtime
     from custom_components.xiaomi_smart_lock.state.lock_state import LockData
+    from simulator.lock import Lock
 
 type Storage = dict[str, Any]
 
@@ -260,6 +261,16 @@ class LockHarness:
         await self.hass.async_block_till_done()
         if self.pushes and self.driver.simulator.gate.open:
             await caught_up(self.hass, self.entry)
+
+    async def add_lock(self, name: str) -> Lock:
+        """Add a lock to the account and the entry, which starts anew; return the simulated one."""
+        driver = self.driver
+        other: Lock = driver.simulation.call(driver.simulator.add_lock, driver.account, name)
+        data = driver.account_data(driver.lock, other)
+        self.hass.config_entries.async_update_entry(self.entry, data=data)
+        await self.stop()
+        await self.start()
+        return other
 
     async def stop(self) -> None:
         """Unload the entry if it is loaded."""

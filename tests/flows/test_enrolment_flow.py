@@ -11,7 +11,6 @@ from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from tests.enrolment import inside, show
 from tests.flows.dialog import Dialog
 from tests.lock_driver import until
-from tests.lock_harness import connected
 from tests.people import give, person
 
 if TYPE_CHECKING:
@@ -71,13 +70,7 @@ async def test_a_person_with_a_finger(hass: HomeAssistant, harness: LockHarness)
 
 async def test_at_one_of_two_locks(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever adds a person at an entry of two locks says at which of them they stand."""
-    driver = harness.driver
-    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
-    data = driver.account_data(driver.lock, other)
-    hass.config_entries.async_update_entry(harness.entry, data=data)
-    await harness.stop()
-    await harness.start()
-    await connected(harness.entry)
+    other = await harness.add_lock("Back door")
     dialog = await Dialog.open(hass, harness.entry, "person")
     await dialog.submit(name="Ming", credential_type="nfc")
     assert dialog.step == "add"

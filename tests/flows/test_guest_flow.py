@@ -17,7 +17,7 @@ from tests.enrolment import inside
 from tests.flows.dialog import Dialog
 from tests.flows.guests import add, guest, in_hours, passwords
 from tests.lock_driver import until
-from tests.lock_harness import connected, fix, stored_key
+from tests.lock_harness import fix, stored_key
 from tests.people import give
 
 if TYPE_CHECKING:
@@ -333,17 +333,11 @@ async def test_given_to_somebody_else(hass: HomeAssistant, harness: LockHarness)
 
 async def test_one_of_two_locks(hass: HomeAssistant, harness: LockHarness) -> None:
     """Whoever has two locks says which one a guest may open, and the other takes no password."""
-    driver = harness.driver
-    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
-    data = driver.account_data(driver.lock, other)
-    hass.config_entries.async_update_entry(harness.entry, data=data)
-    await harness.stop()
-    await harness.start()
-    await connected(harness.entry)
+    other = await harness.add_lock("Back door")
     dialog = await Dialog.open(hass, harness.entry, "guest")
     locks = dialog.labels("lock")
-    assert locks == {"Front door": driver.lock.did, "Back door": other.did}
-    assert dialog.default("lock") == driver.lock.did
+    assert locks == {"Front door": harness.driver.lock.did, "Back door": other.did}
+    assert dialog.default("lock") == harness.driver.lock.did
     await dialog.submit(name="Wei", password="246810", uses=1, lock=locks["Back door"])
     await dialog.done()
     assert dialog.step == "password_made"
