@@ -47,7 +47,7 @@ LOW: Final = 20  # percent, below which a battery is called low
 
 # What may stand in the place of a name to ask for everybody
 ANYBODY: Final = ("anybody", "anyone", "somebody", "someone", "谁", "有人", "有谁")
-# What Chinese people may say beside a name. No answer depends on it: each has its day.
+# What Chinese people may say beside a name. It does not matter: the answer says the day.
 BESIDE_A_NAME: Final = re.compile("^(今天|昨天|刚才)|(今天|昨天|刚才)$")
 
 ENGLISH: Final = "en"

@@ -308,6 +308,29 @@ async def test_of_another_version(harness: LockHarness, version: int) -> None:
     assert len(list(file.parent.glob(f"{file.name}.corrupt.*"))) == 1
 
 
+async def test_of_the_version_before_on_a_full_disk(
+    harness: LockHarness, hass_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of its own stays until its events are in the log."""
+
+    def fail(*_: object) -> int:
+        raise OSError("no space left")
+
+    await harness.stop()
+    log_file(harness.hass, harness.driver).unlink()
+    hass_storage[key(harness.driver)] = {"version": 1, "minor_version": 1, "data": [GOOD]}
+    with monkeypatch.context() as full:
+        full.setattr(lock_log, "replace", fail)
+        full.setattr(lock_log, "append", fail)
+        await harness.start()
+        assert numbers(harness) == [7]
+        assert key(harness.driver) in hass_storage
+        await harness.stop()
+    await harness.start()
+    assert numbers(harness) == [7]
+    assert key(harness.driver) not in hass_storage
+
+
 async def test_of_the_version_before(harness: LockHarness, hass_storage: Storage) -> None:
     """A journal in a file of its own is taken over, and that file goes."""
     await harness.stop()
