@@ -309,8 +309,27 @@ def test_how_a_picture_is_filled_up(filling: str) -> None:
     body = AES.new(key, AES.MODE_CBC, iv).encrypt(plain)
     ssecurity = base64.b64encode(key).decode()
     assert app_cipher.picture(body, ssecurity, iv) == jpeg
-    more = AES.new(key, AES.MODE_CBC, iv).encrypt(plain + bytes(32))
-    assert app_cipher.picture(more, ssecurity, iv) is None
+    for rubbish in (bytes(32), bytes(24) + b"\xff\xd9" + bytes(6)):
+        more = AES.new(key, AES.MODE_CBC, iv).encrypt(plain + rubbish)
+        assert app_cipher.picture(more, ssecurity, iv) is None
+
+
+def test_a_picture_with_a_smaller_one_in_it() -> None:
+    """The end of a thumbnail is not the end of the picture, which is refused if it is cut."""
+    jpeg = draw("12:00", "Bell")
+    thumbnail = b"Exif\0\0" + jpeg[:200] + b"\xff\xd9"
+    segment = b"\xff\xff\xe1" + (len(thumbnail) + 2).to_bytes(2) + thumbnail
+    both = jpeg[:2] + segment + jpeg[2:]
+    key, iv = bytes(range(16)), bytes(16)
+    ssecurity = base64.b64encode(key).decode()
+
+    def shown(plain: bytes) -> bytes | None:
+        filled = plain + bytes(-len(plain) % 16)
+        return app_cipher.picture(AES.new(key, AES.MODE_CBC, iv).encrypt(filled), ssecurity, iv)
+
+    assert shown(both) == both
+    for length in (4, len(segment), len(segment) + 2, len(both) // 2, len(both) - 2):
+        assert shown(both[:length]) is None
 
 
 # Recordings

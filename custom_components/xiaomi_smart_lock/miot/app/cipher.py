@@ -23,6 +23,8 @@ BLOCK: Final = 16  # bytes
 _GZIP: Final = b"\x1f\x8b"
 _JPEG_START: Final = b"\xff\xd8\xff"
 _JPEG_END: Final = b"\xff\xd9"
+_MARKER: Final = b"\xff"
+_SCAN: Final = b"\xda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,25 @@ def picture(body: bytes, ssecurity: str, iv: bytes) -> bytes | None:
     if not body or len(body) % BLOCK:
         return None
     plain = _decrypted(body, base64.b64decode(ssecurity), iv)
-    end = plain.rfind(_JPEG_END) + len(_JPEG_END)
-    if plain.startswith(_JPEG_START) and len(plain) - end <= BLOCK:
-        return plain[:end]
+    end = _jpeg_end(plain) if plain.startswith(_JPEG_START) else None
+    return plain[:end] if end and len(plain) - end <= BLOCK else None
+
+
+def _jpeg_end(data: bytes) -> int | None:
+    """Return where a JPEG ends, None if it is incomplete.
+
+    The segments before the scan may have another JPEG in them, with an end of its own (T.81, B.1).
+    """
+    at = 2  # after the start of the image
+    while data[at : at + 1] == _MARKER:
+        if data[at + 1 : at + 2] == _MARKER:  # any number of them may stand before a marker
+            at += 1
+            continue
+        segment = data[at + 1 : at + 2]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        if segment == _SCAN:
+            end = data.find(_JPEG_END, at)
+            return end + len(_JPEG_END) if end > 0 else None
     return None
 
 
