@@ -427,17 +427,36 @@ async def test_a_lock_that_is_not_set_up(hass: HomeAssistant, voice: Voice, aske
         assert await voice.ask(sentence, asked.language) == asked.answers["none"]
 
 
-async def test_two_locks(hass: HomeAssistant, voice: Voice) -> None:
+async def test_two_locks(voice: Voice) -> None:
     """Each says its own."""
     driver = voice.harness.driver
-    other = driver.simulation.call(driver.simulator.add_lock, driver.account, "Back door")
-    another = LockDriver(driver.simulation, driver.account, other)
-    data = {**driver.account_data(driver.lock, other)}
-    hass.config_entries.async_update_entry(voice.harness.entry, data=data)
-    assert await hass.config_entries.async_reload(voice.harness.entry.entry_id)
-    await hass.async_block_till_done()
-    entity_id = another.entity_id(hass, "lock", "lock")
-    async_expose_entity(hass, conversation.DOMAIN, entity_id, should_expose=True)
+    other = await voice.harness.add_lock("Back door")
+    voice.expose(LockDriver(driver.simulation, driver.account, other))
     said = await voice.ask("who came home last")
     nobody = QUESTIONS[0].answers["nobody"]
     assert said == f"Front door: {nobody} Back door: {nobody}"
+
+
+async def test_locks_of_two_accounts(hass: HomeAssistant, voice: Voice) -> None:
+    """The locks that saw somebody come home say when, the others are silent; or it is said once."""
+    driver, answers = voice.harness.driver, QUESTIONS[0].answers
+    account = driver.simulation.call(driver.simulator.add_account, "Hua")
+    lock = driver.simulation.call(driver.simulator.add_lock, account, "Back door")
+    other = LockDriver(driver.simulation, account, lock)
+    async with running_lock(hass, other) as back_door:
+        voice.expose(other)
+        give(hass, back_door.entry, "Hua", (FINGERPRINT, 30))
+        await back_door.reached()
+        assert await voice.ask("when did Hua come home") == answers["person never"]
+        said = await voice.ask("when did Nobody come home")
+        assert said == answers["no such person"].format(name="Nobody")
+        now = time.time()
+        await Voice(back_door).operate(OUTSIDE, FINGERPRINT, 30, now - 60)
+        said = await voice.ask("when did Hua come home")
+        assert said == answers["person"].replace("Ming", "Hua").format(time=at(now - 60))
+        give(hass, voice.harness.entry, "Hua", (FINGERPRINT, 31))
+        await voice.harness.reached()
+        assert await voice.ask("when did Hua come home") == said
+        await voice.operate(OUTSIDE, FINGERPRINT, 31, now - 60)
+        both = await voice.ask("when did Hua come home")
+        assert both == f"Front door: {said} Back door: {said}"

@@ -14,6 +14,7 @@ from .lock_driver import until
 if TYPE_CHECKING:
     from homeassistant.helpers.intent import IntentResponse
 
+    from .lock_driver import LockDriver
     from .lock_harness import LockHarness
 
 UNLOCKED: Final = 2
@@ -35,9 +36,10 @@ class Voice:
         self.harness = harness
         self.lock = harness.driver.entity_id(harness.hass, "lock", "lock")
 
-    def expose(self, *, exposed: bool = True) -> None:
-        """Expose the lock to Assist, or not."""
-        async_expose_entity(self.hass, conversation.DOMAIN, self.lock, should_expose=exposed)
+    def expose(self, other: LockDriver | None = None, *, exposed: bool = True) -> None:
+        """Expose the lock or another one to Assist, or not."""
+        lock = other.entity_id(self.hass, "lock", "lock") if other else self.lock
+        async_expose_entity(self.hass, conversation.DOMAIN, lock, should_expose=exposed)
 
     async def ask(self, sentence: str, language: str = "en", user: str | None = None) -> str:
         """Ask, as a user if one is given, and return the answer."""

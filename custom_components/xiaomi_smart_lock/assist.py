@@ -97,12 +97,17 @@ class Question:
     description: str
     """What a language model is told of it."""
     title: str
-    answer: Callable[..., str]
-    """Returns what is answered about a lock in the words of some texts, given the slots."""
+    answer: Callable[..., str | None]
+    """Returns what is answered about a lock in the words of some texts, given the slots.
+
+    It returns None if another lock may answer instead.
+    """
     sentences: Mapping[str, tuple[str, ...]]
     """Templates of sentences by language, as Home Assistant's sentence triggers have them."""
     slots: tuple[str, ...] = ()
     """The texts that a sentence has to have at those names."""
+    unanswered: Callable[..., str] = lambda _locks, texts, **_: texts.said("answer_not_set_up")
+    """Returns what is said if no lock answers: given the locks, the texts and the slots."""
 
 
 def _arrivals(lock: LockRuntime, start: float) -> list[LockEvent]:
@@ -161,17 +166,36 @@ def _arrivals_today(lock: LockRuntime, texts: Texts) -> str:
     return texts.said("answer_today", people=texts.listed(arrivals))
 
 
-def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str:
-    called = BESIDE_A_NAME.sub("", text(person)).strip()
+def _name_in(person: str) -> str:
+    """Return the name that somebody said."""
+    return BESIDE_A_NAME.sub("", text(person)).strip()
+
+
+def _name_of(lock: LockRuntime, called: str) -> str | None:
+    """Return the name of a person as it is written, None if the lock knows nobody of that name."""
+    names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
+    return names.get(called.casefold())
+
+
+def _arrival_of(lock: LockRuntime, texts: Texts, person: str) -> str | None:
+    called = _name_in(person)
     if called.casefold() in ANYBODY:
         return _last_arrival(lock, texts)
-    names = {one.name.casefold(): one.name for one in people(lock.coordinator.config_entry)}
-    if (name := names.get(called.casefold())) is None:
-        return texts.said("answer_no_such_person", person=called)
+    name = _name_of(lock, called)
     theirs = (one for one in reversed(_arrivals(lock, 0)) if _who(lock, texts, one) == name)
-    if (last := next(theirs, None)) is None:
-        return texts.said("answer_person_never", person=name)
+    if name is None or (last := next(theirs, None)) is None:
+        return None
     return texts.said("answer_person", person=name, when=_when_and_how(texts, last))
+
+
+def _no_arrival_of(locks: list[LockRuntime], texts: Texts, person: str) -> str:
+    if not locks:
+        return texts.said("answer_not_set_up")
+    called = _name_in(person)
+    names = (_name_of(lock, called) for lock in locks)
+    if name := next(filter(None, names), None):
+        return texts.said("answer_person_never", person=name)
+    return texts.said("answer_no_such_person", person=called)
 
 
 def _battery(lock: LockRuntime, texts: Texts) -> str:
@@ -226,6 +250,7 @@ QUESTIONS: Final = {
             "when they unlocked the door from outside"
         ),
         answer=_arrival_of,
+        unanswered=_no_arrival_of,
         slots=("person",),
         sentences={
             ENGLISH: (
@@ -320,9 +345,15 @@ class QuestionHandler(IntentHandler):
         }
         slots = self.async_validate_slots(intent_obj.slots)
         said = {name: slots.get(name, {}).get("value", "") for name in self._question.slots}
-        answers = {did: self._question.answer(lock, texts, **said) for did, lock in locks.items()}
-        if len(answers) < 2:  # noqa: PLR2004
-            return next(iter(answers.values()), texts.said("answer_not_set_up"))
+        answers = {
+            did: answer
+            for did, lock in locks.items()
+            if (answer := self._question.answer(lock, texts, **said)) is not None
+        }
+        if not answers:
+            return self._question.unanswered(list(locks.values()), texts, **said)
+        if len(answers) == 1:
+            return next(iter(answers.values()))
         entries = ((lock.coordinator.config_entry, did) for did, lock in locks.items())
         names = async_lock_names(hass, entries)
         return " ".join(
