@@ -114,7 +114,7 @@ class LockRuntime:
             self.session, self.coordinator, self.commands, self.expiry, self.reporter
         )
         self.first_sync = FirstSync(self.session, self.coordinator, self.commands)
-        self.guests = Guests(self.coordinator, self.expiry)
+        self.guests = Guests(self.coordinator, self.expiry, connection.coordinators)
         self.unknown = UnknownCredentials(self.coordinator, self.events, self.reporter)
         days = int(entry.options.get(CONF_KEEP_PICTURES, KEEP_PICTURES))
         sees = CONF_APP in entry.data and model.can(Ability.CAMERA)

@@ -16,8 +16,8 @@ from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
 from tests.flows.guests import add, guest, in_hours, passwords
-from tests.lock_driver import until
-from tests.lock_harness import fix, stored_key
+from tests.lock_driver import LockDriver, until
+from tests.lock_harness import LockHarness, fix, stored_key
 from tests.people import give
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-    from tests.lock_harness import LockHarness, Storage
+    from tests.lock_harness import Storage
 
 pytestmark = pytest.mark.usefixtures("quick_browser")
 
@@ -379,6 +379,43 @@ async def test_nothing_more_for_who_has_ended(hass: HomeAssistant, harness: Lock
     assert passwords(harness) == []
     history = await harness.manage("get_history", person="Wei")
     assert [event["person"] for event in history["history"]] == ["Wei"]
+
+
+async def test_credentials_of_two_locks(
+    hass: HomeAssistant, harness: LockHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first end is shown until that credential has ended, then the other one's."""
+    driver = harness.driver
+    other = LockDriver(driver.simulation, driver.account, await harness.add_lock("Back door"))
+    await add(hass, harness, valid_until="2030-01-01 12:00:00")
+    title = "Wei (until 2030-01-01 12:00)"
+    await LockHarness(hass, other, harness.entry).manage(
+        "set_credential",
+        person="Wei",
+        credential_type="password",
+        credential_data="135790",
+        valid_until="2031-01-01 12:00:00",
+        uses=2,
+    )
+    assert guest(harness).title == title
+    driver.push_event((2, 1020), 2, PASSWORD, 2, 1, driver.lock.time)
+    await harness.reached()
+    other.push_event((2, 1020), 2, PASSWORD, 2, 1, other.lock.time + 1)
+    await until(lambda: other.state(hass, "sensor", "last_operation_id").state == "1")
+    assert guest(harness).title == title
+    await harness.stop()
+    await harness.start()
+    assert guest(harness).title == title
+    dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await dialog.choose("delete")
+    await dialog.submit()
+    await dialog.done()
+    assert passwords(harness) == []
+    assert guest(harness).title == "Wei (until 2031-01-01 12:00, one use left)"
+    other.push_event((2, 1020), 2, PASSWORD, 2, 1, other.lock.time + 9)
+    await until(lambda: guest(harness).title == "Wei (ended)")
+    await until(lambda: not other.lock.users.credentials)
+    assert "RecursionError" not in caplog.text
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homeassistant.core import Event, HomeAssistant
 
     from ..coordinator import LockCoordinator
-    from ..people import Person
+    from ..people import Key, Person
     from ..state.credential import Credential
     from .expiry_worker import ExpiryWorker
 
@@ -39,10 +39,16 @@ class Guests:
     ends even if the stored data of the lock was lost.
     """
 
-    def __init__(self, coordinator: LockCoordinator, expiry: ExpiryWorker) -> None:
-        """Prepare for a lock."""
+    def __init__(
+        self,
+        coordinator: LockCoordinator,
+        expiry: ExpiryWorker,
+        locks: Mapping[str, LockCoordinator],
+    ) -> None:
+        """Prepare for a lock, one of all ``locks`` of the config entry by their dids."""
         self._lock = coordinator
         self._expiry = expiry
+        self._locks = locks
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -127,19 +133,31 @@ class Guests:
 
     @callback
     def _async_show(self, guest: Person) -> None:
-        """Write into the subentry of a guest what is left, also in its title."""
+        """Write into the subentry of a guest what is left, also in its title.
+
+        Each lock writes the same, whatever it is that has changed: the end of the guest's first
+        credential that is left at any lock. A lock that is not there may have some.
+        """
         lock = self._lock
-        known = lock.data.expiries.known
-        left = [known[one] for of, one in guest.holds if of == lock.device.did and one in known]
+        ends = expiries_of(guest, self._locks)
         data = dict(guest.subentry.data)
-        if left:
-            data |= {VALID_UNTIL: left[0].due, USES: left[0].uses}
-        else:
+        if left := next(iter(ends.values()), None):
+            data |= {VALID_UNTIL: left.due, USES: left.uses}
+        elif all(did in self._locks for did, _ in guest.holds):
             data.setdefault(ENDED, time.time())
         title = guest_title(lock.hass, data)
         lock.hass.config_entries.async_update_subentry(
             lock.config_entry, guest.subentry, data=data, title=title
         )
+
+
+def expiries_of(guest: Person, locks: Mapping[str, LockCoordinator]) -> dict[Key, Expiry]:
+    """Return when the credentials of a guest end that are left, at locks by their dids."""
+    return {
+        (did, credential): expiry
+        for did, credential in guest.holds
+        if (lock := locks.get(did)) and (expiry := lock.data.expiries.known.get(credential))
+    }
 
 
 def seconds_of(moment: datetime) -> float:

@@ -21,7 +21,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import CONF_CREDENTIALS, SUBENTRY_GUEST
 from ..credentials.enrolment import PASSWORD, Wanted
-from ..credentials.guests import USES, guest_title, left_in_words, seconds_of
+from ..credentials.guests import USES, expiries_of, guest_title, left_in_words, seconds_of
 from ..miot.values import text
 from ..people import ENDED, VALID_UNTIL, Held, Person, as_stored, async_add
 from ..wording.phrases import common_text, escaped, together
@@ -169,8 +169,9 @@ class GuestFlow(ManagementFlow):
         )
 
     def _choice(self) -> Choice | None:
-        """Return the guest's credential, None if there is none."""
-        for did, credential in self._guest.holds:
+        """Return the guest's credential that ends as it is shown, None if there is none."""
+        guest, locks = self._guest, self._entry.runtime_data.connection.coordinators
+        for did, credential in (*expiries_of(guest, locks), *guest.holds):
             return Choice(self._lock_of(did).coordinator, credential)
         return None
 
