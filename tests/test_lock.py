@@ -77,7 +77,7 @@ async def test_changed_by_what_has_no_name(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
     """A method that the specification does not have is said by its number."""
-    driver.push_event((2, 1020), 2, 99, 2, 7, NOON)
+    driver.push_event((2, 1020), 2, 99, 2, 7, driver.lock.time)
     await until(lambda: shown(hass, driver).state == "unlocked")
     assert shown(hass, driver).attributes.get("changed_by") == "Operation method (99) 7"
 

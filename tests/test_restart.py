@@ -417,10 +417,12 @@ async def test_late(
     """An event that is older than an option says fires nothing, and is only history."""
     await harness.stop()
     harness.hass.config_entries.async_update_entry(harness.entry, options=options)
+    then = time.time() - minutes * 60
+    harness.driver.tell((3, 1021), 1, then - 60)
     await harness.start()
     operated, rung = harness.events("lock_event"), harness.events("doorbell")
     door = harness.state("sensor", "door_state")
-    then = time.time() - minutes * 60
+    harness.driver.tell((3, 1021), 1 if late else 2, then)
     harness.driver.push_event(LOCK_EVENT, operation(3, then))
     harness.driver.push_event(RING, {"value": [int(then)]})
     await harness.reached()

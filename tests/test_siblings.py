@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -75,6 +76,58 @@ def of_sibling(model: str) -> Facts:
 async def told(harness: LockHarness, key: str, **attributes: Any) -> None:
     """Wait until an event entity shows attributes."""
     await until(lambda: attributes.items() <= harness.attributes("event", key).items())
+
+
+# Where the door state is a bit field: whether the bolt is out and what is on before an action, the
+# action by its words, and the same after it
+BOTH: Final = {"deadbolt", "child_lock"}
+MOVES: Final[tuple[tuple[str, set[str], tuple[str, ...], str, set[str]], ...]] = (
+    ("locked", BOTH, ("deadbolt_off",), "locked", {"child_lock"}),
+    ("locked", BOTH, ("child_lock_off",), "locked", {"deadbolt"}),
+    ("locked", {"deadbolt"}, ("child_lock_on",), "locked", BOTH),
+    ("locked", {"child_lock"}, ("deadbolt_on",), "locked", BOTH),
+    ("locked", {"deadbolt"}, ("deadbolt_off",), "locked", set()),
+    ("locked", BOTH, ("unlocked",), "unlocked", {"child_lock"}),
+    ("unlocked", {"child_lock"}, ("deadbolt_on",), "locked", BOTH),
+    ("unlocked", {"child_lock"}, ("locked", "locked_automatically"), "locked", {"child_lock"}),
+    ("unlocked", {"child_lock"}, ("child_lock_off",), "unlocked", set()),
+    ("locked", BOTH, ("away_on",), "locked", BOTH),
+)
+
+
+@pytest.mark.parametrize("model", [one for one in EXPECTED if FACTS[one].bits])
+async def test_an_event_moves_bits_at_once(
+    hass: HomeAssistant, driver: LockDriver, model: str
+) -> None:
+    """Bolt, deadbolt and child lock are as an event says before the lock tells them itself."""
+    facts = FACTS[model]
+    assert facts.door
+    async with sibling(hass, driver, model) as harness:
+
+        def shown() -> tuple[str, set[str]]:
+            on = {key for key in BOTH if harness.state("binary_sensor", key) == "on"}
+            return harness.state("lock", "lock"), on
+
+        async def becomes_all(*before: object) -> None:
+            await until(lambda: shown() == before)
+
+        for number, (bolt, bits, words, *after) in enumerate(MOVES):
+            value = facts.number("door_state", bolt) + sum(facts.bits[one] for one in bits)
+            harness.driver.push_property(facts.door, value)
+            await becomes_all(bolt, bits)
+            happens = {
+                "position": facts.number("position", "inside"),
+                "method": facts.number("method", "fingerprint"),
+                "action": facts.number("action", *words),
+                "id": number,
+                "time": int(time.time()),
+            }
+            arguments = [
+                {"piid": piid, "value": happens[name]} for name, piid in facts.arguments.items()
+            ]
+            harness.driver.push_arguments(facts.event, arguments)
+            await told(harness, "lock_event", operation_id=number)
+            assert shown() == tuple(after), (bolt, bits, words)
 
 
 @pytest.mark.parametrize("model", EXPECTED)

@@ -208,7 +208,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         for address, reading in readings.items():
             known = self.data.values.get(address)
             if reading.code == 0 and known in (before.get(address), reading.value):
-                self._take(address, reading.value)
+                self._take(address, reading.value, updated=reading.updated)
         self._write_values()
         self.moments.async_send((Moment.READ,), readings)
         return self.data
@@ -423,7 +423,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.data.record_contact(contact)
         self._write_by(self.hass.loop.time() + SAVE_DELAY_OF_CONTACT)
 
-    def _take(self, address: Address, raw: object, told: float | None = None) -> None:
+    def _take(
+        self,
+        address: Address,
+        raw: object,
+        told: float | None = None,
+        updated: float | None = None,
+    ) -> None:
         """Store a value that the specification allows; another one makes the property unknown."""
         if raw is None:
             return
@@ -439,7 +445,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             may_be_secret = prop.format == "string" or address in self.model.secret
             self.data.forget(address, None if may_be_secret else number(raw), told)
         else:
-            self.data.set(address, value, told)
+            self.data.set(address, value, told, updated)
             if address == self._hardware_version:
                 self._show_device()
 

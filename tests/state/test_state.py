@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    async_capture_events,
     async_fire_time_changed,
 )
 
@@ -138,6 +140,9 @@ async def test_a_late_event_moves_nothing(
 ) -> None:
     """An event that is older than the last one is not the last operation."""
     now = int(time.time())
+    driver.tell((3, 1021), DOOR_STATES["locked"], now - 200)
+    await lock_of(loaded, driver).coordinator.async_refresh()
+    driver.tell((3, 1021), DOOR_STATES["unlocked"], now - 120)
     driver.push_event((2, 1020), 2, 2, 2, 8, now - 120)
     await until(lambda: shown(hass, driver, "sensor", "last_operation_id") == "8")
     driver.push_event((2, 1020), 1, 11, 3, 7, now - 180)
@@ -145,6 +150,52 @@ async def test_a_late_event_moves_nothing(
     await until(lambda: shown(hass, driver, "sensor", "last_operation_id") == "9")
     assert shown(hass, driver, "sensor", "door_state") == "unlocked"
     assert shown(hass, driver, "binary_sensor", "deadbolt") == "off"
+
+
+async def test_a_late_event_moves_nothing_that_was_read_since(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """The door was locked after it was unlocked, which is heard last."""
+    now = int(time.time())
+    driver.tell((3, 1021), DOOR_STATES["locked"], now - 30)
+    await lock_of(loaded, driver).coordinator.async_refresh()
+    before = driver.simulator.cloud.requests.copy()
+    driver.push_event(LOCK_EVENT, 2, 2, 2, 7, now - 60)
+    await shows(hass, driver, "sensor", "last_operation_id", "7")
+    assert shown(hass, driver, "lock", "lock") == "locked"
+    driver.push_event(LOCK_EVENT, 1, 11, 3, 8, now - 40)  # the deadbolt, before it was off
+    await shows(hass, driver, "sensor", "last_operation_id", "8")
+    assert shown(hass, driver, "binary_sensor", "deadbolt") == "off"
+    await until(lambda: driver.simulator.cloud.requests != before)
+
+
+async def test_what_was_reported_since_tells_of_the_deadbolt(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """The door state that the lock reported after an event says that the deadbolt is off."""
+    now = int(time.time())
+    driver.push_property((3, 1021), DOOR_STATES["unlocked"])
+    await shows(hass, driver, "lock", "lock", "unlocked")
+    driver.push_event(LOCK_EVENT, 1, 11, 3, 7, now - 3)
+    await shows(hass, driver, "sensor", "last_operation_id", "7")
+    assert shown(hass, driver, "binary_sensor", "deadbolt") == "off"
+    assert shown(hass, driver, "lock", "lock") == "unlocked"
+
+
+async def test_a_late_event_is_followed_by_a_reading(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """What it says is shown until the lock is read, which says what is so now."""
+    now = int(time.time())
+    driver.tell((3, 1021), DOOR_STATES["locked"], now - 90)
+    await lock_of(loaded, driver).coordinator.async_refresh()
+    driver.tell((3, 1021), DOOR_STATES["ajar"], now - 30)
+    states = async_capture_events(hass, EVENT_STATE_CHANGED)
+    driver.push_event(LOCK_EVENT, 2, 2, 2, 7, now - 60)
+    await shows(hass, driver, "sensor", "door_state", "ajar")
+    door = driver.entity_id(hass, "sensor", "door_state")
+    told = [one.data["new_state"].state for one in states if one.data["entity_id"] == door]
+    assert told == ["unlocked", "ajar"]
 
 
 async def test_what_is_not_pushed_is_polled(

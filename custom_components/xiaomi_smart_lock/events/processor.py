@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 ABOUT: Final = 60  # seconds by which our clock and the cloud's may differ
+TRAVELS: Final = 5  # seconds that an event takes at most if nothing delays it
 
 
 class EventProcessor:
@@ -72,9 +73,12 @@ class EventProcessor:
             return
         self._read_clock(lock_event, now)
         if self._take_event(lock_event, now - lock_event.when):
-            lock.data.apply_consequences(lock_event)
+            is_late = now - lock_event.when > TRAVELS
+            lock.data.apply_consequences(lock_event, is_late=is_late)
             lock.async_show_news(lock_event)
             self._fire(lock_event)
+            if is_late:  # What is so by now may be another thing.
+                lock.in_background(lock.async_request_refresh())
 
     @callback
     def process_history(self, past: Iterable[Happened]) -> None:

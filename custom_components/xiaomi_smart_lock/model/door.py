@@ -26,7 +26,8 @@ class DoorFacts(NamedTuple):
 
 UNKNOWN: Final = DoorFacts()
 
-LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on", "child_lock_and_deadbolt_on")
+BOTH_ON: Final = "child_lock_and_deadbolt_on"
+LOCKED: Final = ("locked", "child_lock_on", "deadbolt_on", BOTH_ON)
 """The states in which the bolt is out."""
 OPEN: Final = ("not_closed", "ajar", "ajar_too_long", "badly_closed")
 
@@ -36,9 +37,7 @@ FACTS: Final[Mapping[Role, Mapping[str, DoorFacts]]] = {
         "unlocked": DoorFacts(locked=False, open=False, deadbolt=False),
         "child_lock_on": DoorFacts(locked=True, open=False, child_lock=True),
         "deadbolt_on": DoorFacts(locked=True, open=False, deadbolt=True),
-        "child_lock_and_deadbolt_on": DoorFacts(
-            locked=True, open=False, deadbolt=True, child_lock=True
-        ),
+        BOTH_ON: DoorFacts(locked=True, open=False, deadbolt=True, child_lock=True),
         "closed": DoorFacts(open=False),
         **{key: DoorFacts(locked=False, open=True) for key in OPEN},
     },
@@ -81,9 +80,19 @@ class DoorBits:
                 (0, "locked"),
                 (self.child_lock, "child_lock_on"),
                 (self.deadbolt, "deadbolt_on"),
-                (self.child_lock | self.deadbolt, "child_lock_and_deadbolt_on"),
+                (self.child_lock | self.deadbolt, BOTH_ON),
             )
         }
+
+    def changed(self, value: int, key: str | None, changes: Mapping[Role, bool]) -> int:
+        """Return a value with the state of a key, None for the same one, and with changed bits."""
+        bits = value & (self.child_lock | self.deadbolt)
+        state = "locked" if key in LOCKED else key
+        number = next((one for one, name in self.states.items() if name == state), value - bits)
+        for role, bit in ((Role.CHILD_LOCK, self.child_lock), (Role.DEADBOLT, self.deadbolt)):
+            if changes.get(role, bool(bits & bit)):
+                number |= bit
+        return number
 
     def facts(self, value: int) -> DoorFacts:
         """Return the facts of a value; none if the state is not known."""

@@ -34,10 +34,10 @@ from .tables import Ability, Support, Tables
 from .words import LOCK_ACTION_MEANS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..miot.spec import Action, Address, Event, NamedValue, Property, Value
-    from .words import Meaning
+    from .words import Means
 
 MODELS: Final[dict[str, Tables]] = {
     tables.model: tables
@@ -270,34 +270,40 @@ class LockModel:
         }
 
     @cached_property
-    def action_meanings(
-        self,
-    ) -> Mapping[Value, list[tuple[Address, Value, frozenset[Value] | None]]]:
+    def action_meanings(self) -> Mapping[Value, list[tuple[Address, Value | dict[Value, Value]]]]:
         """The property values that a lock action implies, by the action's value.
 
-        Each is the property's address, its new value, and the values that it must have had before
-        (None: any).
+        Each is the property's address and its new value, or the new values by the one before.
         """
         actions = self.property(Role.LOCK_ACTION)
         return {
-            named.value: [
-                (*meant, self._numbers(meaning[0], before) if before else None)
-                for meaning, before in LOCK_ACTION_MEANS.get(named.key, ())
-                if (meant := self._meant(meaning))
-            ]
+            named.value: list(self._meant(LOCK_ACTION_MEANS.get(named.key, ())))
             for named in (actions.values if actions else ())
         }
 
-    def _meant(self, meaning: Meaning) -> tuple[Address, Value] | None:
-        role, value = meaning
-        prop = self.property(role)
-        number = prop.numbers.get(value) if prop and isinstance(value, str) else value
-        return None if prop is None or number is None else (prop.address, number)
+    def _meant(self, means: Means) -> Iterator[tuple[Address, Value | dict[Value, Value]]]:
+        changes = {role: value for (role, value), _ in means if isinstance(value, bool)}
+        if door := self.property(Role.DOOR_STATE):
+            yield door.address, self._moves(door, means, changes)
+        for role, value in changes.items():
+            if prop := self.property(role):
+                yield prop.address, value
 
-    def _numbers(self, role: Role, keys: Iterable[str]) -> frozenset[Value]:
-        prop = self.property(role)
-        values = prop.values if prop else ()
-        return frozenset(named.value for named in values if named.key in keys)
+    def _moves(
+        self, door: Property, means: Means, changes: Mapping[Role, bool]
+    ) -> dict[Value, Value]:
+        """Return the new values of the door state by the one before, for those that change."""
+        moves: dict[Value, Value] = {}
+        for named in door.values:
+            fitting = (key for (_, key), before in means if before and named.key in before)
+            key = next(
+                (one for one in fitting if isinstance(one, str) and one in door.numbers), None
+            )
+            if self._door_bits:
+                moves[named.value] = self._door_bits.changed(named.value, key, changes)
+            elif key:
+                moves[named.value] = door.numbers[key]
+        return {before: after for before, after in moves.items() if before != after}
 
     def commands(self, name: str) -> list[Action]:
         """Return the actions with this name in the services that manage users and credentials.

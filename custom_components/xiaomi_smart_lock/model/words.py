@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .door import LOCKED, OPEN
+from .door import BOTH_ON, LOCKED, OPEN
 from .roles import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-type Meaning = tuple[Role, str | bool]
-"""A property, and its value or the key of its value."""
+type Means = tuple[tuple[tuple[Role, str | bool], tuple[str, ...] | None], ...]
+"""Properties with their new value or its key, and the keys that it must have had before."""
 
 # Property values that a lock event implies at once, before the lock reports the property itself. By
-# lock action: the new value, and the values that the property must have had before (None: any). A
-# door that closes is not assumed to be locked, and an open door is not assumed to be closed.
-LOCK_ACTION_MEANS: Final[Mapping[str, tuple[tuple[Meaning, tuple[str, ...] | None], ...]]] = {
+# lock action: the new value, and the values that the property must have had before (None: any); the
+# first that fits counts. A door that closes is not assumed to be locked, and an open door is not
+# assumed to be closed.
+LOCK_ACTION_MEANS: Final[Mapping[str, Means]] = {
     "door_closed": (((Role.DOOR_STATE, "unlocked"), OPEN),),
     **dict.fromkeys(
         ("locked", "locked_automatically", "locked_from_outside"),
@@ -24,23 +25,27 @@ LOCK_ACTION_MEANS: Final[Mapping[str, tuple[tuple[Meaning, tuple[str, ...] | Non
     ),
     "unlocked": (((Role.DOOR_STATE, "unlocked"), LOCKED), ((Role.DEADBOLT, False), None)),
     "deadbolt_on": (
+        ((Role.DOOR_STATE, BOTH_ON), ("child_lock_on",)),
         ((Role.DOOR_STATE, "deadbolt_on"), ("locked", "unlocked", "child_lock_on")),
         ((Role.DEADBOLT, True), None),
     ),
     "deadbolt_off": (
         ((Role.DOOR_STATE, "locked"), ("deadbolt_on",)),
+        ((Role.DOOR_STATE, "child_lock_on"), (BOTH_ON,)),
         ((Role.DEADBOLT, False), None),
     ),
     "child_lock_on": (
         ((Role.DOOR_STATE, "child_lock_on"), ("locked",)),
+        ((Role.DOOR_STATE, BOTH_ON), ("deadbolt_on",)),
         ((Role.CHILD_LOCK, True), None),
     ),
     "child_lock_off": (
         ((Role.DOOR_STATE, "locked"), ("child_lock_on",)),
+        ((Role.DOOR_STATE, "deadbolt_on"), (BOTH_ON,)),
         ((Role.CHILD_LOCK, False), None),
     ),
     "child_lock_and_deadbolt_on": (
-        ((Role.DOOR_STATE, "child_lock_and_deadbolt_on"), (*LOCKED, "unlocked")),
+        ((Role.DOOR_STATE, BOTH_ON), (*LOCKED, "unlocked")),
         ((Role.DEADBOLT, True), None),
         ((Role.CHILD_LOCK, True), None),
     ),

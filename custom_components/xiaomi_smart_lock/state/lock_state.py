@@ -106,6 +106,8 @@ class LockData:
     """What has happened and changed since it was last written down."""
     _told: dict[Address, float] = field(default_factory=dict)
     """When the lock itself last reported each value, in Unix seconds."""
+    _read: dict[Address, float] = field(default_factory=dict, compare=False)
+    """When the lock reported each value that was read, by the service's clock, in Unix seconds."""
     _door: DoorFacts | None = field(default=None, compare=False)
     """What is known of the door, None if that has to be found out again."""
 
@@ -156,24 +158,33 @@ class LockData:
             return wanted.value
         return self.values.get(address)
 
-    def set(self, address: Address, value: Value, told: float | None = None) -> None:
+    def set(
+        self,
+        address: Address,
+        value: Value,
+        told: float | None = None,
+        updated: float | None = None,
+    ) -> None:
         """Take a valid value, and the values of other properties that it implies.
 
         ``told`` is when the lock itself reported the value, in Unix seconds; None if it was only
-        read. A reading that repeats the known value implies nothing: the other property may have
-        been reported since.
+        read. Then ``updated`` is when the lock reported it by the service's clock, if that says so.
+        A reading that repeats the known value implies nothing: the other property may have been
+        reported since.
         """
         tells = told is not None or self.values.get(address) != value
+        times, at = (self._read, updated) if told is None else (self._told, told)
         self._set(address, value)
-        if told is not None:
-            self._told[address] = told
         # A reading proves that the lock has the pending value. A value that it reports may be late.
         if told is None and (wanted := self.pending.get(address)) and wanted.value == value:
             del self.pending[address]
             self.news.add(Topic.CHANGES)
+        implied = self.model.meanings.get(address, {}).get(value, ())
         if tells:
-            for other, implied in self.model.meanings.get(address, {}).get(value, ()):
-                self._set(other, implied)
+            for other, its_value in implied:
+                self._set(other, its_value)
+        if at is not None:
+            times.update(dict.fromkeys((address, *(other for other, _ in implied)), at))
 
     def forget(self, address: Address, number: float | None, told: float | None = None) -> None:
         """Forget the value of a property, since its new value was not understood.
@@ -228,15 +239,22 @@ class LockData:
         if not counted and self.expiries.follow(lock_event):
             self.news.add(Topic.ENDINGS)
 
-    def apply_consequences(self, lock_event: LockEvent) -> None:
-        """Set the properties that an event implies, except those that the lock reported since."""
+    def apply_consequences(self, lock_event: LockEvent, *, is_late: bool = False) -> None:
+        """Set the properties that an event implies, except those that the lock reported since.
+
+        For a late event, what was read counts too: the service says when the lock reported it. For
+        others it does not, since the service's clock may differ from ours.
+        """
         if self.events.get(lock_event.kind) is not lock_event:
             return
         action = lock_event.get("lock-action")
         means = () if action is None else self.model.action_meanings.get(action, ())
-        for address, value, before in means:
-            told_since = int(self._told.get(address, 0)) > int(lock_event.when)
-            if not told_since and (before is None or self.values.get(address) in before):
+        for address, new in means:
+            told = self._told.get(address, 0)
+            if is_late:
+                told = max(told, self._read.get(address, 0))
+            value = new.get(self.values.get(address, "")) if isinstance(new, dict) else new
+            if value is not None and int(told) <= int(lock_event.when):
                 self._set(address, value)
 
     def as_dict(self) -> dict[str, Any]:
