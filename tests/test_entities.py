@@ -78,9 +78,11 @@ async def test_in_an_account(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry, snapshot: SnapshotAssertion
 ) -> None:
     """All is shown of a lock that an account tells of, once everything was pushed."""
+    driver.tell((3, 1021), 2, NOON)
     _tell_everything(driver)
     told = lock_of(loaded, driver).coordinator.data
     await until(lambda: len(told.events) == 8 and {(2, 19), (11, 8), (22, 13)} <= set(told.values))
+    await until(lambda: driver.state(hass, "lock", "lock").state == "unlocked")
     assert _all_shown(hass, loaded) == snapshot
 
 

@@ -74,10 +74,10 @@ class EventProcessor:
         self._read_clock(lock_event, now)
         if self._take_event(lock_event, now - lock_event.when):
             is_late = now - lock_event.when > TRAVELS
-            lock.data.apply_consequences(lock_event, is_late=is_late)
+            implies_values = lock.data.apply_consequences(lock_event, is_late=is_late)
             lock.async_show_news(lock_event)
             self._fire(lock_event)
-            if is_late:  # What is so by now may be another thing.
+            if implies_values and is_late:  # What is so by now may be another thing.
                 lock.in_background(lock.async_request_refresh())
 
     @callback

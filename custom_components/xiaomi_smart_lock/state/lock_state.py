@@ -239,14 +239,15 @@ class LockData:
         if not counted and self.expiries.follow(lock_event):
             self.news.add(Topic.ENDINGS)
 
-    def apply_consequences(self, lock_event: LockEvent, *, is_late: bool = False) -> None:
+    def apply_consequences(self, lock_event: LockEvent, *, is_late: bool = False) -> bool:
         """Set the properties that an event implies, except those that the lock reported since.
 
-        For a late event, what was read counts too: the service says when the lock reported it. For
-        others it does not, since the service's clock may differ from ours.
+        Return whether it implies any. For a late event, what was read counts too: the service says
+        when the lock reported it. For others it does not, since the service's clock may differ from
+        ours.
         """
         if self.events.get(lock_event.kind) is not lock_event:
-            return
+            return False
         action = lock_event.get("lock-action")
         means = () if action is None else self.model.action_meanings.get(action, ())
         for address, new in means:
@@ -256,6 +257,7 @@ class LockData:
             value = new.get(self.values.get(address, "")) if isinstance(new, dict) else new
             if value is not None and int(told) <= int(lock_event.when):
                 self._set(address, value)
+        return bool(means)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state to keep over a restart, as JSON data.
