@@ -33,7 +33,7 @@ from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .model.lock_model import model_of
 from .model.s1 import S1
-from .people import async_follow_entities, async_read_people
+from .people import async_follow_entities, async_forget_users_made, async_read_people
 from .reporting.issues import (
     Issue,
     async_clear_issues_of_entry,
@@ -272,3 +272,4 @@ async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -
     await async_log(hass, did).async_remove()
     await async_forget_guesses(hass, did)
     await async_forget_pictures(hass, did)
+    async_forget_users_made(hass, did)

@@ -87,6 +87,8 @@ class Users:
     """Whether the lock has told all its users and credentials once."""
     names_in_app: dict[int, str] = field(default_factory=dict)
     """The names that the Mi Home app keeps, by user id. They are not stored."""
+    deletions: int = field(default=0, compare=False)
+    """How many deletions were told since this was created. They are not stored."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -177,6 +179,7 @@ class Users:
             since = max(since, known.since)
         _remember(self.known, int(user_id), User(user_type, since, deleted))
         if deleted:
+            self.deletions += 1
             self.names_in_app.pop(int(user_id), None)
             self._delete(self.credentials_of(int(user_id)), lock_event.when)
 
@@ -198,6 +201,7 @@ class Users:
                 # What repeats an answer to our own action does not make it older.
                 gone = max(when, known.deleted)
                 _remember(self.grants, credential, Grant(None, gone, deleted=gone))
+                self.deletions += 1
 
     def as_dict(self, model: LockModel) -> dict[str, Any]:
         """Return the users as JSON data.
