@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
+from custom_components.xiaomi_smart_lock.model.lock_model import model_of
+from custom_components.xiaomi_smart_lock.model.s1 import S1
 from custom_components.xiaomi_smart_lock.state import user_registry
 from custom_components.xiaomi_smart_lock.state.credential import Credential
+from custom_components.xiaomi_smart_lock.state.user_registry import Users
 
 from .lock_driver import until
 from .lock_harness import LockHarness, Storage, fix, log_file, stored_key
 from .people import FINGERPRINT, begin, give, named, offers, person, submit, use
 
 if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigSubentry
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from simulator.lock import Lock
 
 PASSWORD = 3
+LOCK_RESET = 12  # abnormal-condition (2.4)
 
 
 async def delete(harness: LockHarness, operation_id: int, when: int) -> None:
@@ -141,7 +147,7 @@ async def test_deleted_twice(harness: LockHarness) -> None:
     await use(harness.entry, driver, now - 60, 3)
     await delete(harness, 3, now - 50)
     await use(harness.entry, driver, now - 40, 3)
-    give_at(harness, "Hua", now - 35)
+    give_at(harness, "Hua", now - 35, 3)
     await named(hass, driver, "Hua", "Hua")
     await delete(harness, 3, now - 30)
     await named(hass, driver, "Hua", "Hua")
@@ -164,9 +170,82 @@ async def test_deleted_twice(harness: LockHarness) -> None:
     )
 
 
-def give_at(harness: LockHarness, name: str, since: int) -> None:
-    """Add a person who has had fingerprint 3 since a time."""
-    of = give(harness.hass, harness.entry, name, (FINGERPRINT, 3))
+def give_at(harness: LockHarness, name: str, since: int, operation_id: int) -> None:
+    """Add a person who has had a fingerprint since a time."""
+    of = give(harness.hass, harness.entry, name, (FINGERPRINT, operation_id))
     data: dict[str, Any] = json.loads(json.dumps(dict(of.data)))
     data["credentials"][0]["since"] = since
     harness.hass.config_entries.async_update_subentry(harness.entry, of, data=data)
+
+
+@pytest.mark.parametrize("restart", ["none", "soft", "hard"])
+async def test_what_the_lock_never_told_of_before_it_was_reset(
+    harness: LockHarness, hass_storage: Storage, restart: str
+) -> None:
+    """It is gone too, also if it was given to somebody without having been used."""
+    hass, driver = harness.hass, harness.driver
+    give(hass, harness.entry, "Ming", (FINGERPRINT, 3))
+    now = driver.lock.time
+    await harness.lock.coordinator.async_save()
+    driver.push_event((2, 1007), LOCK_RESET, now - 50)
+    await harness.reached()
+    if restart != "none":
+        ming = person(harness.entry, "Ming")
+        kept = copy.deepcopy(hass_storage)
+        await harness.lock.coordinator.async_write()
+        await harness.stop()
+        if restart == "hard":
+            hass_storage |= kept
+            hass.config_entries.async_update_subentry(
+                harness.entry, ming, data={"credentials": without_ends(ming)}
+            )
+        await harness.start()
+    await use(harness.entry, driver, now - 40, 3)
+    await named(hass, driver, "Fingerprint 3", "unknown")
+
+
+def without_ends(of: ConfigSubentry) -> list[dict[str, Any]]:
+    """Return the credentials of a person as before they were deleted."""
+    return [{**one} for one in copy.deepcopy(of.data["credentials"]) if one.pop("until", 1)]
+
+
+async def test_told_after_a_reset(harness: LockHarness) -> None:
+    """What is told late of before it does not exist any more; what came since is somebody's."""
+    hass, driver = harness.hass, harness.driver
+    now = driver.lock.time
+    driver.push_event((2, 1007), LOCK_RESET, now - 50)
+    driver.push_event((4, 4), 5, 2, now - 60)
+    driver.push_event((4, 6), 5, 3, FINGERPRINT, now - 60)
+    driver.push_event((4, 4), 6, 2, now - 40)
+    driver.push_event((4, 6), 6, 4, FINGERPRINT, now - 40)
+    await harness.reached()
+    known = harness.known.users
+    assert set(known.present) == {6}
+    assert known.credentials_of(5) == []
+    assert known.credentials_of(6) == [Credential(FINGERPRINT, 4)]
+    give_at(harness, "Hua", now - 30, 4)
+    await use(harness.entry, driver, now - 20, 4)
+    await named(hass, driver, "Hua", "Hua")
+
+
+async def test_a_reset_that_is_told_late(harness: LockHarness) -> None:
+    """Users that came since are there."""
+    now = harness.driver.lock.time
+    harness.driver.push_event((4, 4), 5, 2, now - 60)
+    harness.driver.push_event((4, 4), 6, 2, now - 40)
+    harness.driver.push_event((2, 1007), LOCK_RESET, now - 50)
+    await harness.reached()
+    assert set(harness.known.users.present) == {6}
+
+
+def test_storage_of_a_version_before() -> None:
+    """It has no reset, and what it does not know of does not keep it from reading."""
+    model = model_of(S1.model)
+    before = Users()
+    kept = before.as_dict(model)
+    assert "reset" not in kept
+    assert Users.from_dict(model, kept) == before
+    reset = Users(reset=1.5)
+    kept = reset.as_dict(model)
+    assert kept["reset"] == 1.5
+    assert Users.from_dict(model, kept) == reset
