@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.util import dt as dt_util
 
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
 from custom_components.xiaomi_smart_lock.model.lock_model import model_of
@@ -17,7 +19,7 @@ from custom_components.xiaomi_smart_lock.state.user_registry import Users
 
 from .lock_driver import until
 from .lock_harness import LockHarness, Storage, fix, log_file, stored_key
-from .people import FINGERPRINT, begin, give, named, offers, person, submit, use
+from .people import FINGERPRINT, begin, give, invite, named, offers, person, submit, use
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigSubentry
@@ -249,3 +251,72 @@ def test_storage_of_a_version_before() -> None:
     kept = reset.as_dict(model)
     assert kept["reset"] == 1.5
     assert Users.from_dict(model, kept) == reset
+
+
+# A credential that is somebody else's
+
+
+async def set_password(harness: LockHarness, password: str, **data: Any) -> int:
+    """Have a password enrolled that ends tomorrow; return its id."""
+    until = dt_util.utcnow() + timedelta(days=1)
+    answer = await harness.manage(
+        "set_credential",
+        credential_type="password",
+        credential_data=password,
+        valid_until=until,
+        **data,
+    )
+    return int(answer["operation_id"])
+
+
+async def test_a_name_that_a_guest_has(harness: LockHarness) -> None:
+    """Who is called as a guest gets a password of their own, and the guest keeps theirs."""
+    hass, driver = harness.hass, harness.driver
+    give(hass, harness.entry, "Ming")
+    await harness.manage("set_user", user_id=7)
+    of_guest = await set_password(harness, "246810", user_id=7)
+    now = driver.lock.time
+    held_by_wei = {"method": PASSWORD, "operation_id": of_guest, "since": now - 1}
+    invite(hass, harness.entry, "Wei", {"did": driver.lock.did, **held_by_wei})
+    of_ming = await set_password(harness, "135790", person="Ming", name="Wei")
+    assert of_ming != of_guest
+    nobodys = await set_password(harness, "975310", user_id=7, name="Wei")
+    assert {of_ming, of_guest, nobodys} == set(driver.lock.users.credentials)
+    await use(harness.entry, driver, now, of_guest, method=PASSWORD)
+    await named(hass, driver, "Wei", "Wei")
+    await use(harness.entry, driver, now, of_ming, method=PASSWORD)
+    await named(hass, driver, "Ming", "Ming")
+
+
+async def test_a_name_that_another_person_s_credential_has(harness: LockHarness) -> None:
+    """It is known again only as the same person's."""
+    hass, driver = harness.hass, harness.driver
+    give(hass, harness.entry, "Ming")
+    give(hass, harness.entry, "Hua")
+    of_ming = await set_password(harness, "246810", person="Ming", name="Stay")
+    of_hua = await set_password(harness, "135790", person="Hua", name="Stay")
+    assert of_hua != of_ming
+    for name, operation_id in {"Ming": of_ming, "Hua": of_hua}.items():
+        again = await set_password(harness, "000000", person=name, name="Stay")
+        assert again == operation_id
+    await use(harness.entry, driver, driver.lock.time, of_ming, method=PASSWORD)
+    await named(hass, driver, "Ming", "Ming")
+
+
+async def test_a_credential_of_a_user_that_was_made_for_somebody(harness: LockHarness) -> None:
+    """Who is given one does not become that user."""
+    hass, driver = harness.hass, harness.driver
+    give(hass, harness.entry, "Ming")
+    give(hass, harness.entry, "Hua")
+    card = await harness.manage("set_credential", person="Ming", credential_type="nfc")
+    driver.push_event((4, 6), card["user_id"], 9, FINGERPRINT, driver.lock.time)
+    await use(harness.entry, driver, driver.lock.time, 9)
+    await named(hass, driver, "Ming", "Ming")
+
+    card_only = {"credential_type": "nfc", "operation_id": card["operation_id"]}
+    await harness.manage("assign_credential", person="Hua", **card_only)
+    await named(hass, driver, "Fingerprint 9", "unknown")
+    code = await harness.manage(
+        "set_credential", person="Hua", credential_type="password", credential_data="246810"
+    )
+    assert code["user_id"] != card["user_id"]

@@ -266,7 +266,7 @@ def person_of(
 
     This is the person it was given to. Otherwise it is the only person who has other credentials of
     the same user of the lock, and None if several do: if a whole family was enrolled as one user,
-    each credential has to be given to its person.
+    each credential has to be given to its person. Whom the user was made for counts as one of them.
     """
     if given_to := _holders(lock, credential, when):
         return given_to[0]
@@ -278,7 +278,15 @@ def person_of(
         for other in users.credentials_of(user_id)
         for one in _holders(lock, other, when)
     }
-    return next(iter(of_user.values())) if len(of_user) == 1 else None
+    if len(of_user) != 1:
+        return None
+    [(theirs, only)] = of_user.items()
+    made_for = {
+        one.subentry.subentry_id
+        for one in people(lock.config_entry)
+        if one.user_made(lock) == user_id
+    }
+    return only if made_for <= {theirs} else None
 
 
 def _user_at(lock: LockCoordinator, credential: Credential, when: float) -> int | None:
