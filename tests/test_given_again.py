@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 
-from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
 from custom_components.xiaomi_smart_lock.model.lock_model import model_of
 from custom_components.xiaomi_smart_lock.model.s1 import S1
 from custom_components.xiaomi_smart_lock.state import user_registry
@@ -19,7 +21,7 @@ from custom_components.xiaomi_smart_lock.state.user_registry import Users
 
 from .lock_driver import until
 from .lock_harness import LockHarness, Storage, fix, log_file, stored_key
-from .people import FINGERPRINT, begin, give, invite, named, offers, person, submit, use
+from .people import DURESS, FINGERPRINT, begin, give, invite, named, offers, person, submit, use
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigSubentry
@@ -320,3 +322,45 @@ async def test_a_credential_of_a_user_that_was_made_for_somebody(harness: LockHa
         "set_credential", person="Hua", credential_type="password", credential_data="246810"
     )
     assert code["user_id"] != card["user_id"]
+
+
+@pytest.mark.parametrize("whose", ["Hua", None])
+async def test_a_number_that_is_enrolled_anew(harness: LockHarness, whose: str | None) -> None:
+    """What the lock takes as new is not what somebody had, whose deletion nobody has told."""
+    hass, driver = harness.hass, harness.driver
+    give(hass, harness.entry, "Ming", (PASSWORD, 1))
+    give(hass, harness.entry, "Hua")
+    await harness.manage("set_user", user_id=7)
+    now = driver.lock.time
+    await use(harness.entry, driver, now - 60, 1, method=PASSWORD)
+    await named(hass, driver, "Ming", "Ming")
+    data = {"person": whose} if whose else {"user_id": 7}
+    assert await set_password(harness, "246810", operation_id=1, **data) == 1
+    await named(hass, driver, "Ming", "Ming")
+    await use(harness.entry, driver, driver.lock.time, 1, method=PASSWORD)
+    await named(hass, driver, whose or "Password 1", whose or "unknown")
+
+
+async def test_two_that_look_the_same(
+    harness: LockHarness, hass_client: ClientSessionGenerator
+) -> None:
+    """Who says whose a duress fingerprint was takes no finger from whoever has that number."""
+    hass, driver = harness.hass, harness.driver
+    assert await async_setup_component(hass, "repairs", {})
+    give(hass, harness.entry, "Hua", (FINGERPRINT, 8))
+    ming = give(hass, harness.entry, "Ming")
+    now = driver.lock.time
+    await use(harness.entry, driver, now - 60, 8)
+    await use(harness.entry, driver, now - 50, 8, method=DURESS)
+    issues = ir.async_get(hass).issues.values()
+    await until(lambda: [one.translation_key for one in issues] == ["who_was_it"])
+    [issue] = issues
+    client = await hass_client()
+    url = "/api/repairs/issues/fix"
+    begun = await client.post(url, json={"handler": DOMAIN, "issue_id": issue.issue_id})
+    flow_id = (await begun.json())["flow_id"]
+    answer = await client.post(f"{url}/{flow_id}", json={"person": ming.subentry_id})
+    assert (await answer.json())["type"] == "create_entry"
+    await named(hass, driver, "Ming", "Ming")
+    await use(harness.entry, driver, now - 40, 8)
+    await named(hass, driver, "Hua", "Hua")

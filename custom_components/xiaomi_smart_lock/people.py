@@ -416,6 +416,15 @@ def async_assign(lock: LockCoordinator, credential: Credential, name: str) -> No
 
 
 @callback
+def async_note_enrolled(lock: LockCoordinator, credential: Credential) -> None:
+    """Note that a credential is a new one: one of that number was deleted, if somebody had one."""
+    until = float(int(time.time()))  # The lock's times are whole seconds.
+    for person in _holders(lock, credential):
+        held = person.holds[lock.device.did, credential]
+        _async_hold(lock, person, credential, replace(held, until=until))
+
+
+@callback
 def async_take_away(lock: LockCoordinator, credential: Credential) -> Held | None:
     """Take a credential from its holder; return how it was held, None if nobody had it."""
     former = holder(lock, credential)

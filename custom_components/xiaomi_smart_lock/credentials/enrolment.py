@@ -22,7 +22,7 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..model.roles import Role
-from ..people import async_assign, holder, named, with_whose
+from ..people import async_assign, async_note_enrolled, holder, named, with_whose
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.enrolment_hint import hint_for_step, shown_method
@@ -145,6 +145,7 @@ class Enrolment:
         method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
         async with self._turn, self._user_of(wanted) as user_id:
             credential = await self._async_try(wanted, user_id, method)
+        async_note_enrolled(self._lock, credential)
         self._keep(wanted, credential)
         self._reporter.log("credential_added", credential=with_whose(self._lock, credential))
         return credential
