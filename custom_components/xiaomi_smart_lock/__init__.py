@@ -21,6 +21,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from .account.entry_data import (
     DEVICES_ARE_OF_ONE_ENTRY,
     async_forget_lock,
+    configured_locks,
     dids_of,
     lock_ids,
 )
@@ -33,7 +34,7 @@ from .media.picture_archive import async_forget_pictures
 from .media.views import async_register_views
 from .model.lock_model import model_of
 from .model.s1 import S1
-from .people import async_follow_entities, async_read_people
+from .people import async_follow_entities, async_forget_users_made, async_read_people
 from .reporting.issues import (
     Issue,
     async_clear_issues_of_entry,
@@ -252,10 +253,12 @@ def _async_forget_what_linking_gave(hass: HomeAssistant, entry: LockConfigEntry)
 
 
 async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -> None:
-    """Delete the stored state, journal, wrong codes and pictures of a lock.
+    """Delete the stored state, journal, wrong codes and pictures of a lock no entry has any more.
 
     Credentials that were to end stay in the lock, and nobody ends them any more: that is told.
     """
+    if did in configured_locks(hass, but=entry):
+        return
     store = async_store(hass, did)
     match await store.async_load():
         case {"device": {"name": str(name)}, "data": {"endings": [_, *_] as endings}}:
@@ -272,3 +275,4 @@ async def _async_forget(hass: HomeAssistant, entry: LockConfigEntry, did: str) -
     await async_log(hass, did).async_remove()
     await async_forget_guesses(hass, did)
     await async_forget_pictures(hass, did)
+    async_forget_users_made(hass, did)

@@ -280,11 +280,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         """
         news, self.data.news = self.data.news, set()
         self._write_values()
-        self.showing = lock_event
+        # Who is told the news may cause more, which no event tells.
+        outer, self.showing = self.showing, lock_event
         try:
             self._news.async_send(news)
         finally:
-            self.showing = None
+            self.showing = outer
 
     @callback
     def async_set_awake(self, *, awake: bool) -> None:

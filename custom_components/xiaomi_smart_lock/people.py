@@ -21,10 +21,12 @@ from .const import (
     CONF_DID,
     CONF_LOCK_USERS,
     CONF_PERSON_ENTITY,
+    DOMAIN,
     SUBENTRY_GUEST,
     SUBENTRY_PERSON,
 )
 from .state.credential import Credential, masked
+from .state.lock_state import Topic
 from .wording.phrases import (
     common_text,
     credential_in_words,
@@ -37,7 +39,7 @@ from .wording.reasons import translatable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import CALLBACK_TYPE, HomeAssistant
 
     from .coordinator import LockCoordinator
     from .state.lock_event import LockEvent
@@ -53,6 +55,8 @@ ENDED: Final = "ended"
 """When the access of a guest ended, in the data of the subentry."""
 VALID_UNTIL: Final = "valid_until"
 """When it ends, in Unix seconds, in the same place; None for no time limit."""
+UNTIL: Final = "until"
+"""When a credential was deleted, in Unix seconds, beside it in the data of the subentry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Held:
 
     since: float
     name: str = ""
+    until: float | None = None
+    """When it was deleted, in Unix seconds; None as long as no deletion was noted."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +108,15 @@ class Person:
         entity = er.async_get(hass).async_get(kept)
         return entity.entity_id if entity else None
 
+    @property
+    def users_made(self) -> Mapping[str, int]:
+        """The users of locks that were made for them, by did."""
+        users: Mapping[str, int] = self.subentry.data.get(CONF_LOCK_USERS, {})
+        return users
+
     def user_made(self, lock: LockCoordinator) -> int | None:
         """Return the user of a lock that was made for them, None if none was."""
-        user_id: int | None = self.subentry.data.get(CONF_LOCK_USERS, {}).get(lock.device.did)
-        return user_id
+        return self.users_made.get(lock.device.did)
 
     def has(self, lock: LockCoordinator, credential: Credential, when: float = math.inf) -> bool:
         """Return whether a credential was theirs when it was used, by default now."""
@@ -133,11 +144,15 @@ class _Everyone:
 
         Python's garbage collector need not look at plain tuples of numbers, and there may be many.
         """
+        self.deleted: Final[set[tuple[str, int, int]]] = set()
+        """The credentials that somebody had until they were deleted."""
         for person in self.people:
             alone = (person,)
             for stored in person.subentry.data[CONF_CREDENTIALS]:
                 of_lock = self.holders.setdefault(stored[CONF_DID], {})
                 credential = stored["method"], stored["operation_id"]
+                if UNTIL in stored:
+                    self.deleted.add((stored[CONF_DID], *credential))
                 if (others := of_lock.setdefault(credential, alone)) is not alone:
                     of_lock[credential] = (*others, person)
         self.numbers: Final = {
@@ -184,15 +199,23 @@ def _holders(
 ) -> Sequence[Person]:
     """Return the people whose a credential was when it was used, by default now.
 
-    After a credential is deleted, the same number means another credential.
+    After a credential is deleted, the same number means another credential. If that was deleted
+    too, an earlier use is of the one that was deleted first.
     """
     did, deleted = lock.device.did, lock.data.users.deleted(credential)
-    of_lock = _everyone(lock.config_entry).holders.get(did, {})
+    everyone = _everyone(lock.config_entry)
+    of_lock = everyone.holders.get(did, {})
     given = [one for one in of_lock.get(credential, ()) if not one.had_ended(when)]
-    if not deleted:
+    if not deleted and (did, *credential) not in everyone.deleted:
         return given
-    key = did, credential
-    return [one for one in given if (one.holds[key].since < deleted) == (when < deleted)]
+    held = [(one, one.holds[did, credential]) for one in given]
+    theirs = [
+        (one, math.inf if how.until is None else how.until)
+        for one, how in held
+        if (how.since < deleted) == (when < deleted) and (how.until is None or when < how.until)
+    ]
+    first = min((until for _, until in theirs), default=math.inf)
+    return [one for one, until in theirs if until == first]
 
 
 def entity_as_stored(hass: HomeAssistant, entity_id: str) -> str:
@@ -217,14 +240,16 @@ def async_follow_entities(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 def _read(stored: Mapping[str, Any]) -> tuple[Key, Held]:
     credential = Credential(stored["method"], stored["operation_id"])
-    return (stored[CONF_DID], credential), Held(stored["since"], stored.get(CONF_NAME, ""))
+    held = Held(stored["since"], stored.get(CONF_NAME, ""), stored.get(UNTIL))
+    return (stored[CONF_DID], credential), held
 
 
 def as_stored(holds: Mapping[Key, Held]) -> list[dict[str, Any]]:
-    """Return credentials as a subentry stores them, with a name only if there is one."""
+    """Return credentials as a subentry stores them, with name and deletion only if there is one."""
     return [
         {CONF_DID: did, **credential._asdict(), "since": held.since}
         | ({CONF_NAME: held.name} if held.name else {})
+        | ({} if held.until is None else {UNTIL: held.until})
         for (did, credential), held in holds.items()
     ]
 
@@ -241,7 +266,7 @@ def person_of(
 
     This is the person it was given to. Otherwise it is the only person who has other credentials of
     the same user of the lock, and None if several do: if a whole family was enrolled as one user,
-    each credential has to be given to its person.
+    each credential has to be given to its person. Whom the user was made for counts as one of them.
     """
     if given_to := _holders(lock, credential, when):
         return given_to[0]
@@ -253,7 +278,15 @@ def person_of(
         for other in users.credentials_of(user_id)
         for one in _holders(lock, other, when)
     }
-    return next(iter(of_user.values())) if len(of_user) == 1 else None
+    if len(of_user) != 1:
+        return None
+    [(theirs, only)] = of_user.items()
+    made_for = {
+        one.subentry.subentry_id
+        for one in people(lock.config_entry)
+        if one.user_made(lock) == user_id
+    }
+    return only if made_for <= {theirs} else None
 
 
 def _user_at(lock: LockCoordinator, credential: Credential, when: float) -> int | None:
@@ -383,6 +416,15 @@ def async_assign(lock: LockCoordinator, credential: Credential, name: str) -> No
 
 
 @callback
+def async_note_enrolled(lock: LockCoordinator, credential: Credential) -> None:
+    """Note that a credential is a new one: one of that number was deleted, if somebody had one."""
+    until = float(int(time.time()))  # The lock's times are whole seconds.
+    for person in _holders(lock, credential):
+        held = person.holds[lock.device.did, credential]
+        _async_hold(lock, person, credential, replace(held, until=until))
+
+
+@callback
 def async_take_away(lock: LockCoordinator, credential: Credential) -> Held | None:
     """Take a credential from its holder; return how it was held, None if nobody had it."""
     former = holder(lock, credential)
@@ -414,3 +456,79 @@ def _async_hold(
         person.subentry,
         data={**person.subentry.data, CONF_CREDENTIALS: as_stored(holds)},
     )
+
+
+# What a lock no longer has
+
+
+@callback
+def async_follow_deletions(lock: LockCoordinator) -> CALLBACK_TYPE:
+    """Note deletions at a lock in the subentries, now and as they come; return a stop function.
+
+    What is stored of the lock may be lost or removed, and it gives the numbers again.
+    """
+    _async_note_deletions(lock)
+    noted = lock.data.users.deletions
+
+    @callback
+    def look() -> None:
+        nonlocal noted
+        if noted != lock.data.users.deletions:
+            noted = lock.data.users.deletions
+            _async_note_deletions(lock)
+
+    return lock.async_watch(Topic.PEOPLE, look)
+
+
+@callback
+def _async_note_deletions(lock: LockCoordinator) -> None:
+    """Note which credentials are deleted, and which users that were made for somebody.
+
+    Another entry may have had the lock before, and may have it again.
+    """
+    did, users = lock.device.did, lock.data.users
+    for entry in lock.hass.config_entries.async_entries(DOMAIN):
+        everyone = _everyone(entry)
+        deleted = {
+            credential: when
+            for numbers in everyone.holders.get(did, {})
+            if (when := users.deleted(credential := Credential(*numbers)))
+        }
+        theirs = {
+            one.subentry.subentry_id: one
+            for credential in deleted
+            for one in everyone.holders[did][credential]
+        }
+        for person in everyone.people:
+            data = dict(person.subentry.data)
+            if person.subentry.subentry_id in theirs:
+                data[CONF_CREDENTIALS] = as_stored(_with_ends(person, did, deleted))
+            made = users.known.get(person.users_made.get(did, -1))
+            if made and made.deleted:
+                data[CONF_LOCK_USERS] = _without(person.users_made, did)
+            lock.hass.config_entries.async_update_subentry(entry, person.subentry, data=data)
+
+
+def _with_ends(person: Person, did: str, deleted: Mapping[Credential, float]) -> dict[Key, Held]:
+    """Return the credentials of a person, with when those of a lock were deleted that they had."""
+    holds = dict(person.holds)
+    for (of, credential), held in person.holds.items():
+        when = deleted.get(credential, 0.0)
+        if of == did and held.until is None and held.since < when:
+            holds[of, credential] = replace(held, until=when)
+    return holds
+
+
+def _without(users: Mapping[str, int], did: str) -> dict[str, int]:
+    return {of: user_id for of, user_id in users.items() if of != did}
+
+
+@callback
+def async_forget_users_made(hass: HomeAssistant, did: str) -> None:
+    """Forget which users of a lock were made for people: they may be others' when it comes back."""
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        for person in people(entry):
+            if did in person.users_made:
+                users = _without(person.users_made, did)
+                data = {**person.subentry.data, CONF_LOCK_USERS: users}
+                hass.config_entries.async_update_subentry(entry, person.subentry, data=data)

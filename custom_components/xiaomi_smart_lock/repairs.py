@@ -15,6 +15,7 @@ from .account.entry_data import async_forget_lock, async_lock_name
 from .const import DOMAIN
 from .control.clock import async_set_clock
 from .credentials.whose import async_give, in_app_words, suggestion, whose_fields
+from .people import holder
 from .reporting.issues import Issue
 from .state.credential import Credential
 from .wording.phrases import escaped
@@ -149,15 +150,17 @@ class WhoWasItFlow(RepairsFlow):
     def _used(self, lock: LockCoordinator) -> list[Credential]:
         """Return the credentials that the issue may be about, which may look the same.
 
-        Those that were deleted since are left out: their numbers may be others' by now.
+        Those that were deleted since are left out: their numbers may be others' by now. So are
+        those that were given to somebody, unless all were.
         """
         shown = Credential(int(self._data["method"]), int(self._data["operation_id"]))
         users = lock.data.users
-        return [
+        used = [
             credential
             for credential, use in users.uses.items()
             if credential.masked(lock.model) == shown and users.deleted(credential) < use.when
         ]
+        return [one for one in used if holder(lock, one) is None] or used
 
 
 def _give(

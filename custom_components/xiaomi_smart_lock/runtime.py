@@ -57,6 +57,7 @@ from .miot.push import Push
 from .model.lock_model import LockModel, model_of
 from .model.s1 import S1
 from .model.tables import Ability
+from .people import async_follow_deletions
 from .reporting.issues import Issue, async_clear_passing_issues, async_raise_issue
 from .reporting.reporter import LockReporter
 from .session import LockSession
@@ -175,6 +176,7 @@ class LockRuntime:
         if self.pictures:
             self.pictures.async_start()
         stops = [
+            async_follow_deletions(self.coordinator),
             self.guests.async_start(),
             self.expiry.async_start(),
             self.unknown.async_start(),

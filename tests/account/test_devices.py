@@ -14,10 +14,22 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.xiaomi_smart_lock.account.entry_data import DEVICES_ARE_OF_ONE_ENTRY
 from custom_components.xiaomi_smart_lock.const import CONF_LOCKS, DOMAIN
+from custom_components.xiaomi_smart_lock.control.unlock_attempts import async_keep_guesses
+from tests.hosts import NEARBY
 from tests.lock_driver import until
-from tests.lock_harness import LockHarness, Storage, entry_of, stored_key
+from tests.lock_harness import (
+    LockHarness,
+    Storage,
+    entry_of,
+    log_file,
+    nearby,
+    stored,
+    stored_key,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
@@ -191,3 +203,79 @@ async def test_device_that_is_shared(
     assert ("other", "1") in left.identifiers
     assert not device_of(hass, harness.entry, other)
     await harness.stop()
+
+
+class Moved:
+    """A lock that one entry had, and that another one on the local network has now."""
+
+    def __init__(self, before: LockHarness, now: LockHarness) -> None:
+        """Take the account with its other lock, and the lock nearby."""
+        self.before, self.now = before, now
+
+    def kept(self, storage: Storage) -> dict[str, bool]:
+        """Return what there is of the lock."""
+        hass, driver = self.now.hass, self.now.driver
+        return {
+            "state": stored_key(driver) in storage,
+            "log": log_file(hass, driver).exists(),
+            "wrong codes": f"{stored_key(driver)}.guesses" in storage,
+        }
+
+    async def writes(self, storage: Storage) -> bool:
+        """Return whether what happens at the lock is still written down."""
+        user_id = 1 + max(self.now.known.users.numbers, default=0)
+        await self.now.manage("set_user", user_id=user_id)
+        await self.now.lock.coordinator.async_save()
+        return user_id in [row[0] for row in stored(storage, self.now.driver)["users"]["users"]]
+
+
+@pytest.fixture
+async def moved(
+    hass: HomeAssistant, hass_storage: Storage, driver: LockDriver, short_timeouts: None
+) -> AsyncIterator[Moved]:
+    """Have a lock left out of its account's entry, which is not set up since, and set up nearby."""
+    near = nearby(driver)
+    data = driver.account_data(driver.lock, near.lock)
+    before = LockHarness(hass, driver, entry_of(hass, data))
+    await before.start()
+    await before.stop()
+    data = {**before.entry.data, CONF_LOCKS: [driver.lock.did]}
+    hass.config_entries.async_update_entry(before.entry, data=data)
+    now = LockHarness(hass, near, entry_of(hass, near.local_data(NEARBY)))
+    await now.start()
+    await now.lock.coordinator.async_save()
+    await async_keep_guesses(hass, near.lock.did)
+    moved = Moved(before, now)
+    assert moved.kept(hass_storage) == dict.fromkeys(("state", "log", "wrong codes"), True)
+    yield moved
+    await now.stop()
+    await before.stop()
+
+
+async def test_a_lock_that_another_entry_has_by_now(
+    hass: HomeAssistant, hass_storage: Storage, moved: Moved
+) -> None:
+    """The entry that had it before deletes its device, and nothing that is stored of the lock."""
+    entry, lock = moved.before.entry, moved.now.driver.lock
+    await moved.before.start()
+    assert not device_of(hass, entry, lock)
+    assert device_of(hass, moved.now.entry, lock)
+    assert moved.kept(hass_storage) == dict.fromkeys(("state", "log", "wrong codes"), True)
+    assert await moved.writes(hass_storage)
+
+
+@pytest.mark.parametrize("as_well", [False, True], ids=["not chosen", "chosen twice"])
+async def test_the_entry_is_removed_that_had_a_lock_before(
+    hass: HomeAssistant, hass_storage: Storage, moved: Moved, *, as_well: bool
+) -> None:
+    """What is stored of the lock goes with the last entry that has it."""
+    entry, lock = moved.before.entry, moved.now.driver.lock
+    if as_well:
+        dids = [moved.before.driver.lock.did, lock.did]
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_LOCKS: dids})
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert device_of(hass, moved.now.entry, lock)
+    assert moved.kept(hass_storage) == dict.fromkeys(("state", "log", "wrong codes"), True)
+    assert await moved.writes(hass_storage)
+    await hass.config_entries.async_remove(moved.now.entry.entry_id)
+    assert moved.kept(hass_storage) == dict.fromkeys(("state", "log", "wrong codes"), False)

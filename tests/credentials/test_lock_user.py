@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from homeassistant.exceptions import HomeAssistantError
 
+from custom_components.xiaomi_smart_lock.const import CONF_LOCKS
 from simulator.users import Credential as Held
 from simulator.users import UserType
 from tests.enrolment import GUEST, begin, inside, show
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 FINGERPRINT, PASSWORD = 2, 3
+LOCK_RESET: Final = 12  # abnormal-condition (2.4)
 FAILURE: Final = 1
 CODE: Final[dict[str, Any]] = {"credential_type": "password", "credential_data": "246810"}
 
@@ -108,6 +110,59 @@ async def test_a_user_is_used_again(harness: LockHarness) -> None:
     again = await harness.manage("set_credential", person="Ming", **CODE)
     assert again["user_id"] != first["user_id"]  # which the lock no longer has
     assert users(harness) == {again["user_id"]}
+
+
+async def reset(harness: LockHarness) -> None:
+    """Have the owner reset the lock, which tells so (2.1007)."""
+    inside(harness).types = {0: UserType.OWNER}
+    inside(harness).credentials.clear()
+    harness.driver.push_event((2, 1007), LOCK_RESET, harness.driver.lock.time)
+    await harness.reached()
+
+
+@pytest.mark.parametrize("user_of_app", [None, 1], ids=["nobody", "of another"])
+async def test_the_lock_was_reset(harness: LockHarness, user_of_app: int | None) -> None:
+    """Its users are gone too: whoever has the number by then is another one."""
+    give(harness.hass, harness.entry, "Ming")
+    assert (await harness.manage("set_credential", person="Ming", **CODE))["user_id"] == 1
+    await reset(harness)
+    assert harness.known.users.present == {}
+    if user_of_app:
+        inside(harness).types[user_of_app] = UserType.NORMAL
+        await harness.manage("sync_users")
+        await harness.reached()
+        assert user_of_app in harness.known.users.present
+    again = await harness.manage("set_credential", person="Ming", **CODE)
+    assert (again["user_id"] == user_of_app) is False
+    assert users(harness) == {user_of_app, again["user_id"]} - {None}
+
+
+async def test_a_user_of_another_by_now(harness: LockHarness) -> None:
+    """A user of whom the app has enrolled something is not taken for a person who had none left."""
+    give(harness.hass, harness.entry, "Ming")
+    assert (await harness.manage("set_credential", person="Ming", **CODE))["user_id"] == 1
+    await harness.manage("delete_credential", person="Ming")
+    await has(harness, 1, 30)
+    again = await harness.manage("set_credential", person="Ming", **CODE)
+    assert again["user_id"] not in (0, 1)
+
+
+async def test_a_lock_that_comes_back(harness: LockHarness) -> None:
+    """Its users may be others by then."""
+    driver = harness.driver
+    give(harness.hass, harness.entry, "Ming")
+    first = await harness.manage("set_credential", person="Ming", **CODE)
+    await harness.manage("delete_credential", person="Ming")
+    other = await harness.add_lock("Back door")
+    both = harness.entry.data
+    for data in ({**both, CONF_LOCKS: [other.did]}, both):
+        harness.hass.config_entries.async_update_entry(harness.entry, data=data)
+        await harness.stop()
+        await harness.start()
+    assert set(inside(harness).types) >= {first["user_id"]}
+    again = await harness.manage("set_credential", person="Ming", **CODE)
+    assert again["user_id"] != first["user_id"]
+    assert driver.lock.users.credentials[again["operation_id"]].user == again["user_id"]
 
 
 async def test_users_that_were_never_told_of(harness: LockHarness) -> None:

@@ -22,7 +22,7 @@ from ..const import (
     MOST_DIGITS,
 )
 from ..model.roles import Role
-from ..people import async_assign, named, with_whose
+from ..people import async_assign, async_note_enrolled, holder, named, with_whose
 from ..state.credential import Credential
 from ..state.expiry import Expiry
 from ..wording.enrolment_hint import hint_for_step, shown_method
@@ -71,7 +71,7 @@ class Wanted:
     uses: int | None = None
     """The number of unlocks after which the credential expires; None for no limit."""
     name: str | None = None
-    """The credential's name; a repeated request only changes its expiry, and enrolls nothing."""
+    """The credential's name; a repeated request for the same person only changes its expiry."""
     time_limit: float = TIME_LIMIT
     on_step: Callable[[str], None] | None = field(default=None, repr=False)
     """Receives what to do at the lock, in words, whenever that changes; None for a notification."""
@@ -127,7 +127,7 @@ class Enrolment:
         return least, int(options.get(CONF_MOST_DIGITS, MOST_DIGITS))
 
     async def async_enrol(self, wanted: Wanted) -> Credential:
-        """Enroll a credential; if one with the wanted name exists, only change its expiry.
+        """Enroll a credential; if the person has one with the wanted name, only change its expiry.
 
         It belongs to the wanted person from then on. Raises HomeAssistantError, and then leaves no
         credential behind, and no user that was made for it.
@@ -137,8 +137,7 @@ class Enrolment:
         one.
         """
         _check_end(wanted)
-        data = self._lock.data
-        if wanted.name is not None and (known := _named(data, wanted.name)):
+        if known := _named(self._lock, wanted):
             await self._async_change_end(wanted, known)
             self._keep(wanted, known)
             return known
@@ -146,6 +145,7 @@ class Enrolment:
         method = number_of(self._lock, Role.OPERATION_METHOD, wanted.method)
         async with self._turn, self._user_of(wanted) as user_id:
             credential = await self._async_try(wanted, user_id, method)
+        async_note_enrolled(self._lock, credential)
         self._keep(wanted, credential)
         self._reporter.log("credential_added", credential=with_whose(self._lock, credential))
         return credential
@@ -280,12 +280,20 @@ class Enrolment:
             )
 
 
-def _named(data: LockData, name: str) -> Credential | None:
-    """Return the lock's credential with a name, None if there is none or it is used up."""
+def _named(lock: LockCoordinator, wanted: Wanted) -> Credential | None:
+    """Return the lock's credential with the wanted name, None if there is none or it is used up.
+
+    One that somebody else has is another one: a guest's has the guest's name.
+    """
+    data = lock.data
     for credential, expiry in data.expiries.known.items():
         there = expiry.enrolled and data.users.user_of(credential) is not None
-        if expiry.name == name and there and expiry.uses != 0:
-            return credential
+        if wanted.name is not None and expiry.name == wanted.name and there and expiry.uses != 0:
+            whose = holder(lock, credential)
+            if whose is None or whose.subentry.subentry_id == wanted.person:
+                return credential
+            if wanted.person is None and not whose.is_guest:
+                return credential
     return None
 
 

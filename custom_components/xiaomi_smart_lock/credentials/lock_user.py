@@ -30,7 +30,8 @@ def user_for(lock: LockCoordinator, person: Person) -> int | None:
     """Return the user of the lock for a person's next credential, None if one has to be made.
 
     This is the user that the newest credential of the person belongs to, or the one that was made
-    for them. It is never the owner, nor a user of whom somebody else has a credential.
+    for them if that has no credential: one that nobody was given may be anybody's. It is never the
+    owner, nor a user of whom somebody else has a credential or that was made for somebody else.
     """
     users, this = lock.data.users, person.subentry.subentry_id
     others = [one for one in people(lock.config_entry) if one.subentry.subentry_id != this]
@@ -40,11 +41,12 @@ def user_for(lock: LockCoordinator, person: Person) -> int | None:
         if person.has(lock, credential)
     ]
     made = person.user_made(lock)
-    for user_id in (*of_theirs, made if made in users.present else None):
+    is_free = made is not None and made in users.present and not users.credentials_of(made)
+    for user_id in (*of_theirs, made if is_free else None):
         if user_id not in (None, OWNER) and not any(
-            other.has(lock, credential)
+            other.user_made(lock) == user_id
+            or any(other.has(lock, credential) for credential in users.credentials_of(user_id))
             for other in others
-            for credential in users.credentials_of(user_id)
         ):
             return user_id
     return None

@@ -87,6 +87,10 @@ class Users:
     """Whether the lock has told all its users and credentials once."""
     names_in_app: dict[int, str] = field(default_factory=dict)
     """The names that the Mi Home app keeps, by user id. They are not stored."""
+    reset: float = 0.0
+    """When the lock was last reset, in Unix seconds; 0 if never."""
+    deletions: int = field(default=0, compare=False)
+    """How many deletions were told since this was created. They are not stored."""
 
     @property
     def present(self) -> dict[int, User]:
@@ -101,7 +105,7 @@ class Users:
 
     def user_of(self, credential: Credential) -> int | None:
         """Return the user id that a credential belongs to, None if it is not known."""
-        return self.grants.get(credential, UNTOLD).user_id
+        return self._grant(credential).user_id
 
     def credentials_of(self, user_id: int) -> list[Credential]:
         """Return the credentials of a user."""
@@ -109,7 +113,13 @@ class Users:
 
     def deleted(self, credential: Credential) -> float:
         """Return when a credential was last deleted, in Unix seconds; 0 if never."""
-        return self.grants.get(credential, UNTOLD).deleted
+        return self._grant(credential).deleted
+
+    def _grant(self, credential: Credential) -> Grant:
+        """Return whose a credential is; a reset deleted also those that were never told of."""
+        if grant := self.grants.get(credential):
+            return grant
+        return Grant(None, self.reset, self.reset) if self.reset else UNTOLD
 
     def use_of(self, credential: Credential) -> Use | None:
         """Return the last use of a credential, None if none is known.
@@ -140,8 +150,7 @@ class Users:
             case "delete-user-key-complete":
                 self._set_grant(lock_event, deleted=True)
             case "exception-occurred" if lock_event.word("abnormal-condition") == "lock_reset":
-                self.names_in_app.clear()
-                self._delete((*self.uses, *self.grants), lock_event.when)
+                self._reset(lock_event.when)
             case _:
                 return False
         return True
@@ -162,11 +171,23 @@ class Users:
     def _sort_uses(self) -> None:
         self.uses = dict(sorted(self.uses.items(), key=lambda item: item[1].when))
 
+    def _reset(self, when: float) -> None:
+        """Delete all users and credentials; what came since stays."""
+        self.names_in_app.clear()
+        self.reset = max(self.reset, when)
+        self.synchronised = False
+        self.deletions += 1
+        self._delete((*self.uses, *self.grants), when)
+        for user_id, user in list(self.known.items()):
+            if not _is_later(user.since, when):
+                gone = User(user.user_type, max(user.since, when), deleted=True)
+                _remember(self.known, user_id, gone)
+
     def _set_user(self, lock_event: LockEvent, *, deleted: bool) -> None:
         if (user_id := lock_event.get("user-ids")) is None:
             return
         known = self.known.get(int(user_id))
-        if known and _is_later(known.since, lock_event.when):
+        if _is_later(known.since if known else self.reset, lock_event.when):
             return
         user_type, since = lock_event.listed("user-type"), lock_event.when
         if known:
@@ -177,13 +198,14 @@ class Users:
             since = max(since, known.since)
         _remember(self.known, int(user_id), User(user_type, since, deleted))
         if deleted:
+            self.deletions += 1
             self.names_in_app.pop(int(user_id), None)
             self._delete(self.credentials_of(int(user_id)), lock_event.when)
 
     def _set_grant(self, lock_event: LockEvent, *, deleted: bool) -> None:
         if (credential := lock_event.managed_credential) is None:
             return
-        known = self.grants.get(credential, UNTOLD)
+        known = self._grant(credential)
         if deleted:
             self._delete((credential,), lock_event.when)
         elif _is_news(known.since, lock_event.when):
@@ -193,11 +215,12 @@ class Users:
 
     def _delete(self, credentials: Iterable[Credential], when: float) -> None:
         for credential in credentials:
-            known = self.grants.get(credential, UNTOLD)
+            known = self._grant(credential)
             if not _is_later(known.since, when):
                 # What repeats an answer to our own action does not make it older.
                 gone = max(when, known.deleted)
                 _remember(self.grants, credential, Grant(None, gone, deleted=gone))
+                self.deletions += 1
 
     def as_dict(self, model: LockModel) -> dict[str, Any]:
         """Return the users as JSON data.
@@ -217,6 +240,8 @@ class Users:
                 listed[_are_listed(numbers, row)].append(row)
             kept[name], kept[OTHER + name] = listed[True], listed[False]
         shown = {name: rows for name, rows in kept.items() if rows or not name.startswith(OTHER)}
+        if self.reset:
+            shown["reset"] = self.reset
         return shown | ({"synchronised": True} if self.synchronised else {})
 
     @classmethod
@@ -249,6 +274,7 @@ class Users:
             use = Use(number(when), optional(Role.OPERATION_POSITION, position))
             users.uses[credential(method, operation_id)] = use
         users._sort_uses()
+        users.reset = number(stored.get("reset", 0))
         users.synchronised = stored.get("synchronised") is True
         return users
 
