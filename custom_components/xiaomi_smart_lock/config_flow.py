@@ -212,7 +212,7 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
         )
         selector = SelectSelector(SelectSelectorConfig(options=options, multiple=True))
         # Of what was chosen nothing can be set up.
-        entered = None if user_input is None else {CONF_LOCKS: []}
+        entered: dict[str, Any] | None = None if user_input is None else {CONF_LOCKS: []}
         return self.async_show_form(
             step_id="locks",
             data_schema=self.add_suggested_values_to_schema(vol.Schema({field: selector}), entered),

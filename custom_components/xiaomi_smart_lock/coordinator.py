@@ -25,7 +25,14 @@ from .const import (
     UNAVAILABLE_AFTER_LOCAL,
 )
 from .miot.cloud import Device
-from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
+from .miot.errors import (
+    REASONS,
+    InvalidValueError,
+    MiotError,
+    NotSignedInError,
+    Reason,
+    ResultError,
+)
 from .miot.spec import FORMATS
 from .miot.values import number, text, whole
 from .model.roles import Role
@@ -188,10 +195,9 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @override
     async def _async_update_data(self) -> LockData:
-        """Read all readable properties. A value pushed during the reading is newer and wins.
+        """Read all readable properties. A value pushed or set during the reading is newer and wins.
 
-        A reading from before a write, or during one, does not prove that the lock has a pending
-        value. Raises UpdateFailed if the account no longer has the lock; see ``_bear`` for failed
+        Raises UpdateFailed if the account no longer has the lock; see ``_bear`` for failed
         readings.
         """
         self.moments.async_send((Moment.BEFORE_READING,), {})
@@ -213,13 +219,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         if not self.session.pushes:
             self.data.awake = True
         for address, reading in readings.items():
-            known, wanted = self.data.values.get(address), self.data.pending.get(address)
+            known = self.data.values.get(address)
             if reading.code != 0 or known not in (before.get(address), reading.value):
                 continue
-            told_since = self._pushed_at.get(address, 0) > asked and known != reading.value
-            set_since = self._set_at.get(address, 0) > asked
-            ends_wait = wanted is not None and wanted.value == reading.value
-            if not told_since and not (set_since and ends_wait):
+            is_late = self._set_at.get(address, 0) > asked
+            if known != reading.value:
+                is_late |= self._pushed_at.get(address, 0) > asked
+            if not is_late:
                 self._take(address, reading.value)
         self._write_values()
         self.moments.async_send((Moment.READ,), readings)
@@ -281,12 +287,16 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @contextmanager
     def setting(self, address: Address) -> Iterator[None]:
-        """Note that a property is being written, and when that was done."""
+        """Note that a property is being written, and when that was done unless it was refused."""
+        before, refused = self._set_at.get(address, 0), False
         self._set_at[address] = math.inf
         try:
             yield
+        except ResultError as error:
+            refused = error.reason is not Reason.TIMED_OUT
+            raise
         finally:
-            self._set_at[address] = self.hass.loop.time()
+            self._set_at[address] = before if refused else self.hass.loop.time()
 
     @callback
     def async_show_people(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 AWAKE: Final = ("binary_sensor", "awake")
 DO_NOT_DISTURB: Final = (20, 1)
 RINGTONE: Final = (17, 6)
+WRONG_VALUE: Final = -704220043
 
 
 @pytest.fixture
@@ -137,8 +138,41 @@ async def test_a_setting_that_is_set_back(home: Home, late: Late, when: str) -> 
     await asyncio.gather(*readings)
     held.let_go()
     await back
+    await home.reached()
     assert [value for address, value in home.taken if address == RINGTONE] == [4, before]
     assert home.state("number", "camera_ringtone") == str(before)
+
+
+async def test_a_reading_from_before_a_setting(
+    home: Home, late: Late, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was set since is newer, also if nobody has pushed it and it was known before."""
+    home.driver.lock.values[RINGTONE] = 4
+    home.cloud.disturb_next(late, GET)
+    reading = asyncio.create_task(home.lock.coordinator.async_refresh())
+    await until(lambda: late.waiting)
+    with monkeypatch.context() as patch:
+        patch.setattr(home.driver.lock, "listeners", [])
+        await home.call("number", "set_value", "camera_ringtone", value=1)
+    late.let_go()
+    await reading
+    assert home.state("number", "camera_ringtone") == "1"
+
+
+async def test_a_reading_during_a_setting_that_is_refused(
+    home: Home, late: Late, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting that the lock did not take does not hide what it has."""
+    home.driver.lock.values[RINGTONE] = 4
+    home.cloud.disturb_next(late, GET)
+    reading = asyncio.create_task(home.lock.coordinator.async_refresh())
+    await until(lambda: late.waiting)
+    monkeypatch.setattr(home.driver.lock, "write", lambda *_: WRONG_VALUE)
+    with pytest.raises(HomeAssistantError):
+        await home.call("number", "set_value", "camera_ringtone", value=3)
+    late.let_go()
+    await reading
+    assert home.state("number", "camera_ringtone") == "4"
 
 
 async def test_a_reading_of_what_was_for_a_moment(home: Home, late: Late) -> None:
