@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, override
 
 from aiohttp import web
 
@@ -71,6 +71,20 @@ class Held:
         while not self._go.is_set():  # noqa: ASYNC110, it is set in another thread.
             await asyncio.sleep(0.01)
         return await (self._then(request, handler) if self._then else handler(request))
+
+
+class Late(Held):
+    """A fault that carries requests out, and holds their answers until their release."""
+
+    @override
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Carry a request out now, and answer it after its release."""
+        answer = await handler(request)
+
+        async def give(_request: web.Request) -> web.StreamResponse:
+            return answer
+
+        return await super().__call__(request, give)
 
 
 async def page(request: web.Request, _handler: Handler) -> web.StreamResponse:

@@ -49,6 +49,17 @@ def values(result: ConfigFlowResult) -> dict[str, Any]:
     return shown
 
 
+def chosen(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return what the fields of the options' form suggest beside what they show."""
+    found = fields(result).items()
+    descriptions = {key: marker.description or {} for key, (_, marker, _) in found}
+    return {
+        key: one["suggested_value"]
+        for key, one in descriptions.items()
+        if one.get("suggested_value") is not None
+    }
+
+
 def filled(result: ConfigFlowResult, **changes: object) -> dict[str, Any]:
     """Return what is submitted by who changes some fields of the options' form."""
     shown, found = values(result), fields(result)

@@ -152,6 +152,7 @@ async def test_several_locks(hass: HomeAssistant, driver: LockDriver) -> None:
     assert offered(result) == [driver.lock.did, shared.did]
     result = await submit(hass, result, {CONF_LOCKS: []})
     assert result["errors"] == {CONF_LOCKS: "no_lock_chosen"}
+    assert suggested(result, CONF_LOCKS) == []
     result = await submit(hass, result, {CONF_LOCKS: [shared.did]})
     result = await later(hass, result)
     assert_account_entry(result, driver, shared)

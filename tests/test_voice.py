@@ -229,6 +229,7 @@ QUESTIONS: Final = [
             "somehow": "Somebody unknown came home last: {day}.",
             "unknown": "The lock has not told its battery level yet.",
             "fine": "No: Lithium battery 80 %, Dry cells 90 %.",
+            "one battery": "No: Lithium battery 80 %.",
             "low": "Yes, it is low: Lithium battery 12 %, Dry cells 90 %.",
             "none": (
                 "No door lock that you may see is exposed to Assist. "
@@ -280,6 +281,7 @@ QUESTIONS: Final = [
             "somehow": "最后回家的是未知人员：{day}。",
             "unknown": "门锁尚未报告电量。",
             "fine": "电量不低：锂电池电量 80%、干电池电量 90%。",
+            "one battery": "电量不低：锂电池电量 80%。",
             "low": "电量低：锂电池电量 12%、干电池电量 90%。",
             "none": (
                 "没有向 Assist 公开且您有权查看的门锁。"
@@ -292,6 +294,7 @@ QUESTIONS: Final = [
 ASKED: Final = pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.language)
 
 INSIDE, OUTSIDE = 1, 2
+DRY_CELLS_STATUS, REMOVED = (6, 1004), 2
 FINGERPRINT, DURESS, NEW_METHOD = 2, 9, 99
 
 
@@ -375,6 +378,18 @@ async def test_is_the_battery_low(voice: Voice, asked: Asked) -> None:
         await voice.harness.reached()
         for sentence in asked.battery:
             assert await voice.ask(sentence, asked.language) == asked.answers[answer]
+
+
+@ASKED
+async def test_a_battery_that_was_removed(voice: Voice, asked: Asked) -> None:
+    """Its last level is not said, and does not make the battery low."""
+    driver = voice.harness.driver
+    driver.do("set_battery", 80)
+    driver.do("set_battery", 5, dry_cells=True)
+    driver.push_property(DRY_CELLS_STATUS, REMOVED)
+    await voice.harness.reached()
+    assert await voice.ask(asked.battery[0], asked.language) == asked.answers["one battery"]
+    assert voice.harness.state("sensor", "battery") == "80"
 
 
 @ASKED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.people import give
 from tests.translations import CHINESE, ENGLISH
 
 if TYPE_CHECKING:
+    from freezegun.api import FrozenDateTimeFactory
     from homeassistant.components.repairs import RepairsFlowManager
     from homeassistant.core import HomeAssistant
 
@@ -27,6 +29,7 @@ FINGERPRINT = 2
 ONE_TIME = 7
 DURESS = 9
 INSIDE_BUTTON = 14
+DAY = 24 * 3600  # seconds
 
 
 def issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
@@ -78,6 +81,26 @@ async def test_one_of_the_people(hass: HomeAssistant, harness: LockHarness) -> N
     assert issues(hass) == []
     await unlock(harness, FINGERPRINT, 3)
     assert issues(hass) == []
+
+
+@pytest.mark.parametrize("frozen", ["2026-11-23T12:00:00+00:00"], indirect=True)
+async def test_the_day_is_told_as_it_is_read(
+    hass: HomeAssistant, frozen: FrozenDateTimeFactory, harness: LockHarness
+) -> None:
+    """A question that nobody has answered for a day says *yesterday*, and later the date."""
+    await hass.config.async_set_time_zone("UTC")
+    harness.driver.push_event((2, 1020), 2, FINGERPRINT, 2, 3, int(time.time()))
+    await harness.reached()
+    assert await async_setup_component(hass, REPAIRS, {})
+    manager = repairs_flow_manager(hass)
+    assert manager
+    [issue] = issues(hass)
+    for said in ("today 12:00", "yesterday 12:00", "2026-11-23 12:00"):
+        form = await manager.async_init(DOMAIN, data={"issue_id": issue.issue_id})
+        assert form["description_placeholders"]
+        assert form["description_placeholders"]["when"] == said
+        frozen.tick(DAY)
+    assert "today" not in f"{issue.data} {issue.translation_placeholders}"
 
 
 async def opened(hass: HomeAssistant) -> tuple[RepairsFlowManager, str]:

@@ -199,14 +199,14 @@ def _no_arrival_of(locks: list[LockRuntime], texts: Texts, person: str) -> str:
 
 
 def _battery(lock: LockRuntime, texts: Texts) -> str:
-    model, values = lock.model, lock.coordinator.data.values
+    model, data = lock.model, lock.coordinator.data
     keys = {address: key for key, role in BATTERIES.items() if (address := model.address_of(role))}
     # A model whose tables do not say which battery is which has just batteries.
-    others = (battery.level.address for battery in model.batteries)
+    there = dict.fromkeys((level.address for level in data.batteries), "battery")
     known = [
         (key, int(level))
-        for address, key in {**keys, **dict.fromkeys(others, "battery"), **keys}.items()
-        if (level := values.get(address)) is not None
+        for address, key in (keys | there | keys).items()
+        if address in there and (level := data.values.get(address)) is not None
     ]
     if not known:
         return texts.said("answer_battery_unknown")

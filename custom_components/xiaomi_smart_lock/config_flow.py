@@ -206,16 +206,16 @@ class LockConfigFlow(SignInFlow, LocalFlow, domain=DOMAIN):
         names = {lock.did: lock_in_words(self.hass, lock.name, lock.model) for lock in free}
         names = unambiguous(names, places)
         options = [SelectOptionDict(value=did, label=name) for did, name in names.items()]
+        field = vol.Required(
+            CONF_LOCKS,
+            default=[did for did in names if did in (*before, self._discovered_did)],
+        )
+        selector = SelectSelector(SelectSelectorConfig(options=options, multiple=True))
+        # Of what was chosen nothing can be set up.
+        entered: dict[str, Any] | None = None if user_input is None else {CONF_LOCKS: []}
         return self.async_show_form(
             step_id="locks",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(
-                        CONF_LOCKS,
-                        default=[did for did in names if did in (*before, self._discovered_did)],
-                    ): SelectSelector(SelectSelectorConfig(options=options, multiple=True))
-                }
-            ),
+            data_schema=self.add_suggested_values_to_schema(vol.Schema({field: selector}), entered),
             errors=errors,
             last_step=self._entry is not None,
         )

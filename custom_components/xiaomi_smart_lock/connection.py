@@ -295,6 +295,7 @@ class Connection:
             self._schedule()
 
     async def _async_look_at_devices(self, cloud: CloudClient) -> None:
+        asked = self.hass.loop.time()
         try:
             devices = await cloud.devices()
         except MiotError as error:
@@ -304,7 +305,7 @@ class Connection:
         for device in devices:
             if lock := self.coordinators.get(device.did):
                 before = lock.device.urn
-                lock.async_set_device(device)
+                lock.async_set_device(device, asked)
                 if lock.device.urn != before:  # Its firmware was updated.
                     self.hass.config_entries.async_schedule_reload(self.entry.entry_id)
             elif device.did in self._missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from enum import Enum, auto
 from functools import partial
@@ -25,7 +25,14 @@ from .const import (
     UNAVAILABLE_AFTER_LOCAL,
 )
 from .miot.cloud import Device
-from .miot.errors import REASONS, InvalidValueError, MiotError, NotSignedInError, Reason
+from .miot.errors import (
+    REASONS,
+    InvalidValueError,
+    MiotError,
+    NotSignedInError,
+    Reason,
+    ResultError,
+)
 from .miot.spec import FORMATS
 from .miot.values import number, text, whole
 from .model.roles import Role
@@ -38,7 +45,7 @@ from .store import async_store, salvaged_expiries
 from .wording.reasons import reason_in_words, translatable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from homeassistant.config_entries import ConfigEntry
@@ -141,6 +148,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self.showing: LockEvent | None = None
         """The event that tells the news that entities are being updated with, None without one."""
         self.data = LockData(model, awake=session.device.online)
+        self._awake_at = 0.0
+        """When it was told or asked for whether the lock is awake, in the event loop's time."""
+        self._pushed_at: dict[Address, float] = {}
+        """When the lock last pushed each value, in the event loop's time."""
+        self._set_at: dict[Address, float] = {}
+        """When each value was last written, in the event loop's time; infinite until it is done."""
         session.on_contact = self.record_contact
         session.on_asleep = partial(self.async_set_awake, awake=False)
         entry.async_on_unload(self._async_abandon)
@@ -182,13 +195,13 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
 
     @override
     async def _async_update_data(self) -> LockData:
-        """Read all readable properties. A value pushed during the reading is newer and wins.
+        """Read all readable properties. A value pushed or set during the reading is newer and wins.
 
         Raises UpdateFailed if the account no longer has the lock; see ``_bear`` for failed
         readings.
         """
         self.moments.async_send((Moment.BEFORE_READING,), {})
-        before = dict(self.data.values)
+        before, asked = dict(self.data.values), self.hass.loop.time()
         try:
             readings = await self.session.read(self.model.readable)
         except MiotError as error:
@@ -207,7 +220,12 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.data.awake = True
         for address, reading in readings.items():
             known = self.data.values.get(address)
-            if reading.code == 0 and known in (before.get(address), reading.value):
+            if reading.code != 0 or known not in (before.get(address), reading.value):
+                continue
+            is_late = self._set_at.get(address, 0) > asked
+            if known != reading.value:
+                is_late |= self._pushed_at.get(address, 0) > asked
+            if not is_late:
                 self._take(address, reading.value, updated=reading.updated)
         self._write_values()
         self.moments.async_send((Moment.READ,), readings)
@@ -263,8 +281,22 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
     @callback
     def async_set_property(self, address: Address, raw: object, told: float) -> None:
         """Store a value that the lock pushed at a time in Unix seconds, and update its entities."""
+        self._pushed_at[address] = self.hass.loop.time()
         self._take(address, raw, told)
         self.async_show_news()
+
+    @contextmanager
+    def setting(self, address: Address) -> Iterator[None]:
+        """Note that a property is being written, and when that was done unless it was refused."""
+        before, refused = self._set_at.get(address, 0), False
+        self._set_at[address] = math.inf
+        try:
+            yield
+        except ResultError as error:
+            refused = error.reason is not Reason.TIMED_OUT
+            raise
+        finally:
+            self._set_at[address] = before if refused else self.hass.loop.time()
 
     @callback
     def async_show_people(self) -> None:
@@ -288,8 +320,16 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.showing = outer
 
     @callback
-    def async_set_awake(self, *, awake: bool) -> None:
-        """Record whether the lock is awake, and update its entities. Send WOKE_UP if it woke up."""
+    def async_set_awake(self, asked: float | None = None, *, awake: bool) -> None:
+        """Record whether the lock is awake, and update its entities. Send WOKE_UP if it woke up.
+
+        ``asked`` is when that was asked for, in the event loop's time; None if the lock has just
+        told it. An answer to what was asked before the lock told it is late, and ignored.
+        """
+        at = self.hass.loop.time() if asked is None else asked
+        if at < self._awake_at:
+            return
+        self._awake_at = at
         woke_up = awake and not self.data.awake
         self.data.awake = awake
         self.async_update_listeners()
@@ -297,11 +337,11 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
             self.moments.async_send((Moment.WOKE_UP,), {})
 
     @callback
-    def async_set_device(self, device: Device) -> None:
-        """Update the lock from the device list of the account."""
+    def async_set_device(self, device: Device, asked: float) -> None:
+        """Update the lock from the device list, asked for at a time of the event loop's clock."""
         self.session.device = device.completed(self.device)
         self._show_device()
-        self.async_set_awake(awake=device.online)
+        self.async_set_awake(asked, awake=device.online)
 
     async def async_save(self) -> None:
         """Save the state now, after the log.

@@ -293,7 +293,7 @@ class DoorMediaSource(MediaSource):
     ) -> BrowseMediaSource:
         """Return a detection, with its day if that is not the title of the list.
 
-        All its kinds are said, or those that are given.
+        All its kinds are said, or those that are given; once those that are called the same.
         """
         model = recordings.models[did]
         moment = _local(seen.time)
@@ -304,9 +304,8 @@ class DoorMediaSource(MediaSource):
             if seen.has_recording
             else (MediaClass.IMAGE, MediaType.IMAGE)
         )
-        said = " · ".join(
-            seen_in_words(self.hass, model, one) for one in dict.fromkeys(kinds or seen.kinds)
-        )
+        words = (seen_in_words(self.hass, model, one) for one in kinds or seen.kinds)
+        said = " · ".join(dict.fromkeys(words))
         return BrowseMediaSource(
             domain=DOMAIN,
             identifier=f"{did}/{seen.time}{form}",

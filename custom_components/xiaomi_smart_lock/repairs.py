@@ -18,7 +18,7 @@ from .credentials.whose import async_give, in_app_words, suggestion, whose_field
 from .people import holder
 from .reporting.issues import Issue
 from .state.credential import Credential
-from .wording.phrases import escaped
+from .wording.phrases import escaped, moment_in_words
 from .wording.reasons import error_in_words, translatable
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class WhoWasItFlow(RepairsFlow):
         elif not (errors := _give(lock, used, user_input)):
             return self.async_create_entry(data={})
         texts = {"in_app": ""} | {name: str(value) for name, value in data.items()}
+        texts["when"] = moment_in_words(self.hass, float(data["when"]))
         if lock and used:
             texts["in_app"] = in_app_words(lock, used[-1], as_sentence=True)
         nobody: dict[vol.Marker, Any] = {

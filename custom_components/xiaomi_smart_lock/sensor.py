@@ -108,14 +108,7 @@ UNLOGGED: Final[dict[str, Any]] = {ATTR_STATE_CLASS: None}
 
 def _lowest_battery(lock: LockCoordinator) -> Value | None:
     """Return the lowest level of the batteries that are not removed, None if none is known."""
-    values = lock.data.values
-    levels = (
-        values.get(level.address)
-        for level, status in lock.model.batteries
-        if not status
-        or (told := values.get(status.address)) is None
-        or status.key_of(told) != "removed"
-    )
+    levels = (lock.data.values.get(level.address) for level in lock.data.batteries)
     return min((level for level in levels if level is not None), default=None)
 
 

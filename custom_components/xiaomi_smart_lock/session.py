@@ -51,8 +51,8 @@ class LockSession:
         """Attempts at actions of the lock that are in progress."""
         self.on_contact: Callable[[float], None] = _nobody
         """Called after each successful write or action, with the time in Unix seconds."""
-        self.on_asleep: Callable[[], None] = _nobody
-        """Called when the lock turns out to be asleep."""
+        self.on_asleep: Callable[[float], None] = _nobody
+        """Called when the lock turns out to be asleep, with the loop's time of the request."""
         self._hass = hass
         self._entry = entry
         self._client = client
@@ -85,20 +85,22 @@ class LockSession:
 
     async def write(self, address: Address, value: Value) -> None:
         """Set a property."""
+        asked = self._hass.loop.time()
         try:
             await self._client.write(self.did, address, value)
         except MiotError as error:
-            self._note_sleep(error)
+            self._note_sleep(error, asked)
             raise
         self.on_contact(time.time())
 
     async def act(self, attempt: Attempt, action: Action, *inputs: Value) -> list[object]:
         """Call an action within an attempt, and return the outputs."""
+        asked = self._hass.loop.time()
         try:
             async with attempt.interruptible():
                 outputs = await self._client.act(self.did, action, inputs, attempt)
         except MiotError as error:
-            self._note_sleep(error)
+            self._note_sleep(error, asked)
             raise
         self.on_contact(time.time())
         return outputs
@@ -123,6 +125,6 @@ class LockSession:
             key, placeholders = f"lock_{error.reason}", {"code": str(error.code)}
         return translatable(HomeAssistantError, key, lock=self.name, **placeholders)
 
-    def _note_sleep(self, error: MiotError) -> None:
+    def _note_sleep(self, error: MiotError, asked: float) -> None:
         if isinstance(error, ResultError) and error.reason is Reason.ASLEEP:
-            self.on_asleep()
+            self.on_asleep(asked)

@@ -28,10 +28,10 @@ from custom_components.xiaomi_smart_lock.const import (
     DOMAIN,
 )
 from custom_components.xiaomi_smart_lock.state.unlock_code import is_code
-from tests.flow import add_lock, default, local_entry
+from tests.flow import add_lock, default, local_entry, suggested
 from tests.hosts import NEARBY
 from tests.lock_harness import diagnostics, running_lock, setups
-from tests.options import begin, filled, locks, submit, values
+from tests.options import begin, chosen, filled, locks, submit, values
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigFlowResult
@@ -116,6 +116,21 @@ async def test_of_a_local_lock(hass: HomeAssistant, driver: LockDriver) -> None:
     await submit(hass, result, **right)
     stored = {key: value for part in right.values() for key, value in part.items()}
     assert entry.options == stored
+
+
+async def test_a_lock_is_not_forgotten_for_wrong_digits(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    """The form comes back with the chosen lock, and then asks who may unlock it."""
+    result = await begin(hass, loaded)
+    [did] = locks(result)
+    digits = {CONF_LEAST_DIGITS: 8, CONF_MOST_DIGITS: 7}
+    result = await submit(hass, result, **filled(result, lock=did, **digits))
+    assert result["errors"] == {"base": "digits_contradict"}
+    assert chosen(result)["lock"] == did
+    right = chosen(result) | {CONF_LEAST_DIGITS: 7}
+    result = await submit(hass, result, **filled(result, **right))
+    assert result["step_id"] == "unlocking_of"
 
 
 async def test_of_the_mi_home_app(hass: HomeAssistant, linked: MockConfigEntry) -> None:
@@ -219,6 +234,8 @@ async def test_no_code(
     result = await submit(hass, await begin(hass, loaded, "unlocking"), unlocking="new_code")
     result = await submit(hass, result, code=code, code_again=again)
     assert result["errors"] == errors
+    shown = {field: suggested(result, field) for field in ("code", "code_again")}
+    assert shown == {"code": code, "code_again": again}
     assert CONF_UNLOCKING not in loaded.options
     result = await submit(hass, result, code="1234", code_again="1234")
     assert result["type"] is FlowResultType.CREATE_ENTRY

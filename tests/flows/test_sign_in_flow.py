@@ -33,6 +33,7 @@ from tests.flow import (
     paste,
     sign_in,
     submit,
+    suggested,
 )
 
 if TYPE_CHECKING:
@@ -385,6 +386,7 @@ async def test_garbage_is_pasted(hass: HomeAssistant, driver: LockDriver, garbag
     result = await begin_account(hass, "paste")
     result = await paste(hass, result, garbage)
     assert result["errors"] == {"address": "no_code"}
+    assert suggested(result, "address") == garbage
     result = await paste(hass, result, await sign_in(driver, authorize_url(result)))
     assert result["step_id"] == "locks"
 

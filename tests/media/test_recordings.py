@@ -29,7 +29,7 @@ from custom_components.xiaomi_smart_lock.media import (
 from simulator import camera, faults, recording
 from tests.hosts import NEARBY
 from tests.lock_driver import LockDriver, until
-from tests.lock_harness import app_session, nearby, runtime_of
+from tests.lock_harness import app_session, lock_of, nearby, runtime_of
 from tests.recordings import DOWNLOAD, EVENTS, PICTURE, RECORDING, SOURCE, contents, saw, sit_down
 
 if TYPE_CHECKING:
@@ -158,6 +158,12 @@ async def test_a_lock_is_called_as_its_user_calls_it(
         ("NFCUnlock", "NFC unlock", "NFC开锁"),
         # Duress has one place, and it is not this.
         ("DuressFingerprintUnlock", "fingerprint unlock", "指纹开锁"),
+        ("HijackFingerprintUnlock", "fingerprint unlock", "指纹开锁"),
+        ("hijackfingerprintunlock", "fingerprint unlock", "指纹开锁"),
+        ("StressFaceUnlock", "face unlock", "人脸开锁"),
+        ("AlarmPasswordUnlock", "password unlock", "密码开锁"),
+        ("CoercionUnlock", "fingerprint unlock", "指纹开锁"),
+        ("胁迫指纹开锁", "fingerprint unlock", "指纹开锁"),
         ("Cat", "Cat", "Cat"),
     ],
 )
@@ -170,6 +176,25 @@ async def test_words(
     await hass.config.async_update(language="zh-Hans")
     await async_load_integrations(hass, {DOMAIN})
     assert await viewer.titles(of(driver, "2026-11-23")) == [f"08:12 {chinese}"]
+
+
+@pytest.mark.parametrize("kind", ["DuressFingerprintUnlock", "HijackUnlock"])
+async def test_duress_of_a_lock_that_does_not_say_what_hides_it(
+    hass: HomeAssistant,
+    driver: LockDriver,
+    linked: MockConfigEntry,
+    viewer: Viewer,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    """It is unlocking, and no more is said."""
+    monkeypatch.setattr(lock_of(linked, driver).model, "masks", {})
+    saw(driver, local(*DAY, 8, 12), kind)
+    assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 unlock"]
+    assert len(await viewer.titles(of(driver, "unlock"))) == 1
+    await hass.config.async_update(language="zh-Hans")
+    await async_load_integrations(hass, {DOMAIN})
+    assert await viewer.titles(of(driver, "2026-11-23")) == ["08:12 开锁"]
 
 
 async def test_days_are_local(hass: HomeAssistant, driver: LockDriver, viewer: Viewer) -> None:
@@ -268,7 +293,9 @@ async def test_a_kind_goes_on(driver: LockDriver, viewer: Viewer) -> None:
 
 SEARCHES: Final[tuple[tuple[str, str, list[str]], ...]] = (
     ("BELL", "", ["08:12 bell", "07:00 someone stays · bell"]),
-    ("fingerprint", "/{did}", ["09:00 fingerprint unlock"]),
+    ("fingerprint", "/{did}", ["10:00 fingerprint unlock", "09:00 fingerprint unlock"]),
+    ("", "/{did}/unlock", ["10:00 fingerprint unlock", "09:00 fingerprint unlock"]),
+    ("coercion", "/{did}", []),
     ("november 22", "/{did}", ["07:00 someone stays · bell"]),
     ("bell", "/{did}/2026-11-22", ["07:00 someone stays · bell"]),
     ("", "/{did}/bell", ["08:12 bell", "07:00 bell"]),
@@ -282,6 +309,7 @@ async def test_search(driver: LockDriver, viewer: Viewer) -> None:
     saw(driver, local(2026, 11, 22, 7), "Stay", "Bell")
     saw(driver, local(*DAY, 8, 12), "Bell", recorded=False)
     saw(driver, local(*DAY, 9), "DuressFingerprintUnlock")
+    saw(driver, local(*DAY, 10), "CoercionUnlock", "FingerprintUnlock")
     browsed = await viewer.browse(of(driver))
     assert browsed.get("can_search", False) == media_source.SEARCHES
     for query, place, found in SEARCHES if media_source.SEARCHES else ():

@@ -183,7 +183,8 @@ class SettingQueue:
             if (wanted := data.pending.get(address)) is None:
                 return None
             try:
-                await self._session.write(address, wanted.value)
+                with self._lock.setting(address):
+                    await self._session.write(address, wanted.value)
             except MiotError as error:
                 return error
             data.set(address, wanted.value)

@@ -225,6 +225,7 @@ class CredentialCommands:
             raise self._not_carried()
         for action in left:
             command.sent = self._carried(action, asked, offered)
+            sent_at = self._lock.hass.loop.time()
             try:
                 out = await self._session.act(attempt, action, *command.sent.values())
             except MiotError as error:
@@ -235,7 +236,7 @@ class CredentialCommands:
             break
         self._siid = action.address[0]
         if not self._lock.data.awake:
-            self._lock.async_set_awake(awake=True)  # It has just answered.
+            self._lock.async_set_awake(sent_at, awake=True)  # It has answered.
         return _valid(action, out)
 
     def _carried(self, action: Action, asked: Arguments, offered: Arguments) -> Arguments:

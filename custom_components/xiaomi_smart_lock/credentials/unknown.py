@@ -10,7 +10,7 @@ from ..const import CONF_ASK_WHO
 from ..people import person_of
 from ..reporting.issues import Issue
 from ..state.lock_state import Topic
-from ..wording.phrases import credential_in_words, in_a_sentence, moment_in_words
+from ..wording.phrases import credential_in_words, in_a_sentence
 
 if TYPE_CHECKING:
     from ..coordinator import LockCoordinator
@@ -79,7 +79,7 @@ class UnknownCredentials:
             key=_key(lock, credential),
             credential=words,
             credential_in_a_sentence=in_a_sentence(words),
-            when=moment_in_words(lock.hass, lock_event.when),
+            when=str(lock_event.when),  # The day is called otherwise tomorrow.
             method=str(shown.method),
             operation_id=str(shown.operation_id),
         )

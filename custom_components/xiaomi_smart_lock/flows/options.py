@@ -161,6 +161,7 @@ class LockOptionsFlow(OptionsFlow):
         """Ask for all options; continue with unlocking if a lock was chosen there."""
         errors: dict[str, str] = {}
         values: Mapping[str, Any] = self.config_entry.options
+        did: str | None = None
         if user_input is not None:
             given = {key: it for part in user_input.values() for key, it in part.items()}
             did = given.pop(CONF_LOCK, None)
@@ -191,7 +192,8 @@ class LockOptionsFlow(OptionsFlow):
         selector = SelectSelector(
             SelectSelectorConfig(options=locks, mode=SelectSelectorMode.DROPDOWN)
         )
-        which = {vol.Optional(CONF_LOCK): selector} if locks else {}
+        chosen = vol.Optional(CONF_LOCK, description={"suggested_value": did})
+        which = {chosen: selector} if locks else {}
         sections[CONF_UNLOCKING] = vol.Schema(which)
         return self.async_show_form(
             step_id="init",
@@ -273,7 +275,7 @@ class LockOptionsFlow(OptionsFlow):
                 return self._finish_unlocking({self._did: hashed})
         return self.async_show_form(
             step_id="code",
-            data_schema=CODE_SCHEMA,
+            data_schema=self.add_suggested_values_to_schema(CODE_SCHEMA, user_input),
             description_placeholders={"lock": escaped(self._names[self._did])},
             errors=errors,
         )

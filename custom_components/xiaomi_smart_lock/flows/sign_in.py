@@ -253,7 +253,9 @@ class SignInFlow(ConfigFlow):
                 return await self._async_signed_in()
         return self.async_show_form(
             step_id="paste",
-            data_schema=vol.Schema({vol.Required(CONF_ADDRESS): TextSelector()}),
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Required(CONF_ADDRESS): TextSelector()}), user_input
+            ),
             description_placeholders=self._placeholders,
             errors=errors,
             last_step=False,

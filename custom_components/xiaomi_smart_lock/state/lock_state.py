@@ -24,7 +24,7 @@ from .user_registry import Users
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..miot.spec import Spec
+    from ..miot.spec import Property, Spec
     from ..model.lock_model import LockModel
 
 
@@ -146,6 +146,17 @@ class LockData:
             known = (next((one for one in fact if one is not None), None) for fact in facts)
             self._door = DoorFacts(*known)
         return self._door
+
+    @property
+    def batteries(self) -> list[Property]:
+        """The levels of the batteries that are there: all that do not say they were removed."""
+        return [
+            level
+            for level, status in self.model.batteries
+            if not status
+            or (told := self.values.get(status.address)) is None
+            or status.key_of(told) != "removed"
+        ]
 
     def last(self, name: str) -> LockEvent | None:
         """Return the last event of a kind by its role or name, None if there is none."""

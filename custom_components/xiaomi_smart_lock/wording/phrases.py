@@ -12,6 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..model.lock_model import tables_of
+from ..model.roles import DURESS
 from ..model.tables import Support
 from ..state.credential import masked
 
@@ -43,6 +44,9 @@ _MARKDOWN: Final = re.compile(
 )
 # Chinese words are written together, and apart only from words and numbers in other letters.
 _BETWEEN_CHINESE: Final = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")
+
+# Where a word begins in a kind of detection: ``NFCUnlock``, ``HijackFingerprintUnlock``
+_WORD_BEGINS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def escaped(text: str) -> str:
@@ -160,9 +164,24 @@ def _unlocked_by(model: LockModel) -> Mapping[str, int]:
     }
 
 
+def _method_seen(model: LockModel, kind: str) -> int | None:
+    """Return the method by which a kind of detection says that somebody unlocked.
+
+    0 if it does not say which, None if nobody unlocked. Duress is masked, whatever the camera calls
+    it: as the method without it, or as the one that hides duress; if none does, no method is told.
+    """
+    ways, words = _unlocked_by(model), _WORD_BEGINS.sub("_", kind).lower()
+    if not DURESS.search(words):
+        return ways.get(kind.lower())
+    if not model.masks:
+        return 0
+    plain = DURESS.sub("", words).replace("_", "")
+    return ways.get(kind.lower()) or ways.get(plain) or next(iter(model.masks.values()))
+
+
 def is_unlock(model: LockModel, kind: str) -> bool:
     """Return whether a kind of detection is that somebody unlocked."""
-    return kind.lower() in _unlocked_by(model)
+    return _method_seen(model, kind) is not None
 
 
 def day_in_words(hass: HomeAssistant, day: date) -> str:
@@ -182,7 +201,7 @@ def day_in_words(hass: HomeAssistant, day: date) -> str:
 
 def seen_in_words(hass: HomeAssistant, model: LockModel, kind: str) -> str:
     """Return the name of a kind of detection; the camera's own word if we have none."""
-    if method := _unlocked_by(model).get(kind.lower()):
-        words = in_a_sentence(value_in_words(hass, model.methods, method))
-        return common_text(hass, "seen_unlock").format(method=words)
+    if (method := _method_seen(model, kind)) is not None:
+        words = in_a_sentence(value_in_words(hass, model.methods, method)) if method else ""
+        return common_text(hass, "seen_unlock").format(method=words).strip()
     return common_text(hass, f"seen_{kind.lower()}", kind)
