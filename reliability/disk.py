@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from homeassistant.util.file import write_utf8_file
+from homeassistant.util.file import write_utf8_file_atomic
 
 from custom_components.xiaomi_smart_lock import lock_log
 from custom_components.xiaomi_smart_lock.const import DOMAIN
@@ -27,7 +27,10 @@ class Disk:
     def counting(self) -> Iterator[Disk]:
         """Count what is written within."""
         with (
-            patch("homeassistant.helpers.storage.write_utf8_file", self._counted(write_utf8_file)),
+            patch(
+                "homeassistant.helpers.storage.write_utf8_file_atomic",
+                self._counted(write_utf8_file_atomic),
+            ),
             patch.object(lock_log, "replace", self._counted(lock_log.replace)),
             patch.object(lock_log, "append", self._counted(lock_log.append)),
         ):

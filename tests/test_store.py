@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import threading
 from datetime import timedelta
@@ -293,6 +294,31 @@ async def test_a_full_disk(on_disk: LockHarness, disk: Path, driver: LockDriver)
     assert CODE.operation_id in driver.lock.users.credentials
     [ending] = json.loads(file.read_text(encoding="utf-8"))["data"]["data"]["endings"]
     assert ExpiryRegistry.from_list(S1, [ending]).known.keys() == {CODE}
+
+
+async def test_a_power_cut(
+    on_disk: LockHarness, disk: Path, driver: LockDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to end is on the disk itself, not only with the system, before the lock is asked."""
+    await on_disk.manage("set_user", user_id=GUEST)
+    synced: set[int] = set()
+    at_the_lock: list[bool] = []
+    real, act = os.fsync, driver.lock.act
+
+    def sync(descriptor: int) -> None:
+        real(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def look(address: Any, raw: Any) -> Any:
+        inodes = {one.stat().st_ino for one in (disk / stored_key(driver), disk)}
+        at_the_lock.append(inodes <= synced)
+        return act(address, raw)
+
+    # Home Assistant's writer has its own name for it.
+    monkeypatch.setattr("atomicwrites._proper_fsync", sync)
+    monkeypatch.setattr(driver.lock, "act", look)
+    await invite(on_disk)
+    assert at_the_lock == [True]
 
 
 # Files that cannot be read

@@ -48,7 +48,7 @@ class LockStore(Store[Any]):
 
     def __init__(self, hass: HomeAssistant, key: str) -> None:
         """Prepare. Use ``async_store`` or a similar function below to get an object."""
-        super().__init__(hass, STORAGE_VERSION, key, private=True)
+        super().__init__(hass, STORAGE_VERSION, key, private=True, atomic_writes=True)
         self.changing = asyncio.Lock()
         """Held by who loads, changes and saves."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
 from datetime import timedelta
+from threading import Event as Signal
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -20,7 +22,11 @@ from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.credentials import expiry_worker as ender
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.state.credential import Credential
-from custom_components.xiaomi_smart_lock.state.expiry import Expiry, ExpiryRegistry
+from custom_components.xiaomi_smart_lock.state.expiry import (
+    DELETION_TOLD_WITHIN,
+    Expiry,
+    ExpiryRegistry,
+)
 from custom_components.xiaomi_smart_lock.state.lock_state import LockData
 from simulator import faults
 from simulator.model import S1
@@ -31,6 +37,7 @@ from tests.lock_harness import LockHarness, Storage, running_lock, stored
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp import web
     from freezegun.api import FrozenDateTimeFactory
     from homeassistant.core import Event, HomeAssistant
 
@@ -46,7 +53,9 @@ FINGERPRINT, PASSWORD = 2, 3
 CODE: Final = Credential(PASSWORD, 20)
 MINUTE: Final = 60
 HOUR: Final = 3600
+DAY: Final = 86_400
 ACTION: Final = "miotspec/action"
+DELETE: Final = (4, 5)
 SYNC_UNLOCK_METHOD: Final = (4, 7)
 OUTSIDE: Final = 2
 UNLOCKED, DOOR_CLOSED = 2, 1
@@ -440,6 +449,61 @@ async def test_one_does_not_hold_up_the_other(
     assert list(harness.known.expiries.known) == [CODE]
 
 
+async def deleting(harness: LockHarness, frozen: FrozenDateTimeFactory, held: Any) -> None:
+    """Let the time of the guest's password come, and hold its deletion."""
+    harness.driver.simulator.cloud.disturb_next(held, ACTION)
+    frozen.tick(10 * MINUTE)
+    async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
+    await until(lambda: held.waiting)
+
+
+async def test_prolonged_while_another_one_is_deleted(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Whether its time has come is looked at when it is its turn."""
+    await invite(harness, minutes=5)
+    stay = await called(harness, "135790", minutes=5, operation_id=21)
+    held = faults.Held()
+    await deleting(harness, frozen, held)
+    assert await called(harness, "135790", minutes=60) == stay
+    held.let_go()
+    await until(lambda: not opens(harness))
+    await until(lambda: not harness.lock.expiry._working)
+    assert list(harness.driver.lock.users.credentials) == [21]
+    await pass_by(harness, frozen, 61 * MINUTE)
+    assert not harness.driver.lock.users.credentials
+
+
+async def test_prolonged_while_it_is_deleted(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """What is deleted cannot be prolonged any more: it is enrolled anew."""
+    first = await called(harness, minutes=5)
+    held = faults.Held()
+    await deleting(harness, frozen, held)
+    again = asyncio.create_task(called(harness, minutes=60))
+    await asyncio.sleep(0)
+    held.let_go()
+    assert (await again)["operation_id"] != first["operation_id"]
+    [credential] = harness.known.expiries.known
+    assert list(harness.driver.lock.users.credentials) == [credential.operation_id]
+
+
+async def test_prolonged_while_it_is_not_deleted(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Where the deletion has failed, it is the same password that goes on."""
+    first = await called(harness, minutes=5)
+    held = faults.Held(faults.status(500))
+    await deleting(harness, frozen, held)
+    again = asyncio.create_task(called(harness, minutes=60))
+    await asyncio.sleep(0)
+    held.let_go()
+    assert await again == first
+    await pass_by(harness, frozen, 20 * MINUTE)
+    assert list(harness.driver.lock.users.credentials) == [first["operation_id"]]
+
+
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
 async def test_a_clock_that_jumps(
     harness: LockHarness, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, jump: int
@@ -460,6 +524,44 @@ async def test_a_clock_that_jumps(
     await pass_by(harness, frozen, 4 * MINUTE)
     await gone(harness)
     assert max(waits) <= MINUTE
+
+
+@pytest.mark.parametrize("why", ["unknown", "ended now", "used up"])
+async def test_at_once_is_no_time_of_day(
+    harness: LockHarness, frozen: FrozenDateTimeFactory, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """What is to end at once does so also where our clock was a day ahead when it began to."""
+    frozen.tick(DAY)
+    act = harness.driver.lock.act
+    monkeypatch.setattr(
+        harness.driver.lock,
+        "act",
+        lambda address, raw: (0, [7]) if address == DELETE else act(address, raw),
+    )
+    if why == "unknown":
+        harness.driver.simulator.cloud.disturb_next(faults.cut_after, ACTION)
+        with pytest.raises(HomeAssistantError):
+            await invite(harness)
+        assert opens(harness)
+    else:
+        await invite(harness, 3 * DAY / MINUTE, uses=1)
+    if why == "used up":
+        use(harness)
+    elif why == "ended now":
+        await harness.lock.expiry.async_expire(CODE, GUEST)
+    await harness.reached()
+    await harness.stop()
+    frozen.tick(-DAY)
+    await harness.start()
+    assert opens(harness)
+    if why != "unknown":
+        [user] = (await harness.manage("get_users"))["users"]
+        [credential] = user["credentials"]
+        due = dt_util.parse_datetime(credential["valid_until"], raise_on_error=True)
+        assert abs(due - dt_util.utcnow()) <= timedelta(days=1, seconds=MINUTE)
+    monkeypatch.undo()
+    await pass_by(harness, frozen, 16 * MINUTE)
+    await gone(harness)
 
 
 # An hour too late
@@ -524,9 +626,12 @@ async def test_given_to_somebody_else(harness: LockHarness, frozen: FrozenDateTi
     await gone(harness)
 
 
-async def test_a_user_whose_credentials_stay(harness: LockHarness) -> None:
+async def test_a_user_whose_credentials_stay(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
     """That a user's credentials go along is not taken for granted."""
     await invite(harness, 30)
+    frozen.tick(DELETION_TOLD_WITHIN)
     users = harness.driver.lock.users
     harness.driver.push_event((4, 5), GUEST, 2, int(time.time()))
     await until(lambda: not opens(harness))
@@ -547,9 +652,112 @@ async def test_an_older_deletion(harness: LockHarness, frozen: FrozenDateTimeFac
     await gone(harness)
 
 
+@pytest.mark.parametrize("clock", ["right", "never set"])
+async def test_enrolled_again_at_once(
+    harness: LockHarness, frozen: FrozenDateTimeFactory, clock: str
+) -> None:
+    """What the lock tells a moment later is the deletion of before, of user and credential."""
+    await invite(harness, 30)
+    await harness.reached()
+    frozen.tick(1)
+    await harness.manage("delete_credential", user_id=GUEST, operation_id=20)
+    await harness.reached()
+    await invite(harness, 30)
+    then = int(time.time()) if clock == "right" else 0
+    frozen.tick(1)
+    harness.driver.push_event((4, 7), GUEST, 20, PASSWORD, then)
+    harness.driver.push_event((4, 5), GUEST, 2, then)
+    await harness.reached()
+    assert opens(harness)
+    await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
+
+
+class AnsweredLate:
+    """A fault that carries requests out, and holds the answers until their release."""
+
+    def __init__(self, *, well: bool) -> None:
+        """Answer ``well`` in the end, or end the connection instead."""
+        self._well = well
+        self._go = Signal()
+
+    def let_go(self) -> None:
+        """Let the answers go."""
+        self._go.set()
+
+    async def __call__(self, request: web.Request, handler: faults.Handler) -> web.StreamResponse:
+        """Carry a request out, and answer it late."""
+        response = await handler(request)
+        while not self._go.is_set():
+            await asyncio.sleep(0.01)
+        return response if self._well else await faults.cut(request, handler)
+
+
+@pytest.mark.parametrize("well", [True, False])
+@pytest.mark.parametrize("by", ["time", "delete_credential"])
+async def test_enrolled_again_before_the_answer(
+    harness: LockHarness, frozen: FrozenDateTimeFactory, well: bool, by: str
+) -> None:
+    """The late answer to a deletion says nothing of the credential that has the number since."""
+    await harness.manage("set_user", user_id=HOST)
+    await invite(harness, 5)
+    frozen.tick(4 * MINUTE)
+    late = AnsweredLate(well=well)
+    harness.driver.simulator.cloud.disturb_next(late, ACTION)
+    if by == "time":
+        frozen.tick(2 * MINUTE)
+        async_fire_time_changed(harness.hass, dt_util.utcnow() + timedelta(seconds=MINUTE))
+        work = harness.hass.async_create_task(until(lambda: not harness.lock.expiry._working))
+    else:
+        deletion = harness.manage("delete_credential", user_id=GUEST, operation_id=20)
+        work = harness.hass.async_create_task(deletion)
+    await until(lambda: not opens(harness))
+    # The simulated lock does not know the time that is held.
+    harness.driver.push_event((4, 7), GUEST, 20, PASSWORD, int(time.time()))
+    await until(lambda: not harness.known.expiries.known)
+    await harness.reached()
+    frozen.tick(1)
+    await harness.manage(
+        "set_credential",
+        user_id=HOST,
+        credential_type="password",
+        credential_data="135790",
+        operation_id=CODE.operation_id,
+        valid_until=dt_util.utcnow() + timedelta(minutes=30),
+    )
+    late.let_go()
+    await asyncio.wait([work])
+    assert work.exception() is None or (not well and by == "delete_credential")
+    await harness.reached()
+    assert opens(harness)
+    assert harness.known.expiries.known[CODE].user_id == HOST
+    await pass_by(harness, frozen, 31 * MINUTE)
+    await gone(harness)
+
+
+async def test_a_number_that_was_in_doubt(harness: LockHarness) -> None:
+    """The next credential has another number than one of which nobody knew whether it is there."""
+    numbers: list[int] = []
+    for fault in (faults.cut, None):
+        if fault:
+            harness.driver.simulator.cloud.disturb_next(fault, ACTION)
+            with pytest.raises(HomeAssistantError):
+                await called(harness, uses=1)
+            numbers += [one.operation_id for one in harness.known.expiries.known]
+            await until(lambda: not harness.known.expiries.known)
+        else:
+            numbers.append((await called(harness, uses=1))["operation_id"])
+    assert numbers == [1, 2]
+
+
 async def test_an_older_use(harness: LockHarness, frozen: FrozenDateTimeFactory) -> None:
     """An unlocking of before, of which is told late, was with another password."""
+    await invite(harness)
+    await harness.reached()
     then = int(time.time())
+    frozen.tick(1)
+    await harness.manage("delete_credential", user_id=GUEST, operation_id=20)
+    await until(lambda: not opens(harness))
     frozen.tick(10)
     await invite(harness, uses=1)
     harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, CODE.operation_id, then)
@@ -557,6 +765,40 @@ async def test_an_older_use(harness: LockHarness, frozen: FrozenDateTimeFactory)
     assert opens(harness)
     assert harness.known.expiries.known[CODE].uses == 1
     use(harness)
+    await gone(harness)
+
+
+async def test_an_older_use_by_who_was_never_told_of(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """Nor do those count where all that is known of the earlier password is another use."""
+    then = int(time.time())
+    for seconds in (0, 1):
+        if seconds:
+            await invite(harness, uses=1)
+        when = then + seconds
+        harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, when)
+        await harness.reached()
+        frozen.tick(10)
+    assert harness.known.expiries.known[CODE].uses == 1
+
+
+@pytest.mark.parametrize("before", ["nobody", "somebody"])
+async def test_a_use_by_a_clock_that_is_behind(
+    harness: LockHarness, frozen: FrozenDateTimeFactory, before: str
+) -> None:
+    """What seems to have been a minute before the password was enrolled was with this one."""
+    if before == "somebody":
+        await invite(harness)
+        await harness.reached()
+        frozen.tick(1)
+        await harness.manage("delete_credential", user_id=GUEST, operation_id=20)
+        await until(lambda: not opens(harness))
+        frozen.tick(HOUR)
+    await invite(harness, uses=1)
+    frozen.tick(2)
+    then = int(time.time()) - MINUTE
+    harness.driver.push_event((2, 1020), OUTSIDE, PASSWORD, UNLOCKED, 20, then)
     await gone(harness)
 
 
@@ -599,6 +841,8 @@ KEPT: Final = [
     [2, 21, 7, 1790000000.0, None, 1, True],
     [3, 22, 7, 1790000000.0, 1790000000.0, None, False],
     [3, 23, 7, 1790000000.0, 1790003600.0, None, True, "Stay of Wei"],
+    [3, 24, 7, 1790000000.0, 1790003600.0, None, True, None, "01", True],
+    [3, 25, 7, 1790000000.0, 1790003600.0, None, True, None, None, False, True],
 ]
 
 
@@ -610,6 +854,8 @@ def test_what_was_kept() -> None:
         Credential(2, 21): Expiry(7, 1790000000.0, None, 1),
         Credential(3, 22): Expiry(7, 1790000000.0, 1790000000.0, None, enrolled=False),
         Credential(3, 23): Expiry(7, 1790000000.0, 1790003600.0, name="Stay of Wei"),
+        Credential(3, 24): Expiry(7, 1790000000.0, 1790003600.0, guest="01", at_once=True),
+        Credential(3, 25): Expiry(7, 1790000000.0, 1790003600.0, new_number=True),
     }
     assert endings.as_list() == KEPT
 
@@ -697,13 +943,17 @@ async def test_nobodys_by_now_as_far_as_is_known(
 # Known again by a name
 
 
-async def called(harness: LockHarness, **data: Any) -> Any:
+async def called(
+    harness: LockHarness, content: str = "246810", minutes: float | None = None, **data: Any
+) -> Any:
     """Have it that the guest has a password of a name; return what is answered."""
+    if minutes is not None:
+        data["valid_until"] = dt_util.utcnow() + timedelta(minutes=minutes)
     return await harness.manage(
         "set_credential",
         user_id=GUEST,
         credential_type="password",
-        credential_data="246810",
+        credential_data=content,
         name="Stay of Wei",
         **data,
     )
@@ -724,7 +974,7 @@ async def test_asked_for_again(
     assert await called(anyone, valid_until=later) == first
     assert not anyone.acts
     [kept] = stored(hass_storage, anyone.driver)["endings"]
-    assert (kept[4], kept[-1]) == (later.timestamp(), "Stay of Wei")
+    assert (kept[4], kept[7]) == (later.timestamp(), "Stay of Wei")
     [user] = (await anyone.manage("get_users"))["users"]
     [credential] = user["credentials"]
     assert (credential["name"], credential["valid_until"]) == ("Stay of Wei", later.isoformat())
@@ -752,6 +1002,17 @@ async def test_uses_are_not_given_back(harness: LockHarness) -> None:
     await until(lambda: [one.uses for one in harness.known.expiries.known.values()] == [1])
     assert await called(harness, uses=2) == answer
     assert [one.uses for one in harness.known.expiries.known.values()] == [1]
+
+
+async def test_asked_for_again_when_its_time_has_come(
+    harness: LockHarness, frozen: FrozenDateTimeFactory
+) -> None:
+    """What is about to be deleted is not said to be there, unless it is to last longer."""
+    first = await called(harness, minutes=5, uses=2)
+    frozen.tick(6 * MINUTE)
+    assert await called(harness, minutes=5) == first
+    frozen.tick(6 * MINUTE)
+    assert await called(harness, "135790", uses=2) != first
 
 
 async def test_a_name_needs_an_end(harness: LockHarness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock
 
@@ -12,6 +13,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 from custom_components.xiaomi_smart_lock.reporting.logbook_event import EVENT
 from custom_components.xiaomi_smart_lock.state import user_registry
 from custom_components.xiaomi_smart_lock.store import LockStore
+from simulator import faults
 from simulator.users import Credential, UserType
 from tests.enrolment import inside
 from tests.flows.dialog import Dialog
@@ -300,6 +302,25 @@ async def test_deleted_while_it_is_changed(
     await dialog.submit(name="Wei", uses=3)
     assert dialog.step == "guest_ended"
     assert guest(harness).title == "Wei (ended)"
+
+
+async def test_changed_while_it_is_deleted(hass: HomeAssistant, harness: LockHarness) -> None:
+    """A guest whose password the lock is deleting is not said to be let in for longer."""
+    await add(hass, harness)
+    changing = await Dialog.open(hass, harness.entry, "guest", guest(harness))
+    await changing.choose("change")
+    held = faults.Held()
+    harness.driver.simulator.cloud.disturb_next(held, "miotspec/action")
+    [credential] = harness.known.expiries.known
+    await harness.lock.expiry.async_expire(credential, 0)
+    await until(lambda: held.waiting)
+    changed = asyncio.create_task(changing.submit(name="Wei", valid_until=in_hours(48)))
+    await asyncio.sleep(0)
+    held.let_go()
+    await changed
+    assert changing.step == "guest_ended"
+    assert guest(harness).title == "Wei (ended)"
+    assert passwords(harness) == []
 
 
 async def test_a_full_disk(

@@ -140,20 +140,25 @@ class CredentialCommands:
 
     async def async_delete_credential(self, user_id: int, operation_id: int) -> None:
         """Delete a user's credential."""
-        name, asked = "delete-unlock-method", {"user-ids": user_id, "operation-id": operation_id}
-        await self._async_act(name, asked)
+        asked = {"user-ids": user_id, "operation-id": operation_id}
+        command = self.pending("delete-unlock-method")
+        await self._async_run(command, asked)
         known = [one for one in self._lock.data.users.grants if one.operation_id == operation_id]
         if len(known) == 1:
-            self._apply(name, {**asked, "operation-method": known[0].method})
+            facts = {**asked, "operation-method": known[0].method}
+            self._apply(command.name, facts, command.sent_at)
 
-    def note_deleted(self, user_id: int, credential: Credential) -> None:
-        """Note that the lock no longer has a user's credential, of which it may tell nothing."""
+    def note_deleted(self, user_id: int, credential: Credential, when: float) -> None:
+        """Note that the lock no longer has a user's credential, of which it may tell nothing.
+
+        ``when`` is the time at which it was asked, in Unix seconds.
+        """
         facts = {
             "user-ids": user_id,
             "operation-method": credential.method,
             "operation-id": credential.operation_id,
         }
-        self._apply("delete-unlock-method", facts)
+        self._apply("delete-unlock-method", facts, when)
 
     async def async_assign_credential(self, user_id: int, credential: Credential) -> None:
         """Assign a credential to a user."""
@@ -204,7 +209,7 @@ class CredentialCommands:
             if COMPLETION_EVENTS[name] and (not command.is_success(code) or name in SYNCHRONISING):
                 answer = await command.told(TOLD_WITHIN if within is None else within)
         facts = {**command.sent, **answer}
-        self._apply(name, facts)
+        self._apply(name, facts, command.sent_at)
         return facts
 
     async def _async_ask(
@@ -224,7 +229,7 @@ class CredentialCommands:
         if not left:
             raise self._not_carried()
         for action in left:
-            command.sent = self._carried(action, asked, offered)
+            command.sent, command.sent_at = self._carried(action, asked, offered), time.time()
             sent_at = self._lock.hass.loop.time()
             try:
                 out = await self._session.act(attempt, action, *command.sent.values())
@@ -269,8 +274,12 @@ class CredentialCommands:
             translation_placeholders=failure.translation_placeholders,
         )
 
-    def _apply(self, name: str, facts: Arguments) -> None:
-        """Apply a command as if the lock had reported it, which it may do late or never."""
+    def _apply(self, name: str, facts: Arguments, when: float) -> None:
+        """Apply a command as if the lock had reported it, which it may do late or never.
+
+        ``when`` is the time at which it was sent, in Unix seconds: it says nothing of what was done
+        after it, such as a new credential of a number, even if its answer comes later.
+        """
         model = self._lock.model
         event = next((model.spec.events[one] for one in model.completion_events(name)), None)
         if event and all(
@@ -281,7 +290,8 @@ class CredentialCommands:
                 for argument in event.arguments
                 if argument.name not in NON_STATE_ARGUMENTS
             }
-            self._lock.data.apply_credentials(LockEvent(model, event, arguments, time.time()))
+            answer = LockEvent(model, event, arguments, when, is_answer=True)
+            self._lock.data.apply_credentials(answer)
             self._lock.save_soon()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -24,6 +24,7 @@ from ..const import (
 from ..model.roles import Role
 from ..people import async_assign, async_note_enrolled, holder, named, with_whose
 from ..state.credential import Credential
+from ..state.device_clock import CLEARLY_OFF
 from ..state.expiry import Expiry
 from ..wording.enrolment_hint import hint_for_step, shown_method
 from ..wording.phrases import common_text, credential_in_words
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ..session import LockSession
     from ..state.lock_event import LockEvent
     from ..state.lock_state import LockData
+    from ..state.user_registry import Users
     from .commands import CredentialCommands
     from .expiry_worker import ExpiryWorker
     from .pending_command import PendingCommand
@@ -137,8 +139,8 @@ class Enrolment:
         one.
         """
         _check_end(wanted)
-        if known := _named(self._lock, wanted):
-            await self._async_change_end(wanted, known)
+        known = _named(self._lock, wanted)
+        if known and await self._async_change_end(wanted, known):
             self._keep(wanted, known)
             return known
         self._check(wanted)
@@ -204,6 +206,7 @@ class Enrolment:
         self.stage = Stage.KEEPING
         self._expiry.enrolling = credential
         expiries[credential] = unconfirmed = Expiry(user_id, since=now, due=now, enrolled=False)
+        new_number = _is_new(self._lock.data.users, credential, now)
         try:
             await self._lock.async_save_expiry(credential)
             self.stage = Stage.ENROLLING
@@ -217,6 +220,7 @@ class Enrolment:
                     due=wanted.valid_until,
                     uses=wanted.uses,
                     name=wanted.name,
+                    new_number=new_number,
                 )
             await self._lock.async_save()
         except BaseException as error:
@@ -250,12 +254,15 @@ class Enrolment:
             finally:
                 self._command = None
 
-    async def _async_change_end(self, wanted: Wanted, credential: Credential) -> None:
-        """Change when a credential expires; the count of its uses stays."""
-        before = self._lock.data.expiries.known[credential]
-        if wanted.valid_until in (None, before.due):
-            return
-        await self._expiry.async_change(credential, replace(before, due=wanted.valid_until))
+    async def _async_change_end(self, wanted: Wanted, credential: Credential) -> bool:
+        """Change when a credential expires; the count of its uses stays.
+
+        Return whether the lock still has it.
+        """
+        due = wanted.valid_until
+        return await self._expiry.async_change(
+            credential, lambda expiry: expiry if due is None else expiry.until(due)
+        )
 
     def _check(self, wanted: Wanted) -> None:
         """Raise ServiceValidationError for a request that need not be sent to the lock."""
@@ -281,20 +288,29 @@ class Enrolment:
 
 
 def _named(lock: LockCoordinator, wanted: Wanted) -> Credential | None:
-    """Return the lock's credential with the wanted name, None if there is none or it is used up.
+    """Return the lock's credential with the wanted name, None if there is none.
 
-    One that somebody else has is another one: a guest's has the guest's name.
+    None also if it is used up, or has expired and is not wanted for longer. One that somebody else
+    has is another one: a guest's has the guest's name.
     """
-    data = lock.data
-    for credential, expiry in data.expiries.known.items():
-        there = expiry.enrolled and data.users.user_of(credential) is not None
-        if wanted.name is not None and expiry.name == wanted.name and there and expiry.uses != 0:
+    users = lock.data.users
+    for credential, expiry in lock.data.expiries.known.items():
+        there = expiry.enrolled and users.user_of(credential) is not None and expiry.uses != 0
+        ended = wanted.valid_until is None and expiry.has_ended(time.time())
+        if wanted.name is not None and wanted.name == expiry.name and there and not ended:
             whose = holder(lock, credential)
             if whose is None or whose.subentry.subentry_id == wanted.person:
                 return credential
             if wanted.person is None and not whose.is_guest:
                 return credential
     return None
+
+
+def _is_new(users: Users, credential: Credential, now: float) -> bool:
+    """Return whether nobody had a credential of a number so lately that the lock may tell of it."""
+    if grant := users.grants.get(credential):
+        return grant.gone and grant.deleted < now - CLEARLY_OFF
+    return credential not in users.uses
 
 
 def _check_end(wanted: Wanted) -> None:

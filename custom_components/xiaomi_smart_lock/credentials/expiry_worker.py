@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import suppress
@@ -57,6 +58,10 @@ class ExpiryWorker:
         self._reporter = reporter
         self._cancel_look: CALLBACK_TYPE | None = None
         self._working = False
+        self._deleting: Credential | None = None
+        """The credential that the lock is being asked to delete."""
+        self._turn = asyncio.Lock()
+        """Held as long as that takes."""
         self._failures = 0
         self._leave_out = 0
         self._reachable = False
@@ -124,15 +129,35 @@ class ExpiryWorker:
         Raises HomeAssistantError if that could not be written to the disk.
         """
         now = time.time()
-        expiry = self._lock.data.expiries.known.get(credential, Expiry(user_id, since=now))
-        await self.async_change(credential, expiry.by(now))
+        known, grant = self._lock.data.expiries.known, self._lock.data.users.grants.get(credential)
+        if credential not in known:
+            since = min(now, grant.since) if grant else now
+            await self._async_keep(credential, Expiry(user_id, since).by(now))
+        else:
+            await self.async_change(credential, lambda expiry: expiry.by(now))
 
-    async def async_change(self, credential: Credential, expiry: Expiry) -> None:
-        """Change when a credential ends, or have it end.
+    async def async_change(
+        self, credential: Credential, change: Callable[[Expiry], Expiry]
+    ) -> bool:
+        """Change when a credential ends; return whether the lock still has it, as far as is known.
 
-        Raises HomeAssistantError, and then nothing has changed, if it could not be written to the
-        disk.
+        While the lock is asked to delete it, wait for the outcome. Raises HomeAssistantError, and
+        then nothing has changed, if it could not be written to the disk.
         """
+        known = self._lock.data.expiries.known
+        before = known[credential]
+        if credential == self._deleting:
+            async with self._turn:
+                pass
+        expiry = known.get(credential)
+        if expiry is None or expiry.since != before.since:
+            return False
+        if (changed := change(expiry)) != expiry:
+            await self._async_keep(credential, changed)
+        return credential in known
+
+    async def _async_keep(self, credential: Credential, expiry: Expiry) -> None:
+        """Save the expiry of a credential; see ``async_change`` for errors."""
         known = self._lock.data.expiries.known
         before = known.get(credential)
         known[credential] = expiry
@@ -155,8 +180,11 @@ class ExpiryWorker:
 
     def _due(self) -> list[Credential]:
         """Return the expired credentials, except the one that is being enrolled."""
-        due = self._lock.data.expiries.due(time.time())
-        return [one for one in due if one != self.enrolling]
+        return [one for one in self._lock.data.expiries.known if self._is_due(one)]
+
+    def _is_due(self, credential: Credential) -> bool:
+        expiry = self._lock.data.expiries.known.get(credential)
+        return expiry is not None and credential != self.enrolling and expiry.has_ended(time.time())
 
     def _until_next(self) -> float:
         """Return the seconds until the next check."""
@@ -168,8 +196,7 @@ class ExpiryWorker:
     async def _async_end(self) -> None:
         """Delete expired credentials; after repeated failures, skip more and more checks."""
         try:
-            known = self._lock.data.expiries.known
-            ended = [await self._async_end_one(one) for one in self._due() if one in known]
+            ended = [await self._async_end_one(one) for one in self._due()]
             self._failures = 0 if all(ended) else self._failures + 1
             self._leave_out = min(2**self._failures - 1, MOST_LOOKS_LEFT_OUT)
             if self._failures:
@@ -179,35 +206,55 @@ class ExpiryWorker:
         self.async_look()
 
     async def _async_end_one(self, credential: Credential) -> bool:
-        """Delete a credential; return whether the lock no longer has it."""
-        lock, known = self._lock, self._lock.data.expiries.known
-        expiry = known[credential]
-        # Whose it is cannot be said any more when the lock no longer has it.
-        self._asked[credential] = self._in_words(credential, expiry) if expiry.enrolled else None
-        user_id = self._user_of(credential, expiry)
-        try:
-            await self._commands.async_delete_credential(user_id, credential.operation_id)
-        except HomeAssistantError as error:
-            missing = isinstance(error, CommandRejectedError) and error.key == NOT_FOUND
-            # A credential that the lock never confirmed cannot have become another user's.
-            gone = missing and (
-                not expiry.enrolled or await self._async_is_gone(credential, user_id)
-            )
-            if credential in known and not gone:
-                if self._user_of(credential, expiry) != user_id:
-                    return await self._async_end_one(credential)
-                shown = credential.masked(lock.model)
-                _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, shown, error)
-                return False
-        if expiry.enrolled:
-            self._commands.note_deleted(user_id, credential)
-        known.pop(credential, None)
+        """Delete a credential if it is still due; return whether the lock no longer has it then."""
+        lock = self._lock
+        async with self._turn:
+            if not self._is_due(credential):
+                return True  # It was prolonged or deleted while others were.
+            expiry = lock.data.expiries.known[credential]
+            self._deleting = credential
+            try:
+                user_id = await self._async_delete(credential, expiry)
+            finally:
+                self._deleting = None
+        if user_id is None:
+            return False
         self._say_what_ended()
         self._tell_of_change()
         await lock.async_save()
         if expiry.guest and user_id == expiry.user_id != OWNER:
             await self._async_delete_user(user_id)
         return True
+
+    async def _async_delete(self, credential: Credential, expiry: Expiry) -> int | None:
+        """Delete a credential; return whose it was, None if the lock may still have it."""
+        lock, known = self._lock, self._lock.data.expiries.known
+        # Whose it is cannot be said any more when the lock no longer has it.
+        self._asked[credential] = self._in_words(credential, expiry) if expiry.enrolled else None
+        while True:
+            user_id, asked = self._user_of(credential, expiry), time.time()
+            gone, failure = True, None
+            try:
+                await self._commands.async_delete_credential(user_id, credential.operation_id)
+            except HomeAssistantError as error:
+                failure = error
+                missing = isinstance(error, CommandRejectedError) and error.key == NOT_FOUND
+                # A credential that the lock never confirmed cannot have become another user's.
+                gone = missing and (
+                    not expiry.enrolled or await self._async_is_gone(credential, user_id)
+                )
+            now_known = known.get(credential)
+            # The lock may have told of the deletion before, and the number be another one's now.
+            if now_known is None or now_known.since != expiry.since:
+                return user_id
+            if gone:
+                self._commands.note_deleted(user_id, credential, asked)
+                known.pop(credential, None)
+                return user_id
+            if self._user_of(credential, expiry) == user_id:
+                shown = credential.masked(lock.model)
+                _LOGGER.debug("%s: %s is not deleted yet: %s", lock.name, shown, failure)
+                return None
 
     async def _async_delete_user(self, user_id: int) -> None:
         """Delete the user of a guest, unless the lock has other credentials of that user.
@@ -277,8 +324,8 @@ class ExpiryWorker:
     def _tell_of_late_ones(self) -> None:
         """Raise an issue for credentials that still open the door long after their expiry."""
         lock = self._lock
-        if late := lock.data.expiries.due(time.time() - LATE_AFTER):
-            known = lock.data.expiries.known
+        known, late_since = lock.data.expiries.known, time.time() - LATE_AFTER
+        if late := [one for one, expiry in known.items() if expiry.was_due(late_since)]:
             words = listed(lock.hass, (self._in_words(one, known[one]) for one in late))
             self._reporter.raise_issue(Issue.STILL_OPENS, credentials=words)
         else:

@@ -65,6 +65,8 @@ class PendingCommand:
         """The action's name in the specification."""
         self.sent: Arguments = {}
         """The arguments that were sent to the lock."""
+        self.sent_at = 0.0
+        """When they were sent, in Unix seconds."""
         self._session = session
         self._lock = coordinator
         self._processor = processor

@@ -221,7 +221,7 @@ def credential_label(choice: Choice, names: Mapping[str, str]) -> str:
 def is_ending(choice: Choice) -> bool:
     """Return whether a credential is to be deleted, and the lock could not be reached yet."""
     expiry = choice.lock.data.expiries.known.get(choice.credential)
-    return expiry is not None and expiry.due is not None and expiry.due <= time.time()
+    return expiry is not None and expiry.has_ended(time.time())
 
 
 def names_taken(entry: LockConfigEntry, but: Person | None = None) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, override
 
 import voluptuous as vol
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..runtime import LockRuntime
     from ..state.credential import Credential
+    from ..state.expiry import Expiry
 
 CONF_USER: Final = "user_id"
 MOST_USES: Final = 1000
@@ -187,14 +189,15 @@ class GuestFlow(ManagementFlow):
         placeholders = {"error": ""}
         if user_input is not None and not (errors := self._errors(user_input, self._guest)):
             name = text(user_input[CONF_NAME])
-            changed = replace(expiry, name=name, **self._changed_end(user_input))
+            change = partial(self._changed, user_input)
             try:
-                await self._lock_of(lock.device.did).expiry.async_change(credential, changed)
+                await self._lock_of(lock.device.did).expiry.async_change(credential, change)
             except HomeAssistantError as error:
                 errors = {"base": "not_changed"}
                 placeholders = {"error": escaped(error_in_words(self.hass, error))}
             else:
-                if credential not in lock.data.expiries.known:
+                changed = lock.data.expiries.known.get(credential)
+                if changed is None or changed.since != expiry.since:
                     return self.async_abort(reason="guest_ended")
                 left = {VALID_UNTIL: changed.due, USES: changed.uses}
                 data = {**self._guest.subentry.data, CONF_NAME: name, **left}
@@ -221,16 +224,18 @@ class GuestFlow(ManagementFlow):
             errors=errors,
         )
 
-    def _changed_end(self, user_input: dict[str, Any]) -> dict[str, Any]:
-        """Return the parts of an expiry that were changed in the form.
+    def _changed(self, user_input: dict[str, Any], expiry: Expiry) -> Expiry:
+        """Return an expiry with what was changed in the form.
 
         What was not stays as it is by now: the password may have been used or ended meanwhile.
         """
         changed = {
             key for key in (VALID_UNTIL, USES) if user_input.get(key) != self._filled_in[key]
         }
-        due = {"due": _valid_until(user_input)} if VALID_UNTIL in changed else {}
-        return due | ({"uses": _uses(user_input)} if USES in changed else {})
+        if VALID_UNTIL in changed:
+            expiry = expiry.until(_valid_until(user_input))
+        uses = _uses(user_input) if USES in changed else expiry.uses
+        return replace(expiry, name=text(user_input[CONF_NAME]), uses=uses)
 
 
 def _end_fields() -> dict[vol.Marker, Any]:

@@ -56,6 +56,8 @@ class LockEvent:
     """When it happened by our clock, in Unix seconds; until that is known, when it arrived."""
     tid: int | None = field(default=None, compare=False)
     """The lock's number of the report, None if it came without one."""
+    is_answer: bool = field(default=False, compare=False)
+    """Whether this is the answer to an action, whose time is exact: that of our request."""
 
     @property
     def known_arguments(self) -> list[tuple[Property, Value]]:
