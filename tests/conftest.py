@@ -165,7 +165,7 @@ def _logs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the time-outs for locks on the local network."""
     monkeypatch.setattr(local, "HELLO_TIMEOUT", 0.2)
-    monkeypatch.setattr(local, "ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(local, "ANSWER_TIMEOUT", 1.0)
 
 
 @pytest.fixture
