@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
@@ -72,6 +73,7 @@ SAVE_DELAY_OF_AN_EVENT: Final = 0.1
 SAVE_DELAY_OF_EVENTS: Final = 1
 # The same while only the time of the last contact changes
 SAVE_DELAY_OF_CONTACT: Final = 300
+REPORTS_WITHIN: Final = 5  # seconds within which the cloud has the values that an event tells of
 
 
 async def async_stored_device(hass: HomeAssistant, did: str) -> Device | None:
@@ -145,6 +147,7 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         self._written_at = -math.inf
         self._cancel_write: CALLBACK_TYPE | None = None
         self._stopped = False
+        self._reads_soon = False
         self.showing: LockEvent | None = None
         """The event that tells the news that entities are being updated with, None without one."""
         self.data = LockData(model, awake=session.device.online)
@@ -450,6 +453,18 @@ class LockCoordinator(DataUpdateCoordinator[LockData]):
         device = asdict(replace(self.device, token=None))
         del device["token"], device["online"]
         return {"device": device, "line": self._log.number, "data": self.data.as_dict()}
+
+    @callback
+    def read_soon(self) -> None:
+        """Read the lock once it has had time to report what it did; several calls are one."""
+        if not self._reads_soon:
+            self._reads_soon = True
+            self.in_background(self._async_read_soon())
+
+    async def _async_read_soon(self) -> None:
+        await asyncio.sleep(REPORTS_WITHIN)
+        self._reads_soon = False
+        await self.async_request_refresh()
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background, until the entry is unloaded."""

@@ -402,15 +402,14 @@ async def test_nothing_more_for_who_has_ended(hass: HomeAssistant, harness: Lock
     assert [event["person"] for event in history["history"]] == ["Wei"]
 
 
-async def test_credentials_of_two_locks(
-    hass: HomeAssistant, harness: LockHarness, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The first end is shown until that credential has ended, then the other one's."""
+@pytest.fixture
+async def back_door(hass: HomeAssistant, harness: LockHarness) -> LockHarness:
+    """Return another lock of the entry, of which Wei has a password until 2031 or two uses."""
     driver = harness.driver
     other = LockDriver(driver.simulation, driver.account, await harness.add_lock("Back door"))
     await add(hass, harness, valid_until="2030-01-01 12:00:00")
-    title = "Wei (until 2030-01-01 12:00)"
-    await LockHarness(hass, other, harness.entry).manage(
+    back_door = LockHarness(hass, other, harness.entry)
+    await back_door.manage(
         "set_credential",
         person="Wei",
         credential_type="password",
@@ -418,25 +417,71 @@ async def test_credentials_of_two_locks(
         valid_until="2031-01-01 12:00:00",
         uses=2,
     )
-    assert guest(harness).title == title
-    driver.push_event((2, 1020), 2, PASSWORD, 2, 1, driver.lock.time)
-    await harness.reached()
-    other.push_event((2, 1020), 2, PASSWORD, 2, 1, other.lock.time + 1)
-    await until(lambda: other.state(hass, "sensor", "last_operation_id").state == "1")
-    assert guest(harness).title == title
-    await harness.stop()
-    await harness.start()
-    assert guest(harness).title == title
+    return back_door
+
+
+async def end(hass: HomeAssistant, harness: LockHarness) -> None:
+    """End what the guest has that is shown."""
     dialog = await Dialog.open(hass, harness.entry, "guest", guest(harness))
     await dialog.choose("delete")
     await dialog.submit()
     await dialog.done()
+
+
+async def test_credentials_of_two_locks(
+    hass: HomeAssistant,
+    harness: LockHarness,
+    back_door: LockHarness,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The first end is shown until that credential has ended, then the other one's."""
+    title = "Wei (until 2030-01-01 12:00)"
+    assert guest(harness).title == title
+    driver, other = harness.driver, back_door.driver
+    driver.push_event((2, 1020), 2, PASSWORD, 2, 1, driver.lock.time)
+    await harness.reached()
+    other.push_event((2, 1020), 2, PASSWORD, 2, 1, other.lock.time + 1)
+    await until(lambda: back_door.state("sensor", "last_operation_id") == "1")
+    assert guest(harness).title == title
+    await harness.stop()
+    await harness.start()
+    assert guest(harness).title == title
+    await end(hass, harness)
     assert passwords(harness) == []
     assert guest(harness).title == "Wei (until 2031-01-01 12:00, one use left)"
     other.push_event((2, 1020), 2, PASSWORD, 2, 1, other.lock.time + 9)
     await until(lambda: guest(harness).title == "Wei (ended)")
-    await until(lambda: not other.lock.users.credentials)
+    await until(lambda: passwords(back_door) == [])
     assert "RecursionError" not in caplog.text
+
+
+async def test_one_of_two_locks_is_lost(
+    hass: HomeAssistant, harness: LockHarness, back_door: LockHarness, hass_storage: Storage
+) -> None:
+    """What was kept of one lock is restored although the other one has nothing of theirs left."""
+    await end(hass, harness)
+    left = "Wei (until 2031-01-01 12:00, 2 uses left)"
+    assert guest(harness).title == left
+    await harness.stop()
+    hass_storage.pop(stored_key(back_door.driver))
+    await harness.start()
+    assert guest(harness).title == left
+    await end(hass, harness)
+    assert passwords(back_door) == []
+    assert guest(harness).title == "Wei (ended)"
+
+
+async def test_one_of_two_locks_is_no_longer_chosen(
+    hass: HomeAssistant, harness: LockHarness, back_door: LockHarness
+) -> None:
+    """The guest has ended with what they have of the lock that is left."""
+    data = harness.driver.account_data(harness.driver.lock)
+    hass.config_entries.async_update_entry(harness.entry, data=data)
+    await harness.stop()
+    await harness.start()
+    await end(hass, harness)
+    assert passwords(harness) == []
+    assert guest(harness).title == "Wei (ended)"
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])

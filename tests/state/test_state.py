@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.xiaomi_smart_lock import coordinator
 from custom_components.xiaomi_smart_lock.miot.client import PropertyChanged
 from custom_components.xiaomi_smart_lock.state.credential import Credential
 from custom_components.xiaomi_smart_lock.state.deduplicator import (
@@ -153,9 +154,13 @@ async def test_a_late_event_moves_nothing(
 
 
 async def test_a_late_event_moves_nothing_that_was_read_since(
-    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The door was locked after it was unlocked, which is heard last."""
+    monkeypatch.setattr(coordinator, "REPORTS_WITHIN", 0.05)
     now = int(time.time())
     driver.tell((3, 1021), DOOR_STATES["locked"], now - 30)
     await lock_of(loaded, driver).coordinator.async_refresh()
@@ -167,6 +172,21 @@ async def test_a_late_event_moves_nothing_that_was_read_since(
     await shows(hass, driver, "sensor", "last_operation_id", "8")
     assert shown(hass, driver, "binary_sensor", "deadbolt") == "off"
     await until(lambda: driver.simulator.cloud.requests != before)
+
+
+async def test_a_slow_clock_makes_no_event_late(
+    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+) -> None:
+    """Of a lock whose clock is a minute behind, what it says is so even if more was read since."""
+    now = int(time.time())
+    clock = lock_of(loaded, driver).coordinator.data.clock
+    clock.when(now - 90, now - 30)
+    clock.when(now - 75, now - 15)
+    driver.tell((3, 1021), DOOR_STATES["locked"], now - 10)
+    await lock_of(loaded, driver).coordinator.async_refresh()
+    driver.push_event(LOCK_EVENT, 2, 2, 2, 7, int(time.time()) - 60)
+    await shows(hass, driver, "sensor", "last_operation_id", "7")
+    assert shown(hass, driver, "lock", "lock") == "unlocked"
 
 
 async def test_what_was_reported_since_tells_of_the_deadbolt(
@@ -183,9 +203,13 @@ async def test_what_was_reported_since_tells_of_the_deadbolt(
 
 
 async def test_a_late_event_is_followed_by_a_reading(
-    hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
+    hass: HomeAssistant,
+    driver: LockDriver,
+    loaded: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What it says is shown until the lock is read, which says what is so now."""
+    monkeypatch.setattr(coordinator, "REPORTS_WITHIN", 0.05)
     now = int(time.time())
     driver.tell((3, 1021), DOOR_STATES["locked"], now - 90)
     await lock_of(loaded, driver).coordinator.async_refresh()

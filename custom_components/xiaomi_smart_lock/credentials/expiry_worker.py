@@ -12,7 +12,7 @@ from homeassistant.core import CALLBACK_TYPE, HassJob, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
-from ..people import with_whose
+from ..people import holder, with_whose
 from ..reporting.issues import Issue
 from ..signal import Signal
 from ..state.expiry import Expiry
@@ -135,6 +135,8 @@ class ExpiryWorker:
             await self._async_keep(credential, Expiry(user_id, since).by(now))
         else:
             await self.async_change(credential, lambda expiry: expiry.by(now))
+            self._leave_out = 0
+            self.async_look()
 
     async def async_change(
         self, credential: Credential, change: Callable[[Expiry], Expiry]
@@ -248,7 +250,9 @@ class ExpiryWorker:
             if now_known is None or now_known.since != expiry.since:
                 return user_id
             if gone:
-                self._commands.note_deleted(user_id, credential, asked)
+                # What the lock never confirmed may be somebody's of whom it has not told yet.
+                if expiry.enrolled or not holder(lock, credential):
+                    self._commands.note_deleted(user_id, credential, asked)
                 known.pop(credential, None)
                 return user_id
             if self._user_of(credential, expiry) == user_id:

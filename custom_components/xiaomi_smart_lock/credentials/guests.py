@@ -10,6 +10,7 @@ from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.util import dt as dt_util
 
+from ..account.entry_data import lock_ids
 from ..people import ENDED, VALID_UNTIL, people
 from ..state.expiry import Expiry
 from ..state.lock_state import Topic
@@ -136,18 +137,31 @@ class Guests:
         """Write into the subentry of a guest what is left, also in its title.
 
         Each lock writes the same, whatever it is that has changed: the end of the guest's first
-        credential that is left at any lock. A lock that is not there may have some.
+        credential that is left at any lock.
         """
         lock = self._lock
         ends = expiries_of(guest, self._locks)
         data = dict(guest.subentry.data)
         if left := next(iter(ends.values()), None):
             data |= {VALID_UNTIL: left.due, USES: left.uses}
-        elif all(did in self._locks for did, _ in guest.holds):
+        elif not self._may_have_elsewhere(guest):
             data.setdefault(ENDED, time.time())
         title = guest_title(lock.hass, data)
         lock.hass.config_entries.async_update_subentry(
             lock.config_entry, guest.subentry, data=data, title=title
+        )
+
+    def _may_have_elsewhere(self, guest: Person) -> bool:
+        """Return whether another lock may have a credential of a guest.
+
+        One that has not started may, and one that has not looked yet what of theirs is to end.
+        """
+        others = [one for one in lock_ids(self._lock.config_entry) if one != self._lock.device.did]
+        held = {did for did, _ in guest.holds}
+        return any(
+            (lock := self._locks.get(did)) is None or guest.has_now(lock)
+            for did in others
+            if did in held
         )
 
 
@@ -156,7 +170,9 @@ def expiries_of(guest: Person, locks: Mapping[str, LockCoordinator]) -> dict[Key
     return {
         (did, credential): expiry
         for did, credential in guest.holds
-        if (lock := locks.get(did)) and (expiry := lock.data.expiries.known.get(credential))
+        if (lock := locks.get(did))
+        and (expiry := lock.data.expiries.known.get(credential))
+        and expiry.guest in (None, guest.subentry.subentry_id)
     }
 
 

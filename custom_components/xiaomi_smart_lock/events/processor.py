@@ -73,12 +73,13 @@ class EventProcessor:
             return
         self._read_clock(lock_event, now)
         if self._take_event(lock_event, now - lock_event.when):
-            is_late = now - lock_event.when > TRAVELS
+            # A clock that is off by up to two minutes is not corrected for.
+            is_late = now - lock_event.when > TRAVELS and not lock.data.clock.is_steady
             implies_values = lock.data.apply_consequences(lock_event, is_late=is_late)
             lock.async_show_news(lock_event)
             self._fire(lock_event)
             if implies_values and is_late:  # What is so by now may be another thing.
-                lock.in_background(lock.async_request_refresh())
+                lock.read_soon()
 
     @callback
     def process_history(self, past: Iterable[Happened]) -> None:

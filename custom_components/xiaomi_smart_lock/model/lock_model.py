@@ -283,8 +283,9 @@ class LockModel:
 
     def _meant(self, means: Means) -> Iterator[tuple[Address, Value | dict[Value, Value]]]:
         changes = {role: value for (role, value), _ in means if isinstance(value, bool)}
-        if door := self.property(Role.DOOR_STATE):
-            yield door.address, self._moves(door, means, changes)
+        door = self.property(Role.DOOR_STATE)
+        if door and (moves := self._moves(door, means, changes)):
+            yield door.address, moves
         for role, value in changes.items():
             if prop := self.property(role):
                 yield prop.address, value

@@ -33,6 +33,8 @@ class LockClock:
 
     behind: float = 0.0
     says_nothing: bool = False
+    is_steady: bool = False
+    """Whether the last event lagged like those before it: none of them was delayed."""
     _arrival: float | None = None
     _lag: float = 0.0
 
@@ -50,6 +52,7 @@ class LockClock:
         lag = arrival - device_time
         alike = self._arrival is not None and abs(lag - self._lag) <= ALIKE
         apart = self._arrival is not None and arrival - self._arrival >= APART
+        self.is_steady = alike and (apart or self.is_steady)
         from_the_future = lag < self.behind - AHEAD
         if abs(lag) <= AHEAD:
             self.behind = 0.0
@@ -77,3 +80,4 @@ class LockClock:
     def was_set(self) -> None:
         """Reset the offset, since the clock was set to ours."""
         self.behind, self.says_nothing, self._arrival = 0.0, False, None
+        self.is_steady = False
