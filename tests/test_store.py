@@ -347,6 +347,23 @@ def elsewhere(text: str) -> str:
     return json.dumps({**kept, "data": [kept["data"]]})
 
 
+async def test_a_file_of_another_minor_version(
+    on_disk: LockHarness, disk: Path, driver: LockDriver
+) -> None:
+    """It is read as it is: what this version does not know is left out."""
+    await on_disk.manage("set_user", user_id=GUEST)
+    await invite(on_disk)
+    ending = on_disk.known.expiries.known[CODE]
+    await on_disk.stop()
+    file = disk / stored_key(driver)
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**kept, "minor_version": 9}), encoding="utf-8")
+    await on_disk.start()
+    assert on_disk.known.expiries.known == {CODE: ending}
+    assert on_disk.issue("storage_unreadable") is None
+    assert not list(disk.glob("*.corrupt.*"))
+
+
 @pytest.mark.parametrize("spoil", [half, newer, reshaped, elsewhere])
 async def test_what_is_to_end_outlives_a_spoilt_file(
     on_disk: LockHarness,

@@ -61,11 +61,22 @@ class LockStore(Store[Any]):
             # that is still readable.
             if await self.hass.async_add_executor_job(_is_json, self.path):
                 return await super().async_load()
-        # Home Assistant raises NotImplementedError for a version without a migration.
-        except (HomeAssistantError, LookupError, NotImplementedError, TypeError) as error:
+        except (HomeAssistantError, LookupError, TypeError) as error:
             _LOGGER.debug("%s cannot be read: %s", self.key, error)
         self.unreadable = True
         return None
+
+    @override
+    async def _async_migrate_func(
+        self, old_major_version: int, old_minor_version: int, old_data: Any
+    ) -> Any:
+        """Take the data of another minor version as it is, and refuse that of another major one.
+
+        There has been one major version only: another one is of a version to come.
+        """
+        if old_major_version != STORAGE_VERSION:
+            raise HomeAssistantError(f"version {old_major_version} is not known")
+        return old_data
 
     @override
     async def async_save(self, data: Any) -> None:

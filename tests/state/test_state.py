@@ -81,6 +81,14 @@ async def shows(
     await until(lambda: shown(hass, driver, platform, key) == state)
 
 
+async def was_read(
+    driver: LockDriver, loaded: MockConfigEntry, door_state: str, when: float
+) -> None:
+    """Have the door state read that the lock reported at a time in Unix seconds."""
+    driver.tell((3, 1021), DOOR_STATES[door_state], when)
+    await lock_of(loaded, driver).coordinator.async_refresh()
+
+
 async def test_an_action_moves_the_door_state_at_once(
     hass: HomeAssistant, driver: LockDriver, loaded: MockConfigEntry
 ) -> None:
@@ -141,8 +149,7 @@ async def test_a_late_event_moves_nothing(
 ) -> None:
     """An event that is older than the last one is not the last operation."""
     now = int(time.time())
-    driver.tell((3, 1021), DOOR_STATES["locked"], now - 200)
-    await lock_of(loaded, driver).coordinator.async_refresh()
+    await was_read(driver, loaded, "locked", now - 200)
     driver.tell((3, 1021), DOOR_STATES["unlocked"], now - 120)
     driver.push_event((2, 1020), 2, 2, 2, 8, now - 120)
     await until(lambda: shown(hass, driver, "sensor", "last_operation_id") == "8")
@@ -162,8 +169,7 @@ async def test_a_late_event_moves_nothing_that_was_read_since(
     """The door was locked after it was unlocked, which is heard last."""
     monkeypatch.setattr(coordinator, "REPORTS_WITHIN", 0.05)
     now = int(time.time())
-    driver.tell((3, 1021), DOOR_STATES["locked"], now - 30)
-    await lock_of(loaded, driver).coordinator.async_refresh()
+    await was_read(driver, loaded, "locked", now - 30)
     before = driver.simulator.cloud.requests.copy()
     driver.push_event(LOCK_EVENT, 2, 2, 2, 7, now - 60)
     await shows(hass, driver, "sensor", "last_operation_id", "7")
@@ -182,8 +188,7 @@ async def test_a_slow_clock_makes_no_event_late(
     clock = lock_of(loaded, driver).coordinator.data.clock
     clock.when(now - 90, now - 30)
     clock.when(now - 75, now - 15)
-    driver.tell((3, 1021), DOOR_STATES["locked"], now - 10)
-    await lock_of(loaded, driver).coordinator.async_refresh()
+    await was_read(driver, loaded, "locked", now - 10)
     driver.push_event(LOCK_EVENT, 2, 2, 2, 7, int(time.time()) - 60)
     await shows(hass, driver, "sensor", "last_operation_id", "7")
     assert shown(hass, driver, "lock", "lock") == "unlocked"
@@ -211,8 +216,7 @@ async def test_a_late_event_is_followed_by_a_reading(
     """What it says is shown until the lock is read, which says what is so now."""
     monkeypatch.setattr(coordinator, "REPORTS_WITHIN", 0.05)
     now = int(time.time())
-    driver.tell((3, 1021), DOOR_STATES["locked"], now - 90)
-    await lock_of(loaded, driver).coordinator.async_refresh()
+    await was_read(driver, loaded, "locked", now - 90)
     driver.tell((3, 1021), DOOR_STATES["ajar"], now - 30)
     states = async_capture_events(hass, EVENT_STATE_CHANGED)
     driver.push_event(LOCK_EVENT, 2, 2, 2, 7, now - 60)

@@ -230,7 +230,7 @@ class CredentialCommands:
             raise self._not_carried()
         for action in left:
             command.sent, command.sent_at = self._carried(action, asked, offered), time.time()
-            sent_at = self._lock.hass.loop.time()
+            loop_time = self._lock.hass.loop.time()
             try:
                 out = await self._session.act(attempt, action, *command.sent.values())
             except MiotError as error:
@@ -241,7 +241,7 @@ class CredentialCommands:
             break
         self._siid = action.address[0]
         if not self._lock.data.awake:
-            self._lock.async_set_awake(sent_at, awake=True)  # It has answered.
+            self._lock.async_set_awake(loop_time, awake=True)  # It has answered.
         return _valid(action, out)
 
     def _carried(self, action: Action, asked: Arguments, offered: Arguments) -> Arguments:
